@@ -1,0 +1,178 @@
+//! Believing.
+
+use std::collections::HashSet;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use jsonwebtoken::errors::ErrorKind;
+use jsonwebtoken::{Algorithm, Validation, get_current_timestamp};
+use serde::Deserialize;
+use uuid::Uuid;
+
+use crate::{
+    Principal, Role, SERVICE_TYPE, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
+};
+
+/// Our own tokens have some 500 bytes; what is much longer is not worth decoding.
+const LONGEST_TOKEN: usize = 4096;
+/// How far clocks may differ, in seconds.
+const LEEWAY: u64 = 5;
+/// No token lives longer, whoever signed it.
+const LONGEST_LIFETIME: u64 = 3600;
+
+/// Which services' own tokens to believe, besides people's.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Accepts {
+    /// The name that has to be in `aud`: the verifying service's own. Without it no service's token is
+    /// believed.
+    pub service_audience: Option<&'static str>,
+    /// The services that may call on their own behalf.
+    pub service_issuers: &'static [&'static str],
+}
+
+/// Decides whether to believe a token.
+#[derive(Debug)]
+pub struct Verifier {
+    trust: Arc<TrustStore>,
+    user: Validation,
+    service: Option<Validation>,
+}
+
+#[derive(Deserialize)]
+struct Header<'a> {
+    alg: &'a str,
+    typ: Option<&'a str>,
+    kid: Option<&'a str>,
+    crit: Option<serde::de::IgnoredAny>,
+}
+
+#[derive(Deserialize)]
+struct UserClaims {
+    iss: String,
+    sub: Uuid,
+    tenant_id: Uuid,
+    role: Role,
+    #[serde(rename = "jti")]
+    _jti: String,
+    iat: u64,
+    exp: u64,
+}
+
+#[derive(Deserialize)]
+struct ServiceClaims {
+    iss: String,
+    sub: String,
+    tenant_id: Uuid,
+    #[serde(rename = "jti")]
+    _jti: String,
+    iat: u64,
+    exp: u64,
+}
+
+impl Verifier {
+    /// Believes people's tokens of the auth service, and the services' own that `accepts` names.
+    #[must_use]
+    pub fn new(trust: Arc<TrustStore>, accepts: Accepts) -> Self {
+        let service = accepts.service_audience.map(|audience| validation(audience, accepts.service_issuers));
+        Self { trust, user: validation(USER_AUDIENCE, &[issuer::AUTH]), service }
+    }
+
+    /// Verifies a token, reading the trusted keys again (at most every five seconds) when its key is not
+    /// among them.
+    pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        match self.check(token) {
+            Err(TokenError::UnknownKey) => {
+                self.trust.refresh().await;
+                self.check(token)
+            }
+            result => result,
+        }
+    }
+
+    fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        if token.len() > LONGEST_TOKEN {
+            return Err(TokenError::Malformed);
+        }
+        let header = header_of(token)?;
+        let header: Header<'_> = serde_json::from_slice(&header).or(Err(TokenError::Malformed))?;
+        if header.alg != "EdDSA" {
+            return Err(TokenError::UnsupportedAlgorithm);
+        }
+        if header.crit.is_some() {
+            return Err(TokenError::Malformed);
+        }
+        let keys = self.trust.keys();
+        let (key_issuer, key) = header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+        match header.typ {
+            Some(USER_TYPE) => {
+                let claims: UserClaims =
+                    jsonwebtoken::decode(token, key, &self.user).map_err(|error| reason(&error))?.claims;
+                lifetime(claims.iat, claims.exp)?;
+                if claims.iss != *key_issuer {
+                    return Err(TokenError::WrongIssuer);
+                }
+                let principal = Principal::User { id: claims.sub, role: claims.role };
+                Ok(VerifiedToken::new(principal, claims.tenant_id, claims.exp.cast_signed(), token))
+            }
+            Some(SERVICE_TYPE) => {
+                let validation = self.service.as_ref().ok_or(TokenError::WrongType)?;
+                let claims: ServiceClaims =
+                    jsonwebtoken::decode(token, key, validation).map_err(|error| reason(&error))?.claims;
+                lifetime(claims.iat, claims.exp)?;
+                if claims.iss != *key_issuer || claims.sub != claims.iss {
+                    return Err(TokenError::WrongIssuer);
+                }
+                let principal = Principal::Service { name: claims.iss };
+                Ok(VerifiedToken::new(principal, claims.tenant_id, claims.exp.cast_signed(), token))
+            }
+            _ => Err(TokenError::WrongType),
+        }
+    }
+}
+
+fn validation(audience: &str, issuers: &[&str]) -> Validation {
+    let mut validation = Validation::new(Algorithm::EdDSA);
+    validation.leeway = LEEWAY;
+    validation.validate_nbf = true;
+    validation.aud = Some(HashSet::from([audience.to_owned()]));
+    validation.iss = Some(issuers.iter().map(|&issuer| issuer.to_owned()).collect());
+    validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
+    validation
+}
+
+/// The header's JSON: read here, since what the library makes of a header is richer and cannot say which part
+/// of it was refused.
+fn header_of(token: &str) -> Result<Vec<u8>, TokenError> {
+    let mut parts = token.split('.');
+    let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
+    else {
+        return Err(TokenError::Malformed);
+    };
+    URL_SAFE_NO_PAD.decode(header).or(Err(TokenError::Malformed))
+}
+
+fn lifetime(iat: u64, exp: u64) -> Result<(), TokenError> {
+    if exp.saturating_sub(iat) > LONGEST_LIFETIME || iat > exp {
+        return Err(TokenError::InvalidClaims);
+    }
+    if iat > get_current_timestamp().saturating_add(LEEWAY) {
+        return Err(TokenError::NotYetValid);
+    }
+    Ok(())
+}
+
+fn reason(error: &jsonwebtoken::errors::Error) -> TokenError {
+    match error.kind() {
+        ErrorKind::InvalidSignature => TokenError::BadSignature,
+        ErrorKind::ExpiredSignature => TokenError::Expired,
+        ErrorKind::ImmatureSignature => TokenError::NotYetValid,
+        ErrorKind::InvalidIssuer => TokenError::WrongIssuer,
+        ErrorKind::InvalidAudience => TokenError::WrongAudience,
+        ErrorKind::InvalidAlgorithm => TokenError::UnsupportedAlgorithm,
+        ErrorKind::MissingRequiredClaim(_) | ErrorKind::InvalidSubject | ErrorKind::Json(_) => {
+            TokenError::InvalidClaims
+        }
+        _ => TokenError::Malformed,
+    }
+}

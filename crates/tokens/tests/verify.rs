@@ -1,0 +1,285 @@
+//! Which tokens are believed, and which are not, by hand-made ones.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use std::sync::Arc;
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
+use ed25519_dalek::Signer;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use rowhouse_tokens::{
+    Accepts, JwkSet, Principal, Role, SigningKey, TokenError, TokenIssuer, TrustStore, Verifier, issuer,
+};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use uuid::Uuid;
+
+const TENANT: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
+const USER: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8058);
+
+/// A trust directory with one key each of auth and onboarding, and a verifier for the auth service.
+struct World {
+    directory: TempDir,
+    auth: SigningKey,
+    onboarding: SigningKey,
+    verifier: Verifier,
+}
+
+impl World {
+    async fn new() -> Self {
+        let directory = TempDir::new().unwrap();
+        let (auth, onboarding) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        publish(&directory, issuer::AUTH, &[&auth]);
+        publish(&directory, issuer::ONBOARDING, &[&onboarding]);
+        let trust = TrustStore::load(directory.path().to_owned()).await.unwrap();
+        let accepts =
+            Accepts { service_audience: Some("rowhouse-auth"), service_issuers: &[issuer::ONBOARDING] };
+        Self { directory, auth, onboarding, verifier: Verifier::new(Arc::new(trust), accepts) }
+    }
+
+    async fn refusal(&self, token: &str) -> TokenError {
+        self.verifier.verify(token).await.expect_err("the token was believed")
+    }
+}
+
+fn publish(directory: &TempDir, issuer: &str, keys: &[&SigningKey]) {
+    let set = JwkSet { keys: keys.iter().map(|key| key.jwk().clone()).collect() };
+    let path = directory.path().join(format!("{issuer}.jwks.json"));
+    std::fs::write(path, serde_json::to_vec(&set).unwrap()).unwrap();
+}
+
+fn now() -> u64 {
+    SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs()
+}
+
+fn user_header(key: &SigningKey) -> Value {
+    json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": key.kid() })
+}
+
+fn user_claims() -> Value {
+    json!({
+        "iss": "rowhouse-auth", "aud": "rowhouse", "sub": USER, "tenant_id": TENANT, "role": "admin",
+        "jti": "1", "iat": now(), "exp": now() + 600,
+    })
+}
+
+fn service_header(key: &SigningKey) -> Value {
+    json!({ "typ": "service+jwt", "alg": "EdDSA", "kid": key.kid() })
+}
+
+fn service_claims() -> Value {
+    json!({
+        "iss": "rowhouse-onboarding", "aud": "rowhouse-auth", "sub": "rowhouse-onboarding", "tenant_id": TENANT,
+        "jti": "1", "iat": now(), "exp": now() + 60,
+    })
+}
+
+fn signed(key: &SigningKey, header: &Value, claims: &Value) -> String {
+    let message = format!("{}.{}", BASE64.encode(header.to_string()), BASE64.encode(claims.to_string()));
+    let private = ed25519_dalek::SigningKey::from_pkcs8_pem(&key.to_pem().unwrap()).unwrap();
+    let signature = private.sign(message.as_bytes());
+    format!("{message}.{}", BASE64.encode(signature.to_bytes()))
+}
+
+fn with(mut value: Value, field: &str, content: Value) -> Value {
+    value[field] = content;
+    value
+}
+
+fn without(mut value: Value, field: &str) -> Value {
+    value.as_object_mut().unwrap().remove(field).unwrap();
+    value
+}
+
+#[tokio::test]
+async fn what_an_issuer_signs_is_believed() {
+    let world = World::new().await;
+    let pem = world.auth.to_pem().unwrap();
+    let auth = TokenIssuer::new(issuer::AUTH, SigningKey::from_pem(&pem).unwrap());
+    let token = auth.access_token(USER, TENANT, Role::Member, Duration::from_mins(10)).unwrap();
+    let verified = world.verifier.verify(&token.token).await.unwrap();
+    assert_eq!(verified.principal(), &Principal::User { id: USER, role: Role::Member });
+    assert_eq!(verified.tenant_id(), TENANT);
+    assert_eq!(verified.raw(), token.token);
+    assert!(!format!("{verified:?}").contains(&token.token), "a token is never printed");
+
+    let pem = world.onboarding.to_pem().unwrap();
+    let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&pem).unwrap());
+    let token = onboarding.service_token("rowhouse-auth", TENANT).unwrap();
+    let verified = world.verifier.verify(&token).await.unwrap();
+    assert_eq!(verified.principal(), &Principal::Service { name: issuer::ONBOARDING.to_owned() });
+}
+
+#[tokio::test]
+async fn a_token_has_exactly_these_parts() {
+    let auth = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap());
+    let token = auth.access_token(USER, TENANT, Role::Admin, Duration::from_mins(10)).unwrap().token;
+    let mut parts =
+        token.split('.').map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap_or_default()));
+    let header: Value = parts.next().unwrap().unwrap();
+    let claims: Value = parts.next().unwrap().unwrap();
+    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+    assert_eq!(names(&header), ["alg", "kid", "typ"]);
+    assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!("at+jwt")));
+    assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "role", "sub", "tenant_id"]);
+    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 600);
+    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("rowhouse-auth"), &json!("rowhouse")));
+}
+
+#[tokio::test]
+async fn an_audience_may_be_one_of_several() {
+    let world = World::new().await;
+    let claims = with(user_claims(), "aud", json!(["elsewhere", "rowhouse"]));
+    world.verifier.verify(&signed(&world.auth, &user_header(&world.auth), &claims)).await.unwrap();
+}
+
+#[tokio::test]
+async fn headers_that_are_not_believed() {
+    let world = World::new().await;
+    let (key, header) = (&world.auth, user_header(&world.auth));
+    for (spoiled, reason) in [
+        (with(header.clone(), "alg", json!("none")), TokenError::UnsupportedAlgorithm),
+        (with(header.clone(), "alg", json!("HS256")), TokenError::UnsupportedAlgorithm),
+        (with(header.clone(), "alg", json!("RS256")), TokenError::UnsupportedAlgorithm),
+        (with(header.clone(), "alg", json!("eddsa")), TokenError::UnsupportedAlgorithm),
+        (without(header.clone(), "alg"), TokenError::Malformed),
+        (with(header.clone(), "crit", json!(["exp"])), TokenError::Malformed),
+        (with(header.clone(), "typ", json!("JWT")), TokenError::WrongType),
+        (without(header.clone(), "typ"), TokenError::WrongType),
+        (with(header.clone(), "kid", json!("another")), TokenError::UnknownKey),
+        (without(header.clone(), "kid"), TokenError::UnknownKey),
+        // Signed by auth, but said to be signed by onboarding.
+        (with(header.clone(), "kid", json!(world.onboarding.kid())), TokenError::BadSignature),
+    ] {
+        assert_eq!(world.refusal(&signed(key, &spoiled, &user_claims())).await, reason, "{spoiled}");
+    }
+}
+
+#[tokio::test]
+async fn claims_that_are_not_believed() {
+    let world = World::new().await;
+    let claims = user_claims();
+    for (spoiled, reason) in [
+        (with(claims.clone(), "exp", json!(now() - 60)), TokenError::Expired),
+        (with(claims.clone(), "nbf", json!(now() + 60)), TokenError::NotYetValid),
+        (
+            with(with(claims.clone(), "iat", json!(now() + 60)), "exp", json!(now() + 120)),
+            TokenError::NotYetValid,
+        ),
+        (with(claims.clone(), "exp", json!(now() + 86_400)), TokenError::InvalidClaims),
+        (with(claims.clone(), "iss", json!("rowhouse-onboarding")), TokenError::WrongIssuer),
+        (with(claims.clone(), "iss", json!("https://elsewhere.example")), TokenError::WrongIssuer),
+        (with(claims.clone(), "aud", json!("rowhouse-auth")), TokenError::WrongAudience),
+        (with(claims.clone(), "aud", json!([])), TokenError::WrongAudience),
+        (with(claims.clone(), "sub", json!("alice")), TokenError::InvalidClaims),
+        (with(claims.clone(), "tenant_id", json!("acme")), TokenError::InvalidClaims),
+        (with(claims.clone(), "role", json!("root")), TokenError::InvalidClaims),
+    ] {
+        let token = signed(&world.auth, &user_header(&world.auth), &spoiled);
+        assert_eq!(world.refusal(&token).await, reason, "{spoiled}");
+    }
+    for claim in ["iss", "aud", "sub", "tenant_id", "role", "jti", "iat", "exp"] {
+        let token = signed(&world.auth, &user_header(&world.auth), &without(user_claims(), claim));
+        assert_eq!(world.refusal(&token).await, TokenError::InvalidClaims, "without {claim}");
+    }
+}
+
+#[tokio::test]
+async fn neither_kind_passes_for_the_other() {
+    let world = World::new().await;
+    // A service signs itself a person's token.
+    let token = signed(&world.onboarding, &user_header(&world.onboarding), &user_claims());
+    assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
+    // A person's token under a service's header.
+    let token = signed(&world.auth, &service_header(&world.auth), &user_claims());
+    assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
+    // A service's token for another callee.
+    let claims = with(service_claims(), "aud", json!("rowhouse-orders"));
+    let token = signed(&world.onboarding, &service_header(&world.onboarding), &claims);
+    assert_eq!(world.refusal(&token).await, TokenError::WrongAudience);
+    // A service that speaks for another one.
+    let claims = with(service_claims(), "sub", json!("rowhouse-orders"));
+    let token = signed(&world.onboarding, &service_header(&world.onboarding), &claims);
+    assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
+    // A service's token where only people may call.
+    let trust = TrustStore::load(world.directory.path().to_owned()).await.unwrap();
+    let people_only = Verifier::new(Arc::new(trust), Accepts::default());
+    let token = signed(&world.onboarding, &service_header(&world.onboarding), &service_claims());
+    assert_eq!(people_only.verify(&token).await.unwrap_err(), TokenError::WrongType);
+    world.verifier.verify(&token).await.unwrap();
+}
+
+#[tokio::test]
+async fn tokens_that_are_no_tokens() {
+    let world = World::new().await;
+    let token = signed(&world.auth, &user_header(&world.auth), &user_claims());
+    let parts: Vec<_> = token.split('.').collect();
+    let forged = BASE64.encode(with(user_claims(), "role", json!("owner")).to_string());
+    for (spoiled, reason) in [
+        (String::new(), TokenError::Malformed),
+        ("a.b".to_owned(), TokenError::Malformed),
+        ("a.b.c.d".to_owned(), TokenError::Malformed),
+        ("\u{0}.\u{0}.\u{0}".to_owned(), TokenError::Malformed),
+        (format!("{}.{}.", parts[0], parts[1]), TokenError::BadSignature),
+        (format!("{}.{forged}.{}", parts[0], parts[2]), TokenError::BadSignature),
+        (format!("{token}{}", "A".repeat(5_000)), TokenError::Malformed),
+    ] {
+        let refused = world.refusal(&spoiled).await;
+        assert!(refused == reason || refused == TokenError::Malformed, "{spoiled}: {refused:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_key_is_found_when_its_first_token_comes() {
+    let world = World::new().await;
+    let next = SigningKey::generate().unwrap();
+    let token = signed(&next, &user_header(&next), &user_claims());
+    assert_eq!(world.refusal(&token).await, TokenError::UnknownKey);
+
+    publish(&world.directory, issuer::AUTH, &[&world.auth, &next]);
+    assert_eq!(
+        world.refusal(&token).await,
+        TokenError::UnknownKey,
+        "not read more often than every five seconds"
+    );
+    tokio::time::advance(Duration::from_secs(5)).await;
+    world.verifier.verify(&token).await.unwrap();
+
+    std::fs::write(world.directory.path().join("rowhouse-auth.jwks.json"), "{").unwrap();
+    tokio::time::advance(Duration::from_secs(5)).await;
+    assert_eq!(
+        world
+            .refusal(&signed(
+                &SigningKey::generate().unwrap(),
+                &user_header(&SigningKey::generate().unwrap()),
+                &user_claims()
+            ))
+            .await,
+        TokenError::UnknownKey
+    );
+    world.verifier.verify(&token).await.expect("a file that cannot be read changes nothing");
+}
+
+#[tokio::test]
+async fn keys_that_cannot_be_trusted_are_an_error_at_start() {
+    let directory = TempDir::new().unwrap();
+    let load = || TrustStore::load(directory.path().to_owned());
+    assert!(load().await.unwrap_err().to_string().contains("keys generate"));
+
+    let path = directory.path().join("rowhouse-auth.jwks.json");
+    for (content, word) in [
+        ("{", "rowhouse-auth.jwks.json"),
+        (r#"{"keys":[{"kty":"RSA","crv":"","alg":"RS256","use":"sig","kid":"1","x":""}]}"#, "another kind"),
+    ] {
+        std::fs::write(&path, content).unwrap();
+        let refused = load().await.unwrap_err().to_string();
+        assert!(refused.contains(word), "{refused}");
+    }
+
+    let key = SigningKey::generate().unwrap();
+    publish(&directory, issuer::AUTH, &[&key]);
+    publish(&directory, issuer::ONBOARDING, &[&key]);
+    assert!(load().await.unwrap_err().to_string().contains("is also"), "a key has one owner");
+}
