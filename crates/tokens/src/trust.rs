@@ -23,7 +23,9 @@ const SUFFIX: &str = ".jwks.json";
 pub struct TrustStore {
     directory: PathBuf,
     keys: RwLock<Arc<Keys>>,
-    refreshed: tokio::sync::Mutex<Instant>,
+    /// When the directory was last read for a missing key.
+    refreshed: tokio::sync::Mutex<Option<Instant>>,
+    interval: Duration,
 }
 
 /// The keys by key id, and whose they are.
@@ -56,22 +58,22 @@ pub enum TrustError {
 impl TrustStore {
     /// Reads the directory.
     pub async fn load(directory: PathBuf) -> Result<Self, TrustError> {
-        let keys = read(&directory).await?;
-        Ok(Self {
-            directory,
-            keys: RwLock::new(Arc::new(keys)),
-            refreshed: tokio::sync::Mutex::new(Instant::now() - REFRESH_INTERVAL),
-        })
+        Self::load_throttled(directory, REFRESH_INTERVAL).await
+    }
+
+    async fn load_throttled(directory: PathBuf, interval: Duration) -> Result<Self, TrustError> {
+        let keys = RwLock::new(Arc::new(read(&directory).await?));
+        Ok(Self { directory, keys, refreshed: tokio::sync::Mutex::default(), interval })
     }
 
     /// Reads the directory again, unless that was done within the last five seconds. What cannot be read
     /// changes nothing and is logged.
     pub async fn refresh(&self) {
         let mut refreshed = self.refreshed.lock().await;
-        if refreshed.elapsed() < REFRESH_INTERVAL {
+        if refreshed.is_some_and(|last| last.elapsed() < self.interval) {
             return;
         }
-        *refreshed = Instant::now();
+        *refreshed = Some(Instant::now());
         match read(&self.directory).await {
             Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
             Err(error) => tracing::warn!(%error, "the trusted keys stay as they are"),
@@ -117,4 +119,59 @@ async fn read(directory: &Path) -> Result<Keys, TrustError> {
         return Err(TrustError::Empty(directory.to_owned()));
     }
     Ok(keys)
+}
+
+#[cfg(test)]
+mod tests {
+    use tempfile::TempDir;
+
+    use super::*;
+    use crate::{Accepts, Role, SigningKey, TokenError, TokenIssuer, Verifier, issuer};
+
+    fn publish(directory: &TempDir, keys: &[&SigningKey]) {
+        let set = JwkSet { keys: keys.iter().map(|key| key.jwk().clone()).collect() };
+        let path = directory.path().join("rowhouse-auth.jwks.json");
+        std::fs::write(path, serde_json::to_vec(&set).unwrap()).unwrap();
+    }
+
+    fn token_of(key: SigningKey) -> String {
+        let (user, tenant) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
+        let issuer = TokenIssuer::new(issuer::AUTH, key);
+        issuer.access_token(user, tenant, Role::Member, Duration::from_mins(10)).unwrap().token
+    }
+
+    async fn verifier(directory: &TempDir, interval: Duration) -> Verifier {
+        let trust = TrustStore::load_throttled(directory.path().to_owned(), interval).await.unwrap();
+        Verifier::new(Arc::new(trust), Accepts::default())
+    }
+
+    #[tokio::test]
+    async fn a_new_key_is_found_when_its_first_token_comes() {
+        let directory = TempDir::new().unwrap();
+        let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        publish(&directory, &[&current]);
+        let verifier = verifier(&directory, Duration::ZERO).await;
+
+        publish(&directory, &[&current, &next]);
+        verifier.verify(&token_of(next)).await.unwrap();
+        let of_current = token_of(current);
+
+        std::fs::write(directory.path().join("rowhouse-auth.jwks.json"), "{").unwrap();
+        let unknown = token_of(SigningKey::generate().unwrap());
+        assert_eq!(verifier.verify(&unknown).await.unwrap_err(), TokenError::UnknownKey);
+        verifier.verify(&of_current).await.expect("a file that cannot be read changes nothing");
+    }
+
+    #[tokio::test]
+    async fn made_up_key_ids_do_not_make_it_read_again_and_again() {
+        let directory = TempDir::new().unwrap();
+        let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+        publish(&directory, &[&current]);
+        let verifier = verifier(&directory, Duration::from_hours(1)).await;
+        let made_up = token_of(SigningKey::generate().unwrap());
+        assert_eq!(verifier.verify(&made_up).await.unwrap_err(), TokenError::UnknownKey);
+
+        publish(&directory, &[&current, &next]);
+        assert_eq!(verifier.verify(&token_of(next)).await.unwrap_err(), TokenError::UnknownKey);
+    }
 }

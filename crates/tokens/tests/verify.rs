@@ -231,37 +231,6 @@ async fn tokens_that_are_no_tokens() {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_new_key_is_found_when_its_first_token_comes() {
-    let world = World::new().await;
-    let next = SigningKey::generate().unwrap();
-    let token = signed(&next, &user_header(&next), &user_claims());
-    assert_eq!(world.refusal(&token).await, TokenError::UnknownKey);
-
-    publish(&world.directory, issuer::AUTH, &[&world.auth, &next]);
-    assert_eq!(
-        world.refusal(&token).await,
-        TokenError::UnknownKey,
-        "not read more often than every five seconds"
-    );
-    tokio::time::advance(Duration::from_secs(5)).await;
-    world.verifier.verify(&token).await.unwrap();
-
-    std::fs::write(world.directory.path().join("rowhouse-auth.jwks.json"), "{").unwrap();
-    tokio::time::advance(Duration::from_secs(5)).await;
-    assert_eq!(
-        world
-            .refusal(&signed(
-                &SigningKey::generate().unwrap(),
-                &user_header(&SigningKey::generate().unwrap()),
-                &user_claims()
-            ))
-            .await,
-        TokenError::UnknownKey
-    );
-    world.verifier.verify(&token).await.expect("a file that cannot be read changes nothing");
-}
-
 #[tokio::test]
 async fn keys_that_cannot_be_trusted_are_an_error_at_start() {
     let directory = TempDir::new().unwrap();

@@ -1,0 +1,83 @@
+//! The database.
+
+use std::fmt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::Args;
+use rowhouse_tenancy::DatabaseConfig;
+
+use super::seconds;
+
+/// A service's connection to PostgreSQL.
+#[derive(Args, Clone)]
+#[command(next_help_heading = "Database")]
+pub struct DatabaseArgs {
+    /// URL of the database, with the service's own role: `postgres://role:password@host/database`
+    #[arg(
+        id = "database_url",
+        long = "database-url",
+        env = "DATABASE_URL",
+        value_name = "URL",
+        hide_env_values = true
+    )]
+    pub url: String,
+    /// Number of connections that are kept open at most
+    #[arg(
+        id = "database_pool_size",
+        long = "database-pool-size",
+        env = "ROWHOUSE_DATABASE_POOL_SIZE",
+        value_name = "CONNECTIONS",
+        default_value = "8",
+        value_parser = clap::value_parser!(u32).range(1..=10_000),
+    )]
+    pub pool_size: u32,
+    /// The longest time to wait for a free connection, in seconds
+    #[arg(
+        id = "database_acquire_timeout",
+        long = "database-acquire-timeout",
+        env = "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT",
+        value_name = "SECONDS",
+        default_value = "5",
+        value_parser = seconds,
+    )]
+    pub acquire_timeout: Duration,
+    /// PEM file with the authorities that may have signed the database's certificate
+    #[arg(
+        id = "database_ca_file",
+        long = "database-ca-file",
+        env = "ROWHOUSE_DATABASE_CA_FILE",
+        value_name = "FILE"
+    )]
+    pub ca_file: Option<PathBuf>,
+}
+
+impl DatabaseArgs {
+    /// The database at `url`, the rest by default.
+    #[must_use]
+    pub fn new(url: impl Into<String>) -> Self {
+        Self { url: url.into(), pool_size: 8, acquire_timeout: Duration::from_secs(5), ca_file: None }
+    }
+
+    /// What the `tenancy` crate connects by.
+    #[must_use]
+    pub fn to_config(&self) -> DatabaseConfig {
+        DatabaseConfig {
+            url: self.url.clone(),
+            pool_size: self.pool_size,
+            acquire_timeout: self.acquire_timeout,
+            ca_file: self.ca_file.clone(),
+        }
+    }
+}
+
+impl fmt::Debug for DatabaseArgs {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        // The URL holds the password.
+        f.debug_struct("DatabaseArgs")
+            .field("pool_size", &self.pool_size)
+            .field("acquire_timeout", &self.acquire_timeout)
+            .field("ca_file", &self.ca_file)
+            .finish_non_exhaustive()
+    }
+}

@@ -1,0 +1,49 @@
+//! Development or production.
+
+use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
+
+/// How strict a program is with what surrounds it. It is an argument by itself: flatten it.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Environment {
+    /// A person's machine: what would be refused in production is a warning.
+    Dev,
+    /// Everything else.
+    #[default]
+    Production,
+}
+
+impl Environment {
+    /// Whether this is production.
+    #[must_use]
+    pub const fn is_production(self) -> bool {
+        matches!(self, Self::Production)
+    }
+}
+
+#[derive(Args)]
+struct Argument {
+    /// What surrounds the program; in dev, some refusals are warnings
+    #[arg(long, env = "ROWHOUSE_ENVIRONMENT", value_enum, default_value_t)]
+    environment: Environment,
+}
+
+impl FromArgMatches for Environment {
+    fn from_arg_matches(matches: &ArgMatches) -> Result<Self, clap::Error> {
+        Argument::from_arg_matches(matches).map(|argument| argument.environment)
+    }
+
+    fn update_from_arg_matches(&mut self, matches: &ArgMatches) -> Result<(), clap::Error> {
+        *self = Self::from_arg_matches(matches)?;
+        Ok(())
+    }
+}
+
+impl Args for Environment {
+    fn augment_args(command: Command) -> Command {
+        Argument::augment_args(command)
+    }
+
+    fn augment_args_for_update(command: Command) -> Command {
+        Argument::augment_args_for_update(command)
+    }
+}

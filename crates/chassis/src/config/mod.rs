@@ -1,0 +1,171 @@
+//! Arguments that several programs share. Each has an environment variable, so that a program is configured
+//! alike at a prompt and in a container; what a program needs of these, it flattens into its own parser.
+
+#[cfg(feature = "db")]
+mod database;
+mod environment;
+
+use std::net::SocketAddr;
+use std::num::ParseIntError;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use clap::builder::BoolishValueParser;
+use clap::{ArgAction, Args, ValueEnum};
+
+#[cfg(feature = "db")]
+pub use database::DatabaseArgs;
+pub use environment::Environment;
+
+/// Reads a whole number of seconds: the value parser of every duration.
+pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
+    text.parse().map(Duration::from_secs)
+}
+
+/// A gRPC server.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "gRPC server")]
+pub struct GrpcArgs {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "ROWHOUSE_LISTEN", value_name = "ADDRESS:PORT")]
+    pub listen: SocketAddr,
+    /// Answer gRPC reflection, so that tools find the methods by themselves (for development)
+    #[arg(long, env = "ROWHOUSE_REFLECTION", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
+    pub reflection: bool,
+    /// The longest time that a request may take, in seconds; a caller may ask for less
+    #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
+    pub request_timeout: Duration,
+}
+
+impl GrpcArgs {
+    /// A server at `listen`, the rest by default.
+    #[must_use]
+    pub const fn new(listen: SocketAddr) -> Self {
+        Self { listen, reflection: false, request_timeout: Duration::from_secs(10) }
+    }
+}
+
+/// The keys by which access tokens are verified.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Keys")]
+pub struct TrustArgs {
+    /// Directory with one file `<issuer>.jwks.json` for each issuer whose tokens are accepted
+    #[arg(long, env = "ROWHOUSE_TRUST_DIR", value_name = "DIRECTORY")]
+    pub trust_dir: PathBuf,
+}
+
+/// The key with which a service signs its tokens.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Keys")]
+pub struct SigningArgs {
+    /// PEM file (PKCS #8) with the Ed25519 key that signs this service's tokens
+    #[arg(long, env = "ROWHOUSE_SIGNING_KEY", value_name = "FILE")]
+    pub signing_key: PathBuf,
+}
+
+/// Logs and traces.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs and traces")]
+pub struct TelemetryArgs {
+    /// How lines are written to standard error
+    #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// What is logged: a level, or a list such as `info,rowhouse_orders=debug`
+    #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// Where traces are sent by OTLP over gRPC, such as `http://localhost:4317`; nowhere when absent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for TelemetryArgs {
+    fn default() -> Self {
+        Self { log_format: LogFormat::default(), log: "info".into(), otlp_endpoint: None }
+    }
+}
+
+/// How log lines are written.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// For people.
+    #[default]
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{CommandFactory, Parser};
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Everything {
+        #[command(flatten)]
+        grpc: GrpcArgs,
+        #[command(flatten)]
+        trust: TrustArgs,
+        #[command(flatten)]
+        signing: SigningArgs,
+        #[command(flatten)]
+        telemetry: TelemetryArgs,
+        #[command(flatten)]
+        environment: Environment,
+        #[cfg(feature = "db")]
+        #[command(flatten)]
+        database: DatabaseArgs,
+    }
+
+    fn parse(arguments: &str) -> Result<Everything, clap::Error> {
+        let needed =
+            "test --listen 127.0.0.1:0 --trust-dir trust --signing-key key.pem --database-url postgres:///";
+        let needed = if cfg!(feature = "db") { needed } else { needed.split(" --database").next().unwrap() };
+        Everything::try_parse_from(needed.split(' ').chain(arguments.split_whitespace()))
+    }
+
+    #[test]
+    fn the_arguments_fit_together_and_each_has_a_variable_and_a_help_text() {
+        let command = Everything::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_env().is_some(), "{argument:?}");
+            assert!(argument.get_help().is_some(), "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let parsed = parse("").unwrap();
+        assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(10));
+        assert!(!parsed.grpc.reflection);
+        assert_eq!(parsed.environment, Environment::Production);
+        assert_eq!(parsed.telemetry.log_format, LogFormat::Text);
+        assert_eq!(parsed.telemetry.log, TelemetryArgs::default().log);
+        assert_eq!(parsed.telemetry.otlp_endpoint, None);
+        assert_eq!(parsed.trust.trust_dir, PathBuf::from("trust"));
+        assert_eq!(parsed.signing.signing_key, PathBuf::from("key.pem"));
+    }
+
+    #[test]
+    fn values() {
+        let parsed = parse("--reflection --request-timeout 3 --environment dev --log-format json").unwrap();
+        assert!(parsed.grpc.reflection);
+        assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(3));
+        assert_eq!(parsed.environment, Environment::Dev);
+        assert_eq!(parsed.telemetry.log_format, LogFormat::Json);
+        assert!(parse("--request-timeout 1.5").is_err());
+        assert!(parse("--environment staging").is_err());
+    }
+
+    #[cfg(feature = "db")]
+    #[test]
+    fn the_database_url_is_not_shown() {
+        let parsed = parse("--database-pool-size 1").unwrap();
+        assert_eq!(parsed.database.to_config().pool_size, 1);
+        let args = DatabaseArgs::new("postgres://rowhouse_orders:hunter2@db/rowhouse");
+        assert!(!format!("{args:?}").contains("hunter2"));
+        assert_eq!(args.to_config().url, "postgres://rowhouse_orders:hunter2@db/rowhouse");
+        assert!(parse("--database-pool-size 0").is_err());
+    }
+}

@@ -1,0 +1,122 @@
+//! The table of error codes.
+
+use tonic::Code as GrpcCode;
+
+/// One row a code: its name, the `reason` of google.rpc.ErrorInfo, the gRPC code, the HTTP status, the title
+/// of the problem.
+macro_rules! codes {
+    ($($variant:ident $name:literal $reason:literal $grpc:ident $http:literal $title:literal;)*) => {
+        /// What went wrong, as a client can act on it. Codes are part of the API: they are never renamed.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+        pub enum Code {
+            $(#[doc = $title] $variant,)*
+        }
+
+        impl Code {
+            /// Every code, in the table's order.
+            pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
+
+            /// The code in a problem document, such as `order_not_found`.
+            #[must_use]
+            pub const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+
+            /// The code as `reason` of a google.rpc.ErrorInfo, such as `ORDER_NOT_FOUND`.
+            #[must_use]
+            pub const fn reason(self) -> &'static str {
+                match self { $(Self::$variant => $reason,)* }
+            }
+
+            /// The gRPC code.
+            #[must_use]
+            pub const fn grpc(self) -> GrpcCode {
+                match self { $(Self::$variant => GrpcCode::$grpc,)* }
+            }
+
+            /// The HTTP status.
+            #[must_use]
+            pub const fn http(self) -> u16 {
+                match self { $(Self::$variant => $http,)* }
+            }
+
+            /// The title of a problem document: the same for every occurrence.
+            #[must_use]
+            pub const fn title(self) -> &'static str {
+                match self { $(Self::$variant => $title,)* }
+            }
+
+            /// The code with this `reason`, if there is one.
+            #[must_use]
+            pub fn from_reason(reason: &str) -> Option<Self> {
+                match reason {
+                    $($reason => Some(Self::$variant),)*
+                    _ => None,
+                }
+            }
+        }
+    };
+}
+
+codes! {
+    InvalidArgument "invalid_argument" "INVALID_ARGUMENT" InvalidArgument 400 "The request has an invalid value";
+    MalformedJson "malformed_json" "MALFORMED_JSON" InvalidArgument 400 "The body is not the JSON that is expected";
+    BodyTooLarge "body_too_large" "BODY_TOO_LARGE" ResourceExhausted 413 "The request is too large";
+    UnsupportedMediaType "unsupported_media_type" "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "The body has another media type than is expected";
+    NotFound "not_found" "NOT_FOUND" NotFound 404 "There is nothing at this address";
+    MethodNotAllowed "method_not_allowed" "METHOD_NOT_ALLOWED" Unimplemented 405 "This address does not know the method";
+    TokenMissing "token_missing" "TOKEN_MISSING" Unauthenticated 401 "An access token is needed";
+    TokenInvalid "token_invalid" "TOKEN_INVALID" Unauthenticated 401 "The access token is not valid";
+    TokenExpired "token_expired" "TOKEN_EXPIRED" Unauthenticated 401 "The access token has expired";
+    InvalidCredentials "invalid_credentials" "INVALID_CREDENTIALS" Unauthenticated 401 "The e-mail or the password is wrong";
+    TenantMismatch "tenant_mismatch" "TENANT_MISMATCH" PermissionDenied 403 "Another tenant is named than the access token's";
+    PermissionDenied "permission_denied" "PERMISSION_DENIED" PermissionDenied 403 "The caller's role does not allow this";
+    TenantUnknown "tenant_unknown" "TENANT_UNKNOWN" PermissionDenied 403 "The access token's tenant does not exist";
+    TenantSuspended "tenant_suspended" "TENANT_SUSPENDED" PermissionDenied 403 "The tenant is suspended";
+    TenantRequired "tenant_required" "TENANT_REQUIRED" FailedPrecondition 409 "The tenant has to be named";
+    SlugTaken "slug_taken" "SLUG_TAKEN" AlreadyExists 409 "The slug is taken";
+    OrderNotFound "order_not_found" "ORDER_NOT_FOUND" NotFound 404 "There is no such order";
+    OrderTransitionNotAllowed "order_transition_not_allowed" "ORDER_TRANSITION_NOT_ALLOWED" FailedPrecondition 409 "The order cannot take this status";
+    EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";
+    IdempotencyKeyReused "idempotency_key_reused" "IDEMPOTENCY_KEY_REUSED" FailedPrecondition 422 "The idempotency key was used for another request";
+    ResourceExhausted "resource_exhausted" "RESOURCE_EXHAUSTED" ResourceExhausted 429 "Too much at once";
+    DeadlineExceeded "deadline_exceeded" "DEADLINE_EXCEEDED" DeadlineExceeded 504 "The request took too long";
+    Unavailable "unavailable" "UNAVAILABLE" Unavailable 503 "The service is not available for the moment";
+    Internal "internal" "INTERNAL" Internal 500 "Something went wrong in the service";
+}
+
+impl std::fmt::Display for Code {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+
+    #[test]
+    fn names_are_unique_and_the_reason_is_the_name_in_capitals() {
+        let names: HashSet<_> = Code::ALL.iter().map(|code| code.as_str()).collect();
+        assert_eq!(names.len(), Code::ALL.len());
+        for code in Code::ALL {
+            assert_eq!(code.reason(), code.as_str().to_ascii_uppercase());
+            assert_eq!(Code::from_reason(code.reason()), Some(*code));
+        }
+        assert_eq!(Code::from_reason("order_not_found"), None);
+    }
+
+    #[test]
+    fn http_and_grpc_agree_on_whose_fault_it_is() {
+        for code in Code::ALL {
+            let ours = matches!(
+                code.grpc(),
+                GrpcCode::Internal | GrpcCode::Unavailable | GrpcCode::DeadlineExceeded
+            );
+            assert_eq!(code.http() >= 500, ours, "{code}");
+            assert!((400..=504).contains(&code.http()), "{code}");
+        }
+    }
+}

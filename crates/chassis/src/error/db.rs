@@ -1,0 +1,62 @@
+//! What a failed transaction means to the caller.
+
+use rowhouse_tenancy::DbError;
+use tonic::Status;
+
+use super::{Code, RETRY_AFTER, internal, retryable, status};
+
+/// The answer to a caller whose transaction failed. Domain errors, such as a violated unique constraint, are
+/// recognised before: what is left of them here is internal.
+#[must_use]
+pub fn from_db(operation: &'static str, error: &DbError) -> Status {
+    match error {
+        DbError::UnknownTenant => {
+            status(Code::TenantUnknown, "the access token's tenant does not exist: log in again")
+        }
+        DbError::TenantSuspended => {
+            status(Code::TenantSuspended, "the tenant is suspended: ask the operator of this service")
+        }
+        DbError::Unavailable(_) => {
+            tracing::warn!(operation, %error, "{operation}: the database is not available");
+            retryable(
+                Code::Unavailable,
+                "the database is not available for the moment: try again",
+                RETRY_AFTER,
+            )
+        }
+        DbError::TimedOut(_) => {
+            tracing::warn!(operation, %error, "{operation}: a statement took too long");
+            retryable(Code::DeadlineExceeded, "the database took too long: try again", RETRY_AFTER)
+        }
+        DbError::Contended(_) => {
+            tracing::warn!(operation, %error, "{operation}: the database was contended");
+            retryable(Code::Unavailable, "others were changing the same data: try again", RETRY_AFTER)
+        }
+        DbError::SwallowedFailure | DbError::Query(_) => internal(operation, error),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::super::fault;
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_its_code_and_no_text_of_the_database() {
+        let secret = "host=10.0.0.7 user=rowhouse_orders";
+        for (error, code, retry) in [
+            (DbError::UnknownTenant, Code::TenantUnknown, false),
+            (DbError::TenantSuspended, Code::TenantSuspended, false),
+            (DbError::Unavailable(secret.into()), Code::Unavailable, true),
+            (DbError::TimedOut(secret.into()), Code::DeadlineExceeded, true),
+            (DbError::Contended(secret.into()), Code::Unavailable, true),
+            (DbError::SwallowedFailure, Code::Internal, false),
+        ] {
+            let answer = from_db("orders.place", &error);
+            let fault = fault(&answer);
+            assert_eq!(fault.code, code, "{error:?}");
+            assert_eq!(fault.retry_after.is_some(), retry, "{error:?}");
+            assert!(!format!("{answer:?}").contains("10.0.0.7"), "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,169 @@
+//! Reading an error that another service answered with.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::{Code as GrpcCode, Status};
+use tonic_types::StatusExt;
+
+use super::{Code, DOMAIN, FieldViolation, RETRY_AFTER};
+
+pub(super) const INTERNAL_DETAIL: &str =
+    "the failure is in the service's log; trying again may help, changing the request will not";
+
+/// An error, ready to be shown to the caller of the caller.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Fault {
+    /// What went wrong.
+    pub code: Code,
+    /// A sentence for the caller.
+    pub detail: String,
+    /// The fields that are wrong, for [`Code::InvalidArgument`].
+    pub violations: Vec<FieldViolation>,
+    /// When trying again makes sense.
+    pub retry_after: Option<Duration>,
+    /// What else a program can act on, as [`status_with`](super::status_with) was given it.
+    pub metadata: HashMap<String, String>,
+}
+
+impl Fault {
+    fn new(code: Code, detail: &str, retry_after: Option<Duration>) -> Self {
+        let (violations, metadata) = (Vec::new(), HashMap::new());
+        Self { code, detail: detail.to_owned(), violations, retry_after, metadata }
+    }
+}
+
+/// What an upstream's status means.
+///
+/// Only a status with an `ErrorInfo` of this system is quoted. Any other was made by a library or a proxy,
+/// whose texts are for developers (addresses, parser states), so that only its code counts; a foreign code
+/// that says nothing about the request is [`Code::Internal`].
+#[must_use]
+pub fn fault(status: &Status) -> Fault {
+    let details = status.get_error_details();
+    let own = details
+        .error_info()
+        .filter(|info| info.domain == DOMAIN)
+        .and_then(|info| Code::from_reason(&info.reason));
+    let Some(code) = own else { return foreign(status.code()) };
+    if code == Code::Internal {
+        return Fault::new(code, INTERNAL_DETAIL, None);
+    }
+    let violations = details.bad_request().map_or_else(Vec::new, |request| {
+        let all = request.field_violations.iter();
+        all.map(|violation| FieldViolation::new(&violation.field, &violation.description)).collect()
+    });
+    let retry_after = details.retry_info().and_then(|info| info.retry_delay);
+    let metadata = details.error_info().map(|info| info.metadata.clone()).unwrap_or_default();
+    Fault { code, detail: status.message().to_owned(), violations, retry_after, metadata }
+}
+
+fn foreign(code: GrpcCode) -> Fault {
+    let (code, detail, retry_after) = match code {
+        GrpcCode::InvalidArgument => (Code::InvalidArgument, "a value in the request is not valid", None),
+        // tonic's answer to a message over the size limit.
+        GrpcCode::OutOfRange => (Code::BodyTooLarge, "the request is too large: send less at once", None),
+        GrpcCode::NotFound => (Code::NotFound, "there is nothing of this name", None),
+        GrpcCode::Unauthenticated => {
+            (Code::TokenInvalid, "the access token is not accepted: log in again", None)
+        }
+        GrpcCode::PermissionDenied => (Code::PermissionDenied, "the caller may not do this", None),
+        GrpcCode::ResourceExhausted => {
+            (Code::ResourceExhausted, "too many requests at once: try again later", Some(RETRY_AFTER))
+        }
+        // tonic answers CANCELLED when its own timer runs out, in a client as in a server.
+        GrpcCode::Cancelled | GrpcCode::DeadlineExceeded => {
+            (Code::DeadlineExceeded, "the request took too long: try again later", None)
+        }
+        GrpcCode::Unavailable | GrpcCode::Aborted => (
+            Code::Unavailable,
+            "a part of the service cannot be reached for the moment: try again",
+            Some(RETRY_AFTER),
+        ),
+        GrpcCode::Ok
+        | GrpcCode::Unknown
+        | GrpcCode::AlreadyExists
+        | GrpcCode::FailedPrecondition
+        | GrpcCode::Unimplemented
+        | GrpcCode::Internal
+        | GrpcCode::DataLoss => (Code::Internal, INTERNAL_DETAIL, None),
+    };
+    Fault::new(code, detail, retry_after)
+}
+
+#[cfg(test)]
+mod tests {
+    use tonic_types::ErrorDetails;
+
+    use super::super::{invalid_argument, retryable, status, status_with};
+    use super::*;
+
+    /// What a status looks like after it went over the wire.
+    fn sent(status: Status) -> Status {
+        Status::from_header_map(status.into_http::<()>().headers()).unwrap()
+    }
+
+    #[test]
+    fn every_code_survives_the_way_through_a_status() {
+        for code in Code::ALL {
+            let received = sent(status(*code, "send a smaller order"));
+            assert_eq!(received.code(), code.grpc());
+            let fault = fault(&received);
+            assert_eq!(fault.code, *code);
+            if *code != Code::Internal {
+                assert_eq!(fault.detail, "send a smaller order");
+            }
+        }
+    }
+
+    #[test]
+    fn details_survive_as_well() {
+        let violations = vec![
+            FieldViolation::new("lines[0].quantity", "send 1 or more"),
+            FieldViolation::new("currency", "send a code of ISO 4217, such as EUR"),
+        ];
+        assert_eq!(fault(&sent(invalid_argument(violations.clone()))).violations, violations);
+        let metadata = HashMap::from([("tenants".to_owned(), "[]".to_owned())]);
+        let choose = status_with(Code::TenantRequired, "name one", metadata.clone());
+        assert_eq!(fault(&sent(choose)).metadata, metadata);
+        let busy = retryable(Code::Unavailable, "try again", Duration::from_millis(1500));
+        assert_eq!(fault(&sent(busy)).retry_after, Some(Duration::from_millis(1500)));
+    }
+
+    #[test]
+    fn a_foreign_status_is_never_quoted() {
+        let secret = "SELECT * FROM orders WHERE password = 'hunter2'";
+        for number in 0..=16 {
+            let code = GrpcCode::from_i32(number);
+            let fault = fault(&sent(Status::new(code, secret)));
+            assert!(!fault.detail.contains("SELECT"), "{code:?}");
+            assert!(!fault.detail.is_empty(), "{code:?}");
+        }
+        for code in [GrpcCode::Unknown, GrpcCode::Internal, GrpcCode::DataLoss, GrpcCode::Ok] {
+            assert_eq!(fault(&Status::new(code, secret)).code, Code::Internal);
+        }
+        assert_eq!(fault(&Status::cancelled("Timeout expired")).code, Code::DeadlineExceeded);
+    }
+
+    #[test]
+    fn an_error_info_of_another_domain_or_reason_is_foreign() {
+        for (reason, domain) in [("ORDER_NOT_FOUND", "googleapis.com"), ("NEWER_CODE", DOMAIN)] {
+            let details = ErrorDetails::with_error_info(reason, domain, HashMap::new());
+            let status = Status::with_error_details(GrpcCode::Internal, "inner workings", details);
+            let fault = fault(&sent(status));
+            assert_eq!((fault.code, fault.detail.as_str()), (Code::Internal, INTERNAL_DETAIL));
+        }
+    }
+
+    #[test]
+    fn an_internal_error_is_not_quoted_even_when_it_is_ours() {
+        let fault = fault(&sent(status(Code::Internal, "relation orders does not exist")));
+        assert_eq!(fault.detail, INTERNAL_DETAIL);
+    }
+
+    #[test]
+    fn details_that_cannot_be_read_are_no_details() {
+        let broken = Status::with_details(GrpcCode::NotFound, "x", vec![0xff_u8; 20].into());
+        assert_eq!(fault(&broken).code, Code::NotFound);
+    }
+}

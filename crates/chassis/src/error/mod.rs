@@ -1,0 +1,184 @@
+//! Errors on the wire: a [`Code`] out of the one table, a sentence for the caller, and the google.rpc details
+//! that carry both. Causes are logged where they happen and never returned.
+
+mod code;
+#[cfg(feature = "db")]
+mod db;
+mod fault;
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use tonic::Status;
+use tonic_types::{ErrorDetails, StatusExt};
+
+pub use code::Code;
+#[cfg(feature = "db")]
+pub use db::from_db;
+pub use fault::{Fault, fault};
+
+/// The `domain` of every `ErrorInfo`: a reason is unique within it.
+pub const DOMAIN: &str = "rowhouse";
+
+/// When a caller may try again after an outage that is expected to be short.
+pub const RETRY_AFTER: Duration = Duration::from_secs(1);
+
+// A status travels in HTTP/2 headers, of which a peer takes 16 KiB at most, percent-encoded or in base64. An
+// answer over that limit would reach the caller as a broken stream.
+const MAX_DETAIL: usize = 512;
+const MAX_VIOLATION: usize = 256;
+const MAX_VIOLATIONS: usize = 4096;
+
+/// The most bytes that the metadata of an error may have, keys and values together.
+pub const MAX_METADATA: usize = 4096;
+
+/// What is wrong with one field of a request.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct FieldViolation {
+    /// The path of the field in the request, such as `lines[2].quantity`.
+    pub field: String,
+    /// A sentence that says what to change.
+    pub description: String,
+}
+
+impl FieldViolation {
+    /// A violation.
+    #[must_use]
+    pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
+        Self { field: field.into(), description: description.into() }
+    }
+}
+
+/// An error for the caller. `detail` says what to change, and nothing about the inside.
+#[must_use]
+pub fn status(code: Code, detail: impl Into<String>) -> Status {
+    status_with(code, detail, [])
+}
+
+/// An error with more that a program can act on, such as what to choose from. `metadata` becomes the
+/// `ErrorInfo`'s; when it has more than [`MAX_METADATA`] bytes, it is left out.
+#[must_use]
+pub fn status_with(
+    code: Code,
+    detail: impl Into<String>,
+    metadata: impl IntoIterator<Item = (String, String)>,
+) -> Status {
+    build(code, detail.into(), ErrorDetails::new(), metadata.into_iter().collect())
+}
+
+/// An error that goes away by itself after about `retry_after`.
+#[must_use]
+pub fn retryable(code: Code, detail: impl Into<String>, retry_after: Duration) -> Status {
+    let mut details = ErrorDetails::new();
+    details.set_retry_info(Some(retry_after));
+    build(code, detail.into(), details, HashMap::new())
+}
+
+/// A request with wrong fields: all of them are said at once, as many as fit into an answer.
+#[must_use]
+pub fn invalid_argument(violations: Vec<FieldViolation>) -> Status {
+    let detail = match violations.as_slice() {
+        [only] => format!("{}: {}", only.field, only.description),
+        several => format!("{} fields are wrong", several.len()),
+    };
+    let mut details = ErrorDetails::new();
+    let mut room = MAX_VIOLATIONS;
+    for FieldViolation { field, description } in violations {
+        let (field, description) = (shorten(field, MAX_VIOLATION), shorten(description, MAX_VIOLATION));
+        let Some(rest) = room.checked_sub(field.len() + description.len()) else { break };
+        room = rest;
+        details.add_bad_request_violation(field, description);
+    }
+    build(Code::InvalidArgument, detail, details, HashMap::new())
+}
+
+/// A failure that is nobody's but the service's own: its cause is logged here, and the caller is told
+/// nothing of it.
+#[must_use]
+pub fn internal(operation: &'static str, cause: &dyn std::error::Error) -> Status {
+    tracing::error!(operation, cause = %Chain(cause), "{operation} failed");
+    status(Code::Internal, fault::INTERNAL_DETAIL)
+}
+
+fn build(
+    code: Code,
+    detail: String,
+    mut details: ErrorDetails,
+    mut metadata: HashMap<String, String>,
+) -> Status {
+    if metadata.iter().map(|(key, value)| key.len() + value.len()).sum::<usize>() > MAX_METADATA {
+        metadata.clear();
+    }
+    details.set_error_info(code.reason(), DOMAIN, metadata);
+    Status::with_error_details(code.grpc(), shorten(detail, MAX_DETAIL), details)
+}
+
+fn shorten(mut text: String, limit: usize) -> String {
+    if text.len() > limit {
+        text.truncate(text.floor_char_boundary(limit - '…'.len_utf8()));
+        text.push('…');
+    }
+    text
+}
+
+/// An error with its sources, for the log.
+pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
+
+impl std::fmt::Display for Chain<'_> {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        write!(f, "{}", self.0)?;
+        let mut source = self.0.source();
+        while let Some(cause) = source {
+            write!(f, ": {cause}")?;
+            source = cause.source();
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_answer_always_fits_into_the_headers() {
+        let long = "€".repeat(10_000);
+        let violations = (0..1000).map(|n| FieldViolation::new(format!("lines[{n}].sku"), &long)).collect();
+        let metadata = |length| HashMap::from([("tenants".to_owned(), "x".repeat(length - 7))]);
+        assert!(status_with(Code::TenantRequired, "x", metadata(MAX_METADATA + 1)).details().len() < 100);
+        for answer in [
+            invalid_argument(violations),
+            status(Code::Internal, long.clone()),
+            status_with(Code::TenantRequired, long.clone(), metadata(MAX_METADATA)),
+        ] {
+            let response = answer.into_http::<()>();
+            let size: usize =
+                response.headers().iter().map(|(name, value)| name.as_str().len() + value.len() + 32).sum();
+            assert!(size < 12 * 1024, "{size}");
+        }
+    }
+
+    #[test]
+    fn a_single_violation_is_the_detail_as_well() {
+        let one = invalid_argument(vec![FieldViolation::new("currency", "send three capital letters")]);
+        assert_eq!(one.message(), "currency: send three capital letters");
+        let two = invalid_argument(vec![FieldViolation::new("a", "b"), FieldViolation::new("c", "d")]);
+        assert_eq!(two.message(), "2 fields are wrong");
+        assert_eq!(fault(&two).violations.len(), 2);
+    }
+
+    #[test]
+    fn texts_are_cut_between_characters() {
+        assert_eq!(shorten("short".into(), 512), "short");
+        let cut = shorten("é".repeat(300), 256);
+        assert!(cut.len() <= 256 && cut.ends_with("é…"), "{cut}");
+    }
+
+    #[test]
+    fn an_internal_error_says_nothing_of_its_cause() {
+        let answer = internal("orders.place", &std::io::Error::other("password=hunter2"));
+        let headers = format!("{answer:?} {:?}", answer.clone().into_http::<()>());
+        assert!(!headers.contains("hunter2"), "{headers}");
+        assert_eq!(fault(&answer).code, Code::Internal);
+    }
+}

@@ -1,0 +1,113 @@
+//! Calling another service.
+
+use std::error::Error;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response, uri};
+use tonic::body::Body;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Status, TimeoutExpired};
+use tower::Service;
+use tracing::{Instrument, Span};
+
+use super::deadline;
+use super::rpc::{Rpc, record_status};
+use crate::error::{Chain, Code, RETRY_AFTER, retryable};
+use crate::telemetry;
+
+/// An address that no channel can be made for.
+#[derive(Debug, thiserror::Error)]
+#[error("`{0}` is not the address of a gRPC service; write it as http://host:port")]
+pub struct EndpointError(String);
+
+/// A channel to the service at `endpoint`, such as `http://localhost:50051`. It connects at its first call and
+/// again whenever it has to. Needs a tokio runtime.
+pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
+    let invalid = || EndpointError(endpoint.to_owned());
+    let parsed = Endpoint::from_shared(endpoint.to_owned()).map_err(|_what| invalid())?;
+    if parsed.uri().scheme() != Some(&uri::Scheme::HTTP) {
+        return Err(invalid());
+    }
+    let inner = parsed
+        .connect_timeout(Duration::from_secs(2))
+        .tcp_nodelay(true)
+        .tcp_keepalive(Some(Duration::from_secs(30)))
+        .http2_keep_alive_interval(Duration::from_secs(15))
+        .keep_alive_timeout(Duration::from_secs(5))
+        .keep_alive_while_idle(true)
+        .connect_lazy();
+    Ok(TracedChannel { inner })
+}
+
+/// A channel whose calls continue the current trace, end at their deadline with `DEADLINE_EXCEEDED`, and
+/// answer `UNAVAILABLE` when the service cannot be reached. Clones share the connection.
+#[derive(Clone, Debug)]
+pub struct TracedChannel {
+    inner: Channel,
+}
+
+impl Service<Request<Body>> for TracedChannel {
+    type Response = Response<Body>;
+    type Error = tonic::transport::Error;
+    type Future = BoxFuture<'static, Result<Response<Body>, tonic::transport::Error>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        let rpc = Rpc::of(request.uri().path());
+        let span = if rpc.is_operational() { Span::none() } else { rpc.client_span() };
+        telemetry::inject_trace(&span, request.headers_mut());
+        let limit = deadline::requested(request.headers());
+        let sent = self.inner.call(request);
+        let call = async move {
+            let answered = match limit {
+                // tonic's own timer starts when the request leaves its queue, and there it may have waited
+                // for connections to fail.
+                Some(limit) => tokio::time::timeout(limit, sent).await,
+                None => Ok(sent.await),
+            };
+            let response = match answered {
+                Ok(Ok(response)) => response,
+                Ok(Err(error)) => failed(&error).into_http(),
+                Err(_elapsed) => deadline::exceeded().into_http(),
+            };
+            record_status(&Span::current(), &response);
+            Ok(response)
+        };
+        Box::pin(call.instrument(span))
+    }
+}
+
+/// A call that got no answer.
+fn failed(error: &tonic::transport::Error) -> Status {
+    let mut cause: Option<&(dyn Error + 'static)> = Some(error);
+    while let Some(one) = cause {
+        if one.is::<TimeoutExpired>() {
+            return deadline::exceeded();
+        }
+        cause = one.source();
+    }
+    tracing::warn!(error = %Chain(error), "a service cannot be reached");
+    let detail = "a part of the service cannot be reached for the moment: try again";
+    retryable(Code::Unavailable, detail, RETRY_AFTER)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn only_addresses_that_can_work_are_taken() {
+        for endpoint in ["http://localhost:50051", "http://[::1]:50051", "http://orders.rowhouse.svc:50053"] {
+            assert!(channel(endpoint).is_ok(), "{endpoint}");
+        }
+        for endpoint in ["", "localhost:50051", "https://localhost:50051", "/tmp/socket", "http://"] {
+            let error = channel(endpoint).unwrap_err().to_string();
+            assert!(error.contains(endpoint) && error.contains("http://host:port"), "{error}");
+        }
+    }
+}

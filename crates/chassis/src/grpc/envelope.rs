@@ -1,0 +1,73 @@
+//! What surrounds every call, from the outside in: its span and log line, its deadline, the net for panics.
+
+use std::convert::Infallible;
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use tokio_util::sync::CancellationToken;
+use tonic::body::Body;
+use tower::{Layer, Service};
+use tracing::{Instrument, Span};
+
+use super::deadline::{self, Deadline};
+use super::panics;
+use super::rpc::{Outcome, Rpc};
+
+#[derive(Clone)]
+pub(super) struct EnvelopeLayer {
+    pub(super) request_timeout: Duration,
+    /// Gives up every call that is still running.
+    pub(super) stop: CancellationToken,
+}
+
+impl<S> Layer<S> for EnvelopeLayer {
+    type Service = Envelope<S>;
+
+    fn layer(&self, inner: S) -> Envelope<S> {
+        Envelope { inner, options: self.clone() }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct Envelope<S> {
+    inner: S,
+    options: EnvelopeLayer,
+}
+
+impl<S> Service<Request<Body>> for Envelope<S>
+where
+    S: Service<Request<Body>, Response = Response<Body>, Error = Infallible> + Clone + Send + 'static,
+    S::Future: Send,
+{
+    type Response = Response<Body>;
+    type Error = Infallible;
+    type Future = BoxFuture<'static, Result<Response<Body>, Infallible>>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), Infallible>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, mut request: Request<Body>) -> Self::Future {
+        // The one that was polled ready is called; its clone waits for the next request.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        let deadline = Deadline::of(request.headers(), self.options.request_timeout);
+        let rpc = Rpc::of(request.uri().path());
+        let span = if rpc.is_operational() { Span::none() } else { rpc.server_span(request.headers()) };
+        let stop = self.options.stop.clone();
+        let pending = span.in_scope(|| Outcome::pending(&rpc));
+        request.extensions_mut().insert(deadline);
+        let call = async move {
+            let handler = panics::caught(async move {
+                let Ok(response) = inner.call(request).await;
+                response
+            });
+            let response = deadline::keep(deadline, &stop, handler).await;
+            pending.answered(&response);
+            Ok(response)
+        };
+        Box::pin(call.instrument(span))
+    }
+}

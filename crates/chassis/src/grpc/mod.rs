@@ -1,0 +1,18 @@
+//! A gRPC server and a client channel that keep the house's rules: one trace through all hops, deadlines that
+//! are kept and handed on, verified tokens, no panic and no cause on the wire.
+
+mod channel;
+mod deadline;
+mod envelope;
+mod listener;
+mod operations;
+mod panics;
+mod reject;
+mod rpc;
+mod server;
+mod tenant;
+
+pub use channel::{EndpointError, TracedChannel, channel};
+pub use deadline::{Deadline, deadline, set_deadline};
+pub use listener::{BindError, Listener};
+pub use server::{DRAIN_LIMIT, GrpcOptions, ServeError, serve};

@@ -1,0 +1,49 @@
+//! What a call that is turned away is told.
+
+use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
+use rowhouse_tokens::TokenError;
+use tonic::Status;
+
+use crate::error::{Code, FieldViolation, invalid_argument, status};
+
+#[expect(clippy::needless_pass_by_value, reason = "the signature is the one that AuthenticateLayer calls")]
+pub(super) fn reject(refusal: AuthenticateError) -> Status {
+    let detail = refusal.to_string();
+    match refusal {
+        AuthenticateError::MissingToken => status(Code::TokenMissing, detail),
+        AuthenticateError::InvalidToken(TokenError::Expired) => status(Code::TokenExpired, detail),
+        AuthenticateError::InvalidToken(_) => status(Code::TokenInvalid, detail),
+        AuthenticateError::TenantMismatch { token, requested } => {
+            tracing::warn!(%token, %requested, "a caller of tenant {token} asked for tenant {requested}");
+            status(Code::TenantMismatch, detail)
+        }
+        AuthenticateError::InvalidTenantId(_) => {
+            invalid_argument(vec![FieldViolation::new(TENANT_ID_KEY, detail)])
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_tenancy::TenantId;
+
+    use super::*;
+    use crate::error::fault;
+
+    #[test]
+    fn each_refusal_has_its_code() {
+        let (token, requested) = (TenantId::generate(), TenantId::generate());
+        let unreadable = "acme".parse::<TenantId>().unwrap_err();
+        for (refusal, code) in [
+            (AuthenticateError::MissingToken, Code::TokenMissing),
+            (AuthenticateError::InvalidToken(TokenError::Expired), Code::TokenExpired),
+            (AuthenticateError::InvalidToken(TokenError::BadSignature), Code::TokenInvalid),
+            (AuthenticateError::TenantMismatch { token, requested }, Code::TenantMismatch),
+            (AuthenticateError::InvalidTenantId(unreadable), Code::InvalidArgument),
+        ] {
+            let answer = reject(refusal);
+            assert_eq!(fault(&answer).code, code);
+            assert!(!answer.message().contains(&token.to_string()), "{answer:?}");
+        }
+    }
+}

@@ -1,0 +1,164 @@
+//! Which method a call is for, and the span and the log line that it gets.
+
+use http::{HeaderMap, Response};
+use tokio::time::Instant;
+use tonic::body::Body;
+use tonic::{Code as GrpcCode, Status};
+use tracing::Span;
+use tracing::field::Empty;
+use tracing_opentelemetry::OpenTelemetrySpanExt;
+
+use crate::error::fault;
+use crate::telemetry;
+
+/// The name of a method out of a call's path.
+pub(super) struct Rpc<'a> {
+    service: &'a str,
+    method: &'a str,
+}
+
+impl<'a> Rpc<'a> {
+    /// A path that is no method's is not repeated: whoever calls could fill the logs and the trace store with
+    /// names.
+    pub(super) fn of(path: &'a str) -> Self {
+        let named = |text: &str| {
+            let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
+            !text.is_empty() && text.len() <= 100 && text.bytes().all(known)
+        };
+        match path.strip_prefix('/').and_then(|path| path.split_once('/')) {
+            Some((service, method)) if named(service) && named(method) => Self { service, method },
+            _ => Self { service: "unknown", method: "unknown" },
+        }
+    }
+
+    /// Calls about the server itself come every second and say nothing: they are neither traced nor logged.
+    pub(super) fn is_operational(&self) -> bool {
+        self.service.starts_with("grpc.health.") || self.service.starts_with("grpc.reflection.")
+    }
+
+    fn name(&self) -> String {
+        format!("{}/{}", self.service, self.method)
+    }
+
+    /// The span of a call that is answered here; it continues the caller's trace.
+    pub(super) fn server_span(&self, headers: &HeaderMap) -> Span {
+        let span = tracing::info_span!(
+            "rpc",
+            otel.name = self.name(),
+            otel.kind = "server",
+            tenant_id = Empty,
+            trace_id = Empty,
+        );
+        self.describe(&span);
+        telemetry::continue_trace(&span, |name| headers.get(name)?.to_str().ok());
+        span
+    }
+
+    /// The span of a call that is made from here.
+    pub(super) fn client_span(&self) -> Span {
+        let span = tracing::info_span!("rpc call", otel.name = self.name(), otel.kind = "client");
+        self.describe(&span);
+        span
+    }
+
+    /// What only a trace needs is no field, so that it is not repeated in every log line.
+    fn describe(&self, span: &Span) {
+        span.set_attribute("rpc.system", "grpc");
+        span.set_attribute("rpc.service", self.service.to_owned());
+        span.set_attribute("rpc.method", self.method.to_owned());
+    }
+}
+
+/// The end of a call in progress: one log line, also when the caller hangs up.
+pub(super) struct Outcome {
+    rpc: Option<String>,
+    started: Instant,
+}
+
+impl Outcome {
+    pub(super) fn pending(rpc: &Rpc<'_>) -> Self {
+        Self { rpc: (!rpc.is_operational()).then(|| rpc.name()), started: Instant::now() }
+    }
+
+    pub(super) fn answered(mut self, response: &Response<Body>) {
+        record_status(&Span::current(), response);
+        let Some(rpc) = self.rpc.take() else { return };
+        let (code, latency_ms) = (code(response), self.latency_ms());
+        let reason = response.extensions().get::<Status>().map(|status| fault(status).code.as_str());
+        if matches!(code, GrpcCode::Internal | GrpcCode::Unknown | GrpcCode::DataLoss) {
+            tracing::error!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
+        } else {
+            tracing::info!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
+        }
+    }
+
+    fn latency_ms(&self) -> f64 {
+        (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3
+    }
+}
+
+impl Drop for Outcome {
+    fn drop(&mut self) {
+        if let Some(rpc) = self.rpc.take() {
+            let (code, latency_ms) = (GrpcCode::Cancelled, self.latency_ms());
+            tracing::info!(rpc, ?code, latency_ms, "{rpc} was cancelled by its caller");
+        }
+    }
+}
+
+/// Writes a call's status into its span.
+pub(super) fn record_status(span: &Span, response: &Response<Body>) {
+    let code = code(response);
+    span.set_attribute("rpc.grpc.status_code", i64::from(i32::from(code)));
+    if matches!(
+        code,
+        GrpcCode::Unknown
+            | GrpcCode::DeadlineExceeded
+            | GrpcCode::Unimplemented
+            | GrpcCode::Internal
+            | GrpcCode::Unavailable
+            | GrpcCode::DataLoss
+    ) {
+        span.set_status(opentelemetry::trace::Status::error(code.description()));
+    }
+}
+
+/// The status of a unary call. An error is an answer of headers alone; a success tells its status in the
+/// trailers, which are still to come.
+fn code(response: &Response<Body>) -> GrpcCode {
+    let status = response.headers().get(Status::GRPC_STATUS);
+    status.map_or(GrpcCode::Ok, |value| GrpcCode::from_bytes(value.as_bytes()))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_method_is_named_and_anything_else_is_not() {
+        for (path, name) in [
+            ("/auth.v1.AuthService/Login", "auth.v1.AuthService/Login"),
+            ("/auth.v1.AuthService", "unknown/unknown"),
+            ("/a/b/c", "unknown/unknown"),
+            ("/a/\u{1b}[31m", "unknown/unknown"),
+            ("//", "unknown/unknown"),
+            ("", "unknown/unknown"),
+        ] {
+            assert_eq!(Rpc::of(path).name(), name, "{path}");
+        }
+        assert_eq!(Rpc::of(&format!("/{}/b", "a".repeat(101))).name(), "unknown/unknown");
+    }
+
+    #[test]
+    fn the_server_itself_is_not_traced() {
+        assert!(Rpc::of("/grpc.health.v1.Health/Check").is_operational());
+        assert!(Rpc::of("/grpc.reflection.v1.ServerReflection/ServerReflectionInfo").is_operational());
+        assert!(!Rpc::of("/orders.v1.OrderService/GetOrder").is_operational());
+    }
+
+    #[test]
+    fn the_code_is_read_from_the_headers() {
+        assert_eq!(code(&Response::new(Body::empty())), GrpcCode::Ok);
+        assert_eq!(code(&Status::not_found("x").into_http()), GrpcCode::NotFound);
+    }
+}

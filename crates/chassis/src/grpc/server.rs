@@ -1,0 +1,112 @@
+//! Serving until asked to stop.
+
+use std::io;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowhouse_tenancy::grpc::{AuthenticateLayer, PublicMethods};
+use rowhouse_tokens::Verifier;
+use tokio::net::TcpListener;
+use tokio_util::sync::CancellationToken;
+use tonic::service::Routes;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+
+use super::envelope::EnvelopeLayer;
+use super::listener::Listener;
+use super::operations::OperationsLayer;
+use super::reject::reject;
+use super::tenant::RecordTenantLayer;
+use crate::health;
+use crate::shutdown::Shutdown;
+
+/// How long running calls may take to finish once the server was asked to stop. After that they are given up,
+/// so that a process with a few such servers and a database is gone within ten seconds.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
+
+/// How long the answers to calls that were given up may take to leave.
+const LAST_WORDS: Duration = Duration::from_millis(500);
+
+/// What a server needs besides its services.
+pub struct GrpcOptions<R> {
+    /// Verifies the token of every call.
+    pub verifier: Arc<Verifier>,
+    /// The methods that need no token, such as `/auth.v1.AuthService/Login`; health and reflection never do.
+    pub public_methods: &'static [&'static str],
+    /// The descriptors of the services, if they are to be told to anyone who asks.
+    pub reflection: Option<&'static [u8]>,
+    /// The longest time that a call may take; a caller may ask for less.
+    pub request_timeout: Duration,
+    /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
+    pub readiness: Option<R>,
+    /// The names under which readiness is told, such as `auth.v1.AuthService`.
+    pub services: &'static [&'static str],
+}
+
+/// Why serving ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum ServeError {
+    /// The listening socket does not work.
+    #[error("cannot accept connections: {0}")]
+    Accept(#[from] io::Error),
+    /// The descriptors for reflection cannot be read.
+    #[error("cannot offer reflection: {0}")]
+    Reflection(#[from] tonic_reflection::server::Error),
+    /// The server stopped by itself.
+    #[error("the server stopped: {0}")]
+    Stopped(#[from] tonic::transport::Error),
+}
+
+/// Serves `routes` until `shutdown` is requested, and then until the running calls are finished, for
+/// [`DRAIN_LIMIT`] at most.
+///
+/// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
+/// verification of its token. Needs a tokio runtime.
+pub async fn serve<R, F>(
+    listener: Listener,
+    options: GrpcOptions<R>,
+    routes: Routes,
+    shutdown: Shutdown,
+) -> Result<(), ServeError>
+where
+    R: Fn() -> F + Send,
+    F: Future<Output = bool> + Send,
+{
+    let (health, health_service) = health::Reporter::new(options.services, options.readiness).await;
+    let mut operations = Routes::new(health_service);
+    if let Some(descriptors) = options.reflection {
+        let reflection = tonic_reflection::server::Builder::configure()
+            .register_encoded_file_descriptor_set(descriptors)
+            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+        operations = operations.add_service(reflection.build_v1()?);
+    }
+    let stop = CancellationToken::new();
+    let public = PublicMethods(options.public_methods);
+    let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
+    let server = Server::builder()
+        .http2_keepalive_interval(Some(Duration::from_secs(30)))
+        .http2_keepalive_timeout(Some(Duration::from_secs(10)))
+        .max_concurrent_streams(Some(1024))
+        .layer(EnvelopeLayer { request_timeout: options.request_timeout, stop: stop.clone() })
+        .layer(OperationsLayer { routes: operations.prepare() })
+        .layer(AuthenticateLayer::new(options.verifier, public, reject))
+        .layer(RecordTenantLayer)
+        .add_routes(routes)
+        .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
+    let mut server = std::pin::pin!(server);
+    let overdue = async {
+        shutdown.requested().await;
+        tokio::time::sleep(DRAIN_LIMIT).await;
+    };
+    tokio::select! {
+        ended = &mut server => ended?,
+        () = overdue => {
+            tracing::warn!("calls were still running {DRAIN_LIMIT:?} after the request to stop; giving them up");
+            stop.cancel();
+            if let Ok(ended) = tokio::time::timeout(LAST_WORDS, server).await {
+                ended?;
+            }
+        }
+    }
+    Ok(())
+}

@@ -1,0 +1,152 @@
+//! Health: the process is alive; its services are ready when what they stand on answers.
+
+use std::time::Duration;
+
+use tokio::time::MissedTickBehavior;
+use tonic_health::ServingStatus;
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus as Answer;
+use tonic_health::pb::health_client::HealthClient;
+use tonic_health::pb::health_server::{Health, HealthServer};
+use tonic_health::server::{HealthReporter, health_reporter};
+
+use crate::grpc::{TracedChannel, set_deadline};
+use crate::shutdown::Shutdown;
+
+const INTERVAL: Duration = Duration::from_secs(1);
+const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+
+/// Whether `service` of another process says that it is ready, within two seconds.
+pub async fn is_serving(channel: &TracedChannel, service: &str) -> bool {
+    let mut request = tonic::Request::new(HealthCheckRequest { service: service.to_owned() });
+    set_deadline(&mut request, CHECK_TIMEOUT);
+    let answer = HealthClient::new(channel.clone()).check(request).await;
+    answer.is_ok_and(|answer| answer.into_inner().status() == Answer::Serving)
+}
+
+/// Tells by grpc.health.v1 how a server is.
+pub(crate) struct Reporter<R> {
+    inner: HealthReporter,
+    services: &'static [&'static str],
+    readiness: Option<R>,
+    interval: Duration,
+    check_timeout: Duration,
+}
+
+impl<R, F> Reporter<R>
+where
+    R: Fn() -> F,
+    F: Future<Output = bool>,
+{
+    /// The services count as not ready until the first check says otherwise.
+    pub(crate) async fn new(
+        services: &'static [&'static str],
+        readiness: Option<R>,
+    ) -> (Self, HealthServer<impl Health>) {
+        let (inner, server) = health_reporter();
+        let first = if readiness.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
+        let reporter = Self { inner, services, readiness, interval: INTERVAL, check_timeout: CHECK_TIMEOUT };
+        reporter.tell(first).await;
+        (reporter, server)
+    }
+
+    /// Follows readiness until the server is asked to stop, and has said so to everyone who watches.
+    pub(crate) async fn follow(mut self, shutdown: &Shutdown) {
+        tokio::select! {
+            biased;
+            () = shutdown.requested() => {}
+            never = self.poll() => match never {},
+        }
+        self.inner.set_service_status("", ServingStatus::NotServing).await;
+        self.tell(ServingStatus::NotServing).await;
+        // A status that is taken away ends the streams that watch it; they would hold up the drain.
+        for service in self.services.iter().chain(&[""]) {
+            self.inner.clear_service_status(service).await;
+        }
+    }
+
+    async fn poll(&self) -> std::convert::Infallible {
+        let Some(readiness) = &self.readiness else { return std::future::pending().await };
+        let mut interval = tokio::time::interval(self.interval);
+        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
+        let mut was_ready = None;
+        loop {
+            interval.tick().await;
+            let ready = tokio::time::timeout(self.check_timeout, readiness()).await.unwrap_or(false);
+            match (was_ready.replace(ready), ready) {
+                (Some(true), true) | (Some(false), false) => {}
+                (_, true) => {
+                    tracing::info!(services = ?self.services, "ready");
+                    self.tell(ServingStatus::Serving).await;
+                }
+                (before, false) => {
+                    tracing::warn!(services = ?self.services, "not ready: the readiness check fails");
+                    // Before the first check this was told already, and watchers hear of changes only.
+                    if before.is_some() {
+                        self.tell(ServingStatus::NotServing).await;
+                    }
+                }
+            }
+        }
+    }
+
+    async fn tell(&self, status: ServingStatus) {
+        for service in self.services {
+            self.inner.set_service_status(service, status).await;
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::sync::Arc;
+    use std::sync::atomic::{AtomicU8, Ordering};
+
+    use tokio_stream::StreamExt;
+    use tonic::Request;
+    use tonic_health::server::HealthService;
+
+    use super::*;
+
+    const SERVICE: &str = "test.v1.EchoService";
+
+    #[tokio::test]
+    async fn readiness_is_followed_and_a_check_that_hangs_is_a_no() {
+        let mood = Arc::new(AtomicU8::new(0));
+        let check = {
+            let mood = Arc::clone(&mood);
+            move || {
+                let mood = mood.load(Ordering::Relaxed);
+                async move {
+                    match mood {
+                        0 => true,
+                        1 => false,
+                        _ => std::future::pending().await,
+                    }
+                }
+            }
+        };
+        let (trigger, shutdown) = Shutdown::new();
+        let (mut reporter, _server) = Reporter::new(&[SERVICE], Some(check)).await;
+        (reporter.interval, reporter.check_timeout) = (Duration::from_millis(5), Duration::from_millis(50));
+        let service = HealthService::from_health_reporter(reporter.inner.clone());
+        let request = Request::new(HealthCheckRequest { service: SERVICE.into() });
+        let mut watching = service.watch(request).await.unwrap().into_inner();
+        let following = tokio::spawn(async move { reporter.follow(&shutdown).await });
+        let mut next = async || watching.next().await.map(|answer| answer.unwrap().status());
+        assert_eq!(next().await, Some(Answer::NotServing));
+        assert_eq!(next().await, Some(Answer::Serving));
+        mood.store(1, Ordering::Relaxed);
+        assert_eq!(next().await, Some(Answer::NotServing));
+        mood.store(0, Ordering::Relaxed);
+        assert_eq!(next().await, Some(Answer::Serving));
+        mood.store(2, Ordering::Relaxed);
+        assert_eq!(next().await, Some(Answer::NotServing));
+        mood.store(0, Ordering::Relaxed);
+        assert_eq!(next().await, Some(Answer::Serving));
+        trigger.request();
+        assert_eq!(next().await, Some(Answer::NotServing));
+        assert_eq!(next().await, None);
+        following.await.unwrap();
+    }
+}

@@ -1,0 +1,14 @@
+//! What every process needs and no domain does.
+//!
+//! * [`error`] is the one table of error codes, for gRPC and for HTTP;
+//! * [`config`] has the arguments and environment variables that several programs share;
+//! * [`telemetry`] writes logs, and traces that go on from process to process;
+//! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
+//! * [`grpc`] is a server and a client channel with all of the above built in.
+
+pub mod config;
+pub mod error;
+pub mod grpc;
+pub mod health;
+pub mod shutdown;
+pub mod telemetry;

@@ -1,0 +1,95 @@
+//! Being asked to stop.
+
+use std::io;
+
+use tokio::signal::unix::{SignalKind, signal};
+use tokio_util::sync::CancellationToken;
+
+/// Knows whether the process, or a part of it, was asked to stop. Clones know the same.
+#[derive(Clone, Debug)]
+pub struct Shutdown {
+    token: CancellationToken,
+}
+
+/// Asks the [`Shutdown`] that it was made with to stop.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    token: CancellationToken,
+}
+
+impl Shutdown {
+    /// A shutdown, and what requests it. Dropping the trigger requests nothing.
+    #[must_use]
+    pub fn new() -> (Trigger, Self) {
+        let token = CancellationToken::new();
+        (Trigger { token: token.clone() }, Self { token })
+    }
+
+    /// A shutdown that SIGTERM and SIGINT request. The second signal ends the process at once: who sends it
+    /// does not want to wait any longer.
+    ///
+    /// Needs a tokio runtime.
+    pub fn on_signals() -> io::Result<Self> {
+        let (trigger, shutdown) = Self::new();
+        let mut terminate = signal(SignalKind::terminate())?;
+        let mut interrupt = signal(SignalKind::interrupt())?;
+        tokio::spawn(async move {
+            let mut next = async || {
+                tokio::select! {
+                    _ = terminate.recv() => ("SIGTERM", 143),
+                    _ = interrupt.recv() => ("SIGINT", 130),
+                }
+            };
+            let (name, _) = next().await;
+            tracing::info!(signal = name, "{name}: stopping");
+            trigger.request();
+            let (name, exit_code) = next().await;
+            tracing::warn!(signal = name, "{name} again: giving up what is still running");
+            std::process::exit(exit_code);
+        });
+        Ok(shutdown)
+    }
+
+    /// Waits until stopping is requested.
+    pub async fn requested(&self) {
+        self.token.cancelled().await;
+    }
+
+    /// Whether stopping was requested.
+    #[must_use]
+    pub fn is_requested(&self) -> bool {
+        self.token.is_cancelled()
+    }
+}
+
+impl Trigger {
+    /// Requests to stop; once or more is the same.
+    pub fn request(&self) {
+        self.token.cancel();
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn every_clone_hears_of_it() {
+        let (trigger, shutdown) = Shutdown::new();
+        let clone = shutdown.clone();
+        assert!(!clone.is_requested());
+        let waiting = tokio::spawn(async move { clone.requested().await });
+        trigger.request();
+        trigger.request();
+        waiting.await.unwrap();
+        assert!(shutdown.is_requested());
+        shutdown.requested().await;
+    }
+
+    #[tokio::test]
+    async fn a_dropped_trigger_requests_nothing() {
+        let (trigger, shutdown) = Shutdown::new();
+        drop(trigger);
+        assert!(!shutdown.is_requested());
+    }
+}

@@ -1,0 +1,165 @@
+//! Readiness, reflection, authentication and the drain, over a real socket.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::net::TcpStream;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::grpc::{DRAIN_LIMIT, GrpcOptions};
+use rowhouse_chassis::health::is_serving;
+use rowhouse_tenancy::{TenantId, grpc as tenant_grpc};
+use rowhouse_tokens::Role;
+use support::{Echo, OnDrop, call, options, start, trusted_issuer};
+use tokio::sync::Notify;
+use tokio_util::sync::CancellationToken;
+use tonic::{Code as GrpcCode, Request, Response};
+use tonic_health::pb::HealthCheckRequest;
+use tonic_health::pb::health_check_response::ServingStatus;
+use tonic_health::pb::health_client::HealthClient;
+
+#[tokio::test]
+async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
+    let ready = Arc::new(AtomicBool::new(false));
+    let answer = Arc::clone(&ready);
+    let base = options().await;
+    let options = GrpcOptions {
+        readiness: Some(move || {
+            let answer = Arc::clone(&answer);
+            async move { answer.load(Ordering::Relaxed) }
+        }),
+        verifier: base.verifier,
+        public_methods: &[],
+        reflection: None,
+        request_timeout: base.request_timeout,
+        services: base.services,
+    };
+    let server = start(options, Echo::default());
+    let request = HealthCheckRequest { service: "test.v1.EchoService".into() };
+    let mut health = HealthClient::new(server.channel.clone());
+    let mut watching = health.watch(request).await.unwrap().into_inner();
+    assert_eq!(watching.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(is_serving(&server.channel, "").await);
+    assert!(!is_serving(&server.channel, "test.v1.EchoService").await);
+    assert!(!is_serving(&server.channel, "test.v1.Another").await);
+
+    ready.store(true, Ordering::Relaxed);
+    assert_eq!(watching.message().await.unwrap().unwrap().status(), ServingStatus::Serving);
+    assert!(is_serving(&server.channel, "test.v1.EchoService").await);
+
+    server.trigger.request();
+    assert_eq!(watching.message().await.unwrap().unwrap().status(), ServingStatus::NotServing);
+    assert!(watching.message().await.unwrap().is_none(), "watching does not hold up the drain");
+    server.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_finishes_what_runs_and_takes_nothing_new() {
+    let (entered, release) = (Arc::new(Notify::new()), Arc::new(Notify::new()));
+    let (has_entered, may_leave) = (Arc::clone(&entered), Arc::clone(&release));
+    let wait = move |_: Request<String>| {
+        let (entered, release) = (Arc::clone(&has_entered), Arc::clone(&may_leave));
+        async move {
+            entered.notify_one();
+            release.notified().await;
+            Ok(Response::new("finished".to_owned()))
+        }
+    };
+    let server = start(options().await, Echo::default().method("Wait", wait));
+    let channel = server.channel.clone();
+    let running = tokio::spawn(async move { call(&channel, "Wait", Request::new(String::new())).await });
+    entered.notified().await;
+    server.trigger.request();
+    while TcpStream::connect(server.address).is_ok() {
+        tokio::task::yield_now().await;
+    }
+    assert!(!server.served.is_finished());
+    release.notify_one();
+    assert_eq!(running.await.unwrap().unwrap().into_inner(), "finished");
+    server.served.await.unwrap().unwrap();
+}
+
+#[tokio::test]
+async fn a_drain_gives_up_what_does_not_end() {
+    let entered = Arc::new(Notify::new());
+    let dropped = CancellationToken::new();
+    let (has_entered, token) = (Arc::clone(&entered), dropped.clone());
+    let hang = move |_: Request<String>| {
+        let (held, entered) = (OnDrop(token.clone()), Arc::clone(&has_entered));
+        async move {
+            entered.notify_one();
+            std::future::pending::<()>().await;
+            drop(held);
+            Ok(Response::new(String::new()))
+        }
+    };
+    let mut options = options().await;
+    options.request_timeout = Duration::from_hours(1);
+    let server = start(options, Echo::default().method("Hang", hang));
+    let channel = server.channel.clone();
+    let running = tokio::spawn(async move { call(&channel, "Hang", Request::new(String::new())).await });
+    entered.notified().await;
+    let asked = Instant::now();
+    server.trigger.request();
+    let error = running.await.unwrap().unwrap_err();
+    assert_eq!(fault(&error).code, Code::Unavailable);
+    dropped.cancelled().await;
+    server.served.await.unwrap().unwrap();
+    let took = asked.elapsed();
+    assert!(took >= DRAIN_LIMIT && took < DRAIN_LIMIT + Duration::from_secs(3), "{took:?}");
+}
+
+#[tokio::test]
+async fn a_call_needs_a_token_and_its_own_tenant() {
+    let (tokens, verifier) = trusted_issuer().await;
+    let mut options = options().await;
+    options.verifier = verifier;
+    options.public_methods = &["/test.v1.EchoService/Public"];
+    let tenant_of = |request: Request<String>| async move {
+        let tenant = tenant_grpc::context(&request).map(|context| context.tenant().to_string());
+        Ok(Response::new(tenant.unwrap_or_else(|| "nobody".into())))
+    };
+    let server = start(options, Echo::default().method("Whose", tenant_of).method("Public", tenant_of));
+
+    assert_eq!(server.call("Public", "").await.unwrap().into_inner(), "nobody");
+    let missing = server.call("Whose", "").await.unwrap_err();
+    assert_eq!((missing.code(), fault(&missing).code), (GrpcCode::Unauthenticated, Code::TokenMissing));
+
+    let tenant = TenantId::generate();
+    let user = uuid::Uuid::now_v7();
+    let minute = Duration::from_mins(1);
+    let token = tokens.access_token(user, tenant.as_uuid(), Role::Member, minute).unwrap().token;
+    let ask = async |tenant: TenantId, token: &str| {
+        let mut request = Request::new(String::new());
+        tenant_grpc::carry_token(request.metadata_mut(), tenant, token);
+        call(&server.channel, "Whose", request).await
+    };
+    assert_eq!(ask(tenant, &token).await.unwrap().into_inner(), tenant.to_string());
+    let mismatch = ask(TenantId::generate(), &token).await.unwrap_err();
+    assert_eq!((mismatch.code(), fault(&mismatch).code), (GrpcCode::PermissionDenied, Code::TenantMismatch));
+    let invalid = ask(tenant, &token[1..]).await.unwrap_err();
+    assert_eq!(fault(&invalid).code, Code::TokenInvalid);
+    assert!(!format!("{invalid:?}").contains(&token[1..]), "a token is never repeated");
+}
+
+#[tokio::test]
+async fn reflection_is_there_when_it_is_offered() {
+    let mut with = options().await;
+    with.reflection = Some(tonic_health::pb::FILE_DESCRIPTOR_SET);
+    for (options, expected) in [(with, GrpcCode::Ok), (options().await, GrpcCode::Unimplemented)] {
+        let server = start(options, Echo::default());
+        let mut grpc = tonic::client::Grpc::new(server.channel.clone());
+        grpc.ready().await.unwrap();
+        let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".parse().unwrap();
+        let codec = tonic_prost::ProstCodec::<(), ()>::default();
+        let requests = Request::new(tokio_stream::empty::<()>());
+        let code =
+            grpc.streaming(requests, path, codec).await.err().map_or(GrpcCode::Ok, |error| error.code());
+        assert_eq!(code, expected);
+        server.stop().await;
+    }
+}

@@ -1,0 +1,141 @@
+//! One trace over several hops, received by a collector. A process has one telemetry, so this file has one
+//! test.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::telemetry;
+use rowhouse_tenancy::TenantId;
+use rowhouse_tenancy::grpc::carry_token;
+use rowhouse_tokens::Role;
+use support::{Echo, call, options, start, trusted_issuer};
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+use tracing::Instrument;
+use uuid::Uuid;
+
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        self.0.lock().unwrap().push(request.into_inner());
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn hops_form_one_trace() {
+    let collector = Collector::default();
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", incoming.local_addr().unwrap());
+    let service = TraceServiceServer::new(collector.clone());
+    let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+    let args = TelemetryArgs { otlp_endpoint: Some(endpoint), ..TelemetryArgs::default() };
+    let telemetry = telemetry::init(&args, "rowhouse-test").unwrap();
+    assert!(telemetry::init(&args, "rowhouse-test").is_err());
+
+    let trace_id =
+        |_: Request<String>| async { Ok(Response::new(telemetry::trace_id().unwrap_or_default())) };
+    let inner = start(options().await, Echo::default().method("TraceId", trace_id));
+    let next = inner.channel.clone();
+    let forward = move |request: Request<String>| {
+        let next = next.clone();
+        async move { call(&next, "TraceId", Request::new(request.into_inner())).await }
+    };
+    let (tokens, verifier) = trusted_issuer().await;
+    let mut authenticated = options().await;
+    (authenticated.verifier, authenticated.public_methods) = (verifier, &[]);
+    let outer = start(authenticated, Echo::default().method("Forward", forward));
+
+    let incoming = tracing::info_span!("request");
+    let parent = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
+    telemetry::continue_trace(&incoming, |name| (name == "traceparent").then_some(parent));
+    let mut request = Request::new("hunter2".to_owned());
+    let tenant = TenantId::generate();
+    let minute = Duration::from_mins(1);
+    let token = tokens.access_token(Uuid::now_v7(), tenant.as_uuid(), Role::Member, minute).unwrap().token;
+    carry_token(request.metadata_mut(), tenant, &token);
+    let answer = call(&outer.channel, "Forward", request).instrument(incoming).await.unwrap();
+    assert_eq!(answer.into_inner(), "0af7651916cd43dd8448eb211c80319c");
+    assert!(telemetry::trace_id().is_none());
+    outer.stop().await;
+    inner.stop().await;
+    telemetry.shutdown().await;
+
+    let received = collector.0.lock().unwrap().clone();
+    for secret in ["hunter2", &token] {
+        assert!(!format!("{received:?}").contains(secret), "no token and no body is in a span");
+    }
+    let resources = received.iter().flat_map(|request| &request.resource_spans);
+    for resource in resources.clone() {
+        let attributes = &resource.resource.as_ref().unwrap().attributes;
+        let name = attributes.iter().find(|attribute| attribute.key == "service.name").unwrap();
+        let name = name.value.as_ref().unwrap().value.as_ref().unwrap();
+        assert_eq!(*name, Value::StringValue("rowhouse-test".into()));
+    }
+    let spans: Vec<_> =
+        resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect();
+    let mut chain = Vec::new();
+    let mut parent = &[0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31][..];
+    while let Some(span) = spans.iter().find(|span| span.parent_span_id == parent) {
+        if kind(span) != "internal" {
+            for key in ["rpc.system", "rpc.service", "rpc.method", "rpc.grpc.status_code"] {
+                assert!(attribute(span, key).is_some(), "{key} of {span:?}");
+            }
+        }
+        assert_eq!(span.trace_id, 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes());
+        chain.push((span.name.as_str(), kind(span)));
+        parent = &span.span_id;
+    }
+    assert_eq!(
+        chain,
+        [
+            ("request", "internal"),
+            ("test.v1.EchoService/Forward", "client"),
+            ("test.v1.EchoService/Forward", "server"),
+            ("test.v1.EchoService/TraceId", "client"),
+            ("test.v1.EchoService/TraceId", "server"),
+        ]
+    );
+    assert_eq!(spans.len(), chain.len(), "{spans:#?}");
+    let of_tenant = Some(Value::StringValue(tenant.to_string()));
+    let names: Vec<_> = spans.iter().filter(|span| attribute(span, "tenant_id") == of_tenant).collect();
+    assert!(
+        matches!(names[..], [one] if one.name.ends_with("Forward") && kind(one) == "server"),
+        "{names:?}"
+    );
+    collecting.abort();
+}
+
+fn attribute(span: &Span, key: &str) -> Option<Value> {
+    let attribute = span.attributes.iter().find(|attribute| attribute.key == key)?;
+    attribute.value.as_ref()?.value.clone()
+}
+
+fn kind(span: &Span) -> &'static str {
+    match span.kind {
+        1 => "internal",
+        2 => "server",
+        3 => "client",
+        _ => "other",
+    }
+}
