@@ -1,0 +1,230 @@
+//! The catalogue audit: what PostgreSQL's own catalogue shows of walls that are missing or have holes.
+//!
+//! It needs no privileges beyond those of a service role, which reads `pg_catalog` and the two lists in the
+//! schema `tenancy`. It cannot see what no catalogue shows: superusers and what they do, a leaky body of a
+//! declared SECURITY DEFINER function, privileges that a role was rightly granted and does not need. What
+//! belongs to an extension is left out.
+//!
+//! A *service role* is the role that is connected when one schema is audited; otherwise each role that can log
+//! in and reach a schema with a tenant's table, or whose name begins with `rowhouse_`. A *tenant table* has a
+//! column `tenant_id` and is not declared in `tenancy.global_tables`.
+//!
+//! The rules:
+//!
+//! * `schema_missing`: a schema that should be there is not
+//! * `kernel_missing`: a role, table or routine of the kernel is not there
+//! * `kernel_closed`: a service role cannot use what it needs of the kernel
+//! * `role_superuser`: a service role is a superuser
+//! * `role_creates_roles`: a service role has CREATEROLE
+//! * `role_creates_databases`: a service role has CREATEDB
+//! * `role_replicates`: a service role has REPLICATION
+//! * `role_bypasses_rls`: a role that can reach a tenant's table has BYPASSRLS
+//! * `role_is_member`: a service role is a member of another role
+//! * `role_owns`: a service role owns something in the database
+//! * `definer_has_member`: another role than `rowhouse_owner` is a member of `rowhouse_definer`
+//! * `kernel_role_logs_in`: `rowhouse_owner` or `rowhouse_definer` can log in
+//! * `kernel_role_superuser`: `rowhouse_owner` or `rowhouse_definer` is a superuser
+//! * `timeout_missing`: a service role has no statement, idle-in-transaction or lock timeout
+//! * `row_security_off`: a session or routine starts with `row_security` off, where queries fail
+//! * `tenant_preset`: a session or routine starts with a tenant, which would be a default one
+//! * `replication_role_preset`: a session or routine starts with a `session_replication_role`, which can switch foreign keys off
+//! * `parameter_privilege`: a service role or PUBLIC may set a parameter that is the superuser's
+//! * `table_privilege`: more than SELECT, INSERT, UPDATE and DELETE is granted on a table
+//! * `public_privilege`: something is granted to PUBLIC
+//! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
+//! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables
+//! * `grant_option`: a privilege may be passed on
+//! * `default_privileges`: what `rowhouse_owner` or `rowhouse_definer` creates is opened to PUBLIC
+//! * `global_table_missing`: `tenancy.global_tables` names no table
+//! * `definer_missing`: `tenancy.definer_functions` names no SECURITY DEFINER function
+//! * `list_writable`: a role other than the owner may write to the lists that the audit believes
+//! * `global_table_exposed`: a global table with a `tenant_id` is granted to another role than `rowhouse_definer`
+//! * `table_undeclared`: a table has no `tenant_id` and is not declared global
+//! * `tenant_id_column`: `tenant_id` is not uuid NOT NULL
+//! * `primary_key`: a tenant table's primary key is not `(tenant_id, id)`
+//! * `table_unprotected`: a table with a `tenant_id` has no walls at all
+//! * `row_security_disabled`: a tenant table has row-level security switched off
+//! * `row_security_not_forced`: a tenant table's owner is exempt from its policy
+//! * `policy_missing`: a tenant table has no policy
+//! * `policy_surplus`: a tenant table has a second policy, which is OR-ed with the first
+//! * `policy_restrictive`: a tenant table's policy is restrictive, which Citus passes on as permissive
+//! * `policy_command`: a tenant table's policy is not for all commands
+//! * `policy_roles`: a tenant table's policy is not for all roles
+//! * `policy_using`: a policy's USING is not the one that `tenancy.protect` writes
+//! * `policy_check`: a policy's WITH CHECK is not the one that `tenancy.protect` writes
+//! * `foreign_key_without_tenant`: a foreign key between tenant tables does not compare their `tenant_id`
+//! * `unique_without_tenant`: a unique or exclusion constraint of a tenant table is not led by `tenant_id`
+//! * `index_without_tenant`: an index of a tenant table is not led by `tenant_id`
+//! * `foreign_key_from_global`: a foreign key leads from a table without a tenant to a tenant's row
+//! * `foreign_key_disabled`: a foreign key's triggers are switched off
+//! * `tenant_reference_missing`: a tenant table does not refer to `tenancy.tenants`
+//! * `tenant_reference_unvalidated`: a tenant table's reference to `tenancy.tenants` was never validated
+//! * `table_owner`: a relation is not owned by `rowhouse_owner`
+//! * `schema_owner`: a schema is not owned by `rowhouse_owner`
+//! * `view_as_owner`: a view reads with its owner's rights (no `security_invoker`)
+//! * `materialized_view`: there is a materialized view, which holds every tenant's rows
+//! * `foreign_table`: there is a foreign table, which has no policy
+//! * `sequence_across_tenants`: a tenant table is numbered by a sequence, which tells one tenant of the others
+//! * `rewrite_rule`: a rewrite rule turns a statement into another
+//! * `definer_undeclared`: a SECURITY DEFINER routine is not in `tenancy.definer_functions`
+//! * `definer_owner`: a SECURITY DEFINER routine is not owned by `rowhouse_definer`
+//! * `definer_search_path`: a SECURITY DEFINER routine has no empty `search_path` of its own
+//! * `definer_public`: a SECURITY DEFINER routine is open to PUBLIC
+//! * `routine_owner`: a routine is owned by neither `rowhouse_owner` nor `rowhouse_definer`
+//! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which cached plans would keep
+//! * `leakproof_routine`: a routine is LEAKPROOF, so it is run on rows before the policy has sorted them out
+//! * `current_tenant`: `tenancy.current_tenant()` is not as the first migration defines it
+//! * `set_tenant_context`: `tenancy.set_tenant_context(uuid)` is not what the first migration defines
+
+mod rules;
+mod version;
+
+use std::fmt;
+
+use diesel::pg::Pg;
+use diesel::result::Error;
+use diesel::sql_types::{Nullable, Text};
+use diesel::{QueryResult, QueryableByName, sql_query};
+use diesel_async::{AsyncConnectionCore, RunQueryDsl};
+
+pub use rules::{RULES, Rule};
+pub use version::server_version_warning;
+
+/// What is audited.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Scope {
+    /// Every schema of the database that is not PostgreSQL's own, and every service role.
+    All,
+    /// One service: its schema, the schema `tenancy`, and the role that is connected.
+    Schema(&'static str),
+}
+
+/// A hole in a wall.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Violation {
+    /// The name of a [`Rule`].
+    pub rule: &'static str,
+    /// What breaks it: a role, a schema, or something in a schema with the schema's name before it.
+    pub object: String,
+    /// The statement that mends it, or a sentence when one statement does not.
+    pub mend: String,
+}
+
+impl fmt::Display for Violation {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}: {}", self.rule, self.object, self.mend)
+    }
+}
+
+/// Asks whether there is anything to ask.
+const KERNEL: &str = include_str!("sql/kernel.sql");
+
+macro_rules! queries {
+    ($($file:literal),+ $(,)?) => {
+        &[KERNEL, $(concat!(include_str!("sql/prelude.sql"), include_str!(concat!("sql/", $file)))),+]
+    };
+}
+
+const QUERIES: &[&str] = queries![
+    "roles.sql",
+    "settings.sql",
+    "privileges.sql",
+    "lists.sql",
+    "tables.sql",
+    "policies.sql",
+    "keys.sql",
+    "relations.sql",
+    "routines.sql",
+];
+
+/// Looks for violations; none is what one wants. They come in the order of [`RULES`].
+///
+/// If the kernel itself is missing or closed, only that is reported, because the other rules read it.
+///
+/// The session's `search_path` is changed while this runs, since PostgreSQL prints names and expressions by
+/// it. A connection whose audit was dropped half-way keeps the changed one.
+pub async fn run<C>(conn: &mut C, scope: &Scope) -> QueryResult<Vec<Violation>>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let before = search_path(conn).await?;
+    set_search_path(conn, "pg_catalog, pg_temp").await?;
+    let found = look(conn, scope).await;
+    // After an error the transaction takes no statement, and its end brings the old path back.
+    let restored = set_search_path(conn, &before).await;
+    let found = found?;
+    restored?;
+    sorted(found)
+}
+
+async fn look<C>(conn: &mut C, scope: &Scope) -> QueryResult<Vec<Found>>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let schema = match scope {
+        Scope::All => None,
+        Scope::Schema(name) => Some(*name),
+    };
+    let mut found = Vec::new();
+    for sql in QUERIES {
+        found.extend(sql_query(*sql).bind::<Nullable<Text>, _>(schema).load::<Found>(conn).await?);
+        if *sql == KERNEL && !found.is_empty() {
+            break;
+        }
+    }
+    Ok(found)
+}
+
+/// In the rules' order; each violation once.
+fn sorted(found: Vec<Found>) -> QueryResult<Vec<Violation>> {
+    let mut placed = found.into_iter().map(Found::place).collect::<QueryResult<Vec<_>>>()?;
+    placed.sort_by(|(a, x), (b, y)| (a, &x.object, &x.mend).cmp(&(b, &y.object, &y.mend)));
+    placed.dedup();
+    Ok(placed.into_iter().map(|(_, violation)| violation).collect())
+}
+
+#[derive(QueryableByName)]
+struct Found {
+    #[diesel(sql_type = Text)]
+    rule: String,
+    #[diesel(sql_type = Text)]
+    object: String,
+    #[diesel(sql_type = Text)]
+    mend: String,
+}
+
+impl Found {
+    /// The violation and its rule's place in [`RULES`].
+    fn place(self) -> QueryResult<(usize, Violation)> {
+        let Self { rule: name, object, mend } = self;
+        RULES
+            .iter()
+            .enumerate()
+            .find(|(_, rule)| rule.name == name)
+            .map(|(place, rule)| (place, Violation { rule: rule.name, object, mend }))
+            .ok_or_else(|| Error::DeserializationError(format!("the audit has no rule {name}").into()))
+    }
+}
+
+#[derive(QueryableByName)]
+struct Setting {
+    #[diesel(sql_type = Text)]
+    value: String,
+}
+
+async fn search_path<C>(conn: &mut C) -> QueryResult<String>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let query = sql_query("SELECT pg_catalog.current_setting('search_path') AS value");
+    let setting: Setting = query.get_result(conn).await?;
+    Ok(setting.value)
+}
+
+async fn set_search_path<C>(conn: &mut C, path: &str) -> QueryResult<()>
+where
+    C: AsyncConnectionCore<Backend = Pg>,
+{
+    let query = sql_query("SELECT pg_catalog.set_config('search_path', $1, false) AS value");
+    query.bind::<Text, _>(path).get_result::<Setting>(conn).await.map(drop)
+}

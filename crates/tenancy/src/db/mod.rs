@@ -1,0 +1,16 @@
+//! The tenant's way to PostgreSQL.
+
+mod body;
+mod connect;
+mod error;
+mod pool;
+mod pooler;
+mod table;
+mod transaction;
+
+pub use body::TransactionBody;
+pub use connect::{ConnectError, DatabaseConfig};
+pub use error::DbError;
+pub use pool::TenantDb;
+pub use table::{OfTenant, TenantTable, of_tenant};
+pub use transaction::{Global, GlobalTx, Scope, Tenant, TenantTx, Transaction, Tx};

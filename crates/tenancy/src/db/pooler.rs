@@ -1,0 +1,46 @@
+//! What stands between this process and PostgreSQL.
+
+use std::time::Duration;
+
+use tokio_postgres::error::SqlState;
+use tokio_postgres::{Client, SimpleQueryMessage};
+
+use super::ConnectError;
+use super::connect::Connector;
+
+/// Longer than two free connections need, shorter than anybody waits at a start.
+const PATIENCE: Duration = Duration::from_secs(2);
+
+impl Connector {
+    /// Refuses a pooler that moves a session between servers without moving its prepared statements: under
+    /// load, PgBouncer before 1.21 then runs one client's statement for another.
+    ///
+    /// Two sessions that meet on the same server process reveal such a pooler. A busy one may not reveal
+    /// itself, so a pass is no proof.
+    pub(super) async fn check_pooler(&self) -> Result<(), ConnectError> {
+        let refused = |error: tokio_postgres::Error| ConnectError::Refused(super::connect::describe(&error));
+        let (first, second) = (self.client().await?, self.client().await?);
+        let statement = first.prepare("SELECT 1").await.map_err(refused)?;
+        let of_first = backend(&first, "SELECT pg_backend_pid()").await.map_err(refused)?;
+        let of_second = backend(&second, "BEGIN; SELECT pg_backend_pid()").await.map_err(refused)?;
+        if of_first.is_none() || of_first != of_second {
+            return Ok(());
+        }
+        // The second session holds the first one's server now, so this runs on another.
+        match tokio::time::timeout(PATIENCE, first.query(&statement, &[])).await {
+            Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME) => {
+                Err(ConnectError::Pooler)
+            }
+            _ => Ok(()),
+        }
+    }
+}
+
+/// The server process that answered. Sent as a simple query, which needs no prepared statement.
+async fn backend(client: &Client, query: &str) -> Result<Option<String>, tokio_postgres::Error> {
+    let messages = client.simple_query(query).await?;
+    Ok(messages.iter().find_map(|message| match message {
+        SimpleQueryMessage::Row(row) => row.get(0).map(str::to_owned),
+        _ => None,
+    }))
+}

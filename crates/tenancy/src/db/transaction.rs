@@ -1,0 +1,317 @@
+//! A transaction that opens itself with its first statement.
+//!
+//! Round trips are what row-level security costs; the policy itself is free. So `BEGIN` and the entry into
+//! the tenant are not sent until the body sends its first statement, and then in the same flight.
+
+use std::pin::Pin;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::task::{Context, Poll};
+
+use diesel::QueryResult;
+use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
+use diesel::pg::{Pg, PgQueryBuilder};
+use diesel::query_builder::{AsQuery, QueryBuilder, QueryFragment, QueryId};
+use diesel::result::Error;
+use diesel_async::pooled_connection::bb8::PooledConnection;
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+};
+use futures_util::future::{BoxFuture, join};
+use futures_util::stream::BoxStream;
+use futures_util::{FutureExt, Stream, StreamExt};
+use tracing::{Instrument, Span, field};
+
+use super::connect::Connector;
+use crate::TenantId;
+
+/// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
+pub type TenantTx = Tx<Tenant>;
+
+/// A transaction in no tenant, as [`TenantDb::global_tx`](crate::TenantDb::global_tx) hands it to its body.
+/// It sees the global tables and no tenant's row.
+pub type GlobalTx = Tx<Global>;
+
+/// What a transaction may see.
+pub trait Scope: sealed::Sealed + Send {}
+
+/// One tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Tenant(pub(super) TenantId);
+
+/// No tenant.
+#[derive(Clone, Copy, Debug)]
+pub struct Global;
+
+impl Scope for Tenant {}
+impl Scope for Global {}
+
+/// Either kind of transaction, for queries on the global tables.
+pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
+
+impl<S: Scope> Transaction for Tx<S> {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl Sealed for super::Tenant {}
+    impl Sealed for super::Global {}
+    impl<S: super::Scope> Sealed for super::Tx<S> {}
+}
+
+/// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
+pub struct Tx<S: Scope> {
+    conn: PooledConnection<'static, AsyncPgConnection>,
+    connector: Connector,
+    scope: S,
+    /// `BEGIN` and the entry into the tenant.
+    opening: String,
+    state: State,
+    /// The pool has been told that the connection is in a transaction.
+    marked: bool,
+    /// A statement has failed, so the server will answer COMMIT with ROLLBACK, and no error.
+    failed: Arc<AtomicBool>,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum State {
+    /// Nothing has been sent.
+    Unsent,
+    /// The opening is on its way. A transaction that is found in this state was abandoned in the middle.
+    Opening,
+    Open,
+    /// The opening was refused; the connection is of no use any more.
+    Refused,
+    Ended,
+}
+
+impl Tx<Tenant> {
+    /// The tenant whose rows this transaction sees.
+    #[must_use]
+    pub fn tenant(&self) -> TenantId {
+        self.scope.0
+    }
+}
+
+impl<S: Scope> Tx<S> {
+    pub(super) fn new(
+        conn: PooledConnection<'static, AsyncPgConnection>,
+        connector: Connector,
+        scope: S,
+        opening: String,
+    ) -> Self {
+        Self { conn, connector, scope, opening, state: State::Unsent, marked: false, failed: Arc::default() }
+    }
+
+    /// What the pool believes of the connection: one in a transaction is thrown away when it comes back, and
+    /// not handed to the next.
+    fn mark(&mut self, change: TransactionDepthChange) -> QueryResult<()> {
+        match AnsiTransactionManager::transaction_manager_status_mut(&mut *self.conn) {
+            TransactionManagerStatus::Valid(status) => status.change_transaction_depth(change),
+            TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
+        }
+    }
+
+    /// Before anything is sent, so that whatever is dropped from now on, and wherever, the connection counts
+    /// as one in a transaction.
+    fn mark_open(&mut self) -> QueryResult<()> {
+        if self.marked {
+            return Ok(());
+        }
+        self.marked = true;
+        self.mark(TransactionDepthChange::IncreaseDepth)
+    }
+
+    fn mark_closed(&mut self) -> QueryResult<()> {
+        self.marked = false;
+        self.mark(TransactionDepthChange::DecreaseDepth)
+    }
+
+    /// Runs one statement, joined with the opening if it is the first.
+    fn run<'conn, R: Send + 'conn>(
+        &'conn mut self,
+        span: Span,
+        statement: impl FnOnce(&'conn AsyncPgConnection) -> BoxFuture<'conn, QueryResult<R>>,
+    ) -> BoxFuture<'conn, QueryResult<R>> {
+        match self.state {
+            State::Unsent => {
+                if let Err(error) = self.mark_open() {
+                    return std::future::ready(Err(error)).boxed();
+                }
+            }
+            State::Open => {}
+            State::Opening | State::Refused | State::Ended => {
+                return std::future::ready(Err(Error::BrokenTransactionManager)).boxed();
+            }
+        }
+        let Self { conn, opening, state, failed, .. } = self;
+        let mut conn: &AsyncPgConnection = conn;
+        let statement = statement(conn);
+        async move {
+            let result = if *state == State::Unsent {
+                *state = State::Opening;
+                // The order of `join` is the order on the wire: the opening has to be first.
+                let (opened, result) = join(conn.batch_execute(opening), statement).await;
+                if let Err(refusal) = opened {
+                    *state = State::Refused;
+                    return Err(refusal);
+                }
+                *state = State::Open;
+                result
+            } else {
+                statement.await
+            };
+            if result.is_err() {
+                failed.store(true, Ordering::Relaxed);
+            }
+            result
+        }
+        .instrument(span)
+        .boxed()
+    }
+
+    /// A body that sent nothing has nothing to commit; at most it made a statement and dropped it unsent.
+    fn end_unsent(&mut self) {
+        self.state = State::Ended;
+        if self.marked && self.mark_closed().is_err() {
+            tracing::debug!("a connection that was never used is thrown away");
+        }
+    }
+
+    /// Ends the transaction as the body's result asks for. What the body returned is lost if the commit
+    /// fails.
+    pub(super) async fn commit(&mut self) -> Result<(), super::DbError> {
+        match self.state {
+            State::Unsent => self.end_unsent(),
+            State::Open if self.failed.load(Ordering::Relaxed) => {
+                self.rollback().await;
+                return Err(super::DbError::SwallowedFailure);
+            }
+            State::Open => {
+                self.conn.batch_execute("COMMIT").await?;
+                self.mark_closed()?;
+                self.state = State::Ended;
+            }
+            State::Opening | State::Refused | State::Ended => {
+                return Err(super::DbError::SwallowedFailure);
+            }
+        }
+        Ok(())
+    }
+
+    /// Undoes what was done. If that fails, the connection stays marked and the pool throws it away.
+    pub(super) async fn rollback(&mut self) {
+        match self.state {
+            State::Unsent => self.end_unsent(),
+            State::Open => {
+                if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
+                    self.state = State::Ended;
+                }
+            }
+            State::Opening | State::Refused | State::Ended => {}
+        }
+    }
+}
+
+impl<S: Scope> Drop for Tx<S> {
+    /// An abandoned transaction (a caller who went away, a deadline) is not left running on the server.
+    fn drop(&mut self) {
+        let running = matches!(self.state, State::Opening | State::Open);
+        if let (true, Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {
+            let (connector, token) = (self.connector.clone(), self.conn.cancel_token());
+            runtime.spawn(async move { connector.cancel(token).await });
+        }
+    }
+}
+
+impl<S: Scope> SimpleAsyncConnection for Tx<S> {
+    async fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
+        let span = statement_span();
+        if !span.is_disabled() {
+            record_statement(&span, statements);
+        }
+        let statements = statements.to_owned();
+        self.run(span, |mut conn| async move { conn.batch_execute(&statements).await }.boxed()).await
+    }
+}
+
+impl<S: Scope> AsyncConnectionCore for Tx<S> {
+    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
+    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
+    type Stream<'conn, 'query> = Rows;
+    type Row<'conn, 'query> = <AsyncPgConnection as AsyncConnectionCore>::Row<'conn, 'query>;
+    type Backend = Pg;
+
+    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
+    where
+        T: AsQuery + 'query,
+        T::Query: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let query = source.as_query();
+        let span = span_of(&query);
+        let failed = Arc::clone(&self.failed);
+        self.run(span, move |mut conn| {
+            let loading = AsyncConnectionCore::load(&mut conn, query);
+            async move { Ok(Rows { rows: loading.await?, failed }) }.boxed()
+        })
+    }
+
+    fn execute_returning_count<'conn, 'query, T>(
+        &'conn mut self,
+        source: T,
+    ) -> Self::ExecuteFuture<'conn, 'query>
+    where
+        T: QueryFragment<Pg> + QueryId + 'query,
+    {
+        let span = span_of(&source);
+        self.run(span, move |mut conn| AsyncConnectionCore::execute_returning_count(&mut conn, source))
+    }
+}
+
+type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
+
+/// The rows of a statement. An error among them is remembered, whatever the body makes of it.
+pub struct Rows {
+    rows: BoxStream<'static, QueryResult<PgRow>>,
+    failed: Arc<AtomicBool>,
+}
+
+impl Stream for Rows {
+    type Item = QueryResult<PgRow>;
+
+    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
+        let next = self.rows.poll_next_unpin(cx);
+        if let Poll::Ready(Some(Err(_))) = &next {
+            self.failed.store(true, Ordering::Relaxed);
+        }
+        next
+    }
+}
+
+/// A span for one statement: at debug level, so that it goes to traces and not into the log.
+fn statement_span() -> Span {
+    tracing::debug_span!(
+        target: "rowhouse::sql",
+        "sql",
+        otel.name = field::Empty,
+        otel.kind = "client",
+        db.system.name = "postgresql",
+        db.query.text = field::Empty,
+    )
+}
+
+/// The statement's text with `$1` for its values, which may be secrets.
+fn span_of(query: &impl QueryFragment<Pg>) -> Span {
+    let span = statement_span();
+    if !span.is_disabled() {
+        let mut text = PgQueryBuilder::default();
+        if query.to_sql(&mut text, &Pg).is_ok() {
+            record_statement(&span, &text.finish());
+        }
+    }
+    span
+}
+
+fn record_statement(span: &Span, text: &str) {
+    span.record("db.query.text", text);
+    span.record("otel.name", text.split_whitespace().next().unwrap_or("sql"));
+}

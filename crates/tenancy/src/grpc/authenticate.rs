@@ -1,0 +1,192 @@
+//! Incoming calls.
+
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::BoxFuture;
+use http::{HeaderMap, Request, Response, header};
+use rowhouse_tokens::{TokenError, Verifier};
+use tonic::Status;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::grpc::TENANT_ID_KEY;
+use crate::{InvalidTenantId, TenantContext, TenantId};
+
+/// The methods that may be called without a token, such as `/auth.v1.AuthService/Login`. A trailing `*`
+/// stands for any ending.
+#[derive(Clone, Copy, Debug)]
+pub struct PublicMethods(pub &'static [&'static str]);
+
+impl PublicMethods {
+    fn contain(self, path: &str) -> bool {
+        self.0.iter().any(|method| match method.strip_suffix('*') {
+            Some(prefix) => path.starts_with(prefix),
+            None => path == *method,
+        })
+    }
+}
+
+/// Why a call was turned away.
+#[derive(Debug, thiserror::Error)]
+pub enum AuthenticateError {
+    /// No `authorization: Bearer …`, or several.
+    #[error("this call needs an access token: send it as `authorization: Bearer <token>`")]
+    MissingToken,
+    /// The token is not one to believe.
+    #[error(transparent)]
+    InvalidToken(#[from] TokenError),
+    /// `x-tenant-id` names another tenant than the token.
+    #[error("x-tenant-id is not the tenant of the access token: leave it out or send the token's own")]
+    TenantMismatch {
+        /// The tenant of the token.
+        token: TenantId,
+        /// The tenant that was asked for.
+        requested: TenantId,
+    },
+    /// `x-tenant-id` cannot be read.
+    #[error("x-tenant-id cannot be read: {0}")]
+    InvalidTenantId(#[from] InvalidTenantId),
+}
+
+/// Verifies the token of every call but the public ones, and leaves the call's [`TenantContext`] in its
+/// extensions. A service that uses it trusts no peer for where a call came from.
+#[derive(Clone)]
+pub struct AuthenticateLayer {
+    shared: Arc<Shared>,
+}
+
+struct Shared {
+    verifier: Arc<Verifier>,
+    public: PublicMethods,
+    reject: fn(AuthenticateError) -> Status,
+}
+
+impl AuthenticateLayer {
+    /// `reject` turns a refusal into the answer that the caller sees.
+    #[must_use]
+    pub fn new(
+        verifier: Arc<Verifier>,
+        public: PublicMethods,
+        reject: fn(AuthenticateError) -> Status,
+    ) -> Self {
+        Self { shared: Arc::new(Shared { verifier, public, reject }) }
+    }
+}
+
+impl<S> Layer<S> for AuthenticateLayer {
+    type Service = Authenticate<S>;
+
+    fn layer(&self, inner: S) -> Authenticate<S> {
+        Authenticate { inner, shared: Arc::clone(&self.shared) }
+    }
+}
+
+/// The service that [`AuthenticateLayer`] makes.
+#[derive(Clone)]
+pub struct Authenticate<S> {
+    inner: S,
+    shared: Arc<Shared>,
+}
+
+impl<S, B> Service<Request<B>> for Authenticate<S>
+where
+    S: Service<Request<B>, Response = Response<Body>> + Clone + Send + 'static,
+    S::Future: Send,
+    B: Send + 'static,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = BoxFuture<'static, Result<Self::Response, Self::Error>>;
+
+    fn poll_ready(&mut self, cx: &mut Context<'_>) -> Poll<Result<(), Self::Error>> {
+        self.inner.poll_ready(cx)
+    }
+
+    fn call(&mut self, mut request: Request<B>) -> Self::Future {
+        // The one that was polled ready is called; its clone waits for the next request.
+        let ready = self.inner.clone();
+        let mut inner = std::mem::replace(&mut self.inner, ready);
+        if self.shared.public.contain(request.uri().path()) {
+            return Box::pin(inner.call(request));
+        }
+        let shared = Arc::clone(&self.shared);
+        Box::pin(async move {
+            match authenticate(&shared.verifier, request.headers()).await {
+                Ok(context) => {
+                    request.extensions_mut().insert(context);
+                    inner.call(request).await
+                }
+                Err(refusal) => Ok((shared.reject)(refusal).into_http()),
+            }
+        })
+    }
+}
+
+async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<TenantContext, AuthenticateError> {
+    let bearer = bearer(headers).ok_or(AuthenticateError::MissingToken)?;
+    let context = TenantContext::from_verified(verifier.verify(bearer).await?);
+    for value in headers.get_all(TENANT_ID_KEY) {
+        let requested: TenantId = value.to_str().or(Err(InvalidTenantId))?.parse()?;
+        if requested != context.tenant() {
+            return Err(AuthenticateError::TenantMismatch { token: context.tenant(), requested });
+        }
+    }
+    Ok(context)
+}
+
+/// The token, when there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Option<&str> {
+    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+}
+
+/// The context of a call; absent only in a public method.
+#[must_use]
+pub fn context<T>(request: &tonic::Request<T>) -> Option<&TenantContext> {
+    request.extensions().get()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_what_is_listed_is_public() {
+        let public = PublicMethods(&["/auth.v1.AuthService/Login", "/grpc.health.v1.Health/*"]);
+        for (path, expected) in [
+            ("/auth.v1.AuthService/Login", true),
+            ("/auth.v1.AuthService/LoginAs", false),
+            ("/auth.v1.AuthService/login", false),
+            ("/auth.v1.AuthService/Login/", false),
+            ("/grpc.health.v1.Health/Check", true),
+            ("/grpc.health.v1.Healthy/Check", false),
+            ("", false),
+        ] {
+            assert_eq!(public.contain(path), expected, "{path}");
+        }
+    }
+
+    #[test]
+    fn one_bearer_token_or_none() {
+        let headers = |values: &[&'static str]| {
+            let mut map = HeaderMap::new();
+            for value in values {
+                map.append(header::AUTHORIZATION, http::HeaderValue::from_static(value));
+            }
+            map
+        };
+        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["bearer  abc"])), Some("abc"));
+        assert_eq!(bearer(&headers(&["Basic abc"])), None);
+        assert_eq!(bearer(&headers(&["abc"])), None);
+        assert_eq!(bearer(&headers(&[])), None);
+        assert_eq!(
+            bearer(&headers(&["Bearer abc", "Bearer def"])),
+            None,
+            "two tokens are an attack or a bug"
+        );
+    }
+}

@@ -1,0 +1,68 @@
+//! Privileges that are granted and should not be, and the lists that the audit believes.
+
+use crate::case::{Case, admin, owner};
+
+pub(crate) const CASES: &[Case] = &[
+    owner("GRANT TRUNCATE ON orders.orders TO rowhouse_orders", &[("table_privilege", "orders.orders")]),
+    owner("GRANT REFERENCES (id) ON orders.orders TO rowhouse_auth", &[("table_privilege", "orders.orders")]),
+    owner("GRANT TRIGGER ON orders.notes TO PUBLIC", &[("table_privilege", "orders.notes")]),
+    owner("GRANT SELECT ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
+    owner("GRANT UPDATE (body) ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
+    owner("GRANT USAGE ON SCHEMA orders TO PUBLIC", &[("public_privilege", "orders")]),
+    owner(
+        "GRANT EXECUTE ON FUNCTION orders.next_number(text) TO PUBLIC",
+        &[("public_privilege", "orders.next_number(text)")],
+    ),
+    owner(
+        "CREATE SEQUENCE orders.tickets;
+         GRANT USAGE ON SEQUENCE orders.tickets TO PUBLIC",
+        &[("public_privilege", "orders.tickets")],
+    ),
+    owner("GRANT CREATE ON SCHEMA orders TO rowhouse_orders", &[("create_privilege", "orders")]),
+    admin("GRANT CREATE ON SCHEMA public TO PUBLIC", &[("create_privilege", "public")]),
+    owner("GRANT CREATE ON SCHEMA auth TO rowhouse_definer", &[("create_privilege", "auth")]),
+    admin(
+        "DO $$ BEGIN
+             EXECUTE format('GRANT TEMPORARY ON DATABASE %I TO PUBLIC', current_database());
+         END $$",
+        &[("temporary_privilege", "current database")],
+    ),
+    owner(
+        "GRANT SELECT ON orders.orders TO rowhouse_orders WITH GRANT OPTION",
+        &[("grant_option", "orders.orders")],
+    ),
+    owner("GRANT USAGE ON SCHEMA orders TO rowhouse_orders WITH GRANT OPTION", &[("grant_option", "orders")]),
+    owner(
+        "ALTER DEFAULT PRIVILEGES GRANT EXECUTE ON FUNCTIONS TO PUBLIC",
+        &[("default_privileges", "rowhouse_owner")],
+    ),
+    owner(
+        "ALTER DEFAULT PRIVILEGES IN SCHEMA orders GRANT SELECT ON TABLES TO PUBLIC",
+        &[("default_privileges", "rowhouse_owner")],
+    ),
+    owner(
+        "INSERT INTO tenancy.global_tables VALUES ('orders.currencies', 'the same for all')",
+        &[("global_table_missing", "orders.currencies")],
+    ),
+    owner(
+        "INSERT INTO tenancy.definer_functions VALUES ('orders.next_number(text)', 'a list must not lie')",
+        &[("definer_missing", "orders.next_number(text)")],
+    ),
+    owner(
+        "GRANT INSERT ON tenancy.global_tables TO rowhouse_orders",
+        &[("list_writable", "tenancy.global_tables")],
+    ),
+    owner(
+        "GRANT UPDATE (reason) ON tenancy.definer_functions TO rowhouse_auth",
+        &[("list_writable", "tenancy.definer_functions")],
+    ),
+    owner(
+        "GRANT SELECT (tenant_id) ON auth.tenants_of_users TO rowhouse_auth",
+        &[("global_table_exposed", "auth.tenants_of_users")],
+    ),
+    // Declaring a tenant's table global does not silence the audit.
+    owner(
+        "INSERT INTO tenancy.global_tables VALUES ('auth.memberships', 'in the way')",
+        &[("global_table_exposed", "auth.memberships")],
+    ),
+];

@@ -1,0 +1,84 @@
+//! Tables without walls, or with holes in them.
+
+use crate::case::{Case, admin, owner};
+
+pub(crate) const CASES: &[Case] = &[
+    owner("CREATE TABLE orders.currencies (code text PRIMARY KEY)", &[("table_undeclared", "orders.currencies")]),
+    owner(
+        "CREATE TABLE orders.bare (tenant_id uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id))",
+        &[("table_unprotected", "orders.bare")],
+    ),
+    owner(
+        "CREATE TABLE orders.bare (tenant_id uuid, id uuid NOT NULL)",
+        &[
+            ("table_unprotected", "orders.bare"),
+            ("tenant_id_column", "orders.bare"),
+            ("primary_key", "orders.bare"),
+        ],
+    ),
+    owner(
+        "CREATE TABLE orders.bare (tenant_id text NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id))",
+        &[("table_unprotected", "orders.bare"), ("tenant_id_column", "orders.bare")],
+    ),
+    owner(
+        "ALTER TABLE orders.notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (id, tenant_id)",
+        &[("primary_key", "orders.notes")],
+    ),
+    // A partition can be read without its parent.
+    owner(
+        "CREATE TABLE orders.events (tenant_id uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id))
+             PARTITION BY HASH (tenant_id);
+         CALL tenancy.protect('orders.events');
+         CREATE TABLE orders.events_0 PARTITION OF orders.events FOR VALUES WITH (MODULUS 1, REMAINDER 0)",
+        &[("table_unprotected", "orders.events_0")],
+    ),
+    owner("ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY", &[("row_security_disabled", "orders.orders")]),
+    owner("ALTER TABLE tenancy.tenants DISABLE ROW LEVEL SECURITY", &[("row_security_disabled", "tenancy.tenants")]),
+    owner("ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY", &[("row_security_not_forced", "orders.orders")]),
+    owner("DROP POLICY tenant_isolation ON orders.orders", &[("policy_missing", "orders.orders")]),
+    owner("DROP POLICY tenant_isolation ON tenancy.tenants", &[("policy_missing", "tenancy.tenants")]),
+    owner("CREATE POLICY everyone ON orders.orders USING (true)", &[("policy_surplus", "orders.orders")]),
+    owner(
+        "DROP POLICY tenant_isolation ON orders.notes;
+         CREATE POLICY tenant_isolation ON orders.notes AS RESTRICTIVE
+             USING (tenant_id = (SELECT tenancy.current_tenant()))
+             WITH CHECK (tenant_id = (SELECT tenancy.current_tenant()))",
+        &[("policy_restrictive", "orders.notes")],
+    ),
+    owner(
+        "DROP POLICY tenant_isolation ON orders.notes;
+         CREATE POLICY reading ON orders.notes FOR SELECT
+             USING (tenant_id = (SELECT tenancy.current_tenant()))",
+        &[("policy_command", "orders.notes")],
+    ),
+    owner(
+        "ALTER POLICY tenant_isolation ON orders.notes TO rowhouse_orders",
+        &[("policy_roles", "orders.notes")],
+    ),
+    owner(
+        "ALTER POLICY tenant_isolation ON orders.notes
+             USING (tenant_id = current_setting('app.tenant_id')::uuid)",
+        &[("policy_using", "orders.notes")],
+    ),
+    owner(
+        "ALTER POLICY tenant_isolation ON tenancy.tenants USING (true)",
+        &[("policy_using", "tenancy.tenants")],
+    ),
+    // Citus takes no sub-select in a policy.
+    owner(
+        "ALTER POLICY tenant_isolation ON orders.notes
+             USING (tenant_id = tenancy.current_tenant()) WITH CHECK (tenant_id = tenancy.current_tenant())",
+        &[],
+    ),
+    owner(
+        "ALTER POLICY tenant_isolation ON orders.notes WITH CHECK (true)",
+        &[("policy_check", "orders.notes")],
+    ),
+    owner(
+        "DROP POLICY tenant_isolation ON orders.notes;
+         CREATE POLICY tenant_isolation ON orders.notes USING (tenant_id = (SELECT tenancy.current_tenant()))",
+        &[("policy_check", "orders.notes")],
+    ),
+    admin("ALTER TABLE orders.notes OWNER TO CURRENT_USER", &[("table_owner", "orders.notes")]),
+    admin("ALTER SCHEMA orders OWNER TO CURRENT_USER", &[("schema_owner", "orders")]),
+];

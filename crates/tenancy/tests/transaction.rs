@@ -1,0 +1,229 @@
+//! The tenant transaction against a real database: what it commits, what it refuses, what it leaves behind.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::prelude::*;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_tenancy::{
+    DatabaseConfig, DbError, SystemOrigin, TenantContext, TenantDb, TenantId, TenantTx, of_tenant,
+    tenant_table,
+};
+use rowhouse_testkit::{Role, TestDatabase};
+use uuid::Uuid;
+
+diesel::table! {
+    orders.orders (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        number -> BigInt,
+        customer -> Text,
+        currency -> Text,
+        total_minor -> BigInt,
+    }
+}
+tenant_table!(orders);
+
+/// A database with one active tenant, as the orders service sees it.
+struct World {
+    database: TestDatabase,
+    db: TenantDb,
+    cx: TenantContext,
+}
+
+impl World {
+    async fn new(pool_size: u32) -> Self {
+        let database = TestDatabase::create().await;
+        let cx = add_tenant(&database, "acme").await;
+        let db = TenantDb::connect(&DatabaseConfig {
+            url: database.url(Role::Orders),
+            pool_size,
+            acquire_timeout: Duration::from_secs(5),
+            ca_file: None,
+        })
+        .await
+        .unwrap();
+        Self { database, db, cx }
+    }
+
+    async fn numbers(&self) -> Vec<i64> {
+        self.db.tx::<_, DbError, _>(&self.cx, "numbers", async |tx| Ok(numbers(tx).await?)).await.unwrap()
+    }
+}
+
+async fn add_tenant(database: &TestDatabase, slug: &str) -> TenantContext {
+    let tenant = TenantId::generate();
+    let insert = format!(
+        "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active')"
+    );
+    database.admin().await.batch_execute(&insert).await.unwrap();
+    TenantContext::system(SystemOrigin::Operator, tenant)
+}
+
+async fn numbers(tx: &mut TenantTx) -> QueryResult<Vec<i64>> {
+    of_tenant(orders::table, tx.tenant()).select(orders::number).order(orders::number).load(tx).await
+}
+
+async fn insert(tx: &mut TenantTx) -> QueryResult<usize> {
+    let tenant = tx.tenant();
+    diesel::insert_into(orders::table)
+        .values((
+            orders::tenant_id.eq(tenant),
+            orders::id.eq(Uuid::now_v7()),
+            orders::customer.eq("Alice"),
+            orders::currency.eq("EUR"),
+            orders::total_minor.eq(100),
+        ))
+        .execute(tx)
+        .await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn ok_commits_and_an_error_undoes() {
+    let world = World::new(1).await;
+    world.db.tx::<_, DbError, _>(&world.cx, "insert", async |tx| Ok(insert(tx).await?)).await.unwrap();
+    let refused = world
+        .db
+        .tx::<(), DbError, _>(&world.cx, "insert", async |tx| {
+            insert(tx).await?;
+            Err(DbError::TenantSuspended)
+        })
+        .await;
+    assert!(matches!(refused, Err(DbError::TenantSuspended)), "the body's own error is what the caller gets");
+    assert_eq!(world.numbers().await, [1]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_that_the_body_swallows_is_an_error() {
+    let world = World::new(1).await;
+    let swallowed = world
+        .db
+        .tx::<_, DbError, _>(&world.cx, "swallow", async |tx| {
+            insert(tx).await?;
+            let rows: QueryResult<Vec<i64>> =
+                diesel::select(sql::<BigInt>("1 / length('')::bigint")).load(tx).await;
+            assert!(rows.is_err());
+            Ok(())
+        })
+        .await;
+    assert!(matches!(swallowed, Err(DbError::SwallowedFailure)), "{swallowed:?}");
+    assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
+    let world = World::new(1).await;
+    let unknown = TenantContext::system(SystemOrigin::Operator, TenantId::generate());
+    let entered = world.db.tx::<_, DbError, _>(&unknown, "unknown", async |tx| Ok(numbers(tx).await?)).await;
+    assert!(matches!(entered, Err(DbError::UnknownTenant)), "{entered:?}");
+
+    let suspend =
+        format!("UPDATE tenancy.tenants SET status = 'suspended' WHERE id = '{}'", world.cx.tenant());
+    world.database.admin().await.batch_execute(&suspend).await.unwrap();
+    let entered =
+        world.db.tx::<_, DbError, _>(&world.cx, "suspended", async |tx| Ok(numbers(tx).await?)).await;
+    assert!(matches!(entered, Err(DbError::TenantSuspended)), "{entered:?}");
+
+    let resume = "UPDATE tenancy.tenants SET status = 'active'";
+    world.database.admin().await.batch_execute(resume).await.unwrap();
+    assert_eq!(world.numbers().await, [0_i64; 0], "the pool's only connection was replaced");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_transaction_in_no_tenant_sees_none() {
+    let world = World::new(1).await;
+    world.db.tx::<_, DbError, _>(&world.cx, "insert", async |tx| Ok(insert(tx).await?)).await.unwrap();
+    let seen = world
+        .db
+        .global_tx::<i64, DbError, _>("count", async |tx| Ok(orders::table.count().get_result(tx).await?))
+        .await
+        .unwrap();
+    assert_eq!(seen, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_was_made_and_never_sent_does_no_harm() {
+    let world = World::new(1).await;
+    world
+        .db
+        .tx::<_, DbError, _>(&world.cx, "unsent", async |tx| {
+            drop(RunQueryDsl::execute(diesel::sql_query("SELECT 1"), tx));
+            Ok(())
+        })
+        .await
+        .unwrap();
+    world
+        .db
+        .tx::<_, DbError, _>(&world.cx, "unsent, then sent", async |tx| {
+            drop(RunQueryDsl::execute(diesel::sql_query("SELECT 1"), tx));
+            insert(tx).await?;
+            Ok(())
+        })
+        .await
+        .unwrap();
+    assert_eq!(world.numbers().await, [1]);
+}
+
+/// The deadline of a request drops the future; what it was running must not go on without it.
+#[tokio::test(flavor = "multi_thread")]
+async fn dropping_the_future_cancels_the_statement_on_the_server() {
+    let world = World::new(2).await;
+    let slow = world.db.tx::<_, DbError, _>(&world.cx, "slow", async |tx| {
+        insert(tx).await?;
+        diesel::sql_query("SELECT pg_sleep(60)").execute(tx).await?;
+        Ok(())
+    });
+    let sleeping =
+        "SELECT count(*) FROM pg_stat_activity WHERE query LIKE 'SELECT pg_sleep%' AND state = 'active'
+                    AND datname = current_database()";
+    let mut admin = world.database.admin().await;
+    let observed = async {
+        until(&mut admin, sleeping, 1).await;
+    };
+    tokio::select! {
+        ended = slow => panic!("the statement ended by itself: {ended:?}"),
+        () = observed => {}
+    }
+    until(&mut admin, sleeping, 0).await;
+    assert_eq!(world.numbers().await, [0_i64; 0], "what it had written is undone");
+}
+
+/// After the server was restarted, or closed the pool's connections for another reason, the next request gets
+/// a new one.
+#[tokio::test(flavor = "multi_thread")]
+async fn closed_connections_are_replaced() {
+    let world = World::new(1).await;
+    assert_eq!(world.numbers().await, [0_i64; 0]);
+    let mut admin = world.database.admin().await;
+    let others = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database() AND usename = 'rowhouse_orders'";
+    admin
+        .batch_execute(
+            "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+                        WHERE datname = current_database() AND usename = 'rowhouse_orders'",
+        )
+        .await
+        .unwrap();
+    until(&mut admin, others, 0).await;
+    // The socket's end may still be on its way to the client: one request may see it, no second one.
+    let first = world.db.tx::<_, DbError, _>(&world.cx, "first", async |tx| Ok(numbers(tx).await?)).await;
+    assert!(matches!(first, Ok(_) | Err(DbError::Unavailable(_))), "{first:?}");
+    assert_eq!(world.numbers().await, [0_i64; 0]);
+}
+
+async fn until(conn: &mut diesel_async::AsyncPgConnection, query: &str, expected: i64) {
+    #[derive(QueryableByName)]
+    struct Count {
+        #[diesel(sql_type = BigInt)]
+        count: i64,
+    }
+    tokio::time::timeout(Duration::from_secs(30), async {
+        while diesel::sql_query(query).get_result::<Count>(conn).await.unwrap().count != expected {
+            tokio::task::yield_now().await;
+        }
+    })
+    .await
+    .expect("the condition came about in time");
+}
