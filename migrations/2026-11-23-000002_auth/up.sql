@@ -13,7 +13,7 @@ CREATE TABLE auth.identities (
 );
 INSERT INTO tenancy.global_tables VALUES
     ('auth.identities', 'a person belongs to several tenants and has one password');
-GRANT SELECT, INSERT ON auth.identities TO rowhouse_auth;
+GRANT SELECT, INSERT, UPDATE (password_hash, updated_at) ON auth.identities TO rowhouse_auth;
 
 CREATE TABLE auth.memberships (
     tenant_id uuid NOT NULL,

@@ -1,0 +1,95 @@
+//! The table `auth.memberships`: a tenant's members.
+
+use diesel::prelude::*;
+use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, of_tenant};
+use rowhouse_tokens::Role;
+use uuid::Uuid;
+
+use crate::domain::{ActiveMembership, UserId};
+use crate::schema::{identities, memberships, tenants};
+
+#[derive(QueryableByName)]
+struct ActiveMembershipRow {
+    #[diesel(sql_type = SqlUuid)]
+    tenant_id: TenantId,
+    #[diesel(sql_type = Text)]
+    slug: String,
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Text)]
+    role: String,
+}
+
+/// The tenants that a person can log in to. Looks across tenants, through a function made for it.
+pub(crate) async fn list_active_memberships(
+    tx: &mut GlobalTx,
+    user: UserId,
+) -> Result<Vec<ActiveMembership>, DbError> {
+    let rows = diesel::sql_query("SELECT tenant_id, slug, name, role FROM auth.memberships_of($1)")
+        .bind::<SqlUuid, _>(user.as_uuid())
+        .load::<ActiveMembershipRow>(tx)
+        .await?;
+    rows.into_iter()
+        .map(|ActiveMembershipRow { tenant_id: tenant, slug, name, role }| {
+            Ok(ActiveMembership { tenant, slug, name, role: parse_role(&role)? })
+        })
+        .collect()
+}
+
+/// Makes a person a member, if they are not, and says in which role they are one now. The tenant may be
+/// removed between the entry into it and this statement.
+pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Role) -> Result<Role, DbError> {
+    let tenant = tx.tenant();
+    let inserted = diesel::insert_into(memberships::table)
+        .values((
+            memberships::tenant_id.eq(tenant),
+            memberships::id.eq(Uuid::now_v7()),
+            memberships::user_id.eq(user.as_uuid()),
+            memberships::role.eq(role.as_str()),
+        ))
+        .on_conflict((memberships::tenant_id, memberships::user_id))
+        .do_nothing()
+        .execute(tx)
+        .await
+        .map_err(|error| match DbError::from(error) {
+            error if error.constraint() == Some("memberships_tenant_id_fkey") => DbError::UnknownTenant,
+            error => error,
+        })?;
+    if inserted == 1 {
+        return Ok(role);
+    }
+    let role: String = of_tenant(memberships::table, tenant)
+        .filter(memberships::user_id.eq(user.as_uuid()))
+        .select(memberships::role)
+        .first(tx)
+        .await?;
+    parse_role(&role)
+}
+
+/// A member, as they see themselves.
+pub(crate) struct Me {
+    pub(crate) email: String,
+    pub(crate) tenant_slug: String,
+    pub(crate) tenant_name: String,
+    pub(crate) role: Role,
+}
+
+pub(crate) async fn find_me(tx: &mut TenantTx, user: UserId) -> Result<Option<Me>, DbError> {
+    let found = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .inner_join(tenants::table.on(tenants::id.eq(memberships::tenant_id)))
+        .filter(memberships::user_id.eq(user.as_uuid()))
+        .select((identities::email, tenants::slug, tenants::name, memberships::role))
+        .first::<(String, String, String, String)>(tx)
+        .await
+        .optional()?;
+    let Some((email, tenant_slug, tenant_name, role)) = found else { return Ok(None) };
+    Ok(Some(Me { email, tenant_slug, tenant_name, role: parse_role(&role)? }))
+}
+
+/// The column's CHECK knows the same four names.
+fn parse_role(text: &str) -> Result<Role, DbError> {
+    text.parse().map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)).into())
+}

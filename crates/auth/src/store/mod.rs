@@ -1,0 +1,4 @@
+//! Queries, and nothing else.
+
+pub(crate) mod identities;
+pub(crate) mod memberships;

@@ -1,0 +1,48 @@
+//! What can be configured.
+
+use clap::Parser;
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+
+/// Rowhouse's onboarding service: brings tenants and their first administrators into being.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "rowhouse-onboarding", version)]
+pub struct Config {
+    /// Where it listens.
+    #[command(flatten)]
+    pub grpc: GrpcArgs,
+    /// Its database, as the role `rowhouse_onboarding`.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Whose tokens it believes.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// The key of the tokens that it calls auth with.
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Development or production.
+    #[command(flatten)]
+    pub environment: Environment,
+    /// Where the auth service is
+    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub auth_endpoint: String,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_argument_has_a_variable_and_a_help_text() {
+        let command = Config::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_env().is_some(), "{argument:?}");
+            assert!(argument.get_help().is_some(), "{argument:?}");
+        }
+    }
+}

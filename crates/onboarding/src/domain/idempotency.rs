@@ -1,0 +1,102 @@
+//! Idempotency keys and what is remembered of them.
+
+use std::str::FromStr;
+
+use sha2::{Digest, Sha256};
+
+use super::administrator::AdminEmail;
+use super::{Slug, TenantName};
+
+/// The caller's key: 1 to 255 visible ASCII characters.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct IdempotencyKey(String);
+
+impl FromStr for IdempotencyKey {
+    type Err = &'static str;
+
+    fn from_str(text: &str) -> Result<Self, &'static str> {
+        if (1..=255).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_graphic()) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err("send 1 to 255 visible ASCII characters, without spaces, or leave the key out")
+        }
+    }
+}
+
+/// Under what a key is kept: who guesses another's key, but not their address, finds nothing.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct KeyDigest([u8; 32]);
+
+impl KeyDigest {
+    pub(crate) fn new(email: &AdminEmail, IdempotencyKey(key): &IdempotencyKey) -> Self {
+        Self(digest(&[email.as_str(), key]))
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// What makes a repeat the same request. The password is not in it: auth compares that, by its hash.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Fingerprint([u8; 32]);
+
+impl Fingerprint {
+    pub(crate) fn new(name: &TenantName, slug: Option<&Slug>, email: &AdminEmail) -> Self {
+        // A slug that was sent is never empty.
+        Self(digest(&[name.as_str(), slug.map_or("", Slug::as_str), email.as_str()]))
+    }
+
+    pub(crate) const fn as_bytes(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+/// SHA-256 over the parts, each ended by a NUL, which none of them can contain.
+fn digest(parts: &[&str]) -> [u8; 32] {
+    let mut hasher = Sha256::new();
+    for part in parts {
+        hasher.update(part);
+        hasher.update([0]);
+    }
+    hasher.finalize().into()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys() {
+        for text in ["k", "01890a5d-ac96-774b-bcce-b302099a8057", "!~", &"k".repeat(255)] {
+            assert!(text.parse::<IdempotencyKey>().is_ok(), "{text:?}");
+        }
+        for text in ["", " ", "a b", "a\t", "a\0", "ä", "\u{7f}", &"k".repeat(256)] {
+            assert!(text.parse::<IdempotencyKey>().is_err(), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn the_same_key_of_two_people_is_two_keys() {
+        let digest =
+            |email, key: &str| KeyDigest::new(&AdminEmail::parse(email).unwrap(), &key.parse().unwrap());
+        assert_eq!(digest("ada@example.com", "k1"), digest(" ADA@example.com", "k1"));
+        assert_ne!(digest("ada@example.com", "k1"), digest("eve@example.com", "k1"));
+        assert_ne!(digest("ada@example.com", "k1"), digest("ada@example.com", "k2"));
+        assert_ne!(digest("ada@example.com", "k1"), digest("ada@example.comk", "1"));
+    }
+
+    #[test]
+    fn each_field_counts() {
+        let fingerprint = |name: &str, slug: Option<&str>, email| {
+            let slug = slug.map(|slug| slug.parse().unwrap());
+            Fingerprint::new(&name.parse().unwrap(), slug.as_ref(), &AdminEmail::parse(email).unwrap())
+        };
+        let first = fingerprint("Acme", Some("acme"), "ada@example.com");
+        assert_eq!(first, fingerprint(" Acme ", Some("acme"), "Ada@example.com"));
+        assert_ne!(first, fingerprint("Acme", None, "ada@example.com"));
+        assert_ne!(first, fingerprint("Acme", Some("acme2"), "ada@example.com"));
+        assert_ne!(first, fingerprint("Acme2", Some("acme"), "ada@example.com"));
+        assert_ne!(first, fingerprint("Acme", Some("acme"), "eve@example.com"));
+    }
+}

@@ -1,0 +1,13 @@
+//! Validated types and pure rules.
+
+mod administrator;
+mod idempotency;
+mod onboarding;
+mod slug;
+mod tenant;
+
+pub(crate) use administrator::Administrator;
+pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest};
+pub(crate) use onboarding::Onboarding;
+pub(crate) use slug::{Slug, SlugPlan};
+pub(crate) use tenant::{NewTenant, Tenant, TenantName, TenantStatus};

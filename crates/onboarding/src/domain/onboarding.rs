@@ -1,0 +1,111 @@
+//! A validated request for a new tenant.
+
+use std::fmt::Display;
+
+use rowhouse_chassis::error::FieldViolation;
+use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
+
+use super::administrator::{AdminEmail, AdminPassword};
+use super::{Administrator, Fingerprint, IdempotencyKey, KeyDigest, SlugPlan, TenantName};
+
+/// All that is needed to bring a tenant into being.
+pub(crate) struct Onboarding {
+    pub(crate) name: TenantName,
+    pub(crate) slug: SlugPlan,
+    pub(crate) admin: Administrator,
+    /// What makes a repeat safe, when the caller sent a key.
+    pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
+}
+
+impl Onboarding {
+    /// All that is wrong with the request is said at once.
+    pub(crate) fn parse(request: OnboardTenantRequest) -> Result<Self, Vec<FieldViolation>> {
+        let OnboardTenantRequest { name, slug, admin, idempotency_key } = request;
+        let mut violations = Vec::new();
+        let name = check(&mut violations, "name", name.parse::<TenantName>());
+        let slug = check(&mut violations, "slug", slug.map(|slug| slug.parse()).transpose());
+        let admin =
+            check(&mut violations, "admin", admin.ok_or("send the administrator's address and password"));
+        let admin = admin.map(|AdminCredentials { email, password }| {
+            let email = check(&mut violations, "admin.email", AdminEmail::parse(&email));
+            let password = check(&mut violations, "admin.password", AdminPassword::parse(password));
+            email.zip(password)
+        });
+        let key = idempotency_key.map(|key| key.parse::<IdempotencyKey>()).transpose();
+        let key = check(&mut violations, "idempotency_key", key);
+        let (Some(name), Some(slug), Some(Some((email, password))), Some(key)) = (name, slug, admin, key)
+        else {
+            return Err(violations);
+        };
+        let idempotency =
+            key.map(|key| (KeyDigest::new(&email, &key), Fingerprint::new(&name, slug.as_ref(), &email)));
+        let slug = SlugPlan::new(slug, &name);
+        Ok(Self { name, slug, admin: Administrator { email, password }, idempotency })
+    }
+}
+
+fn check<T, E: Display>(
+    violations: &mut Vec<FieldViolation>,
+    field: &str,
+    parsed: Result<T, E>,
+) -> Option<T> {
+    parsed.map_err(|error| violations.push(FieldViolation::new(field, error.to_string()))).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> OnboardTenantRequest {
+        OnboardTenantRequest {
+            name: "Acme".to_owned(),
+            slug: None,
+            admin: Some(AdminCredentials {
+                email: "ada@example.com".to_owned(),
+                password: "correct horse".to_owned(),
+            }),
+            idempotency_key: None,
+        }
+    }
+
+    fn fields(request: OnboardTenantRequest) -> Vec<String> {
+        let violations = Onboarding::parse(request).err().unwrap();
+        violations.into_iter().map(|violation| violation.field).collect()
+    }
+
+    #[test]
+    fn the_least_request_is_enough() {
+        let onboarding = Onboarding::parse(request()).ok().unwrap();
+        assert_eq!(onboarding.name.as_str(), "Acme");
+        assert_eq!(onboarding.slug, SlugPlan::Derived("acme".parse().unwrap()));
+        assert_eq!(onboarding.admin.email.as_str(), "ada@example.com");
+        assert_eq!(onboarding.idempotency, None);
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let wrong = OnboardTenantRequest {
+            name: String::new(),
+            slug: Some("A".to_owned()),
+            admin: Some(AdminCredentials { email: "ada".to_owned(), password: "short".to_owned() }),
+            idempotency_key: Some(String::new()),
+        };
+        let all = ["name", "slug", "admin.email", "admin.password", "idempotency_key"];
+        assert_eq!(fields(wrong), all);
+        assert_eq!(fields(OnboardTenantRequest { admin: None, ..request() }), ["admin"]);
+        assert_eq!(fields(OnboardTenantRequest { slug: Some(String::new()), ..request() }), ["slug"]);
+    }
+
+    #[test]
+    fn the_password_does_not_count_for_a_repeat() {
+        let idempotency = |password: &str, slug: Option<&str>| {
+            let mut request = request();
+            request.idempotency_key = Some("key".to_owned());
+            request.slug = slug.map(str::to_owned);
+            request.admin.as_mut().unwrap().password = password.to_owned();
+            Onboarding::parse(request).ok().unwrap().idempotency.unwrap()
+        };
+        assert_eq!(idempotency("correct horse", None), idempotency("battery staple", None));
+        assert_ne!(idempotency("correct horse", None).1, idempotency("correct horse", Some("acme")).1);
+    }
+}

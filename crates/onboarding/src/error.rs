@@ -1,0 +1,156 @@
+//! What can go wrong in a call, and what the caller is told of it.
+
+use rowhouse_chassis::error::{
+    Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
+};
+use rowhouse_tenancy::DbError;
+use tonic::Status;
+
+use crate::auth_client::AuthError;
+use crate::store::tenants::{CreateTenantError, RemoveTenantError};
+
+/// The outcome of a call that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the request has invalid fields")]
+    Invalid(Vec<FieldViolation>),
+    #[error("the slug is taken")]
+    SlugTaken,
+    #[error("the slugs that can be made from the name are taken")]
+    NoFreeSlug,
+    #[error("the idempotency key was used for another request")]
+    IdempotencyKeyReused,
+    #[error("the tenant was removed by another call of the same onboarding")]
+    TenantGone,
+    #[error("the tenant has its administrator, by another call of the same onboarding")]
+    TenantSetUp,
+    #[error("calls with the same idempotency key got in each other's way, repeatedly")]
+    Contended,
+    #[error("the onboarding's task did not finish: {0}")]
+    Task(#[from] tokio::task::JoinError),
+    #[error(transparent)]
+    Auth(#[from] AuthError),
+    #[error(transparent)]
+    Db(DbError),
+}
+
+impl From<DbError> for Error {
+    fn from(error: DbError) -> Self {
+        match error {
+            DbError::UnknownTenant => Self::TenantGone,
+            other => Self::Db(other),
+        }
+    }
+}
+
+impl From<CreateTenantError> for Error {
+    fn from(error: CreateTenantError) -> Self {
+        match error {
+            CreateTenantError::SlugTaken => Self::SlugTaken,
+            CreateTenantError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<RemoveTenantError> for Error {
+    fn from(error: RemoveTenantError) -> Self {
+        match error {
+            RemoveTenantError::SetUp | RemoveTenantError::HasMembers => Self::TenantSetUp,
+            RemoveTenantError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl Error {
+    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    pub(crate) fn into_status(self, operation: &'static str) -> Status {
+        match self {
+            Self::Invalid(violations) | Self::Auth(AuthError::Invalid(violations)) => {
+                invalid_argument(violations)
+            }
+            Self::SlugTaken => status(Code::SlugTaken, "another tenant has this slug: choose another one"),
+            Self::NoFreeSlug => {
+                status(Code::SlugTaken, "no free slug was found for this name: send one in `slug`")
+            }
+            Self::IdempotencyKeyReused => status(
+                Code::IdempotencyKeyReused,
+                "this idempotency key was used for a request with other values: use a new key, or repeat \
+                 that request as it was",
+            ),
+            Self::Auth(AuthError::InvalidCredentials) => status(
+                Code::InvalidCredentials,
+                "this e-mail address already has an account: give its password",
+            ),
+            Self::TenantGone | Self::TenantSetUp | Self::Contended => retryable(
+                Code::Unavailable,
+                "another call was working on the same onboarding: try again",
+                RETRY_AFTER,
+            ),
+            Self::Auth(AuthError::Busy { retry_after }) => retryable(
+                Code::ResourceExhausted,
+                "too many passwords are being checked at once: try again",
+                retry_after.unwrap_or(RETRY_AFTER),
+            ),
+            Self::Auth(AuthError::Unavailable { retry_after }) => {
+                tracing::warn!(operation, "{operation}: auth is not available");
+                retryable(
+                    Code::Unavailable,
+                    "a part of the service cannot be reached for the moment: repeat the request",
+                    retry_after.unwrap_or(RETRY_AFTER),
+                )
+            }
+            Self::Auth(AuthError::DeadlineExceeded) => status(
+                Code::DeadlineExceeded,
+                "the request took longer than its deadline: repeat it, with the same idempotency key",
+            ),
+            Self::Auth(AuthError::TenantSuspended) => from_db(operation, &DbError::TenantSuspended),
+            Self::Auth(
+                error @ (AuthError::UnknownTenant | AuthError::Unexpected(_) | AuthError::Token(_)),
+            ) => internal(operation, &error),
+            Self::Task(error) => internal(operation, &error),
+            Self::Db(error) => from_db(operation, &error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_chassis::error::fault;
+    use rowhouse_tokens::TokenError;
+
+    use super::*;
+
+    #[test]
+    fn each_outcome_has_its_code() {
+        for (error, code) in [
+            (Error::Invalid(Vec::new()), Code::InvalidArgument),
+            (Error::SlugTaken, Code::SlugTaken),
+            (Error::NoFreeSlug, Code::SlugTaken),
+            (Error::IdempotencyKeyReused, Code::IdempotencyKeyReused),
+            (Error::TenantGone, Code::Unavailable),
+            (Error::TenantSetUp, Code::Unavailable),
+            (Error::Contended, Code::Unavailable),
+            (Error::Auth(AuthError::InvalidCredentials), Code::InvalidCredentials),
+            (Error::Auth(AuthError::Invalid(Vec::new())), Code::InvalidArgument),
+            (Error::Auth(AuthError::UnknownTenant), Code::Internal),
+            (Error::Auth(AuthError::TenantSuspended), Code::TenantSuspended),
+            (Error::Auth(AuthError::Busy { retry_after: None }), Code::ResourceExhausted),
+            (Error::Auth(AuthError::Unavailable { retry_after: None }), Code::Unavailable),
+            (Error::Auth(AuthError::DeadlineExceeded), Code::DeadlineExceeded),
+            (Error::Auth(AuthError::Unexpected(Code::TokenInvalid)), Code::Internal),
+            (Error::Auth(AuthError::Token(TokenError::Signing)), Code::Internal),
+            (Error::from(DbError::UnknownTenant), Code::Unavailable),
+            (Error::from(DbError::TenantSuspended), Code::TenantSuspended),
+        ] {
+            assert_eq!(fault(&error.into_status("onboarding.test")).code, code);
+        }
+    }
+
+    #[test]
+    fn what_auth_says_of_a_field_is_said_of_this_services_field() {
+        let from_auth = invalid_argument(vec![FieldViolation::new("email", "send an address")]);
+        let error = Error::Auth(AuthError::from(fault(&from_auth)));
+        let violations = fault(&error.into_status("onboarding.test")).violations;
+        assert_eq!(violations, [FieldViolation::new("admin.email", "send an address")]);
+    }
+}

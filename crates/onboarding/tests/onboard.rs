@@ -1,0 +1,125 @@
+//! Bringing tenants into being.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::collections::HashSet;
+
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::onboarding::v1::{OnboardTenantRequest, TenantStatus};
+use support::{PASSWORD, With, World, refused, request};
+use tokio::task::JoinSet;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_administrator_can_log_in_when_the_call_returns() {
+    let world = World::start().await;
+    let answer = world.onboard(request("  Acme & Söhne ", " Ada@Example.com")).await.unwrap();
+    let (tenant, admin) = (answer.tenant.unwrap(), answer.admin.unwrap());
+    assert_eq!((tenant.name.as_str(), tenant.slug.as_str()), ("Acme & Söhne", "acme-sohne"));
+    assert_eq!(tenant.status(), TenantStatus::Active);
+    assert!(tenant.created_at.is_some());
+    assert_eq!((admin.email.as_str(), admin.role.as_str()), ("ada@example.com", "admin"));
+    for id in [&tenant.id, &admin.id] {
+        assert_eq!(id.as_bytes()[14], b'7', "{id} is a UUID of version 7");
+    }
+    world.login("ada@example.com", PASSWORD, None).await.unwrap();
+    world.login("ada@example.com", PASSWORD, Some("acme-sohne")).await.unwrap();
+    assert_eq!(world.value("SELECT role FROM auth.memberships").await, "admin");
+    assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
+    assert_eq!(world.counts().await, "1 1 1 0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_that_is_wrong_is_said_at_once_and_nothing_is_done() {
+    let world = World::start().await;
+    let wrong = request("", "ada").slug("A").key("").password("short");
+    let answer = fault(&world.onboard(wrong).await.unwrap_err());
+    assert_eq!(answer.code, Code::InvalidArgument);
+    let fields: Vec<_> = answer.violations.iter().map(|violation| violation.field.as_str()).collect();
+    assert_eq!(fields, ["name", "slug", "admin.email", "admin.password", "idempotency_key"]);
+
+    let nobody = OnboardTenantRequest { admin: None, ..request("Acme", "") };
+    assert_eq!(fault(&world.onboard(nobody).await.unwrap_err()).violations[0].field, "admin");
+    // Auth is stricter about addresses than this service.
+    let quoted = world.onboard(request("Acme", "\"ada\"@example.com").key("k")).await;
+    let answer = fault(&quoted.unwrap_err());
+    assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "admin.email"));
+    assert_eq!(world.counts().await, "0 0 0 0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_chosen_slug_is_had_once_and_a_derived_one_gets_a_suffix() {
+    let world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com").slug("acme")).await.unwrap();
+    let again = world.onboard(request("Other", "bob@example.com").slug("acme")).await;
+    assert_eq!(refused(again), Code::SlugTaken);
+    assert_eq!(world.counts().await, "1 1 1 0");
+    let derived = world.onboard(request("ACME!", "bob@example.com")).await.unwrap().tenant.unwrap();
+    assert!(derived.slug.starts_with("acme-") && derived.slug.len() == 9, "{}", derived.slug);
+    let made = world.onboard(request("株式会社", "cyd@example.com")).await.unwrap().tenant.unwrap();
+    assert!(made.slug.starts_with("tenant-"), "{}", made.slug);
+    assert_eq!(made.name, "株式会社");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_tenants_of_one_name_at_once_each_get_a_slug() {
+    let world = World::start().await;
+    let mut calls = JoinSet::new();
+    for number in 0..16 {
+        let mut client = world.client();
+        let request = request("Acme", &format!("ada{number}@example.com"));
+        calls
+            .spawn(async move { client.onboard_tenant(request).await.unwrap().into_inner().tenant.unwrap() });
+    }
+    let tenants = calls.join_all().await;
+    assert_eq!(tenants.iter().map(|tenant| &tenant.slug).collect::<HashSet<_>>().len(), 16);
+    assert_eq!(tenants.iter().map(|tenant| &tenant.id).collect::<HashSet<_>>().len(), 16);
+    assert_eq!(world.counts().await, "16 16 16 0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_want_one_slug_one_has_it() {
+    let world = World::start().await;
+    let mut calls = JoinSet::new();
+    for number in 0..16 {
+        let mut client = world.client();
+        let request = request("Acme", &format!("ada{number}@example.com")).slug("acme");
+        calls.spawn(async move { client.onboard_tenant(request).await });
+    }
+    let (won, lost): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
+    assert_eq!((won.len(), lost.len()), (1, 15));
+    for answer in lost {
+        assert_eq!(refused(answer), Code::SlugTaken);
+    }
+    assert_eq!(world.counts().await, "1 1 1 0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_adds_a_tenant_only_by_their_password() {
+    let world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com")).await.unwrap();
+    let hash = world.value("SELECT password_hash FROM auth.identities").await;
+    for key in [None, Some("k")] {
+        let mut wrong = request("Globex", "ada@example.com").slug("globex").password("wrong horse");
+        wrong.idempotency_key = key.map(str::to_owned);
+        let answer = world.onboard(wrong).await.unwrap_err();
+        assert_eq!(fault(&answer).code, Code::InvalidCredentials);
+        assert!(answer.message().contains("already has an account"), "{}", answer.message());
+        assert_eq!(world.counts().await, "1 1 1 0", "nothing is left behind");
+    }
+    // The slug and the key are free again.
+    let right = request("Globex", "ada@example.com").slug("globex").key("k");
+    let globex = world.onboard(right).await.unwrap().tenant.unwrap();
+    assert_eq!(globex.slug, "globex");
+    assert_eq!(world.value("SELECT password_hash FROM auth.identities").await, hash);
+    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::TenantRequired);
+    world.login("ada@example.com", PASSWORD, Some("globex")).await.unwrap();
+    assert_eq!(world.counts().await, "2 1 2 1");
+    world.stop().await;
+}

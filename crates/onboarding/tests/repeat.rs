@@ -1,0 +1,185 @@
+//! Repeating an onboarding by its idempotency key.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod support;
+
+use std::time::Duration;
+
+use rowhouse_chassis::error::Code;
+use rowhouse_chassis::grpc::set_deadline;
+use support::{PASSWORD, With, World, refused, request};
+use tokio::task::JoinSet;
+use tonic::Request;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_same_request_gets_the_first_answer() {
+    let world = World::start().await;
+    let first = world.onboard(request("Acme", "ada@example.com").key("k1")).await.unwrap();
+    let again = world.onboard(request(" Acme ", "ADA@example.com").key("k1")).await.unwrap();
+    assert_eq!(again, first);
+    assert_eq!(world.counts().await, "1 1 1 1");
+    let other = world.onboard(request("Acme", "ada@example.com").key("k2")).await.unwrap();
+    assert_ne!(other.tenant.unwrap().id, first.tenant.unwrap().id, "another key is another tenant");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_at_once_are_one() {
+    let world = World::start().await;
+    let mut calls = JoinSet::new();
+    for _ in 0..16 {
+        let (mut client, request) = (world.client(), request("Acme", "ada@example.com").key("k"));
+        calls.spawn(async move { client.onboard_tenant(request).await.unwrap().into_inner() });
+    }
+    let answers = calls.join_all().await;
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(world.counts().await, "1 1 1 1");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn another_request_with_the_same_key_is_refused() {
+    let world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com").slug("acme").key("k")).await.unwrap();
+    let first = request("Acme", "ada@example.com").slug("acme").key("k");
+    for other in [
+        request("Globex", "ada@example.com").slug("acme").key("k"),
+        request("Acme", "ada@example.com").slug("globex").key("k"),
+        request("Acme", "ada@example.com").key("k"),
+        first.clone().password("another horse"),
+    ] {
+        assert_eq!(refused(world.onboard(other).await), Code::IdempotencyKeyReused);
+    }
+    world.onboard(first).await.unwrap();
+    assert_eq!(world.counts().await, "1 1 1 1");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_guessed_key_leads_to_nobody_elses_answer() {
+    let world = World::start().await;
+    let of_ada = world.onboard(request("Acme", "ada@example.com").key("k")).await.unwrap();
+    let of_eve = world.onboard(request("Acme", "eve@example.com").key("k")).await.unwrap();
+    assert_ne!(of_eve.tenant.unwrap().id, of_ada.tenant.unwrap().id);
+    // With the address as well, the password is still missing.
+    let guessed = world.onboard(request("Acme", "ada@example.com").key("k").password("wrong horse")).await;
+    assert_eq!(refused(guessed), Code::IdempotencyKeyReused);
+    assert_eq!(world.counts().await, "2 2 2 2");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_refused_at_once_leave_nothing_behind() {
+    let world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com")).await.unwrap();
+    let mut calls = JoinSet::new();
+    for _ in 0..16 {
+        let mut client = world.client();
+        let request = request("Globex", "ada@example.com").key("k").password("wrong horse");
+        calls.spawn(async move { client.onboard_tenant(request).await });
+    }
+    for answer in calls.join_all().await {
+        assert_eq!(refused(answer), Code::InvalidCredentials);
+    }
+    assert_eq!(world.counts().await, "1 1 1 0");
+    world.stop().await;
+}
+
+/// The wrong password may take the tenant away under the right one, which then starts again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
+    let world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com")).await.unwrap();
+    for round in 0..20 {
+        let key = format!("k{round}");
+        let right = world.onboard(request("Globex", "ada@example.com").key(&key));
+        let wrong = world.onboard(request("Globex", "ada@example.com").key(&key).password("wrong horse"));
+        let (right, wrong) = tokio::join!(right, wrong);
+        right.unwrap();
+        let wrong = refused(wrong);
+        assert!(matches!(wrong, Code::InvalidCredentials | Code::IdempotencyKeyReused), "{wrong}");
+    }
+    assert_eq!(world.value("SELECT count(*) FROM tenancy.tenants WHERE status = 'active'").await, "21");
+    assert_eq!(world.counts().await, "21 1 21 20");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_interrupted_goes_on() {
+    let mut world = World::without_auth().await;
+    let interrupted = request("Acme", "ada@example.com").slug("acme").key("k");
+    for _ in 0..2 {
+        assert_eq!(refused(world.onboard(interrupted.clone()).await), Code::Unavailable);
+        assert_eq!(world.counts().await, "1 0 0 1", "kept for the repeat");
+    }
+    let tenant = world.value("SELECT id FROM tenancy.tenants WHERE status = 'provisioning'").await;
+
+    world.start_auth().await;
+    let answer = world.onboard(interrupted.clone()).await.unwrap();
+    assert_eq!(answer.tenant.as_ref().unwrap().id, tenant);
+    assert_eq!(world.onboard(interrupted).await.unwrap(), answer);
+    world.login("ada@example.com", PASSWORD, None).await.unwrap();
+    assert_eq!(world.counts().await, "1 1 1 1");
+    world.stop().await;
+}
+
+/// Nobody could ask for it again.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_was_interrupted_without_a_key_is_taken_back() {
+    let mut world = World::without_auth().await;
+    let interrupted = request("Acme", "ada@example.com").slug("acme");
+    assert_eq!(refused(world.onboard(interrupted.clone()).await), Code::Unavailable);
+    assert_eq!(world.counts().await, "0 0 0 0");
+    world.start_auth().await;
+    world.onboard(interrupted).await.unwrap();
+    world.stop().await;
+}
+
+/// Interrupted, and then repeated with a password that is not the identity's: nothing stays in the way.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_go_on_is_taken_back_by_the_repeat() {
+    let mut world = World::start().await;
+    world.onboard(request("Acme", "ada@example.com")).await.unwrap();
+    world.auth.take().unwrap().stop().await;
+    let wrong = request("Globex", "ada@example.com").slug("globex").key("k").password("wrong horse");
+    assert_eq!(refused(world.onboard(wrong.clone()).await), Code::Unavailable);
+    assert_eq!(world.counts().await, "2 1 1 1");
+    world.start_auth().await;
+    assert_eq!(refused(world.onboard(wrong).await), Code::InvalidCredentials);
+    assert_eq!(world.counts().await, "1 1 1 0");
+    world.stop().await;
+}
+
+/// Callers who go away at any moment leave a tenant with an administrator, or none.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_abandoned_call_leaves_nothing_half_done() {
+    let world = World::start().await;
+    for number in 0..20 {
+        let mut request = Request::new(request("Acme", &format!("ada{number}@example.com")));
+        set_deadline(&mut request, Duration::from_millis(number));
+        drop(world.client().onboard_tenant(request).await);
+    }
+    let half_done = "SELECT count(*) FROM tenancy.tenants WHERE status = 'provisioning'";
+    let settled = async {
+        while world.value(half_done).await != "0" {
+            tokio::time::sleep(Duration::from_millis(20)).await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(30), settled).await.unwrap();
+    let orphans = "SELECT count(*) FROM tenancy.tenants t
+        WHERE NOT EXISTS (SELECT FROM auth.memberships m WHERE m.tenant_id = t.id)";
+    assert_eq!(world.value(orphans).await, "0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_suspended_tenant_is_not_activated_by_a_repeat() {
+    let world = World::start().await;
+    let first = request("Acme", "ada@example.com").key("k");
+    world.onboard(first.clone()).await.unwrap();
+    world.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
+    assert_eq!(refused(world.onboard(first).await), Code::TenantSuspended);
+    assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "suspended");
+    world.stop().await;
+}

@@ -1,0 +1,240 @@
+//! The onboarding service and auth on sockets, with a database and keys of their own.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::SocketAddr;
+pub(crate) mod testkit;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use self::testkit::{Role, TestDatabase};
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
+use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
+use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest, OnboardTenantResponse};
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::Status;
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// Keys of auth and onboarding, as files.
+pub(crate) struct Keys {
+    directory: TempDir,
+}
+
+impl Keys {
+    pub(crate) fn generate() -> Self {
+        let directory = TempDir::new().unwrap();
+        let keys = Self { directory };
+        std::fs::create_dir(keys.trust_dir()).unwrap();
+        for name in [issuer::AUTH, issuer::ONBOARDING] {
+            let key = SigningKey::generate().unwrap();
+            std::fs::write(keys.signing_key(name), key.to_pem().unwrap().as_bytes()).unwrap();
+            let public = TokenIssuer::new(name, key).public_keys();
+            let [public] = public.keys.as_slice() else { panic!("one key") };
+            let set = format!(
+                r#"{{"keys":[{{"kty":"{}","crv":"{}","alg":"{}","use":"{}","kid":"{}","x":"{}"}}]}}"#,
+                public.kty, public.crv, public.alg, public.use_, public.kid, public.x
+            );
+            std::fs::write(keys.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
+        }
+        keys
+    }
+
+    pub(crate) fn trust_dir(&self) -> PathBuf {
+        self.directory.path().join("trust")
+    }
+
+    pub(crate) fn signing_key(&self, name: &str) -> PathBuf {
+        self.directory.path().join(format!("{name}.pem"))
+    }
+}
+
+pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
+    rowhouse_auth::Config {
+        grpc: GrpcArgs::new(listen),
+        database: DatabaseArgs::new(database.url(Role::Auth)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        signing: SigningArgs { signing_key: keys.signing_key(issuer::AUTH) },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        bcrypt_cost: 4,
+        token_lifetime: Duration::from_mins(10),
+    }
+}
+
+pub(crate) fn config(database: &TestDatabase, keys: &Keys, auth: SocketAddr) -> rowhouse_onboarding::Config {
+    rowhouse_onboarding::Config {
+        grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
+        database: DatabaseArgs::new(database.url(Role::Onboarding)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        signing: SigningArgs { signing_key: keys.signing_key(issuer::ONBOARDING) },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        auth_endpoint: format!("http://{auth}"),
+    }
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    trigger: Trigger,
+    served: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    pub(crate) async fn auth(config: rowhouse_auth::Config) -> Self {
+        let app = rowhouse_auth::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    async fn onboarding(config: rowhouse_onboarding::Config) -> Self {
+        let app = rowhouse_onboarding::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    fn channel(&self) -> TracedChannel {
+        channel(&format!("http://{}", self.address)).unwrap()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) keys: Keys,
+    pub(crate) auth: Option<Running>,
+    auth_address: SocketAddr,
+    onboarding: Running,
+    channel: TracedChannel,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let mut world = Self::without_auth().await;
+        world.start_auth().await;
+        world
+    }
+
+    /// Auth does not run yet; its port is free.
+    pub(crate) async fn without_auth() -> Self {
+        let (database, keys) = (TestDatabase::create().await, Keys::generate());
+        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        let auth_address = port.local_addr().unwrap();
+        drop(port);
+        let onboarding = Running::onboarding(config(&database, &keys, auth_address)).await;
+        let channel = onboarding.channel();
+        Self { database, keys, auth: None, auth_address, onboarding, channel }
+    }
+
+    pub(crate) async fn start_auth(&mut self) {
+        self.auth = Some(Running::auth(auth_config(&self.database, &self.keys, self.auth_address)).await);
+    }
+
+    pub(crate) async fn stop(self) {
+        self.onboarding.stop().await;
+        if let Some(auth) = self.auth {
+            auth.stop().await;
+        }
+    }
+
+    pub(crate) fn client(&self) -> OnboardingServiceClient<TracedChannel> {
+        OnboardingServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn onboard(
+        &self,
+        request: OnboardTenantRequest,
+    ) -> Result<OnboardTenantResponse, Status> {
+        Ok(self.client().onboard_tenant(request).await?.into_inner())
+    }
+
+    pub(crate) async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        tenant: Option<&str>,
+    ) -> Result<LoginResponse, Status> {
+        let channel = self.auth.as_ref().unwrap().channel();
+        let tenant = tenant.map(str::to_owned);
+        let request = LoginRequest { email: email.to_owned(), password: password.to_owned(), tenant };
+        Ok(AuthServiceClient::new(channel).login(request).await?.into_inner())
+    }
+
+    /// Runs statements as the superuser.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.database.admin().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// The one value that a query answers with, as text, as the superuser sees it.
+    pub(crate) async fn value(&self, expression: &str) -> String {
+        #[derive(QueryableByName)]
+        struct Value {
+            #[diesel(sql_type = Text)]
+            value: String,
+        }
+        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
+        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+    }
+
+    /// Tenants, identities, memberships, keys.
+    pub(crate) async fn counts(&self) -> String {
+        self.value(
+            "SELECT concat_ws(' ', (SELECT count(*) FROM tenancy.tenants),
+                (SELECT count(*) FROM auth.identities), (SELECT count(*) FROM auth.memberships),
+                (SELECT count(*) FROM onboarding.idempotency_keys))",
+        )
+        .await
+    }
+}
+
+/// A request without a slug or a key, with the usual password.
+pub(crate) fn request(name: &str, email: &str) -> OnboardTenantRequest {
+    OnboardTenantRequest {
+        name: name.to_owned(),
+        slug: None,
+        admin: Some(AdminCredentials { email: email.to_owned(), password: PASSWORD.to_owned() }),
+        idempotency_key: None,
+    }
+}
+
+pub(crate) trait With: Sized {
+    fn slug(self, slug: &str) -> Self;
+    fn key(self, key: &str) -> Self;
+    fn password(self, password: &str) -> Self;
+}
+
+impl With for OnboardTenantRequest {
+    fn slug(self, slug: &str) -> Self {
+        Self { slug: Some(slug.to_owned()), ..self }
+    }
+
+    fn key(self, key: &str) -> Self {
+        Self { idempotency_key: Some(key.to_owned()), ..self }
+    }
+
+    fn password(mut self, password: &str) -> Self {
+        self.admin.as_mut().unwrap().password = password.to_owned();
+        self
+    }
+}
+
+/// The code of an answer that has to be a refusal.
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
+    fault(&answer.unwrap_err()).code
+}
