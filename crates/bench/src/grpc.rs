@@ -1,0 +1,81 @@
+//! At gRPC: as many tasks as requests at once, each with the next request when the last is answered.
+
+use std::time::{Duration, Instant};
+
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_proto::orders::v1::{CreateOrderRequest, GetOrderRequest, ListOrdersRequest, OrderLine};
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use crate::Failure;
+use crate::report::{Figures, Operation};
+use crate::system::{System, Tenant};
+
+pub async fn measure(
+    system: &System,
+    tenant: &Tenant,
+    operation: Operation,
+    concurrency: usize,
+    seconds: u64,
+) -> Result<Figures, Failure> {
+    let client = OrderServiceClient::connect(system.endpoint("orders").to_owned()).await?;
+    let bearer: MetadataValue<Ascii> = format!("Bearer {}", tenant.token).parse()?;
+    let lasting = Duration::from_secs(seconds);
+    let until = Instant::now() + lasting;
+    let tasks: Vec<_> = (0..concurrency)
+        .map(|_| {
+            let (mut client, bearer, order) = (client.clone(), bearer.clone(), tenant.order.to_string());
+            tokio::spawn(async move {
+                let mut latencies = Vec::new();
+                while Instant::now() < until {
+                    let start = Instant::now();
+                    call(&mut client, &bearer, operation, &order).await?;
+                    latencies.push(start.elapsed());
+                }
+                Ok::<_, Status>(latencies)
+            })
+        })
+        .collect();
+    let mut latencies = Vec::new();
+    for task in tasks {
+        latencies.extend(task.await??);
+    }
+    Ok(Figures::of(latencies, lasting).ok_or("no request was answered")?)
+}
+
+async fn call(
+    client: &mut OrderServiceClient<Channel>,
+    bearer: &MetadataValue<Ascii>,
+    operation: Operation,
+    order: &str,
+) -> Result<(), Status> {
+    match operation {
+        Operation::Get => {
+            client.get_order(request(bearer, GetOrderRequest { id: order.to_owned() })).await?;
+        }
+        Operation::List => {
+            let list = ListOrdersRequest { page_size: 20, ..ListOrdersRequest::default() };
+            client.list_orders(request(bearer, list)).await?;
+        }
+        Operation::Create => {
+            let lines = (1..=2)
+                .map(|n| OrderLine { sku: format!("sku-{n}"), quantity: n, unit_price_minor: 1000 })
+                .collect();
+            let create = CreateOrderRequest {
+                customer: "Customer".to_owned(),
+                currency: "EUR".to_owned(),
+                lines,
+                idempotency_key: None,
+            };
+            client.create_order(request(bearer, create)).await?;
+        }
+    }
+    Ok(())
+}
+
+fn request<T>(bearer: &MetadataValue<Ascii>, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    request.metadata_mut().insert("authorization", bearer.clone());
+    request
+}

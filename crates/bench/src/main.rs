@@ -1,0 +1,65 @@
+//! List, get and create, at the gateway (wrk), at gRPC (a small client) and in PostgreSQL itself (pgbench
+//! with the same statements in one flight), in turns in the same minutes.
+//!
+//! pgbench is the floor: what the database can do when nothing stands before it. What matters of the figures
+//! is the ratio to it; the absolute ones are the machine's.
+
+mod grpc;
+mod pgbench;
+mod report;
+mod system;
+mod wrk;
+
+use clap::Parser;
+use report::{Operation, Report, Surface};
+use system::System;
+
+/// Measures a Rowhouse that it starts itself. Needs `wrk`, `pgbench` and `psql`, and the `rowhouse` binary of
+/// the same build beside it.
+#[derive(Parser)]
+struct Arguments {
+    /// Seconds a measurement.
+    #[arg(long, default_value_t = 10)]
+    seconds: u64,
+    /// Concurrent requests at the gateway and at gRPC, and pgbench's clients.
+    #[arg(long, default_value_t = 16)]
+    concurrency: usize,
+    /// Tenants in the database, the measured one among them.
+    #[arg(long, default_value_t = 50)]
+    tenants: usize,
+    /// Orders a tenant, each with two lines.
+    #[arg(long, default_value_t = 200)]
+    orders: usize,
+}
+
+#[tokio::main]
+async fn main() -> std::process::ExitCode {
+    let arguments = Arguments::parse();
+    match run(&arguments).await {
+        Ok(report) => {
+            report.print();
+            std::process::ExitCode::SUCCESS
+        }
+        Err(error) => {
+            eprintln!("rowhouse-bench: {error}");
+            std::process::ExitCode::FAILURE
+        }
+    }
+}
+
+/// What went wrong, in a sentence.
+type Failure = Box<dyn std::error::Error>;
+
+async fn run(arguments: &Arguments) -> Result<Report, Failure> {
+    let system = System::start().await?;
+    let tenant = system.seed(arguments.tenants, arguments.orders)?;
+    let mut report = Report::new(arguments.concurrency, arguments.seconds);
+    for operation in [Operation::Get, Operation::List, Operation::Create] {
+        let (concurrency, seconds) = (arguments.concurrency, arguments.seconds);
+        report.add(operation, Surface::Pgbench, pgbench::measure(&system, &tenant, operation, concurrency, seconds)?);
+        report.add(operation, Surface::Grpc, grpc::measure(&system, &tenant, operation, concurrency, seconds).await?);
+        report.add(operation, Surface::Rest, wrk::measure(&system, &tenant, operation, concurrency, seconds)?);
+    }
+    system.stop()?;
+    Ok(report)
+}

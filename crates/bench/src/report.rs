@@ -1,0 +1,84 @@
+//! The figures.
+
+use std::io::Write;
+use std::time::Duration;
+
+/// What is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Operation {
+    Get,
+    List,
+    Create,
+}
+
+/// Where it is done.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Surface {
+    Pgbench,
+    Grpc,
+    Rest,
+}
+
+/// One measurement.
+#[derive(Clone, Copy, Debug)]
+pub struct Figures {
+    pub per_second: f64,
+    pub p50: Duration,
+    pub p99: Duration,
+}
+
+impl Figures {
+    /// From each request's time.
+    pub fn of(mut latencies: Vec<Duration>, lasting: Duration) -> Option<Self> {
+        latencies.sort_unstable();
+        let at = |percent: usize| latencies.get(latencies.len().saturating_sub(1) * percent / 100).copied();
+        let count = u32::try_from(latencies.len()).ok()?;
+        Some(Self { per_second: f64::from(count) / lasting.as_secs_f64(), p50: at(50)?, p99: at(99)? })
+    }
+}
+
+/// All of them.
+pub struct Report {
+    concurrency: usize,
+    seconds: u64,
+    rows: Vec<(Operation, Surface, Figures)>,
+}
+
+impl Report {
+    pub fn new(concurrency: usize, seconds: u64) -> Self {
+        Self { concurrency, seconds, rows: Vec::new() }
+    }
+
+    pub fn add(&mut self, operation: Operation, surface: Surface, figures: Figures) {
+        self.rows.push((operation, surface, figures));
+    }
+
+    /// A Markdown table.
+    pub fn print(&self) {
+        let mut out = std::io::stdout().lock();
+        // A closed pipe is the reader's wish.
+        drop(self.write(&mut out));
+    }
+
+    fn write(&self, out: &mut impl Write) -> std::io::Result<()> {
+        writeln!(out, "{} concurrent requests, {} s each\n", self.concurrency, self.seconds)?;
+        writeln!(out, "| operation | where | req/s | p50 ms | p99 ms | ratio to pgbench |")?;
+        writeln!(out, "|---|---|--:|--:|--:|--:|")?;
+        for (operation, surface, figures) in &self.rows {
+            let floor = self
+                .rows
+                .iter()
+                .find(|(other, surface, _)| other == operation && *surface == Surface::Pgbench)
+                .map_or(f64::NAN, |(_, _, floor)| floor.per_second);
+            writeln!(
+                out,
+                "| {operation:?} | {surface:?} | {:.0} | {:.2} | {:.2} | {:.2} |",
+                figures.per_second,
+                figures.p50.as_secs_f64() * 1e3,
+                figures.p99.as_secs_f64() * 1e3,
+                figures.per_second / floor,
+            )?;
+        }
+        Ok(())
+    }
+}

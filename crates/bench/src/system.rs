@@ -1,0 +1,148 @@
+//! The system under measurement: `rowhouse dev` in a directory of its own.
+
+use std::io::Write;
+use std::process::{Child, Command, Output, Stdio};
+use std::time::Duration;
+
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::Failure;
+
+/// A running Rowhouse; stopped when dropped.
+pub struct System {
+    process: Child,
+    directory: tempfile::TempDir,
+    endpoints: Value,
+}
+
+/// The tenant that is measured.
+pub struct Tenant {
+    pub id: Uuid,
+    pub token: String,
+    /// An order that exists.
+    pub order: Uuid,
+}
+
+impl System {
+    pub async fn start() -> Result<Self, Failure> {
+        let directory = tempfile::Builder::new()
+            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+            .tempdir()?;
+        let binary = std::env::current_exe()?.with_file_name("rowhouse");
+        let process = Command::new(&binary)
+            .arg("dev")
+            .args(["--http", "127.0.0.1:0", "--auth-listen", "127.0.0.1:0"])
+            .args(["--onboarding-listen", "127.0.0.1:0", "--orders-listen", "127.0.0.1:0"])
+            .arg("--data-dir")
+            .arg(directory.path().join("data"))
+            .env_remove("DATABASE_URL")
+            .env("ROWHOUSE_LOG", "warn")
+            .stdout(Stdio::null())
+            .spawn()
+            .map_err(|error| format!("{} cannot be started ({error}); build it first", binary.display()))?;
+        let mut system = Self { process, directory, endpoints: Value::Null };
+        let path = system.directory.path().join("data/endpoints.json");
+        while !path.exists() {
+            if let Some(status) = system.process.try_wait()? {
+                return Err(format!("rowhouse dev ended with {status}").into());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        system.endpoints = serde_json::from_slice(&std::fs::read(path)?)?;
+        Ok(system)
+    }
+
+    /// An address from `endpoints.json`.
+    pub fn endpoint(&self, name: &str) -> &str {
+        self.endpoints.get(name).and_then(Value::as_str).unwrap_or_default()
+    }
+
+    /// The database as the orders service logs in.
+    pub fn orders_database(&self) -> Result<String, Failure> {
+        let secrets: Value = serde_json::from_slice(&std::fs::read(self.directory.path().join("data/secrets.json"))?)?;
+        let database = self.endpoint("database");
+        let (_, server) = database.rsplit_once('@').ok_or("the database's address has no server")?;
+        Ok(format!("postgres://rowhouse_orders:{}@{server}", text(&secrets, "/orders")?))
+    }
+
+    /// Where files of the measurement may go.
+    pub fn directory(&self) -> &std::path::Path {
+        self.directory.path()
+    }
+
+    /// Onboards the measured tenant over REST and adds the others, and everybody's orders, in SQL.
+    pub fn seed(&self, tenants: usize, orders: usize) -> Result<Tenant, Failure> {
+        let onboarded = self.post(
+            "/v1/tenants",
+            r#"{"name":"Measured","slug":"measured","admin":{"email":"m@example.com","password":"correct horse"}}"#,
+        )?;
+        let login = self.post("/v1/auth/login", r#"{"email":"m@example.com","password":"correct horse"}"#)?;
+        let id = text(&onboarded, "/tenant/id")?.parse()?;
+        let sql = format!(
+            "INSERT INTO tenancy.tenants (id, slug, name, status)
+                SELECT gen_random_uuid(), 'tenant-' || n, 'Tenant ' || n, 'active' FROM generate_series(2, {tenants}) n;
+             INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
+                SELECT t.id, gen_random_uuid(), n, 'Customer ' || n, 'EUR', 3000
+                FROM tenancy.tenants t, generate_series(1, {orders}) n;
+             INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
+                SELECT o.tenant_id, gen_random_uuid(), o.id, p, 'sku-' || p, p, 1000 FROM orders.orders o, generate_series(1, 2) p;
+             INSERT INTO orders.number_series (tenant_id, id, last_number)
+                SELECT id, 'orders', {orders} FROM tenancy.tenants;
+             VACUUM ANALYZE;
+             SELECT id FROM orders.orders WHERE tenant_id = '{id}' AND number = {orders} / 2;"
+        );
+        let order = self.psql(&sql)?.trim().parse()?;
+        Ok(Tenant { id, token: text(&login, "/access_token")?.to_owned(), order })
+    }
+
+    /// As superuser.
+    fn psql(&self, sql: &str) -> Result<String, Failure> {
+        let mut psql = Command::new("psql")
+            .args(["--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname"])
+            .arg(self.endpoint("database"))
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()?;
+        if let Some(mut stdin) = psql.stdin.take() {
+            stdin.write_all(sql.as_bytes())?;
+        }
+        output(&psql.wait_with_output()?)
+    }
+
+    fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
+        let curl = Command::new("curl")
+            .args(["--silent", "--show-error", "--fail-with-body", "--header", "content-type: application/json"])
+            .args(["--data", body])
+            .arg(format!("{}{path}", self.endpoint("gateway")))
+            .output()?;
+        Ok(serde_json::from_str(&output(&curl)?)?)
+    }
+
+    pub fn stop(mut self) -> Result<(), Failure> {
+        Command::new("kill").arg(self.process.id().to_string()).status()?;
+        self.process.wait()?;
+        Ok(())
+    }
+}
+
+impl Drop for System {
+    fn drop(&mut self) {
+        // After `stop` there is nothing to kill, and that is fine.
+        drop(self.process.kill());
+    }
+}
+
+/// What a program printed, or what it complained of.
+pub fn output(output: &Output) -> Result<String, Failure> {
+    if output.status.success() {
+        Ok(String::from_utf8_lossy(&output.stdout).into_owned())
+    } else {
+        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)).into())
+    }
+}
+
+fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, Failure> {
+    Ok(value.pointer(pointer).and_then(Value::as_str).ok_or_else(|| format!("no {pointer} in {value}"))?)
+}

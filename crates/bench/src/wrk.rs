@@ -1,0 +1,90 @@
+//! At the gateway: wrk.
+
+use std::process::Command;
+use std::time::Duration;
+
+use crate::Failure;
+use crate::report::{Figures, Operation};
+use crate::system::{System, Tenant, output};
+
+pub fn measure(
+    system: &System,
+    tenant: &Tenant,
+    operation: Operation,
+    concurrency: usize,
+    seconds: u64,
+) -> Result<Figures, Failure> {
+    let gateway = system.endpoint("gateway");
+    let url = match operation {
+        Operation::Get => format!("{gateway}/v1/orders/{}", tenant.order),
+        Operation::List => format!("{gateway}/v1/orders?page_size=20"),
+        Operation::Create => format!("{gateway}/v1/orders"),
+    };
+    let script = system.directory().join("wrk.lua");
+    std::fs::write(&script, lua(operation))?;
+    let printed = output(
+        &Command::new("wrk")
+            .args(["--threads", "1", "--latency"])
+            .args(["--connections", &concurrency.to_string(), "--duration", &format!("{seconds}s")])
+            .args(["--header", &format!("authorization: Bearer {}", tenant.token)])
+            .arg("--script")
+            .arg(&script)
+            .arg(url)
+            .output()?,
+    )?;
+    if printed.contains("Non-2xx") || printed.contains("Socket errors") {
+        return Err(printed.into());
+    }
+    parse(&printed).ok_or_else(|| printed.into())
+}
+
+fn lua(operation: Operation) -> &'static str {
+    match operation {
+        Operation::Get | Operation::List => "",
+        Operation::Create => {
+            r#"wrk.method = "POST"
+wrk.headers["content-type"] = "application/json"
+wrk.body = '{"customer":"Customer","currency":"EUR","lines":[{"sku":"sku-1","quantity":1,"unit_price_minor":1000},{"sku":"sku-2","quantity":2,"unit_price_minor":1000}]}'
+"#
+        }
+    }
+}
+
+fn parse(printed: &str) -> Option<Figures> {
+    let word = |label: &str| {
+        printed.lines().find_map(|line| line.trim().strip_prefix(label)).map(|rest| rest.trim().to_owned())
+    };
+    Some(Figures {
+        per_second: word("Requests/sec:")?.parse().ok()?,
+        p50: duration(&word("50%")?)?,
+        p99: duration(&word("99%")?)?,
+    })
+}
+
+/// `980.00us`, `1.23ms`, `2.34s`.
+fn duration(text: &str) -> Option<Duration> {
+    let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
+    let seconds = match unit {
+        "us" => 1e-6,
+        "ms" => 1e-3,
+        "s" => 1.0,
+        _ => return None,
+    };
+    Some(Duration::from_secs_f64(number.parse::<f64>().ok()? * seconds))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_wrk_prints_is_read() {
+        let figures = parse(
+            "Running 10s test @ http://127.0.0.1:8080\n  Latency Distribution\n     50%    1.50ms\n     75%    2.00ms\n     \
+             90%    2.50ms\n     99%  980.00us\n  100 requests in 10.00s, 1.00MB read\nRequests/sec:   1234.50\n",
+        )
+        .unwrap();
+        assert_eq!((figures.p50, figures.p99), (Duration::from_micros(1500), Duration::from_micros(980)));
+        assert!((figures.per_second - 1234.5).abs() < 1e-9);
+    }
+}

@@ -1,0 +1,120 @@
+//! From a configuration to a running gateway.
+
+use std::io;
+use std::net::SocketAddr;
+use std::sync::Arc;
+
+use actix_web::dev::Service;
+use actix_web::http::Method;
+use actix_web::middleware::from_fn;
+use actix_web::{App as ActixApp, HttpServer, web};
+use rowhouse_chassis::grpc::{BindError, DRAIN_LIMIT, EndpointError, Listener};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
+use utoipa_actix_web::AppExt;
+
+use crate::Config;
+use crate::clients::Clients;
+use crate::openapi::Served;
+use crate::readiness::Readiness;
+use crate::routes;
+use crate::trace::trace;
+
+/// The gateway, bound, but not serving yet.
+pub struct App {
+    listener: Listener,
+    clients: Clients,
+    verifier: Verifier,
+    api: Served,
+}
+
+/// Why the gateway does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The trusted keys cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// A service's address cannot be used.
+    #[error(transparent)]
+    Endpoint(#[from] EndpointError),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+    /// The OpenAPI document cannot be written.
+    #[error("the OpenAPI document cannot be written: {0}")]
+    Document(#[from] serde_json::Error),
+}
+
+/// Why serving ended before it was asked to.
+#[derive(Debug, thiserror::Error)]
+#[error("the server stopped: {0}")]
+pub struct ServeError(#[from] io::Error);
+
+/// Why the gateway ended without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It stopped serving.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl App {
+    /// Reads the trusted keys and binds. When this returns, connections queue up until [`App::serve`] takes
+    /// them. The services need not be there yet. Needs a tokio runtime, which then drives the connections to
+    /// them.
+    pub async fn build(config: Config) -> Result<Self, StartError> {
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
+        Ok(Self {
+            clients: Clients::new(&config)?,
+            verifier: Verifier::new(trust, Accepts::default()),
+            api: Served::new()?,
+            listener: Listener::bind(config.listen)?,
+        })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+        let readiness = web::Data::new(Readiness::new(&self.clients));
+        let clients = web::Data::new(self.clients);
+        let verifier = web::Data::new(self.verifier);
+        let api = web::Data::new(self.api);
+        let stop = web::Data::new(shutdown.clone());
+        let server = HttpServer::new(move || {
+            ActixApp::new()
+                .into_utoipa_app()
+                .configure(routes::configure)
+                .into_app()
+                .app_data(clients.clone())
+                .app_data(verifier.clone())
+                .app_data(readiness.clone())
+                .app_data(api.clone())
+                .app_data(stop.clone())
+                .default_service(web::to(routes::fallback))
+                // Whoever can GET can HEAD: the answer is the same, and the server leaves out its body.
+                .wrap_fn(|mut request, service| {
+                    if request.method() == Method::HEAD {
+                        request.head_mut().method = Method::GET;
+                    }
+                    service.call(request)
+                })
+                .wrap(from_fn(trace))
+        });
+        server
+            .disable_signals()
+            .shutdown_signal(async move { shutdown.requested().await })
+            .shutdown_timeout(DRAIN_LIMIT.as_secs())
+            .listen(self.listener.into_std())?
+            .run()
+            .await?;
+        Ok(())
+    }
+}

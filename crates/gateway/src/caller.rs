@@ -1,0 +1,130 @@
+//! Who calls.
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use actix_web::{FromRequest, HttpRequest, web};
+use futures_util::future::LocalBoxFuture;
+use rowhouse_chassis::error::Code;
+use rowhouse_tenancy::grpc::TENANT_ID_KEY;
+use rowhouse_tenancy::{InvalidTenantId, TenantId};
+use rowhouse_tokens::{VerifiedToken, Verifier};
+use tracing::{Span, field};
+
+use crate::error::Problem;
+
+/// A caller whose access token was verified, and the one tenant that it names.
+pub(crate) struct Caller(VerifiedToken);
+
+impl Caller {
+    pub(crate) fn tenant(&self) -> TenantId {
+        TenantId::from_uuid(self.0.tenant_id())
+    }
+
+    /// The token itself, which the service will verify again. A secret.
+    pub(crate) fn token(&self) -> &str {
+        self.0.raw()
+    }
+}
+
+impl FromRequest for Caller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move {
+            let Some(verifier) = request.app_data::<web::Data<Verifier>>() else {
+                tracing::error!("the application has no verifier");
+                return Err(Problem::internal());
+            };
+            let caller = Self(verifier.verify(bearer(request.headers())?).await?);
+            Span::current().record("tenant_id", field::display(caller.tenant()));
+            check_tenant(request.headers(), caller.tenant())?;
+            Ok(caller)
+        })
+    }
+}
+
+/// The token, of which there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
+fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
+    let mut values = headers.get_all(AUTHORIZATION);
+    let value = match (values.next(), values.next()) {
+        (Some(value), None) => value.to_str().ok(),
+        (Some(_), Some(_)) => return Err(Problem::invalid("authorization", "send the header once")),
+        (None, _) => None,
+    };
+    match value.and_then(|value| value.split_once(' ')) {
+        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
+        _ => Err(Problem::new(
+            Code::TokenMissing,
+            "this address needs an access token: send it as `Authorization: Bearer <token>`",
+        )),
+    }
+}
+
+/// `x-tenant-id` may repeat the token's tenant. It never selects one.
+fn check_tenant(headers: &HeaderMap, tenant: TenantId) -> Result<(), Problem> {
+    for value in headers.get_all(HeaderName::from_static(TENANT_ID_KEY)) {
+        let requested: Result<TenantId, _> = value.to_str().or(Err(InvalidTenantId)).and_then(str::parse);
+        match requested {
+            Ok(requested) if requested == tenant => {}
+            Ok(requested) => {
+                tracing::warn!(token = %tenant, %requested, "a caller of tenant {tenant} asked for tenant {requested}");
+                return Err(Problem::new(
+                    Code::TenantMismatch,
+                    "x-tenant-id is not the tenant of the access token: leave it out or send the token's own",
+                ));
+            }
+            Err(invalid) => return Err(Problem::invalid(TENANT_ID_KEY, &invalid.to_string())),
+        }
+    }
+    Ok(())
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::http::header::HeaderValue;
+
+    use super::*;
+
+    fn headers(name: &'static str, values: &[&str]) -> HeaderMap {
+        let mut headers = HeaderMap::new();
+        for value in values {
+            let value = HeaderValue::from_bytes(value.as_bytes()).unwrap();
+            headers.append(HeaderName::from_static(name), value);
+        }
+        headers
+    }
+
+    #[test]
+    fn one_bearer_token() {
+        let token = |values: &[&str]| {
+            let found = bearer(&headers("authorization", values)).map(ToOwned::to_owned);
+            found.map_err(|problem| problem.code())
+        };
+        assert_eq!(token(&["Bearer abc"]), Ok("abc".to_owned()));
+        assert_eq!(token(&["bEARER  abc "]), Ok("abc".to_owned()));
+        assert_eq!(token(&["Bearer "]), Ok(String::new()));
+        for missing in [&[][..], &[""], &["abc"], &["Bearer"], &["Basic abc"], &["Bearer é"]] {
+            assert_eq!(token(missing), Err(Code::TokenMissing), "{missing:?}");
+        }
+        assert_eq!(token(&["Bearer a", "Bearer b"]), Err(Code::InvalidArgument));
+    }
+
+    #[test]
+    fn the_header_agrees_or_is_refused() {
+        let (own, other) = (TenantId::generate(), TenantId::generate());
+        let check = |values: &[&str]| {
+            check_tenant(&headers(TENANT_ID_KEY, values), own).map_err(|problem| problem.code())
+        };
+        let (own, other) = (own.to_string(), other.to_string());
+        assert_eq!(check(&[]), Ok(()));
+        assert_eq!(check(&[&own]), Ok(()));
+        assert_eq!(check(&[&own.to_uppercase(), &own]), Ok(()));
+        assert_eq!(check(&[&other]), Err(Code::TenantMismatch));
+        assert_eq!(check(&[&own, &other]), Err(Code::TenantMismatch));
+        for unreadable in ["", "acme", "é"] {
+            assert_eq!(check(&[unreadable]), Err(Code::InvalidArgument), "{unreadable:?}");
+        }
+    }
+}

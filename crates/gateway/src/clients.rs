@@ -1,0 +1,95 @@
+//! Calling the services.
+
+use std::time::Duration;
+
+use rowhouse_chassis::error::Code;
+use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
+use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
+use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
+use rowhouse_tenancy::grpc::carry_token;
+use tonic::{Request, Response, Status};
+
+use crate::Config;
+use crate::caller::Caller;
+use crate::error::Problem;
+
+/// An order with 200 lines has some 20 KB, and a page has 100 orders.
+const MAX_ANSWER: usize = 16 * 1024 * 1024;
+
+/// The channel ends a call that is not answered at its deadline; this much later, an answer that began and does
+/// not end is given up.
+const GRACE: Duration = Duration::from_millis(500);
+
+/// The channels to the services. They connect when they are first used, and again whenever they have to.
+#[derive(Clone)]
+pub(crate) struct Clients {
+    auth: TracedChannel,
+    onboarding: TracedChannel,
+    orders: TracedChannel,
+    timeout: Duration,
+}
+
+impl Clients {
+    /// Needs a tokio runtime, which then drives the connections.
+    pub(crate) fn new(config: &Config) -> Result<Self, EndpointError> {
+        Ok(Self {
+            auth: channel(&config.auth_endpoint)?,
+            onboarding: channel(&config.onboarding_endpoint)?,
+            orders: channel(&config.orders_endpoint)?,
+            timeout: config.request_timeout,
+        })
+    }
+
+    pub(crate) fn auth(&self) -> AuthServiceClient<TracedChannel> {
+        AuthServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn onboarding(&self) -> OnboardingServiceClient<TracedChannel> {
+        OnboardingServiceClient::new(self.onboarding.clone())
+    }
+
+    pub(crate) fn orders(&self) -> OrderServiceClient<TracedChannel> {
+        OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_ANSWER)
+    }
+
+    /// Each service by the name that a person knows and the name that it tells its health under.
+    pub(crate) fn services(&self) -> [(&'static str, &'static str, TracedChannel); 3] {
+        [
+            ("auth", AUTH, self.auth.clone()),
+            ("onboarding", ONBOARDING, self.onboarding.clone()),
+            ("orders", ORDERS, self.orders.clone()),
+        ]
+    }
+
+    /// A call on nobody's behalf, with the deadline.
+    pub(crate) fn anonymous<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        set_deadline(&mut request, self.timeout);
+        request
+    }
+
+    /// A call on the caller's behalf, with the deadline.
+    pub(crate) fn of<T>(&self, caller: &Caller, message: T) -> Request<T> {
+        let mut request = self.anonymous(message);
+        carry_token(request.metadata_mut(), caller.tenant(), caller.token());
+        request
+    }
+
+    /// The answer to a call.
+    pub(crate) async fn answer<T>(
+        &self,
+        call: impl Future<Output = Result<Response<T>, Status>>,
+    ) -> Result<T, Problem> {
+        match tokio::time::timeout(self.timeout + GRACE, call).await {
+            Ok(answer) => Ok(answer?.into_inner()),
+            Err(_elapsed) => Err(Problem::new(
+                Code::DeadlineExceeded,
+                "the answer did not arrive in time: try again later, or ask for less",
+            )),
+        }
+    }
+}

@@ -1,0 +1,69 @@
+//! What can be configured.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::Parser;
+use rowhouse_chassis::config::{Environment, TelemetryArgs, TrustArgs, seconds};
+
+/// Rowhouse's gateway: the REST API in front of the services.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "rowhouse-gateway", version)]
+pub struct Config {
+    /// Address and port to listen on; port 0 takes a free one
+    #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub listen: SocketAddr,
+    /// Where the auth service is, such as `http://localhost:50051`
+    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "URL")]
+    pub auth_endpoint: String,
+    /// Where the onboarding service is, such as `http://localhost:50052`
+    #[arg(long, env = "ROWHOUSE_ONBOARDING_ENDPOINT", value_name = "URL")]
+    pub onboarding_endpoint: String,
+    /// Where the orders service is, such as `http://localhost:50053`
+    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "URL")]
+    pub orders_endpoint: String,
+    /// The longest time that a service may take to answer, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_REQUEST_TIMEOUT",
+        value_name = "SECONDS",
+        default_value = "10",
+        value_parser = seconds,
+    )]
+    pub request_timeout: Duration,
+    /// Whose tokens it believes.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Development or production.
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_argument_has_a_variable_and_a_help_text() {
+        let command = Config::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_env().is_some(), "{argument:?}");
+            assert!(argument.get_help().is_some(), "{argument:?}");
+        }
+    }
+
+    #[test]
+    fn defaults() {
+        let needed = "rowhouse-gateway --auth-endpoint http://a --onboarding-endpoint http://b \
+                      --orders-endpoint http://c --trust-dir t";
+        let config = Config::try_parse_from(needed.split_whitespace()).unwrap();
+        assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
+        assert_eq!(config.request_timeout, Duration::from_secs(10));
+    }
+}

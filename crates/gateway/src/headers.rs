@@ -1,0 +1,130 @@
+//! Request headers that say more about a request than who sent it.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{self, HeaderName};
+use actix_web::{FromRequest, HttpRequest};
+
+use crate::error::Problem;
+
+/// The header that makes a creating call safe to repeat.
+pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
+
+/// The header that makes a change conditional.
+pub(crate) const IF_MATCH: &str = "If-Match";
+
+/// The `Idempotency-Key`, if one was sent. The service says what it may look like.
+pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
+
+impl FromRequest for IdempotencyKey {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut values = request.headers().get_all(HeaderName::from_static("idempotency-key"));
+        let key = match (values.next(), values.next()) {
+            (None, _) => Ok(None),
+            (Some(value), None) => match value.to_str() {
+                Ok(text) => Ok(Some(text.to_owned())),
+                Err(_not_ascii) => Err("send 1 to 255 visible ASCII characters, such as a UUID"),
+            },
+            (Some(_), Some(_)) => Err("send the header once"),
+        };
+        ready(key.map(Self).map_err(|detail| Problem::invalid(IDEMPOTENCY_KEY, detail)))
+    }
+}
+
+/// The entity tag that a change depends on, as `If-Match` has it; empty when the change depends on nothing.
+pub(crate) struct IfMatch(pub(crate) String);
+
+impl FromRequest for IfMatch {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let mut values = request.headers().get_all(header::IF_MATCH);
+        let tag = match (values.next(), values.next()) {
+            (None, _) => Some(String::new()),
+            (Some(value), None) => match value.to_str().ok().map(str::trim) {
+                // Any version will do, as long as there is one.
+                Some("*") => Some(String::new()),
+                Some(tag) if is_entity_tag(tag) => Some(tag.to_owned()),
+                _ => None,
+            },
+            (Some(_), Some(_)) => None,
+        };
+        let detail = "send one entity tag as the ETag header had it, quotes included, such as \"1\"";
+        ready(tag.map(Self).ok_or_else(|| Problem::invalid(IF_MATCH, detail)))
+    }
+}
+
+/// RFC 9110 §8.8.3: an opaque string in quotes, after `W/` when it is weak.
+fn is_entity_tag(text: &str) -> bool {
+    let opaque = text.strip_prefix("W/").unwrap_or(text);
+    let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
+    inner.is_some_and(|inner| inner.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'))
+}
+
+/// Whether `If-None-Match` says that the caller has this version already (RFC 9110 §13.1.2: the comparison is
+/// the weak one). Our tags have no comma in them.
+pub(crate) fn has_already(request: &HttpRequest, etag: &str) -> bool {
+    request
+        .headers()
+        .get_all(header::IF_NONE_MATCH)
+        .filter_map(|value| value.to_str().ok())
+        .flat_map(|value| value.split(','))
+        .map(str::trim)
+        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+
+    use super::*;
+
+    fn request(name: &'static str, values: &[&[u8]]) -> HttpRequest {
+        let add = |request: TestRequest, value: &&[u8]| {
+            request.append_header((name, header::HeaderValue::from_bytes(value).unwrap()))
+        };
+        values.iter().fold(TestRequest::default(), add).to_http_request()
+    }
+
+    #[actix_web::test]
+    async fn one_key_or_none() {
+        let key = async |values: &[&[u8]]| {
+            let extracted = IdempotencyKey::extract(&request(IDEMPOTENCY_KEY, values)).await;
+            extracted.map(|IdempotencyKey(key)| key).map_err(|problem| problem.code().http())
+        };
+        assert_eq!(key(&[]).await, Ok(None));
+        assert_eq!(key(&[b"a-1"]).await, Ok(Some("a-1".to_owned())));
+        assert_eq!(key(&[b"a", b"a"]).await, Err(400));
+        assert_eq!(key(&["schlüssel".as_bytes()]).await, Err(400));
+        assert_eq!(key(&[&[0xff]]).await, Err(400));
+    }
+
+    #[actix_web::test]
+    async fn one_tag_or_any_or_none() {
+        let tag = async |values: &[&[u8]]| {
+            let extracted = IfMatch::extract(&request(IF_MATCH, values)).await;
+            extracted.map(|IfMatch(tag)| tag).map_err(|problem| problem.code().http())
+        };
+        assert_eq!(tag(&[]).await, Ok(String::new()));
+        assert_eq!(tag(&[b"*"]).await, Ok(String::new()));
+        assert_eq!(tag(&[b" \"3\" "]).await, Ok("\"3\"".to_owned()));
+        assert_eq!(tag(&[b"W/\"3\""]).await, Ok("W/\"3\"".to_owned()));
+        for refused in ["", "3", "\"3", "\"3\", \"4\"", "w/\"3\"", "\"", "\"a b\"", "\"é\""] {
+            assert_eq!(tag(&[refused.as_bytes()]).await, Err(400), "{refused:?}");
+        }
+        assert_eq!(tag(&[b"\"3\"", b"\"4\""]).await, Err(400));
+    }
+
+    #[test]
+    fn what_the_caller_has() {
+        let has = |values: &[&[u8]]| has_already(&request("if-none-match", values), "\"3\"");
+        assert!(has(&[b"\"3\""]) && has(&[b"W/\"3\""]) && has(&[b"*"]));
+        assert!(has(&[b"\"1\", \"3\""]) && has(&[b"\"1\"", b"\"3\""]));
+        assert!(!has(&[]) && !has(&[b"\"1\""]) && !has(&[b"3"]) && !has(&[&[0xff]]));
+    }
+}

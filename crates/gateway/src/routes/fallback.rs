@@ -1,0 +1,18 @@
+//! Requests that no operation takes.
+
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowhouse_chassis::error::Code;
+
+use crate::error::Problem;
+use crate::openapi::Served;
+
+/// The address is unknown, or it is known and the method is not.
+pub(crate) async fn fallback(request: HttpRequest, api: web::Data<Served>) -> Result<HttpResponse, Problem> {
+    Err(match api.allowed(request.path()) {
+        Some(methods) => Problem::method_not_allowed(methods.to_owned()),
+        None => Problem::new(
+            Code::NotFound,
+            "there is nothing at this address: /openapi.json has those that there are, /docs shows them",
+        ),
+    })
+}

@@ -1,0 +1,65 @@
+//! The public keys.
+
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
+use actix_web::{HttpResponse, get, web};
+use rowhouse_proto::auth::v1;
+use serde::Serialize;
+use utoipa::ToSchema;
+
+use crate::clients::Clients;
+use crate::error::Problem;
+use crate::json::write_as;
+use crate::openapi::{UPSTREAM, problems};
+
+problems!(Problems: UPSTREAM);
+
+/// RFC 7517, section 8.5.1.
+const JWK_SET: &str = "application/jwk-set+json";
+
+/// A set of public keys (RFC 7517).
+#[derive(Serialize, ToSchema)]
+struct JsonWebKeySet {
+    keys: Vec<JsonWebKey>,
+}
+
+/// An Ed25519 public key (RFC 8037).
+#[derive(Serialize, ToSchema)]
+struct JsonWebKey {
+    #[schema(example = "OKP")]
+    kty: String,
+    #[schema(example = "Ed25519")]
+    crv: String,
+    #[schema(example = "EdDSA")]
+    alg: String,
+    #[serde(rename = "use")]
+    #[schema(example = "sig")]
+    purpose: String,
+    /// What the token's header names.
+    kid: String,
+    /// The key, base64url without padding.
+    x: String,
+}
+
+/// The keys that verify access tokens
+///
+/// Ask again when a token names a key that is not among these.
+#[utoipa::path(
+    tag = "auth",
+    responses(
+        (status = 200, description = "The keys.", body = JsonWebKeySet, content_type = "application/jwk-set+json",
+            headers(("Cache-Control" = String, description = "The keys may be kept for five minutes."))),
+        Problems,
+    ),
+)]
+#[get("/.well-known/jwks.json")]
+pub(crate) async fn get_jwks(clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
+    let request = clients.anonymous(v1::GetJwksRequest {});
+    let answer = clients.answer(clients.auth().get_jwks(request)).await?;
+    let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey { kty, crv, alg, purpose: r#use, kid, x };
+    let keys = answer.keys.into_iter().map(key).collect();
+    let mut response = HttpResponse::Ok();
+    response
+        .insert_header((CACHE_CONTROL, "public, max-age=300"))
+        .insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
+    write_as(&mut response, (CONTENT_TYPE, JWK_SET), &JsonWebKeySet { keys })
+}

@@ -1,0 +1,3 @@
+//! The keys that verify access tokens.
+
+pub(super) mod get;

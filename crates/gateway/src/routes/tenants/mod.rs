@@ -1,0 +1,3 @@
+//! Tenants.
+
+pub(super) mod onboard;

@@ -1,0 +1,125 @@
+//! From a configuration to a running service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_proto::orders::v1::order_service_server::{OrderServiceServer, SERVICE_NAME};
+use rowhouse_tenancy::audit::{self, Violation};
+use rowhouse_tenancy::{ConnectError, DbError, TenantDb};
+use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
+use tonic::service::Routes;
+
+use crate::Config;
+use crate::rpc::Rpc;
+
+/// Every method needs a token.
+const PUBLIC_METHODS: &[&str] = &[];
+
+/// Room for 200 lines of the longest SKUs, many times over.
+const MAX_REQUEST: usize = 1024 * 1024;
+
+/// The service, connected and bound, but not serving yet.
+pub struct App {
+    listener: Listener,
+    rpc: Rpc,
+    verifier: Arc<Verifier>,
+    reflection: bool,
+    request_timeout: Duration,
+}
+
+/// Why the service does not start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// The trusted keys cannot be read.
+    #[error(transparent)]
+    Trust(#[from] TrustError),
+    /// The database cannot be reached.
+    #[error(transparent)]
+    Connect(#[from] ConnectError),
+    /// The database does not answer.
+    #[error("the database cannot be audited: {0}")]
+    Audit(#[from] DbError),
+    /// The server has a known hole in the walls.
+    #[error("{0}")]
+    ServerVersion(String),
+    /// The walls have holes.
+    #[error("the database's walls have holes:{}", lines(.0))]
+    Walls(Vec<Violation>),
+    /// The address cannot be listened on.
+    #[error(transparent)]
+    Bind(#[from] BindError),
+}
+
+fn lines(violations: &[Violation]) -> String {
+    let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
+    lines.concat()
+}
+
+/// Why the service ended without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It did not start.
+    #[error(transparent)]
+    Start(#[from] StartError),
+    /// It stopped serving.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+}
+
+impl App {
+    /// Reads the keys, connects, audits its own schema, and binds. When this returns, connections queue up
+    /// until [`App::serve`] takes them.
+    pub async fn build(config: Config) -> Result<Self, StartError> {
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
+        // Only people order: no service's own token is believed.
+        let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
+
+        let db = TenantDb::connect(&config.database.to_config()).await?;
+        if let Some(warning) = audit::server_version_warning(db.server_version().await?) {
+            if config.environment.is_production() {
+                return Err(StartError::ServerVersion(warning));
+            }
+            tracing::warn!("{warning}");
+        }
+        let violations = db.audit(&audit::Scope::Schema("orders")).await?;
+        if !violations.is_empty() {
+            return Err(StartError::Walls(violations));
+        }
+
+        Ok(Self {
+            listener: Listener::bind(config.grpc.listen)?,
+            rpc: Rpc { db },
+            verifier,
+            reflection: config.grpc.reflection,
+            request_timeout: config.grpc.request_timeout,
+        })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is requested and the running calls are finished.
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
+        let db = self.rpc.db.clone();
+        let options = GrpcOptions {
+            verifier: self.verifier,
+            public_methods: PUBLIC_METHODS,
+            reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
+            request_timeout: self.request_timeout,
+            readiness: Some(move || {
+                let db = db.clone();
+                async move { db.ping().await.is_ok() }
+            }),
+            services: &[SERVICE_NAME],
+        };
+        let service = OrderServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
+        // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
+        Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
+    }
+}

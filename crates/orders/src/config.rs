@@ -1,0 +1,42 @@
+//! What can be configured.
+
+use clap::Parser;
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
+
+/// Rowhouse's orders service: the orders of each tenant.
+#[derive(Clone, Debug, Parser)]
+#[command(name = "rowhouse-orders", version)]
+pub struct Config {
+    /// Where it listens.
+    #[command(flatten)]
+    pub grpc: GrpcArgs,
+    /// Its database, as the role `rowhouse_orders`.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Whose tokens it believes.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Development or production.
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::CommandFactory;
+
+    use super::*;
+
+    #[test]
+    fn every_argument_has_a_variable_and_a_help_text() {
+        let command = Config::command();
+        command.clone().debug_assert();
+        for argument in command.get_arguments() {
+            assert!(argument.get_env().is_some(), "{argument:?}");
+            assert!(argument.get_help().is_some(), "{argument:?}");
+        }
+    }
+}

@@ -1,0 +1,18 @@
+//! Validated types and pure rules.
+
+mod currency;
+mod etag;
+mod idempotency;
+mod line;
+mod money;
+mod order;
+mod page;
+mod status;
+mod text;
+
+pub(crate) use etag::Condition;
+pub(crate) use idempotency::{Fingerprint, IdempotencyKey};
+pub(crate) use line::{NewLine, NewLines, OrderLine};
+pub(crate) use order::{NewOrder, Order, OrderId, Refusal};
+pub(crate) use page::{Page, PageRequest, PageSize, PageToken};
+pub(crate) use status::OrderStatus;

@@ -1,0 +1,159 @@
+//! Orders.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::currency::Currency;
+use super::etag::{Condition, Etag};
+use super::line::{NewLines, OrderLine};
+use super::status::OrderStatus;
+use super::text::Text;
+
+/// Who orders, as the tenant calls them.
+pub(crate) type Customer = Text<200>;
+
+/// An order's id: a UUID, version 7.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct OrderId(Uuid);
+
+/// The text is not a UUID.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send the id of an order, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
+pub(crate) struct InvalidOrderId;
+
+impl OrderId {
+    /// An id for a new order.
+    pub(crate) fn generate() -> Self {
+        Self(Uuid::now_v7())
+    }
+
+    pub(crate) const fn as_uuid(self) -> Uuid {
+        self.0
+    }
+}
+
+impl From<Uuid> for OrderId {
+    fn from(id: Uuid) -> Self {
+        Self(id)
+    }
+}
+
+impl FromStr for OrderId {
+    type Err = InvalidOrderId;
+
+    fn from_str(text: &str) -> Result<Self, InvalidOrderId> {
+        Uuid::try_parse(text).map(Self).or(Err(InvalidOrderId))
+    }
+}
+
+impl fmt::Display for OrderId {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.0.fmt(f)
+    }
+}
+
+/// An order that is to be placed.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct NewOrder {
+    pub(crate) id: OrderId,
+    pub(crate) customer: Customer,
+    pub(crate) currency: Currency,
+    pub(crate) lines: NewLines,
+}
+
+/// An order that was placed. It holds what is stored, whatever is asked of new orders by now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Order {
+    pub(crate) id: OrderId,
+    pub(crate) number: i64,
+    pub(crate) customer: String,
+    pub(crate) currency: String,
+    pub(crate) status: OrderStatus,
+    pub(crate) total_minor: i64,
+    pub(crate) lines: Vec<OrderLine>,
+    pub(crate) version: i64,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+}
+
+/// Why an order stays as it is.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Refusal {
+    #[error("the order has changed since it was read: read it again, and decide again")]
+    Stale,
+    #[error("an order that is {from} cannot become {to}")]
+    Transition { from: OrderStatus, to: OrderStatus },
+}
+
+impl Order {
+    pub(crate) const fn etag(&self) -> Etag {
+        Etag::of_version(self.version)
+    }
+
+    /// Whether the order may take a status now.
+    pub(crate) fn check_change(&self, to: OrderStatus, condition: &Condition) -> Result<(), Refusal> {
+        if !condition.holds_for(self.etag()) {
+            return Err(Refusal::Stale);
+        }
+        if !self.status.may_become(to) {
+            return Err(Refusal::Transition { from: self.status, to });
+        }
+        Ok(())
+    }
+}
+
+#[cfg(test)]
+pub(super) fn placed(number: i64, lines: usize) -> Order {
+    let line = OrderLine { sku: "chair".to_owned(), quantity: 1, unit_price_minor: 4_950 };
+    Order {
+        id: OrderId::generate(),
+        number,
+        customer: "Ada".to_owned(),
+        currency: "EUR".to_owned(),
+        status: OrderStatus::Placed,
+        total_minor: 4_950,
+        lines: vec![line; lines],
+        version: 1,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::UNIX_EPOCH,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn ids_are_uuids() {
+        let id = OrderId::generate();
+        assert_eq!(id.as_uuid().get_version_num(), 7);
+        for text in [id.to_string(), id.to_string().to_uppercase(), id.as_uuid().simple().to_string()] {
+            assert_eq!(text.parse(), Ok(id), "{text:?}");
+        }
+        for text in
+            ["", "1", "null", "01890a5d-ac96-774b-bcce", "01890a5d-ac96-774b-bcce-b302099a805g", "../x"]
+        {
+            assert_eq!(text.parse::<OrderId>(), Err(InvalidOrderId), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_change_needs_the_tag_first_and_the_status_then() {
+        use OrderStatus::{Fulfilled, Paid};
+        let order = placed(1, 1);
+        let transition = Refusal::Transition { from: OrderStatus::Placed, to: Fulfilled };
+        for (to, tag, expected) in [
+            (Paid, "", Ok(())),
+            (Paid, "*", Ok(())),
+            (Paid, "\"1\"", Ok(())),
+            (Paid, "\"2\"", Err(Refusal::Stale)),
+            (Fulfilled, "\"2\"", Err(Refusal::Stale)),
+            (Fulfilled, "\"1\"", Err(transition)),
+        ] {
+            assert_eq!(order.check_change(to, &tag.parse().unwrap()), expected, "{to} {tag}");
+        }
+    }
+}

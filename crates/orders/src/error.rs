@@ -1,0 +1,131 @@
+//! What can go wrong in a call, and what the caller is told of it.
+
+use std::fmt::Display;
+
+use rowhouse_chassis::error::{
+    Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
+};
+use rowhouse_tenancy::DbError;
+use tonic::Status;
+
+use crate::domain::Refusal;
+
+/// The outcome of a call that did not succeed.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum Error {
+    #[error("the request has invalid fields")]
+    Invalid(Vec<FieldViolation>),
+    /// Missing or another tenant's: nobody can tell, this service included.
+    #[error("there is no such order")]
+    NotFound,
+    #[error(transparent)]
+    Refused(#[from] Refusal),
+    #[error("the idempotency key was used for another request")]
+    KeyReused,
+    #[error("another call with the same idempotency key is under way")]
+    KeyTaken,
+    #[error("the caller may look at orders, but not change them")]
+    ReadOnly,
+    #[error("the call is for people's access tokens")]
+    PeopleOnly,
+    #[error("the call has no verified token; the server lacks the layer that verifies")]
+    Unauthenticated,
+    #[error("an answer that was kept for repeats cannot be read")]
+    KeptAnswer(#[from] prost::DecodeError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl Error {
+    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    pub(crate) fn into_status(self, operation: &'static str) -> Status {
+        match self {
+            Self::Invalid(violations) => invalid_argument(violations),
+            Self::NotFound => status(Code::OrderNotFound, "there is no order with this id"),
+            Self::Refused(refusal @ Refusal::Stale) => status(Code::EtagMismatch, refusal.to_string()),
+            Self::Refused(refusal @ Refusal::Transition { .. }) => {
+                status(Code::OrderTransitionNotAllowed, refusal.to_string())
+            }
+            Self::KeyReused => status(
+                Code::IdempotencyKeyReused,
+                "this idempotency key was used for another request: take a new key for a new order",
+            ),
+            Self::KeyTaken => retryable(
+                Code::Unavailable,
+                "another call with the same idempotency key is under way: try again",
+                RETRY_AFTER,
+            ),
+            Self::ReadOnly => status(
+                Code::PermissionDenied,
+                "your role lets you look at orders, but not change them: ask an administrator of your company",
+            ),
+            Self::PeopleOnly => {
+                status(Code::PermissionDenied, "this call takes a person's access token, not a service's")
+            }
+            Self::Db(error) => from_db(operation, &error),
+            error @ (Self::Unauthenticated | Self::KeptAnswer(_)) => internal(operation, &error),
+        }
+    }
+}
+
+/// Collects what is wrong with a request's fields, so that all of it is said at once.
+#[derive(Default)]
+pub(crate) struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    /// The field's value, or nothing, and then its violation is noted.
+    pub(crate) fn check<T, E: Display>(
+        &mut self,
+        field: impl Into<String>,
+        parsed: Result<T, E>,
+    ) -> Option<T> {
+        parsed.map_err(|error| self.0.push(FieldViolation::new(field, error.to_string()))).ok()
+    }
+}
+
+impl From<Violations> for Error {
+    fn from(violations: Violations) -> Self {
+        Self::Invalid(violations.0)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use prost::Message;
+    use rowhouse_chassis::error::fault;
+
+    use super::*;
+    use crate::domain::OrderStatus::{Cancelled, Paid};
+
+    #[test]
+    fn each_outcome_has_its_code() {
+        let unreadable = <()>::decode(&[0xff][..]).unwrap_err();
+        for (error, code) in [
+            (Error::Invalid(Vec::new()), Code::InvalidArgument),
+            (Error::NotFound, Code::OrderNotFound),
+            (Error::Refused(Refusal::Stale), Code::EtagMismatch),
+            (
+                Error::Refused(Refusal::Transition { from: Cancelled, to: Paid }),
+                Code::OrderTransitionNotAllowed,
+            ),
+            (Error::KeyReused, Code::IdempotencyKeyReused),
+            (Error::KeyTaken, Code::Unavailable),
+            (Error::ReadOnly, Code::PermissionDenied),
+            (Error::PeopleOnly, Code::PermissionDenied),
+            (Error::Unauthenticated, Code::Internal),
+            (Error::KeptAnswer(unreadable), Code::Internal),
+            (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
+        ] {
+            assert_eq!(fault(&error.into_status("orders.test")).code, code);
+        }
+    }
+
+    #[test]
+    fn a_transition_names_both_statuses() {
+        let refused = Error::Refused(Refusal::Transition { from: Cancelled, to: Paid });
+        assert_eq!(
+            refused.into_status("orders.test").message(),
+            "an order that is cancelled cannot become paid"
+        );
+    }
+}

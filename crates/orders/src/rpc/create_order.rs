@@ -1,0 +1,168 @@
+//! Placing an order.
+
+use prost::Message;
+use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
+use rowhouse_tenancy::TenantContext;
+use tonic::Request;
+
+use super::{Access, Rpc, authorize};
+use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
+use crate::error::{Error, Violations};
+use crate::store::idempotency_keys::{find_first_call, insert_first_call};
+use crate::store::orders::insert_order;
+
+pub(super) async fn create_order(
+    rpc: &Rpc,
+    request: Request<CreateOrderRequest>,
+) -> Result<CreateOrderResponse, Error> {
+    let cx = authorize(&request, Access::Write)?;
+    let (new, repeatable) = parse(request.into_inner())?;
+    let Some(repeatable) = repeatable else {
+        let order = rpc.db.tx(&cx, "orders.create", async |tx| Ok::<_, Error>(insert_order(tx, &new).await?));
+        return Ok(CreateOrderResponse { order: Some(order.await?.into()) });
+    };
+    match create_once(rpc, &cx, &new, &repeatable).await {
+        // Another call with the key was faster. It is committed by now, so this finds its answer.
+        Err(Error::KeyTaken) => create_once(rpc, &cx, &new, &repeatable).await,
+        outcome => outcome,
+    }
+}
+
+/// A call with a key.
+#[derive(Debug)]
+struct Repeatable {
+    key: IdempotencyKey,
+    fingerprint: Fingerprint,
+}
+
+/// The order and the answer are kept together or not at all.
+async fn create_once(
+    rpc: &Rpc,
+    cx: &TenantContext,
+    new: &NewOrder,
+    Repeatable { key, fingerprint }: &Repeatable,
+) -> Result<CreateOrderResponse, Error> {
+    rpc.db
+        .tx(cx, "orders.create", async |tx| {
+            if let Some(first) = find_first_call(tx, key).await? {
+                if !first.was(fingerprint) {
+                    return Err(Error::KeyReused);
+                }
+                return Ok(CreateOrderResponse::decode(first.response.as_slice())?);
+            }
+            let response = CreateOrderResponse { order: Some(insert_order(tx, new).await?.into()) };
+            if !insert_first_call(tx, key, fingerprint, &response.encode_to_vec()).await? {
+                return Err(Error::KeyTaken);
+            }
+            Ok(response)
+        })
+        .await
+}
+
+fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable>), Error> {
+    let key = request.idempotency_key.take();
+    // What is left of the request is what a repeat has to equal.
+    let fingerprint = Fingerprint::of(&request.encode_to_vec());
+    let mut violations = Violations::default();
+    let customer = violations.check("customer", request.customer.parse());
+    let currency = violations.check("currency", request.currency.parse());
+    let lines = parse_lines(&mut violations, &request.lines);
+    let key = violations.check("idempotency_key", key.map(|key| key.parse()).transpose());
+    match (customer, currency, lines, key) {
+        (Some(customer), Some(currency), Some(lines), Some(key)) => Ok((
+            NewOrder { id: OrderId::generate(), customer, currency, lines },
+            key.map(|key| Repeatable { key, fingerprint }),
+        )),
+        _ => Err(violations.into()),
+    }
+}
+
+fn parse_lines(violations: &mut Violations, lines: &[OrderLine]) -> Option<NewLines> {
+    violations.check("lines", NewLines::check_count(lines.len()))?;
+    let lines: Vec<Option<NewLine>> =
+        (0..).zip(lines).map(|(index, line)| parse_line(violations, index, line)).collect();
+    let lines = lines.into_iter().collect::<Option<_>>()?;
+    violations.check("lines", NewLines::new(lines))
+}
+
+fn parse_line(violations: &mut Violations, index: usize, line: &OrderLine) -> Option<NewLine> {
+    let field = |name| format!("lines[{index}].{name}");
+    let sku = violations.check(field("sku"), line.sku.parse());
+    let quantity = violations.check(field("quantity"), line.quantity.try_into());
+    let unit_price = violations.check(field("unit_price_minor"), line.unit_price_minor.try_into());
+    Some(NewLine { sku: sku?, quantity: quantity?, unit_price: unit_price? })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn request() -> CreateOrderRequest {
+        CreateOrderRequest {
+            customer: " Ada ".to_owned(),
+            currency: "EUR".to_owned(),
+            lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
+            idempotency_key: None,
+        }
+    }
+
+    fn wrong_fields(request: CreateOrderRequest) -> Vec<String> {
+        match parse(request) {
+            Err(Error::Invalid(violations)) => violations.into_iter().map(|one| one.field).collect(),
+            other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_order() {
+        let (new, repeatable) = parse(request()).unwrap();
+        assert_eq!((new.customer.as_str(), new.currency.code()), ("Ada", "EUR"));
+        assert_eq!(new.lines.total().minor(), 9_900);
+        assert!(repeatable.is_none());
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let good = request().lines.remove(0);
+        let wrong = CreateOrderRequest {
+            customer: String::new(),
+            currency: "euro".to_owned(),
+            lines: vec![
+                OrderLine { sku: "\0".to_owned(), ..good.clone() },
+                good.clone(),
+                OrderLine { quantity: 0, unit_price_minor: -1, ..good.clone() },
+            ],
+            idempotency_key: Some(String::new()),
+        };
+        assert_eq!(
+            wrong_fields(wrong),
+            [
+                "customer",
+                "currency",
+                "lines[0].sku",
+                "lines[2].quantity",
+                "lines[2].unit_price_minor",
+                "idempotency_key"
+            ]
+        );
+        for lines in
+            [vec![], vec![OrderLine::default(); 201], vec![OrderLine { unit_price_minor: 1 << 52, ..good }]]
+        {
+            assert_eq!(wrong_fields(CreateOrderRequest { lines, ..request() }), ["lines"]);
+        }
+    }
+
+    #[test]
+    fn the_fingerprint_is_the_requests_and_not_the_keys() {
+        let fingerprint = |key: &str, customer: &str| {
+            let (key, customer) = (Some(key.to_owned()), customer.to_owned());
+            parse(CreateOrderRequest { idempotency_key: key, customer, ..request() })
+                .unwrap()
+                .1
+                .unwrap()
+                .fingerprint
+        };
+        assert_eq!(fingerprint("one", "Ada"), fingerprint("two", "Ada"));
+        assert_ne!(fingerprint("one", "Ada"), fingerprint("one", "Ada "));
+    }
+}

@@ -1,0 +1,24 @@
+//! Looking at one order.
+
+use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse};
+use tonic::Request;
+
+use super::{Access, Rpc, authorize};
+use crate::domain::OrderId;
+use crate::error::{Error, Violations};
+use crate::store::orders::find_order;
+
+pub(super) async fn get_order(
+    rpc: &Rpc,
+    request: Request<GetOrderRequest>,
+) -> Result<GetOrderResponse, Error> {
+    let cx = authorize(&request, Access::Read)?;
+    let id = parse(&request.into_inner())?;
+    let order = rpc.db.tx(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
+    Ok(GetOrderResponse { order: Some(order.ok_or(Error::NotFound)?.into()) })
+}
+
+fn parse(GetOrderRequest { id }: &GetOrderRequest) -> Result<OrderId, Error> {
+    let mut violations = Violations::default();
+    violations.check("id", id.parse()).ok_or_else(|| violations.into())
+}

@@ -1,0 +1,91 @@
+//! The generated trait, one line a method.
+
+mod create_order;
+mod get_order;
+mod list_orders;
+mod order;
+mod update_order;
+
+use rowhouse_proto::orders::v1::order_service_server::OrderService;
+use rowhouse_proto::orders::v1::{
+    CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
+    ListOrdersResponse, UpdateOrderRequest, UpdateOrderResponse,
+};
+use rowhouse_tenancy::{TenantContext, TenantDb};
+use rowhouse_tokens::{Principal, Role};
+use tonic::{Request, Response, Status};
+
+use crate::error::Error;
+
+/// What the methods work with.
+pub(crate) struct Rpc {
+    pub(crate) db: TenantDb,
+}
+
+type Reply<T> = Result<Response<T>, Status>;
+
+#[tonic::async_trait]
+impl OrderService for Rpc {
+    async fn create_order(&self, request: Request<CreateOrderRequest>) -> Reply<CreateOrderResponse> {
+        reply("orders.create", create_order::create_order(self, request).await)
+    }
+
+    async fn get_order(&self, request: Request<GetOrderRequest>) -> Reply<GetOrderResponse> {
+        reply("orders.get", get_order::get_order(self, request).await)
+    }
+
+    async fn list_orders(&self, request: Request<ListOrdersRequest>) -> Reply<ListOrdersResponse> {
+        reply("orders.list", list_orders::list_orders(self, request).await)
+    }
+
+    async fn update_order(&self, request: Request<UpdateOrderRequest>) -> Reply<UpdateOrderResponse> {
+        reply("orders.update", update_order::update_order(self, request).await)
+    }
+}
+
+fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
+    outcome.map(Response::new).map_err(|error| error.into_status(operation))
+}
+
+/// What a caller wants with the orders.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Access {
+    Read,
+    Write,
+}
+
+/// On whose behalf a call is made, if they may make it.
+fn authorize<T>(request: &Request<T>, access: Access) -> Result<TenantContext, Error> {
+    let cx = rowhouse_tenancy::grpc::context(request).ok_or(Error::Unauthenticated)?;
+    match cx.principal() {
+        Some(Principal::User { role, .. }) if may(*role, access) => Ok(cx.clone()),
+        Some(Principal::User { .. }) => Err(Error::ReadOnly),
+        Some(Principal::Service { .. }) | None => Err(Error::PeopleOnly),
+    }
+}
+
+const fn may(role: Role, access: Access) -> bool {
+    match role {
+        Role::Owner | Role::Admin | Role::Member => true,
+        Role::Viewer => matches!(access, Access::Read),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_viewer_looks_and_everybody_else_also_changes() {
+        for role in [Role::Owner, Role::Admin, Role::Member, Role::Viewer] {
+            assert!(may(role, Access::Read), "{role}");
+            assert_eq!(may(role, Access::Write), role != Role::Viewer, "{role}");
+        }
+    }
+
+    #[test]
+    fn without_a_verified_token_nothing_is_done() {
+        let refused = authorize(&Request::new(()), Access::Read);
+        assert!(matches!(refused, Err(Error::Unauthenticated)), "{refused:?}");
+    }
+}

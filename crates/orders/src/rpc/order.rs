@@ -1,0 +1,76 @@
+//! Orders on the wire.
+
+use std::time::SystemTime;
+
+use rowhouse_proto::orders::v1;
+
+use crate::domain::{Order, OrderLine, OrderStatus};
+
+impl From<Order> for v1::Order {
+    fn from(order: Order) -> Self {
+        Self {
+            etag: order.etag().to_string(),
+            id: order.id.to_string(),
+            number: order.number,
+            customer: order.customer,
+            currency: order.currency,
+            status: v1::OrderStatus::from(order.status).into(),
+            total_minor: order.total_minor,
+            lines: order.lines.into_iter().map(v1::OrderLine::from).collect(),
+            version: order.version,
+            created_at: Some(SystemTime::from(order.created_at).into()),
+            updated_at: Some(SystemTime::from(order.updated_at).into()),
+        }
+    }
+}
+
+impl From<OrderLine> for v1::OrderLine {
+    fn from(OrderLine { sku, quantity, unit_price_minor }: OrderLine) -> Self {
+        Self { sku, quantity, unit_price_minor }
+    }
+}
+
+impl From<OrderStatus> for v1::OrderStatus {
+    fn from(status: OrderStatus) -> Self {
+        match status {
+            OrderStatus::Placed => Self::Placed,
+            OrderStatus::Paid => Self::Paid,
+            OrderStatus::Fulfilled => Self::Fulfilled,
+            OrderStatus::Cancelled => Self::Cancelled,
+        }
+    }
+}
+
+/// The number stands for no status that this version knows.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send one of placed, paid, fulfilled, cancelled")]
+pub(super) struct UnknownStatus;
+
+/// The status of a request, which may leave it out.
+pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownStatus> {
+    match v1::OrderStatus::try_from(status) {
+        Ok(v1::OrderStatus::Unspecified) => Ok(None),
+        Ok(v1::OrderStatus::Placed) => Ok(Some(OrderStatus::Placed)),
+        Ok(v1::OrderStatus::Paid) => Ok(Some(OrderStatus::Paid)),
+        Ok(v1::OrderStatus::Fulfilled) => Ok(Some(OrderStatus::Fulfilled)),
+        Ok(v1::OrderStatus::Cancelled) => Ok(Some(OrderStatus::Cancelled)),
+        Err(_) => Err(UnknownStatus),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_status_has_its_number() {
+        for status in [OrderStatus::Placed, OrderStatus::Paid, OrderStatus::Fulfilled, OrderStatus::Cancelled]
+        {
+            assert_eq!(parse_status(v1::OrderStatus::from(status).into()), Ok(Some(status)));
+        }
+        assert_eq!(parse_status(0), Ok(None));
+        for unknown in [5, -1, i32::MIN, i32::MAX] {
+            assert_eq!(parse_status(unknown), Err(UnknownStatus), "{unknown}");
+        }
+    }
+}

@@ -1,0 +1,4 @@
+//! Queries, and nothing else.
+
+pub(crate) mod idempotency_keys;
+pub(crate) mod orders;

@@ -1,0 +1,92 @@
+//! The database itself, and what is granted on it. A copy made with `TEMPLATE` has none of these grants.
+
+use std::path::Path;
+
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::connect::{config, open};
+use super::error::describe;
+use super::{MigrateError, Role};
+
+/// Makes the database that `admin_url` names, if there is none, and then returns its name.
+pub async fn create_database(
+    admin_url: &str,
+    ca_file: Option<&Path>,
+) -> Result<Option<String>, MigrateError> {
+    let refused = |error| MigrateError::Connect(describe(&error));
+    let mut config = config(admin_url)?;
+    match open(&config, ca_file).await? {
+        Ok(_) => return Ok(None),
+        Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {}
+        Err(error) => return Err(refused(error)),
+    }
+    let Some(name) = config.get_dbname().or(config.get_user()).map(str::to_owned) else { return Ok(None) };
+    let admin = open(config.dbname("postgres"), ca_file).await?.map_err(refused)?;
+    // From template0, in which nobody left anything.
+    let create = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", quote_identifier(&name));
+    match admin.batch_execute(&create).await {
+        Ok(()) => Ok(Some(name)),
+        // Somebody was faster.
+        Err(error)
+            if [Some(&SqlState::DUPLICATE_DATABASE), Some(&SqlState::UNIQUE_VIOLATION)]
+                .contains(&error.code()) =>
+        {
+            Ok(None)
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+/// Gives the database to `rowhouse_owner`, closes it to everybody, and opens it to the services' roles.
+///
+/// An administrator who may not give it away keeps it and lets the owner create schemas in it.
+pub async fn grant_database(admin: &Client, database: &str) -> Result<(), MigrateError> {
+    let database = quote_identifier(database);
+    let given = admin.batch_execute(&format!("ALTER DATABASE {database} OWNER TO rowhouse_owner")).await;
+    match given {
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            let grant = format!("GRANT CONNECT, CREATE ON DATABASE {database} TO rowhouse_owner");
+            admin.batch_execute(&grant).await?;
+        }
+        given => given?,
+    }
+    let services = Role::ALL.map(Role::name).join(", ");
+    let grant = format!(
+        "BEGIN;
+         REVOKE ALL ON DATABASE {database} FROM PUBLIC;
+         GRANT CONNECT ON DATABASE {database} TO {services};
+         COMMIT"
+    );
+    Ok(admin.batch_execute(&grant).await?)
+}
+
+/// Only the owner may use it: the list of migrations is in it.
+pub(super) async fn close_public_schema(admin: &Client) -> Result<(), MigrateError> {
+    Ok(admin
+        .batch_execute(
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA public TO rowhouse_owner",
+        )
+        .await?)
+}
+
+pub(super) async fn current(admin: &Client) -> Result<String, MigrateError> {
+    Ok(admin.query_one("SELECT pg_catalog.current_database()::text", &[]).await?.get(0))
+}
+
+/// A name as SQL wants it.
+#[must_use]
+pub fn quote_identifier(name: &str) -> String {
+    format!("\"{}\"", name.replace('"', "\"\""))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_are_quoted() {
+        assert_eq!(quote_identifier("rowhouse"), "\"rowhouse\"");
+        assert_eq!(quote_identifier("a\"; DROP"), "\"a\"\"; DROP\"");
+    }
+}

@@ -1,0 +1,65 @@
+//! Why a database is not up to date.
+
+use std::path::PathBuf;
+
+/// Why a database could not be brought up to date. Each is a sentence for the person who wanted it.
+#[derive(Debug, thiserror::Error)]
+pub enum MigrateError {
+    /// Not a URL of a database.
+    #[error("the database's URL cannot be read ({0}); write postgres://role:password@host:port/database")]
+    Url(#[source] tokio_postgres::Error),
+    /// `sslmode=require` without a certificate authority, or with one that cannot be used.
+    #[error("sslmode=require needs the certificates that the server's is checked against: {0}")]
+    Authority(String),
+    /// The server does not answer, or refuses the role.
+    #[error("no connection to the database: {0}")]
+    Connect(String),
+    /// A statement failed.
+    #[error("PostgreSQL refused: {0}")]
+    Refused(String),
+    /// Somebody else migrates.
+    #[error("another migration has been running on this database for a minute; try again when it has ended")]
+    Busy,
+    /// A migration failed; those before it are done.
+    #[error("the migration failed: {0}")]
+    Migration(String),
+    /// The migrations' thread died.
+    #[error("the migrations were interrupted: {0}")]
+    Interrupted(#[from] tokio::task::JoinError),
+    /// A URL names another role than it is for.
+    #[error("{argument} is for the role {expected}, and its URL names {found}")]
+    OtherRole {
+        /// The argument with the URL.
+        argument: &'static str,
+        /// Whose it should be.
+        expected: &'static str,
+        /// Whose it is.
+        found: String,
+    },
+    /// The certificates cannot be read.
+    #[error("{}: {reason}", path.display())]
+    File {
+        /// Which file.
+        path: PathBuf,
+        /// What the system said.
+        reason: String,
+    },
+}
+
+impl From<tokio_postgres::Error> for MigrateError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Refused(describe(&error))
+    }
+}
+
+/// The server's own words where there are any: tokio-postgres prints only "db error" at the top.
+pub(super) fn describe(error: &tokio_postgres::Error) -> String {
+    match (error.as_db_error(), std::error::Error::source(error)) {
+        (Some(server), _) => match server.hint() {
+            Some(hint) => format!("{} ({hint})", server.message()),
+            None => server.message().to_owned(),
+        },
+        (None, Some(source)) => format!("{error}: {source}"),
+        (None, None) => error.to_string(),
+    }
+}

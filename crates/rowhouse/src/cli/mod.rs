@@ -1,0 +1,110 @@
+//! The command line.
+
+mod audit;
+mod keys;
+mod migrate;
+
+use std::error::Error;
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+
+use crate::dev::{self, DevArgs};
+
+/// Rowhouse: a multi-tenant backend in which PostgreSQL keeps the tenants apart.
+///
+/// Without a command, `rowhouse dev` with its defaults.
+#[derive(Parser)]
+#[command(name = "rowhouse", version, after_help = EXAMPLES)]
+pub struct Cli {
+    #[command(subcommand)]
+    command: Option<Command>,
+}
+
+const EXAMPLES: &str = "Examples:
+  rowhouse                                  run everything here, data in .rowhouse
+  rowhouse dev --http 127.0.0.1:9000        the same on another port
+  rowhouse audit --database-url postgres://admin:secret@db/rowhouse
+  rowhouse help migrate                     more about a command";
+
+const DEV_EXAMPLES: &str = "Examples:
+  rowhouse dev
+  rowhouse dev --data-dir /var/tmp/rowhouse --http 127.0.0.1:0
+  DATABASE_URL=postgres://postgres:secret@localhost/rowhouse rowhouse dev";
+
+#[derive(Subcommand)]
+enum Command {
+    /// Run the whole system on this machine: PostgreSQL, the services, the gateway
+    #[command(after_help = DEV_EXAMPLES)]
+    Dev(Box<DevArgs>),
+    /// Make a database's roles and bring its schema up to date
+    #[command(after_help = migrate::EXAMPLES)]
+    Migrate(migrate::MigrateArgs),
+    /// Look for broken walls in a database
+    #[command(after_help = audit::EXAMPLES)]
+    Audit(audit::AuditArgs),
+    /// Make signing keys
+    Keys(keys::KeysArgs),
+}
+
+/// Does what the command line says. What goes wrong is a sentence on standard error and a failure.
+pub async fn run(cli: Cli) -> ExitCode {
+    let command = match cli.command {
+        Some(command) => command,
+        // Parsed and not made, so that the environment counts.
+        None => match Cli::parse_from(["rowhouse", "dev"]).command {
+            Some(command) => command,
+            None => return ExitCode::FAILURE,
+        },
+    };
+    match execute(command).await {
+        Ok(code) => code,
+        Err(error) => {
+            eprintln!("rowhouse: {error}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
+    match command {
+        Command::Dev(args) => Box::pin(dev::run(*args)).await?,
+        Command::Migrate(args) => Box::pin(migrate::run(args)).await?,
+        Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
+        Command::Keys(args) => keys::run(&args)?,
+    }
+    Ok(ExitCode::SUCCESS)
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::{Command, CommandFactory};
+
+    use super::*;
+
+    /// Positional arguments and secrets aside, what can be said at a prompt can be said in a container.
+    #[test]
+    fn every_argument_has_a_help_text_and_secrets_are_hidden() {
+        fn check(command: &Command) {
+            for argument in command.get_arguments() {
+                assert!(argument.get_help().is_some(), "{argument:?}");
+                let secret = argument.get_long().is_some_and(|long| long.ends_with("database-url"));
+                assert_eq!(argument.is_hide_env_values_set(), secret, "{argument:?}");
+            }
+            command.get_subcommands().for_each(check);
+        }
+        let command = Cli::command();
+        command.clone().debug_assert();
+        check(&command);
+    }
+
+    #[test]
+    fn ports_and_places_can_be_chosen() {
+        let line = "rowhouse dev --data-dir d --http 0.0.0.0:1 --auth-listen [::1]:2 --onboarding-listen 127.0.0.1:0";
+        let parsed = Cli::try_parse_from(line.split(' ')).unwrap();
+        let Some(super::Command::Dev(args)) = parsed.command else { panic!("another command") };
+        assert_eq!(args.http, "0.0.0.0:1".parse().unwrap());
+        assert_eq!(args.auth_listen, "[::1]:2".parse().unwrap());
+        assert_eq!(args.orders_listen, "127.0.0.1:50053".parse().unwrap());
+    }
+}

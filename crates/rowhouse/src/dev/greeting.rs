@@ -1,0 +1,33 @@
+//! What a person sees when everything is up.
+
+use std::path::Path;
+
+use super::endpoints::Endpoints;
+
+/// Onboarding with a key of its own is the same onboarding each time, so the lines work on every start.
+pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) -> String {
+    let Endpoints { gateway, auth, onboarding, orders, .. } = endpoints;
+    let database = match log {
+        Some(log) => format!("private, its log is {}", log.display()),
+        None => "the one of DATABASE_URL".to_owned(),
+    };
+    let directory = directory.display();
+    format!(
+        r#"
+Rowhouse is up. Ctrl-C stops it; the data stays in {directory}.
+
+  gateway     {gateway}  (reference: {gateway}/docs)
+  auth        {auth}
+  onboarding  {onboarding}
+  orders      {orders}
+  PostgreSQL  {database}
+
+Try it from another terminal: onboard a company, log in as its administrator, place an order.
+
+curl -sS {gateway}/v1/tenants -H 'content-type: application/json' -H 'idempotency-key: first-steps' -d '{{"name":"Initech","slug":"initech","admin":{{"email":"bill@initech.example","password":"correct horse battery"}}}}'
+TOKEN=$(curl -sS {gateway}/v1/auth/login -H 'content-type: application/json' -d '{{"email":"bill@initech.example","password":"correct horse battery","tenant":"initech"}}' | sed 's/.*"access_token" *: *"\([^"]*\)".*/\1/')
+curl -sS {gateway}/v1/orders -H "authorization: Bearer $TOKEN" -H 'content-type: application/json' -d '{{"customer":"Alice","currency":"EUR","lines":[{{"sku":"chair","quantity":2,"unit_price_minor":4950}}]}}'
+
+"#
+    )
+}

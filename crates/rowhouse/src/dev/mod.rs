@@ -1,0 +1,127 @@
+//! The whole system on one machine: a private PostgreSQL, the three services and the gateway in one process.
+//!
+//! The services are the ones of their own binaries, through the same `App`; they talk over real sockets and
+//! log in with their own roles.
+
+mod database;
+mod directory;
+mod endpoints;
+mod error;
+mod greeting;
+mod listen;
+mod secrets;
+mod stop;
+
+use std::io::{self, Write};
+use std::net::SocketAddr;
+use std::path::PathBuf;
+
+use clap::Args;
+use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::telemetry;
+
+use database::Database;
+use directory::DataDirectory;
+use endpoints::Endpoints;
+pub use error::DevError;
+use secrets::Secrets;
+use stop::Stop;
+
+use crate::keys::KeyDirectory;
+use crate::system::{Parts, System};
+
+/// What `rowhouse dev` is told.
+#[derive(Args)]
+pub struct DevArgs {
+    /// Where the data, the keys and the log of PostgreSQL are kept
+    #[arg(long, env = "ROWHOUSE_DATA_DIR", value_name = "DIRECTORY", default_value = ".rowhouse")]
+    pub data_dir: PathBuf,
+    /// Address and port of the gateway; port 0 takes a free one, here and below
+    #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
+    pub http: SocketAddr,
+    /// Address and port of the auth service
+    #[arg(long, env = "ROWHOUSE_AUTH_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
+    pub auth_listen: SocketAddr,
+    /// Address and port of the onboarding service
+    #[arg(
+        long,
+        env = "ROWHOUSE_ONBOARDING_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:50052"
+    )]
+    pub onboarding_listen: SocketAddr,
+    /// Address and port of the orders service
+    #[arg(long, env = "ROWHOUSE_ORDERS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50053")]
+    pub orders_listen: SocketAddr,
+    /// URL of a running PostgreSQL, as an administrator; without it a private one is started
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    pub database_url: Option<String>,
+    /// PEM file with the authorities that may have signed the database's certificate
+    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
+    pub database_ca_file: Option<PathBuf>,
+    /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
+    #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
+    pub pg_bin_dir: Option<PathBuf>,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+}
+
+/// Runs everything until a signal, or until a part of it ends by itself, which is an error.
+pub async fn run(args: DevArgs) -> Result<(), DevError> {
+    let telemetry = telemetry::init(&args.telemetry, "rowhouse")?;
+    let mut stop = Stop::on_signals().map_err(DevError::Signals)?;
+    let outcome = tokio::select! {
+        started = Box::pin(start(&args)) => match started {
+            Ok(running) => Box::pin(running.until(&mut stop)).await,
+            Err(error) => Err(error),
+        },
+        // What was started is stopped by being dropped.
+        () = stop.requested() => Ok(()),
+    };
+    telemetry.shutdown().await;
+    outcome
+}
+
+/// Everything that runs. Fields are dropped from the top.
+struct Running {
+    system: System,
+    database: Database,
+    directory: DataDirectory,
+}
+
+async fn start(args: &DevArgs) -> Result<Running, DevError> {
+    let directory = DataDirectory::open(&args.data_dir)?;
+    Endpoints::remove(directory.path())?;
+    let addresses = listen::check(args)?;
+    let secrets = Secrets::load_or_create(directory.path(), args.database_url.is_none())?;
+    let database = Database::start(args, directory.path(), &secrets).await?;
+    database.prepare(&secrets).await?;
+    let keys = KeyDirectory::at(directory.path().join("keys"));
+    keys.ensure()?;
+    let databases = database.of_the_services(&secrets)?;
+    let parts = Parts { telemetry: args.telemetry.clone(), ..Parts::new(addresses, keys, databases) };
+    let system = Box::pin(System::start(parts)).await?;
+    let endpoints = Endpoints::of(system.addresses(), database.admin_url());
+    endpoints.write(directory.path())?;
+    let greeting = greeting::text(&endpoints, directory.path(), database.log());
+    if let Err(error) = io::stdout().lock().write_all(greeting.as_bytes()) {
+        tracing::debug!(%error, "nobody reads the greeting");
+    }
+    Ok(Running { system, database, directory })
+}
+
+impl Running {
+    /// Waits for the end and brings it about everywhere: first nobody gets in, last the database.
+    async fn until(mut self, stop: &mut Stop) -> Result<(), DevError> {
+        let outcome = tokio::select! {
+            () = stop.requested() => Ok(()),
+            error = self.system.ended() => Err(error.into()),
+            error = self.database.ended() => Err(error),
+        };
+        let removed = Endpoints::remove(self.directory.path());
+        self.system.stop().await;
+        self.database.stop().await;
+        outcome.and(removed)
+    }
+}

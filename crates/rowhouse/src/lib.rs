@@ -1,0 +1,11 @@
+//! The command line: a whole system on one machine, migrations, the audit, keys.
+//!
+//! The only crate that knows all the others. As a library it is what the tests boot their databases with.
+
+pub mod bootstrap;
+pub mod cli;
+pub mod dev;
+mod files;
+pub mod keys;
+pub mod postgres;
+pub mod system;

@@ -1,0 +1,250 @@
+//! One server on one data directory.
+
+use std::net::{Ipv4Addr, TcpListener};
+use std::path::{Path, PathBuf};
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process};
+use tokio::process::{Child, Command};
+use tokio::time::{Instant, sleep, timeout};
+use tokio_postgres::NoTls;
+use tokio_postgres::error::SqlState;
+
+use super::server_log::ServerLog;
+use super::user::ServerUser;
+use super::{PostgresError, Programs, data_directory, predecessor};
+
+/// A start that follows a crash replays the log first.
+const PATIENCE: Duration = Duration::from_secs(120);
+
+/// How often a start is tried again when somebody was faster in taking the port, or when the processes of a killed
+/// server have not all ended.
+const ATTEMPTS: u32 = 20;
+
+const POLL: Duration = Duration::from_millis(50);
+
+/// What is sent to stop the server, and how long each may take: a fast shutdown, which writes everything out, an
+/// immediate one, an end. After either of the latter the next start replays the log.
+const WAYS_TO_STOP: [(Signal, Duration); 3] = [
+    (Signal::INT, Duration::from_secs(4)),
+    (Signal::QUIT, Duration::from_secs(2)),
+    (Signal::KILL, Duration::from_secs(2)),
+];
+
+/// What kind of cluster, and where.
+#[derive(Clone, Debug)]
+pub struct ClusterOptions {
+    /// Holds the data directory, `postgres`, and the log, `postgres.log`. Whoever starts a cluster in it makes
+    /// sure that nobody else does.
+    pub directory: PathBuf,
+    /// PostgreSQL.
+    pub programs: Programs,
+    /// The password of the superuser `postgres`.
+    pub password: String,
+    /// Server settings besides the address.
+    pub settings: &'static [(&'static str, &'static str)],
+    /// Whether a new data directory must survive a crash of the machine.
+    pub sync: bool,
+}
+
+/// A running server. It is stopped when this is dropped, but [`Cluster::stop`] is the better way.
+#[derive(Debug)]
+pub struct Cluster {
+    server: Option<Child>,
+    address: Address,
+    log: ServerLog,
+}
+
+/// A server that runs on without this process.
+#[derive(Clone, Copy, Debug)]
+pub struct DetachedCluster {
+    /// The server's process; SIGQUIT ends it.
+    pub pid: i32,
+    /// Its port on 127.0.0.1.
+    pub port: u16,
+}
+
+#[derive(Clone)]
+struct Address {
+    port: u16,
+    password: String,
+}
+
+impl std::fmt::Debug for Address {
+    /// Without the password.
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        self.port.fmt(f)
+    }
+}
+
+impl Cluster {
+    /// Starts the server, on a data directory that is made if there is none, and waits until it accepts
+    /// connections.
+    pub async fn start(options: &ClusterOptions) -> Result<Self, PostgresError> {
+        let ClusterOptions { directory, programs, password, .. } = options;
+        // One name for the directory: a server left behind is known by it.
+        let directory =
+            directory.canonicalize().map_err(|source| PostgresError::Io { path: directory.clone(), source })?;
+        let data = directory.join("postgres");
+        let user = ServerUser::choose()?;
+        user.check_reach(&directory)?;
+        predecessor::clear(&data).await?;
+        data_directory::ensure(&data, programs, &user, password, options.sync).await?;
+        let mut attempt = 1_u32;
+        loop {
+            let mut cluster = Self::launch(&directory, options, &user)?;
+            match cluster.ready(&data).await {
+                Ok(()) => return Ok(cluster),
+                Err(PostgresError::Ended { .. }) if attempt < ATTEMPTS && cluster.may_be_tried_again() => {
+                    attempt = attempt.saturating_add(1);
+                    sleep(POLL.saturating_mul(attempt)).await;
+                }
+                Err(error) => return Err(error),
+            }
+        }
+    }
+
+    fn launch(directory: &Path, options: &ClusterOptions, user: &ServerUser) -> Result<Self, PostgresError> {
+        let path = directory.join("postgres.log");
+        let opened = ServerLog::open(&path).and_then(|(log, file)| Ok((log, file.try_clone()?, file)));
+        let (log, stdout, stderr) = opened.map_err(|source| PostgresError::Io { path, source })?;
+        let program = options.programs.path("postgres");
+        let port = free_port().map_err(|source| PostgresError::Io { path: "127.0.0.1".into(), source })?;
+        let mut command = user.command(&program);
+        command.arg("-D").arg(directory.join("postgres")).args(["-p", &port.to_string()]);
+        command.args(["-c", "listen_addresses=127.0.0.1", "-c", "unix_socket_directories="]);
+        for (name, value) in options.settings {
+            command.arg("-c").arg(format!("{name}={value}"));
+        }
+        command.stdout(stdout).stderr(stderr);
+        let server = Command::from(command).spawn().map_err(|source| PostgresError::Run { program, source })?;
+        Ok(Self { server: Some(server), address: Address { port, password: options.password.clone() }, log })
+    }
+
+    async fn ready(&mut self, data: &Path) -> Result<(), PostgresError> {
+        let until = Instant::now() + PATIENCE;
+        loop {
+            if self.has_ended() {
+                let log = self.log.path().to_owned();
+                return Err(PostgresError::Ended { reason: self.log.reason(), log });
+            }
+            let reason = match timeout(Duration::from_secs(5), self.connect()).await {
+                Ok(Ok(())) => return Ok(()),
+                Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_PASSWORD) => {
+                    return Err(PostgresError::WrongPassword(data.to_owned()));
+                }
+                Ok(Err(error)) => error.to_string(),
+                Err(_) => "no answer".to_owned(),
+            };
+            if Instant::now() > until {
+                return Err(PostgresError::Unready { reason, log: self.log.path().to_owned() });
+            }
+            sleep(POLL).await;
+        }
+    }
+
+    async fn connect(&self) -> Result<(), tokio_postgres::Error> {
+        let (client, connection) = tokio_postgres::Config::new()
+            .host("127.0.0.1")
+            .port(self.address.port)
+            .user("postgres")
+            .password(&self.address.password)
+            .dbname("postgres")
+            .connect(NoTls)
+            .await?;
+        drop(client);
+        connection.await
+    }
+
+    fn may_be_tried_again(&self) -> bool {
+        let text = self.log.text();
+        ["Address already in use", "pre-existing shared memory block"].iter().any(|known| text.contains(known))
+    }
+
+    fn has_ended(&mut self) -> bool {
+        // A process that cannot be asked about is as good as gone.
+        self.server.as_mut().is_none_or(|server| !matches!(server.try_wait(), Ok(None)))
+    }
+
+    /// The port on 127.0.0.1.
+    #[must_use]
+    pub const fn port(&self) -> u16 {
+        self.address.port
+    }
+
+    /// The URL of a database in the cluster, as the superuser.
+    #[must_use]
+    pub fn admin_url(&self, database: &str) -> String {
+        let Address { port, password } = &self.address;
+        format!("postgres://postgres:{password}@127.0.0.1:{port}/{database}")
+    }
+
+    /// Where the server says things.
+    #[must_use]
+    pub fn log(&self) -> &Path {
+        self.log.path()
+    }
+
+    /// Waits until the server ends by itself; the last thing it said.
+    pub async fn ended(&mut self) -> String {
+        if let Some(server) = &mut self.server
+            && let Err(error) = server.wait().await
+        {
+            return error.to_string();
+        }
+        self.log.reason()
+    }
+
+    /// Stops the server, within eight seconds.
+    pub async fn stop(mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        for (signal, patience) in WAYS_TO_STOP {
+            send(&server, signal);
+            if timeout(patience, server.wait()).await.is_ok() {
+                return;
+            }
+            tracing::warn!("PostgreSQL did not stop within {patience:?}");
+        }
+    }
+
+    /// Lets the server run on when this process ends.
+    #[must_use]
+    pub fn detach(mut self) -> Option<DetachedCluster> {
+        let pid = self.server.take().as_ref().and_then(pid)?;
+        Some(DetachedCluster { pid: pid.as_raw_pid(), port: self.address.port })
+    }
+}
+
+impl Drop for Cluster {
+    /// For the ways out on which nothing can be awaited.
+    fn drop(&mut self) {
+        let Some(mut server) = self.server.take() else { return };
+        for (signal, patience) in WAYS_TO_STOP {
+            send(&server, signal);
+            let until = Instant::now() + patience;
+            while Instant::now() < until {
+                if !matches!(server.try_wait(), Ok(None)) {
+                    return;
+                }
+                std::thread::sleep(Duration::from_millis(10));
+            }
+        }
+    }
+}
+
+/// None once it was waited for, so that the signal reaches no other process.
+fn pid(server: &Child) -> Option<Pid> {
+    Pid::from_raw(server.id()?.try_into().ok()?)
+}
+
+fn send(server: &Child, signal: Signal) {
+    if let Some(pid) = pid(server)
+        && let Err(error) = kill_process(pid, signal)
+    {
+        tracing::debug!(%error, "PostgreSQL has ended already");
+    }
+}
+
+fn free_port() -> std::io::Result<u16> {
+    Ok(TcpListener::bind((Ipv4Addr::LOCALHOST, 0))?.local_addr()?.port())
+}

@@ -1,0 +1,19 @@
+//! A private PostgreSQL: finding the programs, running one cluster in a directory.
+//!
+//! The server listens on a free port of 127.0.0.1 and on no socket file, asks everybody for a password
+//! (SCRAM), and belongs to the process that started it. What a killed one left behind is cleared away by the
+//! next start.
+
+mod cluster;
+mod data_directory;
+mod error;
+mod password;
+mod predecessor;
+mod programs;
+mod server_log;
+mod user;
+
+pub use cluster::{Cluster, ClusterOptions, DetachedCluster};
+pub use error::PostgresError;
+pub use password::{NoRandomness, random_password};
+pub use programs::{FindError, Programs};

@@ -1,0 +1,97 @@
+//! What an earlier process left on the data directory when it was killed: a server that still runs, or the
+//! trace of one that doesn't.
+
+use std::fs;
+use std::io;
+use std::os::unix::ffi::OsStrExt;
+use std::path::Path;
+use std::process::Command;
+use std::time::Duration;
+
+use rustix::process::{Pid, Signal, kill_process, test_kill_process};
+use tokio::time::{Instant, sleep};
+
+use super::PostgresError;
+use crate::files;
+
+/// What is sent to end a server, and how long each may take: a fast shutdown, an immediate one, an end.
+const WAYS_TO_STOP: [(Signal, Duration); 3] = [
+    (Signal::INT, Duration::from_secs(20)),
+    (Signal::QUIT, Duration::from_secs(5)),
+    (Signal::KILL, Duration::from_secs(5)),
+];
+
+const POLL: Duration = Duration::from_millis(20);
+
+/// Ends a server that runs on the data directory. Whoever calls this holds the lock of the directory around it, so
+/// that server belongs to nobody.
+pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
+    let pid_file = data.join("postmaster.pid");
+    let unusable = |source| PostgresError::Io { path: pid_file.clone(), source };
+    let written = match fs::read_to_string(&pid_file) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
+        written => written.map_err(unusable)?,
+    };
+    let pid = written.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    let Some(pid) = pid.filter(|pid| is_server_of(*pid, data)) else {
+        // The number may belong to another process by now, which the next server would take for a server.
+        return files::remove(&pid_file).map_err(unusable);
+    };
+    tracing::info!(pid = pid.as_raw_pid(), "stopping the PostgreSQL of an earlier start");
+    for (signal, patience) in WAYS_TO_STOP {
+        // An error means that it has ended by itself.
+        if kill_process(pid, signal).is_err() {
+            break;
+        }
+        let until = Instant::now() + patience;
+        while Instant::now() < until {
+            // The file goes last; a process that nobody waits for may stay in the table for ever.
+            if !pid_file.exists() || !is_server_of(pid, data) {
+                return files::remove(&pid_file).map_err(unusable);
+            }
+            sleep(POLL).await;
+        }
+    }
+    if is_server_of(pid, data) {
+        return Err(PostgresError::StillRunning { directory: data.to_owned(), pid: pid.as_raw_pid() });
+    }
+    files::remove(&pid_file).map_err(unusable)
+}
+
+/// Whether the process was started with this data directory. Process numbers are used again, so that one of
+/// this number lives says little.
+fn is_server_of(pid: Pid, data: &Path) -> bool {
+    if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
+        return false;
+    }
+    let data = data.as_os_str().as_bytes();
+    match fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())) {
+        Ok(line) => line.split(|byte| *byte == 0).any(|argument| argument == data),
+        // No /proc on this system.
+        Err(_) => Command::new("ps")
+            .args(["-ww", "-o", "command=", "-p", &pid.as_raw_pid().to_string()])
+            .output()
+            .is_ok_and(|output| output.stdout.windows(data.len()).any(|part| part == data)),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[tokio::test]
+    async fn a_stale_pid_file_is_removed_and_the_process_of_that_number_left_alone() {
+        let directory = tempfile::tempdir().unwrap();
+        let pid_file = directory.path().join("postmaster.pid");
+        let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
+        for content in [format!("{}\n/somewhere\n", bystander.id()), "1\n".into(), "-12\n".into(), String::new()] {
+            fs::write(&pid_file, content).unwrap();
+            clear(directory.path()).await.unwrap();
+            assert!(!pid_file.exists());
+        }
+        assert_eq!(bystander.try_wait().unwrap(), None);
+        bystander.kill().unwrap();
+        bystander.wait().unwrap();
+        clear(directory.path()).await.unwrap();
+    }
+}

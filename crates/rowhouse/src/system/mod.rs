@@ -1,0 +1,124 @@
+//! The services and the gateway in one process, each over its own sockets: for `rowhouse dev` and for tests.
+//!
+//! They are the ones of their own binaries, through the same `App`, and know nothing of each other but addresses.
+
+mod addresses;
+mod parts;
+
+use std::time::Duration;
+
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, timeout_at};
+
+pub use addresses::{Addresses, url};
+pub use parts::{Databases, Parts};
+
+/// How long each row may take to finish its calls: with PostgreSQL's time it is less than ten seconds.
+const GATEWAY_LIMIT: Duration = Duration::from_millis(2_500);
+const SERVICES_LIMIT: Duration = Duration::from_millis(1_500);
+
+/// The running parts. Dropping it gives them up.
+pub struct System {
+    addresses: Addresses,
+    gateway: JoinSet<SystemError>,
+    services: JoinSet<SystemError>,
+    stop_gateway: Trigger,
+    stop_services: Trigger,
+}
+
+/// Why a part does not run.
+#[derive(Debug, thiserror::Error)]
+pub enum SystemError {
+    /// It does not start.
+    #[error("{name} does not start: {reason}")]
+    Start {
+        /// Which.
+        name: &'static str,
+        /// What it says.
+        reason: String,
+    },
+    /// It ended.
+    #[error("{name} stopped by itself: {reason}")]
+    Ended {
+        /// Which.
+        name: &'static str,
+        /// What it says.
+        reason: String,
+    },
+}
+
+impl System {
+    /// Builds each part and serves it. When this returns, all of them accept connections.
+    pub async fn start(parts: Parts) -> Result<Self, SystemError> {
+        let auth = rowhouse_auth::App::build(parts.auth());
+        let auth = Box::pin(auth).await.map_err(not_started("auth"))?;
+        let onboarding = rowhouse_onboarding::App::build(parts.onboarding(auth.address()));
+        let onboarding = Box::pin(onboarding).await.map_err(not_started("onboarding"))?;
+        let orders = rowhouse_orders::App::build(parts.orders());
+        let orders = Box::pin(orders).await.map_err(not_started("orders"))?;
+        let mut addresses = Addresses {
+            auth: auth.address(),
+            onboarding: onboarding.address(),
+            orders: orders.address(),
+            ..parts.addresses
+        };
+        let gateway = rowhouse_gateway::App::build(parts.gateway(addresses));
+        let gateway = Box::pin(gateway).await.map_err(not_started("the gateway"))?;
+        addresses.gateway = gateway.address();
+
+        let (stop_services, shutdown) = Shutdown::new();
+        let mut services = JoinSet::new();
+        let until = shutdown.clone();
+        services.spawn(async move { ended("auth", auth.serve(until).await) });
+        let until = shutdown.clone();
+        services.spawn(async move { ended("onboarding", onboarding.serve(until).await) });
+        services.spawn(async move { ended("orders", orders.serve(shutdown).await) });
+        let (stop_gateway, shutdown) = Shutdown::new();
+        let mut front = JoinSet::new();
+        front.spawn(async move { ended("the gateway", gateway.serve(shutdown).await) });
+        Ok(Self { addresses, gateway: front, services, stop_gateway, stop_services })
+    }
+
+    /// Where the parts listen, with the ports that were taken.
+    #[must_use]
+    pub const fn addresses(&self) -> Addresses {
+        self.addresses
+    }
+
+    /// Waits until one of them ends without having been asked to.
+    pub async fn ended(&mut self) -> SystemError {
+        let ended = tokio::select! {
+            Some(ended) = self.gateway.join_next() => ended,
+            Some(ended) = self.services.join_next() => ended,
+            else => std::future::pending().await,
+        };
+        ended.unwrap_or_else(|error| SystemError::Ended { name: "a part", reason: error.to_string() })
+    }
+
+    /// Stops the gateway, then the services, which it may be using until then. Takes four seconds at most.
+    pub async fn stop(mut self) {
+        self.stop_gateway.request();
+        drain(&mut self.gateway, GATEWAY_LIMIT).await;
+        self.stop_services.request();
+        drain(&mut self.services, SERVICES_LIMIT).await;
+    }
+}
+
+async fn drain(parts: &mut JoinSet<SystemError>, limit: Duration) {
+    let until = Instant::now() + limit;
+    while let Ok(Some(_)) = timeout_at(until, parts.join_next()).await {}
+    if !parts.is_empty() {
+        tracing::warn!("calls were still running after {limit:?}; giving them up");
+        parts.abort_all();
+    }
+}
+
+fn not_started<E: ToString>(name: &'static str) -> impl Fn(E) -> SystemError {
+    move |error| SystemError::Start { name, reason: error.to_string() }
+}
+
+fn ended<E: ToString>(name: &'static str, outcome: Result<(), E>) -> SystemError {
+    let reason = outcome.map_or_else(|error| error.to_string(), |()| "nobody asked it to".to_owned());
+    SystemError::Ended { name, reason }
+}

@@ -1,0 +1,120 @@
+//! How the parts are configured.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
+use rowhouse_tokens::issuer;
+
+use super::{Addresses, url};
+use crate::keys::KeyDirectory;
+
+/// What the parts are made with. Each is in development.
+#[derive(Clone, Debug)]
+pub struct Parts {
+    /// Where they listen.
+    pub addresses: Addresses,
+    /// What they sign with, and whom they believe.
+    pub keys: KeyDirectory,
+    /// How the services log in.
+    pub databases: Databases,
+    /// Told to each part; setting it up is the process's business.
+    pub telemetry: TelemetryArgs,
+    /// The longest time that a request may take.
+    pub request_timeout: Duration,
+    /// Cost of a password's hash.
+    pub bcrypt_cost: u32,
+    /// Life of an access token.
+    pub token_lifetime: Duration,
+}
+
+/// Each service's connection to the database, with its own role.
+#[derive(Clone, Debug)]
+pub struct Databases {
+    /// As `rowhouse_auth`.
+    pub auth: DatabaseArgs,
+    /// As `rowhouse_onboarding`.
+    pub onboarding: DatabaseArgs,
+    /// As `rowhouse_orders`.
+    pub orders: DatabaseArgs,
+}
+
+impl Parts {
+    /// With what the services' own binaries have by default.
+    #[must_use]
+    pub fn new(addresses: Addresses, keys: KeyDirectory, databases: Databases) -> Self {
+        Self {
+            addresses,
+            keys,
+            databases,
+            telemetry: TelemetryArgs::default(),
+            request_timeout: Duration::from_secs(10),
+            bcrypt_cost: 12,
+            token_lifetime: Duration::from_mins(10),
+        }
+    }
+
+    fn grpc(&self, listen: SocketAddr) -> GrpcArgs {
+        GrpcArgs { listen, reflection: true, request_timeout: self.request_timeout }
+    }
+
+    fn trust(&self) -> TrustArgs {
+        TrustArgs { trust_dir: self.keys.trust() }
+    }
+
+    fn signing(&self, issuer: &str) -> SigningArgs {
+        SigningArgs { signing_key: self.keys.signing_key(issuer) }
+    }
+
+    pub(super) fn auth(&self) -> rowhouse_auth::Config {
+        rowhouse_auth::Config {
+            grpc: self.grpc(self.addresses.auth),
+            database: self.databases.auth.clone(),
+            trust: self.trust(),
+            signing: self.signing(issuer::AUTH),
+            telemetry: self.telemetry.clone(),
+            environment: Environment::Dev,
+            bcrypt_cost: self.bcrypt_cost,
+            token_lifetime: self.token_lifetime,
+        }
+    }
+
+    /// `auth`: where it listens.
+    pub(super) fn onboarding(&self, auth: SocketAddr) -> rowhouse_onboarding::Config {
+        rowhouse_onboarding::Config {
+            grpc: self.grpc(self.addresses.onboarding),
+            database: self.databases.onboarding.clone(),
+            trust: self.trust(),
+            signing: self.signing(issuer::ONBOARDING),
+            telemetry: self.telemetry.clone(),
+            environment: Environment::Dev,
+            auth_endpoint: url(auth),
+        }
+    }
+
+    pub(super) fn orders(&self) -> rowhouse_orders::Config {
+        rowhouse_orders::Config {
+            grpc: self.grpc(self.addresses.orders),
+            database: self.databases.orders.clone(),
+            trust: self.trust(),
+            telemetry: self.telemetry.clone(),
+            environment: Environment::Dev,
+        }
+    }
+
+    /// `services`: where they listen.
+    pub(super) fn gateway(&self, services: Addresses) -> rowhouse_gateway::Config {
+        rowhouse_gateway::Config {
+            listen: self.addresses.gateway,
+            auth_endpoint: url(services.auth),
+            onboarding_endpoint: url(services.onboarding),
+            orders_endpoint: url(services.orders),
+            request_timeout: self.request_timeout,
+            trust: self.trust(),
+            telemetry: self.telemetry.clone(),
+            environment: Environment::Dev,
+        }
+    }
+}

@@ -1,0 +1,19 @@
+//! No row of one tenant ever reaches another: at every level, above the pool's size, and with every query's
+//! own predicate taken out.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod abandoned;
+mod concurrency;
+mod grpc;
+mod orders;
+mod predicates;
+mod rest;
+mod round_trips;
+mod sql;

@@ -1,0 +1,209 @@
+//! In SQL, as each service's own role, on every table that belongs to tenants.
+
+use diesel::QueryableByName;
+use diesel::sql_types::{BigInt, Bool, Text};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_testkit::{Role, TestDatabase};
+
+const ACME: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+const GLOBEX: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
+
+#[derive(QueryableByName)]
+struct TenantTable {
+    #[diesel(sql_type = Text)]
+    name: String,
+    #[diesel(sql_type = Bool)]
+    updatable: bool,
+    #[diesel(sql_type = Bool)]
+    deletable: bool,
+}
+
+#[derive(QueryableByName)]
+struct Count {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// Two tenants, each with one row in each table.
+async fn database() -> TestDatabase {
+    let database = TestDatabase::create().await;
+    let mut seed = String::new();
+    for (tenant, slug, user) in [(ACME, "acme", 1), (GLOBEX, "globex", 2)] {
+        let id = format!("00000000-0000-7000-8000-00000000000{user}");
+        seed.push_str(&format!(
+            "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active');
+             INSERT INTO auth.identities (id, email, password_hash) VALUES ('{id}', '{slug}@example.com', 'none');
+             INSERT INTO auth.memberships (tenant_id, id, user_id, role) VALUES ('{tenant}', '{id}', '{id}', 'admin');
+             INSERT INTO orders.number_series (tenant_id, id, last_number) VALUES ('{tenant}', 'orders', 1);
+             INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
+                VALUES ('{tenant}', '{id}', 1, '{slug}', 'EUR', 100);
+             INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
+                VALUES ('{tenant}', '{id}', '{id}', 1, 'chair', 1, 100);
+             INSERT INTO orders.idempotency_keys (tenant_id, id, fingerprint, response)
+                VALUES ('{tenant}', 'key', sha256(''), '');"
+        ));
+    }
+    database.admin().await.batch_execute(&seed).await.unwrap();
+    database
+}
+
+/// The tenants' tables that the role may read, and what else it may do with them.
+async fn tenant_tables(conn: &mut AsyncPgConnection) -> Vec<TenantTable> {
+    diesel::sql_query(
+        "SELECT c.oid::regclass::text AS name,
+                has_any_column_privilege(c.oid, 'UPDATE') AS updatable,
+                has_table_privilege(c.oid, 'DELETE') AS deletable
+         FROM pg_class c
+         WHERE c.relkind = 'r' AND has_schema_privilege(c.relnamespace, 'USAGE')
+            AND has_table_privilege(c.oid, 'SELECT') AND c.relrowsecurity
+            AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')",
+    )
+    .load(conn)
+    .await
+    .unwrap()
+}
+
+async fn count(conn: &mut AsyncPgConnection, query: &str) -> i64 {
+    diesel::sql_query(query).get_result::<Count>(conn).await.unwrap().count
+}
+
+async fn enter(conn: &mut AsyncPgConnection, tenant: &str) {
+    let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
+    conn.batch_execute(&enter).await.unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_sees_one_tenant_inside_a_context_and_none_outside() {
+    let database = database().await;
+    let mut tables = 0;
+    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+        let conn = &mut database.connect_as(role).await;
+        for table in tenant_tables(conn).await {
+            let name = &table.name;
+            tables += 1;
+            assert_eq!(count(conn, &format!("SELECT count(*) FROM {name}")).await, 0, "{name} outside");
+
+            // One connection for both, as in a pool.
+            for (tenant, other) in [(ACME, GLOBEX), (GLOBEX, ACME), (ACME, GLOBEX)] {
+                enter(conn, tenant).await;
+                assert_eq!(count(conn, &format!("SELECT count(*) FROM {name}")).await, 1, "{name}");
+                let foreign = format!("SELECT count(*) FROM {name} WHERE tenant_id = '{other}'");
+                assert_eq!(count(conn, &foreign).await, 0, "{name}");
+                conn.batch_execute("COMMIT").await.unwrap();
+                assert_eq!(count(conn, &format!("SELECT count(*) FROM {name}")).await, 0, "{name} after");
+            }
+        }
+        enter(conn, ACME).await;
+        assert_eq!(count(conn, "SELECT count(*) FROM tenancy.tenants").await, 1, "the directory, as {role:?}");
+        conn.batch_execute("COMMIT").await.unwrap();
+    }
+    assert!(tables >= 5, "only {tables} tables were tried");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_role_cannot_write_into_another_tenant() {
+    let database = database().await;
+    let mut writes = 0;
+    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+        let conn = &mut database.connect_as(role).await;
+        for table in tenant_tables(conn).await {
+            let name = &table.name;
+            enter(conn, ACME).await;
+            if table.updatable {
+                let column = if name.ends_with("number_series") { "last_number" } else { "updated_at" };
+                let update = format!("UPDATE {name} SET {column} = {column} WHERE tenant_id = '{GLOBEX}'");
+                assert_eq!(diesel::sql_query(update).execute(conn).await.unwrap(), 0, "{name}");
+                writes += 1;
+            }
+            if table.deletable {
+                let delete = format!("DELETE FROM {name} WHERE tenant_id = '{GLOBEX}'");
+                assert_eq!(diesel::sql_query(delete).execute(conn).await.unwrap(), 0, "{name}");
+                writes += 1;
+            }
+            conn.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+    assert!(writes >= 2, "only {writes} writes were tried");
+}
+
+/// Each is refused with the words of the wall that stops it.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_way_into_another_tenant_is_refused() {
+    let database = database().await;
+    let own = "00000000-0000-7000-8000-000000000001";
+    let foreign = "00000000-0000-7000-8000-000000000002";
+    let fresh = "00000000-0000-7000-8000-000000000003";
+    let line = |tenant: &str, order: &str| {
+        format!(
+            "INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
+             VALUES ('{tenant}', '{fresh}', '{order}', 2, 'chair', 1, 100)"
+        )
+    };
+    let order = |tenant: &str| {
+        format!(
+            "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
+             VALUES ('{tenant}', '{fresh}', 9, 'Mallory', 'EUR', 1)"
+        )
+    };
+    for (role, statement, wall) in [
+        (Role::Orders, order(GLOBEX), "row-level security"),
+        (Role::Orders, line(GLOBEX, foreign), "row-level security"),
+        // Foreign keys are checked outside row-level security: only the composite one stops this.
+        (Role::Orders, line(ACME, foreign), "order_lines_order_fkey"),
+        (Role::Orders, format!("SELECT tenancy.set_tenant_context('{GLOBEX}')"), "belongs to another tenant"),
+        (Role::Orders, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
+        (Role::Orders, "SELECT * FROM auth.memberships".to_owned(), "permission denied"),
+        (Role::Orders, "TRUNCATE orders.orders".to_owned(), "permission denied"),
+        (Role::Orders, format!("DELETE FROM orders.orders WHERE id = '{own}'"), "permission denied"),
+        (Role::Orders, format!("UPDATE orders.orders SET tenant_id = '{GLOBEX}'"), "permission denied"),
+        (Role::Orders, "ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY".to_owned(), "must be owner"),
+        (Role::Orders, "DROP POLICY tenant_isolation ON orders.orders".to_owned(), "must be owner"),
+        (Role::Orders, "SET ROLE rowhouse_owner".to_owned(), "permission denied"),
+        (Role::Orders, "SET ROLE rowhouse_definer".to_owned(), "permission denied"),
+        (Role::Orders, "SET row_security = off; SELECT * FROM orders.orders".to_owned(), "row-level security"),
+        (Role::Orders, "CREATE TABLE orders.copy AS SELECT * FROM orders.orders".to_owned(), "permission denied"),
+        (Role::Orders, "CREATE TEMPORARY TABLE copy (id int)".to_owned(), "permission denied"),
+        (Role::Orders, "CREATE TABLE public.copy (id int)".to_owned(), "permission denied"),
+        (Role::Orders, format!("SELECT auth.memberships_of('{foreign}')"), "permission denied"),
+        (Role::Orders, format!("SELECT tenancy.create_tenant('{fresh}', 'mallory', 'M')"), "permission denied"),
+        (Role::Auth, "SELECT * FROM auth.tenants_of_users".to_owned(), "permission denied"),
+        (Role::Auth, "SELECT * FROM orders.orders".to_owned(), "permission denied"),
+        (Role::Auth, "INSERT INTO tenancy.tenants (id, slug, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', 'x', 'x')".to_owned(), "permission denied"),
+        (Role::Onboarding, "SELECT * FROM onboarding.idempotency_keys".to_owned(), "permission denied"),
+        (Role::Onboarding, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
+        (Role::Onboarding, format!("INSERT INTO tenancy.tenants (id, slug, name) VALUES ('{fresh}', 'mallory', 'M')"), "row-level security"),
+    ] {
+        let conn = &mut database.connect_as(role).await;
+        enter(conn, ACME).await;
+        let refusal = conn.batch_execute(&statement).await.expect_err(&statement).to_string();
+        assert!(refusal.contains(wall), "{statement}\n  was refused with: {refusal}\n  and not by: {wall}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
+    let database = database().await;
+    let suspend = format!("UPDATE tenancy.tenants SET status = 'suspended' WHERE id = '{GLOBEX}'");
+    database.admin().await.batch_execute(&suspend).await.unwrap();
+    let conn = &mut database.connect_as(Role::Orders).await;
+    for (tenant, refusal) in [
+        ("'01890a5d-ac96-774b-bcce-b302099a8059'".to_owned(), "there is no such tenant"),
+        ("NULL".to_owned(), "there is no such tenant"),
+        (format!("'{GLOBEX}'"), "the tenant is suspended"),
+    ] {
+        let enter = format!("SELECT tenancy.set_tenant_context({tenant})");
+        let refused = conn.batch_execute(&enter).await.unwrap_err().to_string();
+        assert!(refused.contains(refusal), "{enter}: {refused}");
+        assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0, "nothing is left of it");
+    }
+}
+
+/// The setting outside a transaction lasts for no statement, so a forgotten BEGIN shows nothing instead of
+/// somebody's rows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_context_without_a_transaction_shows_nothing() {
+    let database = database().await;
+    let conn = &mut database.connect_as(Role::Orders).await;
+    conn.batch_execute(&format!("SELECT tenancy.set_tenant_context('{ACME}')")).await.unwrap();
+    assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0);
+}

@@ -1,0 +1,217 @@
+//! What `deploy/` sets, held against the programs that it runs.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod read;
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::Path;
+use std::process::Command;
+
+use clap::ArgAction;
+use clap::builder::{OsStr, Resettable};
+
+use read::{Manifests, REPOSITORY, Setting, Workload, list, number, text};
+
+/// Each program would start: it knows every variable, understands every value, and misses none.
+#[test]
+fn the_programs_accept_their_variables() {
+    for manifests in [Manifests::read("base"), Manifests::read("overlays/dev")] {
+        for workload in manifests.programs() {
+            let name = workload.name();
+            let program = workload.program();
+            let mut line = vec![name.to_owned()];
+            for (variable, setting) in manifests.variables(workload.container) {
+                let argument = program
+                    .get_arguments()
+                    .find(|argument| argument.get_env().is_some_and(|known| known == variable.as_str()))
+                    .unwrap_or_else(|| panic!("{name} knows no {variable}"));
+                let secret = argument.is_hide_env_values_set();
+                let value = match setting {
+                    Setting::Written(value) => {
+                        assert!(!secret, "{name}: {variable} belongs in a Secret");
+                        value
+                    }
+                    Setting::Secret(_) => {
+                        assert!(secret, "{name}: {variable} is no secret");
+                        "postgres://role:password@host/database".to_owned()
+                    }
+                };
+                if value.starts_with('/') {
+                    assert_mounted(&workload, &value);
+                }
+                let long = argument.get_long().unwrap();
+                match (argument.get_action(), value.as_str()) {
+                    (ArgAction::SetTrue, "true") => line.push(format!("--{long}")),
+                    (ArgAction::SetTrue, "false") => {}
+                    _ => line.push(format!("--{long}={value}")),
+                }
+            }
+            let deaf = program.mut_args(|argument| argument.env(Resettable::<OsStr>::Reset));
+            if let Err(error) = deaf.try_get_matches_from(line) {
+                panic!("{name}: {error}");
+            }
+        }
+    }
+}
+
+fn assert_mounted(workload: &Workload<'_>, file: &str) {
+    let mounts = list(&workload.container["volumeMounts"]);
+    let mount = mounts.iter().find(|mount| Path::new(file).starts_with(text(&mount["mountPath"])));
+    let mount = mount.unwrap_or_else(|| panic!("{}: nothing is mounted at {file}", workload.name()));
+    let volumes = list(&workload.pod["volumes"]);
+    assert!(volumes.iter().any(|volume| volume["name"] == mount["name"]), "{mount} names no volume");
+}
+
+/// The port that a program listens on is the one that its container, its probes, its Service and the other
+/// programs' endpoints speak of, and readiness asks for the service by its name.
+#[test]
+fn the_ports_match() {
+    let manifests = Manifests::read("base");
+    let mut services = BTreeMap::new();
+    let servers = manifests.programs().into_iter().filter(|workload| workload.object["kind"] == "Deployment");
+    for workload in servers {
+        let name = workload.name();
+        let variables = manifests.variables(workload.container);
+        let listen = variables.get("ROWHOUSE_LISTEN").or_else(|| variables.get("ROWHOUSE_HTTP_LISTEN"));
+        let Some(Setting::Written(listen)) = listen else { panic!("{name} listens nowhere") };
+        let port = listen.strip_prefix("0.0.0.0:").unwrap().parse::<u64>().unwrap();
+        let [declared] = list(&workload.container["ports"]) else { panic!("{name} has one port") };
+        assert_eq!(number(&declared["containerPort"]), port, "{name}");
+
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            let probe = &workload.container[probe];
+            if probe["grpc"].is_object() {
+                assert_eq!(number(&probe["grpc"]["port"]), port, "{name}");
+            } else {
+                assert_eq!(probe["httpGet"]["port"], declared["name"], "{name}");
+            }
+        }
+        let readiness = &workload.container["readinessProbe"];
+        match name {
+            "rowhouse-auth" => {
+                let expected = rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME;
+                assert_eq!(readiness["grpc"]["service"], expected);
+            }
+            "rowhouse-onboarding" => {
+                let expected = rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME;
+                assert_eq!(readiness["grpc"]["service"], expected);
+            }
+            "rowhouse-orders" => {
+                let expected = rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME;
+                assert_eq!(readiness["grpc"]["service"], expected);
+            }
+            _ => assert_eq!(readiness["httpGet"]["path"], "/readyz"),
+        }
+
+        let of_this = |object: &&Value| object["kind"] == "Service" && object["metadata"]["name"] == name;
+        let service =
+            manifests.objects.iter().find(of_this).unwrap_or_else(|| panic!("{name} has no Service"));
+        assert_eq!(service["spec"]["selector"], workload.object["spec"]["selector"]["matchLabels"], "{name}");
+        let [exposed] = list(&service["spec"]["ports"]) else { panic!("{name}'s Service has one port") };
+        assert_eq!(exposed["targetPort"], declared["name"], "{name}");
+        services.insert(format!("http://{name}:{}", exposed["port"]), name.to_owned());
+    }
+    for workload in manifests.programs() {
+        for (variable, setting) in manifests.variables(workload.container) {
+            let Some(callee) =
+                variable.strip_prefix("ROWHOUSE_").and_then(|rest| rest.strip_suffix("_ENDPOINT"))
+            else {
+                continue;
+            };
+            let Setting::Written(endpoint) = setting else { panic!("{variable} is no secret") };
+            let expected = format!("rowhouse-{}", callee.to_lowercase());
+            assert_eq!(services.get(&endpoint), Some(&expected), "{variable} of {}", workload.name());
+        }
+    }
+}
+
+#[test]
+fn every_pod_is_restricted() {
+    for workload in Manifests::read("overlays/dev").workloads() {
+        let (name, pod) = (workload.name(), workload.pod);
+        assert_eq!(pod["automountServiceAccountToken"], false, "{name}");
+        assert_eq!(pod["enableServiceLinks"], false, "{name}: links would set unknown ROWHOUSE_ variables");
+        assert_eq!(pod["securityContext"]["runAsNonRoot"], true, "{name}");
+        assert_eq!(pod["securityContext"]["seccompProfile"]["type"], "RuntimeDefault", "{name}");
+        let security = &workload.container["securityContext"];
+        assert_eq!(security["allowPrivilegeEscalation"], false, "{name}");
+        assert_eq!(security["readOnlyRootFilesystem"], true, "{name}");
+        assert_eq!(security["capabilities"]["drop"][0], "ALL", "{name}");
+    }
+}
+
+/// The base commits no Secret, and the dev overlay generates each that is referred to.
+#[test]
+fn secrets_are_referred_to_and_made_elsewhere() {
+    let base = Manifests::read("base");
+    assert!(base.objects.iter().all(|object| object["kind"] != "Secret"));
+    assert!(base.generated.keys().all(|name| !name.starts_with("Secret/")));
+
+    let dev = Manifests::read("overlays/dev");
+    for workload in dev.workloads() {
+        let mut needed = Vec::new();
+        for volume in list(&workload.pod["volumes"]) {
+            if let Some(secret) = volume["secret"]["secretName"].as_str() {
+                needed.push(format!("Secret/{secret}"));
+            }
+            if let (Some(map), None) =
+                (volume["configMap"]["name"].as_str(), volume["configMap"].get("optional"))
+            {
+                needed.push(format!("ConfigMap/{map}"));
+            }
+        }
+        for setting in dev.variables(workload.container).into_values() {
+            if let Setting::Secret(name) = setting {
+                assert!(dev.generated[&format!("Secret/{name}")].contains_key("url"), "{name}");
+            }
+        }
+        for name in needed {
+            assert!(dev.generated.contains_key(&name), "{}: nothing makes {name}", workload.name());
+        }
+    }
+}
+
+#[test]
+fn the_overlay_finds_the_keys_where_the_program_puts_them() {
+    let directory = tempfile::tempdir().unwrap();
+    let keys = directory.path().join("keys");
+    let made =
+        Command::new(env!("CARGO_BIN_EXE_rowhouse")).args(["keys", "generate", "--dir"]).arg(&keys).output();
+    let made = made.unwrap();
+    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
+
+    let overlay = Path::new(REPOSITORY).join("deploy/overlays/dev");
+    let files = Manifests::read("overlays/dev").files;
+    let wanted =
+        files.iter().filter_map(|file| file.strip_prefix(overlay.join("keys")).ok()).collect::<Vec<_>>();
+    assert_eq!(wanted.len(), 4, "two signing keys, and the two public keys to trust");
+    for file in wanted {
+        assert!(keys.join(file).is_file(), "`rowhouse keys generate` makes no {}", file.display());
+    }
+}
+
+#[test]
+fn the_image_holds_every_program() {
+    let dockerfile = fs::read_to_string(Path::new(REPOSITORY).join("deploy/Dockerfile")).unwrap();
+    let programs = dockerfile.split_once("programs=\"").unwrap().1.split_once('"').unwrap().0;
+    let programs = programs.split(' ').collect::<Vec<_>>();
+    for workload in Manifests::read("base").programs() {
+        let program = text(&workload.container["command"][0]).strip_prefix("/usr/local/bin/").unwrap();
+        assert!(programs.contains(&program), "{program}");
+    }
+    for line in dockerfile.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from")) {
+        let mut paths = line.split(' ').skip(1).collect::<Vec<_>>();
+        paths.pop();
+        for path in paths {
+            assert!(Path::new(REPOSITORY).join(path).exists(), "{line}");
+        }
+    }
+}

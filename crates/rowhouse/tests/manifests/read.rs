@@ -1,0 +1,148 @@
+//! Reads the manifests as far as the tests look into them.
+
+use std::collections::BTreeMap;
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use clap::{Command, CommandFactory};
+use serde::Deserialize;
+use serde_json::Value;
+
+pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
+
+/// A kustomization, read as far as these tests need it.
+#[derive(Default)]
+pub(crate) struct Manifests {
+    pub(crate) objects: Vec<Value>,
+    /// The ConfigMaps and Secrets that it generates: `Secret/name` → key → the value, where it is written down.
+    pub(crate) generated: BTreeMap<String, BTreeMap<String, Option<String>>>,
+    /// The files that the generators read.
+    pub(crate) files: Vec<PathBuf>,
+}
+
+impl Manifests {
+    pub(crate) fn read(directory: impl AsRef<Path>) -> Self {
+        let mut manifests = Self::default();
+        manifests.add(&Path::new(REPOSITORY).join("deploy").join(directory));
+        manifests
+    }
+
+    fn add(&mut self, directory: &Path) {
+        let kustomization = documents(&directory.join("kustomization.yaml")).remove(0);
+        for resource in list(&kustomization["resources"]) {
+            let path = directory.join(text(resource));
+            if path.is_dir() {
+                self.add(&path);
+            } else {
+                self.objects.extend(documents(&path));
+            }
+        }
+        for (kind, generators) in [("ConfigMap", "configMapGenerator"), ("Secret", "secretGenerator")] {
+            for generator in list(&kustomization[generators]) {
+                let name = format!("{kind}/{}", text(&generator["name"]));
+                let entries = self.generated.entry(name).or_default();
+                for literal in list(&generator["literals"]) {
+                    let (key, value) = text(literal).split_once('=').unwrap();
+                    entries.insert(key.to_owned(), Some(value.to_owned()));
+                }
+                for file in list(&generator["files"]) {
+                    let path = text(file).rsplit('=').next().unwrap();
+                    let key = text(file).split('=').next().unwrap().rsplit('/').next().unwrap();
+                    entries.insert(key.to_owned(), None);
+                    self.files.push(directory.join(path));
+                }
+            }
+        }
+    }
+
+    /// The objects that have pods, each with its pods' specification and its only container.
+    pub(crate) fn workloads(&self) -> Vec<Workload<'_>> {
+        let workload = |object| {
+            let pod: &Value = &object["spec"]["template"]["spec"];
+            let [container] = list(&pod["containers"]) else { return None };
+            Some(Workload { object, pod, container })
+        };
+        self.objects.iter().filter_map(workload).collect()
+    }
+
+    /// Those that run a program of this repository.
+    pub(crate) fn programs(&self) -> Vec<Workload<'_>> {
+        let ours = self.workloads().into_iter().filter(|workload| workload.container["image"] == "rowhouse");
+        let ours = ours.collect::<Vec<_>>();
+        assert_eq!(ours.len(), 5, "auth, onboarding, orders, gateway, migrate");
+        ours
+    }
+
+    /// What a container finds in its environment.
+    pub(crate) fn variables(&self, container: &Value) -> BTreeMap<String, Setting> {
+        let mut found = BTreeMap::new();
+        for source in list(&container["envFrom"]) {
+            let map = &self.generated[&format!("ConfigMap/{}", text(&source["configMapRef"]["name"]))];
+            for (key, value) in map {
+                found.insert(key.clone(), Setting::Written(value.clone().unwrap()));
+            }
+        }
+        for variable in list(&container["env"]) {
+            let setting = match variable["value"].as_str() {
+                Some(value) => Setting::Written(value.to_owned()),
+                None => Setting::Secret(text(&variable["valueFrom"]["secretKeyRef"]["name"]).to_owned()),
+            };
+            assert!(found.insert(text(&variable["name"]).to_owned(), setting).is_none(), "{variable} twice");
+        }
+        found
+    }
+}
+
+pub(crate) enum Setting {
+    Written(String),
+    Secret(String),
+}
+
+#[derive(Clone, Copy)]
+pub(crate) struct Workload<'a> {
+    pub(crate) object: &'a Value,
+    pub(crate) pod: &'a Value,
+    pub(crate) container: &'a Value,
+}
+
+impl Workload<'_> {
+    pub(crate) fn name(&self) -> &str {
+        text(&self.object["metadata"]["name"])
+    }
+
+    /// The arguments of the program that the container runs, deaf to the variables of this process.
+    pub(crate) fn program(&self) -> Command {
+        let line = list(&self.container["command"]).iter().map(text).collect::<Vec<_>>();
+        let program = match line[..] {
+            ["/usr/local/bin/rowhouse-auth"] => rowhouse_auth::Config::command(),
+            ["/usr/local/bin/rowhouse-onboarding"] => rowhouse_onboarding::Config::command(),
+            ["/usr/local/bin/rowhouse-orders"] => rowhouse_orders::Config::command(),
+            ["/usr/local/bin/rowhouse-gateway"] => rowhouse_gateway::Config::command(),
+            ["/usr/local/bin/rowhouse", subcommand] => {
+                rowhouse::cli::Cli::command().find_subcommand(subcommand).unwrap().clone()
+            }
+            _ => panic!("{line:?} is no program of the image"),
+        };
+        assert!(self.container["args"].is_null(), "{}: settings are variables", self.name());
+        program
+    }
+}
+
+fn documents(path: &Path) -> Vec<Value> {
+    let written = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
+    yaml_serde::Deserializer::from_str(&written)
+        .map(|document| Value::deserialize(document).unwrap())
+        .collect()
+}
+
+pub(crate) fn list(value: &Value) -> &[Value] {
+    value.as_array().map_or(&[], Vec::as_slice)
+}
+
+pub(crate) fn text(value: &Value) -> &str {
+    value.as_str().unwrap_or_else(|| panic!("{value} is no string"))
+}
+
+pub(crate) fn number(value: &Value) -> u64 {
+    value.as_u64().unwrap_or_else(|| panic!("{value} is no number"))
+}

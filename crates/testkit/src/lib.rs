@@ -1,0 +1,1 @@
+//! Boots a database and the services for a test

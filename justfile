@@ -1,0 +1,42 @@
+# The tasks that a person repeats. `just` alone lists them.
+
+_default:
+    @just --list
+
+# Run the whole system on this machine, with its own PostgreSQL.
+dev *arguments:
+    cargo run -- dev {{ arguments }}
+
+# Everything that CI checks.
+ci:
+    .ci/run
+
+# All tests; a private PostgreSQL is started for them and removed afterwards.
+test *arguments:
+    cargo test --workspace {{ arguments }}
+
+# Format, and deny every lint.
+lint:
+    cargo fmt --all
+    cargo clippy --workspace --all-targets -- -D warnings
+    cd proto && npx --yes @bufbuild/buf@1 lint
+
+# Look for broken walls in the database that DATABASE_URL names.
+audit:
+    cargo run -- audit
+
+# Bring the database that DATABASE_URL names up to date.
+migrate:
+    cargo run -- migrate
+
+# Write the generated files again: the gateway's OpenAPI document.
+generate:
+    UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --test openapi
+
+# Build the manifests as kubectl would apply them.
+manifests overlay="base":
+    kubectl kustomize deploy/{{ overlay }}
+
+# Measure list, get and create at the gateway and at gRPC beside pgbench. Needs wrk and pgbench.
+bench seconds="10":
+    cargo run --release -p rowhouse-bench -- --seconds {{ seconds }}
