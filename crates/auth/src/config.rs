@@ -85,8 +85,8 @@ mod tests {
     #[test]
     fn values() {
         let config = parse("").unwrap();
-        assert_eq!((config.bcrypt_cost, config.token_lifetime), (12, Duration::from_secs(600)));
-        assert_eq!(parse("--token-lifetime 60").unwrap().token_lifetime, Duration::from_secs(60));
+        assert_eq!((config.bcrypt_cost, config.token_lifetime), (12, Duration::from_mins(10)));
+        assert_eq!(parse("--token-lifetime 60").unwrap().token_lifetime, Duration::from_mins(1));
         for refused in [
             "--token-lifetime 601",
             "--token-lifetime 0",

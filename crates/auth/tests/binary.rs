@@ -9,8 +9,8 @@ use std::time::Duration;
 
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
+use rowhouse_testkit::{Role, TestDatabase};
 use support::Keys;
-use support::testkit::{Role, TestDatabase};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 

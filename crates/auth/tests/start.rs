@@ -7,8 +7,8 @@ mod support;
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{App, StartError};
 use rowhouse_chassis::config::Environment;
+use rowhouse_testkit::TestDatabase;
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
-use support::testkit::TestDatabase;
 use support::{Keys, config};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -12,7 +12,7 @@ use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant};
 
-pub async fn measure(
+pub(crate) async fn measure(
     system: &System,
     tenant: &Tenant,
     operation: Operation,

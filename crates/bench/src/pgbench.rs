@@ -13,7 +13,7 @@ const ORDER: &str = "o.id, o.number, o.customer, o.currency, o.status, o.total_m
     o.updated_at, ARRAY(SELECT ROW(l.sku, l.quantity, l.unit_price_minor) FROM orders.order_lines l \
     WHERE l.tenant_id = o.tenant_id AND l.order_id = o.id ORDER BY l.position)";
 
-pub fn measure(
+pub(crate) fn measure(
     system: &System,
     tenant: &Tenant,
     operation: Operation,

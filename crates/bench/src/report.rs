@@ -5,7 +5,7 @@ use std::time::Duration;
 
 /// What is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Operation {
+pub(crate) enum Operation {
     Get,
     List,
     Create,
@@ -13,7 +13,7 @@ pub enum Operation {
 
 /// Where it is done.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Surface {
+pub(crate) enum Surface {
     Pgbench,
     Grpc,
     Rest,
@@ -21,15 +21,15 @@ pub enum Surface {
 
 /// One measurement.
 #[derive(Clone, Copy, Debug)]
-pub struct Figures {
-    pub per_second: f64,
-    pub p50: Duration,
-    pub p99: Duration,
+pub(crate) struct Figures {
+    pub(crate) per_second: f64,
+    pub(crate) p50: Duration,
+    pub(crate) p99: Duration,
 }
 
 impl Figures {
     /// From each request's time.
-    pub fn of(mut latencies: Vec<Duration>, lasting: Duration) -> Option<Self> {
+    pub(crate) fn of(mut latencies: Vec<Duration>, lasting: Duration) -> Option<Self> {
         latencies.sort_unstable();
         let at = |percent: usize| latencies.get(latencies.len().saturating_sub(1) * percent / 100).copied();
         let count = u32::try_from(latencies.len()).ok()?;
@@ -38,23 +38,23 @@ impl Figures {
 }
 
 /// All of them.
-pub struct Report {
+pub(crate) struct Report {
     concurrency: usize,
     seconds: u64,
     rows: Vec<(Operation, Surface, Figures)>,
 }
 
 impl Report {
-    pub fn new(concurrency: usize, seconds: u64) -> Self {
+    pub(crate) fn new(concurrency: usize, seconds: u64) -> Self {
         Self { concurrency, seconds, rows: Vec::new() }
     }
 
-    pub fn add(&mut self, operation: Operation, surface: Surface, figures: Figures) {
+    pub(crate) fn add(&mut self, operation: Operation, surface: Surface, figures: Figures) {
         self.rows.push((operation, surface, figures));
     }
 
     /// A Markdown table.
-    pub fn print(&self) {
+    pub(crate) fn print(&self) {
         let mut out = std::io::stdout().lock();
         // A closed pipe is the reader's wish.
         drop(self.write(&mut out));

@@ -10,22 +10,22 @@ use uuid::Uuid;
 use crate::Failure;
 
 /// A running Rowhouse; stopped when dropped.
-pub struct System {
+pub(crate) struct System {
     process: Child,
     directory: tempfile::TempDir,
     endpoints: Value,
 }
 
 /// The tenant that is measured.
-pub struct Tenant {
-    pub id: Uuid,
-    pub token: String,
+pub(crate) struct Tenant {
+    pub(crate) id: Uuid,
+    pub(crate) token: String,
     /// An order that exists.
-    pub order: Uuid,
+    pub(crate) order: Uuid,
 }
 
 impl System {
-    pub async fn start() -> Result<Self, Failure> {
+    pub(crate) async fn start() -> Result<Self, Failure> {
         let directory = tempfile::Builder::new()
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir()?;
@@ -54,12 +54,12 @@ impl System {
     }
 
     /// An address from `endpoints.json`.
-    pub fn endpoint(&self, name: &str) -> &str {
+    pub(crate) fn endpoint(&self, name: &str) -> &str {
         self.endpoints.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
     /// The database as the orders service logs in.
-    pub fn orders_database(&self) -> Result<String, Failure> {
+    pub(crate) fn orders_database(&self) -> Result<String, Failure> {
         let secrets: Value = serde_json::from_slice(&std::fs::read(self.directory.path().join("data/secrets.json"))?)?;
         let database = self.endpoint("database");
         let (_, server) = database.rsplit_once('@').ok_or("the database's address has no server")?;
@@ -67,12 +67,12 @@ impl System {
     }
 
     /// Where files of the measurement may go.
-    pub fn directory(&self) -> &std::path::Path {
+    pub(crate) fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
 
     /// Onboards the measured tenant over REST and adds the others, and everybody's orders, in SQL.
-    pub fn seed(&self, tenants: usize, orders: usize) -> Result<Tenant, Failure> {
+    pub(crate) fn seed(&self, tenants: usize, orders: usize) -> Result<Tenant, Failure> {
         let onboarded = self.post(
             "/v1/tenants",
             r#"{"name":"Measured","slug":"measured","admin":{"email":"m@example.com","password":"correct horse"}}"#,
@@ -120,7 +120,7 @@ impl System {
         Ok(serde_json::from_str(&output(&curl)?)?)
     }
 
-    pub fn stop(mut self) -> Result<(), Failure> {
+    pub(crate) fn stop(mut self) -> Result<(), Failure> {
         Command::new("kill").arg(self.process.id().to_string()).status()?;
         self.process.wait()?;
         Ok(())
@@ -135,7 +135,7 @@ impl Drop for System {
 }
 
 /// What a program printed, or what it complained of.
-pub fn output(output: &Output) -> Result<String, Failure> {
+pub(crate) fn output(output: &Output) -> Result<String, Failure> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {

@@ -7,7 +7,7 @@ use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant, output};
 
-pub fn measure(
+pub(crate) fn measure(
     system: &System,
     tenant: &Tenant,
     operation: Operation,

@@ -108,13 +108,14 @@ impl App {
                 })
                 .wrap(from_fn(trace))
         });
-        server
+        // Apart from the await: the builder is not Send, and this future has to be.
+        let server = server
             .disable_signals()
             .shutdown_signal(async move { shutdown.requested().await })
             .shutdown_timeout(DRAIN_LIMIT.as_secs())
             .listen(self.listener.into_std())?
-            .run()
-            .await?;
+            .run();
+        server.await?;
         Ok(())
     }
 }

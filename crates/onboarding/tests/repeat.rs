@@ -8,7 +8,9 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::set_deadline;
-use support::{PASSWORD, With, World, refused, request};
+use support::{PASSWORD, Running, With, World, auth_config, refused, request};
+use tokio::io::{copy, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 use tonic::Request;
 
@@ -122,6 +124,59 @@ async fn what_was_interrupted_goes_on() {
     world.login("ada@example.com", PASSWORD, None).await.unwrap();
     assert_eq!(world.counts().await, "1 1 1 1");
     world.stop().await;
+}
+
+/// Auth has done its part, but onboarding does not hear of it.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_of_auth_that_was_lost_is_asked_for_again() {
+    for key in [None, Some("k")] {
+        let mut world = World::without_auth().await;
+        let listen = "127.0.0.1:0".parse().unwrap();
+        let auth = Running::auth(auth_config(&world.database, &world.keys, listen)).await;
+        let proxy = TcpListener::bind(world.auth_address).await.unwrap();
+        let mut request = request("Acme", "ada@example.com").slug("acme");
+        request.idempotency_key = key.map(str::to_owned);
+
+        let call = world.onboard(request.clone());
+        let lose_then_forward = async {
+            let (mut onboarding, _) = proxy.accept().await.unwrap();
+            let mut lost = TcpStream::connect(auth.address).await.unwrap();
+            let (mut from_onboarding, _) = onboarding.split();
+            let (_, mut to_auth) = lost.split();
+            let done = async {
+                while world.value("SELECT count(*) FROM auth.memberships").await == "0" {
+                    tokio::time::sleep(Duration::from_millis(5)).await;
+                }
+            };
+            tokio::select! {
+                () = done => {}
+                copied = copy(&mut from_onboarding, &mut to_auth) => panic!("{copied:?}"),
+            }
+            drop((onboarding, lost));
+            let (mut onboarding, _) = proxy.accept().await.unwrap();
+            let mut forwarded = TcpStream::connect(auth.address).await.unwrap();
+            copy_bidirectional(&mut onboarding, &mut forwarded).await.unwrap();
+        };
+        let answer = tokio::select! {
+            answer = call => answer,
+            () = lose_then_forward => panic!("onboarding has hung up"),
+        };
+        drop(proxy);
+
+        if key.is_some() {
+            assert_eq!(refused(answer), Code::Unavailable);
+            assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "provisioning");
+            auth.stop().await;
+            world.start_auth().await;
+            world.onboard(request).await.unwrap();
+        } else {
+            answer.unwrap();
+            world.auth = Some(auth);
+        }
+        assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "active");
+        world.login("ada@example.com", PASSWORD, None).await.unwrap();
+        world.stop().await;
+    }
 }
 
 /// Nobody could ask for it again.

@@ -6,7 +6,7 @@ mod support;
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_onboarding::{App, StartError};
-use support::testkit::TestDatabase;
+use rowhouse_testkit::TestDatabase;
 use support::{Keys, config};
 
 #[tokio::test(flavor = "multi_thread")]

@@ -54,8 +54,7 @@ pub enum StartError {
 }
 
 fn lines(violations: &[Violation]) -> String {
-    let lines: Vec<_> = violations.iter().map(|violation| format!("\n  {violation}")).collect();
-    lines.concat()
+    violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
 /// Why the service ended without having been asked to.

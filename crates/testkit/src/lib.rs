@@ -1,1 +1,39 @@
-//! Boots a database and the services for a test
+//! Boots a database and the services for a test. A dev-dependency only.
+//!
+//! One private PostgreSQL cluster serves all tests of a run (of one `cargo test`, or one `cargo nextest`),
+//! and is gone when the run is, however it ended. Each test gets a [`TestDatabase`] of its own, copied from a
+//! migrated template, or a whole [`TestSystem`]: the real services and the real gateway on free ports.
+//!
+//! ```no_run
+//! # async fn example() {
+//! use rowhouse_testkit::TestSystem;
+//!
+//! let system = TestSystem::start().await;
+//! let acme = system.onboard("Acme").await;
+//! let me = system.http().get(format!("{}/v1/me", system.gateway_url())).bearer_auth(&acme.token).send().await;
+//! system.shutdown().await;
+//! # }
+//! ```
+
+#![allow(
+    clippy::expect_used,
+    clippy::missing_panics_doc,
+    clippy::panic,
+    clippy::unwrap_used,
+    reason = "a test fails by panicking"
+)]
+
+mod cluster;
+mod database;
+mod options;
+mod proxy;
+mod system;
+mod tenant;
+mod watchdog;
+
+pub use database::TestDatabase;
+pub use options::TestOptions;
+pub use proxy::{Flight, Proxy};
+pub use rowhouse::bootstrap::Role;
+pub use system::TestSystem;
+pub use tenant::Tenant;

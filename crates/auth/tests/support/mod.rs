@@ -3,15 +3,14 @@
 #![allow(dead_code, reason = "each test file uses its part")]
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-pub(crate) mod testkit;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use self::testkit::{Role as DatabaseRole, TestDatabase};
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::keys::KeyDirectory;
 use rowhouse_auth::{App, Config};
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Code, fault};
@@ -24,6 +23,7 @@ use rowhouse_proto::auth::v1::{
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
+use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
 use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -31,46 +31,35 @@ use tonic::{Request, Status};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Keys of auth and onboarding, as files.
+/// The keys of auth and onboarding, as files.
 pub(crate) struct Keys {
-    directory: TempDir,
+    _directory: TempDir,
+    files: KeyDirectory,
     pub(crate) onboarding: TokenIssuer,
 }
 
 impl Keys {
     pub(crate) fn generate() -> Self {
         let directory = TempDir::new().unwrap();
-        let (auth, onboarding) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        std::fs::write(directory.path().join("auth.pem"), auth.to_pem().unwrap().as_bytes()).unwrap();
-        let keys = Self { directory, onboarding: TokenIssuer::new(issuer::ONBOARDING, onboarding) };
-        std::fs::create_dir(keys.trust_dir()).unwrap();
-        keys.publish(issuer::AUTH, &TokenIssuer::new(issuer::AUTH, auth));
-        keys.publish(issuer::ONBOARDING, &keys.onboarding);
-        keys
+        let files = KeyDirectory::at(directory.path());
+        files.generate().unwrap();
+        let key = std::fs::read_to_string(files.signing_key(issuer::ONBOARDING)).unwrap();
+        let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&key).unwrap());
+        Self { _directory: directory, files, onboarding }
     }
 
+    /// Makes everybody trust another issuer, or an issuer's other key.
     pub(crate) fn publish(&self, name: &str, issuer: &TokenIssuer) {
-        let keys: Vec<_> = issuer
-            .public_keys()
-            .keys
-            .iter()
-            .map(|key| {
-                format!(
-                    r#"{{"kty":"{}","crv":"{}","alg":"{}","use":"{}","kid":"{}","x":"{}"}}"#,
-                    key.kty, key.crv, key.alg, key.use_, key.kid, key.x
-                )
-            })
-            .collect();
-        let set = format!(r#"{{"keys":[{}]}}"#, keys.join(","));
+        let set = serde_json::to_vec(&issuer.public_keys()).unwrap();
         std::fs::write(self.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
     }
 
     pub(crate) fn trust_dir(&self) -> PathBuf {
-        self.directory.path().join("trust")
+        self.files.trust()
     }
 
     pub(crate) fn signing_key(&self) -> PathBuf {
-        self.directory.path().join("auth.pem")
+        self.files.signing_key(issuer::AUTH)
     }
 
     /// Believes people's tokens, as every service does.

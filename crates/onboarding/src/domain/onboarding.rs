@@ -102,7 +102,7 @@ mod tests {
             let mut request = request();
             request.idempotency_key = Some("key".to_owned());
             request.slug = slug.map(str::to_owned);
-            request.admin.as_mut().unwrap().password = password.to_owned();
+            password.clone_into(&mut request.admin.as_mut().unwrap().password);
             Onboarding::parse(request).ok().unwrap().idempotency.unwrap()
         };
         assert_eq!(idempotency("correct horse", None), idempotency("battery staple", None));

@@ -24,7 +24,7 @@ const ROUNDS: usize = 3;
 /// What is left of a request's time for after auth's answer, to activate the tenant or take it back.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// The time for auth when the request has no deadline.
+/// The time for auth when no caller's deadline sets it.
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
 
 /// A caller who goes away does not stop it half-way: the work is a task of its own.
@@ -89,7 +89,11 @@ impl Rpc {
         let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
         let admin = match self.auth.create_admin(tenant, &onboarding.admin, time).await {
             Ok(admin) => admin,
-            Err(refusal) => return Err(self.take_back(&cx, onboarding, refusal).await),
+            Err(refusal) => match self.take_back(&cx, onboarding, refusal).await {
+                // Auth did it, and only its answer was lost. Without a key nobody can ask again but we.
+                Error::TenantSetUp => self.auth.create_admin(tenant, &onboarding.admin, DEFAULT_TIME).await?,
+                error => return Err(error),
+            },
         };
         let tenant = self
             .db
@@ -100,7 +104,8 @@ impl Rpc {
     }
 
     /// Removes the tenant after auth's refusal, where it cannot be completed any more, and says what went
-    /// wrong. With a key, what may succeed later is kept for the repeat.
+    /// wrong. With a key, what may succeed later is kept for the repeat. [`Error::TenantSetUp`] says that it
+    /// has its administrator all the same.
     ///
     /// Removing is safe at any time: a tenant that got a member is kept by the membership's foreign key, and
     /// one that is gone gets none.
@@ -121,7 +126,8 @@ impl Rpc {
         match removed.await {
             // An earlier request with this key had the right password.
             Err(Error::TenantSetUp) if wrong_password => Error::IdempotencyKeyReused,
-            Ok(()) | Err(Error::TenantGone | Error::TenantSetUp) => refusal.into(),
+            Err(Error::TenantSetUp) => Error::TenantSetUp,
+            Ok(()) | Err(Error::TenantGone) => refusal.into(),
             Err(error) => {
                 let tenant = cx.tenant();
                 tracing::warn!(tenant_id = %tenant, %error, "tenant {tenant} was refused and stays behind");

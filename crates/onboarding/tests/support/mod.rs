@@ -4,14 +4,13 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::SocketAddr;
-pub(crate) mod testkit;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use self::testkit::{Role, TestDatabase};
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::keys::KeyDirectory;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
@@ -20,43 +19,34 @@ use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest, OnboardTenantResponse};
-use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
+use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_tokens::issuer;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::Status;
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// Keys of auth and onboarding, as files.
+/// The keys of auth and onboarding, as files.
 pub(crate) struct Keys {
-    directory: TempDir,
+    _directory: TempDir,
+    files: KeyDirectory,
 }
 
 impl Keys {
     pub(crate) fn generate() -> Self {
         let directory = TempDir::new().unwrap();
-        let keys = Self { directory };
-        std::fs::create_dir(keys.trust_dir()).unwrap();
-        for name in [issuer::AUTH, issuer::ONBOARDING] {
-            let key = SigningKey::generate().unwrap();
-            std::fs::write(keys.signing_key(name), key.to_pem().unwrap().as_bytes()).unwrap();
-            let public = TokenIssuer::new(name, key).public_keys();
-            let [public] = public.keys.as_slice() else { panic!("one key") };
-            let set = format!(
-                r#"{{"keys":[{{"kty":"{}","crv":"{}","alg":"{}","use":"{}","kid":"{}","x":"{}"}}]}}"#,
-                public.kty, public.crv, public.alg, public.use_, public.kid, public.x
-            );
-            std::fs::write(keys.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
-        }
-        keys
+        let files = KeyDirectory::at(directory.path());
+        files.generate().unwrap();
+        Self { _directory: directory, files }
     }
 
     pub(crate) fn trust_dir(&self) -> PathBuf {
-        self.directory.path().join("trust")
+        self.files.trust()
     }
 
     pub(crate) fn signing_key(&self, name: &str) -> PathBuf {
-        self.directory.path().join(format!("{name}.pem"))
+        self.files.signing_key(name)
     }
 }
 
@@ -119,7 +109,8 @@ pub(crate) struct World {
     pub(crate) database: TestDatabase,
     pub(crate) keys: Keys,
     pub(crate) auth: Option<Running>,
-    auth_address: SocketAddr,
+    /// Where onboarding expects auth.
+    pub(crate) auth_address: SocketAddr,
     onboarding: Running,
     channel: TracedChannel,
 }
@@ -229,7 +220,7 @@ impl With for OnboardTenantRequest {
     }
 
     fn password(mut self, password: &str) -> Self {
-        self.admin.as_mut().unwrap().password = password.to_owned();
+        password.clone_into(&mut self.admin.as_mut().unwrap().password);
         self
     }
 }

@@ -10,10 +10,10 @@ use crate::store::orders::find_order;
 
 pub(super) async fn get_order(
     rpc: &Rpc,
-    request: Request<GetOrderRequest>,
+    request: &Request<GetOrderRequest>,
 ) -> Result<GetOrderResponse, Error> {
-    let cx = authorize(&request, Access::Read)?;
-    let id = parse(&request.into_inner())?;
+    let cx = authorize(request, Access::Read)?;
+    let id = parse(request.get_ref())?;
     let order = rpc.db.tx(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
     Ok(GetOrderResponse { order: Some(order.ok_or(Error::NotFound)?.into()) })
 }

@@ -11,10 +11,10 @@ use crate::store::orders;
 
 pub(super) async fn list_orders(
     rpc: &Rpc,
-    request: Request<ListOrdersRequest>,
+    request: &Request<ListOrdersRequest>,
 ) -> Result<ListOrdersResponse, Error> {
-    let cx = authorize(&request, Access::Read)?;
-    let asked = parse(&request.into_inner())?;
+    let cx = authorize(request, Access::Read)?;
+    let asked = parse(request.get_ref())?;
     let page =
         rpc.db.tx(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &asked).await?));
     let Page { orders, next } = page.await?;

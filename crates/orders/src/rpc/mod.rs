@@ -31,15 +31,15 @@ impl OrderService for Rpc {
     }
 
     async fn get_order(&self, request: Request<GetOrderRequest>) -> Reply<GetOrderResponse> {
-        reply("orders.get", get_order::get_order(self, request).await)
+        reply("orders.get", get_order::get_order(self, &request).await)
     }
 
     async fn list_orders(&self, request: Request<ListOrdersRequest>) -> Reply<ListOrdersResponse> {
-        reply("orders.list", list_orders::list_orders(self, request).await)
+        reply("orders.list", list_orders::list_orders(self, &request).await)
     }
 
     async fn update_order(&self, request: Request<UpdateOrderRequest>) -> Reply<UpdateOrderResponse> {
-        reply("orders.update", update_order::update_order(self, request).await)
+        reply("orders.update", update_order::update_order(self, &request).await)
     }
 }
 

@@ -11,10 +11,10 @@ use crate::store::orders::{lock_order, update_status};
 
 pub(super) async fn update_order(
     rpc: &Rpc,
-    request: Request<UpdateOrderRequest>,
+    request: &Request<UpdateOrderRequest>,
 ) -> Result<UpdateOrderResponse, Error> {
-    let cx = authorize(&request, Access::Write)?;
-    let Change { id, status, condition } = Change::parse(&request.into_inner())?;
+    let cx = authorize(request, Access::Write)?;
+    let Change { id, status, condition } = Change::parse(request.get_ref())?;
     let order = rpc
         .db
         .tx(&cx, "orders.update", async |tx| {

@@ -10,8 +10,8 @@ use crate::keys::{KeyDirectory, KeysError};
 const EXAMPLES: &str = "Examples:
   rowhouse keys generate --dir keys
 
-  makes keys/rowhouse-auth.pem and keys/rowhouse-onboarding.pem, which are secret, and keys/trust with
-  the public keys, which every service needs.";
+It makes keys/rowhouse-auth.pem and keys/rowhouse-onboarding.pem, which are secret, and keys/trust,
+which every service needs.";
 
 #[derive(Args)]
 pub(super) struct KeysArgs {

@@ -13,6 +13,7 @@ use tokio_postgres::error::SqlState;
 use super::server_log::ServerLog;
 use super::user::ServerUser;
 use super::{PostgresError, Programs, data_directory, predecessor};
+use crate::files;
 
 /// A start that follows a crash replays the log first.
 const PATIENCE: Duration = Duration::from_secs(120);
@@ -27,8 +28,8 @@ const POLL: Duration = Duration::from_millis(50);
 /// immediate one, an end. After either of the latter the next start replays the log.
 const WAYS_TO_STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(4)),
-    (Signal::QUIT, Duration::from_secs(2)),
-    (Signal::KILL, Duration::from_secs(2)),
+    (Signal::QUIT, Duration::from_secs(1)),
+    (Signal::KILL, Duration::from_millis(500)),
 ];
 
 /// What kind of cluster, and where.
@@ -195,7 +196,7 @@ impl Cluster {
         self.log.reason()
     }
 
-    /// Stops the server, within eight seconds.
+    /// Stops the server, within six seconds.
     pub async fn stop(mut self) {
         let Some(mut server) = self.server.take() else { return };
         for (signal, patience) in WAYS_TO_STOP {
@@ -230,6 +231,17 @@ impl Drop for Cluster {
             }
         }
     }
+}
+
+/// Ends a server that somebody left running on the directory, and removes what it had there.
+pub async fn remove_cluster(directory: &Path) -> Result<(), PostgresError> {
+    let failed = |source| PostgresError::Io { path: directory.to_owned(), source };
+    let directory = directory.canonicalize().map_err(failed)?;
+    predecessor::clear(&directory.join("postgres")).await?;
+    for part in ["postgres", "initdb"] {
+        files::remove_directory(&directory.join(part)).map_err(failed)?;
+    }
+    files::remove(&directory.join("postgres.log")).map_err(failed)
 }
 
 /// None once it was waited for, so that the signal reaches no other process.

@@ -13,7 +13,7 @@ mod programs;
 mod server_log;
 mod user;
 
-pub use cluster::{Cluster, ClusterOptions, DetachedCluster};
+pub use cluster::{Cluster, ClusterOptions, DetachedCluster, remove_cluster};
 pub use error::PostgresError;
 pub use password::{NoRandomness, random_password};
 pub use programs::{FindError, Programs};

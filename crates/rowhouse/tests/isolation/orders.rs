@@ -10,15 +10,15 @@ use tonic::transport::Channel;
 use tonic::{Request, Status};
 
 #[derive(Clone)]
-pub struct Orders {
+pub(crate) struct Orders {
     client: OrderServiceClient<Channel>,
     token: String,
     /// Sent as `x-tenant-id` when set.
-    pub claimed_tenant: Option<String>,
+    pub(crate) claimed_tenant: Option<String>,
 }
 
 impl Orders {
-    pub async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
+    pub(crate) async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
         let client = OrderServiceClient::connect(system.orders_endpoint().to_owned()).await.unwrap();
         Self { client, token: tenant.token.clone(), claimed_tenant: None }
     }
@@ -33,7 +33,7 @@ impl Orders {
         request
     }
 
-    pub async fn create(&self, customer: &str) -> Result<Order, Status> {
+    pub(crate) async fn create(&self, customer: &str) -> Result<Order, Status> {
         let request = self.request(CreateOrderRequest {
             customer: customer.to_owned(),
             currency: "EUR".to_owned(),
@@ -43,17 +43,17 @@ impl Orders {
         Ok(self.client.clone().create_order(request).await?.into_inner().order.unwrap())
     }
 
-    pub async fn get(&self, id: &str) -> Result<Order, Status> {
+    pub(crate) async fn get(&self, id: &str) -> Result<Order, Status> {
         let request = self.request(GetOrderRequest { id: id.to_owned() });
         Ok(self.client.clone().get_order(request).await?.into_inner().order.unwrap())
     }
 
-    pub async fn list(&self) -> Result<Vec<Order>, Status> {
+    pub(crate) async fn list(&self) -> Result<Vec<Order>, Status> {
         let request = self.request(ListOrdersRequest { page_size: 100, ..Default::default() });
         Ok(self.client.clone().list_orders(request).await?.into_inner().orders)
     }
 
-    pub async fn list_placed(&self) -> Result<Vec<Order>, Status> {
+    pub(crate) async fn list_placed(&self) -> Result<Vec<Order>, Status> {
         let request = self.request(ListOrdersRequest {
             page_size: 100,
             status: OrderStatus::Placed.into(),
@@ -62,7 +62,7 @@ impl Orders {
         Ok(self.client.clone().list_orders(request).await?.into_inner().orders)
     }
 
-    pub async fn pay(&self, id: &str) -> Result<Order, Status> {
+    pub(crate) async fn pay(&self, id: &str) -> Result<Order, Status> {
         let request = self.request(UpdateOrderRequest {
             id: id.to_owned(),
             status: OrderStatus::Paid.into(),

@@ -15,7 +15,10 @@ use crate::json::{Body, lacking, object, private, rfc3339, write};
 use crate::openapi::{BODY, IdempotencyKeyHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, BODY, &[Code::InvalidCredentials, Code::SlugTaken, Code::IdempotencyKeyReused]);
+problems!(
+    Problems: UPSTREAM, BODY,
+    &[Code::InvalidCredentials, Code::TenantSuspended, Code::SlugTaken, Code::IdempotencyKeyReused],
+);
 
 /// A company, and its first administrator.
 #[derive(Deserialize, ToSchema)]

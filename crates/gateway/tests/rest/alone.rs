@@ -1,0 +1,124 @@
+//! A gateway with nothing, or something strange, behind it.
+
+use std::fs;
+use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use ed25519_dalek::Signer;
+use ed25519_dalek::pkcs8::DecodePrivateKey;
+use rowhouse_chassis::config::{Environment, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_gateway::{App, Config, ServeError};
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
+use serde_json::{Value, json};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use uuid::Uuid;
+
+use crate::api::Api;
+
+/// The tenant of [`Alone::token`].
+pub(crate) const TENANT: &str = "01990a5d-ac96-774b-bcce-b302099a8057";
+
+pub(crate) struct Alone {
+    pub(crate) api: Api,
+    address: SocketAddr,
+    keys: Keys,
+    trigger: Trigger,
+    served: JoinHandle<Result<(), ServeError>>,
+}
+
+/// Auth's key, and the directory in which the gateway finds its public half.
+struct Keys {
+    private: ed25519_dalek::SigningKey,
+    kid: String,
+    directory: TempDir,
+}
+
+impl Keys {
+    fn generate() -> Self {
+        let key = SigningKey::generate().unwrap();
+        let private = ed25519_dalek::SigningKey::from_pkcs8_pem(&key.to_pem().unwrap()).unwrap();
+        let kid = key.kid().to_owned();
+        let public = serde_json::to_vec(&TokenIssuer::new(issuer::AUTH, key).public_keys()).unwrap();
+        let directory = tempfile::tempdir().unwrap();
+        fs::write(directory.path().join(format!("{}.jwks.json", issuer::AUTH)), public).unwrap();
+        Self { private, kid, directory }
+    }
+}
+
+/// A port on which nobody listens.
+fn closed() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+impl Alone {
+    pub(crate) async fn start() -> Self {
+        Self::before(closed(), Duration::from_secs(10)).await
+    }
+
+    /// A gateway that has `upstream` for all services.
+    pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
+        let keys = Keys::generate();
+        let config = Config {
+            listen: (Ipv4Addr::LOCALHOST, 0).into(),
+            auth_endpoint: upstream.clone(),
+            onboarding_endpoint: upstream.clone(),
+            orders_endpoint: upstream,
+            request_timeout,
+            trust: TrustArgs { trust_dir: keys.directory.path().to_owned() },
+            telemetry: TelemetryArgs::default(),
+            environment: Environment::Dev,
+        };
+        let app = App::build(config).await.unwrap();
+        let address = app.address();
+        let (trigger, shutdown) = Shutdown::new();
+        let served = tokio::spawn(app.serve(shutdown));
+        let api = Api::of(format!("http://{address}")).await;
+        Self { api, address, keys, trigger, served }
+    }
+
+    pub(crate) fn address(&self) -> SocketAddr {
+        self.address
+    }
+
+    /// A token that is right in every respect.
+    pub(crate) fn token(&self) -> String {
+        self.sign(&self.header(), &Self::claims())
+    }
+
+    pub(crate) fn header(&self) -> Value {
+        json!({ "typ": "at+jwt", "alg": "EdDSA", "kid": self.keys.kid })
+    }
+
+    pub(crate) fn claims() -> Value {
+        let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
+        json!({
+            "iss": issuer::AUTH, "aud": "rowhouse", "sub": Uuid::now_v7(), "tenant_id": TENANT, "role": "admin",
+            "jti": Uuid::now_v7(), "iat": now, "exp": now + 600,
+        })
+    }
+
+    /// Signs whatever is asked for with auth's key.
+    pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
+        let signed = format!("{}.{}", encode(header), encode(claims));
+        let signature = self.keys.private.sign(signed.as_bytes()).to_bytes();
+        format!("{signed}.{}", BASE64_URL_SAFE_NO_PAD.encode(signature))
+    }
+
+    pub(crate) fn request_stop(&self) {
+        self.trigger.request();
+    }
+
+    pub(crate) async fn stopped(self) {
+        self.trigger.request();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
+pub(crate) fn encode(part: &Value) -> String {
+    BASE64_URL_SAFE_NO_PAD.encode(part.to_string())
+}

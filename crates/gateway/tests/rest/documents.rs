@@ -1,0 +1,139 @@
+//! What can be read about the API.
+
+use std::fs;
+use std::path::Path;
+
+use reqwest::Method;
+use serde_json::Value;
+
+use crate::alone::Alone;
+
+/// The document in the repository is the one that is served, so that a change of the API is seen in a review.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_committed_document_is_the_served_one() {
+    let gateway = Alone::start().await;
+    let served = format!("{:#}\n", gateway.api.document);
+    gateway.stopped().await;
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
+    if fs::read_to_string(&path).unwrap_or_default() != served {
+        fs::write(&path, served).unwrap();
+        panic!("{} was out of date and has been written anew: look at the difference and commit it", path.display());
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_document_is_complete() {
+    let gateway = Alone::start().await;
+    let document = &gateway.api.document;
+    assert_eq!(document["openapi"], "3.1.0");
+    assert_eq!(document["components"]["securitySchemes"]["bearer"]["scheme"], "bearer");
+    let mut ids = Vec::new();
+    for (path, item) in document["paths"].as_object().unwrap() {
+        for (method, operation) in item.as_object().unwrap() {
+            let what = format!("{method} {path}");
+            for field in ["operationId", "summary", "tags", "responses"] {
+                assert!(!operation[field].is_null(), "{what} has no {field}");
+            }
+            ids.push(operation["operationId"].as_str().unwrap());
+            let headers: Vec<_> = operation["parameters"]
+                .as_array()
+                .into_iter()
+                .flatten()
+                .filter(|parameter| parameter["in"] == "header")
+                .map(|parameter| parameter["name"].as_str().unwrap())
+                .collect();
+            let secured = operation["security"].is_array();
+            let public = ["/v1/tenants", "/v1/auth/login"].contains(&path.as_str()) || !path.starts_with("/v1/");
+            assert_eq!(secured, !public, "{what}");
+            assert_eq!(headers.contains(&"x-tenant-id"), secured, "{what}");
+            assert_eq!(headers.contains(&"Idempotency-Key"), ["/v1/tenants", "/v1/orders"].contains(&path.as_str()) && method == "post", "{what}");
+            assert_eq!(headers.contains(&"If-Match"), method == "patch", "{what}");
+            let responses = operation["responses"].as_object().unwrap();
+            for (status, response) in responses {
+                assert!(response["description"].is_string(), "{what} {status}");
+                let problem = response.pointer("/content/application~1problem+json/schema/$ref");
+                assert_eq!(problem.is_some(), status.as_str() >= "400", "{what} {status}");
+            }
+            let expect = |condition: bool, statuses: &[&str]| {
+                for status in statuses {
+                    assert_eq!(responses.contains_key(*status), condition, "{what} {status}");
+                }
+            };
+            expect(operation["requestBody"].is_object(), &["413", "415"]);
+            expect(secured || path == "/v1/auth/login" || path == "/v1/tenants", &["401", "403", "429", "500", "504"]);
+        }
+    }
+    let count = ids.len();
+    ids.sort_unstable();
+    ids.dedup();
+    assert_eq!(ids.len(), count, "an operationId is used twice");
+    each_reference(document, &mut |reference| {
+        let pointer = reference.strip_prefix('#').unwrap();
+        assert!(document.pointer(pointer).is_some(), "{reference} leads nowhere");
+    });
+    gateway.stopped().await;
+}
+
+fn each_reference(value: &Value, visit: &mut impl FnMut(&str)) {
+    match value {
+        Value::Object(object) => {
+            for (name, value) in object {
+                match value {
+                    Value::String(reference) if name == "$ref" => visit(reference),
+                    value => each_reference(value, visit),
+                }
+            }
+        }
+        Value::Array(list) => list.iter().for_each(|value| each_reference(value, visit)),
+        _ => {}
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_documented_operation_is_there() {
+    let gateway = Alone::start().await;
+    for (path, item) in gateway.api.document["paths"].as_object().unwrap() {
+        for method in item.as_object().unwrap().keys() {
+            let method: Method = method.to_uppercase().parse().unwrap();
+            let path = path.replace("{id}", "x").replace("{file}", "index.html");
+            let answer = gateway.api.request(method, path).send().await;
+            assert!(!["not_found", "method_not_allowed"].contains(&answer.body["code"].as_str().unwrap_or_default()));
+        }
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_reference_loads_nothing_from_elsewhere() {
+    let gateway = Alone::start().await;
+    let api = &gateway.api;
+    let moved = api.get("/docs").expect(308).await;
+    assert_eq!(moved.header("location"), "/docs/");
+    let page = api.get("/docs/").expect(200).await;
+    assert!(page.header("content-type").starts_with("text/html"));
+    assert!(page.header("content-security-policy").starts_with("default-src 'none'"));
+    assert!(!page.text.contains("http://") && !page.text.contains("https://"), "{}", page.text);
+    let linked: Vec<_> = ["src=\"", "href=\""]
+        .iter()
+        .flat_map(|attribute| page.text.split(attribute).skip(1))
+        .map(|rest| rest.split('"').next().unwrap())
+        .collect();
+    assert!(linked.len() >= 4, "{linked:?}");
+    let mut initializer = None;
+    for file in linked {
+        assert!(!file.starts_with("//") && !file.contains(':'), "{file}");
+        let path = format!("/docs/{}", file.trim_start_matches("./"));
+        // Pictures are no text, which this client reads.
+        if !path.ends_with(".png") {
+            let loaded = api.get(path.as_str()).expect(200).await;
+            assert!(!loaded.text.is_empty(), "{path}");
+            if path.ends_with("initializer.js") {
+                initializer = Some(loaded.text);
+            }
+        }
+    }
+    let initializer = initializer.expect("the page starts Swagger UI");
+    assert!(initializer.contains("/openapi.json") && !initializer.contains("://"), "{initializer}");
+    api.get("/docs/none.js").refused(404, "not_found").await;
+    gateway.stopped().await;
+}

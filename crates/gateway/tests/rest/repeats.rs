@@ -1,0 +1,106 @@
+//! Calls that are repeated with an idempotency key.
+
+use rowhouse_testkit::TestSystem;
+use serde_json::{Value, json};
+
+use crate::api::{Answer, Api};
+
+fn order(customer: &str) -> Value {
+    json!({ "customer": customer, "currency": "EUR", "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }] })
+}
+
+fn company(name: &str, email: &str, password: &str) -> Value {
+    json!({ "name": name, "admin": { "email": email, "password": password } })
+}
+
+/// Sends the same request many times at once. Who meets another call in progress may be told to come back.
+async fn at_once(api: &Api, path: &'static str, body: &Value, key: &'static str) -> Vec<Answer> {
+    let call = || {
+        let (api, body) = (api.clone(), body.clone());
+        tokio::spawn(async move {
+            loop {
+                let answer = api.post(path, &body).header("idempotency-key", key).send().await;
+                if answer.status != 503 {
+                    break answer;
+                }
+            }
+        })
+    };
+    let calls: Vec<_> = (0..16).map(|_| call()).collect();
+    let mut answers = Vec::new();
+    for call in calls {
+        answers.push(call.await.unwrap());
+    }
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_order_is_the_first_one() {
+    let system = TestSystem::start().await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let api = Api::of(system.gateway_url()).await;
+    let (acme, globex) = (api.with_token(acme.token), api.with_token(globex.token));
+    let place = |api: &Api, customer: &str, key: &str| {
+        let (api, body, key) = (api.clone(), order(customer), key.to_owned());
+        async move { api.post("/v1/orders", &body).header("idempotency-key", key).send().await }
+    };
+
+    let first = place(&acme, "Alice", "key-1").await;
+    assert_eq!(first.status, 201);
+    let location = first.header("location");
+    acme.patch(location, &json!({ "status": "paid" })).expect(200).await;
+    let again = place(&acme, "Alice", "key-1").await;
+    assert_eq!((again.status, &again.body), (201, &first.body), "the first answer, not the order of now");
+    for name in ["etag", "location"] {
+        assert_eq!(again.header(name), first.header(name));
+    }
+    let other = place(&acme, "Bob", "key-1").await;
+    assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
+    assert_eq!(place(&acme, "Alice", "key-2").await.body["number"], 2);
+
+    // Another tenant's keys are its own.
+    let foreign = place(&globex, "Alice", "key-1").await;
+    assert_eq!((foreign.status, &foreign.body["number"]), (201, &json!(1)));
+    assert_ne!(foreign.body["id"], first.body["id"]);
+
+    let answers = at_once(&acme, "/v1/orders", &order("Carol"), "key-3").await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.body), (201, &answers[0].body));
+    }
+    let list = acme.get("/v1/orders").expect(200).await;
+    assert_eq!(list.body["orders"].as_array().unwrap().len(), 3);
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_onboarding_is_the_first_one() {
+    let system = TestSystem::start().await;
+    let api = Api::of(system.gateway_url()).await;
+    let (email, password) = ("ada@acme.example", "correct horse battery");
+    let onboard = |body: Value, key: &str| {
+        let (api, key) = (api.clone(), key.to_owned());
+        async move { api.post("/v1/tenants", &body).header("idempotency-key", key).send().await }
+    };
+
+    let first = onboard(company("Acme", email, password), "key-1").await;
+    assert_eq!(first.status, 201);
+    let again = onboard(company("Acme", email, password), "key-1").await;
+    assert_eq!((again.status, &again.body), (201, &first.body));
+    let other = onboard(company("Another", email, password), "key-1").await;
+    assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
+
+    // Who guesses the key learns nothing: not by another address, and not without the password.
+    let stranger = onboard(company("Acme", "eve@evil.example", password), "key-1").await;
+    assert_eq!(stranger.status, 201);
+    assert_ne!(stranger.body["tenant"]["id"], first.body["tenant"]["id"]);
+    let guessed = onboard(company("Acme", email, "wrong password"), "key-1").await;
+    assert_eq!((guessed.status, &guessed.body["code"]), (401, &json!("invalid_credentials")));
+    assert!(!guessed.text.contains(first.body["tenant"]["id"].as_str().unwrap()));
+
+    let body = company("Globex", "gina@globex.example", password);
+    let answers = at_once(&api, "/v1/tenants", &body, "key-2").await;
+    for answer in &answers {
+        assert_eq!((answer.status, &answer.body), (201, &answers[0].body));
+    }
+    system.shutdown().await;
+}

@@ -1,0 +1,58 @@
+//! Changing only what one has seen.
+
+use futures_util::future::join_all;
+use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Fulfilled, Paid};
+use tonic::Code as GrpcCode;
+
+use crate::world::{World, an_order, refusal, wrong_fields};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_stale_tag_changes_nothing() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let placed = orders.create(an_order()).await.unwrap();
+    let paid = orders.update(&placed.id, Paid, &placed.etag).await.unwrap();
+
+    for stale in [&placed.etag, "\"3\"", "\"abc\"", "W/\"2\""] {
+        let refused = orders.update(&placed.id, Fulfilled, stale).await.unwrap_err();
+        assert_eq!(refused.code(), GrpcCode::Aborted, "{stale}");
+        assert_eq!(refusal::<()>(Err(refused)).code, Code::EtagMismatch, "{stale}");
+    }
+    for malformed in ["2", "\"2", "\"2\", \"3\"", "yes"] {
+        assert_eq!(wrong_fields(orders.update(&placed.id, Fulfilled, malformed).await), ["etag"]);
+    }
+    assert_eq!(orders.get(&placed.id).await.unwrap(), paid);
+    assert_eq!(orders.update(&placed.id, Fulfilled, &paid.etag).await.unwrap().version, 3);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn any_version_will_do_when_the_caller_says_so() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let id = orders.create(an_order()).await.unwrap().id;
+    orders.update(&id, Paid, "*").await.unwrap();
+    orders.update(&id, Fulfilled, "").await.unwrap();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_many_who_have_seen_the_same_version_one_changes_it() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let placed = orders.create(an_order()).await.unwrap();
+    let calls = (0..16).map(|call| {
+        let (orders, placed) = (orders.clone(), placed.clone());
+        let status = if call % 2 == 0 { Paid } else { Cancelled };
+        tokio::spawn(async move { orders.update(&placed.id, status, &placed.etag).await })
+    });
+    let outcomes: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let (changed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!(changed.len(), 1);
+    for outcome in refused {
+        assert_eq!(refusal(outcome).code, Code::EtagMismatch);
+    }
+    assert_eq!(orders.get(&placed.id).await.unwrap().version, 2);
+    world.stop().await;
+}

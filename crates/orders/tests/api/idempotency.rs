@@ -1,0 +1,88 @@
+//! Calls that are repeated.
+
+use futures_util::future::join_all;
+use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, OrderStatus};
+
+use crate::world::{World, an_order, refusal};
+
+fn keyed(key: &str) -> CreateOrderRequest {
+    CreateOrderRequest { idempotency_key: Some(key.to_owned()), ..an_order() }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_first_answer() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let first = orders.create(keyed("monday")).await.unwrap();
+    assert_eq!(orders.create(keyed("monday")).await.unwrap(), first);
+
+    orders.update(&first.id, OrderStatus::Paid, "").await.unwrap();
+    assert_eq!(orders.create(keyed("monday")).await.unwrap(), first, "as it was then");
+    assert_ne!(orders.create(keyed("tuesday")).await.unwrap().id, first.id);
+    assert_ne!(orders.create(an_order()).await.unwrap().id, first.id);
+    assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders.len(), 3);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn sixteen_at_the_same_moment_place_one_order() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let calls = (0..16).map(|_| {
+        let orders = orders.clone();
+        tokio::spawn(async move { orders.create(keyed("monday")).await.unwrap() })
+    });
+    let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders, answers[..1]);
+    assert_eq!(orders.create(an_order()).await.unwrap().number, 2, "the other fifteen took no number");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_is_good_for_one_request() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    orders.create(keyed("monday")).await.unwrap();
+    let others = [
+        CreateOrderRequest { customer: "Grace".to_owned(), ..keyed("monday") },
+        CreateOrderRequest { currency: "USD".to_owned(), ..keyed("monday") },
+        CreateOrderRequest { lines: vec![an_order().lines[0].clone(); 2], ..keyed("monday") },
+    ];
+    for other in others {
+        assert_eq!(refusal(orders.create(other).await).code, Code::IdempotencyKeyReused);
+    }
+    assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders.len(), 1);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn different_requests_with_one_key_at_the_same_moment_place_one_order() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let calls = (0..8).map(|call| {
+        let orders = orders.clone();
+        let request = CreateOrderRequest { customer: format!("Ada {call}"), ..keyed("monday") };
+        tokio::spawn(async move { orders.create(request).await })
+    });
+    let outcomes: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let (placed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
+    assert_eq!(placed.len(), 1);
+    for outcome in refused {
+        assert_eq!(refusal(outcome).code, Code::IdempotencyKeyReused);
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_says_nothing_to_another_tenant() {
+    let world = World::start().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let of_acme = acme.create(keyed("monday")).await.unwrap();
+    let other = CreateOrderRequest { customer: "Gina".to_owned(), ..keyed("monday") };
+    let of_globex = globex.create(other).await.unwrap();
+    assert_ne!(of_globex.id, of_acme.id);
+    assert_eq!(of_globex.customer, "Gina");
+    world.stop().await;
+}

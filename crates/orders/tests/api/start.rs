@@ -1,0 +1,31 @@
+//! What the service looks at before it serves.
+
+use diesel_async::SimpleAsyncConnection;
+use rowhouse_orders::{App, StartError};
+use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_tokens::SigningKey;
+
+use crate::world::{config, trust};
+
+#[tokio::test(flavor = "multi_thread")]
+async fn walls_with_holes_are_named_and_not_served_behind() {
+    let database = TestDatabase::create().await;
+    let holes = "ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY;
+                 ALTER TABLE orders.order_lines DISABLE ROW LEVEL SECURITY;";
+    database.admin().await.batch_execute(holes).await.unwrap();
+    let trust = trust(&SigningKey::generate().unwrap());
+    let built = App::build(config(&database.url(Role::Orders), &trust)).await;
+    let Err(error @ StartError::Walls(_)) = built else { panic!("it started") };
+    for table in ["orders.orders", "orders.order_lines"] {
+        assert!(error.to_string().contains(table), "{error}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_database_that_is_not_there_is_one_sentence() {
+    let trust = trust(&SigningKey::generate().unwrap());
+    let built = App::build(config("postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse", &trust)).await;
+    let Err(error @ StartError::Connect(_)) = built else { panic!("it started") };
+    assert!(!error.to_string().contains("hunter2"), "{error}");
+    assert_eq!(error.to_string().lines().count(), 1);
+}

@@ -1,0 +1,160 @@
+//! The service by itself, with a database and a signing key of its own.
+
+use std::fmt::Debug;
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection;
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::error::{Fault, fault};
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_orders::{App, Config};
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_proto::orders::v1::{
+    CreateOrderRequest, GetOrderRequest, ListOrdersRequest, ListOrdersResponse, Order, OrderLine,
+    OrderStatus, UpdateOrderRequest,
+};
+use rowhouse_tenancy::TenantId;
+use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
+use rowhouse_tokens::{JwkSet, Role, SigningKey, TokenIssuer, issuer};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Code, Request, Status};
+use uuid::Uuid;
+
+/// A running service. It stops when this is dropped.
+pub struct World {
+    pub database: TestDatabase,
+    address: SocketAddr,
+    issuer: TokenIssuer,
+    stop: Trigger,
+    serving: JoinHandle<()>,
+    _trust: TempDir,
+}
+
+impl World {
+    pub async fn start() -> Self {
+        let database = TestDatabase::create().await;
+        let key = SigningKey::generate().unwrap();
+        let trust = trust(&key);
+        let config = config(&database.url(DatabaseRole::Orders), &trust);
+        let app = App::build(config).await.unwrap();
+        let (stop, shutdown) = Shutdown::new();
+        let address = app.address();
+        let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
+        let issuer = TokenIssuer::new(issuer::AUTH, key);
+        Self { database, address, issuer, stop, serving, _trust: trust }
+    }
+
+    /// A new tenant, and its orders as a member sees them.
+    pub async fn tenant(&self, slug: &str) -> Orders {
+        let tenant = TenantId::generate();
+        let insert = format!(
+            "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active')"
+        );
+        self.database.admin().await.batch_execute(&insert).await.unwrap();
+        self.orders(tenant, Role::Member).await
+    }
+
+    /// A tenant's orders as somebody else sees them.
+    pub async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
+        let lifetime = Duration::from_secs(600);
+        let token = self.issuer.access_token(Uuid::now_v7(), tenant.as_uuid(), role, lifetime).unwrap();
+        let client = OrderServiceClient::connect(format!("http://{}", self.address)).await.unwrap();
+        Orders { tenant, client, token: token.token }
+    }
+
+    /// Stops the service as SIGTERM does.
+    pub async fn stop(self) {
+        self.stop.request();
+        self.serving.await.unwrap();
+    }
+}
+
+/// A directory in which `key` is auth's.
+pub fn trust(key: &SigningKey) -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let keys = JwkSet { keys: vec![key.jwk().clone()] };
+    let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
+    std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    directory
+}
+
+pub fn config(database_url: &str, trust: &TempDir) -> Config {
+    Config {
+        grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
+        database: DatabaseArgs::new(database_url),
+        trust: TrustArgs { trust_dir: trust.path().to_owned() },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+    }
+}
+
+/// A tenant's orders, as one caller sees them.
+#[derive(Clone)]
+pub struct Orders {
+    pub tenant: TenantId,
+    client: OrderServiceClient<Channel>,
+    token: String,
+}
+
+impl Orders {
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = MetadataValue::try_from(format!("Bearer {}", self.token)).unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+    }
+
+    pub async fn create(&self, message: CreateOrderRequest) -> Result<Order, Status> {
+        let reply = self.client.clone().create_order(self.request(message)).await?;
+        Ok(reply.into_inner().order.unwrap())
+    }
+
+    pub async fn get(&self, id: &str) -> Result<Order, Status> {
+        let request = self.request(GetOrderRequest { id: id.to_owned() });
+        Ok(self.client.clone().get_order(request).await?.into_inner().order.unwrap())
+    }
+
+    pub async fn list(&self, message: ListOrdersRequest) -> Result<ListOrdersResponse, Status> {
+        Ok(self.client.clone().list_orders(self.request(message)).await?.into_inner())
+    }
+
+    pub async fn update(&self, id: &str, status: OrderStatus, etag: &str) -> Result<Order, Status> {
+        let (id, etag) = (id.to_owned(), etag.to_owned());
+        self.send_update(UpdateOrderRequest { id, status: status.into(), etag }).await
+    }
+
+    pub async fn send_update(&self, message: UpdateOrderRequest) -> Result<Order, Status> {
+        let reply = self.client.clone().update_order(self.request(message)).await?;
+        Ok(reply.into_inner().order.unwrap())
+    }
+}
+
+/// An order that nothing is wrong with.
+pub fn an_order() -> CreateOrderRequest {
+    CreateOrderRequest {
+        customer: "Ada".to_owned(),
+        currency: "EUR".to_owned(),
+        lines: vec![line("chair", 2, 4_950)],
+        idempotency_key: None,
+    }
+}
+
+pub fn line(sku: &str, quantity: i64, unit_price_minor: i64) -> OrderLine {
+    OrderLine { sku: sku.to_owned(), quantity, unit_price_minor }
+}
+
+/// What the caller of a refused call can act on.
+pub fn refusal<T: Debug>(outcome: Result<T, Status>) -> Fault {
+    fault(&outcome.expect_err("the call was not refused"))
+}
+
+/// The fields that a refused request has wrong.
+pub fn wrong_fields<T: Debug>(outcome: Result<T, Status>) -> Vec<String> {
+    let status = outcome.expect_err("the call was not refused");
+    assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
+    fault(&status).violations.into_iter().map(|violation| violation.field).collect()
+}

@@ -1,0 +1,77 @@
+//! The program as it is deployed.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::io::{BufRead, BufReader, Read};
+use std::process::{Child, Command, Stdio};
+
+use rowhouse_chassis::grpc;
+use rowhouse_chassis::health::is_serving;
+use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_tokens::{JwkSet, SigningKey, issuer};
+use tempfile::TempDir;
+
+fn program(database_url: &str, trust: &TempDir) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-orders"));
+    program
+        .env_clear()
+        .env("DATABASE_URL", database_url)
+        .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
+        .env("ROWHOUSE_TRUST_DIR", trust.path())
+        .env("ROWHOUSE_ENVIRONMENT", "dev")
+        .env("ROWHOUSE_LOG_FORMAT", "json")
+        .stderr(Stdio::piped());
+    program
+}
+
+fn trust() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let keys = JwkSet { keys: vec![SigningKey::generate().unwrap().jwk().clone()] };
+    let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
+    std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    directory
+}
+
+/// The address in the line that says where it listens.
+fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
+    let mut log = BufReader::new(child.stderr.take().unwrap());
+    let mut line = String::new();
+    while log.read_line(&mut line).unwrap() > 0 {
+        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = entry.pointer("/fields/address").and_then(serde_json::Value::as_str) {
+            return (address.to_owned(), log);
+        }
+        line.clear();
+    }
+    panic!("it ended with {:?} and did not say where it listens", child.wait());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_serves_until_sigterm_and_ends_well() {
+    let database = TestDatabase::create().await;
+    let trust = trust();
+    let mut child = program(&database.url(Role::Orders), &trust).spawn().unwrap();
+    let (address, mut log) = address(&mut child);
+    let channel = grpc::channel(&format!("http://{address}")).unwrap();
+    assert!(is_serving(&channel, "").await);
+    while !is_serving(&channel, "orders.v1.OrderService").await {
+        tokio::task::yield_now().await;
+    }
+
+    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
+    assert!(sent.success());
+    let mut rest = String::new();
+    log.read_to_string(&mut rest).unwrap();
+    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+}
+
+#[test]
+fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
+    let trust = trust();
+    let output = program("postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse", &trust).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert!(said.starts_with("rowhouse-orders: no connection to the database"), "{said}");
+    assert_eq!(said.lines().count(), 1, "{said}");
+    assert!(!said.contains("hunter2"), "{said}");
+}

@@ -1,0 +1,15 @@
+//! The program itself, as a person starts and stops it.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::indexing_slicing,
+    clippy::panic,
+    reason = "a test fails by panicking"
+)]
+
+mod databases;
+mod dev;
+mod lifecycle;
+mod refusals;
+mod run;

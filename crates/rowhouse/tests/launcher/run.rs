@@ -1,0 +1,57 @@
+//! Running the program and looking at what it leaves.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
+use std::process::{Command, Output};
+use std::time::{Duration, Instant};
+
+use rustix::process::{Pid, test_kill_process};
+use tempfile::TempDir;
+
+/// Longer than anything here takes, also on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// A directory that PostgreSQL can reach when the tests run as root.
+pub(crate) fn directory() -> TempDir {
+    tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
+}
+
+/// The program, deaf to the environment of the tests.
+pub(crate) fn rowhouse(arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
+    command.args(arguments).env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG");
+    command
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Waits until there is something, or panics.
+pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
+    let start = Instant::now();
+    loop {
+        if let Some(found) = condition() {
+            return found;
+        }
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
+        std::thread::sleep(Duration::from_millis(10));
+    }
+}
+
+/// The server's process on a data directory, if it has left a trace.
+pub(crate) fn server_of(data_dir: &Path) -> Option<Pid> {
+    let written = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
+    Pid::from_raw(written.lines().next()?.trim().parse().ok()?)
+}
+
+/// A process that has ended and that nobody has waited for is not running any more.
+pub(crate) fn is_running(pid: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap_or_default();
+    test_kill_process(pid).is_ok() && !status.contains("\nState:\tZ")
+}

@@ -1,0 +1,40 @@
+//! What a test may want to be different.
+
+use std::time::Duration;
+
+/// How a [`crate::TestSystem`] is made.
+#[derive(Clone, Debug)]
+pub struct TestOptions {
+    /// Connections of each service.
+    pub pool_size: u32,
+    /// How long a transaction waits for a free connection.
+    pub acquire_timeout: Duration,
+    /// The longest time that a request may take.
+    pub request_timeout: Duration,
+    /// Life of an access token.
+    pub token_lifetime: Duration,
+    /// The auth service's database, when something stands between, such as a [`crate::Proxy`].
+    pub auth_database_url: Option<String>,
+    /// The same for the onboarding service.
+    pub onboarding_database_url: Option<String>,
+    /// The same for the orders service.
+    pub orders_database_url: Option<String>,
+    /// Where traces are sent. Telemetry belongs to the process: of the systems that run in one, only one may
+    /// have this.
+    pub otlp_endpoint: Option<String>,
+}
+
+impl Default for TestOptions {
+    fn default() -> Self {
+        Self {
+            pool_size: 4,
+            acquire_timeout: Duration::from_secs(5),
+            request_timeout: Duration::from_secs(10),
+            token_lifetime: Duration::from_mins(10),
+            auth_database_url: None,
+            onboarding_database_url: None,
+            orders_database_url: None,
+            otlp_endpoint: None,
+        }
+    }
+}

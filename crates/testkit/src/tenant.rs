@@ -1,0 +1,63 @@
+//! A tenant, made as everybody else makes one.
+
+use std::sync::atomic::{AtomicU32, Ordering};
+
+use reqwest::Response;
+use serde_json::{Value, json};
+
+use crate::TestSystem;
+
+const PASSWORD: &str = "correct horse battery";
+
+/// A tenant that was onboarded over REST, and its administrator, who is logged in.
+#[derive(Clone, Debug)]
+pub struct Tenant {
+    /// UUID.
+    pub id: String,
+    /// Unique in the process.
+    pub slug: String,
+    /// Of the administrator.
+    pub admin_email: String,
+    /// Of the administrator.
+    pub password: String,
+    /// The administrator's access token.
+    pub token: String,
+}
+
+impl TestSystem {
+    /// Onboards a tenant with this name and a slug of its own, and logs its administrator in.
+    pub async fn onboard(&self, name: &str) -> Tenant {
+        static COUNT: AtomicU32 = AtomicU32::new(1);
+        let number = COUNT.fetch_add(1, Ordering::Relaxed);
+        let slug = format!("{}-{number}", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let admin_email = format!("admin@{slug}.example");
+        let admin = json!({ "email": &admin_email, "password": PASSWORD });
+        let onboarded =
+            self.post("/v1/tenants", &json!({ "name": name, "slug": &slug, "admin": &admin })).await;
+        let token = self.login(&admin_email, PASSWORD, Some(&slug)).await;
+        let id = onboarded["tenant"]["id"].as_str().expect("a tenant has an id").to_owned();
+        Tenant { id, slug, admin_email, password: PASSWORD.to_owned(), token }
+    }
+
+    /// A new access token. `tenant`: slug or id, for a person of several tenants.
+    pub async fn login(&self, email: &str, password: &str, tenant: Option<&str>) -> String {
+        let mut body = json!({ "email": email, "password": password });
+        if let Some(tenant) = tenant {
+            body["tenant"] = tenant.into();
+        }
+        let answer = self.post("/v1/auth/login", &body).await;
+        answer["access_token"].as_str().expect("a login gives a token").to_owned()
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Value {
+        let response = self.http().post(format!("{}{path}", self.gateway_url())).json(body).send().await.unwrap();
+        succeeded(path, response).await
+    }
+}
+
+async fn succeeded(path: &str, response: Response) -> Value {
+    let status = response.status();
+    let text = response.text().await.unwrap();
+    assert!(status.is_success(), "POST {path}: {status}: {text}");
+    serde_json::from_str(&text).unwrap()
+}

@@ -1,0 +1,35 @@
+//! What cleans up after a run, however it ended.
+
+use std::os::unix::process::CommandExt;
+use std::path::Path;
+use std::process::{Command, Stdio};
+
+/// Waits for the end of the run, that is of process `$1`, then ends the server that has its data in `$2` and
+/// removes the directory.
+const SCRIPT: &str = r#"
+trap '' HUP INT TERM
+running() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
+while running "$1"; do sleep 1; done
+server=$(head -n 1 "$2/postgres/postmaster.pid" 2>/dev/null)
+if [ -n "$server" ]; then
+    kill -QUIT "$server" 2>/dev/null
+    tries=0
+    while running "$server" && [ "$tries" -lt 10 ]; do sleep 1; tries=$((tries + 1)); done
+fi
+rm -rf "$2"
+"#;
+
+/// Starts a process that outlives this one. It holds none of its files open, and no signal from the terminal
+/// reaches it.
+pub(crate) fn start(run: u32, directory: &Path) -> std::io::Result<()> {
+    Command::new("sh")
+        .args(["-c", SCRIPT, "rowhouse-test-watchdog", &run.to_string()])
+        .arg(directory)
+        .current_dir("/")
+        .process_group(0)
+        .stdin(Stdio::null())
+        .stdout(Stdio::null())
+        .stderr(Stdio::null())
+        .spawn()
+        .map(drop)
+}
