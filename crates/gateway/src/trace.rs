@@ -3,7 +3,7 @@
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
 
-use actix_web::body::MessageBody;
+use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
@@ -24,8 +24,8 @@ const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
 /// the connection.
 pub(crate) async fn trace(
     request: ServiceRequest,
-    next: Next<impl MessageBody + 'static>,
-) -> Result<ServiceResponse<impl MessageBody>, actix_web::Error> {
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, actix_web::Error> {
     let operational = OPERATIONAL.contains(&request.path());
     let name = name(&request);
     let span = if operational { Span::none() } else { span(&request, &name) };
@@ -121,7 +121,6 @@ impl Drop for Outcome {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::body::BoxBody;
     use actix_web::http::header::{HeaderValue, SERVER};
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, try_call_service};

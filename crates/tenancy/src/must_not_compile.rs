@@ -85,7 +85,7 @@ pub struct ATransactionNeedsAContext;
 ///
 /// There is no shorter way from an id to a context:
 ///
-/// ```compile_fail,E0277
+/// ```compile_fail,E0308
 /// use rowhouse_tenancy::{TenantContext, TenantId};
 ///
 /// let cx = TenantContext::from(TenantId::generate());

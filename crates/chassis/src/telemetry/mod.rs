@@ -16,7 +16,7 @@ use opentelemetry::trace::TracerProvider;
 use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
 use opentelemetry_sdk::Resource;
 use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError};
+use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, Targets};
 use tracing_subscriber::layer::SubscriberExt;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, fmt, registry};
@@ -67,7 +67,13 @@ pub enum TelemetryError {
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
-    let provider = provider(args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty()), service)?;
+    let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
+    let provider = provider(endpoint, service)?;
+    // The log's filter may be stricter; a trace without its spans would be of no use. Statements are spans only
+    // where somebody collects them: making one writes its SQL down.
+    let traced = Targets::new().with_default(LevelFilter::INFO);
+    let traced =
+        if endpoint.is_some() { traced.with_target("rowhouse::sql", LevelFilter::DEBUG) } else { traced };
     let lines = match args.log_format {
         LogFormat::Text => {
             let lines = fmt::layer().with_writer(io::stderr);
@@ -81,8 +87,7 @@ pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, Te
         .with_location(false)
         .with_threads(false)
         .with_context_activation(false)
-        // The log's filter may be stricter; a trace without its spans would be of no use.
-        .with_filter(LevelFilter::INFO);
+        .with_filter(traced);
     registry().with(lines.with_filter(filter)).with(traces).try_init()?;
     if args.log_format == LogFormat::Json {
         panics::log_them();

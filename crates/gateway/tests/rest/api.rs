@@ -34,7 +34,8 @@ pub(crate) struct Request<'a> {
 }
 
 impl Api {
-    pub(crate) async fn of(base: String) -> Self {
+    pub(crate) async fn of(base: impl Into<String>) -> Self {
+        let base = base.into();
         let http = Client::builder().redirect(reqwest::redirect::Policy::none()).build().unwrap();
         let document = http.get(format!("{base}/openapi.json")).send().await.unwrap();
         Self { document: document.json().await.unwrap(), http, base, token: None }

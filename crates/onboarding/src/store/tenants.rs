@@ -12,9 +12,8 @@ use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx};
 use crate::domain::{NewTenant, Tenant, TenantStatus};
 use crate::schema::tenants;
 
-/// Creates a tenant in the status `provisioning`, and says whether its slug was free.
-///
-/// A slug that is taken ends the transaction: nothing else can be done in it.
+/// Creates a tenant in the status `provisioning`. A slug that is taken is an error, and nothing else can be
+/// done in the transaction.
 pub(crate) async fn create_tenant(tx: &mut GlobalTx, new: NewTenant<'_>) -> Result<(), CreateTenantError> {
     diesel::sql_query("SELECT tenancy.create_tenant($1, $2, $3)")
         .bind::<Uuid, _>(new.id)

@@ -1,4 +1,5 @@
 //! Queries, and nothing else.
 
 pub(crate) mod idempotency_keys;
+mod order_lines;
 pub(crate) mod orders;

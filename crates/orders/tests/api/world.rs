@@ -25,8 +25,8 @@ use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
 /// A running service. It stops when this is dropped.
-pub struct World {
-    pub database: TestDatabase,
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
     address: SocketAddr,
     issuer: TokenIssuer,
     stop: Trigger,
@@ -35,11 +35,15 @@ pub struct World {
 }
 
 impl World {
-    pub async fn start() -> Self {
+    pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
         let config = config(&database.url(DatabaseRole::Orders), &trust);
+        Self::start_with(database, config, key, trust).await
+    }
+
+    pub(crate) async fn start_with(database: TestDatabase, config: Config, key: SigningKey, trust: TempDir) -> Self {
         let app = App::build(config).await.unwrap();
         let (stop, shutdown) = Shutdown::new();
         let address = app.address();
@@ -49,7 +53,7 @@ impl World {
     }
 
     /// A new tenant, and its orders as a member sees them.
-    pub async fn tenant(&self, slug: &str) -> Orders {
+    pub(crate) async fn tenant(&self, slug: &str) -> Orders {
         let tenant = TenantId::generate();
         let insert = format!(
             "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active')"
@@ -59,7 +63,7 @@ impl World {
     }
 
     /// A tenant's orders as somebody else sees them.
-    pub async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
+    pub(crate) async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
         let lifetime = Duration::from_secs(600);
         let token = self.issuer.access_token(Uuid::now_v7(), tenant.as_uuid(), role, lifetime).unwrap();
         let client = OrderServiceClient::connect(format!("http://{}", self.address)).await.unwrap();
@@ -67,14 +71,14 @@ impl World {
     }
 
     /// Stops the service as SIGTERM does.
-    pub async fn stop(self) {
+    pub(crate) async fn stop(self) {
         self.stop.request();
         self.serving.await.unwrap();
     }
 }
 
 /// A directory in which `key` is auth's.
-pub fn trust(key: &SigningKey) -> TempDir {
+pub(crate) fn trust(key: &SigningKey) -> TempDir {
     let directory = TempDir::new().unwrap();
     let keys = JwkSet { keys: vec![key.jwk().clone()] };
     let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
@@ -82,7 +86,7 @@ pub fn trust(key: &SigningKey) -> TempDir {
     directory
 }
 
-pub fn config(database_url: &str, trust: &TempDir) -> Config {
+pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database_url),
@@ -94,8 +98,8 @@ pub fn config(database_url: &str, trust: &TempDir) -> Config {
 
 /// A tenant's orders, as one caller sees them.
 #[derive(Clone)]
-pub struct Orders {
-    pub tenant: TenantId,
+pub(crate) struct Orders {
+    pub(crate) tenant: TenantId,
     client: OrderServiceClient<Channel>,
     token: String,
 }
@@ -108,33 +112,33 @@ impl Orders {
         request
     }
 
-    pub async fn create(&self, message: CreateOrderRequest) -> Result<Order, Status> {
+    pub(crate) async fn create(&self, message: CreateOrderRequest) -> Result<Order, Status> {
         let reply = self.client.clone().create_order(self.request(message)).await?;
         Ok(reply.into_inner().order.unwrap())
     }
 
-    pub async fn get(&self, id: &str) -> Result<Order, Status> {
+    pub(crate) async fn get(&self, id: &str) -> Result<Order, Status> {
         let request = self.request(GetOrderRequest { id: id.to_owned() });
         Ok(self.client.clone().get_order(request).await?.into_inner().order.unwrap())
     }
 
-    pub async fn list(&self, message: ListOrdersRequest) -> Result<ListOrdersResponse, Status> {
+    pub(crate) async fn list(&self, message: ListOrdersRequest) -> Result<ListOrdersResponse, Status> {
         Ok(self.client.clone().list_orders(self.request(message)).await?.into_inner())
     }
 
-    pub async fn update(&self, id: &str, status: OrderStatus, etag: &str) -> Result<Order, Status> {
+    pub(crate) async fn update(&self, id: &str, status: OrderStatus, etag: &str) -> Result<Order, Status> {
         let (id, etag) = (id.to_owned(), etag.to_owned());
         self.send_update(UpdateOrderRequest { id, status: status.into(), etag }).await
     }
 
-    pub async fn send_update(&self, message: UpdateOrderRequest) -> Result<Order, Status> {
+    pub(crate) async fn send_update(&self, message: UpdateOrderRequest) -> Result<Order, Status> {
         let reply = self.client.clone().update_order(self.request(message)).await?;
         Ok(reply.into_inner().order.unwrap())
     }
 }
 
 /// An order that nothing is wrong with.
-pub fn an_order() -> CreateOrderRequest {
+pub(crate) fn an_order() -> CreateOrderRequest {
     CreateOrderRequest {
         customer: "Ada".to_owned(),
         currency: "EUR".to_owned(),
@@ -143,17 +147,17 @@ pub fn an_order() -> CreateOrderRequest {
     }
 }
 
-pub fn line(sku: &str, quantity: i64, unit_price_minor: i64) -> OrderLine {
+pub(crate) fn line(sku: &str, quantity: i64, unit_price_minor: i64) -> OrderLine {
     OrderLine { sku: sku.to_owned(), quantity, unit_price_minor }
 }
 
 /// What the caller of a refused call can act on.
-pub fn refusal<T: Debug>(outcome: Result<T, Status>) -> Fault {
+pub(crate) fn refusal<T: Debug>(outcome: Result<T, Status>) -> Fault {
     fault(&outcome.expect_err("the call was not refused"))
 }
 
 /// The fields that a refused request has wrong.
-pub fn wrong_fields<T: Debug>(outcome: Result<T, Status>) -> Vec<String> {
+pub(crate) fn wrong_fields<T: Debug>(outcome: Result<T, Status>) -> Vec<String> {
     let status = outcome.expect_err("the call was not refused");
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
     fault(&status).violations.into_iter().map(|violation| violation.field).collect()

@@ -32,7 +32,9 @@ pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         written => written.map_err(unusable)?,
     };
-    let pid = written.lines().next().and_then(|line| line.trim().parse().ok()).and_then(Pid::from_raw);
+    // Negative is a server that serves one session, which ends with its terminal.
+    let pid = written.lines().next().and_then(|line| line.trim().parse().ok());
+    let pid = pid.filter(|pid: &i32| *pid > 0).and_then(Pid::from_raw);
     let Some(pid) = pid.filter(|pid| is_server_of(*pid, data)) else {
         // The number may belong to another process by now, which the next server would take for a server.
         return files::remove(&pid_file).map_err(unusable);
@@ -83,15 +85,16 @@ mod tests {
     async fn a_stale_pid_file_is_removed_and_the_process_of_that_number_left_alone() {
         let directory = tempfile::tempdir().unwrap();
         let pid_file = directory.path().join("postmaster.pid");
-        let mut bystander = Command::new("sleep").arg("1000").spawn().unwrap();
-        for content in [format!("{}\n/somewhere\n", bystander.id()), "1\n".into(), "-12\n".into(), String::new()] {
+        let mut bystander =
+            tokio::process::Command::new("sleep").arg("1000").kill_on_drop(true).spawn().unwrap();
+        let its_number = format!("{}\n/somewhere\n", bystander.id().unwrap());
+        for content in [its_number, "1\n".into(), "-12\n".into(), String::new()] {
             fs::write(&pid_file, content).unwrap();
             clear(directory.path()).await.unwrap();
             assert!(!pid_file.exists());
         }
         assert_eq!(bystander.try_wait().unwrap(), None);
-        bystander.kill().unwrap();
-        bystander.wait().unwrap();
+        bystander.kill().await.unwrap();
         clear(directory.path()).await.unwrap();
     }
 }

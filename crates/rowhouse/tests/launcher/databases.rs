@@ -1,6 +1,7 @@
 //! Databases that somebody else runs.
 
 use std::fs;
+use std::path::PathBuf;
 use std::process::Command;
 
 use rowhouse::bootstrap::connect;
@@ -16,7 +17,7 @@ async fn server() -> (Cluster, TempDir) {
     let directory = directory();
     let options = ClusterOptions {
         directory: directory.path().to_owned(),
-        programs: Programs::find(std::env::var_os("PG_BIN_DIR").map(Into::into).as_deref()).unwrap(),
+        programs: Programs::find(std::env::var_os("PG_BIN_DIR").map(PathBuf::from).as_deref()).unwrap(),
         password: random_password().unwrap(),
         settings: &[("fsync", "off"), ("log_statement", "all")],
         sync: false,

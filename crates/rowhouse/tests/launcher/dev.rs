@@ -107,7 +107,7 @@ impl Drop for Dev {
         }
         // Kept by a killed one only; a stopped one has taken it along.
         if let Some(server) = server_of(&self.data_dir).filter(|_| std::thread::panicking()) {
-            drop(kill_process(server, Signal::QUIT));
+            kill_process(server, Signal::QUIT).unwrap_or_else(|error| eprintln!("PostgreSQL: {error}"));
         }
     }
 }

@@ -57,12 +57,7 @@ impl Manifests {
 
     /// The objects that have pods, each with its pods' specification and its only container.
     pub(crate) fn workloads(&self) -> Vec<Workload<'_>> {
-        let workload = |object| {
-            let pod: &Value = &object["spec"]["template"]["spec"];
-            let [container] = list(&pod["containers"]) else { return None };
-            Some(Workload { object, pod, container })
-        };
-        self.objects.iter().filter_map(workload).collect()
+        self.objects.iter().filter_map(Workload::of).collect()
     }
 
     /// Those that run a program of this repository.
@@ -105,7 +100,13 @@ pub(crate) struct Workload<'a> {
     pub(crate) container: &'a Value,
 }
 
-impl Workload<'_> {
+impl<'a> Workload<'a> {
+    fn of(object: &'a Value) -> Option<Self> {
+        let pod = &object["spec"]["template"]["spec"];
+        let [container] = list(&pod["containers"]) else { return None };
+        Some(Self { object, pod, container })
+    }
+
     pub(crate) fn name(&self) -> &str {
         text(&self.object["metadata"]["name"])
     }

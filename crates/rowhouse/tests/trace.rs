@@ -1,0 +1,130 @@
+//! One trace from the REST request to the SQL statements, received as real OTLP. A process has one
+//! telemetry, so this file has one test.
+
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::collections::{HashMap, HashSet};
+use std::sync::{Arc, Mutex};
+
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
+use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::common::v1::any_value::Value;
+use opentelemetry_proto::tonic::trace::v1::Span;
+use rowhouse_testkit::{TestOptions, TestSystem};
+use serde_json::json;
+use tonic::transport::Server;
+use tonic::transport::server::TcpIncoming;
+use tonic::{Request, Response, Status};
+
+const TRACE: [u8; 16] = [0x0a; 16];
+const PARENT: [u8; 8] = [0x0b; 8];
+const TRACEPARENT: &str = "00-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a-0b0b0b0b0b0b0b0b-01";
+const PASSWORD: &str = "a secret that nobody may log";
+
+#[derive(Clone, Default)]
+struct Collector(Arc<Mutex<Vec<Span>>>);
+
+#[tonic::async_trait]
+impl TraceService for Collector {
+    async fn export(
+        &self,
+        request: Request<ExportTraceServiceRequest>,
+    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
+        let spans = request.into_inner().resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
+        self.0.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
+        Ok(Response::new(ExportTraceServiceResponse::default()))
+    }
+}
+
+fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a str> {
+    let value = span.attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
+    match value.value.as_ref()? {
+        Value::StringValue(text) => Some(text),
+        _ => None,
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_is_one_trace_down_to_its_statements() {
+    let collector = Collector::default();
+    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let endpoint = format!("http://{}", incoming.local_addr().unwrap());
+    let service = TraceServiceServer::new(collector.clone());
+    let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+    let system =
+        TestSystem::start_with(TestOptions { otlp_endpoint: Some(endpoint), ..TestOptions::default() }).await;
+
+    let body = json!({ "name": "Acme", "admin": { "email": "ada@example.com", "password": PASSWORD } });
+    let onboarded = system
+        .http()
+        .post(format!("{}/v1/tenants", system.gateway_url()))
+        .header("traceparent", TRACEPARENT)
+        .json(&body)
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(onboarded.status(), 201);
+    let tenant: serde_json::Value = onboarded.json().await.unwrap();
+    let tenant = tenant["tenant"]["id"].as_str().unwrap().to_owned();
+    // Flushes.
+    system.shutdown().await;
+    collecting.abort();
+
+    let all = collector.0.lock().unwrap().clone();
+    let spans: HashMap<_, _> =
+        all.iter().filter(|span| span.trace_id == TRACE).map(|span| (span.span_id.clone(), span)).collect();
+
+    // One tree: every span's way up ends at the caller's.
+    let mut roots = HashSet::new();
+    for span in spans.values() {
+        let mut top = *span;
+        for _ in 0..spans.len() {
+            match spans.get(&top.parent_span_id) {
+                Some(parent) => top = *parent,
+                None => break,
+            }
+        }
+        assert_eq!(top.parent_span_id, PARENT, "{} hangs in the air under {}", span.name, top.name);
+        roots.insert(top.span_id.clone());
+    }
+    assert_eq!(roots.len(), 1, "one request, one root");
+
+    // The longest way: gateway, onboarding, auth, transaction, statement.
+    let statement = spans
+        .values()
+        .find(|span| {
+            attribute(span, "db.query.text").is_some_and(|text| text.contains(r#"INSERT INTO "auth"."memberships""#))
+        })
+        .expect("the statement that makes the administrator a member");
+    let mut way = Vec::new();
+    let mut at = Some(statement);
+    while let Some(span) = at {
+        way.push(span.name.as_str());
+        at = spans.get(&span.parent_span_id);
+    }
+    for name in [
+        "INSERT",
+        "auth.create_membership",
+        "auth.v1.AuthService/CreateMembership",
+        "onboarding.v1.OnboardingService/OnboardTenant",
+        "POST /v1/tenants",
+    ] {
+        let position = way.iter().position(|step| *step == name);
+        assert!(position.is_some(), "{name} is not on the way {way:?}");
+        way.drain(..=position.unwrap());
+        if way.is_empty() {
+            assert_eq!(name, "POST /v1/tenants", "the way ends too early");
+        }
+    }
+
+    let of_tenant = |name: &str| {
+        spans.values().any(|span| span.name == name && attribute(span, "tenant_id") == Some(tenant.as_str()))
+    };
+    for name in ["auth.create_membership", "auth.v1.AuthService/CreateMembership"] {
+        assert!(of_tenant(name), "{name} does not say whose it is");
+    }
+    let printed = format!("{all:?}");
+    for secret in [PASSWORD, "Bearer ", "$2b$"] {
+        assert!(!printed.contains(secret), "a span holds {secret:?}");
+    }
+}
