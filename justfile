@@ -39,4 +39,5 @@ manifests overlay="base":
 
 # Measure list, get and create at the gateway and at gRPC beside pgbench. Needs wrk and pgbench.
 bench seconds="10":
-    cargo run --release -p rowhouse-bench -- --seconds {{ seconds }}
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --seconds {{ seconds }}

@@ -56,9 +56,21 @@ async fn run(arguments: &Arguments) -> Result<Report, Failure> {
     let mut report = Report::new(arguments.concurrency, arguments.seconds);
     for operation in [Operation::Get, Operation::List, Operation::Create] {
         let (concurrency, seconds) = (arguments.concurrency, arguments.seconds);
-        report.add(operation, Surface::Pgbench, pgbench::measure(&system, &tenant, operation, concurrency, seconds)?);
-        report.add(operation, Surface::Grpc, grpc::measure(&system, &tenant, operation, concurrency, seconds).await?);
-        report.add(operation, Surface::Rest, wrk::measure(&system, &tenant, operation, concurrency, seconds)?);
+        report.add(
+            operation,
+            Surface::Pgbench,
+            pgbench::measure(&system, &tenant, operation, concurrency, seconds)?,
+        );
+        report.add(
+            operation,
+            Surface::Grpc,
+            grpc::measure(&system, &tenant, operation, concurrency, seconds).await?,
+        );
+        report.add(
+            operation,
+            Surface::Rest,
+            wrk::measure(&system, &tenant, operation, concurrency, seconds)?,
+        );
     }
     system.stop()?;
     Ok(report)

@@ -41,7 +41,11 @@ pub(crate) fn measure(
         if path.file_name().is_some_and(|name| name.to_string_lossy().starts_with("pgbench_log")) {
             // "client transaction latency_us script epoch_s epoch_us"
             for line in std::fs::read_to_string(path)?.lines() {
-                let latency = line.split(' ').nth(2).and_then(|us| us.parse().ok()).ok_or("a pgbench log has changed")?;
+                let latency = line
+                    .split(' ')
+                    .nth(2)
+                    .and_then(|us| us.parse().ok())
+                    .ok_or("a pgbench log has changed")?;
                 latencies.push(Duration::from_micros(latency));
             }
         }
@@ -65,7 +69,9 @@ fn pgbench() -> std::path::PathBuf {
 fn script(tenant: &Tenant, operation: Operation) -> String {
     let Tenant { id, order, .. } = tenant;
     let body = match operation {
-        Operation::Get => format!("SELECT {ORDER} FROM orders.orders o WHERE o.tenant_id = '{id}' AND o.id = '{order}';"),
+        Operation::Get => {
+            format!("SELECT {ORDER} FROM orders.orders o WHERE o.tenant_id = '{id}' AND o.id = '{order}';")
+        }
         Operation::List => format!(
             "SELECT {ORDER} FROM orders.orders o WHERE o.tenant_id = '{id}' ORDER BY o.number DESC LIMIT 21;"
         ),

@@ -60,7 +60,8 @@ impl System {
 
     /// The database as the orders service logs in.
     pub(crate) fn orders_database(&self) -> Result<String, Failure> {
-        let secrets: Value = serde_json::from_slice(&std::fs::read(self.directory.path().join("data/secrets.json"))?)?;
+        let secrets: Value =
+            serde_json::from_slice(&std::fs::read(self.directory.path().join("data/secrets.json"))?)?;
         let database = self.endpoint("database");
         let (_, server) = database.rsplit_once('@').ok_or("the database's address has no server")?;
         Ok(format!("postgres://rowhouse_orders:{}@{server}", text(&secrets, "/orders")?))
@@ -113,7 +114,13 @@ impl System {
 
     fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
         let curl = Command::new("curl")
-            .args(["--silent", "--show-error", "--fail-with-body", "--header", "content-type: application/json"])
+            .args([
+                "--silent",
+                "--show-error",
+                "--fail-with-body",
+                "--header",
+                "content-type: application/json",
+            ])
             .args(["--data", body])
             .arg(format!("{}{path}", self.endpoint("gateway")))
             .output()?;
@@ -139,7 +146,8 @@ pub(crate) fn output(output: &Output) -> Result<String, Failure> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())
     } else {
-        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr)).into())
+        Err(format!("{}{}", String::from_utf8_lossy(&output.stdout), String::from_utf8_lossy(&output.stderr))
+            .into())
     }
 }
 

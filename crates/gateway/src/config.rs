@@ -37,7 +37,7 @@ pub struct Config {
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
-    /// Development or production.
+    /// Development or production: the gateway is the same in both.
     #[command(flatten)]
     pub environment: Environment,
 }

@@ -3,11 +3,11 @@
 use std::fmt;
 use std::time::Duration;
 
+use actix_web::http::StatusCode;
 use actix_web::http::header::{
     ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rowhouse_chassis::error::{self, Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::telemetry;
@@ -118,7 +118,8 @@ impl Problem {
 
     /// A failure of our own. Its cause belongs into the log, and nothing of it into the answer.
     pub(crate) fn internal() -> Self {
-        let detail = "the failure is in the service's log; trying again may help, changing the request will not";
+        let detail =
+            "the failure is in the service's log; trying again may help, changing the request will not";
         Self::new(Code::Internal, detail)
     }
 
@@ -203,7 +204,10 @@ impl From<Status> for Problem {
         });
         let errors: Vec<_> = violations
             .into_iter()
-            .map(|FieldViolation { field, description: detail }| FieldError { field: rest_name(field), detail })
+            .map(|FieldViolation { field, description: detail }| FieldError {
+                field: rest_name(field),
+                detail,
+            })
             .collect();
         let detail = match errors.as_slice() {
             [FieldError { field, detail }] => format!("{field}: {detail}"),

@@ -20,7 +20,9 @@ pub(crate) fn parameters<'q, const N: usize>(
         match place {
             Some(place @ None) => *place = Some(value),
             Some(Some(_)) => return Err(Problem::invalid(&shown(&name), "send the parameter once")),
-            None if N == 0 => return Err(Problem::invalid(&shown(&name), "this address takes no parameters")),
+            None if N == 0 => {
+                return Err(Problem::invalid(&shown(&name), "this address takes no parameters"));
+            }
             None => {
                 let detail = format!("there is no such parameter; send {} only", names.join(", "));
                 return Err(Problem::invalid(&shown(&name), &detail));

@@ -55,7 +55,12 @@ pub(crate) async fn trace(
 /// could fill the logs and the trace store with names.
 fn name(request: &ServiceRequest) -> String {
     let method = match *request.method() {
-        Method::GET | Method::HEAD | Method::POST | Method::PUT | Method::PATCH | Method::DELETE
+        Method::GET
+        | Method::HEAD
+        | Method::POST
+        | Method::PUT
+        | Method::PATCH
+        | Method::DELETE
         | Method::OPTIONS => request.method().as_str(),
         _ => "OTHER",
     };

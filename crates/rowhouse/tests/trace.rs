@@ -6,8 +6,12 @@
 use std::collections::{HashMap, HashSet};
 use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{TraceService, TraceServiceServer};
-use opentelemetry_proto::tonic::collector::trace::v1::{ExportTraceServiceRequest, ExportTraceServiceResponse};
+use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
+    TraceService, TraceServiceServer,
+};
+use opentelemetry_proto::tonic::collector::trace::v1::{
+    ExportTraceServiceRequest, ExportTraceServiceResponse,
+};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rowhouse_testkit::{TestOptions, TestSystem};
@@ -93,7 +97,8 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     let statement = spans
         .values()
         .find(|span| {
-            attribute(span, "db.query.text").is_some_and(|text| text.contains(r#"INSERT INTO "auth"."memberships""#))
+            attribute(span, "db.query.text")
+                .is_some_and(|text| text.contains(r#"INSERT INTO "auth"."memberships""#))
         })
         .expect("the statement that makes the administrator a member");
     let mut way = Vec::new();

@@ -1,5 +1,6 @@
 //! The tenant transaction against a real database: what it commits, what it refuses, what it leaves behind.
 
+#![allow(missing_docs, reason = "what diesel::table! makes is public")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::time::Duration;

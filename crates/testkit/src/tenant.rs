@@ -29,7 +29,8 @@ impl TestSystem {
     pub async fn onboard(&self, name: &str) -> Tenant {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let slug = format!("{}-{number}", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
+        let slug =
+            format!("{}-{number}", name.to_lowercase().replace(|c: char| !c.is_ascii_alphanumeric(), "-"));
         let admin_email = format!("admin@{slug}.example");
         let admin = json!({ "email": &admin_email, "password": PASSWORD });
         let onboarded =
@@ -50,7 +51,8 @@ impl TestSystem {
     }
 
     async fn post(&self, path: &str, body: &Value) -> Value {
-        let response = self.http().post(format!("{}{path}", self.gateway_url())).json(body).send().await.unwrap();
+        let response =
+            self.http().post(format!("{}{path}", self.gateway_url())).json(body).send().await.unwrap();
         succeeded(path, response).await
     }
 }

@@ -71,9 +71,8 @@ pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, Te
     let provider = provider(endpoint, service)?;
     // The log's filter may be stricter; a trace without its spans would be of no use. Statements are spans only
     // where somebody collects them: making one writes its SQL down.
-    let traced = Targets::new().with_default(LevelFilter::INFO);
-    let traced =
-        if endpoint.is_some() { traced.with_target("rowhouse::sql", LevelFilter::DEBUG) } else { traced };
+    let sql = if endpoint.is_some() { LevelFilter::DEBUG } else { LevelFilter::INFO };
+    let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("rowhouse::sql", sql);
     let lines = match args.log_format {
         LogFormat::Text => {
             let lines = fmt::layer().with_writer(io::stderr);
@@ -87,7 +86,7 @@ pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, Te
         .with_location(false)
         .with_threads(false)
         .with_context_activation(false)
-        .with_filter(traced);
+        .with_filter(wanted);
     registry().with(lines.with_filter(filter)).with(traces).try_init()?;
     if args.log_format == LogFormat::Json {
         panics::log_them();

@@ -56,7 +56,8 @@ fn check(headers: &HeaderMap) -> Result<usize, Problem> {
     if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         return unsupported("send the body as it is, without a Content-Encoding");
     }
-    let announced = headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
     if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
 }
 

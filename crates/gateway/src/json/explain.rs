@@ -20,12 +20,11 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     let mut track = Track::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    let error = match object::<_, T>(tracked) {
-        Err(error) => error,
-        Ok(_) => match deserializer.end() {
-            Err(error) => return Problem::new(Code::MalformedJson, in_text(&error)),
-            Ok(()) => return Problem::new(Code::MalformedJson, "send one JSON object"),
-        },
+    let Err(error) = object::<_, T>(tracked) else {
+        // The object is fine, so something follows it.
+        let detail =
+            deserializer.end().map_or_else(|error| in_text(&error), |()| "send one JSON object".to_owned());
+        return Problem::new(Code::MalformedJson, detail);
     };
     if error.classify() != Category::Data {
         return Problem::new(Code::MalformedJson, in_text(&error));
@@ -65,7 +64,11 @@ fn field(path: &Path, reason: &str) -> String {
     let mut field = String::new();
     for segment in path {
         match segment {
-            Segment::Seq { index } => field.push_str(&format!("[{index}]")),
+            Segment::Seq { index } => {
+                field.push('[');
+                field.push_str(&index.to_string());
+                field.push(']');
+            }
             Segment::Map { key } => push(&mut field, key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
@@ -120,8 +123,14 @@ mod tests {
     fn the_field_and_the_place_are_named() {
         for (given, expected) in [
             (r#"{"quantity":"1"}"#, "lines[1].quantity: invalid type: string \"1\", expected a whole number"),
-            (r#"{"quantity":1.0}"#, "lines[1].quantity: invalid type: floating point `1.0`, expected a whole"),
-            (r#"{"quantity":1e2}"#, "lines[1].quantity: invalid type: floating point `100.0`, expected a whole"),
+            (
+                r#"{"quantity":1.0}"#,
+                "lines[1].quantity: invalid type: floating point `1.0`, expected a whole",
+            ),
+            (
+                r#"{"quantity":1e2}"#,
+                "lines[1].quantity: invalid type: floating point `100.0`, expected a whole",
+            ),
             (
                 r#"{"quantity":9223372036854775808}"#,
                 "lines[1].quantity: invalid value: integer `9223372036854775808`, expected a whole number between \
@@ -139,14 +148,25 @@ mod tests {
             assert!(explained.starts_with(expected), "{given}: {explained}");
             assert!(explained.contains("(line 2, column "), "{given}: {explained}");
         }
-        assert!(explained(r#"{"customer":"a","lines":{}}"#).starts_with("lines: invalid type: map, expected a list"));
+        assert!(
+            explained(r#"{"customer":"a","lines":{}}"#)
+                .starts_with("lines: invalid type: map, expected a list")
+        );
         assert!(explained("[]").starts_with("invalid type: sequence, expected an object (line 1"));
     }
 
     #[test]
     fn what_is_no_json_is_said() {
         assert_eq!(explained(""), "the body is empty: send a JSON object");
-        for body in [&b"{"[..], b"{]", b"{\"customer\":\"\xff\"}", b"{\"customer\":\"a\nb\"}", b"<a/>", b"\"", b"{} {}"] {
+        for body in [
+            &b"{"[..],
+            b"{]",
+            b"{\"customer\":\"\xff\"}",
+            b"{\"customer\":\"a\nb\"}",
+            b"<a/>",
+            b"\"",
+            b"{} {}",
+        ] {
             let explained = explained(body);
             assert!(
                 explained.starts_with("the body is not JSON: ") || explained.contains("missing field"),

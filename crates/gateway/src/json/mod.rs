@@ -22,7 +22,10 @@ pub(crate) fn private(status: StatusCode) -> HttpResponseBuilder {
 }
 
 /// Finishes an answer with a body.
-pub(crate) fn write(mut response: HttpResponseBuilder, body: &impl Serialize) -> Result<HttpResponse, Problem> {
+pub(crate) fn write(
+    mut response: HttpResponseBuilder,
+    body: &impl Serialize,
+) -> Result<HttpResponse, Problem> {
     write_as(&mut response, ContentType::json(), body)
 }
 

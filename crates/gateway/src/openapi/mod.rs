@@ -68,7 +68,10 @@ pub(crate) fn responses(codes: &[&[Code]]) -> BTreeMap<String, RefOr<Response>> 
             same.push(*code);
         }
     }
-    statuses.into_iter().map(|(status, codes)| (status.to_string(), response(status, &codes).into())).collect()
+    statuses
+        .into_iter()
+        .map(|(status, codes)| (status.to_string(), response(status, &codes).into()))
+        .collect()
 }
 
 fn response(status: u16, codes: &[Code]) -> Response {
@@ -124,11 +127,15 @@ impl Modify for Shared {
             .bearer_format("JWT")
             .description(Some("The access token that `POST /v1/auth/login` answers with."));
         let components = api.components.take().unwrap_or_default();
-        let mut components =
-            ComponentsBuilder::from(components).security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+        let mut components = ComponentsBuilder::from(components)
+            .security_scheme("bearer", SecurityScheme::Http(bearer.build()));
         let headers = [
             ("Retry-After", Type::Integer, "Seconds after which trying again makes sense."),
-            ("WWW-Authenticate", Type::String, "`Bearer`, with `error=\"invalid_token\"` when a token was sent."),
+            (
+                "WWW-Authenticate",
+                Type::String,
+                "`Bearer`, with `error=\"invalid_token\"` when a token was sent.",
+            ),
             ("Accept", Type::String, "The media type that is understood."),
         ];
         for (name, kind, description) in headers {

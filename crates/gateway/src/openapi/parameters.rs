@@ -1,9 +1,9 @@
 //! The request headers that several operations share.
 
 use utoipa::IntoParams;
+use utoipa::openapi::Required;
 use utoipa::openapi::path::{Parameter, ParameterBuilder, ParameterIn};
 use utoipa::openapi::schema::{ObjectBuilder, SchemaFormat, Type};
-use utoipa::openapi::Required;
 
 macro_rules! headers {
     ($($parameter:ident $name:literal $schema:expr, $description:literal;)+) => {

@@ -11,7 +11,7 @@ fn order() -> Value {
     json!({ "customer": "Alice", "currency": "EUR", "lines": [{ "sku": "chair", "quantity": 2, "unit_price_minor": 4950 }] })
 }
 
-fn post<'a>(api: &'a Api, body: impl Into<reqwest::Body>) -> Request<'a> {
+fn post(api: &Api, body: impl Into<reqwest::Body>) -> Request<'_> {
     api.request(Method::POST, "/v1/orders").body("application/json", body)
 }
 
@@ -34,7 +34,11 @@ async fn a_body_is_exactly_the_json_that_is_expected() {
         ("lines", json!([{ "sku": "chair", "quantity": 1.5, "unit_price_minor": 1 }]), "lines[0].quantity"),
         ("lines", json!([{ "sku": "chair", "quantity": 1.0, "unit_price_minor": 1 }]), "lines[0].quantity"),
         ("lines", json!([{ "sku": "chair", "quantity": "1", "unit_price_minor": 1 }]), "lines[0].quantity"),
-        ("lines", json!([{ "sku": "chair", "quantity": 1, "unit_price_minor": u64::MAX }]), "lines[0].unit_price_minor"),
+        (
+            "lines",
+            json!([{ "sku": "chair", "quantity": 1, "unit_price_minor": u64::MAX }]),
+            "lines[0].unit_price_minor",
+        ),
         ("lines", json!([{ "sku": "chair", "quantity": 1 }]), "lines[0].unit_price_minor"),
         ("tenant_id", json!("01990a5d-ac96-774b-bcce-b302099a8057"), "tenant_id"),
         ("status", json!("paid"), "status"),
@@ -81,7 +85,10 @@ async fn what_is_no_json_says_where_it_goes_wrong() {
         let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
         let answer = malformed(&api, body).await;
         let detail = answer.body["detail"].as_str().unwrap();
-        assert!(detail.contains("(line 1, column ") || detail.contains("empty") || detail.contains("line 2"), "{shown}: {detail}");
+        assert!(
+            detail.contains("(line 1, column ") || detail.contains("empty") || detail.contains("line 2"),
+            "{shown}: {detail}"
+        );
         assert!(answer.text.len() < 1500, "{shown}: {detail}");
     }
     gateway.stopped().await;

@@ -12,7 +12,9 @@ use crate::alone::Alone;
 async fn unknown_addresses_and_methods() {
     let gateway = Alone::start().await;
     let api = &gateway.api;
-    for unknown in ["/", "/v1", "/v1/", "/v1/order", "/v1/orders/", "/v1/orders/a/b", "/V1/me", "/v1/me/", "//v1/me"] {
+    for unknown in
+        ["/", "/v1", "/v1/", "/v1/order", "/v1/orders/", "/v1/orders/a/b", "/V1/me", "/v1/me/", "//v1/me"]
+    {
         for method in [Method::GET, Method::POST, Method::DELETE] {
             api.request(method, unknown).refused(404, "not_found").await;
         }
@@ -20,14 +22,19 @@ async fn unknown_addresses_and_methods() {
     for (path, item) in api.document["paths"].as_object().unwrap() {
         let known: Vec<_> = item.as_object().unwrap().keys().map(|name| name.to_uppercase()).collect();
         let path = path.replace("{id}", "x").replace("{file}", "x");
-        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS] {
+        for method in [Method::GET, Method::POST, Method::PUT, Method::PATCH, Method::DELETE, Method::OPTIONS]
+        {
             if known.contains(&method.to_string()) {
                 continue;
             }
             let refused = api.request(method, path.as_str()).refused(405, "method_not_allowed").await;
-            let allowed: Vec<_> = refused.header("allow").split(", ").filter(|name| *name != "HEAD").collect();
+            let allowed: Vec<_> =
+                refused.header("allow").split(", ").filter(|name| *name != "HEAD").collect();
             assert_eq!(allowed.len(), known.len(), "{path}: {allowed:?}");
-            assert!(allowed.iter().all(|name| known.iter().any(|known| known == name)), "{path}: {allowed:?}");
+            assert!(
+                allowed.iter().all(|name| known.iter().any(|known| known == name)),
+                "{path}: {allowed:?}"
+            );
         }
     }
     gateway.stopped().await;
@@ -104,9 +111,9 @@ async fn requests_that_are_no_http_are_refused() {
     ] {
         let mut stream = TcpStream::connect(gateway.address()).await.unwrap();
         // The server may close before it has read everything.
-        let _: Result<(), _> = stream.write_all(request.as_bytes()).await;
+        stream.write_all(request.as_bytes()).await.ok();
         let mut answer = Vec::new();
-        let _: Result<usize, _> = stream.read_to_end(&mut answer).await;
+        stream.read_to_end(&mut answer).await.ok();
         let answer = String::from_utf8_lossy(&answer);
         let shown = &request[..request.len().min(80)];
         assert!(answer.is_empty() || answer.starts_with("HTTP/1.1 4"), "{shown:?}: {answer}");

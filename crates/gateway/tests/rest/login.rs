@@ -70,7 +70,12 @@ async fn nobody_learns_what_was_wrong() {
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
-    for (field, value) in [("email", json!("")), ("email", json!("a".repeat(100_000))), ("password", json!("")), ("tenant", json!(""))] {
+    for (field, value) in [
+        ("email", json!("")),
+        ("email", json!("a".repeat(100_000))),
+        ("password", json!("")),
+        ("tenant", json!("")),
+    ] {
         let mut body = right.clone();
         body[field] = value;
         let refused = api.post("/v1/auth/login", &body).refused(400, "invalid_argument").await;

@@ -38,9 +38,9 @@ async fn a_company_can_work_at_once() {
     let second = api.post("/v1/tenants", &company("Globex", "g2@globex.example")).expect(201).await;
     assert_eq!(first.body["tenant"]["slug"], "globex");
     assert_ne!(second.body["tenant"]["slug"], "globex");
-    let mut taken = company("Initech", "i@initech.example");
-    taken["slug"] = json!("globex");
-    api.post("/v1/tenants", &taken).refused(409, "slug_taken").await;
+    let mut rival = company("Initech", "i@initech.example");
+    rival["slug"] = json!("globex");
+    api.post("/v1/tenants", &rival).refused(409, "slug_taken").await;
     system.shutdown().await;
 }
 
@@ -93,7 +93,8 @@ async fn an_address_with_an_account_needs_its_password() {
     let mut stolen = company("Evil", "ADA@acme.example");
     stolen["admin"]["password"] = json!("another password");
     api.post("/v1/tenants", &stolen).refused(401, "invalid_credentials").await;
-    let login = |password: &str| json!({ "email": "ada@acme.example", "password": password, "tenant": "acme" });
+    let login =
+        |password: &str| json!({ "email": "ada@acme.example", "password": password, "tenant": "acme" });
     api.post("/v1/auth/login", &login("another password")).refused(401, "invalid_credentials").await;
     api.post("/v1/auth/login", &login(PASSWORD)).expect(200).await;
 

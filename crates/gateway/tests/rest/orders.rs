@@ -42,7 +42,9 @@ async fn an_order_is_placed_and_read() {
 
     let read = acme.get(path(&placed)).expect(200).await;
     assert_eq!((read.body, read.headers["etag"].clone()), (body.clone(), placed.headers["etag"].clone()));
-    for (tags, status) in [("\"1\"", 304), ("W/\"1\"", 304), ("\"0\", \"1\"", 304), ("*", 304), ("\"2\"", 200)] {
+    for (tags, status) in
+        [("\"1\"", 304), ("W/\"1\"", 304), ("\"0\", \"1\"", 304), ("*", 304), ("\"2\"", 200)]
+    {
         let answer = acme.get(path(&placed)).header("if-none-match", tags).expect(status).await;
         assert_eq!((answer.header("etag"), answer.text.is_empty()), ("\"1\"", status == 304), "{tags}");
     }
@@ -87,7 +89,11 @@ async fn wrong_values_are_named() {
         assert_eq!(refused.fields(), [named], "{}", refused.text);
     }
     // Too much for one number, as a price or as a total.
-    for lines in [line(2, i64::MAX), line(1_000_000, i64::MAX / 1_000), Value::Array(vec![line(1_000_000, 9_000_000_000_000)[0].clone(); 200])] {
+    for lines in [
+        line(2, i64::MAX),
+        line(1_000_000, i64::MAX / 1_000),
+        Value::Array(vec![line(1_000_000, 9_000_000_000_000)[0].clone(); 200]),
+    ] {
         let mut body = order("Alice");
         body["lines"] = lines;
         let refused = api.post("/v1/orders", &body).refused(400, "invalid_argument").await;
@@ -98,7 +104,11 @@ async fn wrong_values_are_named() {
     let mut free = order("Ünïcode — ✓ 漢字 \"quoted\" <b>");
     free["lines"] = line(1, 0);
     let free = api.post("/v1/orders", &free).expect(201).await;
-    assert_eq!((&free.body["number"], &free.body["total_minor"]), (&json!(1), &json!(0)), "refused orders take no number");
+    assert_eq!(
+        (&free.body["number"], &free.body["total_minor"]),
+        (&json!(1), &json!(0)),
+        "refused orders take no number"
+    );
     assert_eq!(free.body["customer"], "Ünïcode — ✓ 漢字 \"quoted\" <b>");
     system.shutdown().await;
 }
@@ -138,7 +148,7 @@ async fn pages_go_from_the_newest_to_the_oldest() {
     for query in [
         format!("page_token={token}"),
         format!("page_token={token}&status=placed"),
-        format!("page_token={}x&status=paid", token),
+        format!("page_token={token}x&status=paid"),
         "page_token=garbage".to_owned(),
         "page_token=%00".to_owned(),
         format!("page_token={}", "a".repeat(5_000)),
@@ -175,7 +185,12 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
     set(&cancelled, "cancelled").expect(200).await;
     set(&cancelled, "paid").refused(409, "order_transition_not_allowed").await;
     set(&place(&api, "Carol").await, "fulfilled").refused(409, "order_transition_not_allowed").await;
-    for body in [json!({}), json!({ "status": "lost" }), json!({ "status": 1 }), json!({ "status": "paid", "customer": "Eve" })] {
+    for body in [
+        json!({}),
+        json!({ "status": "lost" }),
+        json!({ "status": 1 }),
+        json!({ "status": "paid", "customer": "Eve" }),
+    ] {
         api.patch(path(&order), &body).refused(400, "malformed_json").await;
     }
 
@@ -207,7 +222,8 @@ async fn a_foreign_order_is_no_order() {
     let paid = json!({ "status": "paid" });
 
     let (one, other) = (acme.get(&foreign), acme.get(missing));
-    let (one, other) = (one.refused(404, "order_not_found").await, other.refused(404, "order_not_found").await);
+    let (one, other) =
+        (one.refused(404, "order_not_found").await, other.refused(404, "order_not_found").await);
     assert_eq!(one.text, other.text);
     for tag in ["", "\"1\"", "\"9\"", "*"] {
         let change = |path: &str| {
@@ -215,14 +231,16 @@ async fn a_foreign_order_is_no_order() {
             if tag.is_empty() { request } else { request.header("if-match", tag) }
         };
         let (one, other) = (change(&foreign), change(missing));
-        let (one, other) = (one.refused(404, "order_not_found").await, other.refused(404, "order_not_found").await);
+        let (one, other) =
+            (one.refused(404, "order_not_found").await, other.refused(404, "order_not_found").await);
         assert_eq!(one.text, other.text);
     }
     let list = acme.get("/v1/orders").expect(200).await;
     assert_eq!(list.body["orders"], json!([own.body]));
     assert_eq!(globex.get(&foreign).expect(200).await.body["status"], "placed");
 
-    for strange in ["1", "%00", "%ff", "..%2f..", "01990a5d-ac96-774b-bcce-b302099a805", "'%20OR%201=1%20--"] {
+    for strange in ["1", "%00", "%ff", "..%2f..", "01990a5d-ac96-774b-bcce-b302099a805", "'%20OR%201=1%20--"]
+    {
         let answer = acme.get(format!("/v1/orders/{strange}")).send().await;
         assert!((400..500).contains(&answer.status), "{strange}: {}", answer.text);
     }

@@ -94,7 +94,7 @@ async fn a_repeated_onboarding_is_the_first_one() {
     assert_eq!(stranger.status, 201);
     assert_ne!(stranger.body["tenant"]["id"], first.body["tenant"]["id"]);
     let guessed = onboard(company("Acme", email, "wrong password"), "key-1").await;
-    assert_eq!((guessed.status, &guessed.body["code"]), (401, &json!("invalid_credentials")));
+    assert_eq!((guessed.status, &guessed.body["code"]), (422, &json!("idempotency_key_reused")));
     assert!(!guessed.text.contains(first.body["tenant"]["id"].as_str().unwrap()));
 
     let body = company("Globex", "gina@globex.example", password);

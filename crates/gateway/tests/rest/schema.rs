@@ -50,11 +50,14 @@ fn conforms(document: &Value, schema: &Value, value: &Value, path: &str) -> Resu
             return Err(format!("{path} is no {}", schema["format"]));
         }
     }
-    let in_bounds = |bound: &str, holds: fn(i64, i64) -> bool| match (schema[bound].as_i64(), value.as_i64()) {
+    let in_bounds = |bound: &str, holds: fn(i64, i64) -> bool| match (schema[bound].as_i64(), value.as_i64())
+    {
         (Some(bound), Some(number)) => holds(number, bound),
         _ => true,
     };
-    if !in_bounds("minimum", |number, least| number >= least) || !in_bounds("maximum", |number, most| number <= most) {
+    if !in_bounds("minimum", |number, least| number >= least)
+        || !in_bounds("maximum", |number, most| number <= most)
+    {
         return Err(format!("{path} is out of bounds"));
     }
     for (index, item) in value.as_array().into_iter().flatten().enumerate() {

@@ -12,7 +12,11 @@ async fn believed(api: &Api) -> bool {
         503 => true,
         401 => {
             let sent = answer.body["code"] != "token_missing";
-            let expected = if sent { "Bearer realm=\"rowhouse\", error=\"invalid_token\"" } else { "Bearer realm=\"rowhouse\"" };
+            let expected = if sent {
+                "Bearer realm=\"rowhouse\", error=\"invalid_token\""
+            } else {
+                "Bearer realm=\"rowhouse\""
+            };
             assert_eq!(answer.header("www-authenticate"), expected);
             false
         }

@@ -64,7 +64,8 @@ async fn a_running_request_is_answered_before_the_gateway_stops() {
     let gateway = Alone::before(upstream, Duration::from_secs(1)).await;
     let (address, api) = (gateway.address(), gateway.api.with_token(gateway.token()));
     let idle = TcpStream::connect(address).await.unwrap();
-    let running = tokio::spawn(async move { api.get("/v1/me").refused(504, "deadline_exceeded").await.status });
+    let running =
+        tokio::spawn(async move { api.get("/v1/me").refused(504, "deadline_exceeded").await.status });
     let _connection = connections.recv().await.unwrap();
     gateway.request_stop();
     assert_eq!(running.await.unwrap(), 504);
@@ -83,7 +84,10 @@ async fn a_whole_system_is_ready() {
     assert_eq!(keys.header("cache-control"), "public, max-age=300");
     assert_eq!(keys.header("content-type"), "application/jwk-set+json");
     for key in keys.body["keys"].as_array().unwrap() {
-        assert_eq!((&key["kty"], &key["crv"], &key["alg"]), (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA")));
+        assert_eq!(
+            (&key["kty"], &key["crv"], &key["alg"]),
+            (&json!("OKP"), &json!("Ed25519"), &json!("EdDSA"))
+        );
         assert!(key.get("d").is_none(), "a private key was published");
     }
     system.shutdown().await;

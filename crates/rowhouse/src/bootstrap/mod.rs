@@ -24,7 +24,7 @@ pub use migrations::FINGERPRINT;
 pub use role::Role;
 
 /// How long one migration waits for another.
-const PATIENCE: Duration = Duration::from_secs(60);
+const PATIENCE: Duration = Duration::from_mins(1);
 
 /// The passwords that the services' roles are to have. What is absent stays as it is.
 #[derive(Clone, Default)]

@@ -86,7 +86,9 @@ async fn ensure_role(admin: &Client, name: &str, login: bool) -> Result<bool, to
     };
     // Only what deviates: an administrator who is no superuser may not even confirm the rest.
     let mut alter = Vec::new();
-    for (column, unwanted) in ["SUPERUSER", "BYPASSRLS", "CREATEDB", "CREATEROLE", "REPLICATION"].into_iter().enumerate() {
+    for (column, unwanted) in
+        ["SUPERUSER", "BYPASSRLS", "CREATEDB", "CREATEROLE", "REPLICATION"].into_iter().enumerate()
+    {
         if found.get(column) {
             alter.push(format!("NO{unwanted}"));
         }

@@ -16,7 +16,10 @@ mod tests {
     #[test]
     fn the_password_is_not_in_the_statement() {
         let statement = set_password("rowhouse_auth", "it's a secret");
-        assert!(statement.starts_with("ALTER ROLE rowhouse_auth PASSWORD 'SCRAM-SHA-256$4096:"), "{statement}");
+        assert!(
+            statement.starts_with("ALTER ROLE rowhouse_auth PASSWORD 'SCRAM-SHA-256$4096:"),
+            "{statement}"
+        );
         assert!(!statement.contains("secret"));
         assert_eq!(statement.matches('\'').count(), 2);
     }

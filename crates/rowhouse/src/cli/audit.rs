@@ -9,7 +9,8 @@ use rowhouse_tenancy::audit::{Scope, run as look};
 
 use crate::bootstrap::{MigrateError, connect_diesel};
 
-pub(super) const EXAMPLES: &str = "Prints a line for each violation: the rule, the object, the mend. Exits with 1 if there is any.
+pub(super) const EXAMPLES: &str =
+    "Prints a line for each violation: the rule, the object, the mend. Exits with 1 if there is any.
 
 Examples:
   rowhouse audit --database-url postgres://admin:secret@db/rowhouse

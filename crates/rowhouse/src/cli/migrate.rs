@@ -52,11 +52,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<(), MigrateError> {
     Ok(())
 }
 
-fn password(
-    url: Option<&str>,
-    argument: &'static str,
-    role: Role,
-) -> Result<Option<String>, MigrateError> {
+fn password(url: Option<&str>, argument: &'static str, role: Role) -> Result<Option<String>, MigrateError> {
     let Some(url) = url else { return Ok(None) };
     let config: Config = url.parse().map_err(MigrateError::Url)?;
     if config.get_user() != Some(role.name()) {

@@ -21,11 +21,7 @@ pub(super) struct Database {
 }
 
 impl Database {
-    pub(super) async fn start(
-        args: &DevArgs,
-        directory: &Path,
-        secrets: &Secrets,
-    ) -> Result<Self, DevError> {
+    pub(super) async fn start(args: &DevArgs, directory: &Path, secrets: &Secrets) -> Result<Self, DevError> {
         let ca_file = args.database_ca_file.clone();
         if let Some(url) = args.database_url.clone() {
             return Ok(Self { url, ca_file, cluster: None });

@@ -68,7 +68,9 @@ mod tests {
         let path = parent.path().join("a/b");
         let first = DataDirectory::open(&path).unwrap();
         assert!(first.path().is_absolute());
-        let Err(DevError::Locked { pid, .. }) = DataDirectory::open(&path) else { panic!("it was opened twice") };
+        let Err(DevError::Locked { pid, .. }) = DataDirectory::open(&path) else {
+            panic!("it was opened twice")
+        };
         assert_eq!(pid, std::process::id().to_string());
         drop(first);
         DataDirectory::open(&path).unwrap();

@@ -40,7 +40,12 @@ pub struct DevArgs {
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
     /// Address and port of the auth service
-    #[arg(long, env = "ROWHOUSE_AUTH_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50051")]
+    #[arg(
+        long,
+        env = "ROWHOUSE_AUTH_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:50051"
+    )]
     pub auth_listen: SocketAddr,
     /// Address and port of the onboarding service
     #[arg(
@@ -51,7 +56,12 @@ pub struct DevArgs {
     )]
     pub onboarding_listen: SocketAddr,
     /// Address and port of the orders service
-    #[arg(long, env = "ROWHOUSE_ORDERS_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:50053")]
+    #[arg(
+        long,
+        env = "ROWHOUSE_ORDERS_LISTEN",
+        value_name = "ADDRESS:PORT",
+        default_value = "127.0.0.1:50053"
+    )]
     pub orders_listen: SocketAddr,
     /// URL of a running PostgreSQL, as an administrator; without it a private one is started
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]

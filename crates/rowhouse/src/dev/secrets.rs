@@ -35,7 +35,8 @@ impl Secrets {
                 let secrets = Self::random()?;
                 let content = serde_json::to_vec_pretty(&secrets)
                     .map_err(|source| DevError::Secrets { path: path.clone(), source })?;
-                files::write_private(&path, &content).map_err(|source| DevError::Directory { path, source })?;
+                files::write_private(&path, &content)
+                    .map_err(|source| DevError::Directory { path, source })?;
                 Ok(secrets)
             }
             Err(source) => Err(DevError::Directory { path, source }),

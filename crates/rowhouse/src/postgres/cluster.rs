@@ -16,7 +16,7 @@ use super::{PostgresError, Programs, data_directory, predecessor};
 use crate::files;
 
 /// A start that follows a crash replays the log first.
-const PATIENCE: Duration = Duration::from_secs(120);
+const PATIENCE: Duration = Duration::from_mins(2);
 
 /// How often a start is tried again when somebody was faster in taking the port, or when the processes of a killed
 /// server have not all ended.
@@ -84,8 +84,9 @@ impl Cluster {
     pub async fn start(options: &ClusterOptions) -> Result<Self, PostgresError> {
         let ClusterOptions { directory, programs, password, .. } = options;
         // One name for the directory: a server left behind is known by it.
-        let directory =
-            directory.canonicalize().map_err(|source| PostgresError::Io { path: directory.clone(), source })?;
+        let directory = directory
+            .canonicalize()
+            .map_err(|source| PostgresError::Io { path: directory.clone(), source })?;
         let data = directory.join("postgres");
         let user = ServerUser::choose()?;
         user.check_reach(&directory)?;
@@ -118,7 +119,8 @@ impl Cluster {
             command.arg("-c").arg(format!("{name}={value}"));
         }
         command.stdout(stdout).stderr(stderr);
-        let server = Command::from(command).spawn().map_err(|source| PostgresError::Run { program, source })?;
+        let server =
+            Command::from(command).spawn().map_err(|source| PostgresError::Run { program, source })?;
         Ok(Self { server: Some(server), address: Address { port, password: options.password.clone() }, log })
     }
 
@@ -159,7 +161,9 @@ impl Cluster {
 
     fn may_be_tried_again(&self) -> bool {
         let text = self.log.text();
-        ["Address already in use", "pre-existing shared memory block"].iter().any(|known| text.contains(known))
+        ["Address already in use", "pre-existing shared memory block"]
+            .iter()
+            .any(|known| text.contains(known))
     }
 
     fn has_ended(&mut self) -> bool {

@@ -99,6 +99,9 @@ mod tests {
         fs::write(directory.path().join("PG_VERSION"), "15\n").unwrap();
         check_version(directory.path(), 15).unwrap();
         let error = check_version(directory.path(), 16).unwrap_err();
-        assert!(error.to_string().contains("was made by PostgreSQL 15, and this is PostgreSQL 16"), "{error}");
+        assert!(
+            error.to_string().contains("was made by PostgreSQL 15, and this is PostgreSQL 16"),
+            "{error}"
+        );
     }
 }

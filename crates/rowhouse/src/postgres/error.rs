@@ -9,7 +9,9 @@ use super::NoRandomness;
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
     /// Root, and nobody else to be.
-    #[error("PostgreSQL does not run as root, and there is neither a user postgres nor nobody: run as another user")]
+    #[error(
+        "PostgreSQL does not run as root, and there is neither a user postgres nor nobody: run as another user"
+    )]
     NoUser,
     /// A parent directory is closed to the user that the server runs as.
     #[error(

@@ -106,7 +106,8 @@ fn find_in(bin_dir: Option<&Path>, path: Option<&OsStr>, usual: &[&str]) -> Resu
         return Programs::in_directory(directory.to_owned());
     }
     let mut unusable = None;
-    let on_path = path.into_iter().flat_map(env::split_paths).filter_map(|directory| installed_by(&directory));
+    let on_path =
+        path.into_iter().flat_map(env::split_paths).filter_map(|directory| installed_by(&directory));
     for directory in on_path {
         match Programs::in_directory(directory) {
             Ok(programs) => return Ok(programs),
@@ -114,9 +115,13 @@ fn find_in(bin_dir: Option<&Path>, path: Option<&OsStr>, usual: &[&str]) -> Resu
         }
     }
     let mut best: Option<Programs> = None;
-    for directory in usual.iter().flat_map(|pattern| expand(pattern)).filter(|directory| is_complete(directory)) {
+    for directory in
+        usual.iter().flat_map(|pattern| expand(pattern)).filter(|directory| is_complete(directory))
+    {
         match Programs::in_directory(directory) {
-            Ok(programs) if best.as_ref().is_none_or(|best| best.major < programs.major) => best = Some(programs),
+            Ok(programs) if best.as_ref().is_none_or(|best| best.major < programs.major) => {
+                best = Some(programs)
+            }
             Ok(_) => {}
             Err(error) => unusable = unusable.or(Some(error)),
         }

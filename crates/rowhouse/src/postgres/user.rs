@@ -65,10 +65,9 @@ impl ServerUser {
         let Some(account) = &self.account else { return Ok(()) };
         let mut enter = self.command(Path::new("/bin/sh"));
         match enter.current_dir(directory).args(["-c", ":"]).status() {
-            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => Err(PostgresError::OutOfReach {
-                directory: directory.to_owned(),
-                user: account.name,
-            }),
+            Err(error) if error.kind() == io::ErrorKind::PermissionDenied => {
+                Err(PostgresError::OutOfReach { directory: directory.to_owned(), user: account.name })
+            }
             Err(source) => Err(PostgresError::Io { path: directory.to_owned(), source }),
             Ok(_) => Ok(()),
         }

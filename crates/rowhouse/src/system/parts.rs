@@ -3,9 +3,7 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs,
-};
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
 use rowhouse_tokens::issuer;
 
 use super::{Addresses, url};

@@ -77,9 +77,7 @@ async fn nothing_is_served_without_a_token() {
 
     let tenant = system.onboard("Acme").await;
     let mut request = Request::new(GetMeRequest {});
-    request
-        .metadata_mut()
-        .insert("x-tenant-id", MetadataValue::try_from(tenant.id.as_str()).unwrap());
+    request.metadata_mut().insert("x-tenant-id", MetadataValue::try_from(tenant.id.as_str()).unwrap());
     assert_eq!(auth.get_me(request).await.unwrap_err().code(), Code::Unauthenticated);
     system.shutdown().await;
 }

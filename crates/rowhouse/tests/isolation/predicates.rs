@@ -16,7 +16,8 @@ fn without_predicates(sql: &str) -> Option<String> {
     while let Some(start) = rest.find(PREDICATE) {
         let (before, predicate) = rest.split_at(start);
         // The column's table and schema, as diesel writes them, stand before it.
-        let column = before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "_.\"".contains(c))).map_or(0, |at| at + 1);
+        let column =
+            before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "_.\"".contains(c))).map_or(0, |at| at + 1);
         let parameter = &predicate[PREDICATE.len()..];
         let digits = parameter.find(|c: char| !c.is_ascii_digit()).unwrap_or(parameter.len());
         rewritten.push_str(&before[..column]);

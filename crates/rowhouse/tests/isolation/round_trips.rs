@@ -32,7 +32,11 @@ async fn getting_an_order_takes_two_round_trips() {
             let flights: Vec<_> =
                 proxy.flights().into_iter().filter(|flight| flight.statements != ["SELECT 1"]).collect();
             if warm {
-                assert!(flights.len() <= most, "{operation} took {} round trips: {flights:#?}", flights.len());
+                assert!(
+                    flights.len() <= most,
+                    "{operation} took {} round trips: {flights:#?}",
+                    flights.len()
+                );
                 assert!(flights.len() >= 2, "the proxy saw too little: {flights:#?}");
             }
         }

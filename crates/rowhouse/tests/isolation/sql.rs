@@ -94,7 +94,11 @@ async fn a_role_sees_one_tenant_inside_a_context_and_none_outside() {
             }
         }
         enter(conn, ACME).await;
-        assert_eq!(count(conn, "SELECT count(*) FROM tenancy.tenants").await, 1, "the directory, as {role:?}");
+        assert_eq!(
+            count(conn, "SELECT count(*) FROM tenancy.tenants").await,
+            1,
+            "the directory, as {role:?}"
+        );
         conn.batch_execute("COMMIT").await.unwrap();
     }
     assert!(tables >= 5, "only {tables} tables were tried");

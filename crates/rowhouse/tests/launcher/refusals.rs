@@ -2,18 +2,29 @@
 
 use std::fs;
 use std::net::TcpListener;
+use std::os::unix::fs::PermissionsExt;
 use std::path::Path;
-use std::process::{Command, Output};
+use std::process::{Command, Output, Stdio};
+use std::thread;
+use std::time::{Duration, Instant};
 
 use rustix::process::Signal;
 
 use crate::dev::{self, Dev};
-use crate::run::{directory, rowhouse, stderr};
+use crate::run::{PATIENCE, directory, rowhouse, stderr, stdout};
 
-/// Runs it to its end and returns the sentence.
+/// Runs it to its end and returns the sentence. What starts all the same is killed.
 fn refusal(command: &mut Command) -> String {
-    let output: Output = command.output().unwrap();
-    assert_eq!(output.status.code(), Some(1), "{}", stderr(&output));
+    let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let start = Instant::now();
+    while process.try_wait().unwrap().is_none() {
+        if start.elapsed() > PATIENCE {
+            process.kill().unwrap();
+        }
+        thread::sleep(Duration::from_millis(10));
+    }
+    let output: Output = process.wait_with_output().unwrap();
+    assert_eq!(output.status.code(), Some(1), "{}{}", stdout(&output), stderr(&output));
     assert!(output.stdout.is_empty());
     let printed = stderr(&output);
     let said: Vec<&str> = printed.lines().filter(|line| line.starts_with("rowhouse: ")).collect();
@@ -35,7 +46,10 @@ fn a_port_in_use() {
         }
         let sentence = refusal(&mut command);
         let port = taken.local_addr().unwrap().port();
-        assert_eq!(sentence, format!("rowhouse: port {port} on 127.0.0.1 is in use; choose another with {flag}"));
+        assert_eq!(
+            sentence,
+            format!("rowhouse: port {port} on 127.0.0.1 is in use; choose another with {flag}")
+        );
     }
     assert!(!data.join("postgres").exists(), "said before anything was made");
 }
@@ -65,7 +79,8 @@ fn two_on_one_directory() {
     let data = parent.path().join("data");
     let first = Dev::start(&data);
     let sentence = refusal(&mut dev::command(&data));
-    let expected = format!("rowhouse: another rowhouse dev is running on {}", data.canonicalize().unwrap().display());
+    let expected =
+        format!("rowhouse: another rowhouse dev is running on {}", data.canonicalize().unwrap().display());
     assert!(sentence.starts_with(&expected), "{sentence}");
     assert!(sentence.contains(&format!("(process {})", first.pid().as_raw_pid())), "{sentence}");
     assert!(data.join("endpoints.json").exists(), "the first one's");
@@ -104,7 +119,8 @@ fn a_directory_that_the_server_cannot_reach() {
         return;
     }
     // Closed to others, as home directories are.
-    let closed = tempfile::tempdir().unwrap();
+    let closed = directory();
+    fs::set_permissions(closed.path(), fs::Permissions::from_mode(0o700)).unwrap();
     let sentence = refusal(&mut dev::command(&closed.path().join("data")));
     assert!(sentence.contains("cannot get into"), "{sentence}");
     assert!(sentence.contains("--data-dir"), "{sentence}");

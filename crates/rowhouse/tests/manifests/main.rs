@@ -17,6 +17,7 @@ use std::process::Command;
 
 use clap::ArgAction;
 use clap::builder::{OsStr, Resettable};
+use serde_json::Value;
 
 use read::{Manifests, REPOSITORY, Setting, Workload, list, number, text};
 

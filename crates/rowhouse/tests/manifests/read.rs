@@ -14,7 +14,7 @@ pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../.."
 #[derive(Default)]
 pub(crate) struct Manifests {
     pub(crate) objects: Vec<Value>,
-    /// The ConfigMaps and Secrets that it generates: `Secret/name` → key → the value, where it is written down.
+    /// What it generates: `ConfigMap/name` or `Secret/name` → key → the value, where it is written down.
     pub(crate) generated: BTreeMap<String, BTreeMap<String, Option<String>>>,
     /// The files that the generators read.
     pub(crate) files: Vec<PathBuf>,

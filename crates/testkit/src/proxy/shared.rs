@@ -83,6 +83,7 @@ impl Unanswered {
     /// The flight that ends with an answer; None when the answer only goes on.
     pub(super) fn answer(&self, connection: usize) -> Option<Flight> {
         let spoken = self.spoken.swap(false, Ordering::SeqCst);
-        spoken.then(|| Flight { connection, statements: std::mem::take(&mut self.statements.lock().unwrap()) })
+        spoken
+            .then(|| Flight { connection, statements: std::mem::take(&mut self.statements.lock().unwrap()) })
     }
 }

@@ -28,7 +28,8 @@ struct Login {
 }
 
 #[derive(Serialize, ToSchema)]
-struct AccessToken {
+#[schema(as = AccessToken)]
+struct LoginAnswer {
     /// A signed JWT (RFC 9068, EdDSA).
     access_token: String,
     #[schema(example = "Bearer")]
@@ -45,7 +46,7 @@ struct AccessToken {
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
-    responses((status = 200, description = "An access token.", body = AccessToken), Problems),
+    responses((status = 200, description = "An access token.", body = LoginAnswer), Problems),
 )]
 #[post("/v1/auth/login")]
 pub(crate) async fn login(
@@ -56,5 +57,5 @@ pub(crate) async fn login(
     let request = clients.anonymous(v1::LoginRequest { email, password, tenant });
     let v1::LoginResponse { access_token, token_type, expires_in } =
         clients.answer(clients.auth().login(request)).await?;
-    write(private(StatusCode::OK), &AccessToken { access_token, token_type, expires_in })
+    write(private(StatusCode::OK), &LoginAnswer { access_token, token_type, expires_in })
 }

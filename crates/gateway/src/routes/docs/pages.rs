@@ -3,9 +3,7 @@
 use std::borrow::Cow;
 use std::sync::{Arc, LazyLock};
 
-use actix_web::http::header::{
-    CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, X_CONTENT_TYPE_OPTIONS,
-};
+use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, get};
 use rowhouse_chassis::error::Code;
@@ -39,7 +37,12 @@ pub(crate) async fn docs() -> HttpResponse {
 #[utoipa::path(
     tag = "operations",
     params(("file" = String, Path, description = "Empty for the page itself.", example = "index.html")),
-    responses((status = 200, description = "The file.", body = String, content_type = "text/html"), Problems),
+    responses(
+        (status = 200, description = "The file.", content(
+            (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png"),
+        )),
+        Problems,
+    ),
 )]
 #[get("/docs/{file:.*}")]
 pub(crate) async fn docs_file(request: HttpRequest) -> Result<HttpResponse, Problem> {

@@ -55,7 +55,14 @@ struct JsonWebKey {
 pub(crate) async fn get_jwks(clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
     let request = clients.anonymous(v1::GetJwksRequest {});
     let answer = clients.answer(clients.auth().get_jwks(request)).await?;
-    let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey { kty, crv, alg, purpose: r#use, kid, x };
+    let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey {
+        kty,
+        crv,
+        alg,
+        purpose: r#use,
+        kid,
+        x,
+    };
     let keys = answer.keys.into_iter().map(key).collect();
     let mut response = HttpResponse::Ok();
     response

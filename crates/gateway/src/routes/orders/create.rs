@@ -8,12 +8,12 @@ use rowhouse_proto::orders::v1;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Order, OrderLine, tagged};
+use super::{Order, tagged};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
 use crate::headers::IdempotencyKey;
-use crate::json::{Body, objects, private, write};
+use crate::json::{Body, objects, private, whole_number, write};
 use crate::openapi::{BODY, CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
@@ -26,11 +26,26 @@ struct CreateOrder {
     #[schema(min_length = 1, max_length = 200, example = "Alice")]
     customer: String,
     /// ISO 4217.
-    #[schema(min_length = 3, max_length = 3, example = "EUR")]
+    #[schema(pattern = "^[A-Z]{3}$", example = "EUR")]
     currency: String,
     #[serde(deserialize_with = "objects")]
     #[schema(min_items = 1, max_items = 200)]
-    lines: Vec<OrderLine>,
+    lines: Vec<NewOrderLine>,
+}
+
+/// So many of one thing at a price.
+#[derive(Deserialize, ToSchema)]
+#[serde(deny_unknown_fields)]
+struct NewOrderLine {
+    #[schema(min_length = 1, max_length = 64, example = "chair")]
+    sku: String,
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 1, maximum = 1_000_000, example = 2)]
+    quantity: i64,
+    /// Minor units of the order's currency.
+    #[serde(deserialize_with = "whole_number")]
+    #[schema(minimum = 0, example = 4950)]
+    unit_price_minor: i64,
 }
 
 /// Place an order
@@ -55,7 +70,8 @@ pub(crate) async fn create_order(
     IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(CreateOrder { customer, currency, lines }): Body<CreateOrder>,
 ) -> Result<HttpResponse, Problem> {
-    let line = |OrderLine { sku, quantity, unit_price_minor }| v1::OrderLine { sku, quantity, unit_price_minor };
+    let line =
+        |NewOrderLine { sku, quantity, unit_price_minor }| v1::OrderLine { sku, quantity, unit_price_minor };
     let lines = lines.into_iter().map(line).collect();
     let message = v1::CreateOrderRequest { customer, currency, lines, idempotency_key };
     let request = clients.of(&caller, message);

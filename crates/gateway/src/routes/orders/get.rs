@@ -46,7 +46,8 @@ pub(crate) async fn get_order(
     clients: web::Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let id = request.match_info().get("id").unwrap_or_default().to_owned();
-    let answer = clients.answer(clients.orders().get_order(clients.of(&caller, v1::GetOrderRequest { id }))).await?;
+    let answer =
+        clients.answer(clients.orders().get_order(clients.of(&caller, v1::GetOrderRequest { id }))).await?;
     let (etag, order) = tagged(answer.order)?;
     let unchanged = has_already(&request, &etag);
     let mut response = private(if unchanged { StatusCode::NOT_MODIFIED } else { StatusCode::OK });
