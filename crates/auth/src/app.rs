@@ -1,22 +1,18 @@
 //! From a configuration to a running service.
 
-use std::io;
 use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::signing::{SigningKeyError, load_key};
 use rowhouse_proto::auth::v1::auth_service_server::{AuthServiceServer, SERVICE_NAME};
-use rowhouse_tenancy::audit::{self, Violation};
-use rowhouse_tenancy::{ConnectError, DbError, TenantDb};
-use rowhouse_tokens::{
-    Accepts, KeyError, Role, SigningKey, TokenError, TokenIssuer, TrustError, TrustStore, Verifier, issuer,
-};
+use rowhouse_tokens::{Accepts, Role, TokenError, TokenIssuer, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 use uuid::Uuid;
-use zeroize::Zeroizing;
 
 use crate::Config;
 use crate::hashing::{Hashing, HashingError};
@@ -45,17 +41,9 @@ pub enum StartError {
     /// The cost is for development only.
     #[error("a bcrypt cost of {0} is too low for production: use {LEAST_COST_IN_PRODUCTION} or more")]
     Cost(u32),
-    /// The signing key's file cannot be read.
-    #[error("the signing key {path} cannot be read: {source}")]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's word.
-        source: io::Error,
-    },
-    /// The signing key's file holds no key.
+    /// There is no key to sign with.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    SigningKey(#[from] SigningKeyError),
     /// The trusted keys cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
@@ -67,18 +55,9 @@ pub enum StartError {
         /// Why a token is not believed.
         source: TokenError,
     },
-    /// The database cannot be reached.
+    /// The database cannot be reached, or is not safe to serve from.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database does not answer.
-    #[error("the database cannot be audited: {0}")]
-    Audit(#[from] DbError),
-    /// The server has a known hole in the walls.
-    #[error("{0}")]
-    ServerVersion(String),
-    /// The walls have holes.
-    #[error("the database's walls have holes:{}", lines(.0))]
-    Walls(Vec<Violation>),
+    Database(#[from] DatabaseError),
     /// Not even one password can be hashed.
     #[error("passwords cannot be hashed: {0}")]
     Hashing(String),
@@ -91,10 +70,6 @@ impl From<HashingError> for StartError {
     fn from(error: HashingError) -> Self {
         Self::Hashing(error.to_string())
     }
-}
-
-fn lines(violations: &[Violation]) -> String {
-    violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
 /// Why the service ended without having been asked to.
@@ -115,7 +90,7 @@ impl App {
         if config.environment.is_production() && config.bcrypt_cost < LEAST_COST_IN_PRODUCTION {
             return Err(StartError::Cost(config.bcrypt_cost));
         }
-        let issuer = TokenIssuer::new(issuer::AUTH, signing_key(config.signing.signing_key).await?);
+        let issuer = TokenIssuer::new(issuer::AUTH, load_key(config.signing).await?);
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         let accepts =
             Accepts { service_audience: Some(issuer::AUTH), service_issuers: &[issuer::ONBOARDING] };
@@ -124,17 +99,7 @@ impl App {
             .await
             .map_err(|source| StartError::Untrusted { directory: config.trust.trust_dir, source })?;
 
-        let db = TenantDb::connect(&config.database.to_config()).await?;
-        if let Some(warning) = audit::server_version_warning(db.server_version().await?) {
-            if config.environment.is_production() {
-                return Err(StartError::ServerVersion(warning));
-            }
-            tracing::warn!("{warning}");
-        }
-        let violations = db.audit(&audit::Scope::Schema("auth")).await?;
-        if !violations.is_empty() {
-            return Err(StartError::Walls(violations));
-        }
+        let db = database::open(&config.database, config.environment, "auth").await?;
 
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         Ok(Self {
@@ -168,13 +133,6 @@ impl App {
         };
         let service = AuthServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
         Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
-    }
-}
-
-async fn signing_key(path: PathBuf) -> Result<SigningKey, StartError> {
-    match tokio::fs::read_to_string(&path).await {
-        Ok(pem) => Ok(SigningKey::from_pem(&Zeroizing::new(pem))?),
-        Err(source) => Err(StartError::KeyFile { path, source }),
     }
 }
 

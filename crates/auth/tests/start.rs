@@ -7,6 +7,7 @@ mod support;
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{App, StartError};
 use rowhouse_chassis::config::Environment;
+use rowhouse_chassis::database::DatabaseError;
 use rowhouse_testkit::TestDatabase;
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use support::{Keys, config};
@@ -18,7 +19,7 @@ async fn holes_in_the_walls_are_all_named() {
                  CREATE TABLE auth.notes (id uuid PRIMARY KEY);";
     database.admin().await.batch_execute(holes).await.unwrap();
     let error = App::build(config(&database, &keys)).await.err().unwrap();
-    assert!(matches!(error, StartError::Walls(_)), "{error}");
+    assert!(matches!(error, StartError::Database(DatabaseError::Walls(_))), "{error}");
     let text = error.to_string();
     assert!(text.contains("auth.memberships") && text.contains("auth.notes"), "{text}");
 }

@@ -1,19 +1,16 @@
 //! From a configuration to a running service.
 
-use std::io;
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::signing::{SigningKeyError, load_key};
 use rowhouse_proto::onboarding::v1::onboarding_service_server::{OnboardingServiceServer, SERVICE_NAME};
-use rowhouse_tenancy::audit::{self, Violation};
-use rowhouse_tenancy::{ConnectError, DbError, TenantDb};
-use rowhouse_tokens::{Accepts, KeyError, SigningKey, TokenIssuer, TrustError, TrustStore, Verifier, issuer};
+use rowhouse_tokens::{Accepts, TokenIssuer, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
-use zeroize::Zeroizing;
 
 use crate::Config;
 use crate::auth_client::AuthClient;
@@ -36,42 +33,21 @@ pub struct App {
 /// Why the service does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
-    /// The signing key's file cannot be read.
-    #[error("the signing key {path} cannot be read: {source}")]
-    KeyFile {
-        /// The file.
-        path: PathBuf,
-        /// The operating system's word.
-        source: io::Error,
-    },
-    /// The signing key's file holds no key.
+    /// There is no key to sign with.
     #[error(transparent)]
-    Key(#[from] KeyError),
+    SigningKey(#[from] SigningKeyError),
     /// The trusted keys cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The database cannot be reached.
+    /// The database cannot be reached, or is not safe to serve from.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database does not answer.
-    #[error("the database cannot be audited: {0}")]
-    Audit(#[from] DbError),
-    /// The server has a known hole in the walls.
-    #[error("{0}")]
-    ServerVersion(String),
-    /// The walls have holes.
-    #[error("the database's walls have holes:{}", lines(.0))]
-    Walls(Vec<Violation>),
+    Database(#[from] DatabaseError),
     /// Auth's address cannot be used.
     #[error("--auth-endpoint: {0}")]
     AuthEndpoint(#[from] EndpointError),
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
-}
-
-fn lines(violations: &[Violation]) -> String {
-    violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
 /// Why the service ended without having been asked to.
@@ -89,21 +65,11 @@ impl App {
     /// Reads the keys, connects, audits its own schema, and binds. When this returns, connections queue up
     /// until [`App::serve`] takes them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
-        let issuer = TokenIssuer::new(issuer::ONBOARDING, signing_key(config.signing.signing_key).await?);
+        let issuer = TokenIssuer::new(issuer::ONBOARDING, load_key(config.signing).await?);
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
         let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
         let auth = AuthClient::new(grpc::channel(&config.auth_endpoint)?, issuer);
-        let db = TenantDb::connect(&config.database.to_config()).await?;
-        if let Some(warning) = audit::server_version_warning(db.server_version().await?) {
-            if config.environment.is_production() {
-                return Err(StartError::ServerVersion(warning));
-            }
-            tracing::warn!("{warning}");
-        }
-        let violations = db.audit(&audit::Scope::Schema("onboarding")).await?;
-        if !violations.is_empty() {
-            return Err(StartError::Walls(violations));
-        }
+        let db = database::open(&config.database, config.environment, "onboarding").await?;
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
@@ -136,12 +102,5 @@ impl App {
         };
         let service = OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
         Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
-    }
-}
-
-async fn signing_key(path: PathBuf) -> Result<SigningKey, StartError> {
-    match tokio::fs::read_to_string(&path).await {
-        Ok(pem) => Ok(SigningKey::from_pem(&Zeroizing::new(pem))?),
-        Err(source) => Err(StartError::KeyFile { path, source }),
     }
 }

@@ -5,6 +5,7 @@
 mod support;
 
 use diesel_async::SimpleAsyncConnection;
+use rowhouse_chassis::database::DatabaseError;
 use rowhouse_onboarding::{App, StartError};
 use rowhouse_testkit::TestDatabase;
 use support::{Keys, config};
@@ -16,7 +17,7 @@ async fn holes_in_the_walls_are_all_named() {
                  CREATE TABLE onboarding.notes (id uuid PRIMARY KEY);";
     database.admin().await.batch_execute(holes).await.unwrap();
     let error = App::build(config(&database, &keys, "127.0.0.1:1".parse().unwrap())).await.err().unwrap();
-    assert!(matches!(error, StartError::Walls(_)), "{error}");
+    assert!(matches!(error, StartError::Database(DatabaseError::Walls(_))), "{error}");
     let text = error.to_string();
     assert!(text.contains("tenancy.tenants") && text.contains("onboarding.notes"), "{text}");
 }

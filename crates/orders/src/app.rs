@@ -4,11 +4,10 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_proto::orders::v1::order_service_server::{OrderServiceServer, SERVICE_NAME};
-use rowhouse_tenancy::audit::{self, Violation};
-use rowhouse_tenancy::{ConnectError, DbError, TenantDb};
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
 use tonic::service::Routes;
 
@@ -36,25 +35,12 @@ pub enum StartError {
     /// The trusted keys cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The database cannot be reached.
+    /// The database cannot be reached, or is not safe to serve from.
     #[error(transparent)]
-    Connect(#[from] ConnectError),
-    /// The database does not answer.
-    #[error("the database cannot be audited: {0}")]
-    Audit(#[from] DbError),
-    /// The server has a known hole in the walls.
-    #[error("{0}")]
-    ServerVersion(String),
-    /// The walls have holes.
-    #[error("the database's walls have holes:{}", lines(.0))]
-    Walls(Vec<Violation>),
+    Database(#[from] DatabaseError),
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
-}
-
-fn lines(violations: &[Violation]) -> String {
-    violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
 /// Why the service ended without having been asked to.
@@ -76,17 +62,7 @@ impl App {
         // Only people order: no service's own token is believed.
         let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
 
-        let db = TenantDb::connect(&config.database.to_config()).await?;
-        if let Some(warning) = audit::server_version_warning(db.server_version().await?) {
-            if config.environment.is_production() {
-                return Err(StartError::ServerVersion(warning));
-            }
-            tracing::warn!("{warning}");
-        }
-        let violations = db.audit(&audit::Scope::Schema("orders")).await?;
-        if !violations.is_empty() {
-            return Err(StartError::Walls(violations));
-        }
+        let db = database::open(&config.database, config.environment, "orders").await?;
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,

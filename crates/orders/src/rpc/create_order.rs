@@ -23,7 +23,7 @@ pub(super) async fn create_order(
     };
     match create_once(rpc, &cx, &new, &repeatable).await {
         // Another call with the key was faster. It is committed by now, so this finds its answer.
-        Err(Error::KeyTaken) => Err(Error::KeyTaken),
+        Err(Error::KeyTaken) => create_once(rpc, &cx, &new, &repeatable).await,
         outcome => outcome,
     }
 }

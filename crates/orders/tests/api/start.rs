@@ -1,6 +1,7 @@
 //! What the service looks at before it serves.
 
 use diesel_async::SimpleAsyncConnection;
+use rowhouse_chassis::database::DatabaseError;
 use rowhouse_orders::{App, StartError};
 use rowhouse_testkit::{Role, TestDatabase};
 use rowhouse_tokens::SigningKey;
@@ -15,7 +16,7 @@ async fn walls_with_holes_are_named_and_not_served_behind() {
     database.admin().await.batch_execute(holes).await.unwrap();
     let trust = trust(&SigningKey::generate().unwrap());
     let built = App::build(config(&database.url(Role::Orders), &trust)).await;
-    let Err(error @ StartError::Walls(_)) = built else { panic!("it started") };
+    let Err(error @ StartError::Database(DatabaseError::Walls(_))) = built else { panic!("it started") };
     for table in ["orders.orders", "orders.order_lines"] {
         assert!(error.to_string().contains(table), "{error}");
     }
@@ -25,7 +26,7 @@ async fn walls_with_holes_are_named_and_not_served_behind() {
 async fn a_database_that_is_not_there_is_one_sentence() {
     let trust = trust(&SigningKey::generate().unwrap());
     let built = App::build(config("postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse", &trust)).await;
-    let Err(error @ StartError::Connect(_)) = built else { panic!("it started") };
+    let Err(error @ StartError::Database(DatabaseError::Connect(_))) = built else { panic!("it started") };
     assert!(!error.to_string().contains("hunter2"), "{error}");
     assert_eq!(error.to_string().lines().count(), 1);
 }

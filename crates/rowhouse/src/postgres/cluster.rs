@@ -129,18 +129,27 @@ impl Cluster {
         loop {
             if self.has_ended() {
                 let log = self.log.path().to_owned();
-                return Err(PostgresError::Ended { reason: self.log.reason(), log });
+                return Err(PostgresError::Ended { reason: self.log.first_error(), log });
             }
+            let unready = |reason| Err(PostgresError::Unready { reason, log: self.log.path().to_owned() });
             let reason = match timeout(Duration::from_secs(5), self.connect()).await {
                 Ok(Ok(())) => return Ok(()),
-                Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_PASSWORD) => {
-                    return Err(PostgresError::WrongPassword(data.to_owned()));
-                }
-                Ok(Err(error)) => error.to_string(),
+                Ok(Err(error)) => match error.as_db_error() {
+                    Some(refusal) if *refusal.code() == SqlState::INVALID_PASSWORD => {
+                        return Err(PostgresError::WrongPassword(data.to_owned()));
+                    }
+                    // It is starting up.
+                    Some(refusal) if *refusal.code() == SqlState::CANNOT_CONNECT_NOW => {
+                        refusal.message().to_owned()
+                    }
+                    Some(refusal) => return unready(refusal.message().to_owned()),
+                    // It does not listen yet.
+                    None => error.to_string(),
+                },
                 Err(_) => "no answer".to_owned(),
             };
             if Instant::now() > until {
-                return Err(PostgresError::Unready { reason, log: self.log.path().to_owned() });
+                return unready(reason);
             }
             sleep(POLL).await;
         }
@@ -197,7 +206,7 @@ impl Cluster {
         {
             return error.to_string();
         }
-        self.log.reason()
+        self.log.last_error()
     }
 
     /// Stops the server, within six seconds.

@@ -64,7 +64,7 @@ async fn initdb(
         let mut printed = output.stdout;
         printed.extend(output.stderr);
         let printed = String::from_utf8_lossy(&printed);
-        failure = server_log::reason(&printed);
+        failure = server_log::first_error(&printed);
         if !printed.contains("invalid locale") {
             break;
         }

@@ -120,7 +120,7 @@ fn find_in(bin_dir: Option<&Path>, path: Option<&OsStr>, usual: &[&str]) -> Resu
     {
         match Programs::in_directory(directory) {
             Ok(programs) if best.as_ref().is_none_or(|best| best.major < programs.major) => {
-                best = Some(programs)
+                best = Some(programs);
             }
             Ok(_) => {}
             Err(error) => unusable = unusable.or(Some(error)),

@@ -36,20 +36,39 @@ impl ServerLog {
         }
     }
 
-    /// The line that says why.
-    pub(super) fn reason(&self) -> String {
-        reason(&self.text())
+    /// Why a start failed: what went wrong first.
+    pub(super) fn first_error(&self) -> String {
+        first_error(&self.text())
+    }
+
+    /// Why a server ended that had been serving, with errors that ended nothing.
+    pub(super) fn last_error(&self) -> String {
+        last_error(&self.text())
     }
 }
 
-/// The last line that tells of an error, or, without one, the last line.
-pub(super) fn reason(text: &str) -> String {
-    const MARKS: [&str; 4] = ["PANIC:", "FATAL:", "error:", "ERROR:"];
-    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-    let marked = lines.clone().rev().find_map(|line| {
-        MARKS.iter().find_map(|mark| line.find(mark).and_then(|at| line.get(at.saturating_add(mark.len())..)))
-    });
-    marked.or_else(|| lines.clone().next_back()).unwrap_or("it said nothing").trim().to_owned()
+/// What stands before an error.
+const MARKS: [&str; 4] = ["PANIC:", "FATAL:", "ERROR:", "error:"];
+
+/// The first line that tells of an error, or, without one, the last line.
+pub(super) fn first_error(text: &str) -> String {
+    let found = text.lines().find_map(|line| MARKS.iter().find_map(|mark| behind(mark, line)));
+    found.map_or_else(|| last_line(text), str::to_owned)
+}
+
+/// The last line of the worst kind that tells of an error, or, without one, the last line.
+fn last_error(text: &str) -> String {
+    let found = MARKS.iter().find_map(|mark| text.lines().rev().find_map(|line| behind(mark, line)));
+    found.map_or_else(|| last_line(text), str::to_owned)
+}
+
+fn behind<'a>(mark: &str, line: &'a str) -> Option<&'a str> {
+    line.split_once(mark).map(|(_, message)| message.trim())
+}
+
+fn last_line(text: &str) -> String {
+    let line = text.lines().map(str::trim).rfind(|line| !line.is_empty());
+    line.unwrap_or("it said nothing").to_owned()
 }
 
 #[cfg(test)]
@@ -59,15 +78,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_reason_is_the_last_error() {
-        let log = "2026-01-01 10:00:00.000 UTC [17] LOG:  starting PostgreSQL 15.18\n\
-                   2026-01-01 10:00:00.001 UTC [17] FATAL:  could not write lock file \"postmaster.pid\": No space left on device\n\
-                   2026-01-01 10:00:00.002 UTC [17] LOG:  database system is shut down\n";
-        assert_eq!(reason(log), "could not write lock file \"postmaster.pid\": No space left on device");
-        let initdb = "creating directory /x ... \ninitdb: error: could not create directory \"/x\": Read-only file system\n";
-        assert_eq!(reason(initdb), "could not create directory \"/x\": Read-only file system");
-        assert_eq!(reason("one\n\ntwo\n\n"), "two");
-        assert_eq!(reason(""), "it said nothing");
+    fn the_error_is_found() {
+        let start = "2026-01-01 10:00:00.000 UTC [17] LOG:  starting PostgreSQL 15.18\n\
+                     2026-01-01 10:00:00.001 UTC [17] FATAL:  could not write lock file \"postmaster.pid\": No space left on device\n\
+                     2026-01-01 10:00:00.002 UTC [17] LOG:  database system is shut down\n";
+        for error in [first_error(start), last_error(start)] {
+            assert_eq!(error, "could not write lock file \"postmaster.pid\": No space left on device");
+        }
+        let initdb = "running bootstrap script ... FATAL:  could not write to file: No space left on device\n\
+                      PANIC:  cannot abort transaction 1, it was already committed\n\
+                      initdb: error: something else\n";
+        assert_eq!(first_error(initdb), "could not write to file: No space left on device");
+        let serving = "[1] FATAL:  password authentication failed\n[2] PANIC:  could not write to file\n[3] FATAL:  terminating connection";
+        assert_eq!(last_error(serving), "could not write to file");
+        assert_eq!(first_error("one\n\ntwo\n\n"), "two");
+        assert_eq!(last_error(""), "it said nothing");
     }
 
     #[test]
@@ -78,7 +103,7 @@ mod tests {
             let (log, mut file) = ServerLog::open(&path).unwrap();
             assert_eq!(log.text(), "");
             writeln!(file, "FATAL:  {start}").unwrap();
-            assert_eq!(log.reason(), start);
+            assert_eq!(log.first_error(), start);
         }
     }
 }
