@@ -19,6 +19,7 @@ mod trace;
 
 pub use app::{App, RunError, ServeError, StartError};
 pub use config::Config;
+pub use openapi::document as openapi_document;
 use rowhouse_chassis::shutdown::Shutdown;
 
 /// Runs the gateway until `shutdown` is requested and the running requests are answered.

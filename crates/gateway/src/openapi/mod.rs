@@ -172,8 +172,9 @@ fn example(code: Code) -> Example {
     ExampleBuilder::new().summary(code.title()).value(Some(value)).build()
 }
 
-/// The document.
-pub(crate) fn document() -> OpenApi {
+/// The OpenAPI document of the gateway, without the gateway.
+#[must_use]
+pub fn document() -> OpenApi {
     let app = App::new().into_utoipa_app().openapi(Api::openapi());
     app.configure(routes::configure).split_for_parts().1
 }

@@ -1,28 +1,9 @@
 //! What can be read about the API.
 
-use std::fs;
-use std::path::Path;
-
 use reqwest::Method;
 use serde_json::Value;
 
 use crate::alone::Alone;
-
-/// The document in the repository is the one that is served, so that a change of the API is seen in a review.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_committed_document_is_the_served_one() {
-    let gateway = Alone::start().await;
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
-    let committed = fs::read(&path).unwrap_or_default();
-    if serde_json::from_slice::<Value>(&committed).ok().as_ref() != Some(&gateway.api.document) {
-        fs::write(&path, format!("{:#}\n", gateway.api.document)).unwrap();
-        panic!(
-            "{} was out of date and has been written anew: look at the difference and commit it",
-            path.display()
-        );
-    }
-    gateway.stopped().await;
-}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_document_is_complete() {

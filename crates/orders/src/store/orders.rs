@@ -42,6 +42,7 @@ pub(crate) async fn lock_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<
     let found: Option<(OrderRow, Vec<LineRow>)> = of_tenant(orders::table, tx.tenant())
         .filter(orders::id.eq(id.as_uuid()))
         .select((OrderRow::as_select(), lines(tx.tenant())))
+        .for_no_key_update()
         .first(tx)
         .await
         .optional()?;

@@ -1,6 +1,5 @@
 //! Changing only what one has seen.
 
-use futures_util::future::join_all;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Fulfilled, Paid};
 use tonic::Code as GrpcCode;
@@ -45,9 +44,9 @@ async fn of_many_who_have_seen_the_same_version_one_changes_it() {
     let calls = (0..16).map(|call| {
         let (orders, placed) = (orders.clone(), placed.clone());
         let status = if call % 2 == 0 { Paid } else { Cancelled };
-        tokio::spawn(async move { orders.update(&placed.id, status, &placed.etag).await })
+        async move { orders.update(&placed.id, status, &placed.etag).await }
     });
-    let outcomes: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let outcomes = world.at_the_same_moment(calls).await;
     let (changed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(changed.len(), 1);
     for outcome in refused {

@@ -1,6 +1,5 @@
 //! Calls that are repeated.
 
-use futures_util::future::join_all;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, OrderStatus};
 
@@ -31,9 +30,9 @@ async fn sixteen_at_the_same_moment_place_one_order() {
     let orders = world.tenant("acme").await;
     let calls = (0..16).map(|_| {
         let orders = orders.clone();
-        tokio::spawn(async move { orders.create(keyed("monday")).await.unwrap() })
+        async move { orders.create(keyed("monday")).await.unwrap() }
     });
-    let answers: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let answers = world.at_the_same_moment(calls).await;
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders, answers[..1]);
     assert_eq!(orders.create(an_order()).await.unwrap().number, 2, "the other fifteen took no number");
@@ -64,9 +63,9 @@ async fn different_requests_with_one_key_at_the_same_moment_place_one_order() {
     let calls = (0..8).map(|call| {
         let orders = orders.clone();
         let request = CreateOrderRequest { customer: format!("Ada {call}"), ..keyed("monday") };
-        tokio::spawn(async move { orders.create(request).await })
+        async move { orders.create(request).await }
     });
-    let outcomes: Vec<_> = join_all(calls).await.into_iter().map(Result::unwrap).collect();
+    let outcomes = world.at_the_same_moment(calls).await;
     let (placed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(placed.len(), 1);
     for outcome in refused {

@@ -4,7 +4,10 @@ use std::fmt::Debug;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use diesel_async::SimpleAsyncConnection;
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use futures_util::future::join_all;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
@@ -40,6 +43,10 @@ impl World {
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
         let config = config(&database.url(DatabaseRole::Orders), &trust);
+        Self::start_with(database, config, key, trust).await
+    }
+
+    pub(crate) async fn start_with(database: TestDatabase, config: Config, key: SigningKey, trust: TempDir) -> Self {
         let app = App::build(config).await.unwrap();
         let (stop, shutdown) = Shutdown::new();
         let address = app.address();
@@ -66,6 +73,34 @@ impl World {
         Orders { tenant, client, token: token.token }
     }
 
+    /// Makes calls that write, and lets none of them write before all of them want to: what they read, they
+    /// read before any of the others has changed it.
+    pub(crate) async fn at_the_same_moment<F>(&self, calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
+    where
+        F: Future<Output: Send> + Send + 'static,
+    {
+        let mut holder = self.database.admin().await;
+        holder.batch_execute("BEGIN; LOCK TABLE orders.orders IN SHARE MODE").await.unwrap();
+        let calls: Vec<_> = calls.into_iter().map(tokio::spawn).collect();
+        let mut observer = self.database.admin().await;
+        let all_wait = async {
+            loop {
+                let waiting = sql::<BigInt>(
+                    "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
+                     AND usename = 'rowhouse_orders' AND wait_event_type = 'Lock'",
+                );
+                let waiting: i64 = waiting.get_result(&mut observer).await.unwrap();
+                if usize::try_from(waiting).unwrap() == calls.len() {
+                    break;
+                }
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), all_wait).await.expect("all calls want to write");
+        holder.batch_execute("COMMIT").await.unwrap();
+        join_all(calls).await.into_iter().map(Result::unwrap).collect()
+    }
+
     /// Stops the service as SIGTERM does.
     pub(crate) async fn stop(self) {
         self.stop.request();
@@ -85,7 +120,7 @@ pub(crate) fn trust(key: &SigningKey) -> TempDir {
 pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
-        database: DatabaseArgs::new(database_url),
+        database: DatabaseArgs { pool_size: 16, ..DatabaseArgs::new(database_url) },
         trust: TrustArgs { trust_dir: trust.path().to_owned() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
