@@ -52,7 +52,8 @@ fn a_run_shares_one_server_and_leaves_nothing_behind_even_when_it_is_killed() {
     let directory = tempfile::tempdir().unwrap();
     let report = directory.path().join("report");
     let binary = std::env::current_exe().unwrap();
-    let once = format!("'{}' --exact each_database_is_a_migrated_one_of_its_own >/dev/null", binary.display());
+    let once =
+        format!("'{}' --exact each_database_is_a_migrated_one_of_its_own >/dev/null", binary.display());
     let mut run = Killed(
         Command::new("sh")
             .args(["-c", &format!("{once} & {once} & wait; while :; do sleep 1; done")])

@@ -43,10 +43,6 @@ impl World {
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
         let config = config(&database.url(DatabaseRole::Orders), &trust);
-        Self::start_with(database, config, key, trust).await
-    }
-
-    pub(crate) async fn start_with(database: TestDatabase, config: Config, key: SigningKey, trust: TempDir) -> Self {
         let app = App::build(config).await.unwrap();
         let (stop, shutdown) = Shutdown::new();
         let address = app.address();

@@ -21,8 +21,13 @@ pub enum MigrateError {
     #[error("another migration has been running on this database for a minute; try again when it has ended")]
     Busy,
     /// A migration failed; those before it are done.
-    #[error("the migration failed: {0}")]
-    Migration(String),
+    #[error("the migrations stopped at {name}: {reason}")]
+    Migration {
+        /// Which one.
+        name: String,
+        /// What PostgreSQL said.
+        reason: String,
+    },
     /// The migrations' thread died.
     #[error("the migrations were interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),

@@ -1,5 +1,7 @@
 //! The schema.
 
+use std::error::Error;
+
 use diesel_async::{AsyncMigrationHarness, AsyncPgConnection, SimpleAsyncConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
@@ -24,10 +26,19 @@ pub(super) async fn run(mut conn: AsyncPgConnection) -> Result<Vec<String>, Migr
     conn.batch_execute(SESSION).await.map_err(|error| MigrateError::Refused(error.to_string()))?;
     // The harness blocks, which only a thread of its own may do whatever the runtime.
     tokio::task::spawn_blocking(move || {
-        AsyncMigrationHarness::new(conn)
-            .run_pending_migrations(MIGRATIONS)
-            .map(|applied| applied.iter().map(ToString::to_string).collect())
-            .map_err(|error| MigrateError::Migration(error.to_string()))
+        let mut harness = AsyncMigrationHarness::new(conn);
+        let failed = |name: &str, reason: Box<dyn Error + Send + Sync>| MigrateError::Migration {
+            name: name.to_owned(),
+            reason: reason.to_string(),
+        };
+        let pending = harness.pending_migrations(MIGRATIONS).map_err(|error| failed("their list", error))?;
+        let mut applied = Vec::new();
+        for migration in pending {
+            let name = migration.name().to_string();
+            harness.run_migration(&migration).map_err(|error| failed(&name, error))?;
+            applied.push(name);
+        }
+        Ok(applied)
     })
     .await?
 }

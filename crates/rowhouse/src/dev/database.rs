@@ -23,12 +23,12 @@ pub(super) struct Database {
 impl Database {
     pub(super) async fn start(args: &DevArgs, directory: &Path, secrets: &Secrets) -> Result<Self, DevError> {
         let ca_file = args.database_ca_file.clone();
-        if let Some(url) = args.database_url.clone() {
-            return Ok(Self { url, ca_file, cluster: None });
+        if let Some(url) = args.database_url() {
+            return Ok(Self { url: url.to_owned(), ca_file, cluster: None });
         }
         let options = ClusterOptions {
             directory: directory.to_owned(),
-            programs: Programs::find(args.pg_bin_dir.as_deref())?,
+            programs: Programs::find(args.pg_bin_dir())?,
             password: secrets.postgres.clone(),
             settings: &[],
             sync: true,

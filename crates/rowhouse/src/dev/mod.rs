@@ -14,7 +14,7 @@ mod stop;
 
 use std::io::{self, Write};
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 
 use clap::Args;
 use rowhouse_chassis::config::TelemetryArgs;
@@ -77,6 +77,17 @@ pub struct DevArgs {
     pub telemetry: TelemetryArgs,
 }
 
+impl DevArgs {
+    /// An empty variable is the same as none.
+    fn database_url(&self) -> Option<&str> {
+        self.database_url.as_deref().filter(|url| !url.is_empty())
+    }
+
+    fn pg_bin_dir(&self) -> Option<&Path> {
+        self.pg_bin_dir.as_deref().filter(|directory| !directory.as_os_str().is_empty())
+    }
+}
+
 /// Runs everything until a signal, or until a part of it ends by itself, which is an error.
 pub async fn run(args: DevArgs) -> Result<(), DevError> {
     let telemetry = telemetry::init(&args.telemetry, "rowhouse")?;
@@ -104,7 +115,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let directory = DataDirectory::open(&args.data_dir)?;
     Endpoints::remove(directory.path())?;
     let addresses = listen::check(args)?;
-    let secrets = Secrets::load_or_create(directory.path(), args.database_url.is_none())?;
+    let secrets = Secrets::load_or_create(directory.path(), args.database_url().is_none())?;
     let database = Database::start(args, directory.path(), &secrets).await?;
     database.prepare(&secrets).await?;
     let keys = KeyDirectory::at(directory.path().join("keys"));

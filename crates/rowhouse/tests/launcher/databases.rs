@@ -44,7 +44,7 @@ async fn migrate_and_audit_work_alone() {
         "made the role rowhouse_owner\n",
         "made the role rowhouse_auth, which has no password yet\n",
         "made the role rowhouse_orders\n",
-        "ran the migration ",
+        "ran the migration 2026-11-23-000001_tenancy\n",
     ] {
         assert!(stdout(&output).contains(line), "{line} in {}", stdout(&output));
     }
