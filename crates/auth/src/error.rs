@@ -1,11 +1,11 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
 use std::collections::HashMap;
-use std::fmt::Display;
 use std::time::Duration;
 
 use rowhouse_chassis::error::{
-    Code, FieldViolation, MAX_METADATA, from_db, internal, invalid_argument, retryable, status, status_with,
+    Code, FieldViolation, MAX_METADATA, Violations, from_db, internal, invalid_argument, retryable, status,
+    status_with,
 };
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::TokenError;
@@ -122,20 +122,9 @@ fn list(memberships: &[ActiveMembership]) -> String {
     format!("[{}]", listed.join(","))
 }
 
-/// Collects what is wrong with a request's fields, so that all of it is said at once.
-#[derive(Default)]
-pub(crate) struct Violations(Vec<FieldViolation>);
-
-impl Violations {
-    /// The field's value, or nothing, and then its violation is noted.
-    pub(crate) fn check<T, E: Display>(&mut self, field: &str, parsed: Result<T, E>) -> Option<T> {
-        parsed.map_err(|error| self.0.push(FieldViolation::new(field, error.to_string()))).ok()
-    }
-}
-
 impl From<Violations> for Error {
     fn from(violations: Violations) -> Self {
-        Self::Invalid(violations.0)
+        Self::Invalid(violations.into())
     }
 }
 

@@ -1,9 +1,7 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
-use std::fmt::Display;
-
 use rowhouse_chassis::error::{
-    Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
+    Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
 use rowhouse_tenancy::DbError;
 use tonic::Status;
@@ -68,24 +66,9 @@ impl Error {
     }
 }
 
-/// Collects what is wrong with a request's fields, so that all of it is said at once.
-#[derive(Default)]
-pub(crate) struct Violations(Vec<FieldViolation>);
-
-impl Violations {
-    /// The field's value, or nothing, and then its violation is noted.
-    pub(crate) fn check<T, E: Display>(
-        &mut self,
-        field: impl Into<String>,
-        parsed: Result<T, E>,
-    ) -> Option<T> {
-        parsed.map_err(|error| self.0.push(FieldViolation::new(field, error.to_string()))).ok()
-    }
-}
-
 impl From<Violations> for Error {
     fn from(violations: Violations) -> Self {
-        Self::Invalid(violations.0)
+        Self::Invalid(violations.into())
     }
 }
 

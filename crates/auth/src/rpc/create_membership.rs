@@ -7,10 +7,11 @@ use tonic::Request;
 
 use super::{Rpc, context, role};
 use crate::domain::{EmailAddress, Password, PasswordHash, UserId};
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::store::identities::{find_identity, insert_identity};
 use crate::store::memberships::ensure_membership;
+use rowhouse_chassis::error::Violations;
 
 /// Another call may create the same identity in between; the next round then finds it.
 const ROUNDS: usize = 3;

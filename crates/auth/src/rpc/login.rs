@@ -4,10 +4,11 @@ use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
 
 use super::Rpc;
 use crate::domain::{ChooseError, EmailAddress, Password, choose};
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::store::identities::{find_identity, replace_hash};
 use crate::store::memberships::list_active_memberships;
+use rowhouse_chassis::error::Violations;
 
 /// Whatever is wrong with the address or the password is found out only after a hash was spent on it. A
 /// request that cannot belong to anyone is refused before.

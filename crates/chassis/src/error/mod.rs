@@ -7,6 +7,7 @@ mod db;
 mod fault;
 
 use std::collections::HashMap;
+use std::fmt::Display;
 use std::time::Duration;
 
 use tonic::Status;
@@ -46,6 +47,23 @@ impl FieldViolation {
     #[must_use]
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self { field: field.into(), description: description.into() }
+    }
+}
+
+/// Collects what is wrong with a request's fields, so that all of it is said at once.
+#[derive(Debug, Default)]
+pub struct Violations(Vec<FieldViolation>);
+
+impl Violations {
+    /// The field's value, or nothing, and then its violation is noted.
+    pub fn check<T, E: Display>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
+        parsed.map_err(|error| self.0.push(FieldViolation::new(field, error.to_string()))).ok()
+    }
+}
+
+impl From<Violations> for Vec<FieldViolation> {
+    fn from(Violations(violations): Violations) -> Self {
+        violations
     }
 }
 
@@ -124,7 +142,7 @@ fn shorten(mut text: String, limit: usize) -> String {
 /// An error with its sources, for the log.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
 
-impl std::fmt::Display for Chain<'_> {
+impl Display for Chain<'_> {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         write!(f, "{}", self.0)?;
         let mut source = self.0.source();

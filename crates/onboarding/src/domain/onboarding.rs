@@ -1,8 +1,6 @@
 //! A validated request for a new tenant.
 
-use std::fmt::Display;
-
-use rowhouse_chassis::error::FieldViolation;
+use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
 
 use super::administrator::{AdminEmail, AdminPassword};
@@ -21,35 +19,26 @@ impl Onboarding {
     /// All that is wrong with the request is said at once.
     pub(crate) fn parse(request: OnboardTenantRequest) -> Result<Self, Vec<FieldViolation>> {
         let OnboardTenantRequest { name, slug, admin, idempotency_key } = request;
-        let mut violations = Vec::new();
-        let name = check(&mut violations, "name", name.parse::<TenantName>());
-        let slug = check(&mut violations, "slug", slug.map(|slug| slug.parse()).transpose());
-        let admin =
-            check(&mut violations, "admin", admin.ok_or("send the administrator's address and password"));
+        let mut violations = Violations::default();
+        let name = violations.check("name", name.parse::<TenantName>());
+        let slug = violations.check("slug", slug.map(|slug| slug.parse()).transpose());
+        let admin = violations.check("admin", admin.ok_or("send the administrator's address and password"));
         let admin = admin.map(|AdminCredentials { email, password }| {
-            let email = check(&mut violations, "admin.email", AdminEmail::parse(&email));
-            let password = check(&mut violations, "admin.password", AdminPassword::parse(password));
+            let email = violations.check("admin.email", AdminEmail::parse(&email));
+            let password = violations.check("admin.password", AdminPassword::parse(password));
             email.zip(password)
         });
         let key = idempotency_key.map(|key| key.parse::<IdempotencyKey>()).transpose();
-        let key = check(&mut violations, "idempotency_key", key);
+        let key = violations.check("idempotency_key", key);
         let (Some(name), Some(slug), Some(Some((email, password))), Some(key)) = (name, slug, admin, key)
         else {
-            return Err(violations);
+            return Err(violations.into());
         };
         let idempotency =
             key.map(|key| (KeyDigest::new(&email, &key), Fingerprint::new(&name, slug.as_ref(), &email)));
         let slug = SlugPlan::new(slug, &name);
         Ok(Self { name, slug, admin: Administrator { email, password }, idempotency })
     }
-}
-
-fn check<T, E: Display>(
-    violations: &mut Vec<FieldViolation>,
-    field: &str,
-    parsed: Result<T, E>,
-) -> Option<T> {
-    parsed.map_err(|error| violations.push(FieldViolation::new(field, error.to_string()))).ok()
 }
 
 #[cfg(test)]

@@ -7,9 +7,10 @@ use tonic::Request;
 
 use super::{Access, Rpc, authorize};
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::store::idempotency_keys::{find_first_call, insert_first_call};
 use crate::store::orders::insert_order;
+use rowhouse_chassis::error::Violations;
 
 pub(super) async fn create_order(
     rpc: &Rpc,

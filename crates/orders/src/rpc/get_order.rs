@@ -5,8 +5,9 @@ use tonic::Request;
 
 use super::{Access, Rpc, authorize};
 use crate::domain::OrderId;
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::store::orders::find_order;
+use rowhouse_chassis::error::Violations;
 
 pub(super) async fn get_order(
     rpc: &Rpc,

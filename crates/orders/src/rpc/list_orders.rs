@@ -6,8 +6,9 @@ use tonic::Request;
 use super::order::parse_status;
 use super::{Access, Rpc, authorize};
 use crate::domain::{Page, PageRequest, PageSize, PageToken};
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::store::orders;
+use rowhouse_chassis::error::Violations;
 
 pub(super) async fn list_orders(
     rpc: &Rpc,

@@ -6,8 +6,9 @@ use tonic::Request;
 use super::order::{UnknownStatus, parse_status};
 use super::{Access, Rpc, authorize};
 use crate::domain::{Condition, OrderId, OrderStatus};
-use crate::error::{Error, Violations};
+use crate::error::Error;
 use crate::store::orders::{lock_order, update_status};
+use rowhouse_chassis::error::Violations;
 
 pub(super) async fn update_order(
     rpc: &Rpc,

@@ -106,3 +106,15 @@ fn without_its_database_it_ends_with_an_error() {
     assert!(dev.stderr().contains("rowhouse: PostgreSQL stopped by itself"), "{}", dev.stderr());
     assert!(!data.join("endpoints.json").exists());
 }
+
+/// The end of the terminal stops it as well, unless nohup started it.
+#[test]
+#[cfg(target_os = "linux")]
+fn a_hangup_stops_it() {
+    let parent = directory();
+    let data = parent.path().join("data");
+    let dev = Dev::start(&data);
+    let server = server_of(&data).unwrap();
+    dev.stop(Signal::HUP);
+    assert!(!is_running(server));
+}

@@ -5,6 +5,7 @@ mod connect;
 mod error;
 mod pool;
 mod pooler;
+mod statement;
 mod table;
 mod transaction;
 
@@ -12,5 +13,6 @@ pub use body::TransactionBody;
 pub use connect::{ConnectError, DatabaseConfig};
 pub use error::DbError;
 pub use pool::TenantDb;
+pub use statement::Rows;
 pub use table::{OfTenant, TenantTable, of_tenant};
 pub use transaction::{Global, GlobalTx, Scope, Tenant, TenantTx, Transaction, Tx};

@@ -3,26 +3,24 @@
 //! Round trips are what row-level security costs; the policy itself is free. So `BEGIN` and the entry into
 //! the tenant are not sent until the body sends its first statement, and then in the same flight.
 
-use std::pin::Pin;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
-use std::task::{Context, Poll};
 
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
-use diesel::pg::{Pg, PgQueryBuilder};
-use diesel::query_builder::{AsQuery, QueryBuilder, QueryFragment, QueryId};
+use diesel::pg::Pg;
+use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
 use diesel_async::pooled_connection::bb8::PooledConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
-use futures_util::stream::BoxStream;
-use futures_util::{FutureExt, Stream, StreamExt};
-use tracing::{Instrument, Span, field};
+use tracing::{Instrument, Span};
 
 use super::connect::Connector;
+use super::statement::{Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
 /// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
@@ -265,53 +263,4 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
         let span = span_of(&source);
         self.run(span, move |mut conn| AsyncConnectionCore::execute_returning_count(&mut conn, source))
     }
-}
-
-type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
-
-/// The rows of a statement. An error among them is remembered, whatever the body makes of it.
-pub struct Rows {
-    rows: BoxStream<'static, QueryResult<PgRow>>,
-    failed: Arc<AtomicBool>,
-}
-
-impl Stream for Rows {
-    type Item = QueryResult<PgRow>;
-
-    fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.rows.poll_next_unpin(cx);
-        if let Poll::Ready(Some(Err(_))) = &next {
-            self.failed.store(true, Ordering::Relaxed);
-        }
-        next
-    }
-}
-
-/// A span for one statement: at debug level, so that it goes to traces and not into the log.
-fn statement_span() -> Span {
-    tracing::debug_span!(
-        target: "rowhouse::sql",
-        "sql",
-        otel.name = field::Empty,
-        otel.kind = "client",
-        db.system.name = "postgresql",
-        db.query.text = field::Empty,
-    )
-}
-
-/// The statement's text with `$1` for its values, which may be secrets.
-fn span_of(query: &impl QueryFragment<Pg>) -> Span {
-    let span = statement_span();
-    if !span.is_disabled() {
-        let mut text = PgQueryBuilder::default();
-        if query.to_sql(&mut text, &Pg).is_ok() {
-            record_statement(&span, &text.finish());
-        }
-    }
-    span
-}
-
-fn record_statement(span: &Span, text: &str) {
-    span.record("db.query.text", text);
-    span.record("otel.name", text.split_whitespace().next().unwrap_or("sql"));
 }
