@@ -9,6 +9,7 @@ pub(crate) const CASES: &[Case] = &[
     owner("GRANT SELECT ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
     owner("GRANT UPDATE (body) ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
     owner("GRANT USAGE ON SCHEMA orders TO PUBLIC", &[("public_privilege", "orders")]),
+    admin("GRANT USAGE ON SCHEMA public TO PUBLIC", &[("public_privilege", "public")]),
     owner(
         "GRANT EXECUTE ON FUNCTION orders.next_number(text) TO PUBLIC",
         &[("public_privilege", "orders.next_number(text)")],

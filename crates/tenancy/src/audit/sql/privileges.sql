@@ -40,9 +40,9 @@ UNION ALL
 SELECT 'public_privilege' AS rule, g.name, format('REVOKE %s ON %s %s FROM PUBLIC', g.privilege, g.kind, g.name)
 FROM object_grants g
 WHERE g.audited AND g.grantee = 0
-    -- CREATE and SECURITY DEFINER have rules of their own, and PostgreSQL opens the schema public to look into.
+    -- CREATE and SECURITY DEFINER have rules of their own.
     AND (
-        g.kind = 'SCHEMA' AND g.privilege = 'USAGE' AND g.name <> 'public'
+        g.kind = 'SCHEMA' AND g.privilege = 'USAGE'
         OR g.kind = 'ROUTINE' AND NOT EXISTS (SELECT FROM routines r WHERE r.name = g.name AND r.definer)
     )
 
