@@ -17,6 +17,9 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
 
+/// The header by which a trace goes on (W3C Trace Context).
+const TRACEPARENT: &str = "traceparent";
+
 /// Questions about the gateway itself come every second and say nothing: they are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
 
@@ -83,8 +86,22 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
         span.set_attribute("http.request.method", method.to_owned());
         span.set_attribute("http.route", route.to_owned());
     }
-    telemetry::continue_trace(&span, |header| request.headers().get(header)?.to_str().ok());
+    let header = |name: &str| request.headers().get(name)?.to_str().ok();
+    let parent = header(TRACEPARENT).map(sampled);
+    telemetry::continue_trace(
+        &span,
+        |name| if name == TRACEPARENT { parent.as_deref() } else { header(name) },
+    );
     span
+}
+
+/// The caller's place in their own trace, with the flag that says that the trace is wanted: whether a request can be
+/// looked into is not for whoever sends it to say.
+fn sampled(traceparent: &str) -> String {
+    match traceparent.rsplit_once('-') {
+        Some((ids, flags)) if flags.len() == 2 => format!("{ids}-01"),
+        _ => traceparent.to_owned(),
+    }
 }
 
 /// The end of a request in progress: one log line, also when the caller hangs up.

@@ -22,7 +22,7 @@ use tonic::{Request, Response, Status};
 
 const TRACE: [u8; 16] = [0x0a; 16];
 const PARENT: [u8; 8] = [0x0b; 8];
-const TRACEPARENT: &str = "00-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a-0b0b0b0b0b0b0b0b-01";
+const TRACEPARENT: &str = "00-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a-0b0b0b0b0b0b0b0b-00";
 const PASSWORD: &str = "a secret that nobody may log";
 
 #[derive(Clone, Default)]

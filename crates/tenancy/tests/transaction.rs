@@ -114,6 +114,24 @@ async fn a_failure_that_the_body_swallows_is_an_error() {
     assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
 }
 
+/// What a dropped statement comes to on the server, nobody hears.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_statement_that_the_body_gives_up_on_is_an_error() {
+    let world = World::new(1).await;
+    let given_up = world
+        .db
+        .tx::<_, DbError, _>(&world.cx, "give up", async |tx| {
+            insert(tx).await?;
+            let failing = diesel::select(sql::<BigInt>("1 / length('')::bigint")).load::<i64>(tx);
+            let sent = tokio::time::timeout(Duration::ZERO, failing).await;
+            assert!(sent.is_err(), "it was given up before its answer");
+            Ok(())
+        })
+        .await;
+    assert!(matches!(given_up, Err(DbError::SwallowedFailure)), "{given_up:?}");
+    assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
     let world = World::new(1).await;

@@ -66,7 +66,7 @@ pub struct Tx<S: Scope> {
     state: State,
     /// The pool has been told that the connection is in a transaction.
     marked: bool,
-    /// A statement has failed, so the server will answer COMMIT with ROLLBACK, and no error.
+    /// A statement has failed or was dropped on its way, so the server may answer COMMIT with ROLLBACK, and no error.
     failed: Arc<AtomicBool>,
 }
 
@@ -156,7 +156,11 @@ impl<S: Scope> Tx<S> {
                 *state = State::Open;
                 result
             } else {
-                statement.await
+                // A statement that is dropped on its way may fail on the server all the same, and nobody hears of it.
+                let failed_before = failed.swap(true, Ordering::Relaxed);
+                let result = statement.await;
+                failed.store(failed_before, Ordering::Relaxed);
+                result
             };
             if result.is_err() {
                 failed.store(true, Ordering::Relaxed);
