@@ -1,6 +1,6 @@
 //! On whose behalf something runs.
 
-use rowhouse_tokens::{Principal, VerifiedToken};
+use rowhouse_tokens::{Permission, Principal, Session, VerifiedToken};
 
 use crate::TenantId;
 
@@ -25,6 +25,9 @@ enum Origin {
 pub enum SystemOrigin {
     /// A tenant's set-up, before it has members.
     Onboarding,
+    /// Making, exchanging or ending a session, for which the caller has shown a password or a secret that names
+    /// the tenant.
+    SignIn,
     /// A person at the command line.
     Operator,
 }
@@ -52,6 +55,18 @@ impl TenantContext {
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         self.token().map(VerifiedToken::principal)
+    }
+
+    /// What the caller's token ends with; nothing when there is no token, or a service's.
+    #[must_use]
+    pub fn session(&self) -> Option<Session> {
+        self.token().and_then(VerifiedToken::session)
+    }
+
+    /// Whether the caller may do it; nobody may anything when the system acts by itself.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        self.principal().is_some_and(|principal| principal.may(permission))
     }
 
     /// Why the system acts by itself; nothing when a caller's token stands behind it.

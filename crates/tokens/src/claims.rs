@@ -7,6 +7,8 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
+use crate::Permission;
+
 /// What a member may do in a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
@@ -69,11 +71,39 @@ pub enum Principal {
         /// The role in the token's tenant when the token was issued.
         role: Role,
     },
+    /// A program of the tenant's.
+    ApiKey {
+        /// The key's id.
+        id: Uuid,
+        /// What the token was asked for: some or all of the key's scopes.
+        scopes: Vec<Permission>,
+    },
     /// A service on its own behalf.
     Service {
         /// Its name, which is its issuer.
         name: String,
     },
+}
+
+impl Principal {
+    /// Whether the caller may do it. A service has no permissions: what it may call is said where it is called.
+    #[must_use]
+    pub fn may(&self, permission: Permission) -> bool {
+        match self {
+            Self::User { role, .. } => role.may(permission),
+            Self::ApiKey { scopes, .. } => scopes.contains(&permission),
+            Self::Service { .. } => false,
+        }
+    }
+}
+
+/// What a revocation needs to know of a token.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Session {
+    /// The `sid` claim: the session of a person, or the API key.
+    pub id: Uuid,
+    /// The `iat` claim, in seconds since 1970.
+    pub issued_at: i64,
 }
 
 /// A token that a [`Verifier`](crate::Verifier) believed; there is no other way to one. Cloning shares it.
@@ -83,13 +113,20 @@ pub struct VerifiedToken(Arc<Verified>);
 struct Verified {
     principal: Principal,
     tenant_id: Uuid,
+    session: Option<Session>,
     expires_at: i64,
     raw: String,
 }
 
 impl VerifiedToken {
-    pub(crate) fn new(principal: Principal, tenant_id: Uuid, expires_at: i64, raw: &str) -> Self {
-        Self(Arc::new(Verified { principal, tenant_id, expires_at, raw: raw.to_owned() }))
+    pub(crate) fn new(
+        principal: Principal,
+        tenant_id: Uuid,
+        session: Option<Session>,
+        expires_at: i64,
+        raw: &str,
+    ) -> Self {
+        Self(Arc::new(Verified { principal, tenant_id, session, expires_at, raw: raw.to_owned() }))
     }
 
     /// Who the token speaks for.
@@ -102,6 +139,12 @@ impl VerifiedToken {
     #[must_use]
     pub fn tenant_id(&self) -> Uuid {
         self.0.tenant_id
+    }
+
+    /// What it ends with; nothing for a service's token, which lives for a minute.
+    #[must_use]
+    pub fn session(&self) -> Option<Session> {
+        self.0.session
     }
 
     /// The end of its life, in seconds since 1970.
@@ -123,6 +166,7 @@ impl fmt::Debug for VerifiedToken {
         f.debug_struct("VerifiedToken")
             .field("principal", &self.0.principal)
             .field("tenant_id", &self.0.tenant_id)
+            .field("session", &self.0.session)
             .field("expires_at", &self.0.expires_at)
             .finish_non_exhaustive()
     }

@@ -1,21 +1,24 @@
 //! Signing.
 
+use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use jsonwebtoken::{Algorithm, Header};
 use serde::Serialize;
 use uuid::Uuid;
 
-use crate::{JwkSet, Role, SERVICE_TYPE, SigningKey, TokenError, USER_AUDIENCE, USER_TYPE};
+use crate::{
+    JwkSet, Permission, Principal, Role, SERVICE_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
+};
 
 /// A service's token lives as long as one call may take, and some skew.
 const SERVICE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
 
-/// Signs tokens in one issuer's name.
-#[derive(Debug)]
+/// Signs tokens in one issuer's name. Clones sign with the same keys, also after these were replaced.
+#[derive(Clone, Debug)]
 pub struct TokenIssuer {
-    issuer: String,
-    key: SigningKey,
+    issuer: Arc<str>,
+    keys: Arc<RwLock<Arc<SigningKeys>>>,
 }
 
 /// A new token.
@@ -28,12 +31,18 @@ pub struct SignedToken {
 }
 
 #[derive(Serialize)]
-struct UserClaims<'a> {
+struct AccessClaims<'a> {
     iss: &'a str,
     aud: &'a str,
     sub: Uuid,
     tenant_id: Uuid,
-    role: Role,
+    sid: Uuid,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    role: Option<Role>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    client_id: Option<Uuid>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    scope: Option<String>,
     jti: Uuid,
     iat: u64,
     exp: u64,
@@ -51,27 +60,66 @@ struct ServiceClaims<'a> {
 }
 
 impl TokenIssuer {
-    /// `issuer` is the name under which verifiers hold the public key.
+    /// `issuer` is the name under which verifiers hold the public keys. `keys`: a set, or a single key.
     #[must_use]
-    pub fn new(issuer: impl Into<String>, key: SigningKey) -> Self {
-        Self { issuer: issuer.into(), key }
+    pub fn new(issuer: impl Into<Arc<str>>, keys: impl Into<SigningKeys>) -> Self {
+        Self { issuer: issuer.into(), keys: Arc::new(RwLock::new(Arc::new(keys.into()))) }
     }
 
-    /// A person's token for one tenant.
+    /// The name.
+    #[must_use]
+    pub fn name(&self) -> &str {
+        &self.issuer
+    }
+
+    /// The keys of this moment.
+    #[must_use]
+    pub fn keys(&self) -> Arc<SigningKeys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    /// From now on signs with these. What is being signed is finished with the ones before.
+    pub fn replace(&self, keys: SigningKeys) {
+        *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
+    }
+
+    /// A person's or an API key's token for one tenant. `session` is what it ends with: the person's session, or
+    /// the key. A service's token is made by [`TokenIssuer::service_token`].
     pub fn access_token(
         &self,
-        user: Uuid,
+        principal: &Principal,
         tenant: Uuid,
-        role: Role,
+        session: Uuid,
         lifetime: Duration,
     ) -> Result<SignedToken, TokenError> {
-        let iat = now()?;
-        let claims = UserClaims {
+        self.access_token_after(principal, tenant, session, lifetime, 0)
+    }
+
+    /// The same, dated later than `refused_until` (seconds since 1970), which may lie a moment ahead: the session's
+    /// tokens up to then are refused.
+    pub fn access_token_after(
+        &self,
+        principal: &Principal,
+        tenant: Uuid,
+        session: Uuid,
+        lifetime: Duration,
+        refused_until: u64,
+    ) -> Result<SignedToken, TokenError> {
+        let (sub, role, client_id, scope) = match principal {
+            Principal::User { id, role } => (*id, Some(*role), None, None),
+            Principal::ApiKey { id, scopes } => (*id, None, Some(*id), Some(scope(scopes))),
+            Principal::Service { .. } => return Err(TokenError::Signing),
+        };
+        let iat = now()?.max(refused_until.saturating_add(1));
+        let claims = AccessClaims {
             iss: &self.issuer,
             aud: USER_AUDIENCE,
-            sub: user,
+            sub,
             tenant_id: tenant,
+            sid: session,
             role,
+            client_id,
+            scope,
             jti: Uuid::now_v7(),
             iat,
             exp: iat.saturating_add(lifetime.as_secs()),
@@ -96,18 +144,25 @@ impl TokenIssuer {
         )
     }
 
-    /// What verifiers need.
+    /// What verifiers need: first the key that signs.
     #[must_use]
     pub fn public_keys(&self) -> JwkSet {
-        JwkSet { keys: vec![self.key.jwk().clone()] }
+        self.keys().public_keys()
     }
 
     fn sign(&self, typ: &str, claims: &impl Serialize) -> Result<String, TokenError> {
+        let keys = self.keys();
         let mut header = Header::new(Algorithm::EdDSA);
         header.typ = Some(typ.to_owned());
-        header.kid = Some(self.key.kid().to_owned());
-        jsonwebtoken::encode(&header, claims, &self.key.encoding).or(Err(TokenError::Signing))
+        header.kid = Some(keys.current.kid().to_owned());
+        jsonwebtoken::encode(&header, claims, &keys.current.encoding).or(Err(TokenError::Signing))
     }
+}
+
+/// Permissions as the claim `scope` has them (RFC 8693 §4.2).
+#[must_use]
+pub fn scope(permissions: &[Permission]) -> String {
+    permissions.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
 }
 
 fn now() -> Result<u64, TokenError> {

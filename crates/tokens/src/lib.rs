@@ -7,13 +7,15 @@ mod claims;
 mod error;
 mod issue;
 mod key;
+mod permission;
 mod trust;
 mod verify;
 
-pub use claims::{Principal, Role, UnknownRole, VerifiedToken};
+pub use claims::{Principal, Role, Session, UnknownRole, VerifiedToken};
 pub use error::TokenError;
-pub use issue::{SignedToken, TokenIssuer};
-pub use key::{Jwk, JwkSet, KeyError, SigningKey};
+pub use issue::{SignedToken, TokenIssuer, scope};
+pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};
+pub use permission::{Permission, UnknownPermission};
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 

@@ -10,8 +10,10 @@ use jsonwebtoken::{Algorithm, Validation, get_current_timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::trust::Trusted;
 use crate::{
-    Principal, Role, SERVICE_TYPE, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
+    Permission, Principal, Role, SERVICE_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE,
+    VerifiedToken, issuer,
 };
 
 /// Our own tokens have some 500 bytes; what is much longer is not worth decoding.
@@ -48,11 +50,14 @@ struct Header<'a> {
 }
 
 #[derive(Deserialize)]
-struct UserClaims {
+struct AccessClaims {
     iss: String,
     sub: Uuid,
     tenant_id: Uuid,
-    role: Role,
+    sid: Uuid,
+    role: Option<Role>,
+    client_id: Option<Uuid>,
+    scope: Option<String>,
     #[serde(rename = "jti")]
     _jti: String,
     iat: u64,
@@ -79,8 +84,9 @@ impl Verifier {
     }
 
     /// Verifies a token, reading the trusted keys again (at most every five seconds) when its key is not
-    /// among them.
+    /// among them, or when they were last read a minute ago.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        self.trust.refresh_old().await;
         match self.check(token) {
             Err(TokenError::UnknownKey) => {
                 self.trust.refresh().await;
@@ -103,17 +109,19 @@ impl Verifier {
             return Err(TokenError::Malformed);
         }
         let keys = self.trust.keys();
-        let (key_issuer, key) = header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+        let Trusted { issuer: key_issuer, key, .. } =
+            header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
         match header.typ {
             Some(USER_TYPE) => {
-                let claims: UserClaims =
+                let claims: AccessClaims =
                     jsonwebtoken::decode(token, key, &self.user).map_err(|error| reason(&error))?.claims;
                 lifetime(claims.iat, claims.exp)?;
                 if claims.iss != *key_issuer {
                     return Err(TokenError::WrongIssuer);
                 }
-                let principal = Principal::User { id: claims.sub, role: claims.role };
-                Ok(VerifiedToken::new(principal, claims.tenant_id, claims.exp.cast_signed(), token))
+                let session = Session { id: claims.sid, issued_at: claims.iat.cast_signed() };
+                let (tenant, expires_at) = (claims.tenant_id, claims.exp.cast_signed());
+                Ok(VerifiedToken::new(claims.principal()?, tenant, Some(session), expires_at, token))
             }
             Some(SERVICE_TYPE) => {
                 let validation = self.service.as_ref().ok_or(TokenError::WrongType)?;
@@ -124,9 +132,23 @@ impl Verifier {
                     return Err(TokenError::WrongIssuer);
                 }
                 let principal = Principal::Service { name: claims.iss };
-                Ok(VerifiedToken::new(principal, claims.tenant_id, claims.exp.cast_signed(), token))
+                Ok(VerifiedToken::new(principal, claims.tenant_id, None, claims.exp.cast_signed(), token))
             }
             _ => Err(TokenError::WrongType),
+        }
+    }
+}
+
+impl AccessClaims {
+    /// A person has a role and an API key has scopes, never both.
+    fn principal(&self) -> Result<Principal, TokenError> {
+        match (self.role, self.client_id, &self.scope) {
+            (Some(role), None, None) => Ok(Principal::User { id: self.sub, role }),
+            (None, Some(id), Some(scope)) if id == self.sub => {
+                let scopes: Result<Vec<Permission>, _> = scope.split_whitespace().map(str::parse).collect();
+                Ok(Principal::ApiKey { id, scopes: scopes.or(Err(TokenError::InvalidClaims))? })
+            }
+            _ => Err(TokenError::InvalidClaims),
         }
     }
 }

@@ -24,6 +24,7 @@ use uuid::Uuid;
 
 const TENANT: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
 const USER: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8058);
+const SESSION: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8059);
 
 /// A trust directory with one key each of auth and onboarding, and a verifier for the auth service.
 struct World {
@@ -66,7 +67,8 @@ fn user_header(key: &SigningKey) -> Value {
 
 fn user_claims() -> Value {
     json!({
-        "iss": "rowhouse-auth", "aud": "rowhouse", "sub": USER, "tenant_id": TENANT, "role": "admin",
+        "iss": "rowhouse-auth", "aud": "rowhouse", "sub": USER, "tenant_id": TENANT, "sid": SESSION,
+        "role": "admin",
         "jti": "1", "iat": now(), "exp": now() + 600,
     })
 }
@@ -104,10 +106,18 @@ async fn what_an_issuer_signs_is_believed() {
     let world = World::new().await;
     let pem = world.auth.to_pem().unwrap();
     let auth = TokenIssuer::new(issuer::AUTH, SigningKey::from_pem(&pem).unwrap());
-    let token = auth.access_token(USER, TENANT, Role::Member, Duration::from_mins(10)).unwrap();
+    let token = auth
+        .access_token(
+            &Principal::User { id: USER, role: Role::Member },
+            TENANT,
+            SESSION,
+            Duration::from_mins(10),
+        )
+        .unwrap();
     let verified = world.verifier.verify(&token.token).await.unwrap();
     assert_eq!(verified.principal(), &Principal::User { id: USER, role: Role::Member });
     assert_eq!(verified.tenant_id(), TENANT);
+    assert_eq!(verified.session().unwrap().id, SESSION);
     assert_eq!(verified.raw(), token.token);
     assert!(!format!("{verified:?}").contains(&token.token), "a token is never printed");
 
@@ -121,7 +131,15 @@ async fn what_an_issuer_signs_is_believed() {
 #[tokio::test]
 async fn a_token_has_exactly_these_parts() {
     let auth = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap());
-    let token = auth.access_token(USER, TENANT, Role::Admin, Duration::from_mins(10)).unwrap().token;
+    let token = auth
+        .access_token(
+            &Principal::User { id: USER, role: Role::Admin },
+            TENANT,
+            SESSION,
+            Duration::from_mins(10),
+        )
+        .unwrap()
+        .token;
     let mut parts =
         token.split('.').map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap_or_default()));
     let header: Value = parts.next().unwrap().unwrap();
@@ -129,7 +147,7 @@ async fn a_token_has_exactly_these_parts() {
     let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
     assert_eq!(names(&header), ["alg", "kid", "typ"]);
     assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!("at+jwt")));
-    assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "role", "sub", "tenant_id"]);
+    assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "role", "sid", "sub", "tenant_id"]);
     assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 600);
     assert_eq!((&claims["iss"], &claims["aud"]), (&json!("rowhouse-auth"), &json!("rowhouse")));
 }

@@ -16,6 +16,10 @@ pub fn from_db(operation: &'static str, error: &DbError) -> Status {
         DbError::TenantSuspended => {
             status(Code::TenantSuspended, "the tenant is suspended: ask the operator of this service")
         }
+        DbError::TokenRevoked => status(
+            Code::TokenRevoked,
+            "the access token's session has ended, or its role has changed: refresh it, or log in again",
+        ),
         DbError::Unavailable(_) => {
             tracing::warn!(operation, %error, "{operation}: the database is not available");
             retryable(
@@ -47,6 +51,7 @@ mod tests {
         for (error, code, retry) in [
             (DbError::UnknownTenant, Code::TenantUnknown, false),
             (DbError::TenantSuspended, Code::TenantSuspended, false),
+            (DbError::TokenRevoked, Code::TokenRevoked, false),
             (DbError::Unavailable(secret.into()), Code::Unavailable, true),
             (DbError::TimedOut(secret.into()), Code::DeadlineExceeded, true),
             (DbError::Contended(secret.into()), Code::Unavailable, true),

@@ -12,6 +12,10 @@ pub enum DbError {
     /// The context's tenant is suspended.
     #[error("the tenant is suspended")]
     TenantSuspended,
+    /// The token that the context stands on has been revoked: its session has ended, or its member has another
+    /// role by now.
+    #[error("the access token was revoked")]
+    TokenRevoked,
     /// No connection became free in time, or none could be made.
     #[error("the database is not available: {0}")]
     Unavailable(String),
@@ -47,6 +51,7 @@ impl From<DieselError> for DbError {
         match (kind, information.constraint_name()) {
             (_, Some("tenant_exists")) => Self::UnknownTenant,
             (_, Some("tenant_not_suspended")) => Self::TenantSuspended,
+            (_, Some("token_not_revoked")) => Self::TokenRevoked,
             (DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection, _) => {
                 Self::Unavailable(information.message().to_owned())
             }

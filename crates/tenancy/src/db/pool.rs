@@ -9,6 +9,7 @@ use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
 };
 use futures_util::FutureExt;
+use rowhouse_tokens::Session;
 use tracing::Instrument;
 
 use super::connect::Connector;
@@ -70,8 +71,13 @@ impl TenantDb {
     {
         let tenant = cx.tenant();
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
-        // The tenant is a UUID, so nothing in it can end the literal.
-        let opening = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
+        // UUIDs and a number, so nothing in them can end a literal.
+        let opening = match cx.session() {
+            Some(Session { id, issued_at }) => {
+                format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}', '{id}', {issued_at})")
+            }
+            None => format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')"),
+        };
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
 
