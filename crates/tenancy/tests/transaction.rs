@@ -114,6 +114,32 @@ async fn a_failure_that_the_body_swallows_is_an_error() {
     assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
 }
 
+/// Of a query for one row nobody reads the others, among which the error may be.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_failure_among_rows_that_nobody_reads_is_an_error() {
+    let world = World::new(1).await;
+    let unread = world
+        .db
+        .tx::<_, DbError, _>(&world.cx, "unread", async |tx| {
+            insert(tx).await?;
+            let first: i64 = diesel::select(sql::<BigInt>("(6 / (3 - generate_series(1, 4)))::bigint"))
+                .get_result(tx)
+                .await?;
+            assert_eq!(first, 3);
+            Ok(())
+        })
+        .await;
+    assert!(matches!(unread, Err(DbError::SwallowedFailure)), "{unread:?}");
+    assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
+    // Unread rows alone are none.
+    let first = world.db.tx::<i64, DbError, _>(&world.cx, "first", async |tx| {
+        insert(tx).await?;
+        Ok(diesel::select(sql::<BigInt>("generate_series(1, 1000)::bigint")).get_result(tx).await?)
+    });
+    assert_eq!(first.await.unwrap(), 1);
+    assert_eq!(world.numbers().await, [1]);
+}
+
 /// What a dropped statement comes to on the server, nobody hears.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_the_body_gives_up_on_is_an_error() {

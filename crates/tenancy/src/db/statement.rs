@@ -15,19 +15,45 @@ use tracing::{Span, field};
 
 type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
+/// What became of the statements of a transaction, as far as its body has looked.
+#[derive(Debug, Default)]
+pub(super) struct Fate {
+    /// One has failed, or was dropped on its way.
+    pub(super) failed: AtomicBool,
+    /// The rows of one were not all read: an error may be among those that were not.
+    pub(super) unread: AtomicBool,
+}
+
 /// The rows of a statement. An error among them is remembered, whatever the body makes of it.
 pub struct Rows {
-    pub(super) rows: BoxStream<'static, QueryResult<PgRow>>,
-    pub(super) failed: Arc<AtomicBool>,
+    stream: BoxStream<'static, QueryResult<PgRow>>,
+    fate: Arc<Fate>,
+    ended: bool,
+}
+
+impl Rows {
+    pub(super) fn new(rows: BoxStream<'static, QueryResult<PgRow>>, fate: Arc<Fate>) -> Self {
+        Self { stream: rows, fate, ended: false }
+    }
+}
+
+impl Drop for Rows {
+    fn drop(&mut self) {
+        if !self.ended {
+            self.fate.unread.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl Stream for Rows {
     type Item = QueryResult<PgRow>;
 
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
-        let next = self.rows.poll_next_unpin(cx);
-        if let Poll::Ready(Some(Err(_))) = &next {
-            self.failed.store(true, Ordering::Relaxed);
+        let next = self.stream.poll_next_unpin(cx);
+        match &next {
+            Poll::Ready(Some(Err(_))) => self.fate.failed.store(true, Ordering::Relaxed),
+            Poll::Ready(None) => self.ended = true,
+            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
         next
     }

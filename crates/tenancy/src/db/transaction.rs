@@ -4,7 +4,7 @@
 //! the tenant are not sent until the body sends its first statement, and then in the same flight.
 
 use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::Ordering;
 
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
@@ -20,7 +20,7 @@ use futures_util::future::{BoxFuture, join};
 use tracing::{Instrument, Span};
 
 use super::connect::Connector;
-use super::statement::{Rows, record_statement, span_of, statement_span};
+use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
 /// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
@@ -66,8 +66,8 @@ pub struct Tx<S: Scope> {
     state: State,
     /// The pool has been told that the connection is in a transaction.
     marked: bool,
-    /// A statement has failed or was dropped on its way, so the server may answer COMMIT with ROLLBACK, and no error.
-    failed: Arc<AtomicBool>,
+    /// After a statement that failed, the server answers COMMIT with ROLLBACK, and no error.
+    fate: Arc<Fate>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -97,7 +97,7 @@ impl<S: Scope> Tx<S> {
         scope: S,
         opening: String,
     ) -> Self {
-        Self { conn, connector, scope, opening, state: State::Unsent, marked: false, failed: Arc::default() }
+        Self { conn, connector, scope, opening, state: State::Unsent, marked: false, fate: Arc::default() }
     }
 
     /// What the pool believes of the connection: one in a transaction is thrown away when it comes back, and
@@ -141,7 +141,7 @@ impl<S: Scope> Tx<S> {
                 return std::future::ready(Err(Error::BrokenTransactionManager)).boxed();
             }
         }
-        let Self { conn, opening, state, failed, .. } = self;
+        let Self { conn, opening, state, fate, .. } = self;
         let mut conn: &AsyncPgConnection = conn;
         let statement = statement(conn);
         async move {
@@ -157,13 +157,13 @@ impl<S: Scope> Tx<S> {
                 result
             } else {
                 // A statement that is dropped on its way may fail on the server all the same, and nobody hears of it.
-                let failed_before = failed.swap(true, Ordering::Relaxed);
+                let failed_before = fate.failed.swap(true, Ordering::Relaxed);
                 let result = statement.await;
-                failed.store(failed_before, Ordering::Relaxed);
+                fate.failed.store(failed_before, Ordering::Relaxed);
                 result
             };
             if result.is_err() {
-                failed.store(true, Ordering::Relaxed);
+                fate.failed.store(true, Ordering::Relaxed);
             }
             result
         }
@@ -184,10 +184,11 @@ impl<S: Scope> Tx<S> {
     pub(super) async fn commit(&mut self) -> Result<(), super::DbError> {
         match self.state {
             State::Unsent => self.end_unsent(),
-            State::Open if self.failed.load(Ordering::Relaxed) => {
+            State::Open if self.fate.failed.load(Ordering::Relaxed) => {
                 self.rollback().await;
                 return Err(super::DbError::SwallowedFailure);
             }
+            State::Open if self.fate.unread.load(Ordering::Relaxed) => self.commit_unread().await?,
             State::Open => {
                 self.conn.batch_execute("COMMIT").await?;
                 self.mark_closed()?;
@@ -198,6 +199,27 @@ impl<S: Scope> Tx<S> {
             }
         }
         Ok(())
+    }
+
+    /// In an aborted transaction COMMIT is no error, but every other statement is: one before it, in the same flight, tells
+    /// what the rows would have told that nobody has read.
+    async fn commit_unread(&mut self) -> Result<(), super::DbError> {
+        match self.conn.batch_execute("SELECT; COMMIT").await.map_err(super::DbError::from) {
+            Ok(()) => {
+                self.mark_closed()?;
+                self.state = State::Ended;
+                Ok(())
+            }
+            Err(error) => {
+                self.rollback().await;
+                match error {
+                    super::DbError::Query(_) if error.constraint().is_none() => {
+                        Err(super::DbError::SwallowedFailure)
+                    }
+                    error => Err(error),
+                }
+            }
+        }
     }
 
     /// Undoes what was done. If that fails, the connection stays marked and the pool throws it away.
@@ -250,10 +272,10 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
     {
         let query = source.as_query();
         let span = span_of(&query);
-        let failed = Arc::clone(&self.failed);
+        let fate = Arc::clone(&self.fate);
         self.run(span, move |mut conn| {
             let loading = AsyncConnectionCore::load(&mut conn, query);
-            async move { Ok(Rows { rows: loading.await?, failed }) }.boxed()
+            async move { Ok(Rows::new(loading.await?, fate)) }.boxed()
         })
     }
 
