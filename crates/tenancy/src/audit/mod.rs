@@ -31,6 +31,8 @@
 //! * `parameter_privilege`: a service role or PUBLIC may set a parameter that is the superuser's
 //! * `table_privilege`: more than SELECT, INSERT, UPDATE and DELETE is granted on a table
 //! * `public_privilege`: something is granted to PUBLIC
+//! * `foreign_schema_privilege`: a service role has a privilege in another service's schema
+//! * `kernel_write`: a service role writes to a table of the kernel that is not its to write to
 //! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
 //! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables
 //! * `grant_option`: a privilege may be passed on
@@ -74,7 +76,7 @@
 //! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which cached plans would keep
 //! * `leakproof_routine`: a routine is LEAKPROOF, so it is run on rows before the policy has sorted them out
 //! * `current_tenant`: `tenancy.current_tenant()` is not as the first migration defines it
-//! * `set_tenant_context`: `tenancy.set_tenant_context(uuid)` is not what the first migration defines
+//! * `set_tenant_context`: `tenancy.set_tenant_context(uuid,uuid,bigint)` is not what the migrations define
 
 mod rules;
 mod version;

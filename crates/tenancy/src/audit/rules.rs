@@ -52,6 +52,14 @@ pub const RULES: &[Rule] = &[
         what: "more than SELECT, INSERT, UPDATE and DELETE is granted on a table",
     },
     Rule { name: "public_privilege", what: "something is granted to PUBLIC" },
+    Rule {
+        name: "foreign_schema_privilege",
+        what: "a service role has a privilege in another service's schema",
+    },
+    Rule {
+        name: "kernel_write",
+        what: "a service role writes to a table of the kernel that is not its to write to",
+    },
     Rule { name: "create_privilege", what: "a service role, rowhouse_definer or PUBLIC may create objects" },
     Rule {
         name: "temporary_privilege",
@@ -145,7 +153,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "set_tenant_context",
-        what: "tenancy.set_tenant_context(uuid) is not what the first migration defines",
+        what: "tenancy.set_tenant_context(uuid,uuid,bigint) is not what the migrations define",
     },
 ];
 

@@ -30,14 +30,14 @@ use rowhouse_testkit::{Role, TestDatabase};
 /// A tenant table as it should be, for the holes to be made in.
 const NOTES: &str = "
     SET LOCAL ROLE rowhouse_owner;
-    CREATE TABLE orders.notes (
+    CREATE TABLE orders.probes (
         tenant_id uuid NOT NULL,
         id uuid NOT NULL,
         parent_id uuid,
         body text NOT NULL DEFAULT '',
         PRIMARY KEY (tenant_id, id)
     );
-    CALL tenancy.protect('orders.notes');
+    CALL tenancy.protect('orders.probes');
     RESET ROLE;
 ";
 

@@ -4,10 +4,21 @@ use crate::case::{Case, admin, owner};
 
 pub(crate) const CASES: &[Case] = &[
     owner("GRANT TRUNCATE ON orders.orders TO rowhouse_orders", &[("table_privilege", "orders.orders")]),
-    owner("GRANT REFERENCES (id) ON orders.orders TO rowhouse_auth", &[("table_privilege", "orders.orders")]),
-    owner("GRANT TRIGGER ON orders.notes TO PUBLIC", &[("table_privilege", "orders.notes")]),
-    owner("GRANT SELECT ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
-    owner("GRANT UPDATE (body) ON orders.notes TO PUBLIC", &[("public_privilege", "orders.notes")]),
+    owner(
+        "GRANT REFERENCES (id) ON orders.orders TO rowhouse_orders",
+        &[("table_privilege", "orders.orders")],
+    ),
+    owner("GRANT TRIGGER ON orders.probes TO PUBLIC", &[("table_privilege", "orders.probes")]),
+    owner("GRANT SELECT ON orders.probes TO PUBLIC", &[("public_privilege", "orders.probes")]),
+    owner("GRANT UPDATE (body) ON orders.probes TO PUBLIC", &[("public_privilege", "orders.probes")]),
+    owner(
+        "GRANT USAGE ON SCHEMA auth TO rowhouse_orders; GRANT SELECT ON auth.identities TO rowhouse_orders",
+        &[("foreign_schema_privilege", "auth"), ("foreign_schema_privilege", "auth.identities")],
+    ),
+    owner(
+        "GRANT UPDATE (status) ON tenancy.tenants TO rowhouse_orders",
+        &[("kernel_write", "tenancy.tenants")],
+    ),
     owner("GRANT USAGE ON SCHEMA orders TO PUBLIC", &[("public_privilege", "orders")]),
     admin("GRANT USAGE ON SCHEMA public TO PUBLIC", &[("public_privilege", "public")]),
     owner(

@@ -6,7 +6,7 @@ pub(crate) const CASES: &[Case] = &[
     admin("", &[("schema_missing", "billing")]).seen_from("billing"),
     owner("DROP PROCEDURE tenancy.protect(regclass)", &[("kernel_missing", "tenancy.protect(regclass)")]),
     owner(
-        "REVOKE EXECUTE ON FUNCTION tenancy.set_tenant_context(uuid) FROM rowhouse_auth",
+        "REVOKE EXECUTE ON FUNCTION tenancy.set_tenant_context(uuid,uuid,bigint) FROM rowhouse_auth",
         &[("kernel_closed", "rowhouse_auth")],
     ),
     admin(
@@ -34,8 +34,8 @@ pub(crate) const CASES: &[Case] = &[
     admin("GRANT rowhouse_definer TO rowhouse_orders", &[("role_is_member", "rowhouse_orders")]),
     admin("GRANT pg_read_all_data TO rowhouse_auth", &[("role_is_member", "rowhouse_auth")]),
     admin(
-        "ALTER TABLE orders.notes OWNER TO rowhouse_orders",
-        &[("role_owns", "orders.notes"), ("table_owner", "orders.notes")],
+        "ALTER TABLE orders.probes OWNER TO rowhouse_orders",
+        &[("role_owns", "orders.probes"), ("table_owner", "orders.probes")],
     ),
     admin(
         "CREATE TYPE orders.mood AS ENUM ('calm');

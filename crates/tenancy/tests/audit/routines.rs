@@ -3,14 +3,14 @@
 use crate::case::{Case, admin, owner};
 
 pub(crate) const CASES: &[Case] = &[
-    owner("CREATE VIEW orders.all_notes AS SELECT * FROM orders.notes", &[("view_as_owner", "orders.all_notes")]),
+    owner("CREATE VIEW orders.all_notes AS SELECT * FROM orders.probes", &[("view_as_owner", "orders.all_notes")]),
     owner(
-        "CREATE VIEW orders.all_notes WITH (security_invoker = off) AS SELECT * FROM orders.notes",
+        "CREATE VIEW orders.all_notes WITH (security_invoker = off) AS SELECT * FROM orders.probes",
         &[("view_as_owner", "orders.all_notes")],
     ),
-    owner("CREATE VIEW orders.all_notes WITH (security_invoker) AS SELECT * FROM orders.notes", &[]),
+    owner("CREATE VIEW orders.all_notes WITH (security_invoker) AS SELECT * FROM orders.probes", &[]),
     owner(
-        "CREATE MATERIALIZED VIEW orders.all_notes AS SELECT * FROM orders.notes WITH NO DATA",
+        "CREATE MATERIALIZED VIEW orders.all_notes AS SELECT * FROM orders.probes WITH NO DATA",
         &[("materialized_view", "orders.all_notes")],
     ),
     admin(
@@ -21,21 +21,21 @@ pub(crate) const CASES: &[Case] = &[
         &[("foreign_table", "orders.elsewhere")],
     ),
     owner(
-        "ALTER TABLE orders.notes ADD number bigint GENERATED ALWAYS AS IDENTITY",
-        &[("sequence_across_tenants", "orders.notes.number")],
+        "ALTER TABLE orders.probes ADD number bigint GENERATED ALWAYS AS IDENTITY",
+        &[("sequence_across_tenants", "orders.probes.number")],
     ),
     owner(
         "CREATE SEQUENCE orders.numbers;
-         ALTER TABLE orders.notes ADD number text DEFAULT 'N-' || nextval('orders.numbers')",
-        &[("sequence_across_tenants", "orders.notes.number")],
+         ALTER TABLE orders.probes ADD number text DEFAULT 'N-' || nextval('orders.numbers')",
+        &[("sequence_across_tenants", "orders.probes.number")],
     ),
     owner(
-        "CREATE RULE forget AS ON DELETE TO orders.notes DO INSTEAD NOTHING",
-        &[("rewrite_rule", "orders.notes.forget")],
+        "CREATE RULE forget AS ON DELETE TO orders.probes DO INSTEAD NOTHING",
+        &[("rewrite_rule", "orders.probes.forget")],
     ),
     admin(
         "CREATE FUNCTION orders.peek() RETURNS bigint LANGUAGE sql SECURITY DEFINER SET search_path = ''
-             RETURN (SELECT count(*) FROM orders.notes);
+             RETURN (SELECT count(*) FROM orders.probes);
          ALTER FUNCTION orders.peek() OWNER TO rowhouse_definer;
          REVOKE EXECUTE ON FUNCTION orders.peek() FROM PUBLIC",
         &[("definer_undeclared", "orders.peek()")],
@@ -85,8 +85,18 @@ pub(crate) const CASES: &[Case] = &[
         &[("current_tenant", "tenancy.current_tenant()")],
     ),
     owner(
-        "CREATE OR REPLACE FUNCTION tenancy.set_tenant_context(tenant uuid) RETURNS void LANGUAGE sql
+        "CREATE OR REPLACE FUNCTION tenancy.set_tenant_context(
+                 tenant uuid, session uuid DEFAULT NULL, issued_at bigint DEFAULT NULL
+             ) RETURNS void LANGUAGE sql
              AS $$ SELECT set_config('app.tenant_id', tenant::text, false) $$",
-        &[("set_tenant_context", "tenancy.set_tenant_context(uuid)")],
+        &[("set_tenant_context", "tenancy.set_tenant_context(uuid,uuid,bigint)")],
+    ),
+    // It lets in whoever is suspended.
+    owner(
+        "CREATE OR REPLACE FUNCTION tenancy.set_tenant_context(
+                 tenant uuid, session uuid DEFAULT NULL, issued_at bigint DEFAULT NULL
+             ) RETURNS void LANGUAGE plpgsql
+             AS $$ BEGIN EXECUTE format('SET LOCAL app.tenant_id = %L', tenant); END $$",
+        &[("set_tenant_context", "tenancy.set_tenant_context(uuid,uuid,bigint)")],
     ),
 ];

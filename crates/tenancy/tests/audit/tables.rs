@@ -21,8 +21,8 @@ pub(crate) const CASES: &[Case] = &[
         &[("table_unprotected", "orders.bare"), ("tenant_id_column", "orders.bare")],
     ),
     owner(
-        "ALTER TABLE orders.notes DROP CONSTRAINT notes_pkey, ADD PRIMARY KEY (id, tenant_id)",
-        &[("primary_key", "orders.notes")],
+        "ALTER TABLE orders.probes DROP CONSTRAINT probes_pkey, ADD PRIMARY KEY (id, tenant_id)",
+        &[("primary_key", "orders.probes")],
     ),
     // A partition can be read without its parent.
     owner(
@@ -39,26 +39,26 @@ pub(crate) const CASES: &[Case] = &[
     owner("DROP POLICY tenant_isolation ON tenancy.tenants", &[("policy_missing", "tenancy.tenants")]),
     owner("CREATE POLICY everyone ON orders.orders USING (true)", &[("policy_surplus", "orders.orders")]),
     owner(
-        "DROP POLICY tenant_isolation ON orders.notes;
-         CREATE POLICY tenant_isolation ON orders.notes AS RESTRICTIVE
+        "DROP POLICY tenant_isolation ON orders.probes;
+         CREATE POLICY tenant_isolation ON orders.probes AS RESTRICTIVE
              USING (tenant_id = (SELECT tenancy.current_tenant()))
              WITH CHECK (tenant_id = (SELECT tenancy.current_tenant()))",
-        &[("policy_restrictive", "orders.notes")],
+        &[("policy_restrictive", "orders.probes")],
     ),
     owner(
-        "DROP POLICY tenant_isolation ON orders.notes;
-         CREATE POLICY reading ON orders.notes FOR SELECT
+        "DROP POLICY tenant_isolation ON orders.probes;
+         CREATE POLICY reading ON orders.probes FOR SELECT
              USING (tenant_id = (SELECT tenancy.current_tenant()))",
-        &[("policy_command", "orders.notes")],
+        &[("policy_command", "orders.probes")],
     ),
     owner(
-        "ALTER POLICY tenant_isolation ON orders.notes TO rowhouse_orders",
-        &[("policy_roles", "orders.notes")],
+        "ALTER POLICY tenant_isolation ON orders.probes TO rowhouse_orders",
+        &[("policy_roles", "orders.probes")],
     ),
     owner(
-        "ALTER POLICY tenant_isolation ON orders.notes
+        "ALTER POLICY tenant_isolation ON orders.probes
              USING (tenant_id = current_setting('app.tenant_id')::uuid)",
-        &[("policy_using", "orders.notes")],
+        &[("policy_using", "orders.probes")],
     ),
     owner(
         "ALTER POLICY tenant_isolation ON tenancy.tenants USING (true)",
@@ -66,19 +66,19 @@ pub(crate) const CASES: &[Case] = &[
     ),
     // Citus takes no sub-select in a policy.
     owner(
-        "ALTER POLICY tenant_isolation ON orders.notes
+        "ALTER POLICY tenant_isolation ON orders.probes
              USING (tenant_id = tenancy.current_tenant()) WITH CHECK (tenant_id = tenancy.current_tenant())",
         &[],
     ),
     owner(
-        "ALTER POLICY tenant_isolation ON orders.notes WITH CHECK (true)",
-        &[("policy_check", "orders.notes")],
+        "ALTER POLICY tenant_isolation ON orders.probes WITH CHECK (true)",
+        &[("policy_check", "orders.probes")],
     ),
     owner(
-        "DROP POLICY tenant_isolation ON orders.notes;
-         CREATE POLICY tenant_isolation ON orders.notes USING (tenant_id = (SELECT tenancy.current_tenant()))",
-        &[("policy_check", "orders.notes")],
+        "DROP POLICY tenant_isolation ON orders.probes;
+         CREATE POLICY tenant_isolation ON orders.probes USING (tenant_id = (SELECT tenancy.current_tenant()))",
+        &[("policy_check", "orders.probes")],
     ),
-    admin("ALTER TABLE orders.notes OWNER TO CURRENT_USER", &[("table_owner", "orders.notes")]),
+    admin("ALTER TABLE orders.probes OWNER TO CURRENT_USER", &[("table_owner", "orders.probes")]),
     admin("ALTER SCHEMA orders OWNER TO CURRENT_USER", &[("schema_owner", "orders")]),
 ];

@@ -19,7 +19,7 @@ WHERE NOT EXISTS (
 UNION ALL
 SELECT 'kernel_missing' AS rule, routine.name, 'run `rowhouse migrate`'
 FROM unnest(ARRAY[
-    'tenancy.current_tenant()', 'tenancy.set_tenant_context(uuid)', 'tenancy.protect(regclass)'
+    'tenancy.current_tenant()', 'tenancy.set_tenant_context(uuid,uuid,bigint)', 'tenancy.protect(regclass)'
 ]) AS routine (name)
 WHERE NOT EXISTS (
     SELECT FROM pg_catalog.pg_proc p JOIN pg_catalog.pg_namespace n ON n.oid = p.pronamespace

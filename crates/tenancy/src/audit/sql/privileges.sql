@@ -47,6 +47,34 @@ WHERE g.audited AND g.grantee = 0
     )
 
 UNION ALL
+SELECT 'foreign_schema_privilege' AS rule, g.name,
+    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder)
+FROM grants g
+JOIN service_roles r ON r.oid = g.grantee
+JOIN relations t ON t.oid = g.oid
+JOIN schemas s ON s.oid = t.schema
+WHERE s.name <> 'tenancy' AND r.rolname ~ '^rowhouse_' AND s.name <> substr(r.rolname, 10)
+
+UNION ALL
+SELECT 'foreign_schema_privilege' AS rule, g.name, format('REVOKE %s ON SCHEMA %s FROM %s', g.privilege, g.name, g.holder)
+FROM object_grants g
+JOIN service_roles r ON r.oid = g.grantee
+WHERE g.kind = 'SCHEMA' AND g.privilege = 'USAGE' AND g.name <> 'tenancy'
+    AND r.rolname ~ '^rowhouse_' AND g.name <> substr(r.rolname, 10)
+
+UNION ALL
+SELECT 'kernel_write' AS rule, g.name,
+    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder)
+FROM grants g
+JOIN service_roles r ON r.oid = g.grantee
+WHERE g.name ~ '^tenancy\.' AND g.privilege IN ('INSERT', 'UPDATE', 'DELETE')
+    -- The lists that the audit believes have a rule of their own.
+    AND g.name NOT IN ('tenancy.global_tables', 'tenancy.definer_functions')
+    AND (g.name, r.rolname) NOT IN (
+        ('tenancy.tenants', 'rowhouse_onboarding'), ('tenancy.token_revocations', 'rowhouse_auth')
+    )
+
+UNION ALL
 SELECT 'create_privilege' AS rule, g.name, format('REVOKE CREATE ON %s %s FROM %s', g.kind, g.name, g.holder)
 FROM object_grants g
 WHERE g.privilege = 'CREATE' AND g.grantee IN (SELECT r.oid FROM restrained r)
