@@ -1,6 +1,6 @@
 //! Files that hold secrets, and files that others read while they are written.
 
-use std::fs::{self, OpenOptions};
+use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
@@ -8,21 +8,39 @@ use std::path::Path;
 /// Writes a file that only its owner can read. There is never half of it under its name: it is written
 /// beside and renamed.
 pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, 0o600)
+}
+
+/// The same with a file that everybody can read.
+pub(crate) fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
+    replace(path, content, 0o644)
+}
+
+fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     let mut name = path.file_name().unwrap_or_default().to_owned();
     name.push(".new");
     let beside = path.with_file_name(name);
-    if let Err(error) = fs::remove_file(&beside)
-        && error.kind() != io::ErrorKind::NotFound
-    {
-        return Err(error);
+    remove(&beside)?;
+    create(&beside, content, mode)?;
+    rename(&beside, path)
+}
+
+/// Renames a file within its directory, for good: also when the machine stops right after.
+pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+    fs::rename(from, to)?;
+    match to.parent() {
+        Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
+        _ => File::open(".")?.sync_all(),
     }
-    create_private(&beside, content)?;
-    fs::rename(&beside, path)
 }
 
 /// Writes a new file that only its owner can read; one that is there already is an error.
 pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
-    let mut file = OpenOptions::new().write(true).create_new(true).mode(0o600).open(path)?;
+    create(path, content, 0o600)
+}
+
+fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
+    let mut file = OpenOptions::new().write(true).create_new(true).mode(mode).open(path)?;
     file.write_all(content)?;
     file.sync_all()
 }

@@ -32,6 +32,17 @@ pub struct SigningKey {
     public: Jwk,
 }
 
+/// The keys of one issuer. A key is `next`, then `current`, then `previous`.
+#[derive(Debug)]
+pub struct SigningKeys {
+    /// The one that signs.
+    pub current: SigningKey,
+    /// The one that will sign, published before it does.
+    pub next: Option<SigningKey>,
+    /// The one that signed before, published as long as its tokens live.
+    pub previous: Option<SigningKey>,
+}
+
 /// A public key as RFC 7517 and RFC 8037 have it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
@@ -53,7 +64,7 @@ pub struct Jwk {
 /// What an issuer publishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JwkSet {
-    /// The keys, in no order.
+    /// The keys. An issuer's own list starts with the one that signs.
     pub keys: Vec<Jwk>,
 }
 
@@ -108,6 +119,28 @@ impl SigningKey {
             x: pair.x.clone(),
         };
         Ok(Self { encoding, private, public })
+    }
+}
+
+impl SigningKeys {
+    /// What verifiers need: first the key that signs. A key that is here twice, as it is for a moment of a rotation,
+    /// is shown once.
+    #[must_use]
+    pub fn public_keys(&self) -> JwkSet {
+        let mut keys: Vec<Jwk> = Vec::with_capacity(3);
+        for key in [Some(&self.current), self.next.as_ref(), self.previous.as_ref()].into_iter().flatten() {
+            if !keys.contains(key.jwk()) {
+                keys.push(key.jwk().clone());
+            }
+        }
+        JwkSet { keys }
+    }
+}
+
+impl From<SigningKey> for SigningKeys {
+    /// A key that signs, and no other.
+    fn from(current: SigningKey) -> Self {
+        Self { current, next: None, previous: None }
     }
 }
 

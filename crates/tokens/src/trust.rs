@@ -1,18 +1,23 @@
 //! Whose signatures are believed.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::Duration;
 
 use jsonwebtoken::DecodingKey;
+use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::JwkSet;
+use crate::{Jwk, JwkSet};
 
-/// The least time between two readings of the directory, so that made-up key ids cost nothing.
+/// The least time between the beginnings of two readings of the directory, so that made-up key ids cost nothing. Nor
+/// do they hide a published key for longer.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
+
+/// How long a key that is no longer published is believed at most.
+const LONGEST_AGE: Duration = Duration::from_mins(1);
 
 /// A file name's ending; what stands before it is the issuer.
 const SUFFIX: &str = ".jwks.json";
@@ -21,15 +26,32 @@ const SUFFIX: &str = ".jwks.json";
 /// its own issuer only.
 #[derive(Debug)]
 pub struct TrustStore {
-    directory: PathBuf,
-    keys: RwLock<Arc<Keys>>,
-    /// When the directory was last read for a missing key.
-    refreshed: tokio::sync::Mutex<Option<Instant>>,
+    shared: Arc<Shared>,
+    /// When the last reading for a missing key began. Locked while one goes on.
+    refreshed: Arc<Mutex<Option<Instant>>>,
     interval: Duration,
+    longest_age: Duration,
 }
 
-/// The keys by key id, and whose they are.
-type Keys = HashMap<String, (String, DecodingKey)>;
+#[derive(Debug)]
+struct Shared {
+    directory: PathBuf,
+    keys: RwLock<Arc<Keys>>,
+}
+
+#[derive(Debug)]
+pub(crate) struct Keys {
+    by_id: HashMap<String, Trusted>,
+    /// When the reading began.
+    read: Instant,
+}
+
+#[derive(Debug)]
+pub(crate) struct Trusted {
+    pub(crate) issuer: String,
+    pub(crate) key: DecodingKey,
+    x: String,
+}
 
 /// Why the trusted keys cannot be read.
 #[derive(Debug, thiserror::Error)]
@@ -58,120 +80,127 @@ pub enum TrustError {
 impl TrustStore {
     /// Reads the directory.
     pub async fn load(directory: PathBuf) -> Result<Self, TrustError> {
-        Self::load_throttled(directory, REFRESH_INTERVAL).await
+        Self::load_throttled(directory, REFRESH_INTERVAL, LONGEST_AGE).await
     }
 
-    async fn load_throttled(directory: PathBuf, interval: Duration) -> Result<Self, TrustError> {
-        let keys = RwLock::new(Arc::new(read(&directory).await?));
-        Ok(Self { directory, keys, refreshed: tokio::sync::Mutex::default(), interval })
+    async fn load_throttled(
+        directory: PathBuf,
+        interval: Duration,
+        longest_age: Duration,
+    ) -> Result<Self, TrustError> {
+        let keys = RwLock::new(Arc::new(read(&directory, BTreeSet::new()).await?));
+        let shared = Arc::new(Shared { directory, keys });
+        Ok(Self { shared, refreshed: Arc::default(), interval, longest_age })
     }
 
-    /// Reads the directory again, unless that was done within the last five seconds. What cannot be read
-    /// changes nothing and is logged.
+    /// Where the keys are.
+    #[must_use]
+    pub fn directory(&self) -> &Path {
+        &self.shared.directory
+    }
+
+    /// Reads the directory again, unless that was done within the last five seconds. Who comes while it is read waits
+    /// for that reading. What cannot be read changes nothing and is logged.
     pub async fn refresh(&self) {
-        let mut refreshed = self.refreshed.lock().await;
+        let mut refreshed = Arc::clone(&self.refreshed).lock_owned().await;
         if refreshed.is_some_and(|last| last.elapsed() < self.interval) {
             return;
         }
-        *refreshed = Some(Instant::now());
-        match read(&self.directory).await {
-            Ok(keys) => *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
-            Err(error) => tracing::warn!(%error, "the trusted keys stay as they are"),
+        let shared = Arc::clone(&self.shared);
+        // A task of its own: a caller who goes away would otherwise take the reading along, and leave the next to wait
+        // for an interval.
+        let reading = tokio::spawn(async move {
+            *refreshed = Some(Instant::now());
+            match read(&shared.directory, shared.issuers()).await {
+                Ok(keys) => *shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+                Err(error) => tracing::warn!(%error, "the trusted keys stay as they are"),
+            }
+        });
+        if let Err(error) = reading.await {
+            tracing::error!(%error, "the trusted keys were not read");
         }
     }
 
+    /// Reads the directory again when that was not done for a minute, so that a key that was taken away is not believed
+    /// for much longer.
+    pub(crate) async fn refresh_old(&self) {
+        if self.keys().read.elapsed() > self.longest_age {
+            self.refresh().await;
+        }
+    }
+
+    /// Whether this key is the issuer's. One that is not known is looked for as a token's is: see
+    /// [`TrustStore::refresh`].
+    pub async fn trusts(&self, issuer: &str, key: &Jwk) -> bool {
+        let known =
+            || self.keys().get(&key.kid).is_some_and(|known| known.issuer == issuer && known.x == key.x);
+        if !known() {
+            self.refresh().await;
+        }
+        known()
+    }
+
     pub(crate) fn keys(&self) -> Arc<Keys> {
-        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+        self.shared.keys()
     }
 }
 
-async fn read(directory: &Path) -> Result<Keys, TrustError> {
+impl Keys {
+    pub(crate) fn get(&self, kid: &str) -> Option<&Trusted> {
+        self.by_id.get(kid)
+    }
+}
+
+impl Shared {
+    fn keys(&self) -> Arc<Keys> {
+        Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn issuers(&self) -> BTreeSet<String> {
+        self.keys().by_id.values().map(|known| known.issuer.clone()).collect()
+    }
+}
+
+/// `known`: the issuers that had a file before. While a file is being replaced, a listing of its directory may not have
+/// it.
+async fn read(directory: &Path, known: BTreeSet<String>) -> Result<Keys, TrustError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();
         move |source| TrustError::Unreadable { path, source }
     };
-    let mut keys = Keys::new();
+    let began = Instant::now();
+    let mut issuers = known;
     let mut entries = tokio::fs::read_dir(directory).await.map_err(unreadable(directory))?;
     while let Some(entry) = entries.next_entry().await.map_err(unreadable(directory))? {
-        let path = entry.path();
-        let Some(issuer) =
-            path.file_name().and_then(|name| name.to_str()).and_then(|name| name.strip_suffix(SUFFIX))
-        else {
-            continue;
+        let name = entry.file_name();
+        issuers.extend(name.to_str().and_then(|name| name.strip_suffix(SUFFIX)).map(str::to_owned));
+    }
+    let mut keys = HashMap::new();
+    for issuer in issuers {
+        let path = directory.join(format!("{issuer}{SUFFIX}"));
+        let text = match tokio::fs::read(&path).await {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => continue,
+            read => read.map_err(unreadable(&path))?,
         };
-        let text = tokio::fs::read(&path).await.map_err(unreadable(&path))?;
         let invalid = |reason: String| TrustError::Invalid { path: path.clone(), reason };
         let set: JwkSet = serde_json::from_slice(&text).map_err(|error| invalid(error.to_string()))?;
-        for key in set.keys {
-            if (key.kty.as_str(), key.crv.as_str(), key.alg.as_str()) != ("OKP", "Ed25519", "EdDSA") {
-                return Err(invalid(format!("the key {} is of another kind", key.kid)));
+        for Jwk { kty, crv, alg, kid, x, .. } in set.keys {
+            if (kty.as_str(), crv.as_str(), alg.as_str()) != ("OKP", "Ed25519", "EdDSA") {
+                return Err(invalid(format!("the key {kid} is of another kind")));
             }
-            let decoding =
-                DecodingKey::from_ed_components(&key.x).map_err(|error| invalid(error.to_string()))?;
-            if let Some((other, _)) = keys.insert(key.kid.clone(), (issuer.to_owned(), decoding))
-                && other != issuer
+            let key = DecodingKey::from_ed_components(&x).map_err(|error| invalid(error.to_string()))?;
+            if let Some(other) = keys.insert(kid.clone(), Trusted { issuer: issuer.clone(), key, x })
+                && other.issuer != issuer
             {
-                return Err(invalid(format!("the key {} is also {other}'s", key.kid)));
+                return Err(invalid(format!("the key {kid} is also {}'s", other.issuer)));
             }
         }
     }
     if keys.is_empty() {
         return Err(TrustError::Empty(directory.to_owned()));
     }
-    Ok(keys)
+    Ok(Keys { by_id: keys, read: began })
 }
 
 #[cfg(test)]
-mod tests {
-    use tempfile::TempDir;
-
-    use super::*;
-    use crate::{Accepts, Role, SigningKey, TokenError, TokenIssuer, Verifier, issuer};
-
-    fn publish(directory: &TempDir, keys: &[&SigningKey]) {
-        let set = JwkSet { keys: keys.iter().map(|key| key.jwk().clone()).collect() };
-        let path = directory.path().join("rowhouse-auth.jwks.json");
-        std::fs::write(path, serde_json::to_vec(&set).unwrap()).unwrap();
-    }
-
-    fn token_of(key: SigningKey) -> String {
-        let (user, tenant) = (uuid::Uuid::now_v7(), uuid::Uuid::now_v7());
-        let issuer = TokenIssuer::new(issuer::AUTH, key);
-        issuer.access_token(user, tenant, Role::Member, Duration::from_mins(10)).unwrap().token
-    }
-
-    async fn verifier(directory: &TempDir, interval: Duration) -> Verifier {
-        let trust = TrustStore::load_throttled(directory.path().to_owned(), interval).await.unwrap();
-        Verifier::new(Arc::new(trust), Accepts::default())
-    }
-
-    #[tokio::test]
-    async fn a_new_key_is_found_when_its_first_token_comes() {
-        let directory = TempDir::new().unwrap();
-        let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        publish(&directory, &[&current]);
-        let verifier = verifier(&directory, Duration::ZERO).await;
-
-        publish(&directory, &[&current, &next]);
-        verifier.verify(&token_of(next)).await.unwrap();
-        let of_current = token_of(current);
-
-        std::fs::write(directory.path().join("rowhouse-auth.jwks.json"), "{").unwrap();
-        let unknown = token_of(SigningKey::generate().unwrap());
-        assert_eq!(verifier.verify(&unknown).await.unwrap_err(), TokenError::UnknownKey);
-        verifier.verify(&of_current).await.expect("a file that cannot be read changes nothing");
-    }
-
-    #[tokio::test]
-    async fn made_up_key_ids_do_not_make_it_read_again_and_again() {
-        let directory = TempDir::new().unwrap();
-        let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
-        publish(&directory, &[&current]);
-        let verifier = verifier(&directory, Duration::from_hours(1)).await;
-        let made_up = token_of(SigningKey::generate().unwrap());
-        assert_eq!(verifier.verify(&made_up).await.unwrap_err(), TokenError::UnknownKey);
-
-        publish(&directory, &[&current, &next]);
-        assert_eq!(verifier.verify(&token_of(next)).await.unwrap_err(), TokenError::UnknownKey);
-    }
-}
+mod tests;

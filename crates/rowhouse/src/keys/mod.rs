@@ -1,0 +1,193 @@
+//! The keys that services sign with, and what others need to believe them.
+
+mod key_set;
+mod rotation;
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+
+use rowhouse_chassis::signing::CURRENT;
+use rowhouse_tokens::{KeyError, issuer};
+
+pub use rotation::{Progress, Rotation, RotationError, Step};
+
+use key_set::KeySet;
+
+/// Everybody who signs.
+pub const ISSUERS: [&str; 2] = [issuer::AUTH, issuer::ONBOARDING];
+
+/// A directory of keys: for each issuer `<issuer>/current.pem` and, around a rotation, `next.pem` and `previous.pem`
+/// beside it, readable by the owner alone; and `trust/<issuer>.jwks.json`.
+#[derive(Clone, Debug)]
+pub struct KeyDirectory {
+    path: PathBuf,
+}
+
+/// Why there are no keys.
+#[derive(Debug, thiserror::Error)]
+pub enum KeysError {
+    /// What is signed with a lost key is worth nothing, so none is overwritten.
+    #[error("{} is there already: remove it if its key is not in use any more, or choose another directory", .0.display())]
+    Exists(PathBuf),
+    /// There is nothing to rotate.
+    #[error("{} is not there: `rowhouse keys generate` makes it", .0.display())]
+    Missing(PathBuf),
+    /// A file cannot be read or written.
+    #[error("{}: {source}", path.display())]
+    Io {
+        /// Which.
+        path: PathBuf,
+        /// What the system said.
+        source: io::Error,
+    },
+    /// A file has something else in it.
+    #[error("{}: {source}", path.display())]
+    NoKey {
+        /// Which.
+        path: PathBuf,
+        /// What is wrong with it.
+        source: KeyError,
+    },
+    /// A key cannot be made.
+    #[error(transparent)]
+    Key(#[from] KeyError),
+    /// Public keys are not JSON, or cannot be written as such.
+    #[error("{}: {source}", path.display())]
+    Json {
+        /// Which file.
+        path: PathBuf,
+        /// What is wrong.
+        source: serde_json::Error,
+    },
+}
+
+impl KeyDirectory {
+    /// The directory at `path`, whatever is in it.
+    #[must_use]
+    pub fn at(path: impl Into<PathBuf>) -> Self {
+        Self { path: path.into() }
+    }
+
+    /// The private keys of an issuer: a directory with `current.pem` and what is around it.
+    #[must_use]
+    pub fn signing_keys(&self, issuer: &str) -> PathBuf {
+        self.path.join(issuer)
+    }
+
+    /// The public keys of all issuers.
+    #[must_use]
+    pub fn trust(&self) -> PathBuf {
+        self.path.join("trust")
+    }
+
+    /// The files that make it complete.
+    pub fn files(&self) -> impl Iterator<Item = PathBuf> {
+        ISSUERS.into_iter().flat_map(|issuer| {
+            let set = self.set(issuer);
+            [set.path(CURRENT), set.published_path()]
+        })
+    }
+
+    /// Makes all keys. Nothing is overwritten: if there is one of them, none is made.
+    pub fn generate(&self) -> Result<(), KeysError> {
+        if let Some(path) = self.files().find(|path| path.exists()) {
+            return Err(KeysError::Exists(path));
+        }
+        self.ensure()
+    }
+
+    /// Makes the keys that are missing. A set that is there stays as it is.
+    pub fn ensure(&self) -> Result<(), KeysError> {
+        directory(&self.trust(), 0o755)?;
+        for issuer in ISSUERS {
+            directory(&self.signing_keys(issuer), 0o700)?;
+            let set = self.set(issuer);
+            let current = match set.read(CURRENT)? {
+                Some(current) => current,
+                None => set.make(CURRENT)?,
+            };
+            if !set.published()?.keys.contains(current.jwk()) {
+                set.publish()?;
+            }
+        }
+        Ok(())
+    }
+
+    fn set(&self, issuer: &'static str) -> KeySet {
+        KeySet::new(issuer, self.signing_keys(issuer), self.trust())
+    }
+}
+
+fn directory(path: &Path, mode: u32) -> Result<(), KeysError> {
+    let failed = |source| KeysError::Io { path: path.to_owned(), source };
+    DirBuilder::new().recursive(true).mode(mode).create(path).map_err(failed)
+}
+
+fn io_error(path: &Path) -> impl FnOnce(io::Error) -> KeysError {
+    let path = path.to_owned();
+    move |source| KeysError::Io { path, source }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+    use std::sync::Arc;
+
+    use rowhouse_chassis::config::SigningArgs;
+    use rowhouse_chassis::signing::Signing;
+    use rowhouse_tokens::TrustStore;
+
+    use super::*;
+
+    fn mode(path: &Path) -> u32 {
+        fs::metadata(path).unwrap().permissions().mode() & 0o777
+    }
+
+    #[tokio::test]
+    async fn the_keys_are_private_and_the_services_can_load_them() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = KeyDirectory::at(directory.path().join("keys"));
+        keys.generate().unwrap();
+        let trust = Arc::new(TrustStore::load(keys.trust()).await.unwrap());
+        for issuer in ISSUERS {
+            let signing_keys = keys.signing_keys(issuer);
+            assert_eq!(mode(&signing_keys), 0o700);
+            assert_eq!(mode(&signing_keys.join(CURRENT)), 0o600);
+            Signing::load(issuer, SigningArgs { signing_keys }, Arc::clone(&trust)).await.unwrap();
+        }
+    }
+
+    #[test]
+    fn nothing_is_overwritten() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = KeyDirectory::at(directory.path());
+        let path = keys.signing_keys(issuer::ONBOARDING).join(CURRENT);
+        fs::create_dir(keys.signing_keys(issuer::ONBOARDING)).unwrap();
+        fs::write(&path, "a key").unwrap();
+        let error = keys.generate().unwrap_err();
+        assert!(matches!(&error, KeysError::Exists(found) if *found == path), "{error}");
+        assert_eq!(fs::read_to_string(&path).unwrap(), "a key");
+        assert_eq!(fs::read_dir(directory.path()).unwrap().count(), 1);
+        let error = keys.ensure().unwrap_err().to_string();
+        assert!(error.contains("current.pem") && error.contains("Ed25519"), "{error}");
+    }
+
+    #[test]
+    fn what_is_missing_is_made_once() {
+        let directory = tempfile::tempdir().unwrap();
+        let keys = KeyDirectory::at(directory.path().join("keys"));
+        keys.ensure().unwrap();
+        assert!(keys.files().all(|path| path.is_file()));
+        let before = keys.files().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>();
+        keys.ensure().unwrap();
+        assert_eq!(keys.files().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), before);
+
+        let published = keys.set(issuer::AUTH).published_path();
+        fs::remove_file(&published).unwrap();
+        keys.ensure().unwrap();
+        assert_eq!(keys.files().map(|path| fs::read(path).unwrap()).collect::<Vec<_>>(), before);
+    }
+}
