@@ -3,16 +3,20 @@
 //! * [`error`] is the one table of error codes, for gRPC and for HTTP;
 //! * [`config`] has the arguments and environment variables that several programs share;
 //! * [`telemetry`] writes logs, and traces that go on from process to process;
-//! * `database` opens a service's database and audits it; [`signing`] reads its key;
+//! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
+//! * [`page`] has what lists have in common;
+//! * [`client`] tells where a request comes from;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
 
+pub mod client;
 pub mod config;
 #[cfg(feature = "db")]
 pub mod database;
 pub mod error;
 pub mod grpc;
 pub mod health;
+pub mod page;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;

@@ -13,7 +13,7 @@ use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{DRAIN_LIMIT, GrpcOptions};
 use rowhouse_chassis::health::is_serving;
 use rowhouse_tenancy::{TenantId, grpc as tenant_grpc};
-use rowhouse_tokens::Role;
+use rowhouse_tokens::{Principal, Role};
 use support::{Echo, OnDrop, call, options, start, trusted_issuer};
 use tokio::sync::Notify;
 use tokio_util::sync::CancellationToken;
@@ -21,6 +21,7 @@ use tonic::{Code as GrpcCode, Request, Response};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
+use uuid::Uuid;
 
 #[tokio::test]
 async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
@@ -130,9 +131,9 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
     assert_eq!((missing.code(), fault(&missing).code), (GrpcCode::Unauthenticated, Code::TokenMissing));
 
     let tenant = TenantId::generate();
-    let user = uuid::Uuid::now_v7();
+    let principal = Principal::User { id: Uuid::now_v7(), role: Role::Member };
     let minute = Duration::from_mins(1);
-    let token = tokens.access_token(user, tenant.as_uuid(), Role::Member, minute).unwrap().token;
+    let token = tokens.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), minute).unwrap().token;
     let ask = async |tenant: TenantId, token: &str| {
         let mut request = Request::new(String::new());
         tenant_grpc::carry_token(request.metadata_mut(), tenant, token);

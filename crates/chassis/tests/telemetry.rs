@@ -20,7 +20,7 @@ use rowhouse_chassis::config::TelemetryArgs;
 use rowhouse_chassis::telemetry;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-use rowhouse_tokens::Role;
+use rowhouse_tokens::{Principal, Role};
 use support::{Echo, call, options, start, trusted_issuer};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -72,7 +72,8 @@ async fn hops_form_one_trace() {
     let mut request = Request::new("hunter2".to_owned());
     let tenant = TenantId::generate();
     let minute = Duration::from_mins(1);
-    let token = tokens.access_token(Uuid::now_v7(), tenant.as_uuid(), Role::Member, minute).unwrap().token;
+    let principal = Principal::User { id: Uuid::now_v7(), role: Role::Member };
+    let token = tokens.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), minute).unwrap().token;
     carry_token(request.metadata_mut(), tenant, &token);
     let answer = call(&outer.channel, "Forward", request).instrument(incoming).await.unwrap();
     assert_eq!(answer.into_inner(), "0af7651916cd43dd8448eb211c80319c");

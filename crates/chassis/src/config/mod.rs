@@ -5,13 +5,14 @@
 mod database;
 mod environment;
 
-use std::net::SocketAddr;
+use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::ParseIntError;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
+use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 #[cfg(feature = "db")]
 pub use database::DatabaseArgs;
@@ -54,13 +55,37 @@ pub struct TrustArgs {
     pub trust_dir: PathBuf,
 }
 
-/// The key with which a service signs its tokens.
+/// The keys with which a service signs its tokens.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keys")]
 pub struct SigningArgs {
-    /// PEM file (PKCS #8) with the Ed25519 key that signs this service's tokens
-    #[arg(long, env = "ROWHOUSE_SIGNING_KEY", value_name = "FILE")]
-    pub signing_key: PathBuf,
+    /// Directory with the Ed25519 keys (PEM, PKCS #8) of this service: `current.pem` signs its tokens, `next.pem` and
+    /// `previous.pem` may be missing or empty; what changes there is taken over while it runs
+    #[arg(long, env = "ROWHOUSE_SIGNING_KEYS", value_name = "DIRECTORY")]
+    pub signing_keys: PathBuf,
+}
+
+/// Who is believed about where a request comes from.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Proxies")]
+pub struct ProxyArgs {
+    /// Networks whose `x-forwarded-for` is believed, such as those of the load balancer, separated by commas
+    #[arg(
+        long,
+        env = "ROWHOUSE_TRUSTED_PROXIES",
+        value_name = "NETWORKS",
+        value_delimiter = ',',
+        default_value = "127.0.0.0/8,::1/128"
+    )]
+    pub trusted_proxies: Vec<IpNet>,
+}
+
+impl Default for ProxyArgs {
+    /// This machine's own.
+    fn default() -> Self {
+        const V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
+        Self { trusted_proxies: vec![V4.into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()] }
+    }
 }
 
 /// Logs and traces.
@@ -109,6 +134,8 @@ mod tests {
         #[command(flatten)]
         signing: SigningArgs,
         #[command(flatten)]
+        proxies: ProxyArgs,
+        #[command(flatten)]
         telemetry: TelemetryArgs,
         #[command(flatten)]
         environment: Environment,
@@ -119,7 +146,7 @@ mod tests {
 
     fn parse(arguments: &str) -> Result<Everything, clap::Error> {
         let needed =
-            "test --listen 127.0.0.1:0 --trust-dir trust --signing-key key.pem --database-url postgres:///";
+            "test --listen 127.0.0.1:0 --trust-dir trust --signing-keys keys --database-url postgres:///";
         let needed = if cfg!(feature = "db") { needed } else { needed.split(" --database").next().unwrap() };
         Everything::try_parse_from(needed.split(' ').chain(arguments.split_whitespace()))
     }
@@ -144,7 +171,7 @@ mod tests {
         assert_eq!(parsed.telemetry.log, TelemetryArgs::default().log);
         assert_eq!(parsed.telemetry.otlp_endpoint, None);
         assert_eq!(parsed.trust.trust_dir, PathBuf::from("trust"));
-        assert_eq!(parsed.signing.signing_key, PathBuf::from("key.pem"));
+        assert_eq!(parsed.signing.signing_keys, PathBuf::from("keys"));
     }
 
     #[test]

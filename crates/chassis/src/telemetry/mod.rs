@@ -27,7 +27,7 @@ pub use propagation::{continue_trace, trace_id};
 use crate::config::{LogFormat, TelemetryArgs};
 
 /// How long the last spans may take to reach the collector.
-const FLUSH_LIMIT: Duration = Duration::from_secs(2);
+const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
 /// Logs and traces of this process, until [`Telemetry::shutdown`].
 #[derive(Debug)]
@@ -109,7 +109,7 @@ fn provider(endpoint: Option<&str>, service: &'static str) -> Result<SdkTracerPr
 }
 
 impl Telemetry {
-    /// Sends the spans that are left, for two seconds at most.
+    /// Sends the spans that are left, for a second at most.
     pub async fn shutdown(self) {
         // The exporter waits for the runtime's threads, so none of them may wait for it.
         let flushed = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(FLUSH_LIMIT));

@@ -1,0 +1,147 @@
+//! Where a request comes from: the person's address and program, as far as known.
+
+use std::net::IpAddr;
+
+use ipnet::IpNet;
+use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
+
+use crate::config::ProxyArgs;
+
+/// The header and metadata key under which a proxy says for whom it asks.
+pub const FORWARDED_FOR: &str = "x-forwarded-for";
+
+/// The metadata key under which the gateway hands on the person's own `user-agent`.
+pub const FORWARDED_USER_AGENT: &str = "x-forwarded-user-agent";
+
+/// More of it is of no use to a person who looks at their sessions.
+const LONGEST_USER_AGENT: usize = 200;
+
+/// Where a request comes from.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Client {
+    /// The address of the person's machine.
+    pub address: Option<IpAddr>,
+    /// What their program calls itself; 200 characters at most.
+    pub user_agent: Option<String>,
+}
+
+/// The networks whose machines are believed when they say for whom they ask.
+///
+/// It decides what attempts to log in are counted against and what the audit log shows. It never decides what a
+/// caller may do.
+#[derive(Clone, Debug)]
+pub struct TrustedProxies(Vec<IpNet>);
+
+impl From<ProxyArgs> for TrustedProxies {
+    fn from(args: ProxyArgs) -> Self {
+        Self(args.trusted_proxies)
+    }
+}
+
+impl TrustedProxies {
+    /// The last address on the way that no trusted proxy has. `forwarded` are the values of `x-forwarded-for` in
+    /// their order, each a list; what stands left of an untrusted address could be made up.
+    pub fn client_address<'a>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'a str>) -> IpAddr {
+        let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
+        let mut address = peer.to_canonical();
+        for hop in hops.into_iter().rev() {
+            if !self.0.iter().any(|network| network.contains(&address)) {
+                break;
+            }
+            let Some(next) = parse(hop) else { break };
+            address = next;
+        }
+        address
+    }
+
+    /// Where a gRPC call comes from.
+    #[must_use]
+    pub fn client<T>(&self, request: &tonic::Request<T>) -> Client {
+        let metadata = request.metadata();
+        let texts = metadata.get_all(FORWARDED_FOR);
+        let address = request
+            .remote_addr()
+            .map(|peer| self.client_address(peer.ip(), texts.iter().filter_map(|value| value.to_str().ok())));
+        let agent = metadata.get(FORWARDED_USER_AGENT).or_else(|| metadata.get("user-agent"));
+        Client { address, user_agent: agent.and_then(|value| value.to_str().ok()).and_then(user_agent) }
+    }
+}
+
+impl Client {
+    /// Puts it on an outgoing call.
+    pub fn carry(&self, metadata: &mut MetadataMap) {
+        let texts = [
+            (FORWARDED_FOR, self.address.map(|it| it.to_string())),
+            (FORWARDED_USER_AGENT, self.user_agent.clone()),
+        ];
+        for (key, text) in texts {
+            if let Some(Ok(value)) = text.map(MetadataValue::<Ascii>::try_from) {
+                metadata.insert(key, value);
+            }
+        }
+    }
+}
+
+/// What a `user-agent` header is kept as.
+#[must_use]
+pub fn user_agent(text: &str) -> Option<String> {
+    let text: String = text.trim().chars().take(LONGEST_USER_AGENT).collect();
+    (!text.is_empty()).then_some(text)
+}
+
+/// An address as `x-forwarded-for` has it: bare, in brackets, or with a port.
+fn parse(hop: &str) -> Option<IpAddr> {
+    let bare = hop.trim_start_matches('[').trim_end_matches(']');
+    let address = bare.parse().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|it| it.ip()));
+    address.map(|it: IpAddr| it.to_canonical())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_trusted_proxies_are_believed() {
+        let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+        for (peer, forwarded, expected) in [
+            ("203.0.113.9", &[][..], "203.0.113.9"),
+            ("203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
+            ("10.0.0.1", &["198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["6.6.6.6, 198.51.100.1"], "198.51.100.1"),
+            ("10.0.0.1", &["6.6.6.6, 198.51.100.1, 10.0.0.2"], "198.51.100.1"),
+            ("10.0.0.1", &["6.6.6.6", "198.51.100.1", "10.0.0.2"], "198.51.100.1"),
+            ("10.0.0.1", &["10.0.0.3"], "10.0.0.3"),
+            ("10.0.0.1", &["nonsense"], "10.0.0.1"),
+            ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
+            ("::1", &["[2001:db8::1]"], "2001:db8::1"),
+            ("::1", &["[2001:db8::1]:443"], "2001:db8::1"),
+            ("::ffff:10.0.0.1", &["::ffff:198.51.100.1"], "198.51.100.1"),
+        ] {
+            let found = proxies.client_address(peer.parse().unwrap(), forwarded.iter().copied());
+            assert_eq!(found, expected.parse::<IpAddr>().unwrap(), "{peer} {forwarded:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_carried_arrives() {
+        let sent =
+            Client { address: Some("2001:db8::1".parse().unwrap()), user_agent: Some("curl/8".into()) };
+        let mut request = tonic::Request::new(());
+        sent.carry(request.metadata_mut());
+        let peer = tonic::transport::server::TcpConnectInfo {
+            local_addr: None,
+            remote_addr: Some("127.0.0.1:1".parse().unwrap()),
+        };
+        request.extensions_mut().insert(peer);
+        let proxies = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
+        assert_eq!(proxies.client(&request), sent);
+        let nobody = TrustedProxies(Vec::new()).client(&request);
+        assert_eq!(nobody.address, Some("127.0.0.1".parse().unwrap()));
+    }
+
+    #[test]
+    fn a_user_agent_is_cut() {
+        assert_eq!(user_agent("  "), None);
+        assert_eq!(user_agent(&"é".repeat(500)).unwrap().chars().count(), 200);
+    }
+}
