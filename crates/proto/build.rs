@@ -7,11 +7,35 @@ use tonic_prost_build::FileDescriptorSet;
 
 const ROOT: &str = "../../proto";
 
-const FILES: [&str; 3] = ["auth/v1/auth.proto", "onboarding/v1/onboarding.proto", "orders/v1/orders.proto"];
+const FILES: [&str; 9] = [
+    "auth/v1/api_key.proto",
+    "auth/v1/audit_log.proto",
+    "auth/v1/auth.proto",
+    "auth/v1/invitation.proto",
+    "auth/v1/member.proto",
+    "auth/v1/mfa.proto",
+    "auth/v1/session.proto",
+    "onboarding/v1/onboarding.proto",
+    "orders/v1/orders.proto",
+];
 
 /// A message with a field of one of these names gets no derived `Debug`: it doesn't compile until
 /// `src/redacted.rs` has one that leaves the value out.
-const SECRET_FIELDS: [&str; 2] = ["password", "access_token"];
+const SECRET_FIELDS: [&str; 13] = [
+    "device_token",
+    "password",
+    "current_password",
+    "new_password",
+    "access_token",
+    "refresh_token",
+    "mfa_token",
+    "code",
+    "token",
+    "client_secret",
+    "totp_secret",
+    "otpauth_url",
+    "recovery_codes",
+];
 
 fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={ROOT}");

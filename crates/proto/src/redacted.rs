@@ -3,7 +3,12 @@
 
 use std::fmt;
 
-use crate::auth::v1::{CreateMembershipRequest, LoginRequest, LoginResponse};
+use crate::auth::v1::{
+    AcceptInvitationRequest, ChangePasswordRequest, CompleteMfaRequest, ConfirmTotpRequest,
+    ConfirmTotpResponse, CreateApiKeyResponse, CreateMembershipRequest, CreateTotpResponse,
+    DeleteTotpRequest, IssueTokenRequest, IssueTokenResponse, LoginRequest, LogoutRequest,
+    RefreshSessionRequest, ResetPasswordRequest, SwitchTenantRequest, Tokens, VerifyEmailRequest,
+};
 use crate::onboarding::v1::AdminCredentials;
 
 /// Prints itself and nothing of what it stands for.
@@ -15,50 +20,49 @@ impl fmt::Debug for Redacted {
     }
 }
 
-impl fmt::Debug for LoginRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password: _, tenant } = self;
-        f.debug_struct("LoginRequest")
-            .field("email", email)
-            .field("password", &Redacted)
-            .field("tenant", tenant)
-            .finish()
-    }
+/// A message's `Debug`, field by field. A field that is in neither list is a compile error.
+macro_rules! redacted {
+    ($($message:ident { $($shown:ident),* } without { $($secret:ident),+ };)+) => {
+        $(
+            impl fmt::Debug for $message {
+                fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+                    let Self { $($shown,)* $($secret: _,)+ } = self;
+                    f.debug_struct(stringify!($message))
+                        $(.field(stringify!($shown), $shown))*
+                        $(.field(stringify!($secret), &Redacted))+
+                        .finish()
+                }
+            }
+        )+
+    };
 }
 
-impl fmt::Debug for LoginResponse {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { access_token: _, token_type, expires_in } = self;
-        f.debug_struct("LoginResponse")
-            .field("access_token", &Redacted)
-            .field("token_type", token_type)
-            .field("expires_in", expires_in)
-            .finish()
-    }
-}
-
-impl fmt::Debug for CreateMembershipRequest {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password: _, role: _ } = self;
-        f.debug_struct("CreateMembershipRequest")
-            .field("email", email)
-            .field("password", &Redacted)
-            .field("role", &self.role())
-            .finish()
-    }
-}
-
-impl fmt::Debug for AdminCredentials {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let Self { email, password: _ } = self;
-        f.debug_struct("AdminCredentials").field("email", email).field("password", &Redacted).finish()
-    }
+redacted! {
+    AcceptInvitationRequest {} without { token, password, access_token };
+    AdminCredentials { email } without { password };
+    ChangePasswordRequest {} without { current_password, new_password };
+    CompleteMfaRequest {} without { mfa_token, code };
+    ConfirmTotpRequest {} without { code };
+    ConfirmTotpResponse {} without { recovery_codes };
+    CreateApiKeyResponse { api_key } without { client_secret };
+    CreateMembershipRequest { email, role } without { password, access_token };
+    CreateTotpResponse {} without { totp_secret, otpauth_url };
+    DeleteTotpRequest {} without { code };
+    IssueTokenRequest { client_id, scope } without { client_secret };
+    IssueTokenResponse { token_type, expires_in, scope } without { access_token };
+    LoginRequest { email, tenant } without { password, device_token };
+    LogoutRequest {} without { refresh_token };
+    RefreshSessionRequest {} without { refresh_token };
+    ResetPasswordRequest {} without { token, password };
+    SwitchTenantRequest { tenant } without { refresh_token };
+    Tokens { token_type, expires_in } without { access_token, refresh_token, device_token };
+    VerifyEmailRequest {} without { token };
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::auth::v1::Role;
+    use crate::auth::v1::{LoginResponse, Role};
     use crate::onboarding::v1::OnboardTenantRequest;
 
     const SECRET: &str = "correct horse";
@@ -73,26 +77,34 @@ mod tests {
     #[test]
     fn debug_prints_no_secret() {
         let email = "ada@example.com".to_owned();
-        let password = SECRET.to_owned();
-        let login = LoginRequest { email: email.clone(), password: password.clone(), tenant: None };
+        let secret = SECRET.to_owned();
+        let login =
+            LoginRequest { email: email.clone(), password: secret.clone(), tenant: None, device_token: None };
         assert_redacted(&login);
         assert!(format!("{login:?}").contains("ada@example.com"));
         assert_redacted(&LoginResponse {
-            access_token: password.clone(),
-            token_type: "Bearer".to_owned(),
-            expires_in: 600,
+            tokens: Some(Tokens {
+                access_token: secret.clone(),
+                token_type: "Bearer".to_owned(),
+                expires_in: 600,
+                refresh_token: secret.clone(),
+                device_token: Some(secret.clone()),
+            }),
         });
         assert_redacted(&CreateMembershipRequest {
             email: email.clone(),
-            password: password.clone(),
-            role: Role::Admin.into(),
+            password: Some(secret.clone()),
+            role: Role::Owner.into(),
+            access_token: Some(secret.clone()),
         });
         assert_redacted(&OnboardTenantRequest {
             name: "Acme".to_owned(),
             slug: None,
-            admin: Some(AdminCredentials { email, password }),
+            admin: Some(AdminCredentials { email, password: Some(secret.clone()) }),
             idempotency_key: None,
         });
+        assert_redacted(&ConfirmTotpResponse { recovery_codes: vec![secret.clone()] });
+        assert_redacted(&CreateApiKeyResponse { api_key: None, client_secret: secret });
     }
 
     /// A `tonic::Request` prints its message.
@@ -102,6 +114,7 @@ mod tests {
             email: "ada@example.com".to_owned(),
             password: SECRET.to_owned(),
             tenant: None,
+            device_token: None,
         }));
     }
 }
