@@ -1,24 +1,46 @@
 //! From a configuration to a running service.
 
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_chassis::signing::{SigningKeyError, load_key};
-use rowhouse_proto::auth::v1::auth_service_server::{AuthServiceServer, SERVICE_NAME};
-use rowhouse_tokens::{Accepts, Role, TokenError, TokenIssuer, TrustError, TrustStore, Verifier, issuer};
+use rowhouse_chassis::signing::{Signing, SigningKeyError};
+use rowhouse_proto::auth::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
+use rowhouse_proto::auth::v1::audit_log_service_server::{AuditLogServiceServer, SERVICE_NAME as AUDIT_LOG};
+use rowhouse_proto::auth::v1::auth_service_server::{AuthServiceServer, SERVICE_NAME as AUTH};
+use rowhouse_proto::auth::v1::invitation_service_server::{
+    InvitationServiceServer, SERVICE_NAME as INVITATIONS,
+};
+use rowhouse_proto::auth::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
+use rowhouse_proto::auth::v1::mfa_service_server::{MfaServiceServer, SERVICE_NAME as MFA};
+use rowhouse_proto::auth::v1::session_service_server::{SERVICE_NAME as SESSIONS, SessionServiceServer};
+use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
-use uuid::Uuid;
 
 use crate::Config;
+use crate::domain::SessionLifetimes;
 use crate::hashing::{Hashing, HashingError};
+use crate::mail::{MailError, Mailer};
+use crate::outbox::{Outbox, Worker};
 use crate::rpc::Rpc;
+use crate::sealing::{EncryptionKeysError, Sealing};
 
-const PUBLIC_METHODS: &[&str] = &["/auth.v1.AuthService/Login", "/auth.v1.AuthService/GetJwks"];
+const PUBLIC_METHODS: &[&str] = &[
+    "/auth.v1.AuthService/CompleteMfa",
+    "/auth.v1.AuthService/GetJwks",
+    "/auth.v1.AuthService/IssueToken",
+    "/auth.v1.AuthService/Login",
+    "/auth.v1.AuthService/Logout",
+    "/auth.v1.AuthService/RefreshSession",
+    "/auth.v1.AuthService/RequestPasswordReset",
+    "/auth.v1.AuthService/ResetPassword",
+    "/auth.v1.AuthService/SwitchTenant",
+    "/auth.v1.AuthService/VerifyEmail",
+    "/auth.v1.InvitationService/AcceptInvitation",
+];
 
 /// A request has an address, a password and little else.
 const MAX_REQUEST: usize = 1024 * 1024;
@@ -29,7 +51,9 @@ const LEAST_COST_IN_PRODUCTION: u32 = 10;
 /// The service, connected and bound, but not serving yet.
 pub struct App {
     listener: Listener,
-    rpc: Rpc,
+    rpc: Arc<Rpc>,
+    signing: Signing,
+    worker: Worker,
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
@@ -47,17 +71,15 @@ pub enum StartError {
     /// The trusted keys cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// Nobody would believe the tokens.
-    #[error("{issuer}.jwks.json in {directory} has another key than the one that signs: publish it first ({source})", issuer = issuer::AUTH)]
-    Untrusted {
-        /// Where the trusted keys are.
-        directory: PathBuf,
-        /// Why a token is not believed.
-        source: TokenError,
-    },
     /// The database cannot be reached, or is not safe to serve from.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// There is nothing to encrypt with.
+    #[error(transparent)]
+    EncryptionKeys(#[from] EncryptionKeysError),
+    /// Letters cannot be sent.
+    #[error(transparent)]
+    Mail(#[from] MailError),
     /// Not even one password can be hashed.
     #[error("passwords cannot be hashed: {0}")]
     Hashing(String),
@@ -90,21 +112,42 @@ impl App {
         if config.environment.is_production() && config.bcrypt_cost < LEAST_COST_IN_PRODUCTION {
             return Err(StartError::Cost(config.bcrypt_cost));
         }
-        let issuer = TokenIssuer::new(issuer::AUTH, load_key(config.signing).await?);
-        let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
+        let signing = Signing::load(issuer::AUTH, config.signing, Arc::clone(&trust)).await?;
         let accepts =
             Accepts { service_audience: Some(issuer::AUTH), service_issuers: &[issuer::ONBOARDING] };
         let verifier = Arc::new(Verifier::new(trust, accepts));
-        believed(&issuer, &verifier)
-            .await
-            .map_err(|source| StartError::Untrusted { directory: config.trust.trust_dir, source })?;
 
         let db = database::open(&config.database, config.environment, "auth").await?;
 
+        let sealing = Sealing::load(&config.encryption_keys).await?;
+        let outbox = Outbox::new(sealing.clone());
+        let mailer = Mailer::new(&config.mail, config.environment)?;
+        let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
         let hashing = Hashing::new(config.bcrypt_cost).await?;
+        let rpc = Rpc {
+            db,
+            hashing,
+            sealing,
+            outbox,
+            issuer: signing.issuer(),
+            verifier: Arc::clone(&verifier),
+            token_lifetime: config.token_lifetime,
+            sessions: SessionLifetimes {
+                idle: config.sessions.session_idle_lifetime,
+                absolute: config.sessions.session_lifetime,
+                grace: config.sessions.refresh_grace,
+            },
+            proxies: config.proxies.into(),
+            require_verified_email: config
+                .require_verified_email
+                .unwrap_or(config.environment.is_production()),
+        };
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
-            rpc: Rpc { db, hashing, issuer, token_lifetime: config.token_lifetime },
+            rpc: Arc::new(rpc),
+            signing,
+            worker,
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
@@ -129,16 +172,21 @@ impl App {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
             }),
-            services: &[SERVICE_NAME],
+            services: &[AUTH, SESSIONS, MEMBERS, INVITATIONS, MFA, API_KEYS, AUDIT_LOG],
         };
-        let service = AuthServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
-        Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
+        let rpc = || Arc::clone(&self.rpc);
+        let routes = Routes::new(AuthServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(SessionServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(MemberServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(InvitationServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(MfaServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(ApiKeyServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
+        let _following = self.signing.follow(shutdown.clone());
+        let worker = tokio::spawn(self.worker.run(shutdown.clone()));
+        let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
+        // What it was doing is finished, or will be done again.
+        worker.abort();
+        served
     }
-}
-
-/// Signs a token for nobody and verifies it, as every other service will verify those for somebody.
-async fn believed(issuer: &TokenIssuer, verifier: &Verifier) -> Result<(), TokenError> {
-    let lifetime = Duration::from_secs(1);
-    let signed = issuer.access_token(Uuid::nil(), Uuid::nil(), Role::Viewer, lifetime)?;
-    verifier.verify(&signed.token).await.map(drop)
 }

@@ -1,10 +1,13 @@
 //! What can be configured.
 
+use std::fmt;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::builder::BoolishValueParser;
+use clap::{ArgGroup, Args, Parser};
 use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs, seconds,
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs, seconds,
 };
 
 /// The longest life of an access token. A member who was removed keeps access for as long.
@@ -50,6 +53,123 @@ pub struct Config {
         value_parser = token_lifetime,
     )]
     pub token_lifetime: Duration,
+    /// Whom it believes about where a login comes from: the gateway.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
+    /// How long sessions live.
+    #[command(flatten)]
+    pub sessions: SessionArgs,
+    /// How letters are sent.
+    #[command(flatten)]
+    pub mail: MailArgs,
+    /// File with the keys that encrypt what the database must not be able to read: one a line, each 32 random bytes in
+    /// base64; the first encrypts, all of them decrypt
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    pub encryption_keys: PathBuf,
+    /// Whether people have to confirm their e-mail address before they can log in; by default in production only
+    #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
+    pub require_verified_email: Option<bool>,
+}
+
+/// How long sessions live.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sessions")]
+pub struct SessionArgs {
+    /// Life of a session that is not used, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_SESSION_IDLE_LIFETIME",
+        value_name = "SECONDS",
+        default_value = "604800",
+        value_parser = seconds,
+    )]
+    pub session_idle_lifetime: Duration,
+    /// Life of a session in any case, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_SESSION_LIFETIME",
+        value_name = "SECONDS",
+        default_value = "2592000",
+        value_parser = seconds,
+    )]
+    pub session_lifetime: Duration,
+    /// How long after its exchange a refresh token may be sent again for the same answer, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_REFRESH_GRACE",
+        value_name = "SECONDS",
+        default_value = "10",
+        value_parser = seconds,
+    )]
+    pub refresh_grace: Duration,
+}
+
+impl Default for SessionArgs {
+    fn default() -> Self {
+        Self {
+            session_idle_lifetime: Duration::from_hours(7 * 24),
+            session_lifetime: Duration::from_hours(30 * 24),
+            refresh_grace: Duration::from_secs(10),
+        }
+    }
+}
+
+/// How letters are sent: by SMTP, or, in development, into a directory.
+#[derive(Args, Clone)]
+#[command(
+    next_help_heading = "Mail",
+    group = ArgGroup::new("mail").required(true).multiple(false).args(["smtp_url", "mail_dir"]),
+)]
+#[group(skip)]
+pub struct MailArgs {
+    /// SMTP server, such as `smtps://user:password@mail.example.com` (TLS from the start) or
+    /// `smtp://mail.example.com:587?tls=required` (STARTTLS)
+    #[arg(long, env = "ROWHOUSE_SMTP_URL", value_name = "URL", hide_env_values = true)]
+    pub smtp_url: Option<String>,
+    /// PEM file with the authorities that may have signed the SMTP server's certificate; without it, those that
+    /// browsers trust
+    #[arg(long, env = "ROWHOUSE_SMTP_CA_FILE", value_name = "FILE", requires = "smtp_url")]
+    pub smtp_ca_file: Option<PathBuf>,
+    /// Directory to write letters to instead of sending them, one .eml file each
+    #[arg(long, env = "ROWHOUSE_MAIL_DIR", value_name = "DIRECTORY")]
+    pub mail_dir: Option<PathBuf>,
+    /// Who letters are from
+    #[arg(
+        long,
+        env = "ROWHOUSE_MAIL_FROM",
+        value_name = "ADDRESS",
+        default_value = "Rowhouse <rowhouse@localhost>"
+    )]
+    pub mail_from: String,
+    /// Where the pages are that the links in letters lead to
+    #[arg(long, env = "ROWHOUSE_PUBLIC_URL", value_name = "URL", default_value = "http://localhost:8080")]
+    pub public_url: String,
+}
+
+impl MailArgs {
+    /// Letters into a directory, the rest by default.
+    #[must_use]
+    pub fn into_directory(directory: impl Into<PathBuf>) -> Self {
+        Self {
+            smtp_url: None,
+            smtp_ca_file: None,
+            mail_dir: Some(directory.into()),
+            mail_from: "Rowhouse <rowhouse@localhost>".to_owned(),
+            public_url: "http://localhost:8080".to_owned(),
+        }
+    }
+}
+
+impl fmt::Debug for MailArgs {
+    /// Leaves the URL out, which has a password in it.
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("MailArgs")
+            .field("smtp", &self.smtp_url.is_some())
+            .field("mail_dir", &self.mail_dir)
+            .field("mail_from", &self.mail_from)
+            .field("public_url", &self.public_url)
+            .finish_non_exhaustive()
+    }
 }
 
 fn token_lifetime(text: &str) -> Result<Duration, String> {
@@ -67,8 +187,8 @@ mod tests {
     use super::*;
 
     fn parse(arguments: &str) -> Result<Config, clap::Error> {
-        let needed =
-            "rowhouse-auth --listen 127.0.0.1:0 --database-url postgres:/// --trust-dir t --signing-key k";
+        let needed = "rowhouse-auth --listen 127.0.0.1:0 --database-url postgres:/// --trust-dir t --signing-keys k \
+             --encryption-keys e --mail-dir m";
         Config::try_parse_from(needed.split(' ').chain(arguments.split_whitespace()))
     }
 
@@ -87,7 +207,10 @@ mod tests {
         let config = parse("").unwrap();
         assert_eq!((config.bcrypt_cost, config.token_lifetime), (12, Duration::from_mins(10)));
         assert_eq!(parse("--token-lifetime 60").unwrap().token_lifetime, Duration::from_mins(1));
+        let mail = parse("--mail-from a@b.example --public-url https://c.example").unwrap().mail;
+        assert_eq!((mail.mail_from.as_str(), mail.public_url.as_str()), ("a@b.example", "https://c.example"));
         for refused in [
+            "--smtp-url smtps://d.example",
             "--token-lifetime 601",
             "--token-lifetime 0",
             "--token-lifetime -1",

@@ -1,6 +1,5 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
-use std::collections::HashMap;
 use std::time::Duration;
 
 use rowhouse_chassis::error::{
@@ -8,18 +7,24 @@ use rowhouse_chassis::error::{
     status_with,
 };
 use rowhouse_tenancy::DbError;
-use rowhouse_tokens::TokenError;
+use rowhouse_tokens::{Permission, TokenError};
 use serde::Serialize;
 use tonic::Status;
+use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
+use crate::outbox::EnqueueError;
+use crate::sealing::NotOurs;
 
 /// When a full queue of passwords is likely to have moved on.
 const HASHING_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The key of the error's metadata under which the tenants stand that a caller can choose from.
 const TENANTS_KEY: &str = "tenants";
+
+/// The key of the error's metadata under which the token for the second step of a login stands.
+const MFA_TOKEN_KEY: &str = "mfa_token";
 
 /// The outcome of a call that did not succeed.
 ///
@@ -31,6 +36,40 @@ pub(crate) enum Error {
     Invalid(Vec<FieldViolation>),
     #[error("the e-mail address, the password or the tenant is wrong")]
     InvalidCredentials,
+    #[error("too many attempts")]
+    TooManyAttempts { wait: Duration },
+    #[error("a second factor is needed")]
+    MfaRequired { mfa_token: String },
+    #[error("the token of the login's first step is not valid")]
+    InvalidMfaToken,
+    #[error("the code is wrong")]
+    InvalidMfaCode,
+    #[error("there is a second factor already")]
+    MfaEnabled,
+    #[error("there is no second factor")]
+    MfaNotEnabled,
+    #[error("the refresh token is not valid")]
+    InvalidRefreshToken,
+    #[error("the API key is not valid")]
+    InvalidClient,
+    #[error("a scope is not one of the API key's")]
+    InvalidScope,
+    #[error("the token of a mailed link is not valid")]
+    InvalidOneTimeToken,
+    #[error("the access token in the message is not believed: {0}")]
+    InvalidAccessToken(TokenError),
+    #[error("the link is for another person")]
+    EmailMismatch,
+    #[error("the person is a member already")]
+    AlreadyMember,
+    #[error("the tenant would have no owner")]
+    LastOwner,
+    #[error("{0}")]
+    NotFound(Missing),
+    #[error("the caller has not the permission {0}")]
+    NotPermitted(Permission),
+    #[error("the role is above the caller's")]
+    AboveOwnRole,
     #[error("the person is a member of no active tenant")]
     NoActiveTenant,
     #[error("the person belongs to several tenants")]
@@ -50,53 +89,159 @@ pub(crate) enum Error {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
+    Sealing(#[from] NotOurs),
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Totp(#[from] TotpError),
+    #[error(transparent)]
+    Enqueue(EnqueueError),
+    #[error(transparent)]
     Db(#[from] DbError),
+}
+
+/// What there is none of: missing, or another tenant's; nobody can tell, this service included.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum Missing {
+    #[error("there is no member with this id")]
+    Member,
+    #[error("there is no session with this id")]
+    Session,
+    #[error("there is no invitation with this id")]
+    Invitation,
+    #[error("there is no API key with this id")]
+    ApiKey,
+}
+
+impl Missing {
+    const fn code(self) -> Code {
+        match self {
+            Self::Member => Code::MemberNotFound,
+            Self::Session => Code::SessionNotFound,
+            Self::Invitation => Code::InvitationNotFound,
+            Self::ApiKey => Code::ApiKeyNotFound,
+        }
+    }
 }
 
 impl Error {
     /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    #[allow(clippy::too_many_lines, reason = "it is a table, with a row for each error")]
     pub(crate) fn into_status(self, operation: &'static str) -> Status {
-        match self {
-            Self::Invalid(violations) => invalid_argument(violations),
+        let (code, detail) = match self {
+            Self::Invalid(violations) => return invalid_argument(violations),
+            Self::TooManyAttempts { wait } => {
+                return retryable(Code::TooManyAttempts, "too many attempts: wait before the next one", wait);
+            }
+            Self::MfaRequired { mfa_token } => {
+                return status_with(
+                    Code::MfaRequired,
+                    "send a code of your second factor, together with the mfa_token",
+                    [(MFA_TOKEN_KEY.to_owned(), mfa_token)],
+                );
+            }
+            Self::TenantRequired(memberships) => {
+                return status_with(
+                    Code::TenantRequired,
+                    "this person belongs to several tenants: name one of them, by its slug or its id, in `tenant`",
+                    [(TENANTS_KEY.to_owned(), list(&memberships))],
+                );
+            }
+            Self::Hashing(HashingError::Busy) => {
+                return retryable(
+                    Code::ResourceExhausted,
+                    "too many passwords are being checked at once: try again",
+                    HASHING_RETRY_AFTER,
+                );
+            }
+            Self::Contended => {
+                return retryable(
+                    Code::Unavailable,
+                    "others were changing the same person: try again",
+                    HASHING_RETRY_AFTER,
+                );
+            }
+            Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
+            error @ (Self::Hashing(_)
+            | Self::Token(_)
+            | Self::Sealing(_)
+            | Self::Random(_)
+            | Self::Totp(_)
+            | Self::Enqueue(_)
+            | Self::Unauthenticated) => return internal(operation, &error),
             Self::InvalidCredentials => {
-                status(Code::InvalidCredentials, "the e-mail address, the password or the tenant is wrong")
+                (Code::InvalidCredentials, "the e-mail address, the password or the tenant is wrong".into())
             }
-            Self::NoActiveTenant => status(
-                Code::PermissionDenied,
-                "this person is a member of no active tenant: onboard one, or ask to be added to one",
-            ),
-            Self::TenantRequired(memberships) => status_with(
-                Code::TenantRequired,
-                "this person belongs to several tenants: name one of them, by its slug or its id, in `tenant`",
-                HashMap::from([(TENANTS_KEY.to_owned(), list(&memberships))]),
-            ),
-            Self::NotAMember => status(
-                Code::PermissionDenied,
-                "you are no longer a member of the access token's tenant: log in to another",
-            ),
-            Self::PeopleOnly => {
-                status(Code::PermissionDenied, "this call takes a person's access token, not a service's")
+            Self::InvalidMfaToken => {
+                (Code::MfaTokenInvalid, "the mfa_token has expired or is not one: log in again".into())
             }
+            Self::InvalidMfaCode => {
+                (Code::MfaCodeInvalid, "the code is wrong or was used before: send the next one".into())
+            }
+            Self::MfaEnabled => {
+                (Code::MfaEnabled, "there is a second factor already: remove it first".into())
+            }
+            Self::MfaNotEnabled => {
+                (Code::MfaNotEnabled, "there is no second factor: ask for a secret first".into())
+            }
+            Self::InvalidRefreshToken => {
+                (Code::RefreshTokenInvalid, "the refresh token is not valid any more: log in again".into())
+            }
+            Self::InvalidClient => {
+                (Code::InvalidClient, "the API key does not exist, was deleted or has expired".into())
+            }
+            Self::InvalidScope => {
+                (Code::InvalidScope, "ask for scopes that the API key has, or for none to get all".into())
+            }
+            Self::InvalidOneTimeToken => (
+                Code::OneTimeTokenInvalid,
+                "the link was used before, has expired or is not one: ask for a new one".into(),
+            ),
+            Self::InvalidAccessToken(TokenError::Expired) => {
+                (Code::TokenExpired, TokenError::Expired.to_string())
+            }
+            Self::InvalidAccessToken(reason) => (Code::TokenInvalid, reason.to_string()),
+            Self::EmailMismatch => {
+                (Code::EmailMismatch, "this is for another e-mail address than the caller's".into())
+            }
+            Self::AlreadyMember => (Code::AlreadyMember, "this person is a member already".into()),
+            Self::LastOwner => {
+                (Code::LastOwner, "this is the only owner: make another member an owner first".into())
+            }
+            Self::NotFound(missing) => (missing.code(), missing.to_string()),
+            Self::NotPermitted(permission) => (
+                Code::PermissionDenied,
+                format!(
+                    "this takes the permission {permission}, which your role does not have: ask an administrator of your company"
+                ),
+            ),
+            Self::AboveOwnRole => (
+                Code::PermissionDenied,
+                "nobody gives, changes or takes away a role above their own: ask somebody who has it".into(),
+            ),
+            Self::NoActiveTenant => (
+                Code::PermissionDenied,
+                "this person is a member of no active tenant: onboard one, or ask to be added to one".into(),
+            ),
+            Self::NotAMember => (
+                Code::PermissionDenied,
+                "you are no longer a member of the access token's tenant: log in to another".into(),
+            ),
+            Self::PeopleOnly => (
+                Code::PermissionDenied,
+                "this call takes a person's access token, not a program's or a service's".into(),
+            ),
             Self::OnboardingOnly => {
-                status(Code::PermissionDenied, "only the onboarding service may make members")
+                (Code::PermissionDenied, "only the onboarding service may make members this way".into())
             }
-            Self::Hashing(HashingError::Busy) => retryable(
-                Code::ResourceExhausted,
-                "too many passwords are being checked at once: try again",
-                HASHING_RETRY_AFTER,
-            ),
-            Self::Contended => retryable(
-                Code::Unavailable,
-                "others were changing the same person: try again",
-                HASHING_RETRY_AFTER,
-            ),
-            Self::Db(error) => from_db(operation, &error),
-            Self::Hashing(
-                error @ (HashingError::Bcrypt(_) | HashingError::Thread(_) | HashingError::Closed(_)),
-            ) => internal(operation, &error),
-            Self::Token(error) => internal(operation, &error),
-            error @ Self::Unauthenticated => internal(operation, &error),
-        }
+        };
+        status(code, detail)
+    }
+}
+
+impl From<EnqueueError> for Error {
+    fn from(error: EnqueueError) -> Self {
+        Self::Enqueue(error)
     }
 }
 

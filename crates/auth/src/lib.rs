@@ -12,13 +12,19 @@ mod config;
 mod domain;
 mod error;
 mod hashing;
+mod mail;
+mod outbox;
 mod rpc;
 mod schema;
+mod sealing;
 mod store;
+mod throttle;
 
 pub use app::{App, RunError, StartError};
-pub use config::Config;
+pub use config::{Config, MailArgs, SessionArgs};
+pub use mail::MailError;
 use rowhouse_chassis::shutdown::Shutdown;
+pub use sealing::EncryptionKeysError;
 
 /// Runs the service until `shutdown` is requested and the running calls are finished.
 pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {

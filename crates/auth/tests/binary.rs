@@ -23,8 +23,10 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("DATABASE_URL", database.url(Role::Auth))
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
-        .env("ROWHOUSE_SIGNING_KEY", keys.signing_key())
+        .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys())
         .env("ROWHOUSE_BCRYPT_COST", "4")
+        .env("ROWHOUSE_ENCRYPTION_KEYS", keys.encryption_keys())
+        .env("ROWHOUSE_MAIL_DIR", keys.mail_dir())
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .stderr(Stdio::piped())
         .kill_on_drop(true);

@@ -14,7 +14,7 @@ async fn the_answer_is_of_now_and_not_of_the_token() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     service.member(acme, "ada@example.com").await;
-    let token = service.running.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
+    let token = service.access_token("ada@example.com", None).await;
 
     let me = service.get_me(acme, &token).await.unwrap();
     assert_eq!(me.user.as_ref().unwrap().email, "ada@example.com");
@@ -31,7 +31,8 @@ async fn the_answer_is_of_now_and_not_of_the_token() {
     service.sql("UPDATE tenancy.tenants SET status = 'active'; DELETE FROM auth.memberships").await;
     assert_eq!(refused(service.get_me(acme, &token).await), Code::PermissionDenied);
 
-    service.sql("DELETE FROM tenancy.tenants").await;
+    let gone = "DELETE FROM auth.sessions; DELETE FROM auth.audit_log; DELETE FROM tenancy.tenants";
+    service.sql(gone).await;
     assert_eq!(refused(service.get_me(acme, &token).await), Code::TenantUnknown);
     service.running.stop().await;
 }
@@ -43,8 +44,7 @@ async fn each_of_a_persons_tokens_shows_its_own_tenant() {
     service.member(acme, "ada@example.com").await;
     service.create_membership(globex, "ada@example.com", PASSWORD, Role::Viewer).await.unwrap();
     for (tenant, slug, role) in [(acme, "acme", Role::Admin), (globex, "globex", Role::Viewer)] {
-        let token =
-            service.running.login("ada@example.com", PASSWORD, Some(slug)).await.unwrap().access_token;
+        let token = service.access_token("ada@example.com", Some(slug)).await;
         let me = service.get_me(tenant, &token).await.unwrap();
         assert_eq!((me.tenant.as_ref().unwrap().slug.as_str(), me.role()), (slug, role));
         let other = if tenant == acme { globex } else { acme };

@@ -11,6 +11,7 @@ use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use support::{PASSWORD, Service, membership_request, refused};
 use tokio::task::JoinSet;
 
+const SET_UP_AGAIN: &str = "UPDATE tenancy.tenants SET status = 'provisioning'";
 const MEMBERSHIPS: &str = "SELECT count(*) FROM auth.memberships";
 const IDENTITIES: &str = "SELECT count(*) FROM auth.identities";
 
@@ -19,7 +20,7 @@ async fn only_the_onboarding_service_may() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     service.member(acme, "ada@example.com").await;
-    let person = service.running.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
+    let person = service.access_token("ada@example.com", None).await;
     let for_orders = service.keys.onboarding.service_token("rowhouse-orders", acme.as_uuid()).unwrap();
     let for_people = service.keys.onboarding.service_token("rowhouse", acme.as_uuid()).unwrap();
     // A service whose key is trusted for its own name, but which has no business here.
@@ -65,20 +66,31 @@ async fn a_repeat_has_no_further_effect() {
     service.running.stop().await;
 }
 
+/// Whatever becomes of the password: who repeats an onboarding is told what the first call was told.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_identity_joins_another_tenant_only_by_its_password() {
+async fn a_repeat_is_answered_like_the_first_call() {
     let service = Service::start().await;
-    let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
-    service.member(acme, "ada@example.com").await;
-    let hash = service.value("SELECT password_hash FROM auth.identities").await;
+    let acme = service.tenant("acme").await;
+    let first = service.sign_up(acme, "ada@example.com", Some(PASSWORD), None).await.unwrap();
+    for password in [Some("another horse"), None] {
+        let again = service.sign_up(acme, "ada@example.com", password, None).await.unwrap();
+        assert_eq!(again, first);
+    }
+    service.running.login("ada@example.com", PASSWORD, None).await.unwrap();
 
-    let wrong = service.create_membership(globex, "ada@example.com", "wrong horse", Role::Admin).await;
-    assert_eq!(refused(wrong), Code::InvalidCredentials);
-    assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("1".into(), "1".into()));
-
-    service.member(globex, "ada@example.com").await;
+    let globex = service.tenant("globex").await;
+    let invited = service.sign_up(globex, "ada@example.com", Some("another horse"), None).await.unwrap();
+    for password in [Some("yet another horse"), None] {
+        let again = service.sign_up(globex, "ada@example.com", password, None).await.unwrap();
+        assert_eq!(again, invited);
+    }
+    assert_eq!(service.subjects_to("ada@example.com").await.len(), 2, "one letter for each tenant");
+    // Who has the password after all joins by it.
+    let joined = service.sign_up(globex, "ada@example.com", Some(PASSWORD), None).await.unwrap();
+    assert_eq!(joined.user.unwrap().id, first.user.unwrap().id);
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("2".into(), "1".into()));
-    assert_eq!(service.value("SELECT password_hash FROM auth.identities").await, hash);
+    let added = "SELECT count(*) FROM auth.audit_log WHERE action = 'member.add'";
+    assert_eq!(service.value(added).await, "2");
     service.running.stop().await;
 }
 
@@ -90,6 +102,8 @@ async fn what_cannot_be_is_refused() {
         ("", "", Role::Unspecified, vec!["email", "password", "role"]),
         ("ada", PASSWORD, Role::Admin, vec!["email"]),
         ("ada@example.com", &"x".repeat(72), Role::Admin, vec!["password"]),
+        ("ada@example.com", "password1", Role::Admin, vec!["password"]),
+        ("ada@example.com", "ada@example.com", Role::Admin, vec!["password"]),
         ("ada@example.com", PASSWORD, Role::Unspecified, vec!["role"]),
     ] {
         let answer = fault(&service.create_membership(acme, email, password, role).await.unwrap_err());
@@ -104,6 +118,24 @@ async fn what_cannot_be_is_refused() {
     service.running.stop().await;
 }
 
+/// An onboarding's key never expires, and neither do its address and password.
+#[tokio::test(flavor = "multi_thread")]
+async fn who_was_removed_does_not_come_back_by_a_repeat() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, "ada@example.com").await;
+    service.sql("DELETE FROM auth.memberships").await;
+    for password in [PASSWORD, "wrong horse battery"] {
+        let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
+        let request = membership_request(acme, &token, "ada@example.com", password, Role::Owner);
+        let repeated = service.running.client().create_membership(request).await;
+        assert_eq!(refused(repeated), Code::PermissionDenied, "{password}");
+    }
+    let left = "SELECT (SELECT count(*) FROM auth.memberships) + (SELECT count(*) FROM auth.invitations)";
+    assert_eq!(service.value(left).await, "0");
+    service.running.stop().await;
+}
+
 /// More at once than the pool has connections, for one new address in as many tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_becomes_one_identity_however_many_ask_at_once() {
@@ -111,6 +143,7 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
     let mut calls = JoinSet::new();
     for number in 0..16 {
         let tenant = service.tenant(&format!("tenant-{number}")).await;
+        service.sql(SET_UP_AGAIN).await;
         // Whoever is first decides about the password.
         let password = if number % 2 == 0 { "even password" } else { "odd password" };
         let token = service.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
@@ -118,18 +151,18 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
         let mut client = service.running.client();
         calls.spawn(async move { (password, client.create_membership(request).await) });
     }
-    let (mut members, mut refusals) = (Vec::new(), Vec::new());
+    let mut answers = Vec::new();
     for (password, answer) in calls.join_all().await {
-        match answer {
-            Ok(answer) => members.push((password, answer.into_inner().user.unwrap().id)),
-            Err(status) => refusals.push((password, fault(&status).code)),
-        }
+        answers.push((password, answer.unwrap().into_inner().user.unwrap().id));
     }
-    let (winner, id) = members[0].clone();
-    assert_eq!((members.len(), refusals.len()), (8, 8));
-    assert!(members.iter().all(|member| *member == (winner, id.clone())), "{members:?}");
-    assert!(refusals.iter().all(|(loser, code)| *loser != winner && *code == Code::InvalidCredentials));
+    let id = service.value("SELECT id FROM auth.identities").await;
+    let (members, invited): (Vec<_>, Vec<_>) = answers.into_iter().partition(|(_, answer)| *answer == id);
+    assert_eq!((members.len(), invited.len()), (8, 8));
+    let winner = members[0].0;
+    assert!(members.iter().all(|(password, _)| *password == winner), "{members:?}");
+    assert!(invited.iter().all(|(password, _)| *password != winner), "{invited:?}");
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("8".into(), "1".into()));
+    assert_eq!(service.value("SELECT count(*) FROM auth.invitations").await, "8");
     service.running.stop().await;
 }
 
@@ -137,6 +170,7 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
 async fn the_same_membership_asked_for_at_once_is_one() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
+    service.sql(SET_UP_AGAIN).await;
     let mut calls = JoinSet::new();
     for _ in 0..16 {
         let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();

@@ -8,6 +8,7 @@ use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{App, StartError};
 use rowhouse_chassis::config::Environment;
 use rowhouse_chassis::database::DatabaseError;
+use rowhouse_chassis::signing::SigningKeyError;
 use rowhouse_testkit::TestDatabase;
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use support::{Keys, config};
@@ -29,7 +30,7 @@ async fn a_key_that_nobody_trusts_is_not_used() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     keys.publish(issuer::AUTH, &TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap()));
     let error = App::build(config(&database, &keys)).await.err().unwrap();
-    assert!(matches!(error, StartError::Untrusted { .. }), "{error}");
+    assert!(matches!(error, StartError::SigningKey(SigningKeyError::Untrusted { .. })), "{error}");
     assert!(error.to_string().contains("rowhouse-auth.jwks.json"), "{error}");
 }
 
@@ -37,9 +38,9 @@ async fn a_key_that_nobody_trusts_is_not_used() {
 async fn files_and_addresses_that_do_not_work_are_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let mut missing = config(&database, &keys);
-    missing.signing.signing_key = "/nonexistent/auth.pem".into();
+    missing.signing.signing_keys = "/nonexistent/auth".into();
     let error = App::build(missing).await.err().unwrap().to_string();
-    assert!(error.contains("/nonexistent/auth.pem"), "{error}");
+    assert!(error.contains("/nonexistent/auth/current.pem"), "{error}");
 
     let mut cheap = config(&database, &keys);
     cheap.environment = Environment::Production;

@@ -1,11 +1,33 @@
 //! Validated types and pure rules.
 
+mod api_key;
+mod audit;
+mod counted;
+mod device_token;
 mod email_address;
 mod membership;
+mod mfa_token;
+mod one_time_token;
+mod opaque_token;
+mod page;
 mod password;
+mod recovery_code;
+mod session;
+mod totp;
 mod user;
 
+pub(crate) use api_key::{ApiKeyName, hint, parse_expiry, parse_scopes};
+pub(crate) use audit::{Action, Actor, AuditEntry, Outcome};
+pub(crate) use counted::Counted;
+pub(crate) use device_token::DeviceToken;
 pub(crate) use email_address::EmailAddress;
 pub(crate) use membership::{ActiveMembership, ChooseError, choose};
-pub(crate) use password::{Password, PasswordHash};
+pub(crate) use mfa_token::MfaToken;
+pub(crate) use one_time_token::{OneTimePurpose, OneTimeToken};
+pub(crate) use opaque_token::{InvalidToken, OpaqueToken, TokenKind};
+pub(crate) use page::{PageRequest, Place};
+pub(crate) use password::{NewPassword, Password, PasswordHash};
+pub(crate) use recovery_code::RecoveryCode;
+pub(crate) use session::{EndReason, Presented, SessionLifetimes, SessionState, later};
+pub(crate) use totp::{MfaCode, TotpSecret};
 pub(crate) use user::UserId;

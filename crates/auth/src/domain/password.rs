@@ -1,8 +1,20 @@
 //! Passwords and what is kept of them.
 
+use std::collections::HashSet;
 use std::fmt;
 
 use zeroize::Zeroizing;
+use zxcvbn::{Score, zxcvbn};
+
+use super::EmailAddress;
+
+/// The lists of the commonest passwords have no longer ones, in characters, that would not be refused as too uniform.
+const LONGEST_COMMON: usize = 16;
+/// Letters are disguised by these; nobody's common password has many different ones, and each multiplies the work.
+const DISGUISES: &str = "@({[<!|$+%";
+const MOST_DISGUISES: usize = 4;
+/// A longer password of fewer different characters is a key that was held down, or a few.
+const LEAST_DIFFERENT: usize = 5;
 
 /// A password that can be hashed: 8 to 71 bytes, no NUL. Wiped from memory when dropped.
 ///
@@ -20,6 +32,8 @@ pub(crate) enum InvalidPassword {
     TooLong,
     #[error("send a password without NUL characters")]
     Nul,
+    #[error("choose another password: this one is among the first that are guessed")]
+    Common,
 }
 
 impl Password {
@@ -36,6 +50,52 @@ impl Password {
     pub(crate) fn expose(&self) -> &str {
         &self.0
     }
+}
+
+/// A password that a person may choose: none of the commonest, nor a variant of one, nor made of the person's own
+/// address. What was chosen before is only a [`Password`].
+#[derive(Clone, Debug)]
+pub(crate) struct NewPassword(Password);
+
+impl NewPassword {
+    /// Takes a tenth of a millisecond, and two at most, whatever is sent.
+    pub(crate) fn parse(text: String, email: &EmailAddress) -> Result<Self, InvalidPassword> {
+        let password = Password::parse(text)?;
+        if is_common(password.expose(), email.as_str()) {
+            return Err(InvalidPassword::Common);
+        }
+        Ok(Self(password))
+    }
+
+    /// The same while the person's address is not known, for all that can be said about the password then.
+    pub(crate) fn parse_for_nobody(text: String) -> Result<Self, InvalidPassword> {
+        let password = Password::parse(text)?;
+        if is_common(password.expose(), "") { Err(InvalidPassword::Common) } else { Ok(Self(password)) }
+    }
+}
+
+impl From<NewPassword> for Password {
+    fn from(NewPassword(password): NewPassword) -> Self {
+        password
+    }
+}
+
+/// Whether it is guessed within a million attempts, which is where the lists of the commonest passwords and their
+/// usual variants end.
+fn is_common(password: &str, email: &str) -> bool {
+    if !email.is_empty() && password.to_lowercase().contains(email) {
+        return true;
+    }
+    if password.chars().count() > LONGEST_COMMON {
+        return password.chars().collect::<HashSet<_>>().len() < LEAST_DIFFERENT;
+    }
+    let disguises: HashSet<_> = password.chars().filter(|&c| DISGUISES.contains(c)).collect();
+    if disguises.len() > MOST_DISGUISES {
+        return false;
+    }
+    let parts = email.split(|c: char| !c.is_alphanumeric()).chain(email.split('@')).chain(["rowhouse"]);
+    let of_the_person: Vec<&str> = parts.filter(|part| part.chars().count() > 2).collect();
+    zxcvbn(password, &of_the_person).score() < Score::Two
 }
 
 impl fmt::Debug for Password {
@@ -88,6 +148,92 @@ mod tests {
             ("\0", Err(InvalidPassword::TooShort)),
         ] {
             assert_eq!(Password::parse(text.to_owned()).map(drop), expected, "{text:?}");
+        }
+    }
+
+    fn is_refused(text: &str) -> bool {
+        let email = "ada.lovelace@analytical-engines.example".parse().unwrap();
+        match NewPassword::parse(text.to_owned(), &email) {
+            Ok(_) => false,
+            Err(error) => error == InvalidPassword::Common,
+        }
+    }
+
+    #[test]
+    fn the_commonest_passwords_and_their_variants_are_refused() {
+        for text in [
+            "password",
+            "password1",
+            "Password1!",
+            "P@ssw0rd",
+            "passwordpassword",
+            "12345678",
+            "1234567890",
+            "0987654321",
+            "11111111",
+            "aaaaaaaa",
+            "        ",
+            "qwertyuiop",
+            "qwerty123",
+            "1q2w3e4r",
+            "zxcvbnm1",
+            "iloveyou1",
+            "sunshine1",
+            "football1",
+            "letmein1",
+            "trustno1",
+            "admin123",
+            "abcdefgh",
+            &"1".repeat(71),
+            &"ab".repeat(35),
+        ] {
+            assert!(is_refused(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_known_of_the_person_is_no_password() {
+        for text in [
+            "ada.lovelace@analytical-engines.example",
+            "Ada.Lovelace@Analytical-Engines.example",
+            "ada.lovelace@analytical-engines.example!",
+            "ada.lovelace",
+            "lovelace",
+            "Lovelace1",
+            "analytical",
+            "rowhouse1",
+        ] {
+            assert!(is_refused(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn other_passwords_pass() {
+        for text in [
+            "correct horse",
+            "correct horse battery",
+            "correct horse battery staple, as everybody knows by now",
+            "tr0ub4dor&3",
+            "gkx7vq2m",
+            "jf8$kd0!",
+            "4@8({[<369!1|05$",
+            "Ποσειδῶν",
+            "€uro €uro",
+            "lovelace wrote the first program",
+        ] {
+            assert!(!is_refused(text), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_password_at_all_is_refused_for_that() {
+        let email = "ada@example.com".parse().unwrap();
+        for (text, expected) in [
+            ("1234567", InvalidPassword::TooShort),
+            (&"1".repeat(72), InvalidPassword::TooLong),
+            ("12345678\0", InvalidPassword::Nul),
+        ] {
+            assert_eq!(NewPassword::parse(text.to_owned(), &email).unwrap_err(), expected, "{text:?}");
         }
     }
 

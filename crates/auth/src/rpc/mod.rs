@@ -1,56 +1,51 @@
-//! The generated trait, one line a method.
+//! The generated traits, one folder a service and one file a method.
 
-mod create_membership;
-mod get_jwks;
-mod get_me;
-mod login;
+mod api_keys;
+mod audit_log;
+mod auth;
+mod bearer;
+mod invitations;
+mod members;
+mod mfa;
 mod role;
+mod sessions;
+mod tokens;
 
+use std::sync::Arc;
 use std::time::Duration;
 
-use rowhouse_proto::auth::v1::auth_service_server::AuthService;
-use rowhouse_proto::auth::v1::{
-    CreateMembershipRequest, CreateMembershipResponse, GetJwksRequest, GetJwksResponse, GetMeRequest,
-    GetMeResponse, LoginRequest, LoginResponse,
-};
-use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_tokens::TokenIssuer;
+use chrono::{DateTime, Utc};
+use prost_types::Timestamp;
+use rowhouse_chassis::client::TrustedProxies;
+use rowhouse_tenancy::{TenantContext, TenantDb, TenantTx};
+use rowhouse_tokens::{Permission, Principal, Role, TokenIssuer, Verifier};
 use tonic::{Request, Response, Status};
+use uuid::Uuid;
 
-use crate::error::Error;
+use crate::domain::{SessionLifetimes, UserId};
+use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
+use crate::outbox::Outbox;
+use crate::sealing::Sealing;
+use crate::store::memberships::find_active_role;
 
 /// What the methods work with.
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) hashing: Hashing,
+    pub(crate) sealing: Sealing,
+    pub(crate) outbox: Outbox,
     pub(crate) issuer: TokenIssuer,
+    /// Believes the access tokens that a caller sends in a message, to show who they are.
+    pub(crate) verifier: Arc<Verifier>,
     pub(crate) token_lifetime: Duration,
+    pub(crate) sessions: SessionLifetimes,
+    pub(crate) proxies: TrustedProxies,
+    /// Whether a person has to have confirmed their address before they can log in.
+    pub(crate) require_verified_email: bool,
 }
 
 type Reply<T> = Result<Response<T>, Status>;
-
-#[tonic::async_trait]
-impl AuthService for Rpc {
-    async fn login(&self, request: Request<LoginRequest>) -> Reply<LoginResponse> {
-        reply("auth.login", login::login(self, request.into_inner()).await)
-    }
-
-    async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Reply<GetJwksResponse> {
-        Ok(Response::new(get_jwks::get_jwks(self)))
-    }
-
-    async fn get_me(&self, request: Request<GetMeRequest>) -> Reply<GetMeResponse> {
-        reply("auth.get_me", get_me::get_me(self, &request).await)
-    }
-
-    async fn create_membership(
-        &self,
-        request: Request<CreateMembershipRequest>,
-    ) -> Reply<CreateMembershipResponse> {
-        reply("auth.create_membership", create_membership::create_membership(self, request).await)
-    }
-}
 
 fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
     outcome.map(Response::new).map_err(|error| error.into_status(operation))
@@ -59,4 +54,37 @@ fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
 /// On whose behalf a call is made.
 fn context<T>(request: &Request<T>) -> Result<TenantContext, Error> {
     rowhouse_tenancy::grpc::context(request).cloned().ok_or(Error::Unauthenticated)
+}
+
+/// On whose behalf a call is made, if they may make it.
+fn permitted<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
+    let cx = context(request)?;
+    if cx.may(permission) { Ok(cx) } else { Err(Error::NotPermitted(permission)) }
+}
+
+/// The person on whose behalf a call is made.
+fn person(cx: &TenantContext) -> Result<UserId, Error> {
+    match cx.principal() {
+        Some(Principal::User { id, .. }) => Ok(UserId::from(*id)),
+        Some(Principal::ApiKey { .. } | Principal::Service { .. }) | None => Err(Error::PeopleOnly),
+    }
+}
+
+/// The caller's role of now, read where it is about to be used: the token's may be a few minutes old.
+async fn current_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
+    match find_active_role(tx, user).await? {
+        Some(role) if role.may(permission) => Ok(role),
+        Some(_) => Err(Error::NotPermitted(permission)),
+        None => Err(Error::NotAMember),
+    }
+}
+
+/// An id that a caller sent. One that cannot be read belongs to nothing, like one that is not there.
+fn parse_id(text: &str, missing: Missing) -> Result<Uuid, Error> {
+    Uuid::try_parse(text).or(Err(Error::NotFound(missing)))
+}
+
+/// A time on the wire.
+fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
 }

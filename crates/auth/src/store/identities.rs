@@ -1,34 +1,72 @@
 //! The table `auth.identities`: global, one row a person.
 
-use diesel::dsl::now;
+use chrono::{DateTime, Utc};
+use diesel::dsl::{exists, now};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 use uuid::Uuid;
 
 use crate::domain::{EmailAddress, PasswordHash, UserId};
-use crate::schema::identities;
+use crate::schema::{identities, totp};
 
-/// What is needed to recognise a person.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = identities)]
-pub(crate) struct IdentityRow {
-    #[diesel(deserialize_as = Uuid)]
+/// A person.
+#[derive(Clone, Debug)]
+pub(crate) struct Identity {
     pub(crate) id: UserId,
-    #[diesel(deserialize_as = String)]
-    pub(crate) password_hash: PasswordHash,
+    pub(crate) email: String,
+    /// Nothing until a mailed link has set one.
+    pub(crate) password_hash: Option<PasswordHash>,
+    pub(crate) email_verified: bool,
+    /// By an operator; they can log in nowhere.
+    pub(crate) disabled: bool,
+    /// They have a second factor that counts.
+    pub(crate) mfa: bool,
+}
+
+type Row = (Uuid, String, Option<String>, Option<DateTime<Utc>>, Option<DateTime<Utc>>, bool);
+
+fn identity((id, email, password_hash, verified, disabled, mfa): Row) -> Identity {
+    Identity {
+        id: UserId::from(id),
+        email,
+        password_hash: password_hash.map(PasswordHash::from),
+        email_verified: verified.is_some(),
+        disabled: disabled.is_some(),
+        mfa,
+    }
+}
+
+macro_rules! find {
+    ($tx:ident, $condition:expr) => {{
+        let confirmed =
+            totp::table.filter(totp::user_id.eq(identities::id)).filter(totp::confirmed_at.is_not_null());
+        let found = identities::table
+            .filter($condition)
+            .select((
+                identities::id,
+                identities::email,
+                identities::password_hash,
+                identities::email_verified_at,
+                identities::disabled_at,
+                exists(confirmed),
+            ))
+            .first::<Row>($tx)
+            .await
+            .optional()?;
+        Ok(found.map(identity))
+    }};
 }
 
 pub(crate) async fn find_identity(
-    tx: &mut GlobalTx,
+    tx: &mut impl Transaction,
     email: &EmailAddress,
-) -> Result<Option<IdentityRow>, DbError> {
-    let found = identities::table
-        .filter(identities::email.eq(email.as_str()))
-        .select(IdentityRow::as_select())
-        .first(tx)
-        .await;
-    Ok(found.optional()?)
+) -> Result<Option<Identity>, DbError> {
+    find!(tx, identities::email.eq(email.as_str()))
+}
+
+pub(crate) async fn get_identity(tx: &mut impl Transaction, id: UserId) -> Result<Option<Identity>, DbError> {
+    find!(tx, identities::id.eq(id.as_uuid()))
 }
 
 /// Says whether the identity is new; the address may have one already.
@@ -36,13 +74,16 @@ pub(crate) async fn insert_identity(
     tx: &mut impl Transaction,
     id: UserId,
     email: &EmailAddress,
-    password_hash: &PasswordHash,
+    password_hash: Option<&PasswordHash>,
+    verified: bool,
 ) -> Result<bool, DbError> {
+    let verified_at = verified.then(Utc::now);
     let inserted = diesel::insert_into(identities::table)
         .values((
             identities::id.eq(id.as_uuid()),
             identities::email.eq(email.as_str()),
-            identities::password_hash.eq(password_hash.as_str()),
+            identities::password_hash.eq(password_hash.map(PasswordHash::as_str)),
+            identities::email_verified_at.eq(verified_at),
         ))
         .on_conflict(identities::email)
         .do_nothing()
@@ -61,6 +102,46 @@ pub(crate) async fn replace_hash(
     let same = identities::id.eq(id.as_uuid()).and(identities::password_hash.eq(old.as_str()));
     diesel::update(identities::table.filter(same))
         .set((identities::password_hash.eq(new.as_str()), identities::updated_at.eq(now)))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Sets a person's password.
+pub(crate) async fn set_password(
+    tx: &mut impl Transaction,
+    id: UserId,
+    hash: &PasswordHash,
+) -> Result<(), DbError> {
+    diesel::update(identities::table.filter(identities::id.eq(id.as_uuid())))
+        .set((identities::password_hash.eq(hash.as_str()), identities::updated_at.eq(now)))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Notes that the person receives mail at their address. Says whether that is news.
+pub(crate) async fn verify_email(tx: &mut impl Transaction, id: UserId) -> Result<bool, DbError> {
+    let unverified = identities::table
+        .filter(identities::id.eq(id.as_uuid()))
+        .filter(identities::email_verified_at.is_null());
+    let verified = diesel::update(unverified)
+        .set((identities::email_verified_at.eq(now), identities::updated_at.eq(now)))
+        .execute(tx)
+        .await?;
+    Ok(verified == 1)
+}
+
+/// Ends a person's sessions in all of their tenants, and says so in each one's log. Looks across tenants, through a
+/// function made for it. `reason`: `password_changed`.
+pub(crate) async fn end_all_sessions(
+    tx: &mut impl Transaction,
+    id: UserId,
+    reason: &str,
+) -> Result<(), DbError> {
+    diesel::sql_query("SELECT auth.end_sessions_of($1, $2)")
+        .bind::<diesel::sql_types::Uuid, _>(id.as_uuid())
+        .bind::<diesel::sql_types::Text, _>(reason)
         .execute(tx)
         .await?;
     Ok(())

@@ -38,14 +38,18 @@ pub(crate) async fn list_active_memberships(
         .collect()
 }
 
-/// Makes a person a member, if they are not, and says in which role they are one now. The tenant may be
-/// removed between the entry into it and this statement.
-pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Role) -> Result<Role, DbError> {
-    let tenant = tx.tenant();
+/// Makes a person a member and says under which id; nothing when they are one already. The tenant may be removed
+/// between the entry into it and this statement.
+pub(crate) async fn add_membership(
+    tx: &mut TenantTx,
+    user: UserId,
+    role: Role,
+) -> Result<Option<Uuid>, DbError> {
+    let id = Uuid::now_v7();
     let inserted = diesel::insert_into(memberships::table)
         .values((
-            memberships::tenant_id.eq(tenant),
-            memberships::id.eq(Uuid::now_v7()),
+            memberships::tenant_id.eq(tx.tenant()),
+            memberships::id.eq(id),
             memberships::user_id.eq(user.as_uuid()),
             memberships::role.eq(role.as_str()),
         ))
@@ -57,7 +61,13 @@ pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Rol
             error if error.constraint() == Some("memberships_tenant_id_fkey") => DbError::UnknownTenant,
             error => error,
         })?;
-    if inserted == 1 {
+    Ok((inserted == 1).then_some(id))
+}
+
+/// Makes a person a member, if they are not, and says in which role they are one now.
+pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Role) -> Result<Role, DbError> {
+    let tenant = tx.tenant();
+    if add_membership(tx, user, role).await?.is_some() {
         return Ok(role);
     }
     let role: String = of_tenant(memberships::table, tenant)
@@ -68,9 +78,35 @@ pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Rol
     parse_role(&role)
 }
 
+/// A member's role of now; nothing for one who is none, and for a person who is disabled.
+pub(crate) async fn find_active_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
+    let role: Option<String> = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .filter(memberships::user_id.eq(user.as_uuid()))
+        .filter(identities::disabled_at.is_null())
+        .select(memberships::role)
+        .first(tx)
+        .await
+        .optional()?;
+    role.as_deref().map(parse_role).transpose()
+}
+
+/// A member's role, which stays as it is until the transaction ends; nothing for one who is none.
+pub(crate) async fn hold_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
+    let role: Option<String> = of_tenant(memberships::table, tx.tenant())
+        .filter(memberships::user_id.eq(user.as_uuid()))
+        .select(memberships::role)
+        .for_share()
+        .first(tx)
+        .await
+        .optional()?;
+    role.as_deref().map(parse_role).transpose()
+}
+
 /// A member, as they see themselves.
 pub(crate) struct Me {
     pub(crate) email: String,
+    pub(crate) email_verified: bool,
     pub(crate) tenant_slug: String,
     pub(crate) tenant_name: String,
     pub(crate) role: Role,
@@ -81,15 +117,34 @@ pub(crate) async fn find_me(tx: &mut TenantTx, user: UserId) -> Result<Option<Me
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
         .inner_join(tenants::table.on(tenants::id.eq(memberships::tenant_id)))
         .filter(memberships::user_id.eq(user.as_uuid()))
-        .select((identities::email, tenants::slug, tenants::name, memberships::role))
-        .first::<(String, String, String, String)>(tx)
+        .select((
+            identities::email,
+            identities::email_verified_at.is_not_null(),
+            tenants::slug,
+            tenants::name,
+            memberships::role,
+        ))
+        .first::<(String, bool, String, String, String)>(tx)
         .await
         .optional()?;
-    let Some((email, tenant_slug, tenant_name, role)) = found else { return Ok(None) };
-    Ok(Some(Me { email, tenant_slug, tenant_name, role: parse_role(&role)? }))
+    let Some((email, email_verified, tenant_slug, tenant_name, role)) = found else { return Ok(None) };
+    Ok(Some(Me { email, email_verified, tenant_slug, tenant_name, role: parse_role(&role)? }))
 }
 
 /// The column's CHECK knows the same four names.
-fn parse_role(text: &str) -> Result<Role, DbError> {
+pub(super) fn parse_role(text: &str) -> Result<Role, DbError> {
     text.parse().map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)).into())
+}
+
+/// Whether the tenant is still being set up.
+pub(crate) async fn is_provisioning(tx: &mut TenantTx) -> Result<bool, DbError> {
+    let status: String =
+        tenants::table.filter(tenants::id.eq(tx.tenant())).select(tenants::status).first(tx).await?;
+    Ok(status == "provisioning")
+}
+
+/// What the transaction's tenant is called.
+pub(crate) async fn tenant_name(tx: &mut TenantTx) -> Result<String, DbError> {
+    let own = tenants::id.eq(tx.tenant().as_uuid());
+    Ok(tenants::table.filter(own).select(tenants::name).first(tx).await?)
 }

@@ -1,4 +1,13 @@
 //! Queries, and nothing else.
 
+pub(crate) mod api_keys;
+pub(crate) mod attempts;
+pub(crate) mod audit_log;
 pub(crate) mod identities;
+pub(crate) mod invitations;
+pub(crate) mod members;
 pub(crate) mod memberships;
+pub(crate) mod one_time_tokens;
+pub(crate) mod outbox;
+pub(crate) mod sessions;
+pub(crate) mod totp;

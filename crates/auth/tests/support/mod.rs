@@ -1,7 +1,9 @@
 //! The auth service on a socket, with a database and keys of its own.
 
 #![allow(dead_code, reason = "each test file uses its part")]
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+pub(crate) mod smtp;
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -10,19 +12,31 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
-use rowhouse_auth::{App, Config};
-use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+use rowhouse::mailbox::Mailbox;
+use rowhouse_auth::{App, Config, MailArgs, SessionArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
+use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient;
+use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
+use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
+use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipRequest, CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest,
     LoginResponse, Role,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
+pub(crate) use rowhouse_testkit::Letter;
+use rowhouse_testkit::mail::{letters_to, wait_for};
 use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
 use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tempfile::TempDir;
@@ -31,9 +45,13 @@ use tonic::{Request, Status};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// The keys of auth and onboarding, as files.
+const ENCRYPTION_KEYS: &str = "encryption.keys";
+/// How long to wait for what happens after an answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The keys of auth and onboarding, as files, and a directory for letters.
 pub(crate) struct Keys {
-    _directory: TempDir,
+    directory: TempDir,
     files: KeyDirectory,
     pub(crate) onboarding: TokenIssuer,
 }
@@ -43,9 +61,11 @@ impl Keys {
         let directory = TempDir::new().unwrap();
         let files = KeyDirectory::at(directory.path());
         files.generate().unwrap();
-        let key = std::fs::read_to_string(files.signing_key(issuer::ONBOARDING)).unwrap();
+        encryption_keys::ensure(&directory.path().join(ENCRYPTION_KEYS)).unwrap();
+        let key =
+            std::fs::read_to_string(files.signing_keys(issuer::ONBOARDING).join("current.pem")).unwrap();
         let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&key).unwrap());
-        Self { _directory: directory, files, onboarding }
+        Self { directory, files, onboarding }
     }
 
     /// Makes everybody trust another issuer, or an issuer's other key.
@@ -58,8 +78,16 @@ impl Keys {
         self.files.trust()
     }
 
-    pub(crate) fn signing_key(&self) -> PathBuf {
-        self.files.signing_key(issuer::AUTH)
+    pub(crate) fn signing_keys(&self) -> PathBuf {
+        self.files.signing_keys(issuer::AUTH)
+    }
+
+    pub(crate) fn encryption_keys(&self) -> PathBuf {
+        self.directory.path().join(ENCRYPTION_KEYS)
+    }
+
+    pub(crate) fn mail_dir(&self) -> PathBuf {
+        self.directory.path().join("mail")
     }
 
     /// Believes people's tokens, as every service does.
@@ -74,11 +102,16 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(DatabaseRole::Auth)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_key: keys.signing_key() },
+        signing: SigningArgs { signing_keys: keys.signing_keys() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         bcrypt_cost: 4,
         token_lifetime: Duration::from_mins(10),
+        proxies: ProxyArgs::default(),
+        sessions: SessionArgs::default(),
+        mail: MailArgs::into_directory(keys.mail_dir()),
+        encryption_keys: keys.encryption_keys(),
+        require_verified_email: None,
     }
 }
 
@@ -107,6 +140,30 @@ impl Running {
         AuthServiceClient::new(self.channel.clone())
     }
 
+    pub(crate) fn api_keys(&self) -> ApiKeyServiceClient<TracedChannel> {
+        ApiKeyServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn audit_log(&self) -> AuditLogServiceClient<TracedChannel> {
+        AuditLogServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
+        InvitationServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
+        MemberServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn mfa(&self) -> MfaServiceClient<TracedChannel> {
+        MfaServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn sessions(&self) -> SessionServiceClient<TracedChannel> {
+        SessionServiceClient::new(self.channel.clone())
+    }
+
     pub(crate) async fn stop(self) {
         self.trigger.request();
         self.served.await.unwrap().unwrap();
@@ -119,16 +176,52 @@ impl Running {
         tenant: Option<&str>,
     ) -> Result<LoginResponse, Status> {
         let tenant = tenant.map(str::to_owned);
-        let request = LoginRequest { email: email.to_owned(), password: password.to_owned(), tenant };
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let request = LoginRequest { email, password, tenant, device_token: None };
         Ok(self.client().login(request).await?.into_inner())
     }
 }
 
 impl Service {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With something else in its configuration.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
-        let running = Running::start(config(&database, &keys)).await;
+        let mut config = config(&database, &keys);
+        change(&mut config);
+        let running = Running::start(config).await;
         Self { database, keys, running }
+    }
+
+    /// Where letters arrive, if they are not sent elsewhere.
+    pub(crate) fn mail(&self) -> Mailbox {
+        Mailbox::at(self.keys.mail_dir())
+    }
+
+    /// The first letter to the address about something, as soon as it is there.
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+        wait_for(&self.mail(), address, subject_contains).await
+    }
+
+    /// What the letters to an address are about, once everything that was to be done is done.
+    pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
+        self.until("SELECT count(*) FROM auth.outbox", "0").await;
+        letters_to(&self.mail(), address).into_iter().map(|letter| letter.subject).collect()
+    }
+
+    /// Waits until a query's one value is the expected one.
+    pub(crate) async fn until(&self, expression: &str, expected: &str) {
+        let reached = async {
+            while self.value(expression).await != expected {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, reached).await.is_err() {
+            assert_eq!(self.value(expression).await, expected, "{expression}");
+        }
     }
 
     /// An active tenant.
@@ -157,6 +250,21 @@ impl Service {
         query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
     }
 
+    /// Makes a call that is for tenants that are being set up.
+    pub(crate) async fn setting_up<T>(
+        &self,
+        tenant: TenantId,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<T, Status> {
+        let set = |from: &str, to: &str| {
+            format!("UPDATE tenancy.tenants SET status = '{to}' WHERE id = '{tenant}' AND status = '{from}'")
+        };
+        self.sql(&set("active", "provisioning")).await;
+        let answer = call.await;
+        self.sql(&set("provisioning", "active")).await;
+        Ok(answer?.into_inner())
+    }
+
     /// Makes a member as the onboarding service does.
     pub(crate) async fn create_membership(
         &self,
@@ -167,10 +275,34 @@ impl Service {
     ) -> Result<CreateMembershipResponse, Status> {
         let token = self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
         let request = membership_request(tenant, &token, email, password, role);
-        Ok(self.running.client().create_membership(request).await?.into_inner())
+        self.setting_up(tenant, self.running.client().create_membership(request)).await
     }
 
-    /// An administrator with the usual password.
+    /// Makes a first owner as the onboarding service does, with or without proof of who they are.
+    pub(crate) async fn sign_up(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: Option<&str>,
+        access_token: Option<&str>,
+    ) -> Result<CreateMembershipResponse, Status> {
+        let token = self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
+        let mut request = Request::new(CreateMembershipRequest {
+            email: email.to_owned(),
+            password: password.map(str::to_owned),
+            role: Role::Owner.into(),
+            access_token: access_token.map(str::to_owned),
+        });
+        carry_token(request.metadata_mut(), tenant, &token);
+        self.setting_up(tenant, self.running.client().create_membership(request)).await
+    }
+
+    /// The access token of a person with the usual password.
+    pub(crate) async fn access_token(&self, email: &str, tenant: Option<&str>) -> String {
+        self.running.login(email, PASSWORD, tenant).await.unwrap().tokens.unwrap().access_token
+    }
+
+    /// An administrator with the usual password, whose address is not confirmed.
     pub(crate) async fn member(&self, tenant: TenantId, email: &str) {
         self.create_membership(tenant, email, PASSWORD, Role::Admin).await.unwrap();
     }
@@ -189,8 +321,9 @@ pub(crate) fn membership_request(
     password: &str,
     role: Role,
 ) -> Request<CreateMembershipRequest> {
-    let (email, password) = (email.to_owned(), password.to_owned());
-    let mut request = Request::new(CreateMembershipRequest { email, password, role: role.into() });
+    let (email, password) = (email.to_owned(), Some(password.to_owned()));
+    let message = CreateMembershipRequest { email, password, role: role.into(), access_token: None };
+    let mut request = Request::new(message);
     carry_token(request.metadata_mut(), tenant, token);
     request
 }

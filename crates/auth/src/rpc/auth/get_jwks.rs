@@ -3,7 +3,7 @@
 use rowhouse_proto::auth::v1::{GetJwksResponse, JsonWebKey};
 use rowhouse_tokens::Jwk;
 
-use super::Rpc;
+use crate::rpc::Rpc;
 
 pub(super) fn get_jwks(rpc: &Rpc) -> GetJwksResponse {
     let keys = rpc.issuer.public_keys().keys.into_iter();

@@ -1,23 +1,20 @@
 //! Who the caller is.
 
 use rowhouse_proto::auth::v1::{GetMeRequest, GetMeResponse, Tenant, User};
-use rowhouse_tokens::Principal;
 use tonic::Request;
 
-use super::{Rpc, context, role};
-use crate::domain::UserId;
 use crate::error::Error;
+use crate::rpc::{Rpc, context, person, role};
 use crate::store::memberships::{Me, find_me};
 
 /// The role is the membership's of now; the token's is the one of the moment when it was issued.
 pub(super) async fn get_me(rpc: &Rpc, request: &Request<GetMeRequest>) -> Result<GetMeResponse, Error> {
     let cx = context(request)?;
-    let Some(Principal::User { id, .. }) = cx.principal() else { return Err(Error::PeopleOnly) };
-    let user = UserId::from(*id);
+    let user = person(&cx)?;
     let me = rpc.db.tx(&cx, "auth.get_me", async |tx| Ok::<_, Error>(find_me(tx, user).await?)).await?;
-    let Me { email, tenant_slug, tenant_name, role } = me.ok_or(Error::NotAMember)?;
+    let Me { email, email_verified, tenant_slug, tenant_name, role } = me.ok_or(Error::NotAMember)?;
     Ok(GetMeResponse {
-        user: Some(User { id: user.to_string(), email }),
+        user: Some(User { id: user.to_string(), email, email_verified }),
         tenant: Some(Tenant { id: cx.tenant().to_string(), slug: tenant_slug, name: tenant_name }),
         role: role::to_proto(role).into(),
     })

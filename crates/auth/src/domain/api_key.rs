@@ -1,0 +1,102 @@
+//! API keys, as a caller wants them.
+
+use std::collections::BTreeSet;
+
+use chrono::{DateTime, Utc};
+use rowhouse_tokens::Permission;
+
+/// How much of a key's end is kept in the clear: enough to tell keys apart, and nothing to guess by. Their beginnings are
+/// alike in a tenant.
+const HINT_LENGTH: usize = 4;
+
+/// A name that a person gave a key.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct ApiKeyName(String);
+
+/// The text is no name.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send a name of 1 to 100 characters, none of them a control character")]
+pub(crate) struct InvalidApiKeyName;
+
+impl ApiKeyName {
+    pub(crate) fn parse(text: &str) -> Result<Self, InvalidApiKeyName> {
+        let text = text.trim();
+        let length = text.chars().count();
+        if (1..=100).contains(&length) && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidApiKeyName)
+        }
+    }
+
+    pub(crate) fn as_str(&self) -> &str {
+        &self.0
+    }
+}
+
+/// Reads scopes; each counts once, in the table's order.
+pub(crate) fn parse_scopes<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Permission>, String> {
+    let mut named = BTreeSet::new();
+    for text in texts {
+        let permission: Permission =
+            text.parse().map_err(|error: rowhouse_tokens::UnknownPermission| error.to_string())?;
+        named.insert(permission.as_str());
+    }
+    Ok(Permission::ALL.iter().copied().filter(|one| named.contains(one.as_str())).collect())
+}
+
+/// An end in the future, or none.
+pub(crate) fn parse_expiry(
+    time: Option<prost_types::Timestamp>,
+) -> Result<Option<DateTime<Utc>>, &'static str> {
+    let Some(prost_types::Timestamp { seconds, nanos }) = time else { return Ok(None) };
+    let nanos = u32::try_from(nanos).or(Err("send a time"))?;
+    let time = DateTime::from_timestamp(seconds, nanos).filter(|time| time.timestamp() < 253_402_300_800);
+    match time {
+        Some(time) if time > Utc::now() => Ok(Some(time)),
+        Some(_) => Err("send a time in the future"),
+        None => Err("send a time"),
+    }
+}
+
+/// What a person recognises a key by.
+pub(crate) fn hint(key: &str) -> String {
+    let end = key.len().saturating_sub(HINT_LENGTH);
+    format!("…{}", key.get(end..).unwrap_or_default())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names() {
+        assert_eq!(ApiKeyName::parse(" nightly export ").unwrap().as_str(), "nightly export");
+        for text in ["", "  ", "a\nb", &"a".repeat(101)] {
+            assert_eq!(ApiKeyName::parse(text), Err(InvalidApiKeyName), "{text:?}");
+        }
+    }
+
+    #[test]
+    fn a_hint_is_the_end() {
+        assert_eq!(hint("rowhouse_ak_AaIHUKphcN"), "…phcN");
+    }
+
+    #[test]
+    fn scopes_count_once() {
+        let scopes = ["orders:write", "orders:read", "orders:write"].into_iter();
+        assert_eq!(parse_scopes(scopes), Ok(vec![Permission::OrdersRead, Permission::OrdersWrite]));
+        assert!(parse_scopes(["orders:*"].into_iter()).is_err());
+        assert_eq!(parse_scopes([].into_iter()), Ok(Vec::new()));
+    }
+
+    #[test]
+    fn an_end_lies_in_the_future() {
+        let at = |seconds| Some(prost_types::Timestamp { seconds, nanos: 0 });
+        assert_eq!(parse_expiry(None), Ok(None));
+        assert!(parse_expiry(at(Utc::now().timestamp() + 60)).unwrap().is_some());
+        for time in [at(0), at(i64::MAX), Some(prost_types::Timestamp { seconds: 0, nanos: -1 })] {
+            assert!(parse_expiry(time).is_err());
+        }
+    }
+}

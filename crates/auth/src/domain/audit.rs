@@ -1,0 +1,164 @@
+//! What the audit log says of something that happened.
+
+use std::collections::BTreeMap;
+
+use rowhouse_chassis::client::Client;
+use rowhouse_tokens::Principal;
+use uuid::Uuid;
+
+use super::UserId;
+
+/// Who did it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Actor {
+    User(UserId),
+    ApiKey(Uuid),
+    System,
+    /// Somebody who was not recognised.
+    Anonymous,
+}
+
+/// How it came out.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Outcome {
+    Success,
+    /// What the caller brought was wrong.
+    Failure,
+    /// The caller may not.
+    Denied,
+}
+
+/// Declares the actions by the names that the log has them under, which are part of the API.
+macro_rules! actions {
+    ($($(#[doc = $what:literal])+ $variant:ident $name:literal;)*) => {
+        /// What was done.
+        #[derive(Clone, Copy, Debug, PartialEq, Eq)]
+        pub(crate) enum Action {
+            $($(#[doc = $what])+ $variant,)*
+        }
+
+        impl Action {
+            pub(crate) const fn as_str(self) -> &'static str {
+                match self { $(Self::$variant => $name,)* }
+            }
+        }
+    };
+}
+
+actions! {
+    /// Logging in: a password, and a second factor where there is one.
+    SignIn "sign_in";
+    /// A session began. `method` says by what: `password`, `mfa`, `switch`.
+    SessionCreate "session.create";
+    /// A refresh token was not taken; `reason` says why.
+    SessionRefresh "session.refresh";
+    /// A session ended; `reason` says why.
+    SessionEnd "session.end";
+    /// A person became a member.
+    MemberAdd "member.add";
+    /// A member's role changed; `from` and `to` are in the details.
+    MemberUpdate "member.update";
+    /// A member was removed, or left.
+    MemberRemove "member.remove";
+    /// An invitation was sent.
+    InvitationCreate "invitation.create";
+    /// An invitation was taken back.
+    InvitationDelete "invitation.delete";
+    /// An invitation was accepted.
+    InvitationAccept "invitation.accept";
+    /// An API key was made.
+    ApiKeyCreate "api_key.create";
+    /// An API key was deleted.
+    ApiKeyDelete "api_key.delete";
+    /// An API key was exchanged for an access token, or not.
+    ApiKeyExchange "api_key.exchange";
+    /// A person changed their password, or tried to.
+    PasswordChange "password.change";
+    /// A person set a new password by a mailed link.
+    PasswordReset "password.reset";
+    /// A person confirmed their address.
+    EmailVerify "email.verify";
+    /// A person switched their second factor on.
+    MfaEnable "mfa.enable";
+    /// A person switched their second factor off.
+    MfaDisable "mfa.disable";
+}
+
+/// One entry. Never has a secret in it.
+#[derive(Clone, Debug)]
+pub(crate) struct AuditEntry {
+    pub(crate) actor: Actor,
+    pub(crate) action: Action,
+    pub(crate) outcome: Outcome,
+    pub(crate) target: Option<(&'static str, Uuid)>,
+    pub(crate) client: Client,
+    pub(crate) details: BTreeMap<&'static str, String>,
+}
+
+impl AuditEntry {
+    /// Something that worked.
+    pub(crate) fn success(actor: Actor, action: Action, client: &Client) -> Self {
+        let (target, details) = (None, BTreeMap::new());
+        Self { actor, action, outcome: Outcome::Success, target, client: client.clone(), details }
+    }
+
+    /// Something that did not work, for what the caller brought.
+    pub(crate) fn failure(actor: Actor, action: Action, client: &Client) -> Self {
+        Self { outcome: Outcome::Failure, ..Self::success(actor, action, client) }
+    }
+
+    /// Something that the caller may not do.
+    pub(crate) fn denied(actor: Actor, action: Action, client: &Client) -> Self {
+        Self { outcome: Outcome::Denied, ..Self::success(actor, action, client) }
+    }
+
+    /// The same entry, with what it was done to, such as `member` and its id.
+    pub(crate) fn on(self, kind: &'static str, id: Uuid) -> Self {
+        Self { target: Some((kind, id)), ..self }
+    }
+
+    /// The same entry, with one detail more.
+    pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
+        self.details.insert(name, value.into());
+        self
+    }
+}
+
+impl Actor {
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::User(_) => "user",
+            Self::ApiKey(_) => "api_key",
+            Self::System => "system",
+            Self::Anonymous => "anonymous",
+        }
+    }
+
+    pub(crate) const fn id(self) -> Option<Uuid> {
+        match self {
+            Self::User(user) => Some(user.as_uuid()),
+            Self::ApiKey(id) => Some(id),
+            Self::System | Self::Anonymous => None,
+        }
+    }
+}
+
+impl From<Option<&Principal>> for Actor {
+    fn from(principal: Option<&Principal>) -> Self {
+        match principal {
+            Some(Principal::User { id, .. }) => Self::User(UserId::from(*id)),
+            Some(Principal::ApiKey { id, .. }) => Self::ApiKey(*id),
+            Some(Principal::Service { .. }) | None => Self::System,
+        }
+    }
+}
+
+impl Outcome {
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Success => "success",
+            Self::Failure => "failure",
+            Self::Denied => "denied",
+        }
+    }
+}

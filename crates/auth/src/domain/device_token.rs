@@ -1,0 +1,69 @@
+//! The token by which a device shows that a person has logged in on it before.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::{UserId, later};
+use crate::sealing::{NotOurs, Sealing};
+
+const PREFIX: &str = "rowhouse_dt_";
+const PURPOSE: &str = "device token";
+/// After a year without a login the device is a stranger again.
+const LIFETIME: Duration = Duration::from_hours(365 * 24);
+
+/// A device of a person. It opens nothing: it only lets attempts from the device be counted apart from others'.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct DeviceToken {
+    user: UserId,
+    id: Uuid,
+}
+
+impl DeviceToken {
+    /// A token for a device that has none.
+    pub(crate) fn new(user: UserId) -> Self {
+        Self { user, id: Uuid::now_v7() }
+    }
+
+    /// What its attempts are counted under.
+    pub(crate) const fn id(&self) -> Uuid {
+        self.id
+    }
+
+    /// Reads a token of this person that is not too old. Whatever else was sent is as good as nothing.
+    pub(crate) fn parse(sealing: &Sealing, text: &str, user: UserId) -> Option<Self> {
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
+        let id = sealing.open(PURPOSE, user.as_uuid().as_bytes(), &sealed).ok()?;
+        let id = Uuid::from_slice(&id).ok()?;
+        let (seconds, nanos) = id.get_timestamp()?.to_unix();
+        let made = DateTime::from_timestamp(seconds.cast_signed(), nanos)?;
+        (Utc::now() < later(made, LIFETIME)).then_some(Self { user, id })
+    }
+
+    /// The token itself. A secret of the device.
+    pub(crate) fn expose(&self, sealing: &Sealing) -> Result<String, NotOurs> {
+        let sealed = sealing.seal(PURPOSE, self.user.as_uuid().as_bytes(), self.id.as_bytes())?;
+        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    #[test]
+    fn a_device_is_known_to_its_own_person_only() {
+        let (sealing, ada, bob) = (sealing(), UserId::generate(), UserId::generate());
+        let device = DeviceToken::new(ada);
+        let text = device.expose(&sealing).unwrap();
+        assert_eq!(DeviceToken::parse(&sealing, &text, ada), Some(device));
+        assert_eq!(DeviceToken::parse(&sealing, &text, bob), None);
+        for text in ["", "rowhouse_dt_", "rowhouse_dt_AAAA", "nonsense"] {
+            assert_eq!(DeviceToken::parse(&sealing, text, ada), None);
+        }
+    }
+}

@@ -1,0 +1,98 @@
+//! What stands between the two steps of a login with a second factor.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use chrono::{DateTime, Utc};
+use rowhouse_tenancy::TenantId;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Counted, InvalidToken, PasswordHash, UserId, later};
+use crate::sealing::{Digest32, NotOurs, Sealing, sha256};
+
+const PREFIX: &str = "rowhouse_mfa_";
+const PURPOSE: &str = "mfa token";
+/// The time to take the phone out.
+const LIFETIME: Duration = Duration::from_mins(5);
+
+/// A person who has shown their password, on the way into a tenant. Encrypted, and kept by nobody but the caller.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
+pub(crate) struct MfaToken {
+    user: Uuid,
+    tenant: Uuid,
+    /// A password that was changed since does not count any more.
+    password: Digest32,
+    /// What the first step was counted under: it is a good attempt when the second one is done.
+    counted: Counted,
+    expires_at: DateTime<Utc>,
+}
+
+impl MfaToken {
+    pub(crate) fn new(user: UserId, tenant: TenantId, hash: &PasswordHash, counted: Counted) -> Self {
+        let expires_at = later(Utc::now(), LIFETIME);
+        Self { user: user.as_uuid(), tenant: tenant.as_uuid(), password: digest(hash), counted, expires_at }
+    }
+
+    pub(crate) fn user(&self) -> UserId {
+        UserId::from(self.user)
+    }
+
+    /// The tenant that the login is for.
+    pub(crate) fn tenant(&self) -> TenantId {
+        TenantId::from_uuid(self.tenant)
+    }
+
+    /// Whether the password is still the one that was shown.
+    pub(crate) fn is_of(&self, hash: &PasswordHash) -> bool {
+        self.password == digest(hash)
+    }
+
+    pub(crate) fn counted(&self) -> &Counted {
+        &self.counted
+    }
+
+    pub(crate) fn expose(&self, sealing: &Sealing) -> Result<String, NotOurs> {
+        let plain = serde_json::to_vec(self).or(Err(NotOurs))?;
+        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(sealing.seal(PURPOSE, b"", &plain)?)))
+    }
+
+    pub(crate) fn parse(sealing: &Sealing, text: &str) -> Result<Self, InvalidToken> {
+        let encoded = text.trim().strip_prefix(PREFIX).ok_or(InvalidToken)?;
+        let sealed = BASE64_URL_SAFE_NO_PAD.decode(encoded).or(Err(InvalidToken))?;
+        let plain = sealing.open(PURPOSE, b"", &sealed).or(Err(InvalidToken))?;
+        let token: Self = serde_json::from_slice(&plain).or(Err(InvalidToken))?;
+        if Utc::now() < token.expires_at { Ok(token) } else { Err(InvalidToken) }
+    }
+}
+
+fn digest(hash: &PasswordHash) -> Digest32 {
+    sha256(hash.as_str().as_bytes())
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_chassis::error::MAX_METADATA;
+
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    #[test]
+    fn it_is_good_for_a_while_and_for_the_same_password() {
+        let sealing = sealing();
+        let (old, new) = (PasswordHash::from("$2b$old".to_owned()), PasswordHash::from("$2b$new".to_owned()));
+        let counted = Counted { own: vec![[255; 32]], shared: vec![[255; 32]; 3], familiar: [255; 32] };
+        let token = MfaToken::new(UserId::generate(), TenantId::generate(), &old, counted);
+        let text = token.expose(&sealing).unwrap();
+        assert!(text.len() < MAX_METADATA / 2, "{}", text.len());
+        let read = MfaToken::parse(&sealing, &text).unwrap();
+        assert_eq!(read, token);
+        assert!(read.is_of(&old) && !read.is_of(&new));
+        let expired = MfaToken { expires_at: Utc::now(), ..token };
+        assert_eq!(MfaToken::parse(&sealing, &expired.expose(&sealing).unwrap()), Err(InvalidToken));
+        for text in ["", "rowhouse_mfa_", "rowhouse_mfa_AAAA"] {
+            assert_eq!(MfaToken::parse(&sealing, text), Err(InvalidToken));
+        }
+    }
+}

@@ -1,0 +1,193 @@
+//! One-time passwords of the clock (RFC 6238): SHA-1, six digits, 30 seconds, which is what every authenticator
+//! application can do.
+
+use std::fmt;
+
+use chrono::{DateTime, Utc};
+use totp_rs::{Builder, TotpError};
+use zeroize::Zeroizing;
+
+use super::{RecoveryCode, UserId};
+use crate::sealing::{NotOurs, Sealing, random};
+
+/// 160 bits, as RFC 4226 §4 recommends.
+const SECRET_LENGTH: usize = 20;
+const DIGITS: usize = 6;
+/// Seconds for which a code is shown.
+const STEP: u64 = 30;
+/// How many steps a device's clock may be behind or ahead.
+const SKEW: u64 = 1;
+const ISSUER: &str = "Rowhouse";
+const PURPOSE: &str = "totp";
+
+/// What a person's device and this service share.
+pub(crate) struct TotpSecret(Zeroizing<[u8; SECRET_LENGTH]>);
+
+impl TotpSecret {
+    pub(crate) fn generate() -> Result<Self, getrandom::Error> {
+        Ok(Self(Zeroizing::new(random()?)))
+    }
+
+    /// Encrypts it for one person's row: in another's it is of no use.
+    pub(crate) fn seal(&self, sealing: &Sealing, user: UserId) -> Result<Vec<u8>, NotOurs> {
+        sealing.seal(PURPOSE, user.as_uuid().as_bytes(), &*self.0)
+    }
+
+    /// Reads what [`TotpSecret::seal`] made for the same person.
+    pub(crate) fn open(sealing: &Sealing, user: UserId, sealed: &[u8]) -> Result<Self, NotOurs> {
+        let secret = sealing.open(PURPOSE, user.as_uuid().as_bytes(), sealed)?;
+        Ok(Self(Zeroizing::new(secret.as_slice().try_into().or(Err(NotOurs))?)))
+    }
+
+    /// The secret as people type it: base32 (RFC 4648), without padding. Shown once: never log it.
+    pub(crate) fn base32(&self) -> String {
+        totp_rs::Secret::from(*self.0).to_base32()
+    }
+
+    /// What a QR code says to an authenticator application. It has the secret in it.
+    pub(crate) fn url(&self, account: &str) -> Result<String, TotpError> {
+        self.totp().with_issuer(Some(ISSUER)).with_account_name(account).build()?.to_url()
+    }
+
+    /// The time step whose code this is, if it is one that counts at the moment. All of them are computed and
+    /// compared, each to its end.
+    pub(crate) fn step_of(&self, code: &str, now: DateTime<Utc>) -> Option<i64> {
+        // The length of the secret and the numbers are right by their types, and nothing else could be wrong.
+        let totp = self.totp().with_skew(0).build_noncompliant();
+        let current = u64::try_from(now.timestamp()).ok()? / STEP;
+        let window = current.saturating_sub(SKEW)..=current.saturating_add(SKEW);
+        let step = window.fold(None, |found, step| totp.check(code, step.saturating_mul(STEP)).or(found))?;
+        i64::try_from(step).ok()
+    }
+
+    fn totp(&self) -> Builder {
+        Builder::new().with_step_duration(STEP).with_secret(*self.0)
+    }
+}
+
+impl fmt::Debug for TotpSecret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("TotpSecret(..)")
+    }
+}
+
+/// What a person may type as their second factor.
+#[derive(Debug)]
+pub(crate) enum MfaCode {
+    /// Six digits.
+    Totp(Zeroizing<String>),
+    Recovery(RecoveryCode),
+}
+
+impl MfaCode {
+    /// Blanks and dashes are how applications show codes, and no part of them. Nothing when it can be neither.
+    pub(crate) fn parse(text: &str) -> Option<Self> {
+        let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
+        if digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
+            return Some(Self::Totp(Zeroizing::new(digits)));
+        }
+        RecoveryCode::parse(text).map(Self::Recovery)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    /// RFC 6238, appendix B: the secret of its vectors for SHA-1.
+    fn of_the_rfc() -> TotpSecret {
+        TotpSecret(Zeroizing::new(*b"12345678901234567890"))
+    }
+
+    fn at(seconds: i64) -> DateTime<Utc> {
+        DateTime::from_timestamp(seconds, 0).unwrap()
+    }
+
+    /// The RFC has eight digits, of which six are the last.
+    #[test]
+    fn the_vectors_of_rfc_6238() {
+        for (seconds, code) in [
+            (59, "94287082"),
+            (1_111_111_109, "07081804"),
+            (1_111_111_111, "14050471"),
+            (1_234_567_890, "89005924"),
+            (2_000_000_000, "69279037"),
+            (20_000_000_000, "65353130"),
+        ] {
+            assert_eq!(of_the_rfc().step_of(&code[2..], at(seconds)), Some(seconds / 30), "{seconds}");
+            assert_eq!(of_the_rfc().step_of(code, at(seconds)), None, "all eight are another code");
+        }
+    }
+
+    #[test]
+    fn a_clock_may_be_a_step_off_and_no_more() {
+        let (secret, code, step) = (of_the_rfc(), "005924", 1_234_567_890 / 30);
+        for (seconds, good) in [
+            (step * 30 - 31, false),
+            (step * 30 - 30, true),
+            (step * 30, true),
+            (step * 30 + 29, true),
+            (step * 30 + 59, true),
+            (step * 30 + 60, false),
+        ] {
+            assert_eq!(secret.step_of(code, at(seconds)), good.then_some(step), "{seconds}");
+        }
+        for moment in [at(0), at(-1), DateTime::<Utc>::MIN_UTC, DateTime::<Utc>::MAX_UTC] {
+            assert_eq!(secret.step_of(code, moment), None);
+        }
+    }
+
+    #[test]
+    fn what_is_no_code_is_none() {
+        for code in ["", "05924", "0005924", "00592x", "+05924", " 05924", "٠٠٥٩٢٤"] {
+            assert_eq!(of_the_rfc().step_of(code, at(1_234_567_890)), None, "{code:?}");
+        }
+    }
+
+    #[test]
+    fn it_is_of_one_person_only() {
+        let (sealing, ada, bob) = (sealing(), UserId::generate(), UserId::generate());
+        let secret = TotpSecret::generate().unwrap();
+        let sealed = secret.seal(&sealing, ada).unwrap();
+        assert_eq!(TotpSecret::open(&sealing, ada, &sealed).unwrap().0, secret.0);
+        assert!(TotpSecret::open(&sealing, bob, &sealed).is_err());
+        assert_ne!(TotpSecret::generate().unwrap().0, secret.0);
+    }
+
+    #[test]
+    fn the_url_says_whose_it_is_whatever_the_address() {
+        let secret = of_the_rfc();
+        assert_eq!(secret.base32(), "GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ");
+        for (account, encoded) in [
+            ("ada@example.com", "ada%40example.com"),
+            ("ada+x&issuer=y@example.com", "ada%2Bx%26issuer%3Dy%40example.com"),
+            ("a?b#c%d/e@example.com", "a%3Fb%23c%25d%2Fe%40example.com"),
+            ("jürgen@example.com", "j%C3%BCrgen%40example.com"),
+        ] {
+            assert_eq!(
+                secret.url(account).unwrap(),
+                format!(
+                    "otpauth://totp/Rowhouse:{encoded}?secret=GEZDGNBVGY3TQOJQGEZDGNBVGY3TQOJQ&issuer=Rowhouse"
+                )
+            );
+        }
+    }
+
+    #[test]
+    fn people_type_codes_in_several_ways() {
+        for text in ["005924", " 005924\n", "005 924", "005-924"] {
+            assert!(
+                matches!(MfaCode::parse(text), Some(MfaCode::Totp(code)) if *code == "005924"),
+                "{text:?}"
+            );
+        }
+        for text in ["", "05924", "0005924", "00592x", "٠٠٥٩٢٤", &"1".repeat(10_000)] {
+            assert!(MfaCode::parse(text).is_none(), "{text:?}");
+        }
+        let recovery = RecoveryCode::generate().unwrap();
+        assert!(matches!(MfaCode::parse(&recovery.expose()), Some(MfaCode::Recovery(_))));
+        let shown = format!("{:?} {:?}", MfaCode::parse("005924"), of_the_rfc());
+        assert!(!shown.contains("123"), "{shown}");
+    }
+}

@@ -1,0 +1,151 @@
+//! What the letters say.
+
+use super::Letter;
+
+/// A tenant's name is written by whoever onboards it, and the letter goes to whomever they name: there is no room for
+/// a message of theirs.
+const LONGEST_NAME: usize = 60;
+
+/// A letter in words.
+pub(super) struct Text {
+    pub(super) subject: String,
+    /// Lines end with LF.
+    pub(super) body: String,
+}
+
+/// Writes a letter. `public_url` has no slash at its end.
+pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
+    let link = |path: &str, token: &str| {
+        format!("{public_url}/{path}?token={token}\n\nOr send this token by the API:\n\n{token}\n")
+    };
+    let (subject, body) = match letter {
+        Letter::VerifyEmail { token } => (
+            "Confirm your e-mail address".to_owned(),
+            format!(
+                "please confirm that this is your e-mail address, by this link. It is good for seven days.\n\n{}\n\
+                 If you have not signed up, ignore this letter.\n",
+                link("verify-email", token)
+            ),
+        ),
+        Letter::SetPassword { token, first: true } => (
+            "Set your password".to_owned(),
+            format!(
+                "an account was made for this e-mail address. To log in, set its password by this link. It is good for \
+                 seven days, and once.\n\n{}\n\
+                 If you have not signed up, ignore this letter.\n",
+                link("reset-password", token)
+            ),
+        ),
+        Letter::SetPassword { token, first: false } => (
+            "Set a new password".to_owned(),
+            format!(
+                "somebody, probably you, has asked for a new password. Set it by this link. It is good for half an \
+                 hour, and once.\n\n{}\n\
+                 If it was not you, ignore this letter: your password stays as it is.\n",
+                link("reset-password", token)
+            ),
+        ),
+        Letter::Invitation { tenant, inviter: Some(inviter), role, token } => {
+            let (tenant, inviter) = (one_line(tenant), one_line(inviter));
+            let text = format!(
+                "{inviter} invites you to join \"{tenant}\" in the role {}. Accept by this link. It is good for seven \
+                 days, and once.\n\n{}\n\
+                 If you do not want to join, ignore this letter.\n",
+                one_line(role),
+                link("accept-invitation", token)
+            );
+            (format!("Invitation to {tenant}"), text)
+        }
+        Letter::Invitation { tenant, inviter: None, role, token } => {
+            let tenant = one_line(tenant);
+            let text = format!(
+                "somebody, probably you, has set up \"{tenant}\" with your e-mail address in the role {}. Join it by \
+                 this link. It is good for seven days, and once. Your account and its password stay as they \
+                 are.\n\n{}\n\
+                 If it was not you, ignore this letter: nothing happens without the link.\n",
+                one_line(role),
+                link("accept-invitation", token)
+            );
+            (format!("Invitation to {tenant}"), text)
+        }
+        Letter::PasswordChanged => (
+            "Your password was changed".to_owned(),
+            format!(
+                "the password of your account was changed just now, and all of its sessions have ended.\n\n\
+                 If it was not you, set a new one at once:\n\n{public_url}/forgot-password\n"
+            ),
+        ),
+        Letter::MfaEnabled => (
+            "Your second factor is on".to_owned(),
+            "from now on your account asks for a code of your second factor at each login. Keep the recovery codes \
+             in a safe place.\n\nIf it was not you, change your password and ask your administrator for help.\n"
+                .to_owned(),
+        ),
+        Letter::MfaDisabled => (
+            "Your second factor is off".to_owned(),
+            "your account does not ask for a code of a second factor any more.\n\nIf it was not you, change your \
+             password at once and switch the second factor on again.\n"
+                .to_owned(),
+        ),
+    };
+    Text { subject, body: format!("Hello,\n\n{body}") }
+}
+
+/// Other people's words: on one line, and not too many.
+fn one_line(text: &str) -> String {
+    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
+    let mut line: String = visible.clone().take(LONGEST_NAME).collect();
+    if visible.count() > LONGEST_NAME {
+        line.push('…');
+    }
+    line
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const URL: &str = "https://app.example.com";
+
+    fn token() -> String {
+        "rowhouse_otl_abc".to_owned()
+    }
+
+    fn invitation(tenant: &str, inviter: Option<&str>) -> Letter {
+        let (tenant, inviter) = (tenant.to_owned(), inviter.map(str::to_owned));
+        Letter::Invitation { tenant, inviter, role: "owner".to_owned(), token: token() }
+    }
+
+    #[test]
+    fn a_link_and_a_line_with_the_token_alone() {
+        for (letter, path) in [
+            (Letter::VerifyEmail { token: token() }, "verify-email"),
+            (Letter::SetPassword { token: token(), first: true }, "reset-password"),
+            (Letter::SetPassword { token: token(), first: false }, "reset-password"),
+            (invitation("Acme", None), "accept-invitation"),
+            (invitation("Acme", Some("ada@example.com")), "accept-invitation"),
+        ] {
+            let Text { subject, body } = write(&letter, URL);
+            let lines: Vec<_> = body.lines().collect();
+            assert!(lines.contains(&format!("{URL}/{path}?token=rowhouse_otl_abc").as_str()), "{body}");
+            assert!(lines.contains(&"rowhouse_otl_abc"), "{body}");
+            assert!(!subject.contains("rowhouse_otl_abc"));
+        }
+        for letter in [Letter::PasswordChanged, Letter::MfaEnabled, Letter::MfaDisabled] {
+            assert!(!write(&letter, URL).body.contains("token="));
+        }
+    }
+
+    #[test]
+    fn a_name_cannot_become_a_header_or_a_letter() {
+        let Text { subject, body } =
+            write(&invitation("Acme\r\nBcc: all@example.com\r\n\r\nhttps://evil.example", None), URL);
+        assert!(!subject.contains(['\r', '\n']), "{subject:?}");
+        assert!(
+            !body.lines().any(|line| line.starts_with("Bcc") || line.starts_with("https://evil")),
+            "{body}"
+        );
+        let Text { subject, .. } = write(&invitation(&"ü".repeat(200), None), URL);
+        assert!(subject.chars().count() < 80, "{subject}");
+    }
+}

@@ -1,0 +1,267 @@
+//! Sending.
+
+use std::fs::DirBuilder;
+use std::io;
+use std::os::unix::fs::DirBuilderExt;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::Duration;
+
+use lettre::message::header::{ContentType, HeaderName, HeaderValue};
+use lettre::message::{Mailbox, MessageBuilder};
+use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use rowhouse_chassis::config::Environment;
+use tokio::io::AsyncWriteExt;
+use uuid::Uuid;
+
+use super::Letter;
+use super::letters::{Text, write};
+use super::server::{public_url, smtp};
+use crate::MailArgs;
+use crate::domain::EmailAddress;
+
+/// The longest that a letter may take. A worker's claim on it is longer.
+const LONGEST_SENDING: Duration = Duration::from_secs(40);
+
+/// Why letters cannot be sent. Each is a sentence for whoever configures the service; none shows a password.
+#[derive(Debug, thiserror::Error)]
+pub enum MailError {
+    /// Neither a server nor a directory is named, or both.
+    #[error("give either an SMTP server with --smtp-url or, in development, a directory with --mail-dir")]
+    Transport,
+    /// Nobody would ever read the letters.
+    #[error("--mail-dir is for development: in production letters are sent by --smtp-url")]
+    DirectoryInProduction,
+    /// The directory cannot be written to.
+    #[error("the mail directory {path} cannot be used: {source}")]
+    Directory {
+        /// The directory.
+        path: PathBuf,
+        /// The operating system's word.
+        source: io::Error,
+    },
+    /// The server's URL cannot be used.
+    #[error("--smtp-url: {0}; write smtps://user:password@host or smtp://user:password@host?tls=required")]
+    SmtpUrl(String),
+    /// Anybody on the way could read the links.
+    #[error(
+        "--smtp-url is not encrypted: in production use smtps://… or smtp://…?tls=required, unless the server is on this machine"
+    )]
+    Unencrypted,
+    /// The authorities cannot be read.
+    #[error("--smtp-ca-file {path}: {reason}")]
+    Authorities {
+        /// The file.
+        path: PathBuf,
+        /// What is wrong with it.
+        reason: String,
+    },
+    /// The sender is no address.
+    #[error("--mail-from has to be an address such as `Rowhouse <rowhouse@example.com>`: {0}")]
+    From(String),
+    /// Links cannot be made with it.
+    #[error("--public-url has to be an address such as https://app.example.com, with https in production")]
+    PublicUrl,
+}
+
+/// Why a letter was not sent.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum SendError {
+    /// It never will be.
+    #[error("{0}")]
+    Permanent(String),
+    /// Later it may be.
+    #[error("{0}")]
+    Temporary(String),
+}
+
+/// Sends letters. Cloning shares its connections.
+#[derive(Clone)]
+pub(crate) struct Mailer {
+    transport: Transport,
+    from: Arc<Mailbox>,
+    public_url: Arc<str>,
+}
+
+#[derive(Clone)]
+enum Transport {
+    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Directory(Arc<Path>),
+}
+
+impl Mailer {
+    /// Looks at what can be known without a letter. A server that cannot be reached is no error here: it may be down
+    /// for a while, and the letters wait.
+    pub(crate) fn new(args: &MailArgs, environment: Environment) -> Result<Self, MailError> {
+        let production = environment.is_production();
+        let from = args.mail_from.parse::<Mailbox>().map_err(|error| MailError::From(error.to_string()))?;
+        let public_url = public_url(&args.public_url, production)?;
+        let transport = match (&args.smtp_url, &args.mail_dir) {
+            (Some(url), None) => Transport::Smtp(smtp(url, args.smtp_ca_file.as_deref(), production)?),
+            (None, Some(_)) if production => return Err(MailError::DirectoryInProduction),
+            (None, Some(path)) => {
+                let failed = |source| MailError::Directory { path: path.clone(), source };
+                DirBuilder::new().recursive(true).mode(0o700).create(path).map_err(failed)?;
+                Transport::Directory(path.as_path().into())
+            }
+            (Some(_), Some(_)) | (None, None) => return Err(MailError::Transport),
+        };
+        Ok(Self { transport, from: Arc::new(from), public_url: public_url.into() })
+    }
+
+    /// Sends a letter. When this returns without an error, the server has taken the responsibility for it.
+    pub(crate) async fn send(&self, to: &EmailAddress, letter: &Letter) -> Result<(), SendError> {
+        let message = self.message(to, letter)?;
+        match &self.transport {
+            Transport::Smtp(server) => {
+                let sent = tokio::time::timeout(LONGEST_SENDING, server.send(message)).await;
+                let sent = sent.or(Err(SendError::Temporary("the SMTP server took too long".to_owned())))?;
+                sent.map(drop).map_err(|error| refused(&error, to, letter))
+            }
+            Transport::Directory(directory) => {
+                let written = put(directory, &message.formatted()).await;
+                written.map_err(|error| SendError::Temporary(format!("{}: {error}", directory.display())))
+            }
+        }
+    }
+
+    fn message(&self, to: &EmailAddress, letter: &Letter) -> Result<Message, SendError> {
+        let Text { subject, body } = write(letter, &self.public_url);
+        let to = mailbox(to)?;
+        let message_id = format!("<{}@{}>", Uuid::now_v7(), self.from.email.domain());
+        MessageBuilder::new()
+            .from((*self.from).clone())
+            .to(to)
+            .subject(subject)
+            .message_id(Some(message_id))
+            .date_now()
+            // No out-of-office notes in return (RFC 3834).
+            .raw_header(HeaderValue::new(
+                HeaderName::new_from_ascii_str("Auto-Submitted"),
+                "auto-generated".to_owned(),
+            ))
+            .header(ContentType::TEXT_PLAIN)
+            .body(body)
+            .map_err(|error| SendError::Permanent(error.to_string()))
+    }
+}
+
+/// The address with its domain in the form that every server knows.
+fn mailbox(to: &EmailAddress) -> Result<Mailbox, SendError> {
+    let address = to.as_str().rsplit_once('@').and_then(|(local, domain)| {
+        let domain = idna::domain_to_ascii(domain).ok()?;
+        Address::new(local, domain).ok()
+    });
+    let unusable = || SendError::Permanent("the address cannot be written to".to_owned());
+    Ok(Mailbox::new(None, address.ok_or_else(unusable)?))
+}
+
+/// What a server's refusal means. The text is the server's, which may quote the letter: its token is left out.
+fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &Letter) -> SendError {
+    let mut text = error.to_string();
+    if let Some(token) = letter.token() {
+        text = text.replace(token, "[token]");
+    }
+    let code = error.status().map(u16::from);
+    // 530 to 538 are about this service's own login, which somebody will mend.
+    let about_the_letter = matches!(code, Some(550..=559));
+    let unwritable = error.is_client() && !to.as_str().is_ascii();
+    if about_the_letter || unwritable { SendError::Permanent(text) } else { SendError::Temporary(text) }
+}
+
+/// A letter appears whole or not at all.
+async fn put(directory: &Path, letter: &[u8]) -> io::Result<()> {
+    let name = Uuid::now_v7();
+    let beside = directory.join(format!(".{name}.new"));
+    let mut file =
+        tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).await?;
+    file.write_all(letter).await?;
+    file.flush().await?;
+    tokio::fs::rename(&beside, directory.join(format!("{name}.eml"))).await
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+
+    use super::*;
+
+    fn by_smtp(url: &str) -> MailArgs {
+        MailArgs { smtp_url: Some(url.to_owned()), mail_dir: None, ..MailArgs::into_directory("") }
+    }
+
+    #[tokio::test]
+    async fn production_sends_over_tls_or_on_this_machine() {
+        for (url, dev, production) in [
+            ("smtps://user:secret@mail.example.com", true, true),
+            ("smtp://user:secret@mail.example.com:587?tls=required", true, true),
+            ("smtp://mail.example.com?tls=opportunistic", true, false),
+            ("smtp://mail.example.com", true, false),
+            ("smtp://localhost:1025", true, true),
+            ("smtp://127.0.0.1:1025", true, true),
+            ("smtp://[::1]:1025", true, true),
+            ("smtp://127.0.0.1.example.com", true, false),
+            ("http://mail.example.com", false, false),
+            ("smtp://mail.example.com?tls=maybe", false, false),
+            ("mail.example.com", false, false),
+            ("", false, false),
+        ] {
+            let made = |environment| Mailer::new(&by_smtp(url), environment).map(drop);
+            assert_eq!(made(Environment::Dev).is_ok(), dev, "{url}");
+            let in_production = made(Environment::Production);
+            assert_eq!(in_production.is_ok(), production, "{url}");
+            if let Err(error) = in_production {
+                assert!(!error.to_string().contains("secret"), "{error}");
+            }
+        }
+    }
+
+    #[tokio::test]
+    async fn what_cannot_work_is_said_at_the_start() {
+        let directory = tempfile::tempdir().unwrap();
+        let args = MailArgs::into_directory(directory.path().join("a/b"));
+        assert!(Mailer::new(&args, Environment::Dev).is_ok());
+        let production = Mailer::new(&args, Environment::Production).err().unwrap();
+        assert!(matches!(production, MailError::DirectoryInProduction), "{production}");
+
+        for from in ["", "nobody", "Rowhouse <nobody>", "a@b.example\r\nBcc: c@d.example"] {
+            let args = MailArgs { mail_from: from.to_owned(), ..args.clone() };
+            let error = Mailer::new(&args, Environment::Dev).err();
+            assert!(matches!(error, Some(MailError::From(_))), "{from:?}");
+        }
+        for (url, dev, production) in [
+            ("https://app.example.com/", true, true),
+            ("http://localhost:8080", true, true),
+            ("http://app.example.com", true, false),
+            ("app.example.com", false, false),
+            ("javascript:alert(1)", false, false),
+            ("https://app.example.com/?a=b", false, false),
+        ] {
+            assert_eq!(public_url(url, false).is_ok(), dev, "{url}");
+            assert_eq!(public_url(url, true).is_ok(), production, "{url}");
+        }
+        assert_eq!(public_url("https://app.example.com/x/", true).unwrap(), "https://app.example.com/x");
+
+        let file = directory.path().join("ca.pem");
+        fs::write(&file, "no certificate").unwrap();
+        let args = MailArgs { smtp_ca_file: Some(file), ..by_smtp("smtps://localhost") };
+        let error = Mailer::new(&args, Environment::Dev).err().unwrap();
+        assert!(matches!(error, MailError::Authorities { .. }), "{error}");
+    }
+
+    /// What is an address here can be written to.
+    #[test]
+    fn every_address_has_a_mailbox() {
+        for (text, expected) in [
+            ("ada@example.com", "ada@example.com"),
+            ("o'brien_{x}=~1@a-b.example", "o'brien_{x}=~1@a-b.example"),
+            ("ada.king+rowhouse@mail.example.co.uk", "ada.king+rowhouse@mail.example.co.uk"),
+            ("root@localhost", "root@localhost"),
+            ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"),
+            ("用户@例子.公司", "用户@xn--fsqu00a.xn--55qx5d"),
+        ] {
+            let mailbox = mailbox(&text.parse().unwrap()).unwrap();
+            assert_eq!(mailbox.email.to_string(), expected);
+        }
+    }
+}

@@ -1,0 +1,264 @@
+//! Doing what is in the outbox.
+
+use std::time::Duration;
+
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb, TenantId};
+use tokio::task::JoinSet;
+use tokio::time::{Instant, sleep};
+use uuid::Uuid;
+
+use super::schedule::{delay_after, is_too_old};
+use super::{Deed, EnqueueError, Outbox, PURPOSE, Task};
+use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OneTimePurpose, OneTimeToken, UserId};
+use crate::mail::{Letter, Mailer, SendError};
+use crate::sealing::Sealing;
+use crate::store::audit_log::record;
+use crate::store::identities::find_identity;
+use crate::store::memberships::list_active_memberships;
+use crate::store::one_time_tokens::{insert_token, remove_tokens};
+use crate::store::outbox::{Claimed, claim_tasks, postpone_task, remove_task};
+use crate::store::{attempts, one_time_tokens};
+
+/// So many are done at a time: one that takes long does not hold the others up.
+const AT_ONCE: usize = 8;
+/// How long a task belongs to who claimed it. None takes longer.
+const LEASE: Duration = Duration::from_secs(60);
+/// How often to look without having been told.
+const INTERVAL: Duration = Duration::from_secs(1);
+/// Another instance, of a newer version or with a newer key, may be able to read what this one cannot.
+const UNREADABLE_ATTEMPTS: i32 = 8;
+const PURGE_INTERVAL: Duration = Duration::from_hours(1);
+
+/// Does what is in the outbox, as every instance of the service does. Cloning shares it.
+#[derive(Clone)]
+pub(crate) struct Worker {
+    db: TenantDb,
+    outbox: Outbox,
+    sealing: Sealing,
+    mailer: Mailer,
+}
+
+/// Why a task was not done.
+#[derive(Debug, thiserror::Error)]
+enum TaskError {
+    #[error("it cannot be read: {0}")]
+    Unreadable(String),
+    #[error(transparent)]
+    Send(#[from] SendError),
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Enqueue(#[from] EnqueueError),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+impl TaskError {
+    const fn is_final(&self, attempts: i32) -> bool {
+        match self {
+            Self::Unreadable(_) => attempts >= UNREADABLE_ATTEMPTS,
+            Self::Send(SendError::Permanent(_)) => true,
+            Self::Send(SendError::Temporary(_)) | Self::Random(_) | Self::Enqueue(_) | Self::Db(_) => false,
+        }
+    }
+}
+
+impl Worker {
+    pub(crate) fn new(db: TenantDb, outbox: Outbox, sealing: Sealing, mailer: Mailer) -> Self {
+        Self { db, outbox, sealing, mailer }
+    }
+
+    /// Works until `shutdown` is requested, and finishes what it is doing.
+    pub(crate) async fn run(self, shutdown: Shutdown) {
+        let mut running = JoinSet::new();
+        let mut next_purge = Instant::now();
+        let mut reachable = true;
+        loop {
+            // At the very start as well: the first connection is for who asks whether the service is ready.
+            tokio::select! {
+                () = shutdown.requested() => break,
+                Some(_) = running.join_next() => {}
+                () = self.outbox.added.notified() => {}
+                () = sleep(INTERVAL) => {}
+            }
+            if Instant::now() >= next_purge {
+                next_purge = Instant::now() + PURGE_INTERVAL;
+                self.purge().await;
+            }
+            match self.claim(AT_ONCE - running.len()).await {
+                Ok(claimed) => {
+                    reachable = true;
+                    for task in claimed {
+                        let worker = self.clone();
+                        running.spawn(async move { worker.see_to(task).await });
+                    }
+                }
+                // Said once; the requests will have more to say.
+                Err(error) if reachable => {
+                    reachable = false;
+                    tracing::warn!(%error, "the outbox cannot be read: {error}");
+                }
+                Err(_) => {}
+            }
+        }
+        while running.join_next().await.is_some() {}
+    }
+
+    async fn claim(&self, most: usize) -> Result<Vec<Claimed>, DbError> {
+        let Ok(most @ 1..) = i32::try_from(most) else { return Ok(Vec::new()) };
+        self.db.global_tx("auth.claim_tasks", async |tx| claim_tasks(tx, most, LEASE).await).await
+    }
+
+    async fn purge(&self) {
+        let purged = self.db.global_tx("auth.purge", async |tx| {
+            attempts::purge(tx).await?;
+            one_time_tokens::purge(tx).await
+        });
+        if let Err(error) = purged.await {
+            tracing::warn!(%error, "what has expired could not be removed: {error}");
+        }
+    }
+
+    /// Does a task, or puts it off, or gives it up.
+    async fn see_to(&self, task: Claimed) {
+        let Claimed { id, attempts, .. } = task;
+        let Err(error) = self.execute(task).await else { return };
+        let seen_to = if error.is_final(attempts) || is_too_old(id) {
+            tracing::error!(task = %id, attempts, %error, "task {id} of the outbox is given up: {error}");
+            self.db.global_tx("auth.remove_task", async |tx| remove_task(tx, id).await).await
+        } else {
+            tracing::warn!(task = %id, attempts, %error, "task {id} of the outbox is put off: {error}");
+            let delay = delay_after(attempts);
+            self.db.global_tx("auth.postpone_task", async |tx| postpone_task(tx, id, delay).await).await
+        };
+        if let Err(error) = seen_to {
+            tracing::warn!(task = %id, %error, "task {id} of the outbox stays claimed for a while: {error}");
+        }
+    }
+
+    /// Does a task and removes it. What is done in the database is done together with the removal, so it is done once;
+    /// a letter may be sent twice, if this stops between the two.
+    async fn execute(&self, claimed: Claimed) -> Result<(), TaskError> {
+        let Claimed { id, .. } = claimed;
+        match self.open(&claimed)? {
+            Task::Mail { to, letter } => {
+                self.mailer.send(&address(&to)?, &letter).await?;
+                tracing::info!(task = %id, "sent the letter {letter:?}");
+                self.db
+                    .global_tx("auth.remove_task", async |tx| Ok::<_, TaskError>(remove_task(tx, id).await?))
+                    .await
+            }
+            Task::RequestPasswordReset { email } => self.mail_reset_link(id, &address(&email)?).await,
+            Task::SignInFailed { email, tenant: _, reason, denied, ip_address, user_agent } => {
+                let email = address(&email)?;
+                let client = client(ip_address.as_deref(), user_agent);
+                let found = self.db.global_tx("auth.find_identity", async |tx| {
+                    Ok::<_, TaskError>(find_identity(tx, &email).await?)
+                });
+                let Some(identity) = found.await? else { return self.record(id, Vec::new(), None).await };
+                let entry = if denied { AuditEntry::denied } else { AuditEntry::failure };
+                let entry = entry(Actor::Anonymous, Action::SignIn, &client)
+                    .on("user", identity.id.as_uuid())
+                    .with("reason", reason)
+                    .with("email", identity.email);
+                self.record(id, self.tenants_of(identity.id).await?, Some(entry)).await
+            }
+            Task::DoneByLink { user, deed, ip_address, user_agent } => {
+                let user = UserId::from(user);
+                let action = match deed {
+                    Deed::ResetPassword => Action::PasswordReset,
+                    Deed::VerifyEmail => Action::EmailVerify,
+                };
+                let client = client(ip_address.as_deref(), user_agent);
+                let entry =
+                    AuditEntry::success(Actor::User(user), action, &client).on("user", user.as_uuid());
+                self.record(id, self.tenants_of(user).await?, Some(entry)).await
+            }
+        }
+    }
+
+    fn open(&self, claimed: &Claimed) -> Result<Task, TaskError> {
+        let plain = self.sealing.open(PURPOSE, claimed.id.as_bytes(), &claimed.sealed_task);
+        let plain = plain.map_err(|error| TaskError::Unreadable(error.to_string()))?;
+        // serde quotes what it did not expect, and that may be a secret.
+        serde_json::from_slice(&plain)
+            .or(Err(TaskError::Unreadable("it is no task of this version".to_owned())))
+    }
+
+    /// Mails a link to set a password, if the address has an identity that may be logged in to.
+    async fn mail_reset_link(&self, id: Uuid, email: &EmailAddress) -> Result<(), TaskError> {
+        let token = OneTimeToken::generate()?;
+        self.db
+            .global_tx("auth.mail_reset_link", async |tx| {
+                let identity = find_identity(tx, email).await?.filter(|identity| !identity.disabled);
+                if let Some(identity) = identity {
+                    remove_tokens(tx, identity.id, OneTimePurpose::SetPassword).await?;
+                    let lifetime = OneTimeToken::RESET_LIFETIME;
+                    insert_token(tx, &token, identity.id, OneTimePurpose::SetPassword, lifetime).await?;
+                    let letter = Letter::SetPassword { token: token.expose(), first: false };
+                    self.outbox.add(tx, &Task::mail(email, letter)).await?;
+                }
+                Ok::<_, TaskError>(remove_task(tx, id).await?)
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(())
+    }
+
+    async fn tenants_of(&self, user: UserId) -> Result<Vec<TenantId>, TaskError> {
+        let memberships = self.db.global_tx("auth.memberships_of", async |tx| {
+            Ok::<_, TaskError>(list_active_memberships(tx, user).await?)
+        });
+        Ok(memberships.await?.into_iter().map(|membership| membership.tenant).collect())
+    }
+
+    /// Writes an entry to the log of each tenant, and removes the task with the last one.
+    async fn record(
+        &self,
+        id: Uuid,
+        tenants: Vec<TenantId>,
+        entry: Option<AuditEntry>,
+    ) -> Result<(), TaskError> {
+        if let (Some(entry), Some((last, others))) = (entry, tenants.split_last()) {
+            for tenant in others {
+                self.record_in(*tenant, entry.clone(), None).await?;
+            }
+            if self.record_in(*last, entry, Some(id)).await? {
+                return Ok(());
+            }
+        }
+        self.db.global_tx("auth.remove_task", async |tx| Ok::<_, TaskError>(remove_task(tx, id).await?)).await
+    }
+
+    /// Says whether the tenant was still there and open.
+    async fn record_in(
+        &self,
+        tenant: TenantId,
+        entry: AuditEntry,
+        done: Option<Uuid>,
+    ) -> Result<bool, TaskError> {
+        let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+        let recorded = self.db.tx(&cx, "auth.record", async |tx| {
+            record(tx, entry).await?;
+            if let Some(id) = done {
+                remove_task(tx, id).await?;
+            }
+            Ok(())
+        });
+        match recorded.await {
+            Ok(()) => Ok(true),
+            Err(DbError::UnknownTenant | DbError::TenantSuspended) => Ok(false),
+            Err(error) => Err(error.into()),
+        }
+    }
+}
+
+fn address(text: &str) -> Result<EmailAddress, TaskError> {
+    text.parse().or(Err(TaskError::Unreadable("its address is none".to_owned())))
+}
+
+fn client(ip_address: Option<&str>, user_agent: Option<String>) -> Client {
+    Client { address: ip_address.and_then(|address| address.parse().ok()), user_agent }
+}

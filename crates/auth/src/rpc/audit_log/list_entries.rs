@@ -1,0 +1,65 @@
+//! Reading the audit log.
+
+use std::collections::HashMap;
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::auth::v1::{AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse};
+use rowhouse_tokens::Permission;
+use serde_json::Value;
+use tonic::Request;
+
+use crate::domain::{PageRequest, Place};
+use crate::error::Error;
+use crate::rpc::{Rpc, permitted, timestamp};
+use crate::store::audit_log::{LoggedEntry, list_entries as list};
+
+/// No action has a longer name.
+const LONGEST_ACTION: usize = 64;
+
+pub(super) async fn list_entries(
+    rpc: &Rpc,
+    request: &Request<ListAuditLogEntriesRequest>,
+) -> Result<ListAuditLogEntriesResponse, Error> {
+    let cx = permitted(request, Permission::AuditLogRead)?;
+    let ListAuditLogEntriesRequest { page_size, page_token, action } = request.get_ref();
+    let mut violations = Violations::default();
+    let known = action.len() <= LONGEST_ACTION && !action.contains('\0');
+    let checked = if known { Ok(()) } else { Err("send an action such as session.end, or leave it out") };
+    let checked = violations.check("action", checked);
+    let list_of = format!("audit log {action}");
+    let page = PageRequest::parse(*page_size, page_token, &list_of, &mut violations);
+    let (Some(()), Some(page)) = (checked, page) else { return Err(violations.into()) };
+    let action = (!action.is_empty()).then_some(action.as_str());
+    let found =
+        rpc.db.tx(&cx, "auth.list_audit_log", async |tx| Ok::<_, Error>(list(tx, &page, action).await?));
+    let place = |entry: &LoggedEntry| Place { at: entry.occurred_at, id: entry.id };
+    let (entries, next_page_token) = page.cut(found.await?, &list_of, place);
+    Ok(ListAuditLogEntriesResponse { entries: entries.into_iter().map(to_proto).collect(), next_page_token })
+}
+
+fn to_proto(entry: LoggedEntry) -> AuditLogEntry {
+    let id = |id: Option<uuid::Uuid>| id.map(|id| id.to_string()).unwrap_or_default();
+    AuditLogEntry {
+        id: entry.id.to_string(),
+        occurred_at: Some(timestamp(entry.occurred_at)),
+        actor_type: entry.actor_type,
+        actor_id: id(entry.actor_id),
+        action: entry.action,
+        outcome: entry.outcome,
+        target_type: entry.target_type.unwrap_or_default(),
+        target_id: id(entry.target_id),
+        ip_address: entry.ip_address.unwrap_or_default(),
+        user_agent: entry.user_agent.unwrap_or_default(),
+        details: details(entry.details),
+    }
+}
+
+/// Texts by name, as they were written.
+fn details(details: Value) -> HashMap<String, String> {
+    let Value::Object(details) = details else { return HashMap::new() };
+    let text = |value| match value {
+        Value::String(text) => text,
+        other => other.to_string(),
+    };
+    details.into_iter().map(|(name, value)| (name, text(value))).collect()
+}

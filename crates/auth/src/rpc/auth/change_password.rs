@@ -1,0 +1,124 @@
+//! Changing one's password.
+
+use std::time::Duration;
+
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::auth::v1::{ChangePasswordRequest, ChangePasswordResponse};
+use rowhouse_tenancy::TenantContext;
+use tonic::Request;
+
+use crate::domain::{
+    Action, Actor, AuditEntry, Counted, EmailAddress, NewPassword, OneTimePurpose, Password, UserId,
+};
+use crate::error::Error;
+use crate::hashing::Verdict;
+use crate::mail::Letter;
+use crate::outbox::Task;
+use crate::rpc::{Rpc, context, person};
+use crate::store::audit_log::record;
+use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password};
+use crate::store::one_time_tokens::remove_tokens;
+use crate::throttle::Attempt;
+
+/// Asks for the current password, as often as a login would: who has found an open session can guess no faster than
+/// anybody else. Ends all sessions, the caller's too, and makes every link that was mailed before worthless.
+pub(super) async fn change_password(
+    rpc: &Rpc,
+    request: Request<ChangePasswordRequest>,
+) -> Result<ChangePasswordResponse, Error> {
+    let cx = context(&request)?;
+    let user = person(&cx)?;
+    let client = rpc.proxies.client(&request);
+    let ChangePasswordRequest { current_password, new_password } = request.into_inner();
+    let change = Change { rpc, cx, user, client };
+
+    let (identity, email) = change.identity().await?;
+    let mut violations = Violations::default();
+    let current = if current_password.is_empty() { Err("send the current password") } else { Ok(()) };
+    let current = violations.check("current_password", current);
+    let new = violations.check("new_password", NewPassword::parse(new_password, &email));
+    let (Some(()), Some(new)) = (current, new) else { return Err(violations.into()) };
+
+    let counted = change.admit(&email).await?;
+    let current = Password::parse(current_password).ok();
+    let stored = identity.password_hash.filter(|_| !identity.disabled);
+    let verdict = rpc.hashing.check(current, stored).await?;
+    if verdict == Verdict::Wrong {
+        change.record(AuditEntry::failure, "wrong_password").await?;
+        return Err(Error::InvalidCredentials);
+    }
+    let hash = rpc.hashing.hash(new.into()).await?;
+    rpc.db
+        .global_tx("auth.password_known", async |tx| counted.succeeded(tx).await.map_err(Error::from))
+        .await?;
+    let Change { cx, client, .. } = &change;
+    rpc.db
+        .tx(cx, "auth.change_password", async |tx| {
+            let entry = AuditEntry::success(Actor::User(user), Action::PasswordChange, client)
+                .on("user", user.as_uuid());
+            record(tx, entry).await?;
+            set_password(tx, user, &hash).await?;
+            end_all_sessions(tx, user, "password_changed").await?;
+            remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
+            rpc.outbox.add(tx, &Task::mail(&email, Letter::PasswordChanged)).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    rpc.outbox.wake();
+    Ok(ChangePasswordResponse {})
+}
+
+struct Change<'a> {
+    rpc: &'a Rpc,
+    cx: TenantContext,
+    user: UserId,
+    client: Client,
+}
+
+impl Change<'_> {
+    /// Looked up in the caller's tenant, so that a session that has ended is found out first.
+    async fn identity(&self) -> Result<(Identity, EmailAddress), Error> {
+        let found = self
+            .rpc
+            .db
+            .tx(&self.cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, self.user).await?));
+        let identity = found.await?.ok_or(Error::NotAMember)?;
+        // The table has only addresses that were parsed.
+        let email = identity.email.parse().or(Err(Error::NotAMember))?;
+        Ok((identity, email))
+    }
+
+    async fn admit(&self, email: &EmailAddress) -> Result<Counted, Error> {
+        let attempt = Attempt { email, tenant: None, client: &self.client, device: None };
+        let sealing = &self.rpc.sealing;
+        let admitted = self
+            .rpc
+            .db
+            .global_tx("auth.admit_change", async |tx| attempt.admit(sealing, tx).await.map_err(Error::from));
+        let (admission, counted) = admitted.await?;
+        match u64::try_from(admission.wait) {
+            Ok(0) | Err(_) => Ok(counted),
+            Ok(seconds) => {
+                if admission.first {
+                    self.record(AuditEntry::denied, "too_many_attempts").await?;
+                }
+                Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) })
+            }
+        }
+    }
+
+    async fn record(
+        &self,
+        outcome: fn(Actor, Action, &Client) -> AuditEntry,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let entry = outcome(Actor::User(self.user), Action::PasswordChange, &self.client)
+            .on("user", self.user.as_uuid())
+            .with("reason", reason);
+        self.rpc
+            .db
+            .tx(&self.cx, "auth.change_refused", async |tx| Ok::<_, Error>(record(tx, entry).await?))
+            .await
+    }
+}

@@ -1,0 +1,136 @@
+//! Writing down who becomes a member, or is invited to.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use rowhouse_tenancy::TenantTx;
+use rowhouse_tokens::Role;
+use uuid::Uuid;
+
+use super::NewMember;
+use super::identify::Person;
+use crate::domain::{
+    Action, Actor, AuditEntry, OneTimePurpose, OneTimeToken, OpaqueToken, TokenKind, UserId, later,
+};
+use crate::error::Error;
+use crate::mail::Letter;
+use crate::outbox::Task;
+use crate::rpc::Rpc;
+use crate::store::audit_log::record;
+use crate::store::identities::{find_identity, insert_identity};
+use crate::store::invitations::{Founding, ensure_invitation, find_invited};
+use crate::store::memberships::{
+    add_membership, ensure_membership, find_active_role, is_provisioning, tenant_name,
+};
+use crate::store::one_time_tokens::insert_token;
+
+/// How long an invitation is good.
+const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
+
+/// What the caller is told.
+pub(super) struct Saved {
+    /// The person's, or the invitation's.
+    pub(super) id: Uuid,
+    pub(super) role: Role,
+    pub(super) email_verified: bool,
+}
+
+/// The membership that an earlier call has made.
+pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Saved>, Error> {
+    rpc.db
+        .tx(&new.cx, "auth.find_member", async |tx| {
+            let Some(identity) = find_identity(tx, &new.email).await? else { return Ok(None) };
+            let role = find_active_role(tx, identity.id).await?;
+            let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
+            Ok::<_, Error>(role.map(|role| Saved { id, role, email_verified }))
+        })
+        .await
+}
+
+/// Nothing when a new identity's address was taken meanwhile.
+pub(super) async fn save(rpc: &Rpc, new: &NewMember, person: &Person) -> Result<Option<Saved>, Error> {
+    rpc.db
+        .tx(&new.cx, "auth.create_membership", async |tx| match person {
+            Person::Known { id, email_verified } => {
+                let role = join(tx, new, *id).await?;
+                Ok(Some(Saved { id: id.as_uuid(), role, email_verified: *email_verified }))
+            }
+            Person::New { id, hash } => {
+                if !insert_identity(tx, *id, &new.email, hash.as_ref(), false).await? {
+                    return Ok(None);
+                }
+                let role = join(tx, new, *id).await?;
+                welcome(rpc, tx, new, *id, hash.is_some()).await?;
+                Ok(Some(Saved { id: id.as_uuid(), role, email_verified: false }))
+            }
+            Person::Unproven { failed } => {
+                if let Some(failed) = failed {
+                    rpc.outbox.add(tx, failed).await?;
+                }
+                let id = invite(rpc, tx, new).await?;
+                Ok(Some(Saved { id, role: new.role, email_verified: false }))
+            }
+        })
+        .await
+}
+
+/// Only while the tenant is being set up: whoever has been removed since, or has not accepted the invitation, does not
+/// come in by repeating the onboarding.
+async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, Error> {
+    if !is_provisioning(tx).await? {
+        // Another call of the same onboarding may have been faster.
+        return find_active_role(tx, user).await?.ok_or(Error::NotAMember);
+    }
+    let Some(membership) = add_membership(tx, user, new.role).await? else {
+        return Ok(ensure_membership(tx, user, new.role).await?);
+    };
+    let entry = AuditEntry::success(Actor::User(user), Action::MemberAdd, &new.client)
+        .on("member", membership)
+        .with("user_id", user.to_string())
+        .with("role", new.role.as_str());
+    record(tx, entry).await?;
+    Ok(new.role)
+}
+
+/// The first letter to a new person: to confirm the address, or to set a password, which confirms it as well.
+async fn welcome(
+    rpc: &Rpc,
+    tx: &mut TenantTx,
+    new: &NewMember,
+    user: UserId,
+    has_password: bool,
+) -> Result<(), Error> {
+    let token = OneTimeToken::generate()?;
+    let text = token.expose();
+    let (purpose, letter) = if has_password {
+        (OneTimePurpose::VerifyEmail, Letter::VerifyEmail { token: text })
+    } else {
+        (OneTimePurpose::SetPassword, Letter::SetPassword { token: text, first: true })
+    };
+    insert_token(tx, &token, user, purpose, OneTimeToken::FIRST_LIFETIME).await?;
+    Ok(rpc.outbox.add(tx, &Task::mail(&new.email, letter)).await?)
+}
+
+/// The invitation's id. A repeat finds the one that is there, and sends no second letter.
+async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, Error> {
+    if !is_provisioning(tx).await? {
+        return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
+    }
+    let id = Uuid::now_v7();
+    let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+    let expires_at = later(Utc::now(), INVITATION_LIFETIME);
+    let founding = Founding { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
+    let kept = ensure_invitation(tx, founding).await?;
+    if kept == id {
+        let entry = AuditEntry::success(Actor::System, Action::InvitationCreate, &new.client)
+            .on("invitation", id)
+            .with("email", new.email.as_str())
+            .with("role", new.role.as_str());
+        record(tx, entry).await?;
+        let tenant = tenant_name(tx).await?;
+        let (role, token) = (new.role.to_string(), token.expose());
+        let letter = Letter::Invitation { tenant, inviter: None, role, token };
+        rpc.outbox.add(tx, &Task::mail(&new.email, letter)).await?;
+    }
+    Ok(kept)
+}

@@ -1,0 +1,95 @@
+//! Exchanging an API key for an access token.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use rowhouse_proto::auth::v1::{IssueTokenRequest, IssueTokenResponse};
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
+use rowhouse_tokens::{Permission, Principal, scope};
+use tonic::Request;
+use uuid::Uuid;
+
+use crate::domain::{Action, Actor, AuditEntry, OpaqueToken, TokenKind, parse_scopes};
+use crate::error::Error;
+use crate::rpc::Rpc;
+use crate::store::api_keys::{find_grant, touch_api_key};
+use crate::store::audit_log::record;
+
+/// Services never see an API key: they see the access token that it is exchanged for, which ends with it.
+pub(super) async fn issue_token(
+    rpc: &Rpc,
+    request: &Request<IssueTokenRequest>,
+) -> Result<IssueTokenResponse, Error> {
+    let client = rpc.proxies.client(request);
+    let IssueTokenRequest { client_id, client_secret, scope: asked } = request.get_ref();
+    // What was not made here is refused before a tenant is entered, so a stranger fills nobody's log.
+    let key =
+        OpaqueToken::parse(&rpc.sealing, TokenKind::ApiKey, client_secret).or(Err(Error::InvalidClient))?;
+    let named = Uuid::try_parse(client_id).is_ok_and(|id| id == key.id());
+
+    let cx = TenantContext::system(SystemOrigin::SignIn, key.tenant());
+    // What is refused is written down too, so it is no error in here.
+    let exchanged = rpc.db.tx(&cx, "auth.issue_token", async |tx| {
+        let outcome = match find_grant(tx, key.id(), key.digest()).await? {
+            Some(grant) if named => granted(&grant.scopes, asked).map(|scopes| (scopes, grant.expires_at)),
+            _ => Err(Error::InvalidClient),
+        };
+        let actor = Actor::ApiKey(key.id());
+        let entry = match &outcome {
+            Ok((granted, _)) => {
+                touch_api_key(tx, key.id()).await?;
+                AuditEntry::success(actor, Action::ApiKeyExchange, &client).with("scopes", scope(granted))
+            }
+            Err(Error::InvalidScope) => {
+                AuditEntry::denied(actor, Action::ApiKeyExchange, &client).with("reason", "scope")
+            }
+            Err(_) => AuditEntry::failure(Actor::Anonymous, Action::ApiKeyExchange, &client)
+                .with("reason", if named { "deleted_or_expired" } else { "other_client_id" }),
+        };
+        record(tx, entry.on("api_key", key.id())).await?;
+        Ok::<_, Error>(outcome)
+    });
+    let (scopes, expires_at) = match exchanged.await {
+        Err(Error::Db(DbError::UnknownTenant)) => return Err(Error::InvalidClient),
+        exchanged => exchanged??,
+    };
+    let granted = scope(&scopes);
+    let principal = Principal::ApiKey { id: key.id(), scopes };
+    // The token does not outlive the key.
+    let left = expires_at.and_then(|end| (end - Utc::now()).to_std().ok()).unwrap_or(Duration::MAX);
+    let (tenant, lifetime) = (key.tenant().as_uuid(), rpc.token_lifetime.min(left));
+    let signed = rpc.issuer.access_token(&principal, tenant, key.id(), lifetime)?;
+    Ok(IssueTokenResponse {
+        access_token: signed.token,
+        token_type: "Bearer".to_owned(),
+        expires_in: signed.expires_in.as_secs().cast_signed(),
+        scope: granted,
+    })
+}
+
+/// All of the key's scopes, or those that were asked for.
+fn granted(scopes: &[String], asked: &str) -> Result<Vec<Permission>, Error> {
+    let asked = parse_scopes(asked.split_whitespace()).or(Err(Error::InvalidScope))?;
+    // One that a newer version has given and this one does not know is left out.
+    let of_key: Vec<Permission> = scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    if asked.is_empty() {
+        return Ok(of_key);
+    }
+    if asked.iter().all(|scope| of_key.contains(scope)) { Ok(asked) } else { Err(Error::InvalidScope) }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_token_has_no_scope_that_the_key_has_not() {
+        let (read, write) = (Permission::OrdersRead, Permission::OrdersWrite);
+        let key = ["orders:read".to_owned(), "orders:write".to_owned(), "orders:burn".to_owned()];
+        assert_eq!(granted(&key, "").unwrap(), [read, write]);
+        assert_eq!(granted(&key, " orders:write  orders:write ").unwrap(), [write]);
+        assert!(granted(&key[..1], "orders:read orders:write").is_err());
+        assert!(granted(&key, "orders:burn").is_err());
+        assert!(granted(&[], "orders:read").is_err());
+    }
+}

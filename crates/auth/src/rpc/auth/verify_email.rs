@@ -1,0 +1,31 @@
+//! Confirming an address.
+
+use rowhouse_proto::auth::v1::{VerifyEmailRequest, VerifyEmailResponse};
+use tonic::Request;
+
+use crate::domain::{OneTimePurpose, OneTimeToken};
+use crate::error::Error;
+use crate::outbox::{Deed, Task};
+use crate::rpc::Rpc;
+use crate::store::identities::verify_email as note_verified;
+use crate::store::one_time_tokens::consume_token;
+
+pub(super) async fn verify_email(
+    rpc: &Rpc,
+    request: &Request<VerifyEmailRequest>,
+) -> Result<VerifyEmailResponse, Error> {
+    let client = rpc.proxies.client(request);
+    let token = OneTimeToken::parse(&request.get_ref().token).or(Err(Error::InvalidOneTimeToken))?;
+    rpc.db
+        .global_tx("auth.verify_email", async |tx| {
+            let user = consume_token(tx, &token, OneTimePurpose::VerifyEmail).await?;
+            let user = user.ok_or(Error::InvalidOneTimeToken)?;
+            if note_verified(tx, user).await? {
+                rpc.outbox.add(tx, &Task::done_by_link(user, Deed::VerifyEmail, &client)).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    rpc.outbox.wake();
+    Ok(VerifyEmailResponse {})
+}

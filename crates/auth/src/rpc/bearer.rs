@@ -1,0 +1,28 @@
+//! Who a person is that shows an access token in a message, in a call that takes none of its own.
+
+use rowhouse_tenancy::{DbError, TenantContext};
+use rowhouse_tokens::{TokenError, VerifiedToken};
+
+use super::{Rpc, person};
+use crate::error::Error;
+use crate::store::identities::{Identity, get_identity};
+
+impl Rpc {
+    /// The token's person, if its session has not ended. Looked up in the token's tenant, which finds that out.
+    pub(super) async fn person_of(&self, access_token: &str) -> Result<Identity, Error> {
+        let believed: VerifiedToken =
+            self.verifier.verify(access_token).await.map_err(Error::InvalidAccessToken)?;
+        let cx = TenantContext::from_verified(believed);
+        let user = person(&cx)?;
+        let found =
+            self.db.tx(&cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, user).await?));
+        match found.await {
+            Ok(Some(identity)) if !identity.disabled => Ok(identity),
+            // The call is about another tenant, whose absence this is not.
+            Ok(_) | Err(Error::Db(DbError::UnknownTenant)) => {
+                Err(Error::InvalidAccessToken(TokenError::InvalidClaims))
+            }
+            Err(error) => Err(error),
+        }
+    }
+}

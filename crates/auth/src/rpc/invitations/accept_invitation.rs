@@ -1,0 +1,244 @@
+//! Becoming a member by the link in a letter.
+
+use std::time::Duration;
+
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::error::{FieldViolation, Violations};
+use rowhouse_proto::auth::v1::{AcceptInvitationRequest, AcceptInvitationResponse, Tenant, User};
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
+use tonic::Request;
+
+use crate::domain::{
+    Action, Actor, AuditEntry, EmailAddress, NewPassword, OpaqueToken, Password, PasswordHash, TokenKind,
+    UserId,
+};
+use crate::error::Error;
+use crate::hashing::Verdict;
+use crate::rpc::{Rpc, role};
+use crate::store::audit_log::record;
+use crate::store::identities::{Identity, find_identity, insert_identity, verify_email};
+use crate::store::invitations::{Invitation, find_by_token, use_up_token};
+use crate::store::members::{lock_member_of, set_role};
+use crate::store::memberships::{Me, add_membership, find_me};
+use crate::store::sessions::outdate_tokens;
+use crate::throttle::Attempt;
+
+/// Another call may create the same identity in between; the next round then finds it.
+const ROUNDS: usize = 3;
+
+/// Whoever has the link reads the mail of the address, which is proof enough to join; it is none of who they are
+/// otherwise, so it neither logs in nor changes a password.
+pub(super) async fn accept_invitation(
+    rpc: &Rpc,
+    request: Request<AcceptInvitationRequest>,
+) -> Result<AcceptInvitationResponse, Error> {
+    let client = rpc.proxies.client(&request);
+    let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
+    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Invitation, &token)
+        .or(Err(Error::InvalidOneTimeToken))?;
+    let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let acceptance = Acceptance { rpc, cx, token, client };
+    let caller = match access_token {
+        Some(access_token) => Some(rpc.person_of(&access_token).await?),
+        None => None,
+    };
+    for _ in 0..ROUNDS {
+        let (invitation, identity) = acceptance.find().await?;
+        if caller.as_ref().is_some_and(|caller| caller.email != invitation.email) {
+            acceptance.record(&invitation, AuditEntry::denied, "email_mismatch").await?;
+            return Err(Error::EmailMismatch);
+        }
+        // The address of an invitation was read as one when it was made.
+        let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
+        let person = acceptance.identify(&invitation, &email, identity, password.clone()).await?;
+        if let Some((user, me)) = acceptance.join(&invitation, &email, &person).await? {
+            let Me { email, email_verified, tenant_slug, tenant_name, role } = me;
+            let tenant = acceptance.cx.tenant().to_string();
+            return Ok(AcceptInvitationResponse {
+                user: Some(User { id: user.to_string(), email, email_verified }),
+                tenant: Some(Tenant { id: tenant, slug: tenant_slug, name: tenant_name }),
+                role: role::to_proto(role).into(),
+            });
+        }
+    }
+    Err(Error::Contended)
+}
+
+enum Person {
+    Known(UserId),
+    New(UserId, PasswordHash),
+}
+
+struct Acceptance<'a> {
+    rpc: &'a Rpc,
+    cx: TenantContext,
+    token: OpaqueToken,
+    client: Client,
+}
+
+impl Acceptance<'_> {
+    async fn find(&self) -> Result<(Invitation, Option<Identity>), Error> {
+        let found = self.rpc.db.tx(&self.cx, "auth.find_invitation", async |tx| {
+            let (id, digest) = (self.token.id(), self.token.digest());
+            let invitation = find_by_token(tx, id, digest).await?.ok_or(Error::InvalidOneTimeToken)?;
+            let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
+            let identity = find_identity(tx, &email).await?;
+            // It may have come by the same link in between, which has been used up then.
+            if identity.is_some() && find_by_token(tx, id, digest).await?.is_none() {
+                return Err(Error::InvalidOneTimeToken);
+            }
+            Ok((invitation, identity))
+        });
+        match found.await {
+            Err(Error::Db(DbError::UnknownTenant)) => Err(Error::InvalidOneTimeToken),
+            found => found,
+        }
+    }
+
+    async fn identify(
+        &self,
+        invitation: &Invitation,
+        email: &EmailAddress,
+        identity: Option<Identity>,
+        password: Option<String>,
+    ) -> Result<Person, Error> {
+        match (identity, password) {
+            (Some(identity), _) if identity.disabled => Err(Error::InvalidOneTimeToken),
+            (Some(identity), Some(password)) => {
+                self.check(invitation, email, &identity, password).await?;
+                Ok(Person::Known(identity.id))
+            }
+            (Some(identity), None) => Ok(Person::Known(identity.id)),
+            (None, Some(password)) => {
+                let mut violations = Violations::default();
+                let password = violations.check("password", NewPassword::parse(password, email));
+                let password = password.ok_or(violations)?;
+                Ok(Person::New(UserId::generate(), self.rpc.hashing.hash(password.into()).await?))
+            }
+            (None, None) => {
+                let needed = "send a password: this address has no account yet";
+                Err(Error::Invalid(vec![FieldViolation::new("password", needed)]))
+            }
+        }
+    }
+
+    /// A password that was sent has to be the person's: they would be told later otherwise, when it does not log them
+    /// in. Counted as a login is.
+    async fn check(
+        &self,
+        invitation: &Invitation,
+        email: &EmailAddress,
+        identity: &Identity,
+        password: String,
+    ) -> Result<(), Error> {
+        let attempt = Attempt { email, tenant: None, client: &self.client, device: None };
+        let sealing = &self.rpc.sealing;
+        let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
+            attempt.admit(sealing, tx).await.map_err(Error::from)
+        });
+        let (admission, counted) = admitted.await?;
+        if let Ok(seconds @ 1..) = u64::try_from(admission.wait) {
+            if admission.first {
+                self.record(invitation, AuditEntry::denied, "too_many_attempts").await?;
+            }
+            return Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) });
+        }
+        let password = Password::parse(password).ok();
+        match self.rpc.hashing.check(password, identity.password_hash.clone()).await? {
+            // With a second factor the attempt is not a good one before that was shown, which is not done here.
+            Verdict::Right { .. } if identity.mfa => Ok(()),
+            Verdict::Right { .. } => {
+                let known = self.rpc.db.global_tx("auth.password_known", async |tx| {
+                    counted.succeeded(tx).await.map_err(Error::from)
+                });
+                known.await
+            }
+            Verdict::Wrong => {
+                self.record(invitation, AuditEntry::failure, "wrong_password").await?;
+                Err(Error::InvalidCredentials)
+            }
+        }
+    }
+
+    /// Nothing when a new identity's address was taken meanwhile.
+    async fn join(
+        &self,
+        invitation: &Invitation,
+        email: &EmailAddress,
+        person: &Person,
+    ) -> Result<Option<(UserId, Me)>, Error> {
+        let joined = self.rpc.db.tx(&self.cx, "auth.accept_invitation", async |tx| {
+            // Of two at once one goes on.
+            if !use_up_token(tx, self.token.id(), self.token.digest()).await? {
+                return Err(Error::InvalidOneTimeToken);
+            }
+            let user = match person {
+                Person::Known(user) => {
+                    verify_email(tx, *user).await?;
+                    *user
+                }
+                Person::New(user, hash) => {
+                    if !insert_identity(tx, *user, email, Some(hash), true).await? {
+                        return Err(Error::Contended);
+                    }
+                    *user
+                }
+            };
+            self.add(tx, invitation, user).await?;
+            let me = find_me(tx, user).await?.ok_or(Error::NotAMember)?;
+            Ok((user, me))
+        });
+        match joined.await {
+            Ok(joined) => Ok(Some(joined)),
+            Err(Error::Contended) => Ok(None),
+            Err(error) => Err(error),
+        }
+    }
+
+    async fn add(&self, tx: &mut TenantTx, invitation: &Invitation, user: UserId) -> Result<(), Error> {
+        let actor = Actor::User(user);
+        let accepted = AuditEntry::success(actor, Action::InvitationAccept, &self.client)
+            .on("invitation", invitation.id)
+            .with("email", invitation.email.clone());
+        record(tx, accepted).await?;
+        if let Some(member) = add_membership(tx, user, invitation.role).await? {
+            let added = AuditEntry::success(actor, Action::MemberAdd, &self.client)
+                .on("member", member)
+                .with("user_id", user.to_string())
+                .with("role", invitation.role.as_str());
+            record(tx, added).await?;
+            return Ok(());
+        }
+        // Who has become a member in another way meanwhile keeps the higher of the two roles.
+        let Some((member, role)) = lock_member_of(tx, user).await? else { return Err(Error::Contended) };
+        if !role.reaches(invitation.role) {
+            set_role(tx, member, invitation.role).await?;
+            outdate_tokens(tx, user).await?;
+            let raised = AuditEntry::success(actor, Action::MemberUpdate, &self.client)
+                .on("member", member)
+                .with("user_id", user.to_string())
+                .with("from", role.as_str())
+                .with("to", invitation.role.as_str());
+            record(tx, raised).await?;
+        }
+        Ok(())
+    }
+
+    /// Writes down that it was not accepted. Nobody but who has the link gets here, so no stranger fills the log.
+    async fn record(
+        &self,
+        invitation: &Invitation,
+        outcome: fn(Actor, Action, &Client) -> AuditEntry,
+        reason: &str,
+    ) -> Result<(), Error> {
+        let entry = outcome(Actor::Anonymous, Action::InvitationAccept, &self.client)
+            .on("invitation", invitation.id)
+            .with("email", invitation.email.clone())
+            .with("reason", reason);
+        let recorded = self
+            .rpc
+            .db
+            .tx(&self.cx, "auth.acceptance_refused", async |tx| record(tx, entry).await.map_err(Error::from));
+        recorded.await
+    }
+}

@@ -1,0 +1,104 @@
+//! Inviting somebody.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
+use rowhouse_tenancy::TenantTx;
+use rowhouse_tokens::{Permission, Role};
+use tonic::Request;
+use uuid::Uuid;
+
+use super::to_proto;
+use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, UserId, later};
+use crate::error::Error;
+use crate::mail::Letter;
+use crate::outbox::Task;
+use crate::rpc::{Rpc, current_role, permitted, person, role};
+use crate::store::audit_log::record;
+use crate::store::identities::get_identity;
+use crate::store::invitations::{
+    Invitation, NewInvitation, insert_invitation, lock_invitation, replace_invitation,
+};
+use crate::store::members::is_member;
+use crate::store::memberships::tenant_name;
+
+/// How long an invitation is good.
+const LIFETIME: Duration = Duration::from_hours(7 * 24);
+/// Another call may invite the same address in between; the next round then replaces that invitation.
+const ROUNDS: usize = 3;
+
+/// Whether the address has an identity makes no difference to anything that the inviter sees.
+pub(super) async fn create_invitation(
+    rpc: &Rpc,
+    request: &Request<CreateInvitationRequest>,
+) -> Result<CreateInvitationResponse, Error> {
+    let cx = permitted(request, Permission::MembersWrite)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let CreateInvitationRequest { email, role } = request.get_ref();
+    let mut violations = Violations::default();
+    let email = violations.check("email", email.parse::<EmailAddress>());
+    let role = role::from_proto(*role).ok_or("send the role: owner, admin, member or viewer");
+    let role = violations.check("role", role);
+    let (Some(email), Some(role)) = (email, role) else { return Err(violations.into()) };
+
+    let created = rpc.db.tx(&cx, "auth.create_invitation", async |tx| {
+        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        if !own.reaches(role) {
+            return Err(Error::AboveOwnRole);
+        }
+        if is_member(tx, &email).await? {
+            return Err(Error::AlreadyMember);
+        }
+        let mut written = None;
+        for _ in 0..ROUNDS {
+            written = write(rpc, tx, &email, (caller, own), role).await?;
+            if written.is_some() {
+                break;
+            }
+        }
+        let (invitation, token) = written.ok_or(Error::Contended)?;
+        let entry = AuditEntry::success(Actor::User(caller), Action::InvitationCreate, &client)
+            .on("invitation", invitation.id)
+            .with("email", email.as_str())
+            .with("role", role.as_str());
+        record(tx, entry).await?;
+        let letter = Letter::Invitation {
+            tenant: tenant_name(tx).await?,
+            inviter: get_identity(tx, caller).await?.map(|identity| identity.email),
+            role: role.to_string(),
+            token: token.expose(),
+        };
+        rpc.outbox.add(tx, &Task::mail(&email, letter)).await?;
+        Ok::<_, Error>(invitation)
+    });
+    let invitation = created.await?;
+    rpc.outbox.wake();
+    Ok(CreateInvitationResponse { invitation: Some(to_proto(invitation)) })
+}
+
+/// Writes the invitation in place of the one that the address may have. Nothing when it got or lost one meanwhile.
+async fn write(
+    rpc: &Rpc,
+    tx: &mut TenantTx,
+    email: &EmailAddress,
+    (caller, own): (UserId, Role),
+    role: Role,
+) -> Result<Option<(Invitation, OpaqueToken)>, Error> {
+    let before = lock_invitation(tx, email).await?;
+    // The one that is replaced takes a role away as well.
+    if before.is_some_and(|(_, before)| !own.reaches(before)) {
+        return Err(Error::AboveOwnRole);
+    }
+    let id = before.map_or_else(Uuid::now_v7, |(id, _)| id);
+    let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+    let expires_at = later(Utc::now(), LIFETIME);
+    let new = NewInvitation { id, email, role, token: token.digest(), invited_by: caller, expires_at };
+    let written = match before {
+        Some(_) => replace_invitation(tx, &new).await?,
+        None => insert_invitation(tx, &new).await?,
+    };
+    Ok(written.map(|invitation| (invitation, token)))
+}

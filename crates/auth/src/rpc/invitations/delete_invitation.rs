@@ -1,0 +1,39 @@
+//! Taking an invitation back.
+
+use rowhouse_proto::auth::v1::{DeleteInvitationRequest, DeleteInvitationResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use crate::domain::{Action, Actor, AuditEntry};
+use crate::error::{Error, Missing};
+use crate::rpc::{Rpc, current_role, parse_id, permitted, person};
+use crate::store::audit_log::record;
+use crate::store::invitations::{find_invitation, remove_invitation};
+
+pub(super) async fn delete_invitation(
+    rpc: &Rpc,
+    request: &Request<DeleteInvitationRequest>,
+) -> Result<DeleteInvitationResponse, Error> {
+    let cx = permitted(request, Permission::MembersWrite)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let id = parse_id(&request.get_ref().id, Missing::Invitation)?;
+    let deleted = rpc.db.tx(&cx, "auth.delete_invitation", async |tx| {
+        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        let missing = Error::NotFound(Missing::Invitation);
+        let Some(invitation) = find_invitation(tx, id).await? else { return Err(missing) };
+        if !own.reaches(invitation.role) {
+            return Err(Error::AboveOwnRole);
+        }
+        if !remove_invitation(tx, id).await? {
+            return Err(missing);
+        }
+        let entry = AuditEntry::success(Actor::User(caller), Action::InvitationDelete, &client)
+            .on("invitation", id)
+            .with("email", invitation.email);
+        record(tx, entry).await?;
+        Ok::<_, Error>(())
+    });
+    deleted.await?;
+    Ok(DeleteInvitationResponse {})
+}

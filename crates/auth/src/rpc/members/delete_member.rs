@@ -1,0 +1,54 @@
+//! Removing a member, or leaving.
+
+use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse};
+use rowhouse_tokens::{Permission, Role};
+use tonic::Request;
+
+use crate::domain::{Action, Actor, AuditEntry, EndReason};
+use crate::error::{Error, Missing};
+use crate::rpc::{Rpc, context, current_role, parse_id, person};
+use crate::store::audit_log::record;
+use crate::store::members::{delete_member as remove, find_member, lock_with_owners};
+use crate::store::memberships::find_active_role;
+use crate::store::sessions::{Which, end_sessions};
+
+/// The member's sessions in this tenant end at once; in others they go on.
+pub(super) async fn delete_member(
+    rpc: &Rpc,
+    request: &Request<DeleteMemberRequest>,
+) -> Result<DeleteMemberResponse, Error> {
+    let cx = context(request)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let id = parse_id(&request.get_ref().id, Missing::Member)?;
+    let deleted = rpc.db.tx(&cx, "auth.delete_member", async |tx| {
+        let owners = lock_with_owners(tx, id).await?;
+        let member = find_member(tx, id).await?;
+        // Everybody may leave.
+        let leaving = member.as_ref().is_some_and(|member| member.user == caller);
+        let own = if leaving {
+            find_active_role(tx, caller).await?.ok_or(Error::NotAMember)?
+        } else {
+            current_role(tx, caller, Permission::MembersWrite).await?
+        };
+        let member = member.ok_or(Error::NotFound(Missing::Member))?;
+        if !own.reaches(member.role) {
+            return Err(Error::AboveOwnRole);
+        }
+        if member.role == Role::Owner && owners < 2 {
+            return Err(Error::LastOwner);
+        }
+        if !remove(tx, id).await? {
+            return Err(Error::NotFound(Missing::Member));
+        }
+        end_sessions(tx, Which::AllOf(member.user), EndReason::Removed).await?;
+        let entry = AuditEntry::success(Actor::User(caller), Action::MemberRemove, &client)
+            .on("member", id)
+            .with("user_id", member.user.to_string())
+            .with("role", member.role.as_str());
+        record(tx, entry).await?;
+        Ok::<_, Error>(())
+    });
+    deleted.await?;
+    Ok(DeleteMemberResponse {})
+}

@@ -1,0 +1,55 @@
+//! Changing a member's role.
+
+use rowhouse_chassis::error::FieldViolation;
+use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse};
+use rowhouse_tokens::{Permission, Role};
+use tonic::Request;
+
+use super::to_proto;
+use crate::domain::{Action, Actor, AuditEntry};
+use crate::error::{Error, Missing};
+use crate::rpc::{Rpc, current_role, parse_id, permitted, person, role};
+use crate::store::audit_log::record;
+use crate::store::members::{Member, find_member, lock_with_owners, set_role};
+use crate::store::sessions::outdate_tokens;
+
+/// It holds at once: access tokens with the old role are refused, and the next refresh brings the new one.
+pub(super) async fn update_member(
+    rpc: &Rpc,
+    request: &Request<UpdateMemberRequest>,
+) -> Result<UpdateMemberResponse, Error> {
+    let cx = permitted(request, Permission::MembersWrite)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let UpdateMemberRequest { id, role } = request.get_ref();
+    let Some(new) = role::from_proto(*role) else {
+        let violation = FieldViolation::new("role", "send the role: owner, admin, member or viewer");
+        return Err(Error::Invalid(vec![violation]));
+    };
+    let id = parse_id(id, Missing::Member)?;
+    let updated = rpc.db.tx(&cx, "auth.update_member", async |tx| {
+        // Before anything is looked at: what is read afterwards stays true until the end.
+        let owners = lock_with_owners(tx, id).await?;
+        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        let member = find_member(tx, id).await?.ok_or(Error::NotFound(Missing::Member))?;
+        if !own.reaches(member.role) || !own.reaches(new) {
+            return Err(Error::AboveOwnRole);
+        }
+        if member.role == new {
+            return Ok(member);
+        }
+        if member.role == Role::Owner && owners < 2 {
+            return Err(Error::LastOwner);
+        }
+        set_role(tx, id, new).await?;
+        outdate_tokens(tx, member.user).await?;
+        let entry = AuditEntry::success(Actor::User(caller), Action::MemberUpdate, &client)
+            .on("member", id)
+            .with("user_id", member.user.to_string())
+            .with("from", member.role.as_str())
+            .with("to", new.as_str());
+        record(tx, entry).await?;
+        Ok::<_, Error>(Member { role: new, ..member })
+    });
+    Ok(UpdateMemberResponse { member: Some(to_proto(updated.await?)) })
+}

@@ -1,0 +1,105 @@
+//! An attempt to show a code of a second factor.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::error::FieldViolation;
+use rowhouse_tenancy::TenantTx;
+
+use crate::domain::{Action, Actor, AuditEntry, MfaCode, TotpSecret, UserId};
+use crate::error::Error;
+use crate::sealing::{Digest32, Sealing};
+use crate::store::attempts::{Limit, admit, forgive};
+use crate::store::audit_log::record;
+use crate::store::totp::{Totp, take_recovery_code, take_step};
+
+/// Of a million codes three are good at a time; this many are looked at without a wait.
+const FREE: i32 = 5;
+
+/// An attempt to show a code. It is counted against the person before it is looked at, and a good one is forgiven.
+///
+/// What comes of it has to be committed in any case, or it would not count: so a refusal is a value here, and an error
+/// only what undoes the transaction.
+pub(in crate::rpc) struct CodeAttempt<'a> {
+    pub(in crate::rpc) user: UserId,
+    pub(in crate::rpc) code: Option<MfaCode>,
+    /// What the code is for.
+    pub(in crate::rpc) action: Action,
+    pub(in crate::rpc) client: &'a Client,
+    key: Digest32,
+}
+
+impl<'a> CodeAttempt<'a> {
+    /// Attempts to log in count apart from those of a session's holder: who knows the password and nothing more does
+    /// not keep the person from switching the second factor off.
+    pub(in crate::rpc) fn new(
+        sealing: &Sealing,
+        user: UserId,
+        code: &str,
+        action: Action,
+        client: &'a Client,
+    ) -> Result<Self, Error> {
+        if code.is_empty() {
+            let violation = FieldViolation::new("code", "send the six digits, or a recovery code");
+            return Err(Error::Invalid(vec![violation]));
+        }
+        let purpose = match action {
+            Action::SignIn => "codes at login",
+            _ => "codes in a session",
+        };
+        let key = sealing.digest(purpose, user.as_uuid().as_bytes());
+        Ok(Self { user, code: MfaCode::parse(code), action, client, key })
+    }
+
+    /// Counts it. Refused when it comes too soon.
+    pub(in crate::rpc) async fn admit(&self, tx: &mut TenantTx) -> Result<Result<(), Error>, Error> {
+        let admission = admit(tx, &[Limit { key: self.key, free: FREE }]).await?;
+        let Ok(seconds @ 1..) = u64::try_from(admission.wait) else { return Ok(Ok(())) };
+        if admission.first {
+            let entry = AuditEntry::denied(Actor::User(self.user), self.action, self.client);
+            record(tx, entry.with("reason", "too_many_attempts")).await?;
+        }
+        Ok(Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) }))
+    }
+
+    /// Uses the code up, if it is one of a second factor that counts. Says whether it was good.
+    pub(in crate::rpc) async fn take(
+        &self,
+        sealing: &Sealing,
+        tx: &mut TenantTx,
+        totp: &Totp,
+    ) -> Result<bool, Error> {
+        match &self.code {
+            Some(MfaCode::Totp(code)) => {
+                let secret = TotpSecret::open(sealing, self.user, &totp.sealed_secret)?;
+                match secret.step_of(code, Utc::now()) {
+                    Some(step) => Ok(take_step(tx, self.user, &totp.sealed_secret, step).await?),
+                    None => Ok(false),
+                }
+            }
+            Some(MfaCode::Recovery(code)) => Ok(take_recovery_code(tx, self.user, code.digest()).await?),
+            None => Ok(false),
+        }
+    }
+
+    /// The code was good.
+    pub(in crate::rpc) async fn succeeded(&self, tx: &mut TenantTx) -> Result<(), Error> {
+        Ok(forgive(tx, &[self.key], &[]).await?)
+    }
+
+    /// The code was wrong: an entry in the log, and the answer.
+    pub(in crate::rpc) async fn failed(&self, tx: &mut TenantTx) -> Result<Error, Error> {
+        let entry = AuditEntry::failure(Actor::User(self.user), self.action, self.client);
+        record(tx, entry.with("reason", "wrong_code")).await?;
+        Ok(Error::InvalidMfaCode)
+    }
+
+    /// Which kind of code it is, for the log.
+    pub(in crate::rpc) fn kind(&self) -> &'static str {
+        match self.code {
+            Some(MfaCode::Recovery(_)) => "recovery_code",
+            Some(MfaCode::Totp(_)) | None => "totp",
+        }
+    }
+}

@@ -1,0 +1,64 @@
+//! Switching the second factor on.
+
+use chrono::Utc;
+use rowhouse_proto::auth::v1::{ConfirmTotpRequest, ConfirmTotpResponse};
+use rowhouse_tenancy::TenantTx;
+use tonic::Request;
+
+use super::CodeAttempt;
+use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
+use crate::error::Error;
+use crate::mail::Letter;
+use crate::outbox::Task;
+use crate::rpc::{Rpc, context, person};
+use crate::sealing::Digest32;
+use crate::store::audit_log::record;
+use crate::store::totp::{Totp, confirm_totp as set_confirmed, find_totp, insert_recovery_codes};
+
+pub(super) async fn confirm_totp(
+    rpc: &Rpc,
+    request: &Request<ConfirmTotpRequest>,
+) -> Result<ConfirmTotpResponse, Error> {
+    let (cx, client) = (context(request)?, rpc.proxies.client(request));
+    let user = person(&cx)?;
+    let code = &request.get_ref().code;
+    let attempt = CodeAttempt::new(&rpc.sealing, user, code, Action::MfaEnable, &client)?;
+    let codes = RecoveryCode::generate_set()?;
+    let digests: Vec<Digest32> = codes.iter().map(RecoveryCode::digest).collect();
+
+    let confirmed = rpc.db.tx(&cx, "auth.confirm_totp", async |tx| {
+        if let Err(refusal) = attempt.admit(tx).await? {
+            return Ok(Err(refusal));
+        }
+        let totp = find_totp(tx, user).await?.ok_or(Error::MfaNotEnabled)?;
+        if totp.confirmed {
+            return Err(Error::MfaEnabled);
+        }
+        if !confirm(rpc, tx, &attempt, &totp).await? {
+            return Ok(Err(attempt.failed(tx).await?));
+        }
+        attempt.succeeded(tx).await?;
+        insert_recovery_codes(tx, user, &digests).await?;
+        record(tx, AuditEntry::success(Actor::User(user), Action::MfaEnable, &client)).await?;
+        rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaEnabled }).await?;
+        Ok::<_, Error>(Ok(()))
+    });
+    confirmed.await??;
+    rpc.outbox.wake();
+    Ok(ConfirmTotpResponse { recovery_codes: codes.iter().map(RecoveryCode::expose).collect() })
+}
+
+/// Says whether the code is one of the secret that waits for it.
+async fn confirm(
+    rpc: &Rpc,
+    tx: &mut TenantTx,
+    attempt: &CodeAttempt<'_>,
+    totp: &Totp,
+) -> Result<bool, Error> {
+    let Some(MfaCode::Totp(code)) = &attempt.code else { return Ok(false) };
+    let secret = TotpSecret::open(&rpc.sealing, attempt.user, &totp.sealed_secret)?;
+    match secret.step_of(code, Utc::now()) {
+        Some(step) => Ok(set_confirmed(tx, attempt.user, &totp.sealed_secret, step).await?),
+        None => Ok(false),
+    }
+}

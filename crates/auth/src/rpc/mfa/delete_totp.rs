@@ -1,0 +1,43 @@
+//! Switching the second factor off.
+
+use rowhouse_proto::auth::v1::{DeleteTotpRequest, DeleteTotpResponse};
+use tonic::Request;
+
+use super::CodeAttempt;
+use crate::domain::{Action, Actor, AuditEntry};
+use crate::error::Error;
+use crate::mail::Letter;
+use crate::outbox::Task;
+use crate::rpc::{Rpc, context, person};
+use crate::store::audit_log::record;
+use crate::store::totp::{delete_totp as remove, find_totp};
+
+/// A stolen access token is not enough for it.
+pub(super) async fn delete_totp(
+    rpc: &Rpc,
+    request: &Request<DeleteTotpRequest>,
+) -> Result<DeleteTotpResponse, Error> {
+    let (cx, client) = (context(request)?, rpc.proxies.client(request));
+    let user = person(&cx)?;
+    let code = &request.get_ref().code;
+    let attempt = CodeAttempt::new(&rpc.sealing, user, code, Action::MfaDisable, &client)?;
+
+    let deleted = rpc.db.tx(&cx, "auth.delete_totp", async |tx| {
+        if let Err(refusal) = attempt.admit(tx).await? {
+            return Ok(Err(refusal));
+        }
+        let totp = find_totp(tx, user).await?.filter(|totp| totp.confirmed).ok_or(Error::MfaNotEnabled)?;
+        if !attempt.take(&rpc.sealing, tx, &totp).await? {
+            return Ok(Err(attempt.failed(tx).await?));
+        }
+        attempt.succeeded(tx).await?;
+        remove(tx, user).await?;
+        let entry = AuditEntry::success(Actor::User(user), Action::MfaDisable, &client);
+        record(tx, entry.with("method", attempt.kind())).await?;
+        rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaDisabled }).await?;
+        Ok::<_, Error>(Ok(()))
+    });
+    deleted.await??;
+    rpc.outbox.wake();
+    Ok(DeleteTotpResponse {})
+}

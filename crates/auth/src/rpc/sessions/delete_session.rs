@@ -1,0 +1,48 @@
+//! Ending a session.
+
+use rowhouse_proto::auth::v1::{DeleteSessionRequest, DeleteSessionResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use crate::domain::{Action, Actor, AuditEntry, EndReason};
+use crate::error::{Error, Missing};
+use crate::rpc::{Rpc, context, current_role, parse_id, person};
+use crate::store::audit_log::record;
+use crate::store::memberships::find_active_role;
+use crate::store::sessions::{Which, end_sessions, find_state};
+
+/// One's own, or, with the permission, that of a member whose role is not above the caller's. Without the permission
+/// somebody else's session is one that is not there.
+pub(super) async fn delete_session(
+    rpc: &Rpc,
+    request: &Request<DeleteSessionRequest>,
+) -> Result<DeleteSessionResponse, Error> {
+    let cx = context(request)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let id = parse_id(&request.get_ref().id, Missing::Session)?;
+    let deleted = rpc.db.tx(&cx, "auth.delete_session", async |tx| {
+        let missing = Error::NotFound(Missing::Session);
+        let Some((user, _)) = find_state(tx, id).await? else { return Err(missing) };
+        if user != caller {
+            let own = match current_role(tx, caller, Permission::SessionsManage).await {
+                Err(Error::NotPermitted(_)) => return Err(missing),
+                own => own?,
+            };
+            if find_active_role(tx, user).await?.is_some_and(|role| !own.reaches(role)) {
+                return Err(Error::AboveOwnRole);
+            }
+        }
+        if end_sessions(tx, Which::One(id), EndReason::Revoked).await?.is_empty() {
+            return Err(missing);
+        }
+        let entry = AuditEntry::success(Actor::User(caller), Action::SessionEnd, &client)
+            .on("session", id)
+            .with("user_id", user.to_string())
+            .with("reason", EndReason::Revoked.as_str());
+        record(tx, entry).await?;
+        Ok::<_, Error>(())
+    });
+    deleted.await?;
+    Ok(DeleteSessionResponse {})
+}

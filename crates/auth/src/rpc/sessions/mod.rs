@@ -1,0 +1,23 @@
+//! The sessions of a tenant.
+
+mod delete_session;
+mod list_sessions;
+
+use rowhouse_proto::auth::v1::session_service_server::SessionService;
+use rowhouse_proto::auth::v1::{
+    DeleteSessionRequest, DeleteSessionResponse, ListSessionsRequest, ListSessionsResponse,
+};
+use tonic::Request;
+
+use super::{Reply, Rpc, reply};
+
+#[tonic::async_trait]
+impl SessionService for Rpc {
+    async fn list_sessions(&self, request: Request<ListSessionsRequest>) -> Reply<ListSessionsResponse> {
+        reply("auth.list_sessions", list_sessions::list_sessions(self, &request).await)
+    }
+
+    async fn delete_session(&self, request: Request<DeleteSessionRequest>) -> Reply<DeleteSessionResponse> {
+        reply("auth.delete_session", delete_session::delete_session(self, &request).await)
+    }
+}

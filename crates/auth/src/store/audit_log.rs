@@ -1,0 +1,86 @@
+//! The table `auth.audit_log`: rows are added and read, and nothing else is granted.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use serde_json::Value;
+use uuid::Uuid;
+
+use crate::domain::{AuditEntry, PageRequest, Place};
+use crate::schema::audit_log;
+
+/// Writes to the log of the transaction's tenant. What happened and its entry are committed together.
+pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), DbError> {
+    let AuditEntry { actor, action, outcome, target, client, details } = entry;
+    let details: Value =
+        details.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+    diesel::insert_into(audit_log::table)
+        .values((
+            audit_log::tenant_id.eq(tx.tenant()),
+            audit_log::id.eq(Uuid::now_v7()),
+            audit_log::actor_type.eq(actor.kind()),
+            audit_log::actor_id.eq(actor.id()),
+            audit_log::action.eq(action.as_str()),
+            audit_log::outcome.eq(outcome.as_str()),
+            audit_log::target_type.eq(target.map(|(kind, _)| kind)),
+            audit_log::target_id.eq(target.map(|(_, id)| id)),
+            audit_log::ip_address.eq(client.address.map(|address| address.to_string())),
+            audit_log::user_agent.eq(client.user_agent),
+            audit_log::details.eq(details),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// An entry as it is read.
+#[derive(Clone, Debug, Queryable)]
+pub(crate) struct LoggedEntry {
+    pub(crate) id: Uuid,
+    pub(crate) occurred_at: DateTime<Utc>,
+    pub(crate) actor_type: String,
+    pub(crate) actor_id: Option<Uuid>,
+    pub(crate) action: String,
+    pub(crate) outcome: String,
+    pub(crate) target_type: Option<String>,
+    pub(crate) target_id: Option<Uuid>,
+    pub(crate) ip_address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+    pub(crate) details: Value,
+}
+
+/// Newest first; with `action`, only entries of it.
+pub(crate) async fn list_entries(
+    tx: &mut TenantTx,
+    page: &PageRequest,
+    action: Option<&str>,
+) -> Result<Vec<LoggedEntry>, DbError> {
+    let mut query = of_tenant(audit_log::table, tx.tenant()).into_boxed();
+    if let Some(action) = action {
+        query = query.filter(audit_log::action.eq(action));
+    }
+    if let Some(Place { at, id }) = page.behind {
+        let same = audit_log::occurred_at.eq(at).and(audit_log::id.lt(id));
+        query = query.filter(audit_log::occurred_at.lt(at).or(same));
+    }
+    let rows = query
+        .order((audit_log::occurred_at.desc(), audit_log::id.desc()))
+        .limit(page.size.and_one())
+        .select((
+            audit_log::id,
+            audit_log::occurred_at,
+            audit_log::actor_type,
+            audit_log::actor_id,
+            audit_log::action,
+            audit_log::outcome,
+            audit_log::target_type,
+            audit_log::target_id,
+            audit_log::ip_address,
+            audit_log::user_agent,
+            audit_log::details,
+        ))
+        .load(tx)
+        .await?;
+    Ok(rows)
+}

@@ -1,0 +1,116 @@
+//! The table `auth.memberships` as the tenant's administrators see and change it.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use rowhouse_tokens::Role;
+use uuid::Uuid;
+
+use super::memberships::parse_role;
+use crate::domain::{EmailAddress, PageRequest, Place, UserId};
+use crate::schema::{identities, memberships};
+
+/// A member.
+#[derive(Clone, Debug)]
+pub(crate) struct Member {
+    pub(crate) id: Uuid,
+    pub(crate) user: UserId,
+    pub(crate) email: String,
+    pub(crate) role: Role,
+    pub(crate) created_at: DateTime<Utc>,
+}
+
+type Row = (Uuid, Uuid, String, String, DateTime<Utc>);
+
+fn member((id, user, email, role, created_at): Row) -> Result<Member, DbError> {
+    Ok(Member { id, user: UserId::from(user), email, role: parse_role(&role)?, created_at })
+}
+
+/// Oldest first.
+pub(crate) async fn list_members(tx: &mut TenantTx, page: &PageRequest) -> Result<Vec<Member>, DbError> {
+    let mut query = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .into_boxed();
+    if let Some(Place { id, .. }) = page.behind {
+        query = query.filter(memberships::id.gt(id));
+    }
+    let rows = query
+        .order(memberships::id)
+        .limit(page.size.and_one())
+        .select((
+            memberships::id,
+            memberships::user_id,
+            identities::email,
+            memberships::role,
+            memberships::created_at,
+        ))
+        .load::<Row>(tx)
+        .await?;
+    rows.into_iter().map(member).collect()
+}
+
+pub(crate) async fn find_member(tx: &mut TenantTx, id: Uuid) -> Result<Option<Member>, DbError> {
+    let found = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .filter(memberships::id.eq(id))
+        .select((
+            memberships::id,
+            memberships::user_id,
+            identities::email,
+            memberships::role,
+            memberships::created_at,
+        ))
+        .first::<Row>(tx)
+        .await
+        .optional()?;
+    found.map(member).transpose()
+}
+
+/// Whether the address is a member's.
+pub(crate) async fn is_member(tx: &mut TenantTx, email: &EmailAddress) -> Result<bool, DbError> {
+    let of_address = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .filter(identities::email.eq(email.as_str()));
+    Ok(of_address.count().get_result::<i64>(tx).await? > 0)
+}
+
+/// Locks the owners' memberships and this one until the transaction ends, and says how many owners there are: of two
+/// that would leave the tenant without an owner, the second sees what the first has done.
+pub(crate) async fn lock_with_owners(tx: &mut TenantTx, id: Uuid) -> Result<usize, DbError> {
+    let locked: Vec<String> = of_tenant(memberships::table, tx.tenant())
+        .filter(memberships::role.eq(Role::Owner.as_str()).or(memberships::id.eq(id)))
+        // Always in the same order, so that no two wait for each other.
+        .order(memberships::id)
+        .select(memberships::role)
+        .for_update()
+        .load(tx)
+        .await?;
+    Ok(locked.iter().filter(|role| *role == Role::Owner.as_str()).count())
+}
+
+/// A person's membership and role, locked.
+pub(crate) async fn lock_member_of(tx: &mut TenantTx, user: UserId) -> Result<Option<(Uuid, Role)>, DbError> {
+    let found: Option<(Uuid, String)> = of_tenant(memberships::table, tx.tenant())
+        .filter(memberships::user_id.eq(user.as_uuid()))
+        .select((memberships::id, memberships::role))
+        .for_update()
+        .first(tx)
+        .await
+        .optional()?;
+    found.map(|(id, role)| Ok((id, parse_role(&role)?))).transpose()
+}
+
+pub(crate) async fn set_role(tx: &mut TenantTx, id: Uuid, role: Role) -> Result<(), DbError> {
+    diesel::update(of_tenant(memberships::table, tx.tenant()).filter(memberships::id.eq(id)))
+        .set(memberships::role.eq(role.as_str()))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Says whether it was this call that removed it.
+pub(crate) async fn delete_member(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
+    let deleted = diesel::delete(of_tenant(memberships::table, tx.tenant()).filter(memberships::id.eq(id)));
+    Ok(deleted.execute(tx).await? == 1)
+}

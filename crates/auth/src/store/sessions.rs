@@ -1,0 +1,276 @@
+//! The table `auth.sessions`, and the revocation of what was issued for its rows.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use diesel::dsl::{IntervalDsl, now, sql};
+use diesel::prelude::*;
+use diesel::sql_types::Timestamptz;
+use diesel_async::RunQueryDsl;
+use rowhouse_chassis::client::Client;
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use uuid::Uuid;
+
+use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
+use crate::schema::{sessions, token_revocations};
+use crate::sealing::Digest32;
+
+/// How long after its role was read an access token may be signed, and by how much the clocks of two instances differ.
+const UNDER_WAY: Duration = Duration::from_secs(1);
+
+/// A session that begins.
+pub(crate) struct NewSession<'a> {
+    pub(crate) id: Uuid,
+    pub(crate) user: UserId,
+    pub(crate) token: Digest32,
+    pub(crate) idle_expires_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) client: &'a Client,
+}
+
+pub(crate) async fn insert_session(tx: &mut TenantTx, new: NewSession<'_>) -> Result<(), DbError> {
+    diesel::insert_into(sessions::table)
+        .values((
+            sessions::tenant_id.eq(tx.tenant()),
+            sessions::id.eq(new.id),
+            sessions::user_id.eq(new.user.as_uuid()),
+            sessions::token_digest.eq(&new.token[..]),
+            sessions::idle_expires_at.eq(new.idle_expires_at),
+            sessions::expires_at.eq(new.expires_at),
+            sessions::ip_address.eq(new.client.address.map(|address| address.to_string())),
+            sessions::user_agent.eq(new.client.user_agent.as_deref()),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Replaces the one refresh token that is good by its successor. Nothing when it is not that one, or the session has
+/// ended; of two that come at once with the same token, one gets nothing.
+pub(crate) async fn exchange_token(
+    tx: &mut TenantTx,
+    session: Uuid,
+    old: Digest32,
+    new: Digest32,
+    idle_expires_at: DateTime<Utc>,
+    client: &Client,
+) -> Result<Option<UserId>, DbError> {
+    let live = of_tenant(sessions::table, tx.tenant())
+        .filter(sessions::id.eq(session))
+        .filter(sessions::token_digest.eq(old.to_vec()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::expires_at.gt(now));
+    let least = sql::<Timestamptz>("least(expires_at, ").bind::<Timestamptz, _>(idle_expires_at).sql(")");
+    let user: Option<Uuid> = diesel::update(live)
+        .set((
+            sessions::previous_digest.eq(old.to_vec()),
+            sessions::token_digest.eq(new.to_vec()),
+            sessions::last_used_at.eq(now),
+            sessions::idle_expires_at.eq(least),
+            sessions::ip_address.eq(client.address.map(|address| address.to_string())),
+            sessions::user_agent.eq(client.user_agent.as_deref()),
+        ))
+        .returning(sessions::user_id)
+        .get_result(tx)
+        .await
+        .optional()?;
+    Ok(user.map(UserId::from))
+}
+
+#[derive(Queryable, Selectable)]
+#[diesel(table_name = sessions)]
+struct StateRow {
+    user_id: Uuid,
+    token_digest: Vec<u8>,
+    previous_digest: Option<Vec<u8>>,
+    last_used_at: DateTime<Utc>,
+    idle_expires_at: DateTime<Utc>,
+    expires_at: DateTime<Utc>,
+    ended_at: Option<DateTime<Utc>>,
+}
+
+/// Whose a session is, and where its chain of tokens stands.
+pub(crate) async fn find_state(
+    tx: &mut TenantTx,
+    session: Uuid,
+) -> Result<Option<(UserId, SessionState)>, DbError> {
+    let row = of_tenant(sessions::table, tx.tenant())
+        .filter(sessions::id.eq(session))
+        .select(StateRow::as_select())
+        .first(tx)
+        .await
+        .optional()?;
+    let Some(row) = row else { return Ok(None) };
+    let state = SessionState {
+        current: digest(&row.token_digest)?,
+        previous: row.previous_digest.as_deref().map(digest).transpose()?,
+        last_used_at: row.last_used_at,
+        ends_at: row.idle_expires_at.min(row.expires_at),
+        ended: row.ended_at.is_some(),
+    };
+    Ok(Some((UserId::from(row.user_id), state)))
+}
+
+/// Which sessions to end.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Which {
+    One(Uuid),
+    AllOf(UserId),
+}
+
+/// Ends sessions at once, their access tokens included, and says which.
+pub(crate) async fn end_sessions(
+    tx: &mut TenantTx,
+    which: Which,
+    reason: EndReason,
+) -> Result<Vec<Uuid>, DbError> {
+    let live = of_tenant(sessions::table, tx.tenant()).filter(sessions::ended_at.is_null());
+    let live = live.select(sessions::id).order(sessions::id).for_update();
+    let ids: Vec<Uuid> = match which {
+        Which::One(id) => live.filter(sessions::id.eq(id)).load(tx).await?,
+        Which::AllOf(user) => live.filter(sessions::user_id.eq(user.as_uuid())).load(tx).await?,
+    };
+    if ids.is_empty() {
+        return Ok(ids);
+    }
+    diesel::update(of_tenant(sessions::table, tx.tenant()).filter(sessions::id.eq_any(&ids)))
+        .set((sessions::ended_at.eq(now), sessions::end_reason.eq(reason.as_str())))
+        .execute(tx)
+        .await?;
+    revoke_tokens(tx, &ids, None).await?;
+    Ok(ids)
+}
+
+/// Refuses the access tokens that a member has, while the sessions go on: after a change of what the tokens say. Those
+/// that are being refreshed are waited for.
+pub(crate) async fn outdate_tokens(tx: &mut TenantTx, user: UserId) -> Result<(), DbError> {
+    let live: Vec<Uuid> = of_tenant(sessions::table, tx.tenant())
+        .filter(sessions::user_id.eq(user.as_uuid()))
+        .filter(sessions::ended_at.is_null())
+        .select(sessions::id)
+        .for_update()
+        .load(tx)
+        .await?;
+    if live.is_empty() {
+        return Ok(());
+    }
+    revoke_tokens(tx, &live, Some(later(Utc::now(), UNDER_WAY))).await
+}
+
+/// Up to when the access tokens of a session that goes on are refused, in seconds since 1970; 0 when they are not.
+pub(crate) async fn refused_until(tx: &mut TenantTx, session: Uuid) -> Result<u64, DbError> {
+    let until: Option<DateTime<Utc>> = of_tenant(token_revocations::table, tx.tenant())
+        .filter(token_revocations::id.eq(session))
+        // Not forever, which is no time that can be read.
+        .filter(token_revocations::issued_until.lt(now.into_sql::<Timestamptz>() + 1.minutes()))
+        .select(token_revocations::issued_until)
+        .first(tx)
+        .await
+        .optional()?;
+    Ok(until.and_then(|until| u64::try_from(until.timestamp()).ok()).unwrap_or(0))
+}
+
+/// A session as its person sees it.
+#[derive(Clone, Debug, Queryable)]
+pub(crate) struct Session {
+    pub(crate) id: Uuid,
+    pub(crate) user_id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) last_used_at: DateTime<Utc>,
+    pub(crate) expires_at: DateTime<Utc>,
+    pub(crate) ip_address: Option<String>,
+    pub(crate) user_agent: Option<String>,
+}
+
+/// A person's sessions that can still be used, newest first.
+pub(crate) async fn list_sessions(
+    tx: &mut TenantTx,
+    user: UserId,
+    page: &PageRequest,
+) -> Result<Vec<Session>, DbError> {
+    let mut query = of_tenant(sessions::table, tx.tenant())
+        .filter(sessions::user_id.eq(user.as_uuid()))
+        .filter(sessions::ended_at.is_null())
+        .filter(sessions::idle_expires_at.gt(now))
+        .filter(sessions::expires_at.gt(now))
+        .into_boxed();
+    if let Some(Place { id, .. }) = page.behind {
+        query = query.filter(sessions::id.lt(id));
+    }
+    let rows = query
+        .order(sessions::id.desc())
+        .limit(page.size.and_one())
+        .select((
+            sessions::id,
+            sessions::user_id,
+            sessions::created_at,
+            sessions::last_used_at,
+            sessions::expires_at,
+            sessions::ip_address,
+            sessions::user_agent,
+        ))
+        .load(tx)
+        .await?;
+    Ok(rows)
+}
+
+/// Refuses the access tokens of these sessions or API keys from now on: those issued until the moment, or, without
+/// one, all there will ever be.
+pub(crate) async fn revoke_tokens(
+    tx: &mut TenantTx,
+    ids: &[Uuid],
+    issued_until: Option<DateTime<Utc>>,
+) -> Result<(), DbError> {
+    let tenant = tx.tenant();
+    let rows: Vec<_> = ids
+        .iter()
+        .map(|id| {
+            (
+                token_revocations::tenant_id.eq(tenant),
+                token_revocations::id.eq(id),
+                token_revocations::issued_until.eq(issued_until.unwrap_or_else(forever)),
+            )
+        })
+        .collect();
+    diesel::insert_into(token_revocations::table)
+        .values(rows)
+        .on_conflict((token_revocations::tenant_id, token_revocations::id))
+        .do_update()
+        .set((
+            // Never earlier than it was: what has ended stays so. And later by a second, since a token that was issued
+            // meanwhile may be dated that much later.
+            token_revocations::issued_until.eq(sql(
+                "greatest(token_revocations.issued_until + interval '1 second', excluded.issued_until)",
+            )),
+            token_revocations::created_at.eq(now),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// No token is issued later.
+fn forever() -> DateTime<Utc> {
+    DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
+}
+
+/// Removes some of what is of no use any more: sessions that are long over, and revocations of tokens that have
+/// expired by themselves.
+pub(crate) async fn purge(tx: &mut TenantTx) -> Result<(), DbError> {
+    let tenant = tx.tenant();
+    diesel::delete(
+        of_tenant(sessions::table, tenant)
+            .filter(sessions::expires_at.lt(now.into_sql::<Timestamptz>() - 30.days())),
+    )
+    .execute(tx)
+    .await?;
+    let expired = token_revocations::created_at.lt(now.into_sql::<Timestamptz>() - 1.hours());
+    diesel::delete(of_tenant(token_revocations::table, tenant).filter(expired)).execute(tx).await?;
+    Ok(())
+}
+
+fn digest(bytes: &[u8]) -> Result<Digest32, DbError> {
+    // The column's CHECK has it 32 bytes long.
+    bytes.try_into().map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)).into())
+}

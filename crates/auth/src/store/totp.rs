@@ -1,0 +1,113 @@
+//! The tables `auth.totp` and `auth.recovery_codes`: global, a person has one second factor for all tenants.
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel::query_dsl::methods;
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, Transaction};
+
+use crate::domain::UserId;
+use crate::schema::{identities, recovery_codes, totp};
+use crate::sealing::Digest32;
+
+/// A person's second factor.
+#[derive(Queryable)]
+pub(crate) struct Totp {
+    pub(crate) sealed_secret: Vec<u8>,
+    /// It counts.
+    pub(crate) confirmed: bool,
+    /// The person's address.
+    pub(crate) email: String,
+}
+
+pub(crate) async fn find_totp(tx: &mut impl Transaction, user: UserId) -> Result<Option<Totp>, DbError> {
+    let found = totp::table
+        .inner_join(identities::table.on(identities::id.eq(totp::user_id)))
+        .filter(totp::user_id.eq(user.as_uuid()))
+        .select((totp::sealed_secret, totp::confirmed_at.is_not_null(), identities::email))
+        .first(tx)
+        .await
+        .optional()?;
+    Ok(found)
+}
+
+/// Keeps a secret that does not count yet, in place of an earlier one. Says whether it could: one that counts stays.
+pub(crate) async fn put_unconfirmed_totp(
+    tx: &mut impl Transaction,
+    user: UserId,
+    sealed_secret: &[u8],
+) -> Result<bool, DbError> {
+    let put = diesel::insert_into(totp::table)
+        .values((totp::user_id.eq(user.as_uuid()), totp::sealed_secret.eq(sealed_secret)))
+        .on_conflict(totp::user_id)
+        .do_update()
+        .set((totp::sealed_secret.eq(sealed_secret), totp::last_step.eq(0), totp::created_at.eq(now)));
+    let unless_confirmed = methods::FilterDsl::filter(put, totp::confirmed_at.is_null());
+    Ok(unless_confirmed.execute(tx).await? == 1)
+}
+
+/// Makes the secret count, and notes the step of the code that showed it. Says whether it was still there, and did not
+/// count yet.
+pub(crate) async fn confirm_totp(
+    tx: &mut impl Transaction,
+    user: UserId,
+    sealed_secret: &[u8],
+    step: i64,
+) -> Result<bool, DbError> {
+    let unconfirmed = totp::table
+        .filter(totp::user_id.eq(user.as_uuid()))
+        .filter(totp::sealed_secret.eq(sealed_secret))
+        .filter(totp::confirmed_at.is_null());
+    let confirmed = diesel::update(unconfirmed)
+        .set((totp::confirmed_at.eq(now), totp::last_step.eq(step)))
+        .execute(tx)
+        .await?;
+    Ok(confirmed == 1)
+}
+
+/// Uses the code of a step up, and those of all steps before. Says whether it was good: of two at once, one is.
+pub(crate) async fn take_step(
+    tx: &mut impl Transaction,
+    user: UserId,
+    sealed_secret: &[u8],
+    step: i64,
+) -> Result<bool, DbError> {
+    let unused = totp::table
+        .filter(totp::user_id.eq(user.as_uuid()))
+        .filter(totp::sealed_secret.eq(sealed_secret))
+        .filter(totp::confirmed_at.is_not_null())
+        .filter(totp::last_step.lt(step));
+    let taken = diesel::update(unused).set(totp::last_step.eq(step)).execute(tx).await?;
+    Ok(taken == 1)
+}
+
+/// Removes a person's second factor, and its recovery codes with it.
+pub(crate) async fn delete_totp(tx: &mut impl Transaction, user: UserId) -> Result<(), DbError> {
+    diesel::delete(totp::table.filter(totp::user_id.eq(user.as_uuid()))).execute(tx).await?;
+    Ok(())
+}
+
+pub(crate) async fn insert_recovery_codes(
+    tx: &mut impl Transaction,
+    user: UserId,
+    digests: &[Digest32],
+) -> Result<(), DbError> {
+    let rows: Vec<_> = digests
+        .iter()
+        .map(|digest| (recovery_codes::user_id.eq(user.as_uuid()), recovery_codes::digest.eq(&digest[..])))
+        .collect();
+    diesel::insert_into(recovery_codes::table).values(rows).execute(tx).await?;
+    Ok(())
+}
+
+/// Uses a recovery code up. Says whether there was one: of two at once, one is good.
+pub(crate) async fn take_recovery_code(
+    tx: &mut impl Transaction,
+    user: UserId,
+    digest: Digest32,
+) -> Result<bool, DbError> {
+    let code = recovery_codes::table
+        .filter(recovery_codes::user_id.eq(user.as_uuid()))
+        .filter(recovery_codes::digest.eq(digest.to_vec()));
+    Ok(diesel::delete(code).execute(tx).await? == 1)
+}

@@ -1,0 +1,232 @@
+//! A real SMTP server (RFC 5321) on a loopback port, which keeps what it is given.
+
+use std::collections::VecDeque;
+use std::net::SocketAddr;
+use std::path::{Path, PathBuf};
+use std::pin::Pin;
+use std::sync::{Arc, Mutex};
+use std::time::Duration;
+
+use rowhouse::mailbox::Letter;
+use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::task::JoinHandle;
+use tokio_rustls::TlsAcceptor;
+use tokio_rustls::rustls::ServerConfig;
+use tokio_rustls::rustls::crypto::ring;
+use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
+
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// How the conversation is encrypted.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Security {
+    /// Not at all.
+    None,
+    /// When the client asks for it.
+    StartTls,
+    /// From the start.
+    Tls,
+}
+
+/// A letter as it arrived.
+#[derive(Clone)]
+pub(crate) struct Received {
+    pub(crate) from: String,
+    pub(crate) to: String,
+    pub(crate) encrypted: bool,
+    /// What the client logged in with, as it sent it.
+    pub(crate) login: Option<String>,
+    pub(crate) text: String,
+}
+
+impl Received {
+    pub(crate) fn letter(&self) -> Letter {
+        Letter::parse(self.text.as_bytes()).unwrap()
+    }
+}
+
+/// What the server does instead of taking a recipient.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Instead {
+    /// This answer.
+    Answer(&'static str),
+    /// None, ever.
+    Silence,
+}
+
+/// The server. Dropping it stops it.
+pub(crate) struct Smtp {
+    pub(crate) address: SocketAddr,
+    shared: Arc<Shared>,
+    serving: JoinHandle<()>,
+}
+
+struct Shared {
+    security: Security,
+    tls: TlsAcceptor,
+    received: Mutex<Vec<Received>>,
+    instead: Mutex<VecDeque<Instead>>,
+    asked: Mutex<usize>,
+}
+
+impl Smtp {
+    /// Its certificate, for `localhost`, is written to `directory`.
+    pub(crate) async fn start(security: Security, directory: &Path) -> Self {
+        let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
+        std::fs::write(certificate(directory), made.cert.pem()).unwrap();
+        let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_safe_default_protocol_versions()
+            .unwrap()
+            .with_no_client_auth()
+            .with_single_cert(vec![made.cert.der().clone()], key)
+            .unwrap();
+        let shared = Arc::new(Shared {
+            security,
+            tls: TlsAcceptor::from(Arc::new(config)),
+            received: Mutex::default(),
+            instead: Mutex::default(),
+            asked: Mutex::default(),
+        });
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let serving = tokio::spawn(serve(listener, Arc::clone(&shared)));
+        Self { address, shared, serving }
+    }
+
+    /// What the server does with the next recipients, before it takes them all.
+    pub(crate) fn instead(&self, instead: &[Instead]) {
+        self.shared.instead.lock().unwrap().extend(instead);
+    }
+
+    pub(crate) fn received(&self) -> Vec<Received> {
+        self.shared.received.lock().unwrap().clone()
+    }
+
+    /// How many recipients were named so far.
+    pub(crate) fn asked(&self) -> usize {
+        *self.shared.asked.lock().unwrap()
+    }
+
+    /// Waits for a letter to the address.
+    pub(crate) async fn letter_to(&self, address: &str) -> Received {
+        let arrives = async {
+            loop {
+                if let Some(letter) = self.received().into_iter().find(|letter| letter.to == address) {
+                    return letter;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        tokio::time::timeout(LIMIT, arrives).await.unwrap()
+    }
+}
+
+impl Drop for Smtp {
+    fn drop(&mut self) {
+        self.serving.abort();
+    }
+}
+
+/// Where the server's certificate is.
+pub(crate) fn certificate(directory: &Path) -> PathBuf {
+    directory.join("smtp.pem")
+}
+
+trait Stream: AsyncRead + AsyncWrite + Send {}
+impl<T: AsyncRead + AsyncWrite + Send> Stream for T {}
+type Connection = BufReader<Pin<Box<dyn Stream>>>;
+
+async fn serve(listener: TcpListener, shared: Arc<Shared>) {
+    loop {
+        let (stream, _) = listener.accept().await.unwrap();
+        let shared = Arc::clone(&shared);
+        // A client that hangs up, or does not believe the certificate, ends its conversation and nothing else.
+        tokio::spawn(async move { converse(stream, &shared).await });
+    }
+}
+
+async fn converse(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
+    let mut encrypted = shared.security == Security::Tls;
+    let stream: Pin<Box<dyn Stream>> =
+        if encrypted { Box::pin(shared.tls.accept(stream).await?) } else { Box::pin(stream) };
+    let mut stream: Connection = BufReader::new(stream);
+    say(&mut stream, "220 loopback").await?;
+    let (mut from, mut to, mut login) = (String::new(), String::new(), None);
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 {
+            return Ok(());
+        }
+        let line = line.trim_end();
+        let verb = line.split(' ').next().unwrap_or_default().to_ascii_uppercase();
+        match verb.as_str() {
+            "EHLO" => {
+                let extension = if shared.security == Security::StartTls && !encrypted {
+                    "STARTTLS"
+                } else {
+                    "AUTH PLAIN"
+                };
+                say(&mut stream, &format!("250-loopback\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 {extension}"))
+                    .await?;
+            }
+            "STARTTLS" => {
+                say(&mut stream, "220 go ahead").await?;
+                let inner = stream.into_inner();
+                let inner: Pin<Box<dyn Stream>> = Box::pin(shared.tls.accept(inner).await?);
+                stream = BufReader::new(inner);
+                encrypted = true;
+            }
+            "AUTH" => {
+                login = line.split(' ').nth(2).map(str::to_owned);
+                say(&mut stream, "235 welcome").await?;
+            }
+            "MAIL" => {
+                from = between(line);
+                say(&mut stream, "250 go on").await?;
+            }
+            "RCPT" => {
+                to = between(line);
+                *shared.asked.lock().unwrap() += 1;
+                let instead = shared.instead.lock().unwrap().pop_front();
+                match instead {
+                    None => say(&mut stream, "250 go on").await?,
+                    Some(Instead::Answer(answer)) => say(&mut stream, answer).await?,
+                    Some(Instead::Silence) => std::future::pending().await,
+                }
+            }
+            "DATA" => {
+                say(&mut stream, "354 go on").await?;
+                let text = data(&mut stream).await?;
+                let (from, to, login) = (from.clone(), to.clone(), login.clone());
+                shared.received.lock().unwrap().push(Received { from, to, encrypted, login, text });
+                say(&mut stream, "250 taken").await?;
+            }
+            "QUIT" => return say(&mut stream, "221 bye").await,
+            _ => say(&mut stream, "250 fine").await?,
+        }
+    }
+}
+
+async fn say(stream: &mut Connection, line: &str) -> std::io::Result<()> {
+    stream.write_all(format!("{line}\r\n").as_bytes()).await?;
+    stream.flush().await
+}
+
+/// Up to the line with a dot alone; a dot that was doubled is single again.
+async fn data(stream: &mut Connection) -> std::io::Result<String> {
+    let mut text = String::new();
+    loop {
+        let mut line = String::new();
+        if stream.read_line(&mut line).await? == 0 || line == ".\r\n" {
+            return Ok(text);
+        }
+        text.push_str(line.strip_prefix('.').unwrap_or(&line));
+    }
+}
+
+fn between(line: &str) -> String {
+    let (_, rest) = line.split_once('<').unwrap();
+    rest.split_once('>').unwrap().0.to_owned()
+}
