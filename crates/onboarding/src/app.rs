@@ -7,13 +7,14 @@ use std::time::Duration;
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_chassis::signing::{SigningKeyError, load_key};
+use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_proto::onboarding::v1::onboarding_service_server::{OnboardingServiceServer, SERVICE_NAME};
-use rowhouse_tokens::{Accepts, TokenIssuer, TrustError, TrustStore, Verifier, issuer};
+use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
 use crate::auth_client::AuthClient;
+use crate::proofs::Proofs;
 use crate::rpc::Rpc;
 
 const PUBLIC_METHODS: &[&str] = &["/onboarding.v1.OnboardingService/OnboardTenant"];
@@ -25,6 +26,7 @@ const MAX_REQUEST: usize = 1024 * 1024;
 pub struct App {
     listener: Listener,
     rpc: Rpc,
+    signing: Signing,
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
@@ -65,15 +67,22 @@ impl App {
     /// Reads the keys, connects, audits its own schema, and binds. When this returns, connections queue up
     /// until [`App::serve`] takes them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
-        let issuer = TokenIssuer::new(issuer::ONBOARDING, load_key(config.signing).await?);
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
+        let signing = Signing::load(issuer::ONBOARDING, config.signing, Arc::clone(&trust)).await?;
         let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
-        let auth = AuthClient::new(grpc::channel(&config.auth_endpoint)?, issuer);
+        let auth = AuthClient::new(grpc::channel(&config.auth_endpoint)?, signing.issuer());
         let db = database::open(&config.database, config.environment, "onboarding").await?;
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
-            rpc: Rpc { db, auth: Arc::new(auth) },
+            rpc: Rpc {
+                db,
+                auth: Arc::new(auth),
+                proofs: Proofs::new(config.bcrypt_cost),
+                verifier: Arc::clone(&verifier),
+                proxies: Arc::new(config.proxies.into()),
+            },
+            signing,
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
@@ -100,6 +109,7 @@ impl App {
             }),
             services: &[SERVICE_NAME],
         };
+        let _following = self.signing.follow(shutdown.clone());
         let service = OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
         Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
     }

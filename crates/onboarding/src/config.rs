@@ -1,9 +1,11 @@
 //! What can be configured.
 
 use clap::Parser;
-use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
 
-/// Rowhouse's onboarding service: brings tenants and their first administrators into being.
+/// Rowhouse's onboarding service: brings tenants and their first owners into being.
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rowhouse-onboarding", version)]
 pub struct Config {
@@ -16,7 +18,7 @@ pub struct Config {
     /// Whose tokens it believes.
     #[command(flatten)]
     pub trust: TrustArgs,
-    /// The key of the tokens that it calls auth with.
+    /// The keys of the tokens that it calls auth with.
     #[command(flatten)]
     pub signing: SigningArgs,
     /// Logs and traces.
@@ -25,6 +27,18 @@ pub struct Config {
     /// Development or production.
     #[command(flatten)]
     pub environment: Environment,
+    /// Whom it believes about where a sign-up comes from: the gateway.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
+    /// Cost of the hash by which a repeated request is told from another: what auth's is
+    #[arg(
+        long,
+        env = "ROWHOUSE_BCRYPT_COST",
+        value_name = "COST",
+        default_value = "12",
+        value_parser = clap::value_parser!(u32).range(4..=18),
+    )]
+    pub bcrypt_cost: u32,
     /// Where the auth service is
     #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
     pub auth_endpoint: String,

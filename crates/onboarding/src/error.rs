@@ -4,6 +4,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
 };
 use rowhouse_tenancy::DbError;
+use rowhouse_tokens::TokenError;
 use tonic::Status;
 
 use crate::auth_client::AuthError;
@@ -22,12 +23,20 @@ pub(crate) enum Error {
     IdempotencyKeyReused,
     #[error("the tenant was removed by another call of the same onboarding")]
     TenantGone,
-    #[error("the tenant has its administrator, by another call of the same onboarding")]
+    #[error("the tenant has its owner, by another call of the same onboarding")]
     TenantSetUp,
     #[error("calls with the same idempotency key got in each other's way, repeatedly")]
     Contended,
+    #[error("too many passwords are being hashed")]
+    TooManyProofs,
+    #[error("a password cannot be hashed: {0}")]
+    Bcrypt(#[from] bcrypt::BcryptError),
     #[error("the onboarding's task did not finish: {0}")]
     Task(#[from] tokio::task::JoinError),
+    #[error("the caller's access token is not believed: {0}")]
+    Token(TokenError),
+    #[error("the caller's access token is a program's or a service's")]
+    PeopleOnly,
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
@@ -77,10 +86,25 @@ impl Error {
                 "this idempotency key was used for a request with other values: use a new key, or repeat \
                  that request as it was",
             ),
-            Self::Auth(AuthError::InvalidCredentials) => status(
-                Code::InvalidCredentials,
-                "this e-mail address already has an account: give its password",
+            Self::Auth(AuthError::Caller(Code::EmailMismatch)) => status(
+                Code::EmailMismatch,
+                "the access token belongs to another person than the first owner: send their address, or no token",
             ),
+            Self::Auth(AuthError::Caller(Code::TokenRevoked)) => from_db(operation, &DbError::TokenRevoked),
+            Self::Auth(AuthError::Caller(code)) => {
+                status(code, "the access token is not accepted: log in again")
+            }
+            Self::Auth(AuthError::NotAMember) => status(
+                Code::PermissionDenied,
+                "this idempotency key made a tenant that the person does not belong to any more: use a new key for a \
+                 new tenant",
+            ),
+            Self::PeopleOnly => status(
+                Code::PermissionDenied,
+                "a tenant's first owner is a person: send a person's access token, or none",
+            ),
+            Self::Token(TokenError::Expired) => status(Code::TokenExpired, TokenError::Expired.to_string()),
+            Self::Token(reason) => status(Code::TokenInvalid, reason.to_string()),
             Self::TenantGone | Self::TenantSetUp | Self::Contended => retryable(
                 Code::Unavailable,
                 "another call was working on the same onboarding: try again",
@@ -91,6 +115,12 @@ impl Error {
                 "too many passwords are being checked at once: try again",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
+            Self::TooManyProofs => retryable(
+                Code::ResourceExhausted,
+                "too many passwords are being checked at once: try again",
+                RETRY_AFTER,
+            ),
+            Self::Bcrypt(error) => internal(operation, &error),
             Self::Auth(AuthError::Unavailable { retry_after }) => {
                 tracing::warn!(operation, "{operation}: auth is not available");
                 retryable(
@@ -116,7 +146,6 @@ impl Error {
 #[cfg(test)]
 mod tests {
     use rowhouse_chassis::error::fault;
-    use rowhouse_tokens::TokenError;
 
     use super::*;
 
@@ -130,7 +159,11 @@ mod tests {
             (Error::TenantGone, Code::Unavailable),
             (Error::TenantSetUp, Code::Unavailable),
             (Error::Contended, Code::Unavailable),
-            (Error::Auth(AuthError::InvalidCredentials), Code::InvalidCredentials),
+            (Error::Token(TokenError::Expired), Code::TokenExpired),
+            (Error::Token(TokenError::BadSignature), Code::TokenInvalid),
+            (Error::Auth(AuthError::Caller(Code::EmailMismatch)), Code::EmailMismatch),
+            (Error::Auth(AuthError::Caller(Code::TokenRevoked)), Code::TokenRevoked),
+            (Error::PeopleOnly, Code::PermissionDenied),
             (Error::Auth(AuthError::Invalid(Vec::new())), Code::InvalidArgument),
             (Error::Auth(AuthError::UnknownTenant), Code::Internal),
             (Error::Auth(AuthError::TenantSuspended), Code::TenantSuspended),

@@ -1,8 +1,8 @@
 //! Brings tenants into being.
 //!
-//! A new tenant is a row in the directory and an administrator, whom the auth service keeps. The two are
-//! written by two services, so an onboarding goes in steps that can each be repeated: the tenant in the
-//! status `provisioning`, in which nobody can log in; the administrator; the status `active`. One that was
+//! A new tenant is a row in the directory and a first owner, or an invitation for one, whom the auth service keeps.
+//! The two are written by two services, so an onboarding goes in steps that can each be repeated: the tenant in the
+//! status `provisioning`, in which nobody can log in; the owner; the status `active`. One that was
 //! refused in between is taken back, and one that was interrupted goes on when it is repeated with its
 //! idempotency key.
 
@@ -11,6 +11,7 @@ mod auth_client;
 mod config;
 mod domain;
 mod error;
+mod proofs;
 mod rpc;
 mod schema;
 mod store;

@@ -24,7 +24,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("DATABASE_URL", database.url(Role::Onboarding))
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
-        .env("ROWHOUSE_SIGNING_KEY", keys.signing_key(issuer::ONBOARDING))
+        .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys(issuer::ONBOARDING))
         .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .stderr(Stdio::piped())

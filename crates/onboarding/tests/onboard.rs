@@ -12,20 +12,20 @@ use support::{PASSWORD, With, World, refused, request};
 use tokio::task::JoinSet;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_administrator_can_log_in_when_the_call_returns() {
+async fn the_owner_can_log_in_when_the_call_returns() {
     let world = World::start().await;
     let answer = world.onboard(request("  Acme & Söhne ", " Ada@Example.com")).await.unwrap();
     let (tenant, admin) = (answer.tenant.unwrap(), answer.admin.unwrap());
     assert_eq!((tenant.name.as_str(), tenant.slug.as_str()), ("Acme & Söhne", "acme-sohne"));
     assert_eq!(tenant.status(), TenantStatus::Active);
     assert!(tenant.created_at.is_some());
-    assert_eq!((admin.email.as_str(), admin.role.as_str()), ("ada@example.com", "admin"));
+    assert_eq!((admin.email.as_str(), admin.role.as_str()), ("ada@example.com", "owner"));
     for id in [&tenant.id, &admin.id] {
         assert_eq!(id.as_bytes()[14], b'7', "{id} is a UUID of version 7");
     }
     world.login("ada@example.com", PASSWORD, None).await.unwrap();
     world.login("ada@example.com", PASSWORD, Some("acme-sohne")).await.unwrap();
-    assert_eq!(world.value("SELECT role FROM auth.memberships").await, "admin");
+    assert_eq!(world.value("SELECT role FROM auth.memberships").await, "owner");
     assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
     assert_eq!(world.counts().await, "1 1 1 0");
     world.stop().await;
@@ -100,26 +100,65 @@ async fn of_many_who_want_one_slug_one_has_it() {
     world.stop().await;
 }
 
+/// With or without the password, from outside it is an onboarding like any other.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_person_adds_a_tenant_only_by_their_password() {
+async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
+    let world = World::start().await;
+    let first = world.onboard(request("Acme", "ada@example.com")).await.unwrap().admin.unwrap();
+    let hash = world.value("SELECT password_hash FROM auth.identities").await;
+
+    let wrong = request("Globex", "ada@example.com").slug("globex").password("wrong horse");
+    let none = request("Hooli", "ada@example.com").slug("hooli").without_password();
+    for request in [wrong, none] {
+        let name = request.name.clone();
+        let answer = world.onboard(request).await.unwrap();
+        let (tenant, admin) = (answer.tenant.unwrap(), answer.admin.unwrap());
+        assert_eq!(tenant.status(), TenantStatus::Active);
+        assert_eq!((admin.email.as_str(), admin.role.as_str()), ("ada@example.com", "owner"));
+        assert_ne!(admin.id, first.id);
+        let slug = Some(tenant.slug.as_str());
+        assert_eq!(refused(world.login("ada@example.com", PASSWORD, slug).await), Code::InvalidCredentials);
+        world.mail_to("ada@example.com", &format!("Invitation to {name}")).await;
+    }
+    assert_eq!(world.counts().await, "3 1 1 0");
+
+    world.onboard(request("Initech", "ada@example.com").slug("initech")).await.unwrap();
+    world.login("ada@example.com", PASSWORD, Some("initech")).await.unwrap();
+    assert_eq!(world.value("SELECT password_hash FROM auth.identities").await, hash);
+    assert_eq!(world.counts().await, "4 1 2 0");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_access_token_is_as_good_as_the_password() {
     let world = World::start().await;
     world.onboard(request("Acme", "ada@example.com")).await.unwrap();
-    let hash = world.value("SELECT password_hash FROM auth.identities").await;
-    for key in [None, Some("k")] {
-        let mut wrong = request("Globex", "ada@example.com").slug("globex").password("wrong horse");
-        wrong.idempotency_key = key.map(str::to_owned);
-        let answer = world.onboard(wrong).await.unwrap_err();
-        assert_eq!(fault(&answer).code, Code::InvalidCredentials);
-        assert!(answer.message().contains("already has an account"), "{}", answer.message());
-        assert_eq!(world.counts().await, "1 1 1 0", "nothing is left behind");
-    }
-    // The slug and the key are free again.
-    let right = request("Globex", "ada@example.com").slug("globex").key("k");
-    let globex = world.onboard(right).await.unwrap().tenant.unwrap();
-    assert_eq!(globex.slug, "globex");
-    assert_eq!(world.value("SELECT password_hash FROM auth.identities").await, hash);
-    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::TenantRequired);
+    let token = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
+    let mine = request("Globex", "ada@example.com").slug("globex").without_password();
+    world.onboard_as(&token, mine).await.unwrap();
     world.login("ada@example.com", PASSWORD, Some("globex")).await.unwrap();
-    assert_eq!(world.counts().await, "2 1 2 1");
+
+    for email in ["bob@example.com", "nobody@example.com"] {
+        let anothers = request("Hooli", email).slug("hooli").key("k");
+        assert_eq!(refused(world.onboard_as(&token, anothers).await), Code::EmailMismatch);
+    }
+    let mine = request("Hooli", "ada@example.com").slug("hooli").without_password();
+    assert_eq!(refused(world.onboard_as("not.a.token", mine.clone()).await), Code::TokenInvalid);
+    world.sql("SELECT auth.end_sessions_of(id, 'disabled') FROM auth.identities").await;
+    assert_eq!(refused(world.onboard_as(&token, mine.clone()).await), Code::TokenRevoked);
+    assert_eq!(world.counts().await, "2 1 2 0", "nothing is left behind");
+    world.onboard(mine).await.unwrap();
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_a_password_a_link_sets_it() {
+    let world = World::start().await;
+    let new = request("Acme", "ada@example.com").without_password();
+    let admin = world.onboard(new).await.unwrap().admin.unwrap();
+    assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
+    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::InvalidCredentials);
+    let letter = world.mail_to("ada@example.com", "Set your password").await;
+    assert!(letter.token.starts_with("rowhouse_otl_"));
     world.stop().await;
 }

@@ -1,4 +1,4 @@
-//! A tenant's first administrator, as the caller names them.
+//! A tenant's first owner, as the caller names them.
 
 use std::fmt;
 
@@ -7,7 +7,8 @@ use zeroize::Zeroizing;
 /// An address and a password that auth is likely to take. Auth, which keeps them, has the last word.
 pub(crate) struct Administrator {
     pub(crate) email: AdminEmail,
-    pub(crate) password: AdminPassword,
+    /// Without one, the person is mailed a link to set it, or to join.
+    pub(crate) password: Option<AdminPassword>,
 }
 
 /// An e-mail address, trimmed and in lower case.

@@ -2,9 +2,10 @@
 
 use std::str::FromStr;
 
+use bcrypt::BcryptError;
 use sha2::{Digest, Sha256};
 
-use super::administrator::AdminEmail;
+use super::administrator::{AdminEmail, AdminPassword};
 use super::{Slug, TenantName};
 
 /// The caller's key: 1 to 255 visible ASCII characters.
@@ -37,7 +38,8 @@ impl KeyDigest {
     }
 }
 
-/// What makes a repeat the same request. The password is not in it: auth compares that, by its hash.
+/// What makes a repeat the same request. The password is in it as [`PasswordProof`], which is no easier to guess from
+/// than the hash that auth keeps.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 32]);
 
@@ -47,8 +49,31 @@ impl Fingerprint {
         Self(digest(&[name.as_str(), slug.map_or("", Slug::as_str), email.as_str()]))
     }
 
+    /// The same, with the password that was sent, if one was.
+    pub(crate) fn with(self, proof: Option<&PasswordProof>) -> Self {
+        let mut hasher = Sha256::new_with_prefix(self.0);
+        if let Some(PasswordProof(proof)) = proof {
+            hasher.update(proof);
+        }
+        Self(hasher.finalize().into())
+    }
+
     pub(crate) const fn as_bytes(&self) -> &[u8] {
         &self.0
+    }
+}
+
+/// A bcrypt hash of a password, salted by the key that it was sent with: the same password with the same key is the same
+/// proof.
+pub(crate) struct PasswordProof(String);
+
+impl PasswordProof {
+    /// Takes as long as a login does.
+    pub(crate) fn new(password: &AdminPassword, key: &KeyDigest, cost: u32) -> Result<Self, BcryptError> {
+        let mut salt = [0; 16];
+        salt.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
+        let parts = bcrypt::hash_with_salt(password.expose(), cost, salt)?;
+        Ok(Self(parts.to_string()))
     }
 }
 
@@ -84,6 +109,23 @@ mod tests {
         assert_ne!(digest("ada@example.com", "k1"), digest("eve@example.com", "k1"));
         assert_ne!(digest("ada@example.com", "k1"), digest("ada@example.com", "k2"));
         assert_ne!(digest("ada@example.com", "k1"), digest("ada@example.comk", "1"));
+    }
+
+    #[test]
+    fn another_password_is_another_request() {
+        let key =
+            |key: &str| KeyDigest::new(&AdminEmail::parse("ada@example.com").unwrap(), &key.parse().unwrap());
+        let plain =
+            Fingerprint::new(&"Acme".parse().unwrap(), None, &AdminEmail::parse("ada@example.com").unwrap());
+        let with = |password: &str, of: &str| {
+            let password = AdminPassword::parse(password.to_owned()).unwrap();
+            plain.with(Some(&PasswordProof::new(&password, &key(of), 4).unwrap()))
+        };
+        assert_eq!(with("correct horse", "k"), with("correct horse", "k"));
+        assert_ne!(with("correct horse", "k"), with("correct horsf", "k"));
+        assert_ne!(with("correct horse", "k"), with("correct horse", "l"), "the key is the salt");
+        assert_ne!(with("correct horse", "k"), plain.with(None));
+        assert_eq!(plain.with(None), plain.with(None));
     }
 
     #[test]

@@ -7,7 +7,7 @@ mod slug;
 mod tenant;
 
 pub(crate) use administrator::Administrator;
-pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest};
+pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
 pub(crate) use onboarding::Onboarding;
 pub(crate) use slug::{Slug, SlugPlan};
 pub(crate) use tenant::{NewTenant, Tenant, TenantName, TenantStatus};

@@ -11,7 +11,7 @@ pub(crate) struct Onboarding {
     pub(crate) name: TenantName,
     pub(crate) slug: SlugPlan,
     pub(crate) admin: Administrator,
-    /// What makes a repeat safe, when the caller sent a key.
+    /// What makes a repeat safe, when the caller sent a key. The password is still to be added.
     pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
 }
 
@@ -22,10 +22,11 @@ impl Onboarding {
         let mut violations = Violations::default();
         let name = violations.check("name", name.parse::<TenantName>());
         let slug = violations.check("slug", slug.map(|slug| slug.parse()).transpose());
-        let admin = violations.check("admin", admin.ok_or("send the administrator's address and password"));
+        let admin = violations.check("admin", admin.ok_or("send the first owner's address"));
         let admin = admin.map(|AdminCredentials { email, password }| {
             let email = violations.check("admin.email", AdminEmail::parse(&email));
-            let password = violations.check("admin.password", AdminPassword::parse(password));
+            let password = password.map(AdminPassword::parse).transpose();
+            let password = violations.check("admin.password", password);
             email.zip(password)
         });
         let key = idempotency_key.map(|key| key.parse::<IdempotencyKey>()).transpose();
@@ -49,10 +50,7 @@ mod tests {
         OnboardTenantRequest {
             name: "Acme".to_owned(),
             slug: None,
-            admin: Some(AdminCredentials {
-                email: "ada@example.com".to_owned(),
-                password: "correct horse".to_owned(),
-            }),
+            admin: Some(AdminCredentials { email: "ada@example.com".to_owned(), password: None }),
             idempotency_key: None,
         }
     }
@@ -68,6 +66,7 @@ mod tests {
         assert_eq!(onboarding.name.as_str(), "Acme");
         assert_eq!(onboarding.slug, SlugPlan::Derived("acme".parse().unwrap()));
         assert_eq!(onboarding.admin.email.as_str(), "ada@example.com");
+        assert!(onboarding.admin.password.is_none());
         assert_eq!(onboarding.idempotency, None);
     }
 
@@ -76,7 +75,7 @@ mod tests {
         let wrong = OnboardTenantRequest {
             name: String::new(),
             slug: Some("A".to_owned()),
-            admin: Some(AdminCredentials { email: "ada".to_owned(), password: "short".to_owned() }),
+            admin: Some(AdminCredentials { email: "ada".to_owned(), password: Some("short".to_owned()) }),
             idempotency_key: Some(String::new()),
         };
         let all = ["name", "slug", "admin.email", "admin.password", "idempotency_key"];
@@ -86,15 +85,17 @@ mod tests {
     }
 
     #[test]
-    fn the_password_does_not_count_for_a_repeat() {
-        let idempotency = |password: &str, slug: Option<&str>| {
+    fn the_password_is_added_later() {
+        let idempotency = |password: Option<&str>, slug: Option<&str>| {
             let mut request = request();
             request.idempotency_key = Some("key".to_owned());
             request.slug = slug.map(str::to_owned);
-            password.clone_into(&mut request.admin.as_mut().unwrap().password);
+            request.admin.as_mut().unwrap().password = password.map(str::to_owned);
             Onboarding::parse(request).ok().unwrap().idempotency.unwrap()
         };
-        assert_eq!(idempotency("correct horse", None), idempotency("battery staple", None));
-        assert_ne!(idempotency("correct horse", None).1, idempotency("correct horse", Some("acme")).1);
+        let first = idempotency(Some("correct horse"), None);
+        assert_eq!(first, idempotency(Some("battery staple"), None));
+        assert_eq!(first, idempotency(None, None));
+        assert_ne!(first.1, idempotency(Some("correct horse"), Some("acme")).1);
     }
 }

@@ -1,4 +1,4 @@
-//! Bringing a tenant into being: create it, have its administrator made, activate it.
+//! Bringing a tenant into being: create it, have its first owner made or invited, activate it.
 
 use std::time::Duration;
 
@@ -7,12 +7,13 @@ use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_proto::auth::v1::User;
 use rowhouse_proto::onboarding::v1::{self, Admin, OnboardTenantRequest, OnboardTenantResponse};
 use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
-use rowhouse_tokens::Role;
+use rowhouse_tokens::{Principal, Role, TokenError};
 use tonic::Request;
+use tonic::metadata::MetadataMap;
 use tracing::Instrument;
 
 use super::Rpc;
-use crate::auth_client::AuthError;
+use crate::auth_client::{AuthError, Caller};
 use crate::domain::{NewTenant, Onboarding, Tenant, TenantStatus};
 use crate::error::Error;
 use crate::store::idempotency_keys::{Claim, claim_key, release_key};
@@ -33,25 +34,54 @@ pub(super) async fn onboard_tenant(
     request: Request<OnboardTenantRequest>,
 ) -> Result<OnboardTenantResponse, Error> {
     let deadline = deadline(&request);
+    let caller = rpc.caller(&request).await?;
     let onboarding = Onboarding::parse(request.into_inner()).map_err(Error::Invalid)?;
+    let onboarding = rpc.proofs.add(onboarding).await?;
     let rpc = rpc.clone();
-    tokio::spawn(async move { rpc.onboard(&onboarding, deadline).await }.in_current_span()).await?
+    tokio::spawn(async move { rpc.onboard(&onboarding, &caller, deadline).await }.in_current_span()).await?
 }
 
 impl Rpc {
+    /// A token is not needed, but one that was sent has to be good: who sends one means to be recognised.
+    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
+        let client = self.proxies.client(request);
+        let metadata = request.metadata();
+        if !metadata.contains_key("authorization") {
+            return Ok(Caller { client, token: None });
+        }
+        let bearer = bearer(metadata).ok_or(Error::Token(TokenError::Malformed))?;
+        let token = self.verifier.verify(bearer).await.map_err(Error::Token)?;
+        match token.principal() {
+            Principal::User { .. } => Ok(Caller { client, token: Some(token) }),
+            Principal::ApiKey { .. } | Principal::Service { .. } => Err(Error::PeopleOnly),
+        }
+    }
+
     async fn onboard(
         &self,
         onboarding: &Onboarding,
+        caller: &Caller,
         deadline: Option<Deadline>,
     ) -> Result<OnboardTenantResponse, Error> {
         for _ in 0..ROUNDS {
             let Some(tenant) = self.create(onboarding).await? else { continue };
-            match self.complete(onboarding, tenant, time_for_auth(deadline)).await {
-                Err(Error::TenantGone | Error::Auth(AuthError::UnknownTenant)) => {}
+            match self.complete(onboarding, tenant, caller, time_for_auth(deadline)).await {
+                Err(Error::TenantGone | Error::Auth(AuthError::UnknownTenant)) => {
+                    self.forget(onboarding, tenant).await?;
+                }
                 outcome => return outcome,
             }
         }
         Err(Error::Contended)
+    }
+
+    /// The key of a tenant that is gone leads nowhere: the next round is a first one.
+    async fn forget(&self, onboarding: &Onboarding, tenant: TenantId) -> Result<(), Error> {
+        let Some((key, _)) = &onboarding.idempotency else { return Ok(()) };
+        let released = self.db.global_tx("onboarding.release_key", async |tx| {
+            release_key(tx, key, tenant).await.map_err(Error::from)
+        });
+        released.await
     }
 
     /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
@@ -84,14 +114,16 @@ impl Rpc {
         &self,
         onboarding: &Onboarding,
         tenant: TenantId,
+        caller: &Caller,
         time: Duration,
     ) -> Result<OnboardTenantResponse, Error> {
         let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
-        let admin = match self.auth.create_admin(tenant, &onboarding.admin, time).await {
-            Ok(admin) => admin,
+        let admin = &onboarding.admin;
+        let owner = match self.auth.create_owner(tenant, admin, caller, time).await {
+            Ok(owner) => owner,
             Err(refusal) => match self.take_back(&cx, onboarding, refusal).await {
                 // Auth did it, and only its answer was lost. Without a key nobody can ask again but we.
-                Error::TenantSetUp => self.auth.create_admin(tenant, &onboarding.admin, DEFAULT_TIME).await?,
+                Error::TenantSetUp => self.auth.create_owner(tenant, admin, caller, DEFAULT_TIME).await?,
                 error => return Err(error),
             },
         };
@@ -100,32 +132,31 @@ impl Rpc {
             .tx(&cx, "onboarding.activate_tenant", async |tx| Ok::<_, Error>(activate_tenant(tx).await?))
             .await?;
         tracing::info!(tenant_id = %tenant.id, "tenant {} is onboarded", tenant.id);
-        Ok(response(tenant, admin))
+        Ok(response(tenant, owner))
     }
 
     /// Removes the tenant after auth's refusal, where it cannot be completed any more, and says what went
     /// wrong. With a key, what may succeed later is kept for the repeat. [`Error::TenantSetUp`] says that it
-    /// has its administrator all the same.
+    /// has its owner all the same.
     ///
-    /// Removing is safe at any time: a tenant that got a member is kept by the membership's foreign key, and
+    /// Removing is safe at any time: a tenant that got a member or an invitation is kept by their foreign keys, and
     /// one that is gone gets none.
     async fn take_back(&self, cx: &TenantContext, onboarding: &Onboarding, refusal: AuthError) -> Error {
         let key = onboarding.idempotency.as_ref().map(|(key, _)| key);
-        let wrong_password = matches!(refusal, AuthError::InvalidCredentials);
-        let hopeless = wrong_password || matches!(refusal, AuthError::Invalid(_));
+        let hopeless = matches!(refusal, AuthError::Invalid(_) | AuthError::Caller(_));
         if key.is_some() && !hopeless {
             return refusal.into();
         }
         let removed = self.db.tx(cx, "onboarding.remove_tenant", async |tx| {
             remove_provisioning_tenant(tx).await?;
             if let Some(key) = key {
-                release_key(tx, key).await?;
+                release_key(tx, key, cx.tenant()).await?;
             }
             Ok(())
         });
         match removed.await {
-            // An earlier request with this key had the right password.
-            Err(Error::TenantSetUp) if wrong_password => Error::IdempotencyKeyReused,
+            // By an earlier request with this key; it stays, and this one is refused all the same.
+            Err(Error::TenantSetUp) if hopeless => refusal.into(),
             Err(Error::TenantSetUp) => Error::TenantSetUp,
             Ok(()) | Err(Error::TenantGone) => refusal.into(),
             Err(error) => {
@@ -142,7 +173,15 @@ fn time_for_auth(deadline: Option<Deadline>) -> Duration {
     time.saturating_sub(RESERVE.min(time / 4))
 }
 
-fn response(tenant: Tenant, admin: User) -> OnboardTenantResponse {
+/// The one bearer token of a call.
+fn bearer(metadata: &MetadataMap) -> Option<&str> {
+    let mut values = metadata.get_all("authorization").iter();
+    let (value, None) = (values.next()?, values.next()) else { return None };
+    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
+}
+
+fn response(tenant: Tenant, owner: User) -> OnboardTenantResponse {
     let status = match tenant.status {
         TenantStatus::Provisioning => v1::TenantStatus::Provisioning,
         TenantStatus::Active => v1::TenantStatus::Active,
@@ -160,6 +199,6 @@ fn response(tenant: Tenant, admin: User) -> OnboardTenantResponse {
             status: status.into(),
             created_at: Some(created_at),
         }),
-        admin: Some(Admin { id: admin.id, email: admin.email, role: Role::Admin.to_string() }),
+        admin: Some(Admin { id: owner.id, email: owner.email, role: Role::Owner.to_string() }),
     }
 }

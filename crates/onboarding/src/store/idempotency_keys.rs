@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Uuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, Transaction};
 
 use crate::domain::{Fingerprint, KeyDigest};
 
@@ -50,9 +50,12 @@ pub(crate) async fn claim_key(
     })
 }
 
-/// Gives the key back that was claimed for the transaction's tenant.
-pub(crate) async fn release_key(tx: &mut TenantTx, key: &KeyDigest) -> Result<(), DbError> {
-    let tenant = tx.tenant();
+/// Gives the key back that was claimed for this tenant.
+pub(crate) async fn release_key(
+    tx: &mut impl Transaction,
+    key: &KeyDigest,
+    tenant: TenantId,
+) -> Result<(), DbError> {
     diesel::sql_query("SELECT onboarding.release_key($1, $2)")
         .bind::<Bytea, _>(key.as_bytes())
         .bind::<Uuid, _>(tenant)

@@ -10,26 +10,33 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
-use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+use rowhouse::mailbox::Mailbox;
+use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
-use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
+use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest, OnboardTenantResponse};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::mail::wait_for;
+use rowhouse_testkit::{Letter, Role, TestDatabase};
 use rowhouse_tokens::issuer;
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use tonic::Status;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// The keys of auth and onboarding, as files.
+/// The keys of auth and onboarding, as files, and a directory for letters.
 pub(crate) struct Keys {
-    _directory: TempDir,
+    directory: TempDir,
     files: KeyDirectory,
 }
 
@@ -38,15 +45,20 @@ impl Keys {
         let directory = TempDir::new().unwrap();
         let files = KeyDirectory::at(directory.path());
         files.generate().unwrap();
-        Self { _directory: directory, files }
+        encryption_keys::ensure(&directory.path().join("encryption.keys")).unwrap();
+        Self { directory, files }
+    }
+
+    fn mail_dir(&self) -> PathBuf {
+        self.directory.path().join("mail")
     }
 
     pub(crate) fn trust_dir(&self) -> PathBuf {
         self.files.trust()
     }
 
-    pub(crate) fn signing_key(&self, name: &str) -> PathBuf {
-        self.files.signing_key(name)
+    pub(crate) fn signing_keys(&self, name: &str) -> PathBuf {
+        self.files.signing_keys(name)
     }
 }
 
@@ -55,11 +67,16 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
         grpc: GrpcArgs::new(listen),
         database: DatabaseArgs::new(database.url(Role::Auth)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_key: keys.signing_key(issuer::AUTH) },
+        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         bcrypt_cost: 4,
         token_lifetime: Duration::from_mins(10),
+        proxies: ProxyArgs::default(),
+        sessions: SessionArgs::default(),
+        mail: MailArgs::into_directory(keys.mail_dir()),
+        encryption_keys: keys.directory.path().join("encryption.keys"),
+        require_verified_email: None,
     }
 }
 
@@ -68,9 +85,11 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys, auth: SocketAddr) -> 
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(Role::Onboarding)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_key: keys.signing_key(issuer::ONBOARDING) },
+        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
+        proxies: ProxyArgs::default(),
+        bcrypt_cost: 4,
         auth_endpoint: format!("http://{auth}"),
     }
 }
@@ -160,11 +179,29 @@ impl World {
         email: &str,
         password: &str,
         tenant: Option<&str>,
-    ) -> Result<LoginResponse, Status> {
+    ) -> Result<Tokens, Status> {
         let channel = self.auth.as_ref().unwrap().channel();
         let tenant = tenant.map(str::to_owned);
-        let request = LoginRequest { email: email.to_owned(), password: password.to_owned(), tenant };
-        Ok(AuthServiceClient::new(channel).login(request).await?.into_inner())
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let request = LoginRequest { email, password, tenant, device_token: None };
+        Ok(AuthServiceClient::new(channel).login(request).await?.into_inner().tokens.unwrap())
+    }
+
+    /// Onboards with an access token.
+    pub(crate) async fn onboard_as(
+        &self,
+        token: &str,
+        request: OnboardTenantRequest,
+    ) -> Result<OnboardTenantResponse, Status> {
+        let mut request = Request::new(request);
+        let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
+        request.metadata_mut().insert("authorization", value);
+        Ok(self.client().onboard_tenant(request).await?.into_inner())
+    }
+
+    /// The first letter to the address about something, as soon as it is there.
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+        wait_for(&Mailbox::at(self.keys.mail_dir()), address, subject_contains).await
     }
 
     /// Runs statements as the superuser.
@@ -199,7 +236,7 @@ pub(crate) fn request(name: &str, email: &str) -> OnboardTenantRequest {
     OnboardTenantRequest {
         name: name.to_owned(),
         slug: None,
-        admin: Some(AdminCredentials { email: email.to_owned(), password: PASSWORD.to_owned() }),
+        admin: Some(AdminCredentials { email: email.to_owned(), password: Some(PASSWORD.to_owned()) }),
         idempotency_key: None,
     }
 }
@@ -208,6 +245,7 @@ pub(crate) trait With: Sized {
     fn slug(self, slug: &str) -> Self;
     fn key(self, key: &str) -> Self;
     fn password(self, password: &str) -> Self;
+    fn without_password(self) -> Self;
 }
 
 impl With for OnboardTenantRequest {
@@ -220,7 +258,12 @@ impl With for OnboardTenantRequest {
     }
 
     fn password(mut self, password: &str) -> Self {
-        password.clone_into(&mut self.admin.as_mut().unwrap().password);
+        self.admin.as_mut().unwrap().password = Some(password.to_owned());
+        self
+    }
+
+    fn without_password(mut self) -> Self {
+        self.admin.as_mut().unwrap().password = None;
         self
     }
 }
