@@ -4,6 +4,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
 use rowhouse_tenancy::DbError;
+use rowhouse_tokens::Permission;
 use tonic::Status;
 
 use crate::domain::Refusal;
@@ -22,9 +23,9 @@ pub(crate) enum Error {
     KeyReused,
     #[error("another call with the same idempotency key is under way")]
     KeyTaken,
-    #[error("the caller may look at orders, but not change them")]
-    ReadOnly,
-    #[error("the call is for people's access tokens")]
+    #[error("the caller has not the permission {0}")]
+    NotPermitted(Permission),
+    #[error("the call is for the tokens of people and API keys")]
     PeopleOnly,
     #[error("the call has no verified token; the server lacks the layer that verifies")]
     Unauthenticated,
@@ -53,13 +54,16 @@ impl Error {
                 "another call with the same idempotency key is under way: try again",
                 RETRY_AFTER,
             ),
-            Self::ReadOnly => status(
+            Self::NotPermitted(permission) => status(
                 Code::PermissionDenied,
-                "your role lets you look at orders, but not change them: ask an administrator of your company",
+                format!(
+                    "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
+                ),
             ),
-            Self::PeopleOnly => {
-                status(Code::PermissionDenied, "this call takes a person's access token, not a service's")
-            }
+            Self::PeopleOnly => status(
+                Code::PermissionDenied,
+                "this call takes a person's or an API key's access token, not a service's",
+            ),
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::Unauthenticated | Self::KeptAnswer(_)) => internal(operation, &error),
         }
@@ -93,7 +97,7 @@ mod tests {
             ),
             (Error::KeyReused, Code::IdempotencyKeyReused),
             (Error::KeyTaken, Code::Unavailable),
-            (Error::ReadOnly, Code::PermissionDenied),
+            (Error::NotPermitted(Permission::OrdersWrite), Code::PermissionDenied),
             (Error::PeopleOnly, Code::PermissionDenied),
             (Error::Unauthenticated, Code::Internal),
             (Error::KeptAnswer(unreadable), Code::Internal),

@@ -14,5 +14,5 @@ pub(crate) use etag::Condition;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use line::{NewLine, NewLines, OrderLine};
 pub(crate) use order::{NewOrder, Order, OrderId, Refusal};
-pub(crate) use page::{Page, PageRequest, PageSize, PageToken};
+pub(crate) use page::{Page, PageRequest, PageToken};
 pub(crate) use status::OrderStatus;

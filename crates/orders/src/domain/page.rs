@@ -3,40 +3,10 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
+use rowhouse_chassis::page::PageSize;
 
 use super::order::Order;
 use super::status::OrderStatus;
-
-/// How many orders a caller wants on a page: 1 to 100, and 20 unless told.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) struct PageSize(u8);
-
-/// The number is no page's size.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send 0 or more; 0 means {}, more than {} means {}", PageSize::DEFAULT.0, PageSize::MAX.0, PageSize::MAX.0)]
-pub(crate) struct InvalidPageSize;
-
-impl PageSize {
-    const DEFAULT: Self = Self(20);
-    const MAX: Self = Self(100);
-
-    /// One more than is shown: whether it is there tells whether there is a next page.
-    pub(crate) fn and_one(self) -> i64 {
-        i64::from(self.0) + 1
-    }
-}
-
-impl TryFrom<i32> for PageSize {
-    type Error = InvalidPageSize;
-
-    fn try_from(size: i32) -> Result<Self, InvalidPageSize> {
-        match size {
-            ..0 => Err(InvalidPageSize),
-            0 => Ok(Self::DEFAULT),
-            1.. => Ok(u8::try_from(size).map_or(Self::MAX, |size| Self(size.min(Self::MAX.0)))),
-        }
-    }
-}
 
 /// The page that a caller asks for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -65,7 +35,7 @@ impl Page {
         let mut lines = 0;
         let orders: Vec<Order> = found
             .into_iter()
-            .take(request.size.0.into())
+            .take(request.size.get().into())
             .take_while(|order| {
                 lines += order.lines.len();
                 lines <= Self::MAX_LINES
@@ -140,19 +110,6 @@ const fn code(status: Option<OrderStatus>) -> u8 {
 mod tests {
     use super::super::order::placed;
     use super::*;
-
-    #[test]
-    fn sizes() {
-        for (asked, expected) in
-            [(0, 20), (1, 1), (99, 99), (100, 100), (101, 100), (256, 100), (i32::MAX, 100)]
-        {
-            assert_eq!(PageSize::try_from(asked), Ok(PageSize(expected)), "{asked}");
-        }
-        for asked in [-1, i32::MIN] {
-            assert_eq!(PageSize::try_from(asked), Err(InvalidPageSize), "{asked}");
-        }
-        assert_eq!(PageSize::MAX.and_one(), 101);
-    }
 
     #[test]
     fn a_token_is_read_back_for_its_own_list_only() {

@@ -3,9 +3,10 @@
 use prost::Message;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
 use rowhouse_tenancy::TenantContext;
+use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::{Access, Rpc, authorize};
+use super::{Rpc, authorize};
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
 use crate::store::idempotency_keys::{find_first_call, insert_first_call};
@@ -16,7 +17,7 @@ pub(super) async fn create_order(
     rpc: &Rpc,
     request: Request<CreateOrderRequest>,
 ) -> Result<CreateOrderResponse, Error> {
-    let cx = authorize(&request, Access::Write)?;
+    let cx = authorize(&request, Permission::OrdersWrite)?;
     let (new, repeatable) = parse(request.into_inner())?;
     let Some(repeatable) = repeatable else {
         let order = rpc.db.tx(&cx, "orders.create", async |tx| Ok::<_, Error>(insert_order(tx, &new).await?));

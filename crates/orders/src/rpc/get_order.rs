@@ -1,9 +1,10 @@
 //! Looking at one order.
 
 use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::{Access, Rpc, authorize};
+use super::{Rpc, authorize};
 use crate::domain::OrderId;
 use crate::error::Error;
 use crate::store::orders::find_order;
@@ -13,7 +14,7 @@ pub(super) async fn get_order(
     rpc: &Rpc,
     request: &Request<GetOrderRequest>,
 ) -> Result<GetOrderResponse, Error> {
-    let cx = authorize(request, Access::Read)?;
+    let cx = authorize(request, Permission::OrdersRead)?;
     let id = parse(request.get_ref())?;
     let order = rpc.db.tx(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
     Ok(GetOrderResponse { order: Some(order.ok_or(Error::NotFound)?.into()) })

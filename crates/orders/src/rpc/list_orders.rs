@@ -1,20 +1,22 @@
 //! Looking at the orders, newest first.
 
 use rowhouse_proto::orders::v1::{ListOrdersRequest, ListOrdersResponse};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::order::parse_status;
-use super::{Access, Rpc, authorize};
-use crate::domain::{Page, PageRequest, PageSize, PageToken};
+use super::{Rpc, authorize};
+use crate::domain::{Page, PageRequest, PageToken};
 use crate::error::Error;
 use crate::store::orders;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageSize;
 
 pub(super) async fn list_orders(
     rpc: &Rpc,
     request: &Request<ListOrdersRequest>,
 ) -> Result<ListOrdersResponse, Error> {
-    let cx = authorize(request, Access::Read)?;
+    let cx = authorize(request, Permission::OrdersRead)?;
     let asked = parse(request.get_ref())?;
     let page =
         rpc.db.tx(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &asked).await?));

@@ -12,7 +12,7 @@ use rowhouse_proto::orders::v1::{
     ListOrdersResponse, UpdateOrderRequest, UpdateOrderResponse,
 };
 use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_tokens::{Principal, Role};
+use rowhouse_tokens::{Permission, Principal};
 use tonic::{Request, Response, Status};
 
 use crate::error::Error;
@@ -47,27 +47,13 @@ fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
     outcome.map(Response::new).map_err(|error| error.into_status(operation))
 }
 
-/// What a caller wants with the orders.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum Access {
-    Read,
-    Write,
-}
-
 /// On whose behalf a call is made, if they may make it.
-fn authorize<T>(request: &Request<T>, access: Access) -> Result<TenantContext, Error> {
+fn authorize<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
     let cx = rowhouse_tenancy::grpc::context(request).ok_or(Error::Unauthenticated)?;
     match cx.principal() {
-        Some(Principal::User { role, .. }) if may(*role, access) => Ok(cx.clone()),
-        Some(Principal::User { .. }) => Err(Error::ReadOnly),
+        Some(principal) if principal.may(permission) => Ok(cx.clone()),
+        Some(Principal::User { .. } | Principal::ApiKey { .. }) => Err(Error::NotPermitted(permission)),
         Some(Principal::Service { .. }) | None => Err(Error::PeopleOnly),
-    }
-}
-
-const fn may(role: Role, access: Access) -> bool {
-    match role {
-        Role::Owner | Role::Admin | Role::Member => true,
-        Role::Viewer => matches!(access, Access::Read),
     }
 }
 
@@ -76,16 +62,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_viewer_looks_and_everybody_else_also_changes() {
-        for role in [Role::Owner, Role::Admin, Role::Member, Role::Viewer] {
-            assert!(may(role, Access::Read), "{role}");
-            assert_eq!(may(role, Access::Write), role != Role::Viewer, "{role}");
-        }
-    }
-
-    #[test]
     fn without_a_verified_token_nothing_is_done() {
-        let refused = authorize(&Request::new(()), Access::Read);
+        let refused = authorize(&Request::new(()), Permission::OrdersRead);
         assert!(matches!(refused, Err(Error::Unauthenticated)), "{refused:?}");
     }
 }

@@ -1,10 +1,11 @@
 //! Moving an order along its life.
 
 use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::order::{UnknownStatus, parse_status};
-use super::{Access, Rpc, authorize};
+use super::{Rpc, authorize};
 use crate::domain::{Condition, OrderId, OrderStatus};
 use crate::error::Error;
 use crate::store::orders::{lock_order, update_status};
@@ -14,7 +15,7 @@ pub(super) async fn update_order(
     rpc: &Rpc,
     request: &Request<UpdateOrderRequest>,
 ) -> Result<UpdateOrderResponse, Error> {
-    let cx = authorize(request, Access::Write)?;
+    let cx = authorize(request, Permission::OrdersWrite)?;
     let Change { id, status, condition } = Change::parse(request.get_ref())?;
     let order = rpc
         .db

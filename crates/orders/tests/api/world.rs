@@ -19,7 +19,7 @@ use rowhouse_proto::orders::v1::{
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
-use rowhouse_tokens::{JwkSet, Role, SigningKey, TokenIssuer, issuer};
+use rowhouse_tokens::{JwkSet, Principal, Role, SigningKey, TokenIssuer, issuer};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
 use tonic::metadata::MetadataValue;
@@ -64,7 +64,8 @@ impl World {
     /// A tenant's orders as somebody else sees them.
     pub(crate) async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
         let lifetime = Duration::from_secs(600);
-        let token = self.issuer.access_token(Uuid::now_v7(), tenant.as_uuid(), role, lifetime).unwrap();
+        let principal = Principal::User { id: Uuid::now_v7(), role };
+        let token = self.issuer.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), lifetime).unwrap();
         let client = OrderServiceClient::connect(format!("http://{}", self.address)).await.unwrap();
         Orders { tenant, client, token: token.token }
     }
