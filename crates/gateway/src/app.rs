@@ -8,6 +8,7 @@ use actix_web::dev::Service;
 use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
+use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::grpc::{BindError, DRAIN_LIMIT, EndpointError, Listener};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
@@ -24,6 +25,7 @@ use crate::trace::trace;
 pub struct App {
     listener: Listener,
     clients: Clients,
+    proxies: TrustedProxies,
     verifier: Verifier,
     api: Served,
 }
@@ -69,6 +71,7 @@ impl App {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
             clients: Clients::new(&config)?,
+            proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
             api: Served::new()?,
             listener: Listener::bind(config.listen)?,
@@ -85,6 +88,7 @@ impl App {
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
         let readiness = web::Data::new(Readiness::new(&self.clients));
         let clients = web::Data::new(self.clients);
+        let proxies = web::Data::new(self.proxies);
         let verifier = web::Data::new(self.verifier);
         let api = web::Data::new(self.api);
         let stop = web::Data::new(shutdown.clone());
@@ -94,6 +98,7 @@ impl App {
                 .configure(routes::configure)
                 .into_app()
                 .app_data(clients.clone())
+                .app_data(proxies.clone())
                 .app_data(verifier.clone())
                 .app_data(readiness.clone())
                 .app_data(api.clone())

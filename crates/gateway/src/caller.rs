@@ -11,18 +11,41 @@ use rowhouse_tokens::{VerifiedToken, Verifier};
 use tracing::{Span, field};
 
 use crate::error::Problem;
+use crate::origin::Origin;
 
 /// A caller whose access token was verified, and the one tenant that it names.
-pub(crate) struct Caller(VerifiedToken);
+pub(crate) struct Caller {
+    token: VerifiedToken,
+    origin: Origin,
+}
+
+/// A caller, at an address that takes an access token and needs none. A token that was sent has to be right.
+pub(crate) struct OptionalCaller(pub(crate) Option<Caller>);
 
 impl Caller {
     pub(crate) fn tenant(&self) -> TenantId {
-        TenantId::from_uuid(self.0.tenant_id())
+        TenantId::from_uuid(self.token.tenant_id())
     }
 
     /// The token itself, which the service will verify again. A secret.
     pub(crate) fn token(&self) -> &str {
-        self.0.raw()
+        self.token.raw()
+    }
+
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let Some(verifier) = request.app_data::<web::Data<Verifier>>() else {
+            tracing::error!("the application has no verifier");
+            return Err(Problem::internal());
+        };
+        let token = verifier.verify(bearer(request.headers())?).await?;
+        let caller = Self { token, origin: Origin::of(request)? };
+        Span::current().record("tenant_id", field::display(caller.tenant()));
+        check_tenant(request.headers(), caller.tenant())?;
+        Ok(caller)
     }
 }
 
@@ -32,15 +55,22 @@ impl FromRequest for Caller {
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
         let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+impl FromRequest for OptionalCaller {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
         Box::pin(async move {
-            let Some(verifier) = request.app_data::<web::Data<Verifier>>() else {
-                tracing::error!("the application has no verifier");
-                return Err(Problem::internal());
-            };
-            let caller = Self(verifier.verify(bearer(request.headers())?).await?);
-            Span::current().record("tenant_id", field::display(caller.tenant()));
-            check_tenant(request.headers(), caller.tenant())?;
-            Ok(caller)
+            if request.headers().contains_key(AUTHORIZATION) {
+                Caller::of(&request).await.map(Some).map(Self)
+            } else {
+                Ok(Self(None))
+            }
         })
     }
 }
@@ -57,7 +87,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
         _ => Err(Problem::new(
             Code::TokenMissing,
-            "this address needs an access token: send it as `Authorization: Bearer <token>`",
+            "an access token is expected: send it as `Authorization: Bearer <token>`",
         )),
     }
 }

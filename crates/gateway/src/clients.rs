@@ -4,8 +4,14 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
+use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
+use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
+use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient;
+use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
+use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
+use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
@@ -16,6 +22,7 @@ use tonic::{Request, Response, Status};
 use crate::Config;
 use crate::caller::Caller;
 use crate::error::Problem;
+use crate::origin::Origin;
 
 /// An order with 200 lines has some 20 KB, and a page has 100 orders.
 const MAX_ANSWER: usize = 16 * 1024 * 1024;
@@ -48,6 +55,30 @@ impl Clients {
         AuthServiceClient::new(self.auth.clone())
     }
 
+    pub(crate) fn sessions(&self) -> SessionServiceClient<TracedChannel> {
+        SessionServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
+        MemberServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
+        InvitationServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn api_keys(&self) -> ApiKeyServiceClient<TracedChannel> {
+        ApiKeyServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn mfa(&self) -> MfaServiceClient<TracedChannel> {
+        MfaServiceClient::new(self.auth.clone())
+    }
+
+    pub(crate) fn audit_log(&self) -> AuditLogServiceClient<TracedChannel> {
+        AuditLogServiceClient::new(self.auth.clone())
+    }
+
     pub(crate) fn onboarding(&self) -> OnboardingServiceClient<TracedChannel> {
         OnboardingServiceClient::new(self.onboarding.clone())
     }
@@ -65,16 +96,17 @@ impl Clients {
         ]
     }
 
-    /// A call on nobody's behalf, with the deadline.
-    pub(crate) fn anonymous<T>(&self, message: T) -> Request<T> {
+    /// A call on nobody's behalf, with the deadline and where the request comes from.
+    pub(crate) fn anonymous<T>(&self, origin: &Origin, message: T) -> Request<T> {
         let mut request = Request::new(message);
         set_deadline(&mut request, self.timeout);
+        origin.client().carry(request.metadata_mut());
         request
     }
 
-    /// A call on the caller's behalf, with the deadline.
+    /// A call on the caller's behalf, with the deadline and where the request comes from.
     pub(crate) fn of<T>(&self, caller: &Caller, message: T) -> Request<T> {
-        let mut request = self.anonymous(message);
+        let mut request = self.anonymous(caller.origin(), message);
         carry_token(request.metadata_mut(), caller.tenant(), caller.token());
         request
     }

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use rowhouse_chassis::config::{Environment, TelemetryArgs, TrustArgs, seconds};
+use rowhouse_chassis::config::{Environment, ProxyArgs, TelemetryArgs, TrustArgs, seconds};
 
 /// Rowhouse's gateway: the REST API in front of the services.
 #[derive(Clone, Debug, Parser)]
@@ -31,6 +31,9 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
+    /// Whom it believes about where a request comes from.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
     /// Whose tokens it believes.
     #[command(flatten)]
     pub trust: TrustArgs,
@@ -65,5 +68,6 @@ mod tests {
         let config = Config::try_parse_from(needed.split_whitespace()).unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(config.request_timeout, Duration::from_secs(10));
+        assert_eq!(config.proxies.trusted_proxies, ProxyArgs::default().trusted_proxies);
     }
 }

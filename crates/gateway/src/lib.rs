@@ -5,6 +5,7 @@
 //! request's values is the services' business.
 
 mod app;
+mod body;
 mod caller;
 mod clients;
 mod config;
@@ -12,6 +13,7 @@ mod error;
 mod headers;
 mod json;
 mod openapi;
+mod origin;
 mod query;
 mod readiness;
 mod routes;

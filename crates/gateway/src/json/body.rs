@@ -1,25 +1,15 @@
-//! Reading a request's body.
-
-use std::time::Duration;
+//! Bodies that are JSON.
 
 use actix_web::dev::Payload;
-use actix_web::error::PayloadError;
-use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{FromRequest, HttpRequest};
-use futures_util::StreamExt;
 use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
 use serde::de::DeserializeOwned;
 
 use super::explain::explain;
 use super::shape::object;
+use crate::body::{announced, media_type, read};
 use crate::error::Problem;
-
-/// The most bytes that a body may have.
-pub(crate) const LIMIT: usize = 1024 * 1024;
-
-/// How long a body may take to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// A body that is one JSON object, read as `T`.
 pub(crate) struct Body<T>(pub(crate) T);
@@ -29,60 +19,19 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let announced = check(request.headers());
+        let announced = if media_type(request.headers()).as_deref() == Some("application/json") {
+            announced(request.headers())
+        } else {
+            let detail = "send the body as JSON, with `Content-Type: application/json`";
+            Err(Problem::new(Code::UnsupportedMediaType, detail))
+        };
         let payload = payload.take();
-        Box::pin(async move {
-            let arrived = tokio::time::timeout(PATIENCE, read(payload, announced?)).await;
-            let late = |_elapsed| Problem::new(Code::InvalidArgument, "the body did not arrive within 30 s");
-            parse(&arrived.map_err(late)??).map(Self)
-        })
+        Box::pin(async move { parse(&read(payload, announced?).await?).map(Self) })
     }
 }
 
-/// The length that the headers announce, if they announce a body that can be read.
-fn check(headers: &HeaderMap) -> Result<usize, Problem> {
-    let unsupported = |detail| Err(Problem::new(Code::UnsupportedMediaType, detail));
-    let mut types = headers.get_all(CONTENT_TYPE);
-    let is_json = match (types.next().map(|value| value.to_str()), types.next()) {
-        (Some(Ok(value)), None) => {
-            let essence = value.split(';').next().unwrap_or_default();
-            essence.trim().eq_ignore_ascii_case("application/json")
-        }
-        _ => false,
-    };
-    if !is_json {
-        return unsupported("send the body as JSON, with `Content-Type: application/json`");
-    }
-    if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        return unsupported("send the body as it is, without a Content-Encoding");
-    }
-    let announced =
-        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
-}
-
-async fn read(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::with_capacity(announced);
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| broken(&error))?;
-        if body.len() + chunk.len() > LIMIT {
-            return Err(too_large());
-        }
-        body.extend_from_slice(&chunk);
-    }
-    Ok(body)
-}
-
-fn too_large() -> Problem {
-    Problem::new(Code::BodyTooLarge, "the body is larger than 1 MiB: send less at once")
-}
-
-fn broken(error: &PayloadError) -> Problem {
-    tracing::debug!(%error, "a body broke off");
-    Problem::new(Code::InvalidArgument, "the body broke off: send it again")
-}
-
-fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
+/// Reads a body that is one JSON object.
+pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let read = |body| {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let value = object(&mut deserializer)?;
@@ -98,6 +47,7 @@ mod tests {
     use serde::Deserialize;
 
     use super::*;
+    use crate::body::LIMIT;
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]

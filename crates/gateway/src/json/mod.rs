@@ -3,14 +3,16 @@
 mod body;
 mod explain;
 mod shape;
+mod time;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, TryIntoHeaderPair, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, HttpResponseBuilder};
-use serde::{Serialize, Serializer};
+use serde::Serialize;
 
-pub(crate) use body::Body;
+pub(crate) use body::{Body, parse};
 pub(crate) use shape::{object, objects, whole_number};
+pub(crate) use time::{optional_rfc3339, optional_time, rfc3339};
 
 use crate::error::Problem;
 
@@ -44,12 +46,9 @@ pub(crate) fn write_as(
     }
 }
 
-/// Writes a time as RFC 3339 in UTC.
-pub(crate) fn rfc3339<S: Serializer>(
-    time: &prost_types::Timestamp,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
+/// What a service tells; an empty text stands for what it does not know.
+pub(crate) fn known(text: String) -> Option<String> {
+    (!text.is_empty()).then_some(text)
 }
 
 /// What a service's answer lacks, although the contract has it.
@@ -57,22 +56,5 @@ pub(crate) fn lacking(field: &'static str) -> impl FnOnce() -> Problem {
     move || {
         tracing::error!(field, "a service's answer lacks `{field}`");
         Problem::internal()
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use serde_json::json;
-
-    use super::*;
-
-    #[test]
-    fn times_are_utc_with_z() {
-        #[derive(Serialize)]
-        struct Dated(#[serde(serialize_with = "rfc3339")] prost_types::Timestamp);
-        let written = |seconds, nanos| serde_json::to_value(Dated(prost_types::Timestamp { seconds, nanos }));
-        assert_eq!(written(1_795_000_000, 0).unwrap(), json!("2026-11-18T11:06:40Z"));
-        assert_eq!(written(1_795_000_000, 123_456_000).unwrap(), json!("2026-11-18T11:06:40.123456Z"));
-        assert_eq!(written(0, 500_000_000).unwrap(), json!("1970-01-01T00:00:00.500Z"));
     }
 }

@@ -32,6 +32,7 @@ pub(crate) const CALLER: &[Code] = &[
     Code::TokenMissing,
     Code::TokenInvalid,
     Code::TokenExpired,
+    Code::TokenRevoked,
     Code::TenantMismatch,
     Code::TenantUnknown,
     Code::TenantSuspended,
@@ -41,6 +42,9 @@ pub(crate) const CALLER: &[Code] = &[
 /// What every request with a body can end with.
 pub(crate) const BODY: &[Code] =
     &[Code::MalformedJson, Code::InvalidArgument, Code::BodyTooLarge, Code::UnsupportedMediaType];
+
+/// What every request with a secret that could be guessed can end with.
+pub(crate) const GUESSING: &[Code] = &[Code::TooManyAttempts];
 
 /// Declares the type that stands for an operation's problems in its `responses(…)`.
 macro_rules! problems {
@@ -109,7 +113,14 @@ fn response(status: u16, codes: &[Code]) -> Response {
     tags(
         (name = "tenants", description = "Companies that use the system, each behind its own walls."),
         (name = "auth", description = "Access tokens, and the keys that verify them."),
+        (name = "password", description = "A person's password."),
+        (name = "mfa", description = "The caller's second factor."),
         (name = "me", description = "The caller."),
+        (name = "sessions", description = "Where people are logged in to the access token's tenant."),
+        (name = "members", description = "Who belongs to the access token's tenant, and what they may do there."),
+        (name = "invitations", description = "Who may join the access token's tenant."),
+        (name = "api-keys", description = "The access token's tenant's keys for programs."),
+        (name = "audit-log", description = "What happened to the access token's tenant's members, keys and sessions."),
         (name = "orders", description = "The orders of the access token's tenant."),
         (name = "operations", description = "The gateway itself."),
     ),
@@ -125,16 +136,20 @@ impl Modify for Shared {
         let bearer = HttpBuilder::new()
             .scheme(HttpAuthScheme::Bearer)
             .bearer_format("JWT")
-            .description(Some("The access token that `POST /v1/auth/login` answers with."));
+            .description(Some("An access token, as `POST /v1/auth/login` or `/v1/auth/token` answers with."));
+        let basic = HttpBuilder::new()
+            .scheme(HttpAuthScheme::Basic)
+            .description(Some("An API key: its `client_id` and its `client_secret`."));
         let components = api.components.take().unwrap_or_default();
         let mut components = ComponentsBuilder::from(components)
-            .security_scheme("bearer", SecurityScheme::Http(bearer.build()));
+            .security_scheme("bearer", SecurityScheme::Http(bearer.build()))
+            .security_scheme("basic", SecurityScheme::Http(basic.build()));
         let headers = [
             ("Retry-After", Type::Integer, "Seconds after which trying again makes sense."),
             (
                 "WWW-Authenticate",
                 Type::String,
-                "`Bearer`, with `error=\"invalid_token\"` when a token was sent.",
+                "`Bearer`, with `error=\"invalid_token\"` when an access token was sent; `Basic` for an API key.",
             ),
             ("Accept", Type::String, "The media type that is understood."),
         ];
@@ -164,6 +179,14 @@ fn example(code: Code) -> Example {
             let tenants = r#"[{"id":"01990a5d-ac96-774b-bcce-b302099a8057","slug":"acme","name":"Acme"}]"#;
             let metadata = HashMap::from([("tenants".to_owned(), tenants.to_owned())]);
             status_with(code, "this person belongs to several tenants: name one", metadata).into()
+        }
+        Code::MfaRequired => {
+            let mfa_token = "as it was answered".to_owned();
+            let metadata = HashMap::from([("mfa_token".to_owned(), mfa_token)]);
+            status_with(code, "send the code of the second factor", metadata).into()
+        }
+        Code::InvalidClient | Code::InvalidScope | Code::UnsupportedGrantType => {
+            Problem::new(code, "What is wrong with this request, and what to change.").at_token_endpoint()
         }
         Code::Internal => Problem::internal(),
         _ => Problem::new(code, "What is wrong with this request, and what to change."),

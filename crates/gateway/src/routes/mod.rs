@@ -1,24 +1,62 @@
 //! The addresses, one file an operation.
 
+mod api_keys;
+mod audit_log;
 mod auth;
 mod docs;
 mod fallback;
 mod health;
+mod id;
+mod identity;
+mod invitations;
 mod jwks;
 mod me;
+mod members;
+mod mfa;
 mod orders;
+mod password;
+mod sessions;
 mod tenants;
 
+use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
 
 pub(crate) use fallback::fallback;
+pub(crate) use id::Id;
 
 /// Every operation: what is registered here is in the OpenAPI document as well.
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(tenants::onboard::onboard_tenant)
         .service(auth::login::login)
+        .service(auth::mfa::complete_mfa)
+        .service(auth::refresh::refresh_session)
+        .service(auth::switch::switch_tenant)
+        .service(auth::logout::logout)
+        .service(auth::token::issue_token)
+        .service(auth::verify_email::verify_email)
+        .service(password::change::change_password)
+        .service(password::forgot::request_password_reset)
+        .service(password::reset::reset_password)
+        .service(mfa::create::create_totp)
+        .service(mfa::confirm::confirm_totp)
+        .service(mfa::delete::delete_totp)
         .service(me::get::get_me)
+        .service(sessions::list::list_sessions)
+        .service(sessions::delete::delete_session)
+        .service(members::list::list_members)
+        .service(members::update::update_member)
+        .service(members::delete::delete_member)
+        .service(invitations::list::list_invitations)
+        .service(invitations::create::create_invitation)
+        .service(invitations::accept::accept_invitation)
+        // Else another method of this address would be taken for one of the invitation "accept".
+        .route("/v1/invitations/accept", web::to(fallback))
+        .service(invitations::delete::delete_invitation)
+        .service(api_keys::list::list_api_keys)
+        .service(api_keys::create::create_api_key)
+        .service(api_keys::delete::delete_api_key)
+        .service(audit_log::list::list_audit_log_entries)
         .service(orders::create::create_order)
         .service(orders::list::list_orders)
         .service(orders::get::get_order)

@@ -8,7 +8,7 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
-use rowhouse_chassis::config::{Environment, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::config::{Environment, ProxyArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_gateway::{App, Config, ServeError};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
@@ -69,6 +69,7 @@ impl Alone {
             onboarding_endpoint: upstream.clone(),
             orders_endpoint: upstream,
             request_timeout,
+            proxies: ProxyArgs::default(),
             trust: TrustArgs { trust_dir: keys.directory.path().to_owned() },
             telemetry: TelemetryArgs::default(),
             environment: Environment::Dev,
@@ -98,7 +99,7 @@ impl Alone {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         json!({
             "iss": issuer::AUTH, "aud": "rowhouse", "sub": Uuid::now_v7(), "tenant_id": TENANT, "role": "admin",
-            "jti": Uuid::now_v7(), "iat": now, "exp": now + 600,
+            "sid": Uuid::now_v7(), "jti": Uuid::now_v7(), "iat": now, "exp": now + 600,
         })
     }
 

@@ -2,7 +2,7 @@
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Method};
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use crate::schema;
 
@@ -47,6 +47,11 @@ impl Api {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
+    /// The same API, as a stranger.
+    pub(crate) fn without_token(&self) -> Self {
+        Self { token: None, ..self.clone() }
+    }
+
     pub(crate) fn get(&self, path: impl Into<String>) -> Request<'_> {
         self.request(Method::GET, path)
     }
@@ -57,6 +62,16 @@ impl Api {
 
     pub(crate) fn patch(&self, path: impl Into<String>, body: &Value) -> Request<'_> {
         self.request(Method::PATCH, path).json(body)
+    }
+
+    pub(crate) fn delete(&self, path: impl Into<String>) -> Request<'_> {
+        self.request(Method::DELETE, path)
+    }
+
+    /// Logs in, and gives the whole answer.
+    pub(crate) async fn login(&self, email: &str, password: &str, tenant: &str) -> Answer {
+        let body = json!({ "email": email, "password": password, "tenant": tenant });
+        self.without_token().post("/v1/auth/login", &body).expect(200).await
     }
 
     pub(crate) fn request(&self, method: Method, path: impl Into<String>) -> Request<'_> {
@@ -138,6 +153,11 @@ impl Request<'_> {
 impl Answer {
     pub(crate) fn header(&self, name: &str) -> &str {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers)).to_str().unwrap()
+    }
+
+    /// A text in the body.
+    pub(crate) fn text(&self, name: &str) -> &str {
+        self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
     /// The names of the fields that are wrong.

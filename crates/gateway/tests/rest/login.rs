@@ -34,9 +34,9 @@ async fn the_token_is_for_one_tenant_and_ten_minutes() {
         let token = answer.body["access_token"].as_str().unwrap();
         let (header, claims) = (decoded(token, 0), decoded(token, 1));
         assert_eq!((&header["typ"], &header["alg"]), (&json!("at+jwt"), &json!("EdDSA")));
-        assert_eq!((&claims["tenant_id"], &claims["role"]), (&json!(acme.id), &json!("admin")));
+        assert_eq!((&claims["tenant_id"], &claims["role"]), (&json!(acme.id), &json!("owner")));
         assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), expires_in);
-        for claim in ["iss", "aud", "sub", "jti"] {
+        for claim in ["iss", "aud", "sub", "sid", "jti"] {
             assert!(claims[claim].is_string(), "{claims}");
         }
         let keys = api.get("/.well-known/jwks.json").expect(200).await;
@@ -53,7 +53,7 @@ async fn nobody_learns_what_was_wrong() {
     let api = Api::of(system.gateway_url()).await;
     let right = json!({ "email": acme.admin_email, "password": acme.password });
     let mut answers = Vec::new();
-    for (field, value) in [
+    for (number, (field, value)) in [
         ("password", json!("wrong password")),
         ("password", json!("x")),
         ("password", json!("ä".repeat(50_000))),
@@ -63,10 +63,16 @@ async fn nobody_learns_what_was_wrong() {
         ("tenant", json!(globex.id)),
         ("tenant", json!("no-such-tenant")),
         ("tenant", json!("' OR 1=1 --")),
-    ] {
+    ]
+    .into_iter()
+    .enumerate()
+    {
         let mut body = right.clone();
         body[field] = value;
-        answers.push(api.post("/v1/auth/login", &body).refused(401, "invalid_credentials").await.text);
+        // Each from another address: there, it is the first attempt.
+        let attempt =
+            api.post("/v1/auth/login", &body).header("x-forwarded-for", format!("203.0.113.{number}"));
+        answers.push(attempt.refused(401, "invalid_credentials").await.text);
     }
     answers.dedup();
     assert_eq!(answers.len(), 1, "{answers:?}");
@@ -108,5 +114,54 @@ async fn a_person_of_several_tenants_names_one() {
         let me = api.with_token(token.body["access_token"].as_str().unwrap()).get("/v1/me").expect(200).await;
         assert_eq!(me.body["tenant"], tenant);
     }
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_guesses_has_to_wait_and_nobody_else() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let wrong = json!({ "email": acme.admin_email, "password": "wrong password", "tenant": acme.slug });
+    let guess = async || {
+        let attempt = api.post("/v1/auth/login", &wrong).header("x-forwarded-for", "198.51.100.7");
+        attempt.send().await
+    };
+    let mut attempts = 1;
+    let held_up = loop {
+        let answer = guess().await;
+        if answer.status != 401 {
+            break answer;
+        }
+        attempts += 1;
+        assert!(attempts <= 50, "nobody is held up");
+    };
+    assert_eq!(
+        (held_up.status, &held_up.body["code"]),
+        (429, &json!("too_many_attempts")),
+        "{}",
+        held_up.text
+    );
+    assert!((1..=900).contains(&held_up.header("retry-after").parse::<u64>().unwrap()));
+    assert!(attempts > 5, "a person may mistype their password");
+    // The person logs in all the same, from where they are.
+    api.login(&acme.admin_email, &acme.password, &acme.slug).await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_device_is_recognised() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let login = api.login(&acme.admin_email, &acme.password, &acme.slug).await;
+    let device = login.text("device_token");
+    let body = |device: &str| json!({ "email": acme.admin_email, "password": acme.password, "tenant": acme.slug, "device_token": device });
+    assert!(api.post("/v1/auth/login", &body(device)).expect(200).await.body["device_token"].is_string());
+    // One that is not the person's is as good as none.
+    api.post("/v1/auth/login", &body("made up")).expect(200).await;
+    let refresh = json!({ "refresh_token": login.text("refresh_token") });
+    let refreshed = api.post("/v1/auth/refresh", &refresh).expect(200).await;
+    assert!(refreshed.body.get("device_token").is_none());
     system.shutdown().await;
 }

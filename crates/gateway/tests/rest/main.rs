@@ -10,13 +10,25 @@
 
 mod alone;
 mod api;
+mod api_keys;
+mod audit_log;
 mod bodies;
 mod documents;
+mod exchange;
 mod headers;
+mod invitations;
+mod joining;
 mod login;
+mod members;
+mod mfa;
 mod onboarding;
 mod orders;
+mod password;
+mod people;
 mod repeats;
+mod roles;
 mod schema;
+mod sessions;
+mod switching;
 mod tokens;
 mod upstream;

@@ -23,15 +23,16 @@ async fn a_company_can_work_at_once() {
     assert_eq!(tenant["slug"], "acme-1");
     assert_eq!(tenant["status"], "active");
     assert_eq!(admin["email"], "ada@acme.example");
-    assert_eq!(admin["role"], "admin");
+    assert_eq!(admin["role"], "owner");
     assert!(!made.headers.contains_key("location"), "there is no such address");
 
     let login = json!({ "email": "ada@acme.example", "password": PASSWORD });
     let token = api.post("/v1/auth/login", &login).expect(200).await;
     let me = api.with_token(token.body["access_token"].as_str().unwrap()).get("/v1/me").expect(200).await;
-    assert_eq!(me.body["user"], json!({ "id": admin["id"], "email": "ada@acme.example" }));
+    let user = json!({ "id": admin["id"], "email": "ada@acme.example", "email_verified": false });
+    assert_eq!(me.body["user"], user);
     assert_eq!(me.body["tenant"], json!({ "id": tenant["id"], "slug": "acme-1", "name": "Acmé & Söhne" }));
-    assert_eq!(me.body["role"], "admin");
+    assert_eq!(me.body["role"], "owner");
 
     // Without a slug, one is made from the name, and another one when that is taken.
     let first = api.post("/v1/tenants", &company("Globex", "g1@globex.example")).expect(201).await;
@@ -85,21 +86,94 @@ async fn wrong_values_are_named_all_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_address_with_an_account_needs_its_password() {
+async fn an_address_with_an_identity_joins_by_its_password_only() {
     let system = TestSystem::start().await;
     let api = Api::of(system.gateway_url()).await;
     api.post("/v1/tenants", &company("Acme", "ada@acme.example")).expect(201).await;
 
+    // From outside, a wrong password looks like a right one, and like a new address.
     let mut stolen = company("Evil", "ADA@acme.example");
     stolen["admin"]["password"] = json!("another password");
-    api.post("/v1/tenants", &stolen).refused(401, "invalid_credentials").await;
-    let login =
-        |password: &str| json!({ "email": "ada@acme.example", "password": password, "tenant": "acme" });
-    api.post("/v1/auth/login", &login("another password")).refused(401, "invalid_credentials").await;
-    api.post("/v1/auth/login", &login(PASSWORD)).expect(200).await;
+    let answer = api.post("/v1/tenants", &stolen).expect(201).await;
+    assert_eq!(answer.body["admin"]["email"], "ada@acme.example");
+    assert_eq!(
+        (&answer.body["admin"]["role"], &answer.body["tenant"]["status"]),
+        (&json!("owner"), &json!("active"))
+    );
+    let login = |password: &str, tenant: &str| json!({ "email": "ada@acme.example", "password": password, "tenant": tenant });
+    for (password, tenant) in [("another password", "acme"), ("another password", "evil"), (PASSWORD, "evil")]
+    {
+        api.post("/v1/auth/login", &login(password, tenant)).refused(401, "invalid_credentials").await;
+    }
+    api.post("/v1/auth/login", &login(PASSWORD, "acme")).expect(200).await;
 
-    // The refused attempt left nothing behind: not even its slug is taken.
-    let second = api.post("/v1/tenants", &company("Evil", "ada@acme.example")).expect(201).await;
-    assert_eq!(second.body["tenant"]["slug"], "evil");
+    // Who reads the address's mail may join all the same.
+    let letter = system.mail_to("ada@acme.example", "Invitation to Evil").await;
+    let accepted = api.post("/v1/invitations/accept", &json!({ "token": letter.token })).expect(200).await;
+    assert_eq!((&accepted.body["tenant"]["slug"], accepted.text("role")), (&json!("evil"), "owner"));
+    api.post("/v1/auth/login", &login(PASSWORD, "evil")).expect(200).await;
+    api.post("/v1/auth/login", &login("another password", "evil")).refused(401, "invalid_credentials").await;
+
+    api.post("/v1/tenants", &company("Second", "ada@acme.example")).expect(201).await;
+    api.post("/v1/auth/login", &login(PASSWORD, "second")).expect(200).await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_is_logged_in_needs_no_password() {
+    let system = TestSystem::start().await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(acme.token.as_str());
+    let body = |email: &str| json!({ "name": "Second", "slug": "second", "admin": { "email": email } });
+
+    ada.post("/v1/tenants", &body(&globex.admin_email)).refused(403, "email_mismatch").await;
+    let made = ada.post("/v1/tenants", &body(&acme.admin_email.to_uppercase())).expect(201).await;
+    let me = ada.get("/v1/me").expect(200).await;
+    assert_eq!(
+        made.body["admin"],
+        json!({ "id": me.body["user"]["id"], "email": acme.admin_email, "role": "owner" })
+    );
+    let login = api.login(&acme.admin_email, &acme.password, "second").await;
+    let me = api.with_token(login.text("access_token")).get("/v1/me").expect(200).await;
+    assert_eq!((&me.body["tenant"]["slug"], &me.body["role"]), (&json!("second"), &json!("owner")));
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_may_set_the_password_later() {
+    let system = TestSystem::start().await;
+    let api = Api::of(system.gateway_url()).await;
+    let body = json!({ "name": "Acme", "admin": { "email": "ada@acme.example" } });
+    let made = api.post("/v1/tenants", &body).expect(201).await;
+    for password in ["", PASSWORD] {
+        let login = json!({ "email": "ada@acme.example", "password": password });
+        let refused = api.post("/v1/auth/login", &login).send().await;
+        assert!([400, 401].contains(&refused.status), "{}", refused.text);
+    }
+    let letter = system.mail_to("ada@acme.example", "Set your password").await;
+    let reset = json!({ "token": letter.token, "password": PASSWORD });
+    api.post("/v1/auth/password/reset", &reset).expect(204).await;
+    let login = api.login("ada@acme.example", PASSWORD, "acme").await;
+    let me = api.with_token(login.text("access_token")).get("/v1/me").expect(200).await;
+    assert_eq!(
+        (&me.body["user"]["id"], &me.body["user"]["email_verified"]),
+        (&made.body["admin"]["id"], &json!(true))
+    );
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_address_is_confirmed_by_a_mailed_link() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let letter = system.mail_to(&acme.admin_email, "Confirm your e-mail address").await;
+    let ada = api.with_token(acme.token);
+    assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], false);
+    let token = json!({ "token": letter.token });
+    api.post("/v1/auth/email/verify", &token).expect(204).await;
+    assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], true);
+    api.post("/v1/auth/email/verify", &token).refused(400, "one_time_token_invalid").await;
     system.shutdown().await;
 }

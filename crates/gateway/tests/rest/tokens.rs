@@ -73,6 +73,7 @@ async fn only_auths_own_access_tokens_are_believed() {
         ("no tenant", without("tenant_id")),
         ("no end", without("exp")),
         ("no subject", without("sub")),
+        ("no session", without("sid")),
     ] {
         assert!(!believed(&with(token)).await, "{what}");
     }
@@ -118,6 +119,28 @@ async fn authorization_and_x_tenant_id_are_read_strictly() {
     ask(TENANT).header("x-tenant-id", other).refused(403, "tenant_mismatch").await;
     for unreadable in ["", "acme", "é", "' OR 1=1 --"] {
         assert_eq!(ask(unreadable).refused(400, "invalid_argument").await.fields(), ["x-tenant-id"]);
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn where_a_token_may_be_left_out_a_wrong_one_is_still_refused() {
+    let gateway = Alone::start().await;
+    for (path, body) in [
+        ("/v1/tenants", json!({ "name": "Acme", "admin": { "email": "ada@acme.example" } })),
+        ("/v1/invitations/accept", json!({ "token": "x" })),
+    ] {
+        let ask = |value: &str| gateway.api.post(path, &body).header("authorization", value);
+        gateway.api.post(path, &body).expect(503).await;
+        let right = format!("Bearer {}", gateway.token());
+        ask(&right).expect(503).await;
+        ask(&right).header("x-tenant-id", TENANT).expect(503).await;
+        ask("Bearer garbage").refused(401, "token_invalid").await;
+        for missing in ["", "Bearer", "Basic YTpi"] {
+            ask(missing).refused(401, "token_missing").await;
+        }
+        let other = ask(&right).header("x-tenant-id", "01990a5d-ac96-774b-bcce-b302099a8058");
+        other.refused(403, "tenant_mismatch").await;
     }
     gateway.stopped().await;
 }

@@ -1,19 +1,29 @@
 //! Logging in.
 
-use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::{Tokens, logged_in};
 use crate::clients::Clients;
 use crate::error::Problem;
-use crate::json::{Body, private, write};
-use crate::openapi::{BODY, UPSTREAM, problems};
+use crate::json::Body;
+use crate::openapi::{BODY, GUESSING, UPSTREAM, problems};
+use crate::origin::Origin;
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, BODY, &[Code::InvalidCredentials, Code::PermissionDenied, Code::TenantRequired]);
+problems!(
+    Problems: UPSTREAM, BODY, GUESSING,
+    &[
+        Code::InvalidCredentials,
+        Code::MfaRequired,
+        Code::PermissionDenied,
+        Code::TenantSuspended,
+        Code::TenantRequired,
+    ],
+);
 
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
@@ -25,37 +35,28 @@ struct Login {
     /// The tenant's slug or id. Needed only by a person who belongs to several tenants.
     #[schema(example = "acme")]
     tenant: Option<String>,
-}
-
-#[derive(Serialize, ToSchema)]
-#[schema(as = AccessToken)]
-struct LoginAnswer {
-    /// A signed JWT (RFC 9068, EdDSA).
-    access_token: String,
-    #[schema(example = "Bearer")]
-    token_type: String,
-    /// Seconds until the token expires.
-    #[schema(example = 600)]
-    expires_in: i64,
+    /// From an earlier answer to this person. Attempts from a device that they have logged in on are not held up by
+    /// what strangers try.
+    device_token: Option<String>,
 }
 
 /// Log in
 ///
 /// Exchanges an e-mail address and a password for an access token that names one tenant. A person who
-/// belongs to several tenants and names none is told which there are (`tenant_required`).
+/// belongs to several tenants and names none is told which there are (`tenant_required`). One with a second factor
+/// gets an `mfa_token` (`mfa_required`), with which `POST /v1/auth/mfa` goes on.
 #[utoipa::path(
     tag = "auth",
     request_body = Login,
-    responses((status = 200, description = "An access token.", body = LoginAnswer), Problems),
+    responses((status = 200, description = "A session.", body = Tokens), Problems),
 )]
 #[post("/v1/auth/login")]
 pub(crate) async fn login(
-    clients: web::Data<Clients>,
+    origin: Origin,
     _: NoQuery,
-    Body(Login { email, password, tenant }): Body<Login>,
+    clients: web::Data<Clients>,
+    Body(Login { email, password, tenant, device_token }): Body<Login>,
 ) -> Result<HttpResponse, Problem> {
-    let request = clients.anonymous(v1::LoginRequest { email, password, tenant });
-    let v1::LoginResponse { access_token, token_type, expires_in } =
-        clients.answer(clients.auth().login(request)).await?;
-    write(private(StatusCode::OK), &LoginAnswer { access_token, token_type, expires_in })
+    let request = clients.anonymous(&origin, v1::LoginRequest { email, password, tenant, device_token });
+    logged_in(clients.answer(clients.auth().login(request)).await?.tokens)
 }

@@ -10,6 +10,7 @@ use crate::clients::Clients;
 use crate::error::Problem;
 use crate::json::write_as;
 use crate::openapi::{UPSTREAM, problems};
+use crate::origin::Origin;
 
 problems!(Problems: UPSTREAM);
 
@@ -52,8 +53,8 @@ struct JsonWebKey {
     ),
 )]
 #[get("/.well-known/jwks.json")]
-pub(crate) async fn get_jwks(clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
-    let request = clients.anonymous(v1::GetJwksRequest {});
+pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
+    let request = clients.anonymous(&origin, v1::GetJwksRequest {});
     let answer = clients.answer(clients.auth().get_jwks(request)).await?;
     let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey {
         kty,

@@ -14,6 +14,7 @@ use crate::headers::has_already;
 use crate::json::{private, write};
 use crate::openapi::{CALLER, IfNoneMatchHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
+use crate::routes::Id;
 
 problems!(Problems: UPSTREAM, CALLER, &[Code::OrderNotFound]);
 
@@ -42,10 +43,10 @@ problems!(Problems: UPSTREAM, CALLER, &[Code::OrderNotFound]);
 pub(crate) async fn get_order(
     caller: Caller,
     _: NoQuery,
+    Id(id): Id,
     request: HttpRequest,
     clients: web::Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
-    let id = request.match_info().get("id").unwrap_or_default().to_owned();
     let answer =
         clients.answer(clients.orders().get_order(clients.of(&caller, v1::GetOrderRequest { id }))).await?;
     let (etag, order) = tagged(answer.order)?;

@@ -18,7 +18,7 @@ use crate::clients::Clients;
 use crate::error::Problem;
 use crate::json::{private, write};
 use crate::openapi::{CALLER, TenantIdHeader, UPSTREAM, problems};
-use crate::query::parameters;
+use crate::query::{page_size, parameters};
 
 problems!(Problems: UPSTREAM, CALLER);
 
@@ -27,10 +27,11 @@ problems!(Problems: UPSTREAM, CALLER);
 #[into_params(parameter_in = Query)]
 pub(crate) struct Filter {
     /// At most this many orders; 20 when absent, more than 100 means 100.
-    #[param(minimum = 1, example = 20)]
-    page_size: Option<i32>,
+    #[param(value_type = Option<i32>, minimum = 1, example = 20)]
+    page_size: i32,
     /// The `next_page_token` of the page before; the other parameters must be as they were.
-    page_token: Option<String>,
+    #[param(value_type = Option<String>)]
+    page_token: String,
     /// Only orders in this status.
     status: Option<OrderStatus>,
 }
@@ -46,18 +47,18 @@ impl FromRequest for Filter {
 
 impl Filter {
     fn parse(query: &str) -> Result<Self, Problem> {
-        let [page_size, page_token, status] = parameters(query, ["page_size", "page_token", "status"])?;
-        let page_size = page_size.map(|size| size.parse());
-        let page_size = page_size
-            .transpose()
-            .map_err(|_not_a_number| Problem::invalid("page_size", "send a whole number from 1 to 100"))?;
+        let [size, token, status] = parameters(query, ["page_size", "page_token", "status"])?;
         let status = status.map(|status| {
             let name: StrDeserializer<'_, ValueError> = (*status).into_deserializer();
             OrderStatus::deserialize(name).map_err(|_unknown| {
                 Problem::invalid("status", "send one of placed, paid, fulfilled, cancelled, or leave it out")
             })
         });
-        Ok(Self { page_size, page_token: page_token.map(Into::into), status: status.transpose()? })
+        Ok(Self {
+            page_size: page_size(size)?,
+            page_token: token.map(Into::into).unwrap_or_default(),
+            status: status.transpose()?,
+        })
     }
 }
 
@@ -87,8 +88,8 @@ pub(crate) async fn list_orders(
     let request = clients.of(
         &caller,
         v1::ListOrdersRequest {
-            page_size: page_size.unwrap_or_default(),
-            page_token: page_token.unwrap_or_default(),
+            page_size,
+            page_token,
             status: status.map_or(v1::OrderStatus::Unspecified, Into::into).into(),
         },
     );
@@ -104,9 +105,9 @@ mod tests {
     #[test]
     fn all_of_it_may_be_left_out() {
         let Filter { page_size, page_token, status } = Filter::parse("").unwrap();
-        assert!(page_size.is_none() && page_token.is_none() && status.is_none());
+        assert!(page_size == 0 && page_token.is_empty() && status.is_none());
         let filter = Filter::parse("status=paid&page_token=a%3D&page_size=5").unwrap();
-        assert_eq!((filter.page_size, filter.page_token.as_deref()), (Some(5), Some("a=")));
+        assert_eq!((filter.page_size, filter.page_token.as_str()), (5, "a="));
         assert!(matches!(filter.status, Some(OrderStatus::Paid)));
     }
 

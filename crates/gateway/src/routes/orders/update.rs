@@ -2,7 +2,7 @@
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
-use actix_web::{HttpRequest, HttpResponse, patch, web};
+use actix_web::{HttpResponse, patch, web};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1;
 use serde::Deserialize;
@@ -16,6 +16,7 @@ use crate::headers::IfMatch;
 use crate::json::{Body, private, write};
 use crate::openapi::{BODY, CALLER, IfMatchHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
+use crate::routes::Id;
 
 problems!(
     Problems: UPSTREAM, CALLER, BODY,
@@ -53,11 +54,10 @@ pub(crate) async fn update_order(
     caller: Caller,
     _: NoQuery,
     IfMatch(etag): IfMatch,
-    request: HttpRequest,
+    Id(id): Id,
     clients: web::Data<Clients>,
     Body(UpdateOrder { status }): Body<UpdateOrder>,
 ) -> Result<HttpResponse, Problem> {
-    let id = request.match_info().get("id").unwrap_or_default().to_owned();
     let message = v1::UpdateOrderRequest { id, status: v1::OrderStatus::from(status).into(), etag };
     let answer = clients.answer(clients.orders().update_order(clients.of(&caller, message))).await?;
     let (etag, order) = tagged(answer.order)?;

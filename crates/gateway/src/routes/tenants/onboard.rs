@@ -8,19 +8,21 @@ use rowhouse_proto::onboarding::v1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use crate::caller::OptionalCaller;
 use crate::clients::Clients;
 use crate::error::Problem;
 use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, object, private, rfc3339, write};
-use crate::openapi::{BODY, IdempotencyKeyHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, GUESSING, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
+use crate::origin::Origin;
 use crate::query::NoQuery;
 
 problems!(
-    Problems: UPSTREAM, BODY,
-    &[Code::InvalidCredentials, Code::TenantSuspended, Code::SlugTaken, Code::IdempotencyKeyReused],
+    Problems: UPSTREAM, BODY, GUESSING, CALLER,
+    &[Code::InvalidCredentials, Code::EmailMismatch, Code::SlugTaken, Code::IdempotencyKeyReused],
 );
 
-/// A company, and its first administrator.
+/// A company, and its first owner.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct OnboardTenant {
@@ -34,15 +36,15 @@ struct OnboardTenant {
     admin: Credentials,
 }
 
-/// An address that has an identity already needs that identity's password.
+/// The first owner.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct Credentials {
     #[schema(format = Email, max_length = 254, example = "ada@acme.example")]
     email: String,
-    /// 8 to 71 bytes of UTF-8.
+    /// 8 to 71 bytes of UTF-8, and none of the commonest. Without it, the person is mailed a link to set one.
     #[schema(format = Password, min_length = 8, max_length = 71, example = "correct horse battery")]
-    password: String,
+    password: Option<String>,
 }
 
 #[derive(Serialize, ToSchema)]
@@ -75,40 +77,51 @@ enum TenantStatus {
     Suspended,
 }
 
+/// The first owner.
 #[derive(Serialize, ToSchema)]
 struct Admin {
+    /// The user's, once they have joined.
     #[schema(format = "uuid", example = "01990a5d-b0c1-7e2f-9a44-5d1f0c6b7e88")]
     id: String,
     #[schema(format = Email, example = "ada@acme.example")]
     email: String,
-    #[schema(example = "admin")]
+    #[schema(example = "owner")]
     role: String,
 }
 
 /// Onboard a tenant
 ///
-/// Creates a tenant and its first administrator, who can log in at once. An address that has an identity
-/// already becomes the administrator of one more tenant when the password is its own.
+/// Creates a tenant and its first owner, who can log in at once. With an access token, the owner is its person and
+/// has to have the address that is sent. Without one, an address that has an identity already joins by that
+/// identity's password, or else by a mailed link; the answer is the same as for a new address, and no password
+/// changes.
 #[utoipa::path(
     tag = "tenants",
-    params(IdempotencyKeyHeader),
+    params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = OnboardTenant,
     responses((status = 201, description = "The tenant is there.", body = OnboardedTenant), Problems),
+    security((), ("bearer" = [])),
 )]
 #[post("/v1/tenants")]
 pub(crate) async fn onboard_tenant(
-    clients: web::Data<Clients>,
+    OptionalCaller(caller): OptionalCaller,
+    origin: Origin,
     _: NoQuery,
+    clients: web::Data<Clients>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(body): Body<OnboardTenant>,
 ) -> Result<HttpResponse, Problem> {
     let Credentials { email, password } = body.admin;
-    let request = clients.anonymous(v1::OnboardTenantRequest {
+    let message = v1::OnboardTenantRequest {
         name: body.name,
         slug: body.slug,
         admin: Some(v1::AdminCredentials { email, password }),
         idempotency_key,
-    });
+    };
+    let request = match &caller {
+        Some(caller) => clients.of(caller, message),
+        None => clients.anonymous(&origin, message),
+    };
     let answer = clients.answer(clients.onboarding().onboard_tenant(request)).await?;
     let tenant = answer.tenant.ok_or_else(lacking("tenant"))?;
     let admin = answer.admin.ok_or_else(lacking("admin"))?;

@@ -1,29 +1,26 @@
 //! Errors as problem documents (RFC 9457).
 
+mod document;
+mod headers;
+mod oauth;
+
+use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
-    X_CONTENT_TYPE_OPTIONS,
-};
 use actix_web::{HttpResponse, ResponseError};
-use rowhouse_chassis::error::{self, Code, Fault, FieldViolation, fault};
+use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::telemetry;
 use rowhouse_tokens::TokenError;
-use serde::{Deserialize, Serialize};
 use tonic::Status;
-use utoipa::ToSchema;
-use utoipa::openapi::schema::{ObjectBuilder, Type};
+
+pub(crate) use document::{Document, FieldError, TenantChoice};
 
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 
 /// The media type of every error's body.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
-
-const REALM: &str = "Bearer realm=\"rowhouse\"";
-const REALM_INVALID: &str = "Bearer realm=\"rowhouse\", error=\"invalid_token\"";
 
 /// An error, ready to be answered with.
 #[derive(Debug)]
@@ -31,72 +28,33 @@ pub(crate) struct Problem {
     code: Code,
     detail: String,
     errors: Vec<FieldError>,
-    tenants: Vec<TenantChoice>,
+    extra: Extra,
     retry_after: Option<Duration>,
-    allow: Option<String>,
+    at_token_endpoint: bool,
 }
 
-/// The body of every error (RFC 9457).
-#[derive(Serialize, ToSchema)]
-#[schema(as = Problem)]
-pub(crate) struct Document<'a> {
-    /// A URN that ends in the code. It names the kind of the problem; there is nothing to fetch.
-    #[serde(rename = "type")]
-    #[schema(example = "urn:rowhouse:problem:invalid_argument")]
-    kind: String,
-    /// The same for every problem of this kind.
-    title: &'a str,
-    /// The HTTP status.
-    #[schema(minimum = 400, maximum = 599)]
-    status: u16,
-    /// What is wrong with this request, and what to change.
-    detail: &'a str,
-    /// What a program decides by.
-    #[schema(schema_with = code_schema)]
-    code: &'a str,
-    /// The values that are wrong, where that is known.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<FieldError>, required = false)]
-    errors: &'a [FieldError],
-    /// With `tenant_required`: the tenants to choose from.
-    #[serde(skip_serializing_if = "<[_]>::is_empty")]
-    #[schema(value_type = Vec<TenantChoice>, required = false)]
-    tenants: &'a [TenantChoice],
-    /// With `internal`: what to quote when you report the failure.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    #[schema(required = false, value_type = String)]
-    trace_id: Option<String>,
-}
-
-/// What is wrong with one value of a request.
-#[derive(Debug, PartialEq, Serialize, ToSchema)]
-pub(crate) struct FieldError {
-    /// The field's path in the body, such as `lines[0].quantity`, or the name of the header or of the query
-    /// parameter.
-    pub(crate) field: String,
-    /// What to change.
-    pub(crate) detail: String,
-}
-
-/// A tenant that a person can log in to.
-#[derive(Debug, PartialEq, Deserialize, Serialize, ToSchema)]
-pub(crate) struct TenantChoice {
-    pub(crate) id: String,
-    pub(crate) slug: String,
-    pub(crate) name: String,
-}
-
-fn code_schema() -> ObjectBuilder {
-    ObjectBuilder::new()
-        .schema_type(Type::String)
-        .description(Some("What a program decides by."))
-        .enum_values(Some(Code::ALL.iter().map(|code| code.as_str())))
+/// What only some codes have.
+#[derive(Debug)]
+enum Extra {
+    Nothing,
+    /// To choose from.
+    Tenants(Vec<TenantChoice>),
+    /// What the second step of a login goes on with. A secret.
+    MfaToken(String),
+    /// The methods that the address does know.
+    Allow(String),
 }
 
 impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
-        let (errors, tenants) = (Vec::new(), Vec::new());
-        Self { code, detail: detail.into(), errors, tenants, retry_after: None, allow: None }
+        Self {
+            code,
+            detail: detail.into(),
+            errors: Vec::new(),
+            extra: Extra::Nothing,
+            retry_after: None,
+            at_token_endpoint: false,
+        }
     }
 
     /// A value that is wrong. `field` is its path in the body, or the name of a header or query parameter.
@@ -113,7 +71,12 @@ impl Problem {
     /// `allow` are the methods that the address does know.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("this address answers {allow} only");
-        Self { allow: Some(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { extra: Extra::Allow(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+    }
+
+    /// The same problem, told as RFC 6749 has it as well.
+    pub(crate) fn at_token_endpoint(self) -> Self {
+        Self { at_token_endpoint: true, ..self }
     }
 
     /// A failure of our own. Its cause belongs into the log, and nothing of it into the answer.
@@ -136,40 +99,13 @@ impl Problem {
             detail: &self.detail,
             code: self.code.as_str(),
             errors: &self.errors,
-            tenants: &self.tenants,
+            tenants: if let Extra::Tenants(tenants) = &self.extra { tenants } else { &[] },
+            mfa_token: if let Extra::MfaToken(token) = &self.extra { Some(token) } else { None },
+            error: self.at_token_endpoint.then(|| oauth::name(self.code)),
+            error_description: self.at_token_endpoint.then(|| oauth::description(&self.detail)),
             trace_id: if self.code == Code::Internal { telemetry::trace_id() } else { None },
         }
     }
-
-    fn write_headers(&self, headers: &mut HeaderMap) {
-        headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-        headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
-        if let Some(allow) = &self.allow
-            && let Ok(allow) = HeaderValue::from_str(allow)
-        {
-            headers.insert(ALLOW, allow);
-        }
-        match self.code.http() {
-            401 => {
-                let sent = matches!(self.code, Code::TokenInvalid | Code::TokenExpired);
-                let challenge = if sent { REALM_INVALID } else { REALM };
-                headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge));
-            }
-            415 => {
-                headers.insert(ACCEPT, HeaderValue::from_static("application/json"));
-            }
-            _ => {}
-        }
-        let usual = matches!(self.code.http(), 429 | 503).then_some(error::RETRY_AFTER);
-        if let Some(after) = self.retry_after.or(usual) {
-            headers.insert(RETRY_AFTER, HeaderValue::from(whole_seconds(after)));
-        }
-    }
-}
-
-/// Rounded up: never earlier than the service means.
-fn whole_seconds(duration: Duration) -> u64 {
-    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }
 
 impl fmt::Display for Problem {
@@ -196,12 +132,6 @@ impl ResponseError for Problem {
 impl From<Status> for Problem {
     fn from(status: Status) -> Self {
         let Fault { code, detail, violations, retry_after, metadata } = fault(&status);
-        let tenants = metadata.get("tenants").map_or_else(Vec::new, |listed| {
-            serde_json::from_str(listed).unwrap_or_else(|error| {
-                tracing::error!(%error, "the tenants to choose from cannot be read");
-                Vec::new()
-            })
-        });
         let errors: Vec<_> = violations
             .into_iter()
             .map(|FieldViolation { field, description: detail }| FieldError {
@@ -213,7 +143,21 @@ impl From<Status> for Problem {
             [FieldError { field, detail }] => format!("{field}: {detail}"),
             _ => detail,
         };
-        Self { code, detail, errors, tenants, retry_after, allow: None }
+        Self { errors, extra: extra(metadata), retry_after, ..Self::new(code, detail) }
+    }
+}
+
+fn extra(mut metadata: HashMap<String, String>) -> Extra {
+    if let Some(token) = metadata.remove("mfa_token") {
+        return Extra::MfaToken(token);
+    }
+    let tenants = metadata.get("tenants").map(|listed| serde_json::from_str(listed));
+    match tenants.transpose() {
+        Ok(tenants) => tenants.map_or(Extra::Nothing, Extra::Tenants),
+        Err(error) => {
+            tracing::error!(%error, "the tenants to choose from cannot be read");
+            Extra::Nothing
+        }
     }
 }
 
@@ -222,6 +166,8 @@ fn rest_name(field: String) -> String {
     match field.as_str() {
         "idempotency_key" => IDEMPOTENCY_KEY.to_owned(),
         "etag" => IF_MATCH.to_owned(),
+        "current_password" => "current".to_owned(),
+        "new_password" => "new".to_owned(),
         _ => field,
     }
 }
@@ -235,8 +181,6 @@ impl From<TokenError> for Problem {
 
 #[cfg(test)]
 mod tests {
-    use std::collections::HashMap;
-
     use actix_web::body::to_bytes;
     use rowhouse_chassis::error::{invalid_argument, retryable, status, status_with};
     use serde_json::{Value, json};
@@ -263,19 +207,6 @@ mod tests {
             let has = |name| response.headers().contains_key(name);
             assert_eq!(has("www-authenticate"), code.http() == 401, "{code}");
             assert_eq!(has("retry-after"), matches!(code.http(), 429 | 503), "{code}");
-        }
-    }
-
-    #[actix_web::test]
-    async fn a_token_that_was_sent_is_told_from_one_that_was_not() {
-        for (code, challenge) in [
-            (Code::TokenMissing, REALM),
-            (Code::InvalidCredentials, REALM),
-            (Code::TokenInvalid, REALM_INVALID),
-            (Code::TokenExpired, REALM_INVALID),
-        ] {
-            let (response, _) = answered(Problem::new(code, "x")).await;
-            assert_eq!(response.headers().get("www-authenticate").unwrap(), challenge);
         }
     }
 
@@ -307,9 +238,33 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn retry_after_is_never_too_early() {
-        for (after, seconds) in [(Duration::from_millis(1500), "2"), (Duration::from_secs(3), "3")] {
-            let (response, _) = answered(retryable(Code::Unavailable, "later", after).into()).await;
+    async fn what_a_login_goes_on_with() {
+        let metadata = HashMap::from([("mfa_token".to_owned(), "rwh_mfa_1".to_owned())]);
+        let (_, body) = answered(status_with(Code::MfaRequired, "send the code", metadata).into()).await;
+        assert_eq!(body["mfa_token"], "rwh_mfa_1");
+        let (_, body) = answered(status(Code::MfaCodeInvalid, "wrong").into()).await;
+        assert!(body.get("mfa_token").is_none());
+    }
+
+    #[actix_web::test]
+    async fn the_token_endpoint_speaks_rfc_6749_too() {
+        let problem = Problem::invalid("scope", "send \"orders:read\"");
+        let (_, body) = answered(problem).await;
+        assert!(body.get("error").is_none() && body.get("error_description").is_none());
+        let problem = Problem::invalid("scope", "send \"orders:read\"").at_token_endpoint();
+        let (response, body) = answered(problem).await;
+        assert_eq!((response.status().as_u16(), &body["code"]), (400, &json!("invalid_argument")));
+        assert_eq!(body["error"], "invalid_request");
+        assert_eq!(body["error_description"], "scope: send 'orders:read'");
+    }
+
+    #[actix_web::test]
+    async fn a_service_says_when_to_try_again() {
+        for (code, after, seconds) in
+            [(Code::Unavailable, 1500, "2"), (Code::TooManyAttempts, 3000, "3"), (Code::NotFound, 1, "1")]
+        {
+            let after = Duration::from_millis(after);
+            let (response, _) = answered(retryable(code, "later", after).into()).await;
             assert_eq!(response.headers().get("retry-after").unwrap(), seconds);
         }
     }

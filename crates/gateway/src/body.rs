@@ -1,0 +1,67 @@
+//! Reading a request's body, whatever it is made of.
+
+use std::time::Duration;
+
+use actix_web::dev::Payload;
+use actix_web::error::PayloadError;
+use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use futures_util::StreamExt;
+use rowhouse_chassis::error::Code;
+
+use crate::error::Problem;
+
+/// The most bytes that a body may have.
+pub(crate) const LIMIT: usize = 1024 * 1024;
+
+/// How long a body may take to arrive.
+const PATIENCE: Duration = Duration::from_secs(30);
+
+/// The media type without its parameters, in small letters; none unless exactly one is named.
+pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
+    let mut types = headers.get_all(CONTENT_TYPE);
+    match (types.next().map(|value| value.to_str()), types.next()) {
+        (Some(Ok(value)), None) => {
+            let essence = value.split(';').next().unwrap_or_default();
+            Some(essence.trim().to_ascii_lowercase())
+        }
+        _ => None,
+    }
+}
+
+/// The length that the headers announce, if they announce a body that can be read.
+pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
+    if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        let detail = "send the body as it is, without a Content-Encoding";
+        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+    }
+    let announced =
+        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+    if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
+}
+
+/// The whole body. `announced`: how long it is said to be.
+pub(crate) async fn read(payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
+    let arrived = tokio::time::timeout(PATIENCE, collect(payload, announced)).await;
+    arrived.map_err(|_elapsed| Problem::new(Code::InvalidArgument, "the body did not arrive within 30 s"))?
+}
+
+async fn collect(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
+    let mut body = Vec::with_capacity(announced);
+    while let Some(chunk) = payload.next().await {
+        let chunk = chunk.map_err(|error| broken(&error))?;
+        if body.len() + chunk.len() > LIMIT {
+            return Err(too_large());
+        }
+        body.extend_from_slice(&chunk);
+    }
+    Ok(body)
+}
+
+fn too_large() -> Problem {
+    Problem::new(Code::BodyTooLarge, "the body is larger than 1 MiB: send less at once")
+}
+
+fn broken(error: &PayloadError) -> Problem {
+    tracing::debug!(%error, "a body broke off");
+    Problem::new(Code::InvalidArgument, "the body broke off: send it again")
+}

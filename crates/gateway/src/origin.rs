@@ -1,0 +1,77 @@
+//! Where a request comes from.
+
+use std::future::{Ready, ready};
+
+use actix_web::dev::Payload;
+use actix_web::http::header::{HeaderName, USER_AGENT};
+use actix_web::{FromRequest, HttpRequest, web};
+use rowhouse_chassis::client::{Client, FORWARDED_FOR, TrustedProxies, user_agent};
+
+use crate::error::Problem;
+
+/// The address and the program of whoever sent the request, to be handed on to the services.
+pub(crate) struct Origin(Client);
+
+impl Origin {
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let Some(proxies) = request.app_data::<web::Data<TrustedProxies>>() else {
+            tracing::error!("the application does not know its proxies");
+            return Err(Problem::internal());
+        };
+        let forwarded = request.headers().get_all(HeaderName::from_static(FORWARDED_FOR));
+        let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+        let address = request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded));
+        let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
+        Ok(Self(Client { address, user_agent: agent.and_then(user_agent) }))
+    }
+
+    pub(crate) const fn client(&self) -> &Client {
+        &self.0
+    }
+}
+
+impl FromRequest for Origin {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of(request))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use actix_web::test::TestRequest;
+    use rowhouse_chassis::config::ProxyArgs;
+
+    use super::*;
+
+    fn origin(peer: &str, headers: &[(&str, &str)]) -> Client {
+        let proxies = TrustedProxies::from(ProxyArgs::default());
+        let request =
+            TestRequest::default().peer_addr(peer.parse().unwrap()).app_data(web::Data::new(proxies));
+        let request = headers.iter().fold(request, |request, header| request.append_header(*header));
+        Origin::of(&request.to_http_request()).unwrap().0
+    }
+
+    #[test]
+    fn only_a_trusted_proxy_is_believed() {
+        let headers = [
+            ("x-forwarded-for", "6.6.6.6"),
+            ("x-forwarded-for", "198.51.100.1, 127.0.0.2"),
+            ("user-agent", " curl/8 "),
+        ];
+        let client = origin("127.0.0.1:4711", &headers);
+        assert_eq!(client.address, Some("198.51.100.1".parse().unwrap()));
+        assert_eq!(client.user_agent.as_deref(), Some("curl/8"));
+        let client = origin("203.0.113.9:4711", &headers);
+        assert_eq!(client.address, Some("203.0.113.9".parse().unwrap()));
+    }
+
+    #[test]
+    fn what_is_not_said_is_not_known() {
+        let client = origin("[2001:db8::1]:4711", &[]);
+        assert_eq!(client.address, Some("2001:db8::1".parse().unwrap()));
+        assert_eq!(client.user_agent, None);
+    }
+}

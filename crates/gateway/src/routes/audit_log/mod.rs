@@ -1,0 +1,4 @@
+//! What happened.
+
+mod entry;
+pub(super) mod list;

@@ -1,0 +1,38 @@
+//! Taking an invitation back.
+
+use actix_web::http::StatusCode;
+use actix_web::{HttpResponse, delete, web};
+use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1;
+
+use crate::caller::Caller;
+use crate::clients::Clients;
+use crate::error::Problem;
+use crate::json::private;
+use crate::openapi::{CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::query::NoQuery;
+use crate::routes::Id;
+
+problems!(Problems: UPSTREAM, CALLER, &[Code::InvitationNotFound]);
+
+/// Take an invitation back
+#[utoipa::path(
+    tag = "invitations",
+    params(
+        TenantIdHeader,
+        ("id" = String, Path, format = "uuid", example = "01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c"),
+    ),
+    responses((status = 204, description = "The link is not good any more."), Problems),
+    security(("bearer" = [])),
+)]
+#[delete("/v1/invitations/{id}")]
+pub(crate) async fn delete_invitation(
+    caller: Caller,
+    _: NoQuery,
+    Id(id): Id,
+    clients: web::Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let request = clients.of(&caller, v1::DeleteInvitationRequest { id });
+    clients.answer(clients.invitations().delete_invitation(request)).await?;
+    Ok(private(StatusCode::NO_CONTENT).finish())
+}

@@ -1,0 +1,93 @@
+//! What the gateway makes of a request for a program's token, before auth is asked. The services are closed: what is
+//! passed on ends in 503.
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use reqwest::Method;
+use serde_json::json;
+
+use crate::alone::Alone;
+use crate::api::{Api, Request};
+
+const FORM: &str = "application/x-www-form-urlencoded";
+const JSON: &str = "application/json";
+const GRANT: &str = "grant_type=client_credentials";
+
+fn ask<'a>(api: &'a Api, content_type: &str, body: &str) -> Request<'a> {
+    api.request(Method::POST, "/v1/auth/token").body(content_type, body.to_owned())
+}
+
+fn basic(pair: &str) -> String {
+    format!("Basic {}", BASE64_STANDARD.encode(pair))
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_form_an_object_or_basic() {
+    let gateway = Alone::start().await;
+    let api = &gateway.api;
+    let whole = format!("{GRANT}&client_id=id&client_secret=secret&scope=orders%3Aread");
+    let object = json!({ "grant_type": "client_credentials", "client_id": "id", "client_secret": "secret" });
+    for request in [
+        ask(api, FORM, &whole),
+        ask(api, &format!("{FORM}; charset=UTF-8"), &whole),
+        // Unknown parameters are passed over (RFC 6749 §3.2).
+        ask(api, FORM, &format!("{whole}&audience=rowhouse")),
+        ask(api, JSON, &object.to_string()),
+        ask(api, FORM, GRANT).header("authorization", basic("id:secret")),
+        ask(api, FORM, &format!("{GRANT}&client_id=id")).header("authorization", basic("id:secret")),
+    ] {
+        let answer = request.refused(503, "unavailable").await;
+        assert_eq!(answer.body["error"], "temporarily_unavailable");
+    }
+    gateway.stopped().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn refusals_are_those_of_rfc_6749() {
+    let gateway = Alone::start().await;
+    let api = &gateway.api;
+    let whole = format!("{GRANT}&client_id=id&client_secret=secret");
+    for (request, status, code, error) in [
+        (ask(api, FORM, ""), 400, "invalid_argument", "invalid_request"),
+        (ask(api, FORM, "client_id=id&client_secret=x"), 400, "invalid_argument", "invalid_request"),
+        (ask(api, FORM, &format!("{whole}&client_id=id")), 400, "invalid_argument", "invalid_request"),
+        (ask(api, JSON, "{}"), 400, "malformed_json", "invalid_request"),
+        (
+            ask(api, FORM, &whole).header("authorization", basic("id:secret")),
+            400,
+            "invalid_argument",
+            "invalid_request",
+        ),
+        (ask(api, FORM, "grant_type=password"), 400, "unsupported_grant_type", "unsupported_grant_type"),
+        (ask(api, FORM, GRANT), 401, "invalid_client", "invalid_client"),
+        (ask(api, FORM, &format!("{GRANT}&client_id=id")), 401, "invalid_client", "invalid_client"),
+        (ask(api, FORM, &whole).header("authorization", "Basic %"), 401, "invalid_client", "invalid_client"),
+        (ask(api, FORM, &whole).header("authorization", "Bearer x"), 401, "invalid_client", "invalid_client"),
+        (ask(api, FORM, &"a".repeat(1 << 21)), 413, "body_too_large", "invalid_request"),
+        (ask(api, "text/plain", &whole), 415, "unsupported_media_type", "invalid_request"),
+        (
+            api.request(Method::POST, "/v1/auth/token?grant_type=client_credentials")
+                .body(FORM, whole.clone()),
+            400,
+            "invalid_argument",
+            "invalid_request",
+        ),
+    ] {
+        let refused = request.refused(status, code).await;
+        assert_eq!(refused.body["error"], error, "{}", refused.text);
+        let description = refused.text("error_description");
+        assert!(
+            description.chars().all(|c| matches!(c, ' '..='~') && c != '"' && c != '\\'),
+            "{description}"
+        );
+        match status {
+            401 => assert_eq!(refused.header("www-authenticate"), "Basic realm=\"rowhouse\""),
+            415 => assert_eq!(refused.header("accept"), format!("{FORM}, {JSON}")),
+            _ => assert!(!refused.headers.contains_key("www-authenticate")),
+        }
+    }
+    // Elsewhere there are no such members.
+    let refused = api.post("/v1/auth/login", &json!({})).refused(400, "malformed_json").await;
+    assert!(refused.body.get("error").is_none());
+    gateway.stopped().await;
+}

@@ -1,0 +1,111 @@
+//! Accepting an invitation by the mailed link.
+
+use std::time::Duration;
+
+use rowhouse_testkit::{TestSystem, mail};
+use serde_json::json;
+
+use crate::api::Api;
+use crate::people::PASSWORD;
+
+const GRACE: &str = "grace@acme.example";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_person_joins() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(acme.token.as_str());
+    ada.post("/v1/invitations", &json!({ "email": GRACE, "role": "member" })).expect(201).await;
+    let letter = system.mail_to(GRACE, "Invitation to Acme").await;
+    assert!(letter.body.contains(&acme.admin_email), "{}", letter.body);
+
+    for password in [json!(null), json!("short"), json!("password123")] {
+        let body = json!({ "token": letter.token, "password": password });
+        let refused = api.post("/v1/invitations/accept", &body).refused(400, "invalid_argument").await;
+        assert_eq!(refused.fields(), ["password"], "{password}");
+    }
+    // It is for another person than the one who is logged in.
+    let body = json!({ "token": letter.token, "password": PASSWORD });
+    ada.post("/v1/invitations/accept", &body).refused(403, "email_mismatch").await;
+
+    let accepted = api.post("/v1/invitations/accept", &body).expect(200).await;
+    assert_eq!(accepted.body["tenant"], json!({ "id": acme.id, "slug": acme.slug, "name": "Acme" }));
+    assert_eq!((&accepted.body["user"]["email"], accepted.text("role")), (&json!(GRACE), "member"));
+    assert_eq!(accepted.body["user"]["email_verified"], true, "the link was mailed");
+    api.post("/v1/invitations/accept", &body).refused(400, "one_time_token_invalid").await;
+
+    let grace = api.login(GRACE, PASSWORD, &acme.slug).await;
+    let grace = api.with_token(grace.text("access_token"));
+    assert_eq!(grace.get("/v1/me").expect(200).await.body, accepted.body);
+    let members = grace.get("/v1/members").expect(200).await;
+    let emails: Vec<_> =
+        members.body["members"].as_array().unwrap().iter().map(|one| &one["email"]).collect();
+    assert_eq!(emails, [acme.admin_email.as_str(), GRACE], "oldest first");
+    assert_eq!(ada.get("/v1/invitations").expect(200).await.body["invitations"], json!([]));
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_with_an_identity_joins_another_tenant() {
+    let system = TestSystem::start().await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let api = Api::of(system.gateway_url()).await;
+    let (ada, gina) = (api.with_token(acme.token.as_str()), api.with_token(globex.token.as_str()));
+    let invitation = json!({ "email": globex.admin_email, "role": "viewer" });
+    ada.post("/v1/invitations", &invitation).expect(201).await;
+    let letter = system.mail_to(&globex.admin_email, "Invitation to Acme").await;
+    let body = json!({ "token": letter.token });
+
+    let other = json!({ "token": letter.token, "password": "another password" });
+    api.post("/v1/invitations/accept", &other).refused(401, "invalid_credentials").await;
+    api.with_token("garbage").post("/v1/invitations/accept", &body).refused(401, "token_invalid").await;
+    let accepted = gina.post("/v1/invitations/accept", &body).expect(200).await;
+    assert_eq!((&accepted.body["tenant"]["id"], accepted.text("role")), (&json!(acme.id), "viewer"));
+
+    // The password is the one that it was, and both tenants are open.
+    let login = json!({ "email": globex.admin_email, "password": globex.password });
+    let asked = api.post("/v1/auth/login", &login).refused(409, "tenant_required").await;
+    assert_eq!(asked.body["tenants"].as_array().unwrap().len(), 2);
+    let there = api.login(&globex.admin_email, &globex.password, &acme.slug).await;
+    assert_eq!(
+        api.with_token(there.text("access_token")).get("/v1/me").expect(200).await.body["role"],
+        "viewer"
+    );
+    ada.post("/v1/invitations", &invitation).refused(409, "already_member").await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_the_last_link_is_good() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(acme.token.as_str());
+    let invite = json!({ "email": GRACE, "role": "member" });
+    let accept = |token: &str| {
+        let (api, body) = (api.clone(), json!({ "token": token, "password": PASSWORD }));
+        async move { api.post("/v1/invitations/accept", &body).send().await }
+    };
+    ada.post("/v1/invitations", &invite).expect(201).await;
+    let first = system.mail_to(GRACE, "Invitation to Acme").await;
+    let again = ada.post("/v1/invitations", &invite).expect(201).await;
+    let both = async {
+        loop {
+            let letters = mail::letters_to(system.mailbox(), GRACE);
+            if letters.len() == 2 {
+                break letters;
+            }
+            tokio::task::yield_now().await;
+        }
+    };
+    let letters = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    let second = letters.iter().find(|letter| letter.token != first.token).unwrap();
+
+    let refused = accept(&first.token).await;
+    assert_eq!((refused.status, &refused.body["code"]), (400, &json!("one_time_token_invalid")));
+    ada.delete(again.header("location")).expect(204).await;
+    let refused = accept(&second.token).await;
+    assert_eq!((refused.status, &refused.body["code"]), (400, &json!("one_time_token_invalid")));
+    system.shutdown().await;
+}

@@ -1,0 +1,31 @@
+//! More people for a tenant than its owner.
+
+use rowhouse_testkit::{Tenant, TestSystem};
+use serde_json::json;
+
+use crate::api::{Answer, Api};
+
+pub(crate) const PASSWORD: &str = "staple the correct horse";
+
+/// Has an owner invite a person without an identity, who accepts and logs in. Gives the login's answer.
+pub(crate) async fn join(
+    system: &TestSystem,
+    owner: &Api,
+    tenant: &Tenant,
+    email: &str,
+    role: &str,
+) -> Answer {
+    owner.post("/v1/invitations", &json!({ "email": email, "role": role })).expect(201).await;
+    let letter = system.mail_to(email, "Invitation to").await;
+    let body = json!({ "token": letter.token, "password": PASSWORD });
+    owner.without_token().post("/v1/invitations/accept", &body).expect(200).await;
+    owner.login(email, PASSWORD, &tenant.slug).await
+}
+
+/// The address of a member.
+pub(crate) async fn path_of(api: &Api, email: &str) -> String {
+    let list = api.get("/v1/members?page_size=100").expect(200).await;
+    let members = list.body["members"].as_array().unwrap();
+    let member = members.iter().find(|member| member["email"] == email).unwrap();
+    format!("/v1/members/{}", member["id"].as_str().unwrap())
+}
