@@ -5,7 +5,9 @@
 pub mod bootstrap;
 pub mod cli;
 pub mod dev;
+pub mod encryption_keys;
 mod files;
 pub mod keys;
+pub mod mailbox;
 pub mod postgres;
 pub mod system;

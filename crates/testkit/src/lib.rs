@@ -26,6 +26,7 @@
 
 mod cluster;
 mod database;
+pub mod mail;
 mod options;
 mod proxy;
 mod system;
@@ -33,6 +34,7 @@ mod tenant;
 mod watchdog;
 
 pub use database::TestDatabase;
+pub use mail::Letter;
 pub use options::TestOptions;
 pub use proxy::{Flight, Proxy};
 pub use rowhouse::bootstrap::Role;

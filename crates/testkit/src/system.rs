@@ -2,13 +2,16 @@
 
 use reqwest::Client;
 use rowhouse::bootstrap::Role;
+use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
+use rowhouse::mailbox::Mailbox;
 use rowhouse::system::{Addresses, Databases, Parts, System, url};
+use rowhouse_auth::MailArgs;
 use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry::{self, Telemetry};
 use tempfile::TempDir;
 
-use crate::{TestDatabase, TestOptions};
+use crate::{Letter, TestDatabase, TestOptions, mail};
 
 /// bcrypt's least cost: tests look at whether a password is checked, not at how long it would take to guess it.
 const BCRYPT_COST: u32 = 4;
@@ -23,6 +26,7 @@ pub struct TestSystem {
     http: Client,
     telemetry: Option<Telemetry>,
     keys: KeyDirectory,
+    mailbox: Mailbox,
     database: TestDatabase,
     _directory: TempDir,
 }
@@ -61,12 +65,21 @@ impl TestSystem {
             onboarding: of(Role::Onboarding, &options.onboarding_database_url),
             orders: of(Role::Orders, &options.orders_database_url),
         };
+        let encryption_keys = directory.path().join("encryption.keys");
+        encryption_keys::ensure(&encryption_keys).unwrap();
+        let mail = directory.path().join("mail");
         let parts = Parts {
             telemetry: telemetry_args,
             request_timeout: options.request_timeout,
             bcrypt_cost: BCRYPT_COST,
             token_lifetime: options.token_lifetime,
-            ..Parts::new(Addresses::free(), keys.clone(), databases)
+            ..Parts::new(
+                Addresses::free(),
+                keys.clone(),
+                databases,
+                MailArgs::into_directory(&mail),
+                encryption_keys,
+            )
         };
         let system = Box::pin(System::start(parts)).await.unwrap_or_else(|error| panic!("{error}"));
         let addresses = system.addresses();
@@ -79,6 +92,7 @@ impl TestSystem {
             http: Client::new(),
             telemetry,
             keys,
+            mailbox: Mailbox::at(mail),
             database,
             _directory: directory,
         }
@@ -124,6 +138,17 @@ impl TestSystem {
     #[must_use]
     pub const fn keys(&self) -> &KeyDirectory {
         &self.keys
+    }
+
+    /// The first letter to the address whose subject contains the text, as soon as it is there.
+    pub async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+        mail::wait_for(&self.mailbox, address, subject_contains).await
+    }
+
+    /// Where letters arrive.
+    #[must_use]
+    pub const fn mailbox(&self) -> &Mailbox {
+        &self.mailbox
     }
 
     /// Stops the gateway, then the services, and sends the last spans. Dropping the system instead gives up

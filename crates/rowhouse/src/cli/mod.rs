@@ -3,6 +3,7 @@
 mod audit;
 mod keys;
 mod migrate;
+mod user;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -43,8 +44,10 @@ enum Command {
     /// Look for broken walls in a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Make signing keys
+    /// Make and rotate signing keys
     Keys(keys::KeysArgs),
+    /// Close a person's account, or open it again
+    User(user::UserArgs),
 }
 
 /// Does what the command line says. What goes wrong is a sentence on standard error and a failure.
@@ -71,7 +74,8 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Dev(args) => Box::pin(dev::run(*args)).await?,
         Command::Migrate(args) => Box::pin(migrate::run(args)).await?,
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
-        Command::Keys(args) => keys::run(&args)?,
+        Command::Keys(args) => Box::pin(keys::run(args)).await?,
+        Command::User(args) => Box::pin(user::run(args)).await?,
     }
     Ok(ExitCode::SUCCESS)
 }

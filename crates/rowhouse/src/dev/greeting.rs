@@ -21,8 +21,9 @@ Rowhouse is up. Ctrl-C stops it; the data stays in {directory}.
   onboarding  {onboarding}
   orders      {orders}
   PostgreSQL  {database}
+  mail        {directory}/mail, each letter's link is shown here
 
-Try it from another terminal: onboard a company, log in as its administrator, place an order.
+Try it from another terminal: onboard a company, log in as its owner, place an order.
 
 curl -sS {gateway}/v1/tenants -H 'content-type: application/json' -H 'idempotency-key: first-steps' -d '{{"name":"Initech","slug":"initech","admin":{{"email":"bill@initech.example","password":"correct horse battery"}}}}'
 TOKEN=$(curl -sS {gateway}/v1/auth/login -H 'content-type: application/json' -d '{{"email":"bill@initech.example","password":"correct horse battery","tenant":"initech"}}' | sed 's/.*"access_token" *: *"\([^"]*\)".*/\1/')

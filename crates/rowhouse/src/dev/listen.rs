@@ -17,11 +17,11 @@ pub(super) fn check(args: &DevArgs) -> Result<Addresses, DevError> {
     // All at once, so that two of the same are seen.
     let taken = wanted
         .map(|(flag, address)| Listener::bind(address).map_err(|source| DevError::Listen { flag, source }));
-    for listener in taken {
-        drop(listener?);
-    }
+    let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+    // The links in letters lead to the gateway, so its port has to be known before it listens.
+    let gateway = taken.first().map_or(args.http, Listener::local_addr);
     Ok(Addresses {
-        gateway: args.http,
+        gateway,
         auth: args.auth_listen,
         onboarding: args.onboarding_listen,
         orders: args.orders_listen,

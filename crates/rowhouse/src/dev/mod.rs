@@ -8,6 +8,7 @@ mod directory;
 mod endpoints;
 mod error;
 mod greeting;
+mod letters;
 mod listen;
 mod secrets;
 mod stop;
@@ -17,6 +18,7 @@ use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 
 use clap::Args;
+use rowhouse_auth::MailArgs;
 use rowhouse_chassis::config::TelemetryArgs;
 use rowhouse_chassis::telemetry;
 
@@ -24,11 +26,14 @@ use database::Database;
 use directory::DataDirectory;
 use endpoints::Endpoints;
 pub use error::DevError;
+use letters::Letters;
 use secrets::Secrets;
 use stop::Stop;
 
+use crate::encryption_keys;
 use crate::keys::KeyDirectory;
-use crate::system::{Parts, System};
+use crate::mailbox::Mailbox;
+use crate::system::{Parts, System, url};
 
 /// What `rowhouse dev` is told.
 #[derive(Args)]
@@ -106,6 +111,7 @@ pub async fn run(args: DevArgs) -> Result<(), DevError> {
 
 /// Everything that runs. Fields are dropped from the top.
 struct Running {
+    _letters: Letters,
     system: System,
     database: Database,
     directory: DataDirectory,
@@ -120,8 +126,14 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     database.prepare(&secrets).await?;
     let keys = KeyDirectory::at(directory.path().join("keys"));
     keys.ensure()?;
+    let encryption_keys = directory.path().join("keys/encryption.keys");
+    encryption_keys::ensure(&encryption_keys)?;
+    let mailbox = directory.path().join("mail");
+    let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mailbox) };
     let databases = database.of_the_services(&secrets)?;
-    let parts = Parts { telemetry: args.telemetry.clone(), ..Parts::new(addresses, keys, databases) };
+    let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
+    let parts = Parts { telemetry: args.telemetry.clone(), ..parts };
+    let letters = Letters::announce(Mailbox::at(mailbox));
     let system = Box::pin(System::start(parts)).await?;
     let endpoints = Endpoints::of(system.addresses(), database.admin_url());
     endpoints.write(directory.path())?;
@@ -129,7 +141,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     if let Err(error) = io::stdout().lock().write_all(greeting.as_bytes()) {
         tracing::debug!(%error, "nobody reads the greeting");
     }
-    Ok(Running { system, database, directory })
+    Ok(Running { _letters: letters, system, database, directory })
 }
 
 impl Running {

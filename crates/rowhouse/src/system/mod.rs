@@ -14,9 +14,10 @@ use tokio::time::{Instant, timeout_at};
 pub use addresses::{Addresses, url};
 pub use parts::{Databases, Parts};
 
-/// How long each row may take to finish its calls: with PostgreSQL's time it is less than ten seconds.
-const GATEWAY_LIMIT: Duration = Duration::from_millis(2_500);
-const SERVICES_LIMIT: Duration = Duration::from_millis(1_500);
+/// How long each row may take to finish its calls: with the time of PostgreSQL (five and a half) and of the last spans
+/// (one) it is less than ten seconds.
+const GATEWAY_LIMIT: Duration = Duration::from_secs(2);
+const SERVICES_LIMIT: Duration = Duration::from_secs(1);
 
 /// The running parts. Dropping it gives them up.
 pub struct System {
@@ -96,7 +97,7 @@ impl System {
         ended.unwrap_or_else(|error| SystemError::Ended { name: "a part", reason: error.to_string() })
     }
 
-    /// Stops the gateway, then the services, which it may be using until then. Takes four seconds at most.
+    /// Stops the gateway, then the services, which it may be using until then. Takes three seconds at most.
     pub async fn stop(mut self) {
         self.stop_gateway.request();
         drain(&mut self.gateway, GATEWAY_LIMIT).await;

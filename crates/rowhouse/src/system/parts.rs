@@ -1,9 +1,13 @@
 //! How the parts are configured.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
+use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
 use rowhouse_tokens::issuer;
 
 use super::{Addresses, url};
@@ -26,6 +30,12 @@ pub struct Parts {
     pub bcrypt_cost: u32,
     /// Life of an access token.
     pub token_lifetime: Duration,
+    /// How long sessions live.
+    pub sessions: SessionArgs,
+    /// How letters are sent.
+    pub mail: MailArgs,
+    /// What auth encrypts with.
+    pub encryption_keys: PathBuf,
 }
 
 /// Each service's connection to the database, with its own role.
@@ -42,11 +52,20 @@ pub struct Databases {
 impl Parts {
     /// With what the services' own binaries have by default.
     #[must_use]
-    pub fn new(addresses: Addresses, keys: KeyDirectory, databases: Databases) -> Self {
+    pub fn new(
+        addresses: Addresses,
+        keys: KeyDirectory,
+        databases: Databases,
+        mail: MailArgs,
+        encryption_keys: PathBuf,
+    ) -> Self {
         Self {
             addresses,
             keys,
             databases,
+            mail,
+            encryption_keys,
+            sessions: SessionArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
             bcrypt_cost: 12,
@@ -63,7 +82,7 @@ impl Parts {
     }
 
     fn signing(&self, issuer: &str) -> SigningArgs {
-        SigningArgs { signing_key: self.keys.signing_key(issuer) }
+        SigningArgs { signing_keys: self.keys.signing_keys(issuer) }
     }
 
     pub(super) fn auth(&self) -> rowhouse_auth::Config {
@@ -76,6 +95,11 @@ impl Parts {
             environment: Environment::Dev,
             bcrypt_cost: self.bcrypt_cost,
             token_lifetime: self.token_lifetime,
+            proxies: ProxyArgs::default(),
+            sessions: self.sessions.clone(),
+            mail: self.mail.clone(),
+            encryption_keys: self.encryption_keys.clone(),
+            require_verified_email: None,
         }
     }
 
@@ -88,6 +112,8 @@ impl Parts {
             signing: self.signing(issuer::ONBOARDING),
             telemetry: self.telemetry.clone(),
             environment: Environment::Dev,
+            proxies: ProxyArgs::default(),
+            bcrypt_cost: self.bcrypt_cost,
             auth_endpoint: url(auth),
         }
     }
@@ -110,6 +136,7 @@ impl Parts {
             onboarding_endpoint: url(services.onboarding),
             orders_endpoint: url(services.orders),
             request_timeout: self.request_timeout,
+            proxies: ProxyArgs::default(),
             trust: self.trust(),
             telemetry: self.telemetry.clone(),
             environment: Environment::Dev,

@@ -36,7 +36,7 @@ async fn it_starts_stops_and_finds_its_data_again() {
     assert!(first.paste().contains(r#""number":1,"#), "the first order");
     assert!(first.paste().contains(r#""number":2,"#), "pasted again, the second");
 
-    let keys = fs::read(data.join("keys/rowhouse-auth.pem")).unwrap();
+    let keys = fs::read(data.join("keys/rowhouse-auth/current.pem")).unwrap();
     let took = first.stop(Signal::TERM);
     assert!(took < LIMIT, "it took {took:?}");
     assert!(!is_running(server), "PostgreSQL was left running");
@@ -46,7 +46,7 @@ async fn it_starts_stops_and_finds_its_data_again() {
 
     let second = Dev::start(&data);
     assert!(second.paste().contains(r#""number":3,"#), "the third, in the same tenant");
-    assert_eq!(fs::read(data.join("keys/rowhouse-auth.pem")).unwrap(), keys);
+    assert_eq!(fs::read(data.join("keys/rowhouse-auth/current.pem")).unwrap(), keys);
     let took = second.stop(Signal::INT);
     assert!(took < LIMIT, "it took {took:?}");
 }

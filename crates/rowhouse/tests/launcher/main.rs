@@ -11,5 +11,6 @@
 mod databases;
 mod dev;
 mod lifecycle;
+mod people;
 mod refusals;
 mod run;

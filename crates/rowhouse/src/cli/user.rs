@@ -1,0 +1,84 @@
+//! `rowhouse user`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+
+use clap::{Args, Subcommand};
+
+use crate::bootstrap::{MigrateError, connect};
+
+const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company. What they
+did stays.
+
+Examples:
+  rowhouse user disable ada@example.com --database-url postgres://postgres:secret@db/rowhouse
+  DATABASE_URL=postgres://postgres:secret@db/rowhouse rowhouse user enable ada@example.com";
+
+#[derive(Args)]
+#[command(after_help = EXAMPLES)]
+pub(super) struct UserArgs {
+    #[command(subcommand)]
+    command: UserCommand,
+}
+
+#[derive(Subcommand)]
+enum UserCommand {
+    /// Lock a person out and end all of their sessions
+    Disable(OneUser),
+    /// Let a person log in again
+    Enable(OneUser),
+}
+
+#[derive(Args)]
+struct OneUser {
+    /// The person's e-mail address
+    email: String,
+    /// URL of the database, for the role that migrates it
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: String,
+    /// PEM file with the authorities that may have signed the database's certificate
+    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
+    database_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum UserError {
+    #[error("nobody has the e-mail address {0}")]
+    Unknown(String),
+    #[error(transparent)]
+    Connect(#[from] MigrateError),
+    #[error("PostgreSQL refused: {0}")]
+    Query(#[from] tokio_postgres::Error),
+    #[error("the outcome cannot be printed: {0}")]
+    Print(#[from] io::Error),
+}
+
+pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
+    let (user, disable) = match args.command {
+        UserCommand::Disable(user) => (user, true),
+        UserCommand::Enable(user) => (user, false),
+    };
+    // The form in which auth keeps addresses.
+    let email = user.email.trim().to_lowercase();
+    let mut admin = connect(&user.database_url, user.database_ca_file.as_deref()).await?;
+    let tx = admin.transaction().await?;
+    tx.batch_execute("SET LOCAL ROLE rowhouse_owner").await?;
+    let disabled_at = if disable { "coalesce(disabled_at, now())" } else { "NULL" };
+    let found = tx
+        .query_opt(
+            &format!(
+                "UPDATE auth.identities SET disabled_at = {disabled_at}, updated_at = now() WHERE email = $1
+                 RETURNING auth.identities.id::text"
+            ),
+            &[&email],
+        )
+        .await?;
+    let Some(found) = found else { return Err(UserError::Unknown(email)) };
+    if disable {
+        let id: String = found.try_get(0)?;
+        tx.execute("SELECT auth.end_sessions_of($1::text::uuid, 'disabled')", &[&id]).await?;
+    }
+    tx.commit().await?;
+    let outcome = if disable { "disabled" } else { "enabled" };
+    Ok(writeln!(io::stdout().lock(), "{outcome} {email}")?)
+}

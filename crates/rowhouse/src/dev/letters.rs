@@ -1,0 +1,51 @@
+//! Showing the letters that arrive: in development their links are followed from here.
+
+use std::collections::HashSet;
+use std::io::{self, Write};
+use std::time::Duration;
+
+use tokio::task::JoinHandle;
+
+use crate::mailbox::{Letter, Mailbox};
+
+/// How often the mailbox is looked into.
+const INTERVAL: Duration = Duration::from_millis(300);
+
+/// Shows letters until it is dropped.
+pub(super) struct Letters {
+    watching: JoinHandle<()>,
+}
+
+impl Letters {
+    /// Shows on standard output what arrives from now on. What is there already was shown when it came.
+    pub(super) fn announce(mailbox: Mailbox) -> Self {
+        let known: HashSet<_> = mailbox.names().into_iter().collect();
+        Self { watching: tokio::spawn(watch(mailbox, known)) }
+    }
+}
+
+impl Drop for Letters {
+    fn drop(&mut self) {
+        self.watching.abort();
+    }
+}
+
+async fn watch(mailbox: Mailbox, mut known: HashSet<String>) {
+    loop {
+        tokio::time::sleep(INTERVAL).await;
+        for name in mailbox.names() {
+            if known.insert(name.clone())
+                && let Some(letter) = mailbox.read(&name)
+                && let Err(error) = show(&letter)
+            {
+                tracing::debug!(%error, "nobody reads of the letters");
+            }
+        }
+    }
+}
+
+fn show(letter: &Letter) -> io::Result<()> {
+    let Letter { to, subject, link, .. } = letter;
+    let link = link.as_deref().unwrap_or_default();
+    writeln!(io::stdout().lock(), "mail to {to}: {subject} {link}")
+}

@@ -1,0 +1,46 @@
+//! The keys that auth encrypts with.
+
+use std::path::Path;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use rowhouse_tokens::KeyError;
+
+use crate::files;
+use crate::keys::KeysError;
+
+const KEY_LENGTH: usize = 32;
+
+/// Makes the file with one new key, unless it is there: what was encrypted with a lost key can never be read again. Its
+/// directory has to be there.
+pub fn ensure(path: &Path) -> Result<(), KeysError> {
+    if path.exists() {
+        return Ok(());
+    }
+    let mut key = [0; KEY_LENGTH];
+    getrandom::fill(&mut key).map_err(KeyError::Random)?;
+    let line = format!("{}\n", BASE64_STANDARD.encode(key));
+    files::write_private(path, line.as_bytes())
+        .map_err(|source| KeysError::Io { path: path.to_owned(), source })
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::os::unix::fs::PermissionsExt;
+
+    use super::*;
+
+    #[test]
+    fn a_key_is_made_once_and_private() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("encryption.keys");
+        ensure(&path).unwrap();
+        assert_eq!(fs::metadata(&path).unwrap().permissions().mode() & 0o777, 0o600);
+        let made = fs::read_to_string(&path).unwrap();
+        assert_eq!(BASE64_STANDARD.decode(made.trim()).unwrap().len(), KEY_LENGTH);
+        ensure(&path).unwrap();
+        assert_eq!(fs::read_to_string(&path).unwrap(), made);
+        assert!(ensure(&directory.path().join("nowhere/encryption.keys")).is_err());
+    }
+}

@@ -1,0 +1,78 @@
+//! Letters in development, and what an operator does to people.
+
+use std::fs;
+use std::os::unix::fs::PermissionsExt;
+
+use reqwest::Client;
+use rustix::process::Signal;
+use serde_json::json;
+
+use crate::dev::Dev;
+use crate::run::{directory, rowhouse, stderr, stdout, until};
+
+const EMAIL: &str = "bill@initech.example";
+
+async fn login(gateway: &str) -> u16 {
+    let body = json!({ "email": EMAIL, "password": "correct horse battery" });
+    let request = Client::new().post(format!("{gateway}/v1/auth/login")).json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+#[tokio::test]
+async fn the_links_of_letters_are_shown() {
+    let parent = directory();
+    let data = parent.path().join("data");
+    let dev = Dev::start(&data);
+    let gateway = dev.endpoint("gateway");
+    dev.paste();
+    let shown =
+        format!("mail to {EMAIL}: Confirm your e-mail address {gateway}/verify-email?token=rowhouse_otl_");
+    let line =
+        until("the link", || dev.stdout().lines().find(|line| line.starts_with(&shown)).map(str::to_owned));
+    let (_, token) = line.split_once("?token=").unwrap();
+    let body = json!({ "token": token });
+    let request = Client::new().post(format!("{gateway}/v1/auth/email/verify")).json(&body);
+    assert_eq!(request.send().await.unwrap().status().as_u16(), 204);
+    assert!(!dev.stderr().contains("rowhouse_otl_"), "no token in the log");
+
+    let keys = data.join("keys/encryption.keys");
+    assert_eq!(fs::metadata(&keys).unwrap().permissions().mode() & 0o777, 0o600);
+    let made = fs::read(&keys).unwrap();
+    dev.stop(Signal::TERM);
+    let again = Dev::start(&data);
+    assert_eq!(fs::read(&keys).unwrap(), made);
+    assert!(!again.stdout().contains("mail to "), "each letter is shown once");
+    again.stop(Signal::TERM);
+
+    // A directory from before there was anything to encrypt.
+    fs::remove_file(&keys).unwrap();
+    let old = Dev::start(&data);
+    assert_ne!(fs::read(&keys).unwrap(), made);
+    assert_eq!(login(&old.endpoint("gateway")).await, 200);
+    old.stop(Signal::TERM);
+}
+
+#[tokio::test]
+async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
+    let parent = directory();
+    let dev = Dev::start(&parent.path().join("data"));
+    let (gateway, database) = (dev.endpoint("gateway"), dev.endpoint("database"));
+    dev.paste();
+    let user = |command: &str, email: &str| {
+        rowhouse(&["user", command, email, "--database-url", &database]).output().unwrap()
+    };
+    assert_eq!(login(&gateway).await, 200);
+    for _ in 0..2 {
+        let disabled = user("disable", " Bill@Initech.example");
+        assert_eq!(stdout(&disabled), format!("disabled {EMAIL}\n"), "{}", stderr(&disabled));
+        assert_eq!(login(&gateway).await, 401);
+    }
+    let enabled = user("enable", EMAIL);
+    assert_eq!(stdout(&enabled), format!("enabled {EMAIL}\n"), "{}", stderr(&enabled));
+    assert_eq!(login(&gateway).await, 200);
+
+    let unknown = user("disable", "nobody@initech.example");
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(stderr(&unknown), "rowhouse: nobody has the e-mail address nobody@initech.example\n");
+    dev.stop(Signal::TERM);
+}
