@@ -89,8 +89,9 @@ async fn a_person_cannot_make_members() {
     let mut auth = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
     let mut request = Request::new(CreateMembershipRequest {
         email: "mallory@example.com".to_owned(),
-        password: "correct horse battery".to_owned(),
+        password: Some("correct horse battery".to_owned()),
         role: Role::Admin.into(),
+        access_token: None,
     });
     let bearer = MetadataValue::try_from(format!("Bearer {}", tenant.token)).unwrap();
     request.metadata_mut().insert("authorization", bearer);

@@ -12,6 +12,7 @@
 mod abandoned;
 mod concurrency;
 mod grpc;
+mod identity;
 mod orders;
 mod predicates;
 mod rest;

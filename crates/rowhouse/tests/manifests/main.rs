@@ -181,21 +181,52 @@ fn secrets_are_referred_to_and_made_elsewhere() {
 }
 
 #[test]
-fn the_overlay_finds_the_keys_where_the_program_puts_them() {
-    let directory = tempfile::tempdir().unwrap();
-    let keys = directory.path().join("keys");
-    let made =
-        Command::new(env!("CARGO_BIN_EXE_rowhouse")).args(["keys", "generate", "--dir"]).arg(&keys).output();
-    let made = made.unwrap();
-    assert!(made.status.success(), "{}", String::from_utf8_lossy(&made.stderr));
-
+fn the_overlay_finds_the_files_that_its_preparation_makes() {
     let overlay = Path::new(REPOSITORY).join("deploy/overlays/dev");
-    let files = Manifests::read("overlays/dev").files;
-    let wanted =
-        files.iter().filter_map(|file| file.strip_prefix(overlay.join("keys")).ok()).collect::<Vec<_>>();
-    assert_eq!(wanted.len(), 4, "two signing keys, and the two public keys to trust");
-    for file in wanted {
-        assert!(keys.join(file).is_file(), "`rowhouse keys generate` makes no {}", file.display());
+    let copy = tempfile::tempdir().unwrap();
+    fs::copy(overlay.join("prepare"), copy.path().join("prepare")).unwrap();
+    let program = env!("CARGO_BIN_EXE_rowhouse");
+    let run = |command: &mut Command| {
+        let output = command.env("ROWHOUSE", program).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+    };
+    let find = || {
+        let files = Manifests::read("overlays/dev").files;
+        for file in files.iter().map(|file| file.strip_prefix(&overlay).unwrap()) {
+            assert!(copy.path().join(file).is_file(), "nothing makes {}", file.display());
+        }
+    };
+    run(&mut Command::new(copy.path().join("prepare")));
+    find();
+    // A rotation takes the next key away, and preparing it again takes no key away.
+    let keys = copy.path().join("keys");
+    for step in ["publish", "sign"] {
+        run(Command::new(program).args(["keys", "rotate", "--step", step, "--directory"]).arg(&keys));
+    }
+    let current = keys.join("rowhouse-auth/current.pem");
+    let signing = fs::read(&current).unwrap();
+    run(&mut Command::new(copy.path().join("prepare")));
+    find();
+    assert_eq!(fs::read(&current).unwrap(), signing);
+    assert!(!fs::read(keys.join("rowhouse-auth/previous.pem")).unwrap().is_empty());
+}
+
+/// A service follows its keys in a mounted directory; in a file that is mounted alone it would not see a change.
+#[test]
+fn the_signing_keys_are_a_mounted_secret_with_a_current_key() {
+    let dev = Manifests::read("overlays/dev");
+    for name in ["rowhouse-auth", "rowhouse-onboarding"] {
+        let workload = dev.programs().into_iter().find(|workload| workload.name() == name).unwrap();
+        let Setting::Written(directory) = &dev.variables(workload.container)["ROWHOUSE_SIGNING_KEYS"] else {
+            panic!("{name}: a directory is no secret")
+        };
+        let mounts = list(&workload.container["volumeMounts"]);
+        let mount = mounts.iter().find(|mount| text(&mount["mountPath"]) == directory).unwrap();
+        assert!(mount.get("subPath").is_none(), "{name}");
+        let volumes = list(&workload.pod["volumes"]);
+        let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).unwrap();
+        let secret = text(&volume["secret"]["secretName"]);
+        assert!(dev.generated[&format!("Secret/{secret}")].contains_key("current.pem"), "{name}");
     }
 }
 
