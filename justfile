@@ -41,3 +41,8 @@ manifests overlay="base":
 bench seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench --seconds {{ seconds }}
+
+# Measure listing orders while logins flood, against the same without them.
+bench-flood seconds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --flood --seconds {{ seconds }}

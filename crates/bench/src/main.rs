@@ -4,6 +4,7 @@
 //! pgbench is the floor: what the database can do when nothing stands before it. What matters of the figures
 //! is the ratio to it; the absolute ones are the machine's.
 
+mod flood;
 mod grpc;
 mod pgbench;
 mod report;
@@ -30,6 +31,9 @@ struct Arguments {
     /// Orders a tenant, each with two lines.
     #[arg(long, default_value_t = 200)]
     orders: usize,
+    /// Measure what a flood of logins does to listing orders, and nothing else.
+    #[arg(long)]
+    flood: bool,
 }
 
 #[tokio::main]
@@ -37,7 +41,9 @@ async fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
     match run(&arguments).await {
         Ok(report) => {
-            report.print();
+            if let Some(report) = report {
+                report.print();
+            }
             std::process::ExitCode::SUCCESS
         }
         Err(error) => {
@@ -50,9 +56,14 @@ async fn main() -> std::process::ExitCode {
 /// What went wrong, in a sentence.
 type Failure = Box<dyn std::error::Error>;
 
-async fn run(arguments: &Arguments) -> Result<Report, Failure> {
+async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
     let system = System::start().await?;
     let tenant = system.seed(arguments.tenants, arguments.orders)?;
+    if arguments.flood {
+        flood::run(&system, &tenant, arguments.seconds).await?;
+        system.stop()?;
+        return Ok(None);
+    }
     let mut report = Report::new(arguments.concurrency, arguments.seconds);
     for operation in [Operation::Get, Operation::List, Operation::Create] {
         let (concurrency, seconds) = (arguments.concurrency, arguments.seconds);
@@ -73,5 +84,5 @@ async fn run(arguments: &Arguments) -> Result<Report, Failure> {
         );
     }
     system.stop()?;
-    Ok(report)
+    Ok(Some(report))
 }

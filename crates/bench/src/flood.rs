@@ -1,0 +1,109 @@
+//! What a flood of logins does to everybody else: listing orders at the gateway, without the flood and with it, in
+//! turns in the same run.
+
+use std::io::Write;
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use rowhouse_proto::auth::v1::LoginRequest;
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use tokio::task::JoinSet;
+use tonic::{Code, Request};
+
+use crate::Failure;
+use crate::report::{Figures, Operation};
+use crate::system::{System, Tenant};
+use crate::wrk;
+
+/// Logins at the same time: more than the queue before the hashing threads takes.
+const FLOOD: usize = 64;
+
+/// Listing at this concurrency leaves room to see the difference.
+const READERS: usize = 4;
+
+/// How often each of the two is measured.
+const TURNS: usize = 3;
+
+#[derive(Default)]
+struct Answers {
+    looked_at: AtomicU64,
+    turned_away: AtomicU64,
+}
+
+pub(crate) async fn run(system: &System, tenant: &Tenant, seconds: u64) -> Result<(), Failure> {
+    let mut rows = Vec::new();
+    for _ in 0..TURNS {
+        rows.push(("without", wrk::measure(system, tenant, Operation::List, READERS, seconds)?, 0.0, 0.0));
+        let (figures, looked_at, turned_away) = flooded(system, tenant, seconds).await?;
+        rows.push(("with", figures, looked_at, turned_away));
+    }
+    let mut out = std::io::stdout().lock();
+    writeln!(
+        out,
+        "GET /v1/orders, {READERS} at once, {seconds} s each; the flood: {FLOOD} logins at once\n"
+    )?;
+    writeln!(out, "| flood | req/s | p50 ms | p99 ms | logins/s | turned away/s |")?;
+    writeln!(out, "|---|--:|--:|--:|--:|--:|")?;
+    for (flood, figures, looked_at, turned_away) in &rows {
+        let (p50, p99) = (milliseconds(figures.p50), milliseconds(figures.p99));
+        let per_second = figures.per_second;
+        writeln!(
+            out,
+            "| {flood} | {per_second:.0} | {p50:.2} | {p99:.2} | {looked_at:.1} | {turned_away:.0} |"
+        )?;
+    }
+    let median = |which: &str| {
+        let mut p99: Vec<_> =
+            rows.iter().filter(|row| row.0 == which).map(|row| milliseconds(row.1.p99)).collect();
+        p99.sort_unstable_by(f64::total_cmp);
+        p99.get(p99.len() / 2).copied().unwrap_or(f64::NAN)
+    };
+    writeln!(out, "\np99 with the flood / without: {:.2}", median("with") / median("without"))?;
+    Ok(())
+}
+
+async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figures, f64, f64), Failure> {
+    let client = AuthServiceClient::connect(system.endpoint("auth").to_owned()).await?;
+    let answers = Arc::new(Answers::default());
+    let mut flood = JoinSet::new();
+    for n in 0..FLOOD {
+        let (mut client, answers) = (client.clone(), Arc::clone(&answers));
+        flood.spawn(async move {
+            for attempt in 0.. {
+                // Everybody at another account, from another address: nothing but the queue holds them up.
+                let mut request = Request::new(LoginRequest {
+                    email: format!("person-{n}-{attempt}@example.com"),
+                    password: "correct horse".to_owned(),
+                    ..LoginRequest::default()
+                });
+                let address = format!("2001:db8::{n:x}:{attempt:x}");
+                if let Ok(address) = address.parse() {
+                    request.metadata_mut().insert("x-forwarded-for", address);
+                }
+                match client.login(request).await.map_err(|status| status.code()) {
+                    Err(Code::ResourceExhausted) => {
+                        answers.turned_away.fetch_add(1, Ordering::Relaxed);
+                        // As a client does that was told when to come back, in a hurry.
+                        tokio::time::sleep(Duration::from_millis(100)).await;
+                    }
+                    _ => {
+                        answers.looked_at.fetch_add(1, Ordering::Relaxed);
+                    }
+                }
+            }
+        });
+    }
+    let figures =
+        tokio::task::block_in_place(|| wrk::measure(system, tenant, Operation::List, READERS, seconds))?;
+    flood.shutdown().await;
+    let rate = |count: &AtomicU64| {
+        let count = u32::try_from(count.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
+        f64::from(count) / Duration::from_secs(seconds).as_secs_f64()
+    };
+    Ok((figures, rate(&answers.looked_at), rate(&answers.turned_away)))
+}
+
+fn milliseconds(duration: Duration) -> f64 {
+    duration.as_secs_f64() * 1e3
+}
