@@ -11,6 +11,7 @@
 mod databases;
 mod dev;
 mod lifecycle;
+mod logs;
 mod people;
 mod refusals;
 mod run;

@@ -1,0 +1,83 @@
+//! The program as it is deployed.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::net::TcpListener;
+use std::process::Stdio;
+use std::time::Duration;
+
+use rowhouse_tokens::{JwkSet, SigningKey, issuer};
+use tempfile::TempDir;
+use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::process::Command;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+fn trust() -> TempDir {
+    let directory = TempDir::new().unwrap();
+    let keys = JwkSet { keys: vec![SigningKey::generate().unwrap().jwk().clone()] };
+    let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
+    std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    directory
+}
+
+/// The services need not be there for it to start.
+fn program(trust: &TempDir) -> Command {
+    let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-gateway"));
+    program
+        .env_clear()
+        .env("ROWHOUSE_HTTP_LISTEN", "127.0.0.1:0")
+        .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
+        .env("ROWHOUSE_ONBOARDING_ENDPOINT", "http://127.0.0.1:1")
+        .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")
+        .env("ROWHOUSE_TRUST_DIR", trust.path())
+        .env("ROWHOUSE_ENVIRONMENT", "dev")
+        .stderr(Stdio::piped())
+        .kill_on_drop(true);
+    program
+}
+
+#[tokio::test]
+async fn it_serves_until_it_is_asked_to_stop() {
+    let trust = trust();
+    let mut running = program(&trust).spawn().unwrap();
+    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
+    let run = async {
+        let address = loop {
+            let line = log.next_line().await.unwrap().unwrap();
+            if let Some((_, address)) = line.split_once("the gateway listens on ") {
+                break address.split_whitespace().next().unwrap().to_owned();
+            }
+        };
+        for (path, status) in [("/healthz", 200), ("/readyz", 503), ("/v1/me", 401), ("/openapi.json", 200)] {
+            let answer = reqwest::get(format!("{address}{path}")).await.unwrap();
+            assert_eq!(answer.status().as_u16(), status, "{path}");
+        }
+        let pid = running.id().unwrap().to_string();
+        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
+        while log.next_line().await.unwrap().is_some() {}
+        running.wait().await.unwrap()
+    };
+    let status = tokio::time::timeout(LIMIT, run).await.unwrap();
+    assert_eq!(status.code(), Some(0));
+}
+
+#[tokio::test]
+async fn what_keeps_it_from_starting_is_one_sentence() {
+    let trust = trust();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let address = taken.local_addr().unwrap();
+    let mut busy = program(&trust);
+    busy.env("ROWHOUSE_HTTP_LISTEN", address.to_string());
+    let empty = TempDir::new().unwrap();
+    for (mut program, word) in
+        [(busy, format!("port {}", address.port())), (program(&empty), "jwks.json".to_owned())]
+    {
+        program.env("ROWHOUSE_LOG", "off");
+        let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
+        assert_eq!(output.status.code(), Some(1));
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert!(said.starts_with("rowhouse-gateway: ") && said.contains(&word), "{said}");
+        assert_eq!(said.lines().count(), 1, "{said}");
+    }
+}
