@@ -5,11 +5,16 @@
 mod support;
 mod team;
 
-use rowhouse_chassis::error::Code;
-use rowhouse_proto::auth::v1::{AcceptInvitationRequest, Role};
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::auth::v1::{
+    AcceptInvitationRequest, RequestPasswordResetRequest, ResetPasswordRequest, Role,
+};
 use support::{PASSWORD, Service};
 use team::{Caller, accept, logged, login, member, token_to};
 use tokio::task::JoinSet;
+
+/// Everybody has shown that they read the mail of their address.
+const CONFIRMED: &str = "UPDATE auth.identities SET email_verified_at = now()";
 
 const BOB: &str = "bob@example.com";
 const MEMBERSHIPS: &str = "SELECT count(*) FROM auth.memberships";
@@ -59,6 +64,7 @@ async fn who_has_an_identity_keeps_it_as_it_is() {
     let ada = owner(&service).await;
     let globex = service.tenant("globex").await;
     let bob = member(&service, globex, BOB, Role::Owner).await;
+    service.sql(CONFIRMED).await;
     let hash = "SELECT string_agg(password_hash, ',' ORDER BY id) FROM auth.identities";
     let before = service.value(hash).await;
 
@@ -108,7 +114,35 @@ async fn a_password_cannot_be_guessed_by_accepting() {
     let refused = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap_err();
     assert_eq!(refused.code, Code::TooManyAttempts);
     assert!(refused.retry_after.is_some());
+    service.sql(CONFIRMED).await;
     accept(&service.running, &token, None, None).await.unwrap();
+    service.running.stop().await;
+}
+
+/// Whoever signs up with another's address knows a password of it. They do not come in when the person is invited.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_comes_in_along_with_the_person() {
+    let service = Service::start().await;
+    let ada = owner(&service).await;
+    let evil = service.tenant("evil").await;
+    service.create_membership(evil, BOB, "chosen by a stranger", Role::Owner).await.unwrap();
+    ada.invite(BOB, Role::Admin).await.unwrap();
+    let token = token_to(&service, BOB).await;
+    let refused = accept(&service.running, &token, None, None).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidArgument, "{}", refused.detail);
+    let refused = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap_err();
+    assert_eq!(refused.code, Code::InvalidCredentials);
+
+    // By the mailed link the account becomes the person's.
+    let request = RequestPasswordResetRequest { email: BOB.to_owned() };
+    service.running.client().request_password_reset(request).await.unwrap();
+    let reset = token_to(&service, BOB).await;
+    let request = ResetPasswordRequest { token: reset, password: PASSWORD.to_owned() };
+    service.running.client().reset_password(request).await.unwrap();
+    accept(&service.running, &token, None, None).await.unwrap();
+    service.running.login(BOB, PASSWORD, Some("acme")).await.unwrap();
+    let stranger = service.running.login(BOB, "chosen by a stranger", Some("acme")).await;
+    assert_eq!(fault(&stranger.unwrap_err()).code, Code::InvalidCredentials);
     service.running.stop().await;
 }
 
@@ -152,6 +186,7 @@ async fn a_link_is_good_once_however_many_use_it_at_once() {
     let ada = owner(&service).await;
     let globex = service.tenant("globex").await;
     service.create_membership(globex, "known@example.com", PASSWORD, Role::Owner).await.unwrap();
+    service.sql(CONFIRMED).await;
     for email in ["new@example.com", "known@example.com"] {
         ada.invite(email, Role::Viewer).await.unwrap();
         let token = token_to(&service, email).await;
@@ -185,6 +220,7 @@ async fn a_member_keeps_the_higher_role() {
         ada.invite(&email, invited).await.unwrap();
         let token = token_to(&service, &email).await;
         let bob = member(&service, ada.tenant, &email, before).await;
+        service.sql(CONFIRMED).await;
         let accepted = accept(&service.running, &token, None, None).await.unwrap();
         assert_eq!(accepted.role(), after);
         // The token with the lower role is good for nothing any more.

@@ -69,6 +69,15 @@ impl TenantContext {
         self.principal().is_some_and(|principal| principal.may(permission))
     }
 
+    /// Why the system acts by itself; nothing when a caller's token stands behind it.
+    #[must_use]
+    pub const fn system_origin(&self) -> Option<SystemOrigin> {
+        match self.origin {
+            Origin::Caller(_) => None,
+            Origin::System(origin) => Some(origin),
+        }
+    }
+
     /// The caller's token, to be handed on to another service.
     #[must_use]
     pub const fn token(&self) -> Option<&VerifiedToken> {

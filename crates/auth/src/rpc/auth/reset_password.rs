@@ -11,6 +11,7 @@ use crate::outbox::{Deed, Task};
 use crate::rpc::Rpc;
 use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password, verify_email};
 use crate::store::one_time_tokens::{consume_token, find_token, remove_tokens};
+use crate::store::totp::delete_totp;
 use crate::throttle::Attempt;
 
 /// The link is used up only when the password can be set, so a bad choice does not cost another letter. Whoever has it
@@ -36,7 +37,10 @@ pub(super) async fn reset_password(
             let user = consume_token(tx, &token, OneTimePurpose::SetPassword).await?;
             let user = user.ok_or(Error::InvalidOneTimeToken)?;
             set_password(tx, user, &hash).await?;
-            verify_email(tx, user).await?;
+            // Until now somebody else may have had the account, and their second factor would keep the person out.
+            if verify_email(tx, user).await? {
+                delete_totp(tx, user).await?;
+            }
             end_all_sessions(tx, user, "password_changed").await?;
             for purpose in [OneTimePurpose::SetPassword, OneTimePurpose::VerifyEmail] {
                 remove_tokens(tx, user, purpose).await?;

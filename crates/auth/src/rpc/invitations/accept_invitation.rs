@@ -27,7 +27,9 @@ use crate::throttle::Attempt;
 const ROUNDS: usize = 3;
 
 /// Whoever has the link reads the mail of the address, which is proof enough to join; it is none of who they are
-/// otherwise, so it neither logs in nor changes a password.
+/// otherwise, so it neither logs in nor changes a password. But nobody joins as an identity whose address was never
+/// confirmed without knowing its password: a stranger may have signed up with the address, and would come in along
+/// with the person.
 pub(super) async fn accept_invitation(
     rpc: &Rpc,
     request: Request<AcceptInvitationRequest>,
@@ -50,7 +52,8 @@ pub(super) async fn accept_invitation(
         }
         // The address of an invitation was read as one when it was made.
         let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
-        let person = acceptance.identify(&invitation, &email, identity, password.clone()).await?;
+        let person =
+            acceptance.identify(&invitation, &email, identity, password.clone(), caller.is_some()).await?;
         if let Some((user, me)) = acceptance.join(&invitation, &email, &person).await? {
             let Me { email, email_verified, tenant_slug, tenant_name, role } = me;
             let tenant = acceptance.cx.tenant().to_string();
@@ -101,6 +104,7 @@ impl Acceptance<'_> {
         email: &EmailAddress,
         identity: Option<Identity>,
         password: Option<String>,
+        logged_in: bool,
     ) -> Result<Person, Error> {
         match (identity, password) {
             (Some(identity), _) if identity.disabled => Err(Error::InvalidOneTimeToken),
@@ -108,7 +112,12 @@ impl Acceptance<'_> {
                 self.check(invitation, email, &identity, password).await?;
                 Ok(Person::Known(identity.id))
             }
-            (Some(identity), None) => Ok(Person::Known(identity.id)),
+            (Some(identity), None) if identity.email_verified || logged_in => Ok(Person::Known(identity.id)),
+            (Some(_), None) => {
+                let needed = "send the password of this address's account, or set a new one first by POST \
+                              /v1/auth/password/forgot: nobody has confirmed the address yet";
+                Err(Error::Invalid(vec![FieldViolation::new("password", needed)]))
+            }
             (None, Some(password)) => {
                 let mut violations = Violations::default();
                 let password = violations.check("password", NewPassword::parse(password, email));
