@@ -107,9 +107,12 @@ async fn an_address_with_an_identity_joins_by_its_password_only() {
     }
     api.post("/v1/auth/login", &login(PASSWORD, "acme")).expect(200).await;
 
-    // Who reads the address's mail may join all the same.
+    // Who reads the address's mail may join all the same, with the password as long as the address is not confirmed.
     let letter = system.mail_to("ada@acme.example", "Invitation to Evil").await;
-    let accepted = api.post("/v1/invitations/accept", &json!({ "token": letter.token })).expect(200).await;
+    let accept = json!({ "token": letter.token });
+    api.post("/v1/invitations/accept", &accept).refused(400, "invalid_argument").await;
+    let accept = json!({ "token": letter.token, "password": PASSWORD });
+    let accepted = api.post("/v1/invitations/accept", &accept).expect(200).await;
     assert_eq!((&accepted.body["tenant"]["slug"], accepted.text("role")), (&json!("evil"), "owner"));
     api.post("/v1/auth/login", &login(PASSWORD, "evil")).expect(200).await;
     api.post("/v1/auth/login", &login("another password", "evil")).refused(401, "invalid_credentials").await;
