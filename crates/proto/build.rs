@@ -7,7 +7,7 @@ use tonic_prost_build::FileDescriptorSet;
 
 const ROOT: &str = "../../proto";
 
-const FILES: [&str; 9] = [
+const FILES: [&str; 12] = [
     "auth/v1/api_key.proto",
     "auth/v1/audit_log.proto",
     "auth/v1/auth.proto",
@@ -15,13 +15,16 @@ const FILES: [&str; 9] = [
     "auth/v1/member.proto",
     "auth/v1/mfa.proto",
     "auth/v1/session.proto",
+    "jobs/v1/job.proto",
     "onboarding/v1/onboarding.proto",
+    "orders/v1/export.proto",
     "orders/v1/orders.proto",
+    "orders/v1/webhook.proto",
 ];
 
 /// A message with a field of one of these names gets no derived `Debug`: it doesn't compile until
 /// `src/redacted.rs` has one that leaves the value out.
-const SECRET_FIELDS: [&str; 13] = [
+const SECRET_FIELDS: [&str; 16] = [
     "device_token",
     "password",
     "current_password",
@@ -35,6 +38,9 @@ const SECRET_FIELDS: [&str; 13] = [
     "totp_secret",
     "otpauth_url",
     "recovery_codes",
+    "secret",
+    "status_token",
+    "member_proof",
 ];
 
 fn main() -> Result<(), Box<dyn Error>> {

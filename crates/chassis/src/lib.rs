@@ -4,6 +4,7 @@
 //! * [`config`] has the arguments and environment variables that several programs share;
 //! * [`telemetry`] writes logs, and traces that go on from process to process;
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
+//! * `sealing` encrypts what the database must not be able to read;
 //! * [`page`] has what lists have in common;
 //! * [`client`] tells where a request comes from;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
@@ -17,6 +18,8 @@ pub mod error;
 pub mod grpc;
 pub mod health;
 pub mod page;
+#[cfg(feature = "sealing")]
+pub mod sealing;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;

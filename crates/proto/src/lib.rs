@@ -25,6 +25,11 @@ pub mod auth {
     generated!(v1, "auth.v1");
 }
 
+/// The background work of a tenant.
+pub mod jobs {
+    generated!(v1, "jobs.v1");
+}
+
 /// Bringing tenants into being.
 pub mod onboarding {
     generated!(v1, "onboarding.v1");

@@ -7,9 +7,10 @@ use crate::auth::v1::{
     AcceptInvitationRequest, ChangePasswordRequest, CompleteMfaRequest, ConfirmTotpRequest,
     ConfirmTotpResponse, CreateApiKeyResponse, CreateMembershipRequest, CreateTotpResponse,
     DeleteTotpRequest, IssueTokenRequest, IssueTokenResponse, LoginRequest, LogoutRequest,
-    RefreshSessionRequest, ResetPasswordRequest, SwitchTenantRequest, Tokens, VerifyEmailRequest,
+    PrepareMemberRequest, PrepareMemberResponse, RefreshSessionRequest, ResetPasswordRequest, SwitchTenantRequest, Tokens, VerifyEmailRequest,
 };
-use crate::onboarding::v1::AdminCredentials;
+use crate::onboarding::v1::{AdminCredentials, OnboardTenantResponse};
+use crate::orders::v1::CreateWebhookEndpointResponse;
 
 /// Prints itself and nothing of what it stands for.
 struct Redacted;
@@ -45,13 +46,17 @@ redacted! {
     ConfirmTotpRequest {} without { code };
     ConfirmTotpResponse {} without { recovery_codes };
     CreateApiKeyResponse { api_key } without { client_secret };
-    CreateMembershipRequest { email, role } without { password, access_token };
+    CreateMembershipRequest { email } without { member_proof };
+    CreateWebhookEndpointResponse { webhook_endpoint } without { secret };
+    OnboardTenantResponse { tenant, admin } without { status_token };
     CreateTotpResponse {} without { totp_secret, otpauth_url };
     DeleteTotpRequest {} without { code };
     IssueTokenRequest { client_id, scope } without { client_secret };
     IssueTokenResponse { token_type, expires_in, scope } without { access_token };
     LoginRequest { email, tenant } without { password, device_token };
     LogoutRequest {} without { refresh_token };
+    PrepareMemberRequest { email, role } without { password, access_token };
+    PrepareMemberResponse { user } without { member_proof };
     RefreshSessionRequest {} without { refresh_token };
     ResetPasswordRequest {} without { token, password };
     SwitchTenantRequest { tenant } without { refresh_token };
@@ -91,7 +96,7 @@ mod tests {
                 device_token: Some(secret.clone()),
             }),
         });
-        assert_redacted(&CreateMembershipRequest {
+        assert_redacted(&PrepareMemberRequest {
             email: email.clone(),
             password: Some(secret.clone()),
             role: Role::Owner.into(),

@@ -28,6 +28,8 @@ pub enum SystemOrigin {
     /// Making, exchanging or ending a session, for which the caller has shown a password or a secret that names
     /// the tenant.
     SignIn,
+    /// Background work that was enqueued in the tenant.
+    Job,
     /// A person at the command line.
     Operator,
 }

@@ -47,6 +47,18 @@ permissions! {
     ApiKeysManage "api_keys:manage": Owner Admin;
     /// Read the audit log.
     AuditLogRead "audit_log:read": Owner Admin;
+    /// See the tenant itself, and how its set-up went.
+    TenantRead "tenant:read": Owner Admin Member Viewer;
+    /// See what is done in the background.
+    JobsRead "jobs:read": Owner Admin Member Viewer;
+    /// Cancel what is done in the background.
+    JobsManage "jobs:manage": Owner Admin;
+    /// See and download exports.
+    ExportsRead "exports:read": Owner Admin Member;
+    /// Have exports written.
+    ExportsWrite "exports:write": Owner Admin Member;
+    /// See, make, change and delete webhook endpoints, see deliveries and repeat them.
+    WebhooksManage "webhooks:manage": Owner Admin;
 }
 
 /// The text names no permission.

@@ -95,6 +95,14 @@ codes! {
     ApiKeyNotFound "api_key_not_found" "API_KEY_NOT_FOUND" NotFound 404 "There is no such API key";
     OrderNotFound "order_not_found" "ORDER_NOT_FOUND" NotFound 404 "There is no such order";
     OrderTransitionNotAllowed "order_transition_not_allowed" "ORDER_TRANSITION_NOT_ALLOWED" FailedPrecondition 409 "The order cannot take this status";
+    TenantNotFound "tenant_not_found" "TENANT_NOT_FOUND" NotFound 404 "There is no such tenant";
+    JobNotFound "job_not_found" "JOB_NOT_FOUND" NotFound 404 "There is no such job";
+    JobNotCancellable "job_not_cancellable" "JOB_NOT_CANCELLABLE" FailedPrecondition 409 "The job cannot be cancelled";
+    ExportNotFound "export_not_found" "EXPORT_NOT_FOUND" NotFound 404 "There is no such export";
+    ExportNotReady "export_not_ready" "EXPORT_NOT_READY" FailedPrecondition 409 "The export has no file";
+    WebhookEndpointNotFound "webhook_endpoint_not_found" "WEBHOOK_ENDPOINT_NOT_FOUND" NotFound 404 "There is no such webhook endpoint";
+    WebhookDeliveryNotFound "webhook_delivery_not_found" "WEBHOOK_DELIVERY_NOT_FOUND" NotFound 404 "There is no such webhook delivery";
+    UrlNotAllowed "url_not_allowed" "URL_NOT_ALLOWED" InvalidArgument 400 "The URL leads to where nothing is sent";
     EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";
     IdempotencyKeyReused "idempotency_key_reused" "IDEMPOTENCY_KEY_REUSED" FailedPrecondition 422 "The idempotency key was used for another request";
     TooManyAttempts "too_many_attempts" "TOO_MANY_ATTEMPTS" ResourceExhausted 429 "Too many attempts";

@@ -32,6 +32,7 @@
 //! * `table_privilege`: more than SELECT, INSERT, UPDATE and DELETE is granted on a table
 //! * `public_privilege`: something is granted to PUBLIC
 //! * `foreign_schema_privilege`: a service role has a privilege in another service's schema
+//! * `queue_privilege`: a service role can give work to another service, change what a job says, or delete jobs
 //! * `kernel_write`: a service role writes to a table of the kernel that is not its to write to
 //! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
 //! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables

@@ -57,6 +57,10 @@ pub const RULES: &[Rule] = &[
         what: "a service role has a privilege in another service's schema",
     },
     Rule {
+        name: "queue_privilege",
+        what: "a service role can give work to another service, change what a job says, or delete jobs",
+    },
+    Rule {
         name: "kernel_write",
         what: "a service role writes to a table of the kernel that is not its to write to",
     },

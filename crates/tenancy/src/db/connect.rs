@@ -85,6 +85,14 @@ impl Connector {
         Ok(Self { config, tls })
     }
 
+    pub(super) const fn config(&self) -> &Config {
+        &self.config
+    }
+
+    pub(super) const fn tls(&self) -> Option<&MakeRustlsConnect> {
+        self.tls.as_ref()
+    }
+
     pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
         let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
         if let Some(tls) = &self.tls {

@@ -14,7 +14,8 @@ use tracing::Instrument;
 
 use super::connect::Connector;
 use super::{
-    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, Scope, Tenant, TenantTx, TransactionBody, Tx,
+    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
+    TransactionBody, Tx, schema,
 };
 use crate::{TenantContext, audit};
 
@@ -129,11 +130,21 @@ impl TenantDb {
         Ok(version.get_result(&mut *conn).await?)
     }
 
+    /// How far the schema is; none when it is too old to say so.
+    pub async fn schema_version(&self) -> Result<Option<SchemaVersion>, DbError> {
+        let mut conn = self.acquire().await?;
+        schema::version(&mut conn).await
+    }
+
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DbError> {
         use diesel_async::SimpleAsyncConnection;
         let mut conn = self.acquire().await?;
         Ok(conn.batch_execute("SELECT 1").await?)
+    }
+
+    pub(super) const fn connector(&self) -> &Connector {
+        &self.connector
     }
 
     async fn acquire(&self) -> Result<PooledConnection<'static, AsyncPgConnection>, DbError> {

@@ -19,6 +19,10 @@ pub(crate) const CASES: &[Case] = &[
         "GRANT UPDATE (status) ON tenancy.tenants TO rowhouse_orders",
         &[("kernel_write", "tenancy.tenants")],
     ),
+    owner("GRANT DELETE ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
+    owner("GRANT INSERT (queue) ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
+    owner("GRANT UPDATE (payload) ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
+    owner("GRANT SELECT ON jobs.lanes TO rowhouse_orders", &[("global_table_exposed", "jobs.lanes")]),
     owner("GRANT USAGE ON SCHEMA orders TO PUBLIC", &[("public_privilege", "orders")]),
     admin("GRANT USAGE ON SCHEMA public TO PUBLIC", &[("public_privilege", "public")]),
     owner(

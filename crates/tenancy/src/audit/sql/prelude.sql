@@ -6,7 +6,7 @@ WITH extension_members AS (
 ),
 schemas AS (
     SELECT n.oid, quote_ident(n.nspname) AS name, n.nspowner AS owner, n.nspacl AS acl,
-        $1::text IS NULL OR n.nspname IN ($1::text, 'tenancy') AS audited
+        $1::text IS NULL OR n.nspname IN ($1::text, 'tenancy', 'jobs') AS audited
     FROM pg_catalog.pg_namespace n
     WHERE n.nspname !~ '^pg_' AND n.nspname <> 'information_schema'
         AND NOT EXISTS (

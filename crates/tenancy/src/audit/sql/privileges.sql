@@ -53,14 +53,26 @@ FROM grants g
 JOIN service_roles r ON r.oid = g.grantee
 JOIN relations t ON t.oid = g.oid
 JOIN schemas s ON s.oid = t.schema
-WHERE s.name <> 'tenancy' AND r.rolname ~ '^rowhouse_' AND s.name <> substr(r.rolname, 10)
+WHERE s.name NOT IN ('tenancy', 'jobs') AND r.rolname ~ '^rowhouse_' AND s.name <> substr(r.rolname, 10)
 
 UNION ALL
 SELECT 'foreign_schema_privilege' AS rule, g.name, format('REVOKE %s ON SCHEMA %s FROM %s', g.privilege, g.name, g.holder)
 FROM object_grants g
 JOIN service_roles r ON r.oid = g.grantee
-WHERE g.kind = 'SCHEMA' AND g.privilege = 'USAGE' AND g.name <> 'tenancy'
+WHERE g.kind = 'SCHEMA' AND g.privilege = 'USAGE' AND g.name NOT IN ('tenancy', 'jobs')
     AND r.rolname ~ '^rowhouse_' AND g.name <> substr(r.rolname, 10)
+
+UNION ALL
+SELECT 'queue_privilege' AS rule, g.name,
+    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder)
+FROM grants g
+JOIN service_roles r ON r.oid = g.grantee
+WHERE g.name = 'jobs.jobs' AND (
+    g.privilege = 'DELETE'
+    OR (g.privilege = 'INSERT' AND g.columns IN ('', ' (queue)'))
+    OR (g.privilege = 'UPDATE'
+        AND g.columns IN ('', ' (tenant_id)', ' (id)', ' (queue)', ' (kind)', ' (payload)', ' (unique_key)'))
+)
 
 UNION ALL
 SELECT 'kernel_write' AS rule, g.name,

@@ -1,0 +1,208 @@
+//! What the database must not be able to read: encryption, and digests that can't be guessed back.
+//!
+//! The keys live in a file, apart from the database, so that a stolen dump opens no second factor, no mailed link
+//! and no session.
+
+use std::io;
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use chacha20poly1305::aead::{Aead, Payload};
+use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
+use hmac::{Hmac, Mac};
+use sha2::{Digest, Sha256};
+use zeroize::Zeroizing;
+
+const KEY_LENGTH: usize = 32;
+const NONCE_LENGTH: usize = 24;
+/// How many bytes of a key's digest name it in what it encrypted.
+const KEY_ID_LENGTH: usize = 4;
+
+/// A digest: SHA-256, or an HMAC with it.
+pub type Digest32 = [u8; 32];
+
+/// Why the keys cannot be read.
+#[derive(Debug, thiserror::Error)]
+pub enum EncryptionKeysError {
+    /// The file cannot be read.
+    #[error("the encryption keys {path} cannot be read: {source}")]
+    Unreadable {
+        /// The file.
+        path: PathBuf,
+        /// The operating system's word.
+        source: io::Error,
+    },
+    /// A line is no key, or there is none.
+    #[error(
+        "{0} has to have one key a line, each 32 random bytes in base64, such as `openssl rand -base64 32` prints"
+    )]
+    Invalid(PathBuf),
+}
+
+/// Nothing that these keys have encrypted for this purpose.
+#[derive(Debug, thiserror::Error)]
+#[error("it was not encrypted with one of the configured keys, for this purpose")]
+pub struct NotOurs;
+
+/// The encryption keys: the first encrypts, all of them decrypt. Cloning shares them.
+#[derive(Clone)]
+pub struct Sealing {
+    keys: Arc<[Key]>,
+}
+
+struct Key {
+    id: [u8; KEY_ID_LENGTH],
+    cipher: XChaCha20Poly1305,
+    mac: Hmac<Sha256>,
+}
+
+impl Sealing {
+    /// Reads the file. Its text does not stay in memory.
+    pub async fn load(path: &Path) -> Result<Self, EncryptionKeysError> {
+        let text = match tokio::fs::read_to_string(path).await {
+            Ok(text) => Zeroizing::new(text),
+            Err(source) => return Err(EncryptionKeysError::Unreadable { path: path.to_owned(), source }),
+        };
+        Self::parse(&text).ok_or_else(|| EncryptionKeysError::Invalid(path.to_owned()))
+    }
+
+    /// Reads keys as the file has them; nothing when a line is no key, or there is none.
+    #[must_use]
+    pub fn parse(text: &str) -> Option<Self> {
+        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+        let keys: Arc<[Key]> = lines.map(Key::parse).collect::<Option<_>>()?;
+        (!keys.is_empty()).then_some(Self { keys })
+    }
+
+    fn current(&self) -> Option<&Key> {
+        self.keys.first()
+    }
+
+    /// Encrypts. `purpose` keeps what is made for one use from being taken in another, and `owner`, such as a row's
+    /// id, from being moved to another row.
+    pub fn seal(
+        &self,
+        purpose: &'static str,
+        owner: &[u8],
+        secret: &[u8],
+    ) -> Result<Vec<u8>, NotOurs> {
+        let key = self.current().ok_or(NotOurs)?;
+        let nonce = random::<NONCE_LENGTH>().or(Err(NotOurs))?;
+        let associated = associated(purpose, owner);
+        let sealed = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &associated })
+            .or(Err(NotOurs))?;
+        Ok([&key.id[..], &nonce, &sealed].concat())
+    }
+
+    /// Decrypts what [`Sealing::seal`] made for the same purpose and owner.
+    pub fn open(
+        &self,
+        purpose: &'static str,
+        owner: &[u8],
+        sealed: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, NotOurs> {
+        let (id, rest) = sealed.split_at_checked(KEY_ID_LENGTH).ok_or(NotOurs)?;
+        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(NotOurs)?;
+        let key = self.keys.iter().find(|key| key.id == id).ok_or(NotOurs)?;
+        let payload = Payload { msg: sealed, aad: &associated(purpose, owner) };
+        key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(NotOurs))
+    }
+
+    /// A digest that only holders of the current key can make.
+    #[must_use]
+    pub fn digest(&self, purpose: &'static str, data: &[u8]) -> Digest32 {
+        self.digests(purpose, data).next().unwrap_or_default()
+    }
+
+    /// The digests under each of the keys, the current one's first: one that was made before the keys were changed is
+    /// among them.
+    pub fn digests(&self, purpose: &'static str, data: &[u8]) -> impl Iterator<Item = Digest32> {
+        let data = associated(purpose, data);
+        self.keys.iter().map(move |key| key.mac.clone().chain_update(&data).finalize().into_bytes().into())
+    }
+}
+
+impl Key {
+    fn parse(line: &str) -> Option<Self> {
+        let bytes = Zeroizing::new(BASE64_STANDARD.decode(line).ok()?);
+        let master: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().ok()?;
+        // One key for each use, so that no two algorithms share one.
+        let derive = |use_: &[u8]| -> Option<Zeroizing<Digest32>> {
+            let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).ok()?;
+            Some(Zeroizing::new(mac.chain_update(use_).finalize().into_bytes().into()))
+        };
+        let id = *sha256(&*derive(b"id")?).first_chunk()?;
+        let cipher = XChaCha20Poly1305::new_from_slice(&*derive(b"encrypt")?).ok()?;
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*derive(b"digest")?).ok()?;
+        Some(Self { id, cipher, mac })
+    }
+}
+
+/// The two, so that no other two read the same.
+fn associated(purpose: &str, owner: &[u8]) -> Vec<u8> {
+    [purpose.as_bytes(), b"\0", owner].concat()
+}
+
+/// A plain digest, for what is random enough not to be guessed.
+#[must_use]
+pub fn sha256(data: &[u8]) -> Digest32 {
+    Sha256::digest(data).into()
+}
+
+/// Random bytes of the operating system.
+pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
+    let mut bytes = [0; N];
+    getrandom::fill(&mut bytes)?;
+    Ok(bytes)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn line(byte: u8) -> String {
+        BASE64_STANDARD.encode([byte; KEY_LENGTH])
+    }
+
+    #[test]
+    fn what_is_sealed_is_opened_by_its_purpose_and_owner_only() {
+        let sealing = Sealing::parse(&line(1)).unwrap();
+        let sealed = sealing.seal("totp", b"ada", b"secret").unwrap();
+        assert_eq!(sealing.open("totp", b"ada", &sealed).unwrap().as_slice(), b"secret");
+        assert_ne!(sealed, sealing.seal("totp", b"ada", b"secret").unwrap(), "never the same twice");
+        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        for (purpose, owner) in [("totp", &b"bob"[..]), ("mail", b"ada"), ("totp", b"")] {
+            assert!(sealing.open(purpose, owner, &sealed).is_err());
+        }
+        let mut changed = sealed.clone();
+        *changed.last_mut().unwrap() ^= 1;
+        assert!(sealing.open("totp", b"ada", &changed).is_err());
+        for short in [&b""[..], b"abc", &sealed[..20]] {
+            assert!(sealing.open("totp", b"ada", short).is_err());
+        }
+    }
+
+    #[test]
+    fn a_new_key_in_front_keeps_the_old_one_readable() {
+        let old = Sealing::parse(&line(1)).unwrap();
+        let both = Sealing::parse(&format!("{}\n{}\n\n", line(2), line(1))).unwrap();
+        let new = Sealing::parse(&line(2)).unwrap();
+        let sealed = old.seal("totp", b"", b"secret").unwrap();
+        assert!(both.open("totp", b"", &sealed).is_ok());
+        assert!(new.open("totp", b"", &sealed).is_err());
+        assert!(new.open("totp", b"", &both.seal("totp", b"", b"secret").unwrap()).is_ok());
+        assert_eq!(both.digest("x", b"y"), new.digest("x", b"y"));
+        assert!(both.digests("x", b"y").any(|digest| digest == old.digest("x", b"y")));
+    }
+
+    #[test]
+    fn a_file_that_is_not_keys_is_refused() {
+        for text in ["", "\n", "short", &BASE64_STANDARD.encode([1; 31]), &format!("{}\nx", line(1))] {
+            assert!(Sealing::parse(text).is_none(), "{text:?}");
+        }
+    }
+}

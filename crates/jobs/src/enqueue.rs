@@ -1,0 +1,73 @@
+//! Adding a job to a transaction.
+
+use diesel::prelude::*;
+use diesel::sql_types::{BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, TenantTx};
+use uuid::Uuid;
+
+use crate::job::Due;
+use crate::{Job, JobId, NewJob};
+
+/// Why a job was not enqueued. The transaction is of no use any more, except after [`EnqueueError::Json`].
+#[derive(Debug, thiserror::Error)]
+pub enum EnqueueError {
+    /// Its value is not JSON, such as a map whose keys are no texts.
+    #[error("a job cannot be written: {0}")]
+    Json(#[from] serde_json::Error),
+    /// The statement failed.
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+#[derive(QueryableByName)]
+struct Kept {
+    #[diesel(sql_type = SqlUuid)]
+    id: Uuid,
+}
+
+/// Of a job that waits to be tried again and of a recurring one the time stays, unless there is hurry.
+const INSERT: &str = "
+    INSERT INTO jobs.jobs AS j
+        (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable)
+    VALUES ($1, $2, $3, $4, $5, coalesce($6, now() + make_interval(secs => $7)), $8, $9, $10)
+    ON CONFLICT (tenant_id, queue, unique_key) WHERE status IN ('queued', 'running') DO UPDATE SET
+        again = j.again OR j.status = 'running',
+        due_at = CASE
+            WHEN j.status = 'queued' AND ($11 OR (j.attempts = 0 AND j.every_seconds IS NULL))
+                THEN least(j.due_at, excluded.due_at)
+            ELSE j.due_at
+        END
+    RETURNING j.id";
+
+/// Adds a job to a tenant's transaction: it will be done if the transaction is committed, and not otherwise. The id is
+/// that of the job that is there already, if a unique one is.
+///
+/// The service's own workers do it: no service can enqueue for another.
+pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId, EnqueueError> {
+    let NewJob { job, unique_key, due, every, hurry } = new;
+    let payload = serde_json::to_value(&job)?;
+    let (at, after) = match due {
+        Due::Now => (None, 0.0),
+        Due::After(delay) => (None, delay.as_secs_f64()),
+        Due::At(moment) => (Some(moment), 0.0),
+    };
+    let every = every.map(|every| i64::try_from(every.as_secs().max(1)).unwrap_or(i64::MAX));
+    let tenant = tx.tenant();
+    let kept: Kept = diesel::sql_query(INSERT)
+        .bind::<SqlUuid, _>(tenant)
+        .bind::<SqlUuid, _>(JobId::generate().as_uuid())
+        .bind::<Text, _>(J::KIND)
+        .bind::<Jsonb, _>(payload)
+        .bind::<Nullable<Text>, _>(unique_key)
+        .bind::<Nullable<Timestamptz>, _>(at)
+        .bind::<Double, _>(after)
+        .bind::<Integer, _>(J::MAX_ATTEMPTS)
+        .bind::<Nullable<BigInt>, _>(every)
+        .bind::<Bool, _>(J::CANCELLABLE)
+        .bind::<Bool, _>(hurry)
+        .get_result(tx)
+        .await
+        .map_err(DbError::from)?;
+    Ok(kept.id.into())
+}

@@ -1,0 +1,31 @@
+//! Background work that always names its tenant.
+//!
+//! A [`Job`] is enqueued in the transaction that it follows from, which is a tenant's: there is no other way to
+//! [`enqueue`], so a job without a tenant does not compile. [`Workers`] claim what is due, the tenant that has waited
+//! longest first, and run each job's [`Handler`] inside its tenant.
+//!
+//! A handler reaches the database through its [`Run`] alone, whose transactions are refused when the job has become
+//! another worker's. What is committed together with [`Run::complete`] is done once, whatever is killed; what is done
+//! outside of the database (a letter, a request) may be done again.
+
+mod args;
+mod backoff;
+mod claim;
+mod enqueue;
+mod handler;
+mod job;
+mod list;
+#[cfg(doctest)]
+mod must_not_compile;
+mod run;
+mod schema;
+mod task;
+mod worker;
+
+pub use args::WorkerArgs;
+pub use enqueue::{EnqueueError, enqueue};
+pub use handler::{End, Failure, Handler};
+pub use job::{Job, JobId, NewJob};
+pub use list::{CancelError, JobRecord, JobStatus, ListJobs, Progress, cancel_job, find_job, list_jobs};
+pub use run::{LostLease, Run};
+pub use worker::Workers;

@@ -1,0 +1,76 @@
+//! What leaving the tenant out looks like: it does not compile. Run by `cargo test --doc`.
+
+/// In a tenant's transaction a job is enqueued:
+///
+/// ```
+/// use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// use rowhouse_tenancy::TenantTx;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Remind { order: String }
+///
+/// impl Job for Remind {
+///     const KIND: &'static str = "order.remind";
+/// }
+///
+/// async fn remind(tx: &mut TenantTx, order: String) -> Result<JobId, EnqueueError> {
+///     enqueue(tx, NewJob::new(Remind { order })).await
+/// }
+/// ```
+///
+/// In a transaction that is in no tenant it is not:
+///
+/// ```compile_fail,E0308
+/// # use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// use rowhouse_tenancy::GlobalTx;
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Remind { order: String }
+/// # impl Job for Remind { const KIND: &'static str = "order.remind"; }
+/// async fn remind(tx: &mut GlobalTx, order: String) -> Result<JobId, EnqueueError> {
+///     enqueue(tx, NewJob::new(Remind { order })).await
+/// }
+/// ```
+///
+/// Nor without any:
+///
+/// ```compile_fail,E0061
+/// # use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Remind { order: String }
+/// # impl Job for Remind { const KIND: &'static str = "order.remind"; }
+/// async fn remind(order: String) -> Result<JobId, EnqueueError> {
+///     enqueue(NewJob::new(Remind { order })).await
+/// }
+/// ```
+pub struct WithoutTenant;
+
+/// A handler reads and writes through its run:
+///
+/// ```
+/// use rowhouse_jobs::{Failure, Handler, Job, Run};
+/// use rowhouse_tenancy::TenantDb;
+/// use serde::{Deserialize, Serialize};
+///
+/// #[derive(Serialize, Deserialize)]
+/// struct Remind;
+/// impl Job for Remind {
+///     const KIND: &'static str = "order.remind";
+/// }
+///
+/// struct Reminder;
+/// impl Handler<Remind> for Reminder {
+///     async fn run(&self, run: &Run, _: Remind) -> Result<(), Failure> {
+///         run.complete("orders.remind", async |_| Ok::<_, Failure>(())).await
+///     }
+/// }
+/// ```
+///
+/// No run exists but one of a claimed job:
+///
+/// ```compile_fail,E0624
+/// let run = rowhouse_jobs::Run::new;
+/// ```
+pub struct WithoutRun;

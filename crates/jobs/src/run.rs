@@ -1,0 +1,140 @@
+//! A job that is being done.
+
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::Duration;
+
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb, TenantTx, TransactionBody};
+
+use crate::JobId;
+use crate::claim::Claimed;
+use crate::task::{Hold, Task, hold, set_progress, succeed};
+
+/// One attempt at a job, and its handler's way to the database.
+pub struct Run {
+    db: TenantDb,
+    cx: TenantContext,
+    claimed: Claimed,
+    attempt: i32,
+    max_attempts: i32,
+    lease: Duration,
+    completed: AtomicBool,
+}
+
+/// The transaction was undone: the job is not this run's any more. Let the handler end with it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum LostLease {
+    /// Another worker has it: this one had not prolonged its claim in time.
+    #[error("the job has become another worker's")]
+    Taken,
+    /// Somebody cancelled it.
+    #[error("the job was cancelled")]
+    Cancelled,
+}
+
+impl Hold {
+    const fn kept(self) -> Result<(), LostLease> {
+        match self {
+            Self::Kept => Ok(()),
+            Self::Cancelled => Err(LostLease::Cancelled),
+            Self::Lost => Err(LostLease::Taken),
+        }
+    }
+}
+
+impl Run {
+    pub(crate) fn new(db: TenantDb, claimed: Claimed, task: &Task, lease: Duration) -> Self {
+        Self {
+            db,
+            cx: TenantContext::system(SystemOrigin::Job, claimed.tenant),
+            claimed,
+            attempt: task.attempts,
+            max_attempts: task.max_attempts,
+            lease,
+            completed: AtomicBool::new(false),
+        }
+    }
+
+    /// The job.
+    #[must_use]
+    pub const fn id(&self) -> JobId {
+        self.claimed.id
+    }
+
+    /// The job's tenant: for calls to other services.
+    #[must_use]
+    pub const fn context(&self) -> &TenantContext {
+        &self.cx
+    }
+
+    /// How often the job was begun, this time included.
+    #[must_use]
+    pub const fn attempt(&self) -> i32 {
+        self.attempt
+    }
+
+    /// Whether the job is given up if this attempt fails.
+    #[must_use]
+    pub const fn is_last_attempt(&self) -> bool {
+        self.attempt >= self.max_attempts
+    }
+
+    /// Runs `body` in a transaction of the tenant, as [`TenantDb::tx`] does, if the job is still this run's: no other run
+    /// commits anything until the transaction has ended. The claim is prolonged by it.
+    pub async fn tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        T: Send,
+        E: From<DbError> + From<LostLease> + Send,
+    {
+        self.db
+            .tx(&self.cx, operation, async move |tx| {
+                hold(tx, &self.claimed, self.lease).await?.kept()?;
+                body(tx).await
+            })
+            .await
+    }
+
+    /// The same, and with it the job has succeeded: what the body does is committed once, and the job ends in the same
+    /// commit.
+    pub async fn complete<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        T: Send,
+        E: From<DbError> + From<LostLease> + Send,
+    {
+        let done = self
+            .db
+            .tx(&self.cx, operation, async move |tx| {
+                succeed(tx, &self.claimed).await?.kept()?;
+                body(tx).await
+            })
+            .await?;
+        self.completed.store(true, Ordering::Relaxed);
+        Ok(done)
+    }
+
+    /// Writes down, in a transaction of [`Run::tx`], how far the job is. The tenant's people see it.
+    pub async fn progress(&self, tx: &mut TenantTx, done: i64, total: i64) -> Result<(), DbError> {
+        set_progress(tx, &self.claimed, done, total).await
+    }
+
+    pub(crate) fn is_completed(&self) -> bool {
+        self.completed.load(Ordering::Relaxed)
+    }
+
+    /// Returns when the job is not this run's any more, or is to be cancelled. Prolongs the claim until then.
+    pub(crate) async fn until_lost(&self) -> Result<LostLease, DbError> {
+        loop {
+            tokio::time::sleep(self.lease / 3).await;
+            let held =
+                self.db.tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
+            match held.await.map(Hold::kept) {
+                Ok(Ok(())) => {}
+                Ok(Err(lost)) => return Ok(lost),
+                Err(error @ (DbError::TenantSuspended | DbError::UnknownTenant)) => return Err(error),
+                // The claim may hold all the same; if it does not, the next transaction finds out.
+                Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
+            }
+        }
+    }
+}

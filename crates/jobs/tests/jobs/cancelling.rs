@@ -1,0 +1,93 @@
+//! Cancelling.
+
+use std::time::Duration;
+
+use rowhouse_jobs::{CancelError, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job};
+use rowhouse_tenancy::{TenantContext, TenantDb};
+use rowhouse_testkit::Role;
+use serde::{Deserialize, Serialize};
+
+use crate::world::{Crew, World, connect, note};
+
+const LEASE: Duration = Duration::from_secs(3);
+
+async fn cancel(db: &TenantDb, cx: &TenantContext, id: JobId) -> Result<JobRecord, CancelError> {
+    db.tx(cx, "test.cancel", async |tx| cancel_job(tx, id).await).await
+}
+
+/// By another service than the one that does it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_job_that_waits_is_not_begun_any_more() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let db = connect(&world.database.url(Role::Onboarding)).await;
+    let id = world.enqueue(&cx, note("never").after(Duration::from_secs(3_600))).await;
+    let job = cancel(&db, &cx, id).await.unwrap();
+    assert_eq!((job.status, job.cancel_requested), (JobStatus::Queued, true));
+
+    let mut crew = Crew::start(world.db.clone(), 1, LEASE);
+    world.until(&cx, id, |job| job.status == JobStatus::Cancelled).await;
+    assert!(crew.is_idle());
+    assert_eq!(world.notes(&cx).await, ["never: Cancelled"]);
+    assert_eq!(cancel(&db, &cx, id).await.unwrap().status, JobStatus::Cancelled);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_running_job_stops_and_commits_nothing_more() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let mut crew = Crew::start(world.db.clone(), 2, LEASE);
+    let told = world.enqueue(&cx, note("told")).await;
+    let run = crew.next().await;
+    cancel(&world.db, &cx, told).await.unwrap();
+    // It does not wait for anything, and is refused at its commit.
+    run.succeed();
+    world.until(&cx, told, |job| job.status == JobStatus::Cancelled).await;
+
+    let silent = world.enqueue(&cx, note("silent")).await;
+    let run = crew.next().await;
+    cancel(&world.db, &cx, silent).await.unwrap();
+    // It waits for something, and is stopped there.
+    world.until(&cx, silent, |job| job.status == JobStatus::Cancelled).await;
+    run.succeed();
+    assert_eq!(world.notes(&cx).await, ["silent: Cancelled", "told: Cancelled"]);
+}
+
+#[derive(Serialize, Deserialize)]
+struct Internal;
+
+impl Job for Internal {
+    const KIND: &'static str = "test.internal";
+}
+
+struct Nothing;
+
+impl Handler<Internal> for Nothing {
+    async fn run(&self, _: &rowhouse_jobs::Run, _: Internal) -> Result<(), Failure> {
+        Ok(())
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn some_jobs_cannot_be_cancelled() {
+    let world = World::new().await;
+    let (cx, other) = (world.tenant().await, world.tenant().await);
+    let id = world.enqueue(&cx, NewJob::new(Internal)).await;
+    assert!(matches!(cancel(&world.db, &cx, id).await, Err(CancelError::NotCancellable)));
+    assert!(matches!(cancel(&world.db, &other, id).await, Err(CancelError::NotFound)));
+
+    let mut crew = Crew::start(world.db.clone(), 1, LEASE);
+    let ended = world.enqueue(&cx, note("done")).await;
+    crew.next().await.succeed();
+    world.until(&cx, ended, |job| job.status == JobStatus::Succeeded).await;
+    assert!(matches!(cancel(&world.db, &cx, ended).await, Err(CancelError::Ended(JobStatus::Succeeded))));
+
+    // A crew without a handler for it leaves it; one with ends it.
+    let job = world.until(&cx, id, |job| job.last_error.is_some()).await;
+    assert_eq!(job.status, JobStatus::Queued);
+    let workers = rowhouse_jobs::Workers::new(world.db.clone(), rowhouse_jobs::WorkerArgs::default());
+    drop(crew);
+    let task = tokio::spawn(workers.handle::<Internal>(Nothing).run(std::future::pending()));
+    world.until(&cx, id, |job| job.status == JobStatus::Succeeded).await;
+    task.abort();
+}

@@ -1,0 +1,14 @@
+//! Jobs on a real PostgreSQL, as the service's own role.
+
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+mod cancelling;
+mod enqueueing;
+mod fairness;
+mod killing;
+mod outcomes;
+mod suspension;
+mod times;
+mod waking;
+mod walls;
+mod world;

@@ -1,0 +1,52 @@
+//! Jobs that are done later, and again and again.
+
+use std::time::Duration;
+
+use chrono::{TimeDelta, Utc};
+use rowhouse_jobs::{Failure, JobStatus};
+
+use crate::world::{Crew, World, note};
+
+const LEASE: Duration = Duration::from_secs(10);
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_delayed_job_begins_when_it_is_due() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let mut crew = Crew::start(world.db.clone(), 4, LEASE);
+    let due = Utc::now() + TimeDelta::milliseconds(1_500);
+    let far = world.enqueue(&cx, note("far").after(Duration::from_secs(3_600))).await;
+    let at = world.enqueue(&cx, note("at").at(due)).await;
+    let after = world.enqueue(&cx, note("after").after(Duration::from_millis(700))).await;
+    let now = world.enqueue(&cx, note("now")).await;
+    for (id, text) in [(now, "now"), (after, "after"), (at, "at")] {
+        let run = crew.next().await;
+        assert_eq!(run.note, text);
+        run.succeed();
+        world.until(&cx, id, |job| job.status == JobStatus::Succeeded).await;
+    }
+    let job = world.job(&cx, at).await;
+    assert!(job.started_at.unwrap() >= due);
+    assert_eq!(world.job(&cx, far).await.status, JobStatus::Queued);
+    assert!(crew.is_idle());
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_recurring_job_comes_again_whatever_becomes_of_a_run() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let mut crew = Crew::start(world.db.clone(), 1, LEASE);
+    let id = world.enqueue(&cx, note("tick").every(Duration::from_secs(1)).unique("tick")).await;
+    let job = world.job(&cx, id).await;
+    assert_eq!(job.every_seconds, Some(1));
+    assert!(job.due_at.unwrap() - job.created_at >= TimeDelta::milliseconds(900), "{job:?}");
+    crew.next().await.succeed();
+    crew.next().await.fail(Failure::fatal("not today"));
+    let job = world.until(&cx, id, |job| job.last_error.is_some()).await;
+    assert_eq!((job.status, job.attempts), (JobStatus::Queued, 0));
+    crew.next().await.succeed();
+    let job = world.until(&cx, id, |job| job.last_error.is_none()).await;
+    assert_eq!(job.status, JobStatus::Queued);
+    assert_eq!(world.jobs(&cx).await.len(), 1);
+    assert_eq!(world.notes(&cx).await, ["tick", "tick", r#"tick: Dead { reason: "not today" }"#]);
+}
