@@ -61,11 +61,13 @@ pub async fn grant_database(admin: &Client, database: &str) -> Result<(), Migrat
     Ok(admin.batch_execute(&grant).await?)
 }
 
-/// Only the owner may use it: the list of migrations is in it.
+/// Only the owner may use it: the list of migrations is in it, from which one function of `rowhouse_definer` tells the
+/// newest.
 pub(super) async fn close_public_schema(admin: &Client) -> Result<(), MigrateError> {
     Ok(admin
         .batch_execute(
-            "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA public TO rowhouse_owner",
+            "REVOKE ALL ON SCHEMA public FROM PUBLIC; GRANT USAGE, CREATE ON SCHEMA public TO rowhouse_owner;
+             GRANT USAGE ON SCHEMA public TO rowhouse_definer",
         )
         .await?)
 }

@@ -18,8 +18,24 @@ pub enum MigrateError {
     #[error("PostgreSQL refused: {0}")]
     Refused(String),
     /// Somebody else migrates.
-    #[error("another migration has been running on this database for a minute; try again when it has ended")]
-    Busy,
+    #[error(
+        "another migration has been running on this database for {0} s; try again when it has ended, or wait longer \
+         with --lock-wait"
+    )]
+    Busy(u64),
+    /// Others hold the locks that a migration needs; those before it are done.
+    #[error(
+        "{name} has waited {seconds} s for locks that others hold ({reason}); try again when their transactions have \
+         ended, or wait longer with --lock-wait"
+    )]
+    Locked {
+        /// What needs them: a migration, mostly.
+        name: String,
+        /// For how long all of it waited.
+        seconds: u64,
+        /// What PostgreSQL said.
+        reason: String,
+    },
     /// A migration failed; those before it are done.
     #[error("the migrations stopped at {name}: {reason}")]
     Migration {

@@ -2,16 +2,26 @@
 
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
+use std::time::Duration;
 
 use clap::Args;
+use rowhouse_chassis::config::seconds;
 use tokio_postgres::Config;
 
-use crate::bootstrap::{self, MigrateError, MigrateReport, Role, RolePasswords};
+use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
+
+/// The exit code of `--status` when there is something to do.
+const PENDING: u8 = 3;
 
 pub(super) const EXAMPLES: &str = "Makes the database if there is none, the roles, their grants and the schema. Repeating it changes nothing.
 The services' URLs are only read for the passwords in them, which their roles get.
 
+A migration that would have to wait for others' locks stands in nobody's way: it gives up after a second and tries again.
+With --status nothing is changed: each migration is listed, and the exit code is 0 if there is nothing to do, else 3.
+
 Examples:
+  rowhouse migrate --status
   rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse
   rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse \\
       --orders-database-url postgres://rowhouse_orders:another-secret@db/rowhouse";
@@ -33,9 +43,25 @@ pub(super) struct MigrateArgs {
     /// The orders service's URL of the database
     #[arg(long, env = "ROWHOUSE_ORDERS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
     orders_database_url: Option<String>,
+    /// How long to wait in all for locks that others hold, and before that for another migration, in seconds
+    #[arg(long, env = "ROWHOUSE_LOCK_WAIT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
+    lock_wait: Duration,
+    /// List the migrations and whether they were run, and change nothing
+    #[arg(long)]
+    status: bool,
 }
 
-pub(super) async fn run(args: MigrateArgs) -> Result<(), MigrateError> {
+pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
+    let migrator = Migrator::new(&args.database_url, args.database_ca_file.as_deref())
+        .with_lock_wait(args.lock_wait)
+        .with_notice(|line| eprintln!("rowhouse: {line}"));
+    if args.status {
+        let status = migrator.status().await?;
+        if let Err(error) = print_status(&mut io::stdout().lock(), &status) {
+            eprintln!("rowhouse: {error}");
+        }
+        return Ok(if status.is_current() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
+    }
     let passwords = RolePasswords {
         auth: password(args.auth_database_url.as_deref(), "--auth-database-url", Role::Auth)?,
         onboarding: password(
@@ -45,11 +71,11 @@ pub(super) async fn run(args: MigrateArgs) -> Result<(), MigrateError> {
         )?,
         orders: password(args.orders_database_url.as_deref(), "--orders-database-url", Role::Orders)?,
     };
-    let report = bootstrap::migrate(&args.database_url, args.database_ca_file.as_deref(), &passwords).await?;
-    if let Err(error) = print(&report, &passwords) {
+    let report = migrator.run(&passwords).await?;
+    if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
     }
-    Ok(())
+    Ok(ExitCode::SUCCESS)
 }
 
 fn password(url: Option<&str>, argument: &'static str, role: Role) -> Result<Option<String>, MigrateError> {
@@ -62,8 +88,7 @@ fn password(url: Option<&str>, argument: &'static str, role: Role) -> Result<Opt
     Ok(config.get_password().map(|password| String::from_utf8_lossy(password).into_owned()))
 }
 
-fn print(report: &MigrateReport, passwords: &RolePasswords) -> io::Result<()> {
-    let mut out = io::stdout().lock();
+fn print(out: &mut impl Write, report: &MigrateReport, passwords: &RolePasswords) -> io::Result<()> {
     if let Some(name) = &report.created_database {
         writeln!(out, "made the database {name}")?;
     }
@@ -75,8 +100,18 @@ fn print(report: &MigrateReport, passwords: &RolePasswords) -> io::Result<()> {
         };
         writeln!(out, "made the role {name}{note}")?;
     }
+    for index in &report.rebuilt_indexes {
+        writeln!(out, "built the index {index} again, which had been left unfinished")?;
+    }
     for migration in &report.applied {
         writeln!(out, "ran the migration {migration}")?;
+    }
+    if let Some(waiting) = &report.waiting {
+        writeln!(
+            out,
+            "waiting: {} needs `rowhouse backfill {}` first, then migrate again ({})",
+            waiting.migration, waiting.backfill, waiting.reason
+        )?;
     }
     if *report == MigrateReport::default() {
         writeln!(out, "everything was up to date")?;
@@ -84,9 +119,57 @@ fn print(report: &MigrateReport, passwords: &RolePasswords) -> io::Result<()> {
     Ok(())
 }
 
+fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
+    for migration in &status.migrations {
+        let name = &migration.name;
+        match &migration.state {
+            MigrationState::Applied(at) => writeln!(out, "applied {at}  {name}")?,
+            MigrationState::Newer(at) => {
+                writeln!(out, "applied {at}  {name} (this program is older and does not know it)")?;
+            }
+            MigrationState::Pending => writeln!(out, "pending                      {name}")?,
+            MigrationState::AfterBackfill(backfill) => {
+                writeln!(
+                    out,
+                    "waiting                      {name} (needs `rowhouse backfill {backfill}` first)"
+                )?;
+            }
+        }
+    }
+    for index in &status.invalid_indexes {
+        writeln!(
+            out,
+            "invalid index {index}: it is being built, or was left unfinished and is built again by migrate"
+        )?;
+    }
+    Ok(())
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::bootstrap::Waiting;
+
+    #[test]
+    fn what_waits_for_a_backfill_is_said() {
+        let report = MigrateReport {
+            rebuilt_indexes: vec!["orders.orders_by_priority".to_owned()],
+            waiting: Some(Waiting {
+                migration: "2026-11-23-000014_orders_priority_contract".to_owned(),
+                backfill: "orders-priority".to_owned(),
+                reason: "column \"priority\" of relation \"orders\" contains null values".to_owned(),
+            }),
+            ..MigrateReport::default()
+        };
+        let mut out = Vec::new();
+        print(&mut out, &report, &RolePasswords::default()).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "built the index orders.orders_by_priority again, which had been left unfinished\n\
+             waiting: 2026-11-23-000014_orders_priority_contract needs `rowhouse backfill orders-priority` first, \
+             then migrate again (column \"priority\" of relation \"orders\" contains null values)\n"
+        );
+    }
 
     #[test]
     fn passwords_are_taken_out_of_the_right_urls() {

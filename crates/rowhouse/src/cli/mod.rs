@@ -72,7 +72,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Dev(args) => Box::pin(dev::run(*args)).await?,
-        Command::Migrate(args) => Box::pin(migrate::run(args)).await?,
+        Command::Migrate(args) => return Ok(Box::pin(migrate::run(args)).await?),
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
         Command::Keys(args) => Box::pin(keys::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,

@@ -6,7 +6,7 @@ use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_tenancy::audit;
 
 use super::{DevArgs, DevError, Secrets};
-use crate::bootstrap::{Role, connect_diesel, migrate};
+use crate::bootstrap::{Role, Waiting, connect_diesel, migrate};
 use crate::postgres::{Cluster, ClusterOptions, Programs};
 use crate::system::Databases;
 
@@ -43,6 +43,10 @@ impl Database {
         let report = migrate(&self.url, ca_file, &secrets.role_passwords()).await?;
         for name in report.applied {
             tracing::info!(migration = name, "migrated");
+        }
+        if let Some(waiting) = report.waiting {
+            let Waiting { migration, backfill, .. } = waiting;
+            tracing::warn!(migration, backfill, "{migration} needs `rowhouse backfill {backfill}` first");
         }
         let mut admin = connect_diesel(&self.url, ca_file).await?;
         let violations = audit::run(&mut admin, &audit::Scope::All).await?;

@@ -82,6 +82,25 @@ impl TenantDb {
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
 
+    /// The same for a tenant that is not there yet: the body brings it into being, with whatever belongs to it, or nothing
+    /// of it is committed. One that is there is refused. Only the onboarding service's role may do it.
+    pub async fn new_tenant_tx<T, E, F>(
+        &self,
+        cx: &TenantContext,
+        operation: &'static str,
+        body: F,
+    ) -> Result<T, E>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        T: Send,
+        E: From<DbError> + Send,
+    {
+        let tenant = cx.tenant();
+        let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
+        let opening = format!("BEGIN; SELECT tenancy.enter_new_tenant('{tenant}')");
+        self.run(Tenant(tenant), opening, body).instrument(span).await
+    }
+
     /// Runs `body` in a transaction that is in no tenant: for the global tables, such as identities, and for
     /// the functions that look across tenants. Row-level security shows it no tenant's row.
     pub async fn global_tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>

@@ -1,0 +1,43 @@
+//! One migration at a time.
+
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::sql_types::Bool;
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
+use tokio::time::{Instant, sleep};
+
+use super::MigrateError;
+
+const PAUSE: Duration = Duration::from_millis(200);
+
+/// Takes a lock that lasts as long as the session, which is the one that migrates: a statement that goes on in the server
+/// after its client was killed keeps the lock, too.
+///
+/// Asked for again and again and not waited for: who waits in the server holds a snapshot, and `CREATE INDEX CONCURRENTLY`
+/// of the one that it waits for would wait for that in turn.
+pub(super) async fn lock(
+    conn: &mut AsyncPgConnection,
+    limit: Duration,
+    notice: fn(&str),
+) -> Result<(), MigrateError> {
+    let begun = Instant::now();
+    let mut said = false;
+    loop {
+        let lock = sql::<Bool>(
+            "SELECT pg_catalog.pg_try_advisory_lock(pg_catalog.hashtextextended('rowhouse migrate', 0))",
+        );
+        let taken = lock.get_result::<bool>(conn).await;
+        if taken.map_err(|error| MigrateError::Refused(error.to_string()))? {
+            return Ok(());
+        }
+        if begun.elapsed() >= limit {
+            return Err(MigrateError::Busy(limit.as_secs()));
+        }
+        if !said {
+            notice("another migration is running on this database; waiting for it");
+            said = true;
+        }
+        sleep(PAUSE).await;
+    }
+}

@@ -1,0 +1,168 @@
+//! Running one migration, or what else needs locks, as often as it takes.
+
+use std::error::Error;
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use diesel::connection::{Instrumentation, InstrumentationEvent, SimpleConnection};
+use diesel::migration::Migration;
+use diesel::pg::Pg;
+use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
+use diesel_migrations::MigrationHarness;
+
+use super::indexes::{self, Builder};
+use super::lock_wait::IN_THE_QUEUE;
+use super::{Connection, LockWait, backfill_of, refused};
+use crate::bootstrap::MigrateError;
+
+/// How a migration went.
+pub(super) enum Outcome {
+    Done,
+    /// It checks what a backfill has not done yet; what PostgreSQL found.
+    Unfilled(String),
+}
+
+/// Why a statement failed.
+struct Failure {
+    kind: FailureKind,
+    message: String,
+}
+
+#[derive(Clone, Copy, PartialEq)]
+enum FailureKind {
+    /// Others were in the way.
+    Blocked,
+    /// A row is not as it has to be.
+    Unfilled,
+    Other,
+}
+
+/// Attempts on one connection. Of a migration's error diesel keeps the words only, so the connection tells what went
+/// wrong last.
+#[derive(Clone, Default)]
+pub(super) struct Attempts(Arc<Mutex<Option<Failure>>>);
+
+impl Attempts {
+    /// What the connection has to be given.
+    pub(super) fn instrumentation(&self) -> impl Instrumentation {
+        let last = Arc::clone(&self.0);
+        move |event: InstrumentationEvent<'_>| {
+            if let InstrumentationEvent::FinishQuery { error: Some(error), .. } = event {
+                *last.lock().unwrap_or_else(PoisonError::into_inner) = Some(Failure::of(error));
+            }
+        }
+    }
+
+    /// Runs a migration and writes down that it was run. One outside of a transaction is a single statement that can
+    /// be repeated when what it has left is taken away; `mended` gets the names of that.
+    pub(super) fn run(
+        &self,
+        conn: &mut Connection,
+        migration: &dyn Migration<Pg>,
+        wait: &mut LockWait,
+        mended: &mut Vec<String>,
+    ) -> Result<Outcome, MigrateError> {
+        let name = migration.name().to_string();
+        let aside = !migration.metadata().run_in_transaction();
+        let mut again = false;
+        let ended = self.until_unlocked(conn, &name, aside, wait, |conn| {
+            if aside && again {
+                indexes::mend(conn, Builder::Migration, mended)?;
+            }
+            again = true;
+            conn.run_migration(migration).map(drop)
+        });
+        if aside && !matches!(ended, Ok(None)) {
+            // An index that could not be built would go on to cost every write, and to refuse rows if it is unique. Taking
+            // it away waits for others, too, so it may have to be left to the next run.
+            set_lock_timeout(conn, IN_THE_QUEUE)?;
+            if let Err(error) = indexes::mend(conn, Builder::Migration, &mut Vec::new()) {
+                tracing::warn!(%error, "an index is left unfinished, until the next migration");
+            }
+        }
+        match ended? {
+            None => Ok(Outcome::Done),
+            Some(failure) if failure.kind == FailureKind::Unfilled && backfill_of(&name).is_some() => {
+                Ok(Outcome::Unfilled(failure.message))
+            }
+            Some(failure) => Err(MigrateError::Migration { name, reason: failure.message }),
+        }
+    }
+
+    /// See [`indexes::mend`].
+    pub(super) fn mend(
+        &self,
+        conn: &mut Connection,
+        builder: Builder,
+        wait: &mut LockWait,
+        mended: &mut Vec<String>,
+    ) -> Result<(), MigrateError> {
+        let what = "mending invalid indexes";
+        match self.until_unlocked(conn, what, true, wait, |conn| Ok(indexes::mend(conn, builder, mended)?))? {
+            None => Ok(()),
+            Some(failure) => Err(MigrateError::Migration { name: what.to_owned(), reason: failure.message }),
+        }
+    }
+
+    /// The failure that is not about locks, if there is one. `aside` is for what nobody who reads or writes queues behind.
+    fn until_unlocked(
+        &self,
+        conn: &mut Connection,
+        what: &str,
+        aside: bool,
+        wait: &mut LockWait,
+        mut run: impl FnMut(&mut Connection) -> Result<(), Box<dyn Error + Send + Sync>>,
+    ) -> Result<Option<Failure>, MigrateError> {
+        wait.begin();
+        loop {
+            set_lock_timeout(conn, if aside { wait.aside() } else { wait.in_the_queue() })?;
+            self.take();
+            let begun = Instant::now();
+            let Err(error) = run(conn) else { return Ok(None) };
+            let failure =
+                self.take().unwrap_or(Failure { kind: FailureKind::Other, message: error.to_string() });
+            if failure.kind != FailureKind::Blocked {
+                return Ok(Some(failure));
+            }
+            if !wait.again(begun.elapsed(), what) {
+                let seconds = wait.limit().as_secs();
+                return Err(MigrateError::Locked { name: what.to_owned(), seconds, reason: failure.message });
+            }
+        }
+    }
+
+    fn take(&self) -> Option<Failure> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).take()
+    }
+}
+
+fn set_lock_timeout(conn: &mut Connection, timeout: Duration) -> Result<(), MigrateError> {
+    conn.batch_execute(&format!("SET lock_timeout = '{}ms'", timeout.as_millis())).map_err(refused)
+}
+
+impl Failure {
+    fn of(error: &DieselError) -> Self {
+        let DieselError::DatabaseError(kind, information) = error else {
+            return Self { kind: FailureKind::Other, message: error.to_string() };
+        };
+        let message = words(&**information);
+        let kind = match kind {
+            DatabaseErrorKind::CheckViolation | DatabaseErrorKind::NotNullViolation => FailureKind::Unfilled,
+            // diesel keeps no SQLSTATE. Under another lc_messages it is not tried again, which is safe.
+            DatabaseErrorKind::Unknown
+                if ["lock timeout", "deadlock detected"].iter().any(|sign| message.contains(sign)) =>
+            {
+                FailureKind::Blocked
+            }
+            _ => FailureKind::Other,
+        };
+        Self { kind, message }
+    }
+}
+
+fn words(information: &(dyn DatabaseErrorInformation + Send + Sync)) -> String {
+    match information.hint() {
+        Some(hint) => format!("{} ({hint})", information.message()),
+        None => information.message().to_owned(),
+    }
+}

@@ -1,0 +1,108 @@
+//! The whole of it.
+
+use std::path::Path;
+use std::time::Duration;
+
+use diesel::migration::MigrationSource;
+use diesel::pg::Pg;
+use diesel_migrations::EmbeddedMigrations;
+
+use super::migrations::{self, Done, LockWait, MIGRATIONS, Status, Waiting};
+use super::{
+    MigrateError, RolePasswords, connect, connect_diesel, create_database, database, exclusive,
+    grant_database, roles,
+};
+
+/// PostgreSQL counts milliseconds in 31 bits.
+const LONGEST_WAIT: Duration = Duration::from_hours(24 * 24);
+
+/// What was missing and is there now.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct MigrateReport {
+    /// The database, if it was made.
+    pub created_database: Option<String>,
+    /// The roles that were made.
+    pub created_roles: Vec<&'static str>,
+    /// The indexes that had been left unfinished.
+    pub rebuilt_indexes: Vec<String>,
+    /// The migrations that were run, in this order.
+    pub applied: Vec<String>,
+    /// The contract migration that has to wait for its backfill.
+    pub waiting: Option<Waiting>,
+}
+
+/// Brings a database up to date.
+#[derive(Clone)]
+pub struct Migrator<'a, S = EmbeddedMigrations> {
+    admin_url: &'a str,
+    ca_file: Option<&'a Path>,
+    lock_wait: Duration,
+    notice: fn(&str),
+    source: S,
+}
+
+impl<'a> Migrator<'a> {
+    /// How long is waited for others, if nothing else is said.
+    pub const LOCK_WAIT: Duration = Duration::from_mins(5);
+
+    /// Of the database that `admin_url` names, with the migrations of this program. `ca_file` holds the authorities for
+    /// `sslmode=require`.
+    ///
+    /// The admin is a superuser, or may create roles and owns the database.
+    #[must_use]
+    pub fn new(admin_url: &'a str, ca_file: Option<&'a Path>) -> Self {
+        let notice = |line: &str| tracing::info!("{line}");
+        Self { admin_url, ca_file, lock_wait: Self::LOCK_WAIT, notice, source: MIGRATIONS }
+    }
+}
+
+impl<'a, S> Migrator<'a, S>
+where
+    S: MigrationSource<Pg> + Send + 'static,
+{
+    /// Other migrations than this program's.
+    #[must_use]
+    pub fn with_source<T>(self, source: T) -> Migrator<'a, T> {
+        let Self { admin_url, ca_file, lock_wait, notice, .. } = self;
+        Migrator { admin_url, ca_file, lock_wait, notice, source }
+    }
+
+    /// How long to wait for locks that others hold, and before that for another migration.
+    #[must_use]
+    pub fn with_lock_wait(self, lock_wait: Duration) -> Self {
+        Self { lock_wait: lock_wait.min(LONGEST_WAIT), ..self }
+    }
+
+    /// Who is told what is waited for.
+    #[must_use]
+    pub fn with_notice(self, notice: fn(&str)) -> Self {
+        Self { notice, ..self }
+    }
+
+    /// Makes the database if there is none, the roles, and whatever of the schema is missing.
+    pub async fn run(self, passwords: &RolePasswords) -> Result<MigrateReport, MigrateError> {
+        let created_database = create_database(self.admin_url, self.ca_file).await?;
+        let mut conn = connect_diesel(self.admin_url, self.ca_file).await?;
+        exclusive::lock(&mut conn, self.lock_wait, self.notice).await?;
+        let admin = connect(self.admin_url, self.ca_file).await?;
+        let timeouts = format!(
+            "SET statement_timeout = 0; SET lock_timeout = '{}ms'",
+            self.lock_wait.as_millis().max(1)
+        );
+        admin.batch_execute(&timeouts).await?;
+        let created_roles = roles::ensure(&admin, passwords).await?;
+        let database = database::current(&admin).await?;
+        grant_database(&admin, &database).await?;
+        database::close_public_schema(&admin).await?;
+        drop(admin);
+        let wait = LockWait::new(self.lock_wait, self.notice);
+        // The session ends with this, and the lock with it.
+        let Done { applied, rebuilt_indexes, waiting } = migrations::run(conn, self.source, wait).await?;
+        Ok(MigrateReport { created_database, created_roles, rebuilt_indexes, applied, waiting })
+    }
+
+    /// What there is to do. Changes nothing.
+    pub async fn status(&self) -> Result<Status, MigrateError> {
+        migrations::read_status(self.admin_url, self.ca_file, &self.source).await
+    }
+}

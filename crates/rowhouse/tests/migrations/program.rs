@@ -1,0 +1,53 @@
+//! The program, and waiting for what it does.
+
+use std::process::{Child, Command, Output, Stdio};
+use std::time::{Duration, Instant};
+
+use diesel_async::AsyncPgConnection;
+
+use crate::holds;
+
+/// Longer than anything here takes, also on a machine that is busy with other tests.
+pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
+
+/// `rowhouse migrate`, deaf to the environment of the tests.
+pub(crate) fn migrate(url: &str, arguments: &[&str]) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
+    command.args(["migrate", "--database-url", url]).args(arguments);
+    command.env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOCK_WAIT").env_remove("ROWHOUSE_LOG");
+    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    command
+}
+
+/// Started and not waited for.
+pub(crate) fn start(url: &str) -> Child {
+    migrate(url, &[]).spawn().unwrap()
+}
+
+/// Both outputs of one that succeeds.
+pub(crate) async fn succeed(child: Child) -> String {
+    let output = ended(child).await;
+    assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
+    stdout(&output)
+}
+
+pub(crate) async fn ended(child: Child) -> Output {
+    tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap()
+}
+
+pub(crate) fn stderr(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stderr).into_owned()
+}
+
+pub(crate) fn stdout(output: &Output) -> String {
+    String::from_utf8_lossy(&output.stdout).into_owned()
+}
+
+/// Waits until a condition, in SQL, holds.
+pub(crate) async fn until(conn: &mut AsyncPgConnection, condition: &str) {
+    let start = Instant::now();
+    while !holds(conn, condition).await {
+        assert!(start.elapsed() < PATIENCE, "waited in vain: {condition}");
+        tokio::time::sleep(Duration::from_millis(20)).await;
+    }
+}

@@ -1,0 +1,81 @@
+//! Services and schemas that do not go together.
+
+use diesel_async::SimpleAsyncConnection;
+use rowhouse_chassis::config::{DatabaseArgs, Environment};
+use rowhouse_chassis::database::{self, DatabaseError, REQUIRED_SCHEMA};
+use rowhouse_testkit::{Role, TestDatabase, TestOptions, TestSystem};
+
+const TOO_OLD: &str = "DELETE FROM public.__diesel_schema_migrations WHERE version >= ";
+
+/// What each service says at its start, if it refuses.
+async fn refusals(database: &TestDatabase) -> Vec<DatabaseError> {
+    let mut refusals = Vec::new();
+    for (role, schema) in [(Role::Auth, "auth"), (Role::Onboarding, "onboarding"), (Role::Orders, "orders")] {
+        let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(database.url(role)) };
+        if let Err(error) = database::open(&args, Environment::Dev, schema).await {
+            refusals.push(error);
+        }
+    }
+    refusals
+}
+
+async fn refused_after(statement: &str) -> Vec<String> {
+    let database = TestDatabase::create().await;
+    let before = refusals(&database).await;
+    assert!(before.is_empty(), "{before:?}");
+    database.admin().await.batch_execute(statement).await.unwrap();
+    refusals(&database).await.iter().map(ToString::to_string).collect()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_too_old_is_refused() {
+    let refused = refused_after(&format!("{TOO_OLD} '{REQUIRED_SCHEMA}'")).await;
+    assert_eq!(refused.len(), 3);
+    for sentence in refused {
+        let expected = format!(", and this program needs {REQUIRED_SCHEMA}): run `rowhouse migrate`");
+        assert!(sentence.starts_with("the schema is too old (its version is 20261123"), "{sentence}");
+        assert!(sentence.ends_with(&expected), "{sentence}");
+    }
+    // From before schemas had versions, and from before there was anything.
+    for statement in ["DROP FUNCTION tenancy.schema_version()", "DROP SCHEMA tenancy CASCADE"] {
+        let refused = refused_after(statement).await;
+        assert_eq!(refused.len(), 3, "{statement}");
+        for sentence in refused {
+            assert!(sentence.starts_with("the schema is too old (it has no version, "), "{sentence}");
+        }
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_schema_that_is_too_new_is_refused() {
+    let raise = "UPDATE tenancy.schema_compatibility SET oldest_supported = '29990101000000'";
+    let refused = refused_after(raise).await;
+    let expected = format!(
+        "this program is too old for the schema (it was built for version {REQUIRED_SCHEMA}): \
+         deploy one that was built for version 29990101000000 or newer"
+    );
+    assert_eq!(refused, [expected.as_str(); 3]);
+}
+
+/// While a release is rolled out, programs of the one before may have to be started again.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_newer_schema_serves_until_it_says_otherwise() {
+    let newer = format!(
+        "INSERT INTO public.__diesel_schema_migrations (version) VALUES ('29990101000000');
+         UPDATE tenancy.schema_compatibility SET oldest_supported = '{REQUIRED_SCHEMA}'"
+    );
+    assert_eq!(refused_after(&newer).await, [""; 0]);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_served_from_it() {
+    let database = TestDatabase::create().await;
+    let forget = format!("{TOO_OLD} '{REQUIRED_SCHEMA}'");
+    database.admin().await.batch_execute(&forget).await.unwrap();
+    let started = tokio::spawn(async {
+        Box::pin(TestSystem::start_on(database, TestOptions::default())).await.shutdown().await;
+    });
+    let panic = started.await.unwrap_err().into_panic();
+    let sentence = panic.downcast_ref::<String>().unwrap();
+    assert!(sentence.starts_with("auth does not start: the schema is too old ("), "{sentence}");
+}

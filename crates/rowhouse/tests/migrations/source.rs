@@ -1,0 +1,42 @@
+//! Migrations that are not in the tree.
+
+use std::fs;
+
+use diesel_migrations::FileBasedMigrations;
+use rowhouse::bootstrap::{MigrateError, MigrateReport, Migrator, RolePasswords};
+use rowhouse_testkit::TestDatabase;
+use tempfile::TempDir;
+
+/// A directory of migrations that come after the tree's.
+pub(crate) struct Source(TempDir);
+
+impl Source {
+    /// Each a name and its `up.sql`.
+    pub(crate) fn of(migrations: &[(&str, &str)]) -> Self {
+        let source = Self(tempfile::tempdir().unwrap());
+        for (name, up) in migrations {
+            let directory = source.0.path().join(name);
+            fs::create_dir(&directory).unwrap();
+            fs::write(directory.join("up.sql"), up).unwrap();
+            if up.contains("CONCURRENTLY") {
+                fs::write(directory.join("metadata.toml"), "run_in_transaction = false\n").unwrap();
+            }
+        }
+        source
+    }
+
+    pub(crate) fn migrations(&self) -> FileBasedMigrations {
+        FileBasedMigrations::from_path(self.0.path()).unwrap()
+    }
+
+    /// Runs them, with what is to be different.
+    pub(crate) async fn run(
+        &self,
+        database: &TestDatabase,
+        adapt: impl FnOnce(Migrator<'_, FileBasedMigrations>) -> Migrator<'_, FileBasedMigrations>,
+    ) -> Result<MigrateReport, MigrateError> {
+        let url = database.admin_url();
+        let migrator = Migrator::new(&url, None).with_source(self.migrations());
+        adapt(migrator).run(&RolePasswords::default()).await
+    }
+}
