@@ -17,12 +17,14 @@ use rowhouse_proto::auth::v1::invitation_service_server::{
 use rowhouse_proto::auth::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
 use rowhouse_proto::auth::v1::mfa_service_server::{MfaServiceServer, SERVICE_NAME as MFA};
 use rowhouse_proto::auth::v1::session_service_server::{SERVICE_NAME as SESSIONS, SessionServiceServer};
+use rowhouse_jobs::Workers;
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
 use crate::domain::SessionLifetimes;
 use crate::hashing::{Hashing, HashingError};
+use crate::jobs::LetterSender;
 use crate::mail::{MailError, Mailer};
 use crate::outbox::{Outbox, Worker};
 use crate::rpc::Rpc;
@@ -54,6 +56,7 @@ pub struct App {
     rpc: Arc<Rpc>,
     signing: Signing,
     worker: Worker,
+    workers: Workers,
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
@@ -123,6 +126,8 @@ impl App {
         let sealing = Sealing::load(&config.encryption_keys).await?;
         let outbox = Outbox::new(sealing.clone());
         let mailer = Mailer::new(&config.mail, config.environment)?;
+        let letters = LetterSender { sealing: sealing.clone(), mailer: mailer.clone() };
+        let workers = Workers::new(db.clone(), config.jobs).handle(letters);
         let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         let rpc = Rpc {
@@ -148,6 +153,7 @@ impl App {
             rpc: Arc::new(rpc),
             signing,
             worker,
+            workers,
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
@@ -184,7 +190,15 @@ impl App {
             .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
         let _following = self.signing.follow(shutdown.clone());
         let worker = tokio::spawn(self.worker.run(shutdown.clone()));
+        let until = shutdown.clone();
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
+        if served.is_err() {
+            // Nobody has asked them to stop.
+            workers.abort();
+        }
+        // They finish or give back what they are doing; only a task that was aborted is an error.
+        drop(workers.await);
         // What it was doing is finished, or will be done again.
         worker.abort();
         served

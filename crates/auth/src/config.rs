@@ -9,6 +9,7 @@ use clap::{ArgGroup, Args, Parser};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs, seconds,
 };
+use rowhouse_jobs::WorkerArgs;
 
 /// The longest life of an access token. A member who was removed keeps access for as long.
 const LONGEST_TOKEN_LIFETIME: Duration = Duration::from_mins(10);
@@ -62,6 +63,9 @@ pub struct Config {
     /// How letters are sent.
     #[command(flatten)]
     pub mail: MailArgs,
+    /// How its jobs are worked off.
+    #[command(flatten)]
+    pub jobs: WorkerArgs,
     /// File with the keys that encrypt what the database must not be able to read: one a line, each 32 random bytes in
     /// base64; the first encrypts, all of them decrypt
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]

@@ -96,6 +96,8 @@ pub(crate) enum Error {
     Totp(#[from] TotpError),
     #[error(transparent)]
     Enqueue(EnqueueError),
+    #[error("a job cannot be written: {0}")]
+    Job(serde_json::Error),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -168,6 +170,7 @@ impl Error {
             | Self::Random(_)
             | Self::Totp(_)
             | Self::Enqueue(_)
+            | Self::Job(_)
             | Self::Unauthenticated) => return internal(operation, &error),
             Self::InvalidCredentials => {
                 (Code::InvalidCredentials, "the e-mail address, the password or the tenant is wrong".into())
@@ -236,6 +239,15 @@ impl Error {
             }
         };
         status(code, detail)
+    }
+}
+
+impl From<rowhouse_jobs::EnqueueError> for Error {
+    fn from(error: rowhouse_jobs::EnqueueError) -> Self {
+        match error {
+            rowhouse_jobs::EnqueueError::Json(error) => Self::Job(error),
+            rowhouse_jobs::EnqueueError::Db(error) => Self::Db(error),
+        }
     }
 }
 

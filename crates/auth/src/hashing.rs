@@ -17,6 +17,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::Span;
 
 use crate::domain::{Password, PasswordHash};
+use crate::sealing::Digest32;
 
 /// How many may wait for each core: at cost 12 the last of them for about four seconds.
 const QUEUE_PER_CORE: usize = 16;
@@ -81,6 +82,21 @@ impl Hashing {
         let cost = self.cost;
         let hash = self.run(move || bcrypt::non_truncating_hash(password.expose(), cost)).await??;
         Ok(hash.into())
+    }
+
+    /// Hashes the first password of an address, with a salt that nobody else has: of two who sign up at once with the same
+    /// address and password, both get the same hash.
+    pub(crate) async fn first_hash(
+        &self,
+        password: Password,
+        salt: Digest32,
+    ) -> Result<PasswordHash, HashingError> {
+        let cost = self.cost;
+        let mut short = [0; 16];
+        short.iter_mut().zip(salt).for_each(|(to, from)| *to = from);
+        let hash =
+            self.run(move || bcrypt::non_truncating_hash_with_salt(password.expose(), cost, short)).await??;
+        Ok(hash.to_string().into())
     }
 
     /// Checks a password against a stored hash.

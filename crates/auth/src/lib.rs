@@ -12,6 +12,7 @@ mod config;
 mod domain;
 mod error;
 mod hashing;
+mod jobs;
 mod mail;
 mod outbox;
 mod rpc;

@@ -113,6 +113,15 @@ diesel::table! {
 tenant_table!(invitations);
 
 diesel::table! {
+    auth.single_letters (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Text,
+        created_at -> Timestamptz,
+    }
+}
+tenant_table!(single_letters);
+
+diesel::table! {
     auth.api_keys (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,

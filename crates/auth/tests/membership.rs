@@ -8,12 +8,19 @@ use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::Role;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
-use support::{PASSWORD, Service, membership_request, refused};
+use rowhouse_proto::auth::v1::{DeleteMembershipRequest, SendWelcomeRequest};
+use rowhouse_tenancy::grpc::carry_token;
+use support::{NewMember, PASSWORD, Service, make_member, prepare, prove, refused};
 use tokio::task::JoinSet;
+use tonic::Request;
 
 const SET_UP_AGAIN: &str = "UPDATE tenancy.tenants SET status = 'provisioning'";
 const MEMBERSHIPS: &str = "SELECT count(*) FROM auth.memberships";
 const IDENTITIES: &str = "SELECT count(*) FROM auth.identities";
+
+fn owner<'a>(email: &'a str, password: &'a str) -> NewMember<'a> {
+    NewMember { email, password: Some(password), access_token: None, role: Role::Owner }
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn only_the_onboarding_service_may() {
@@ -38,13 +45,22 @@ async fn only_the_onboarding_service_may() {
         (&of_orders, Code::TokenInvalid),
         (&of_stranger, Code::TokenInvalid),
     ] {
-        let request = membership_request(acme, token, "eve@example.com", PASSWORD, Role::Owner);
-        assert_eq!(refused(service.running.client().create_membership(request).await), expected);
+        let made = make_member(service.running.client(), acme, token, owner("eve@example.com", PASSWORD));
+        assert_eq!(refused(made.await), expected);
+        let proved = prove(service.running.client(), acme, token, "eve@example.com", Vec::new());
+        assert_eq!(refused(proved.await), expected);
+        let email = "ada@example.com".to_owned();
+        let mut request = Request::new(DeleteMembershipRequest { email: email.clone() });
+        carry_token(request.metadata_mut(), acme, token);
+        assert_eq!(refused(service.running.client().delete_membership(request).await), expected);
+        let mut request = Request::new(SendWelcomeRequest { email });
+        carry_token(request.metadata_mut(), acme, token);
+        assert_eq!(refused(service.running.client().send_welcome(request).await), expected);
     }
     // The token's tenant is the only one it opens.
     let for_acme = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
-    let request = membership_request(globex, &for_acme, "eve@example.com", PASSWORD, Role::Owner);
-    assert_eq!(refused(service.running.client().create_membership(request).await), Code::TenantMismatch);
+    let made = make_member(service.running.client(), globex, &for_acme, owner("eve@example.com", PASSWORD));
+    assert_eq!(refused(made.await), Code::TenantMismatch);
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("1".into(), "1".into()));
     service.running.stop().await;
 }
@@ -127,8 +143,8 @@ async fn who_was_removed_does_not_come_back_by_a_repeat() {
     service.sql("DELETE FROM auth.memberships").await;
     for password in [PASSWORD, "wrong horse battery"] {
         let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
-        let request = membership_request(acme, &token, "ada@example.com", password, Role::Owner);
-        let repeated = service.running.client().create_membership(request).await;
+        let repeated =
+            make_member(service.running.client(), acme, &token, owner("ada@example.com", password)).await;
         assert_eq!(refused(repeated), Code::PermissionDenied, "{password}");
     }
     let left = "SELECT (SELECT count(*) FROM auth.memberships) + (SELECT count(*) FROM auth.invitations)";
@@ -147,9 +163,12 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
         // Whoever is first decides about the password.
         let password = if number % 2 == 0 { "even password" } else { "odd password" };
         let token = service.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
-        let request = membership_request(tenant, &token, "ada@example.com", password, Role::Admin);
-        let mut client = service.running.client();
-        calls.spawn(async move { (password, client.create_membership(request).await) });
+        let client = service.running.client();
+        // All of them are looked at before any of them is made a member.
+        let proof = prepare(client.clone(), tenant, &token, owner("ada@example.com", password)).await.unwrap();
+        calls.spawn(
+            async move { (password, prove(client, tenant, &token, "ada@example.com", proof).await) },
+        );
     }
     let mut answers = Vec::new();
     for (password, answer) in calls.join_all().await {
@@ -174,12 +193,96 @@ async fn the_same_membership_asked_for_at_once_is_one() {
     let mut calls = JoinSet::new();
     for _ in 0..16 {
         let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
-        let request = membership_request(acme, &token, "ada@example.com", PASSWORD, Role::Admin);
-        let mut client = service.running.client();
-        calls.spawn(async move { client.create_membership(request).await.unwrap().into_inner() });
+        let client = service.running.client();
+        calls.spawn(async move {
+            make_member(client, acme, &token, owner("ada@example.com", PASSWORD)).await.unwrap().into_inner()
+        });
     }
     let answers = calls.join_all().await;
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("1".into(), "1".into()));
+    service.running.stop().await;
+}
+
+/// Whatever the onboarding service keeps of it is good for nothing else.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_proof_is_good_for_its_tenant_and_address() {
+    let service = Service::start().await;
+    let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
+    service.sql(SET_UP_AGAIN).await;
+    let client = || service.running.client();
+    let (of_acme, of_globex) = (service.service_token(acme), service.service_token(globex));
+    let proof = prepare(client(), acme, &of_acme, owner("ada@example.com", PASSWORD)).await.unwrap();
+    assert_eq!(service.value(IDENTITIES).await, "0", "nothing is kept before");
+    for (tenant, token, email, proof) in [
+        (globex, &of_globex, "ada@example.com", proof.clone()),
+        (acme, &of_acme, "eve@example.com", proof.clone()),
+        (acme, &of_acme, "ada@example.com", proof.iter().rev().copied().collect()),
+        (acme, &of_acme, "ada@example.com", Vec::new()),
+    ] {
+        let answer = fault(&prove(client(), tenant, token, email, proof).await.unwrap_err());
+        assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "member_proof"));
+    }
+    for _ in 0..2 {
+        prove(client(), acme, &of_acme, "Ada@example.com", proof.clone()).await.unwrap();
+    }
+    assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("1".into(), "1".into()));
+    service.running.stop().await;
+}
+
+/// One letter, whoever asks for it how often, and not before the tenant is active.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, "ada@example.com").await;
+    service.sql(SET_UP_AGAIN).await;
+    let welcome = async || {
+        let mut request = Request::new(SendWelcomeRequest { email: "ada@example.com".to_owned() });
+        carry_token(request.metadata_mut(), acme, &service.service_token(acme));
+        service.running.client().send_welcome(request).await.unwrap();
+    };
+    for _ in 0..3 {
+        welcome().await;
+    }
+    service.until("SELECT max(attempts) >= 2 AND max(status) = 'queued' FROM jobs.jobs", "true").await;
+    let subjects = ["Confirm your e-mail address"];
+    assert_eq!(service.subjects_to("ada@example.com").await, subjects);
+    service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
+    let letter = service.mail_to("ada@example.com", "Welcome to acme").await;
+    assert!(letter.body.contains("/login?tenant=acme"), "{}", letter.body);
+    service.until("SELECT string_agg(kind || ' ' || status, ',') FROM jobs.jobs", "letter.send succeeded").await;
+    welcome().await;
+    assert_eq!(service.value("SELECT count(*) FROM jobs.jobs").await, "1");
+    assert_eq!(service.subjects_to("ada@example.com").await.len(), 2);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_taken_back_is_gone_and_an_active_tenant_keeps_it() {
+    let service = Service::start().await;
+    let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
+    service.member(acme, "ada@example.com").await;
+    service.sign_up(globex, "ada@example.com", Some("wrong horse"), None).await.unwrap();
+    let delete = async |tenant, token: &str| {
+        let mut request = Request::new(DeleteMembershipRequest { email: "ada@example.com".to_owned() });
+        carry_token(request.metadata_mut(), tenant, token);
+        service.running.client().delete_membership(request).await.unwrap();
+    };
+    let left = "SELECT (SELECT count(*) FROM auth.memberships) || ' ' || (SELECT count(*) FROM auth.invitations)";
+    let (of_acme, of_globex) = (service.service_token(acme), service.service_token(globex));
+    delete(acme, &of_acme).await;
+    delete(globex, &of_globex).await;
+    assert_eq!(service.value(left).await, "1 1", "they are active");
+    service.sql(SET_UP_AGAIN).await;
+    for _ in 0..2 {
+        delete(acme, &of_acme).await;
+        delete(globex, &of_globex).await;
+        assert_eq!(service.value(left).await, "0 0");
+    }
+    assert_eq!(service.value(IDENTITIES).await, "1", "the person stays one");
+    let logged = "SELECT string_agg(action, ',' ORDER BY action) FROM auth.audit_log
+        WHERE action IN ('member.remove', 'invitation.delete')";
+    assert_eq!(service.value(logged).await, "invitation.delete,member.remove");
     service.running.stop().await;
 }

@@ -8,16 +8,25 @@ use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
-use rowhouse_proto::onboarding::v1::onboarding_service_server::{OnboardingServiceServer, SERVICE_NAME};
+use rowhouse_jobs::Workers;
+use rowhouse_proto::jobs::v1::job_service_server::{JobServiceServer, SERVICE_NAME as JOBS};
+use rowhouse_proto::onboarding::v1::onboarding_service_server::{
+    OnboardingServiceServer, SERVICE_NAME as ONBOARDING,
+};
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
 use crate::auth_client::AuthClient;
+use crate::jobs::{SetUp, TakeBack};
+use crate::orders_client::OrdersClient;
+use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 use crate::rpc::Rpc;
 
-const PUBLIC_METHODS: &[&str] = &["/onboarding.v1.OnboardingService/OnboardTenant"];
+/// The second one looks at its tokens itself: some are no access tokens.
+const PUBLIC_METHODS: &[&str] =
+    &["/onboarding.v1.OnboardingService/OnboardTenant", "/onboarding.v1.OnboardingService/GetTenant"];
 
 /// A request has a name, an address, a password and little else.
 const MAX_REQUEST: usize = 1024 * 1024;
@@ -26,6 +35,7 @@ const MAX_REQUEST: usize = 1024 * 1024;
 pub struct App {
     listener: Listener,
     rpc: Rpc,
+    workers: Workers,
     signing: Signing,
     verifier: Arc<Verifier>,
     reflection: bool,
@@ -46,7 +56,10 @@ pub enum StartError {
     Database(#[from] DatabaseError),
     /// Auth's address cannot be used.
     #[error("--auth-endpoint: {0}")]
-    AuthEndpoint(#[from] EndpointError),
+    AuthEndpoint(EndpointError),
+    /// Orders' address cannot be used.
+    #[error("--orders-endpoint: {0}")]
+    OrdersEndpoint(EndpointError),
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -70,18 +83,28 @@ impl App {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
         let signing = Signing::load(issuer::ONBOARDING, config.signing, Arc::clone(&trust)).await?;
         let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
-        let auth = AuthClient::new(grpc::channel(&config.auth_endpoint)?, signing.issuer());
+        let auth = grpc::channel(&config.auth_endpoint).map_err(StartError::AuthEndpoint)?;
+        let auth = Arc::new(AuthClient::new(auth, signing.issuer()));
+        let orders = grpc::channel(&config.orders_endpoint).map_err(StartError::OrdersEndpoint)?;
+        let orders = Arc::new(OrdersClient::new(orders, signing.issuer()));
         let db = database::open(&config.database, config.environment, "onboarding").await?;
+
+        let set_up = SetUp { auth: Arc::clone(&auth), orders: Arc::clone(&orders) };
+        let take_back = TakeBack { auth: Arc::clone(&auth), orders };
+        let workers = Workers::new(db.clone(), config.jobs).handle(set_up).handle(take_back);
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
             rpc: Rpc {
                 db,
-                auth: Arc::new(auth),
+                auth,
+                outcomes: Outcomes::new(),
+                issuer: signing.issuer(),
                 proofs: Proofs::new(config.bcrypt_cost),
                 verifier: Arc::clone(&verifier),
                 proxies: Arc::new(config.proxies.into()),
             },
+            workers,
             signing,
             verifier,
             reflection: config.grpc.reflection,
@@ -107,10 +130,23 @@ impl App {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
             }),
-            services: &[SERVICE_NAME],
+            services: &[ONBOARDING, JOBS],
         };
         let _following = self.signing.follow(shutdown.clone());
-        let service = OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
-        Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
+        let listening = tokio::spawn(self.rpc.outcomes.clone().listen(self.rpc.db.clone()));
+        let until = shutdown.clone();
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let jobs = JobServiceServer::new(self.rpc.clone()).max_decoding_message_size(MAX_REQUEST);
+        let routes = Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
+            .add_service(jobs);
+        let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
+        listening.abort();
+        if served.is_err() {
+            // Nobody has asked them to stop.
+            workers.abort();
+        }
+        // They finish or give back what they are doing; only a task that was aborted is an error.
+        drop(workers.await);
+        served
     }
 }

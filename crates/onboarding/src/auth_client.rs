@@ -6,11 +6,15 @@ use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::grpc::{TracedChannel, set_deadline};
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
-use rowhouse_proto::auth::v1::{CreateMembershipRequest, CreateMembershipResponse, Role, User};
+use rowhouse_proto::auth::v1::{
+    CreateMembershipRequest, DeleteMembershipRequest, PrepareMemberRequest, PrepareMemberResponse, Role,
+    SendWelcomeRequest, User,
+};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 use rowhouse_tokens::{TokenError, TokenIssuer, VerifiedToken, issuer};
 use tonic::Request;
+use uuid::Uuid;
 
 use crate::domain::Administrator;
 
@@ -18,6 +22,17 @@ use crate::domain::Administrator;
 pub(crate) struct AuthClient {
     client: AuthServiceClient<TracedChannel>,
     issuer: TokenIssuer,
+}
+
+/// The longest that a call may take that nobody waits for.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// What auth found out about a person who is to become an owner.
+pub(crate) struct Prepared {
+    /// For auth alone to read.
+    pub(crate) member_proof: Vec<u8>,
+    /// The id that they have, or will have.
+    pub(crate) owner: Uuid,
 }
 
 /// On whose behalf a tenant is onboarded.
@@ -59,30 +74,73 @@ impl AuthClient {
         Self { client: AuthServiceClient::new(channel), issuer }
     }
 
-    /// Makes a person the first owner of a tenant, or invites them. Repeating it has no further effect.
-    pub(crate) async fn create_owner(
+    /// Has auth look at a person who is to become the first owner of a tenant that is not there yet. Nothing comes of it but
+    /// the answer.
+    pub(crate) async fn prepare_owner(
         &self,
         tenant: TenantId,
         owner: &Administrator,
         caller: &Caller,
         time: Duration,
-    ) -> Result<User, AuthError> {
-        let mut request = Request::new(CreateMembershipRequest {
-            email: owner.email.as_str().to_owned(),
-            password: owner.password.as_ref().map(|password| password.expose().to_owned()),
-            role: Role::Owner.into(),
-            access_token: caller.token.as_ref().map(|token| token.raw().to_owned()),
-        });
+    ) -> Result<Prepared, AuthError> {
+        let mut request = self.request(
+            tenant,
+            PrepareMemberRequest {
+                email: owner.email.as_str().to_owned(),
+                password: owner.password.as_ref().map(|password| password.expose().to_owned()),
+                role: Role::Owner.into(),
+                access_token: caller.token.as_ref().map(|token| token.raw().to_owned()),
+            },
+            time,
+        )?;
+        caller.client.carry(request.metadata_mut());
+        let answer = self.client.clone().prepare_member(request).await;
+        let PrepareMemberResponse { member_proof, user } =
+            answer.map_err(|status| fault(&status))?.into_inner();
+        Ok(Prepared { member_proof, owner: id_of(user)? })
+    }
+
+    /// Makes the person of the proof the first owner of a tenant, or invites them; the owner's id. Repeating it has no
+    /// further effect.
+    pub(crate) async fn create_owner(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        member_proof: Vec<u8>,
+    ) -> Result<Uuid, AuthError> {
+        let message = CreateMembershipRequest { email: email.to_owned(), member_proof };
+        let request = self.request(tenant, message, LIMIT)?;
+        let answer = self.client.clone().create_membership(request).await;
+        id_of(answer.map_err(|status| fault(&status))?.into_inner().user)
+    }
+
+    /// Takes that back. Repeating it has no further effect.
+    pub(crate) async fn delete_owner(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
+        let request = self.request(tenant, DeleteMembershipRequest { email: email.to_owned() }, LIMIT)?;
+        let answer = self.client.clone().delete_membership(request).await;
+        answer.map(drop).map_err(|status| fault(&status).into())
+    }
+
+    /// Has a letter be sent that welcomes the owner. Repeating it has no further effect.
+    pub(crate) async fn send_welcome(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
+        let request = self.request(tenant, SendWelcomeRequest { email: email.to_owned() }, LIMIT)?;
+        let answer = self.client.clone().send_welcome(request).await;
+        answer.map(drop).map_err(|status| fault(&status).into())
+    }
+
+    fn request<T>(&self, tenant: TenantId, message: T, time: Duration) -> Result<Request<T>, TokenError> {
+        let mut request = Request::new(message);
         let token = self.issuer.service_token(issuer::AUTH, tenant.as_uuid())?;
         carry_token(request.metadata_mut(), tenant, &token);
-        caller.client.carry(request.metadata_mut());
         set_deadline(&mut request, time);
-        let answer = self.client.clone().create_membership(request).await;
-        let CreateMembershipResponse { user, role: _ } =
-            answer.map_err(|status| fault(&status))?.into_inner();
-        // A message that the other side left out; it never does.
-        user.ok_or(AuthError::Unexpected(Code::Internal))
+        Ok(request)
     }
+}
+
+/// A message, or an id, that the other side left out; it never does.
+fn id_of(user: Option<User>) -> Result<Uuid, AuthError> {
+    let id = user.and_then(|user| Uuid::try_parse(&user.id).ok());
+    id.ok_or(AuthError::Unexpected(Code::Internal))
 }
 
 impl From<Fault> for AuthError {

@@ -4,6 +4,7 @@ use clap::Parser;
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
+use rowhouse_jobs::WorkerArgs;
 
 /// Rowhouse's onboarding service: brings tenants and their first owners into being.
 #[derive(Clone, Debug, Parser)]
@@ -42,6 +43,12 @@ pub struct Config {
     /// Where the auth service is
     #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
     pub auth_endpoint: String,
+    /// Where the orders service is
+    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub orders_endpoint: String,
+    /// How its jobs are worked off.
+    #[command(flatten)]
+    pub jobs: WorkerArgs,
 }
 
 #[cfg(test)]

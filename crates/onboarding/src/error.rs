@@ -3,12 +3,15 @@
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
 };
+use rowhouse_chassis::grpc::reject;
+use rowhouse_jobs::{CancelError, EnqueueError};
 use rowhouse_tenancy::DbError;
-use rowhouse_tokens::TokenError;
+use rowhouse_tenancy::grpc::AuthenticateError;
+use rowhouse_tokens::{Permission, TokenError};
 use tonic::Status;
 
 use crate::auth_client::AuthError;
-use crate::store::tenants::{CreateTenantError, RemoveTenantError};
+use crate::store::tenants::CreateTenantError;
 
 /// The outcome of a call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -23,16 +26,32 @@ pub(crate) enum Error {
     IdempotencyKeyReused,
     #[error("the tenant was removed by another call of the same onboarding")]
     TenantGone,
-    #[error("the tenant has its owner, by another call of the same onboarding")]
-    TenantSetUp,
+    #[error("the tenant cannot be set up: {0}")]
+    Failed(String),
     #[error("calls with the same idempotency key got in each other's way, repeatedly")]
     Contended,
     #[error("too many passwords are being hashed")]
     TooManyProofs,
     #[error("a password cannot be hashed: {0}")]
     Bcrypt(#[from] bcrypt::BcryptError),
-    #[error("the onboarding's task did not finish: {0}")]
+    #[error("the hashing thread did not finish: {0}")]
     Task(#[from] tokio::task::JoinError),
+    #[error("a status token cannot be made: {0}")]
+    Signing(TokenError),
+    #[error("a job cannot be written: {0}")]
+    Job(serde_json::Error),
+    #[error(transparent)]
+    Access(#[from] AuthenticateError),
+    #[error("the call has no verified token; the server lacks the layer that verifies")]
+    Unauthenticated,
+    #[error("the caller has not the permission {0}")]
+    NotPermitted(Permission),
+    #[error("there is no such tenant")]
+    TenantNotFound,
+    #[error("there is no such job")]
+    JobNotFound,
+    #[error("{0}")]
+    JobNotCancellable(CancelError),
     #[error("the caller's access token is not believed: {0}")]
     Token(TokenError),
     #[error("the caller's access token is a program's or a service's")]
@@ -61,11 +80,21 @@ impl From<CreateTenantError> for Error {
     }
 }
 
-impl From<RemoveTenantError> for Error {
-    fn from(error: RemoveTenantError) -> Self {
+impl From<EnqueueError> for Error {
+    fn from(error: EnqueueError) -> Self {
         match error {
-            RemoveTenantError::SetUp | RemoveTenantError::HasMembers => Self::TenantSetUp,
-            RemoveTenantError::Db(error) => error.into(),
+            EnqueueError::Json(error) => Self::Job(error),
+            EnqueueError::Db(error) => error.into(),
+        }
+    }
+}
+
+impl From<CancelError> for Error {
+    fn from(error: CancelError) -> Self {
+        match error {
+            CancelError::NotFound => Self::JobNotFound,
+            CancelError::Db(error) => Self::Db(error),
+            error @ (CancelError::NotCancellable | CancelError::Ended(_)) => Self::JobNotCancellable(error),
         }
     }
 }
@@ -105,7 +134,24 @@ impl Error {
             ),
             Self::Token(TokenError::Expired) => status(Code::TokenExpired, TokenError::Expired.to_string()),
             Self::Token(reason) => status(Code::TokenInvalid, reason.to_string()),
-            Self::TenantGone | Self::TenantSetUp | Self::Contended => retryable(
+            Self::Failed(reason) => retryable(
+                Code::Unavailable,
+                format!("the tenant could not be set up, and nothing is left of it: {reason}"),
+                RETRY_AFTER,
+            ),
+            Self::Access(refusal) => reject(refusal),
+            Self::NotPermitted(permission) => status(
+                Code::PermissionDenied,
+                format!(
+                    "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
+                ),
+            ),
+            Self::TenantNotFound => {
+                status(Code::TenantNotFound, "there is no tenant with this id that the token shows")
+            }
+            Self::JobNotFound => status(Code::JobNotFound, "there is no job with this id"),
+            Self::JobNotCancellable(reason) => status(Code::JobNotCancellable, reason.to_string()),
+            Self::TenantGone | Self::Contended => retryable(
                 Code::Unavailable,
                 "another call was working on the same onboarding: try again",
                 RETRY_AFTER,
@@ -138,6 +184,9 @@ impl Error {
                 error @ (AuthError::UnknownTenant | AuthError::Unexpected(_) | AuthError::Token(_)),
             ) => internal(operation, &error),
             Self::Task(error) => internal(operation, &error),
+            Self::Signing(error) => internal(operation, &error),
+            Self::Job(error) => internal(operation, &error),
+            error @ Self::Unauthenticated => internal(operation, &error),
             Self::Db(error) => from_db(operation, &error),
         }
     }
@@ -157,7 +206,13 @@ mod tests {
             (Error::NoFreeSlug, Code::SlugTaken),
             (Error::IdempotencyKeyReused, Code::IdempotencyKeyReused),
             (Error::TenantGone, Code::Unavailable),
-            (Error::TenantSetUp, Code::Unavailable),
+            (Error::Failed("auth has gone".to_owned()), Code::Unavailable),
+            (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
+            (Error::NotPermitted(Permission::JobsManage), Code::PermissionDenied),
+            (Error::TenantNotFound, Code::TenantNotFound),
+            (CancelError::NotFound.into(), Code::JobNotFound),
+            (CancelError::NotCancellable.into(), Code::JobNotCancellable),
+            (Error::Unauthenticated, Code::Internal),
             (Error::Contended, Code::Unavailable),
             (Error::Token(TokenError::Expired), Code::TokenExpired),
             (Error::Token(TokenError::BadSignature), Code::TokenInvalid),

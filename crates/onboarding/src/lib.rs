@@ -1,16 +1,21 @@
 //! Brings tenants into being.
 //!
-//! A new tenant is a row in the directory and a first owner, or an invitation for one, whom the auth service keeps.
-//! The two are written by two services, so an onboarding goes in steps that can each be repeated: the tenant in the
-//! status `provisioning`, in which nobody can log in; the owner; the status `active`. One that was
-//! refused in between is taken back, and one that was interrupted goes on when it is repeated with its
-//! idempotency key.
+//! A tenant is set up by several services, each of which may stop at any moment. So whatever can be refused is asked for
+//! before anything is there; then one transaction creates the tenant in the status `provisioning`, in which nobody can log
+//! in, together with the record of its set-up and a job; and the job takes the steps, each of which can be repeated and is
+//! written down: the first owner, or an invitation for one, whom auth keeps; the defaults, which orders keeps; the welcome
+//! letter; the status `active`. Where a step is refused for good, what was done is taken back, and the tenant is `failed`.
+//!
+//! The background work of a tenant, whichever service does it, is shown here as well.
 
 mod app;
 mod auth_client;
 mod config;
 mod domain;
 mod error;
+mod jobs;
+mod orders_client;
+mod outcomes;
 mod proofs;
 mod rpc;
 mod schema;

@@ -1,4 +1,6 @@
-//! The table that this service reads or writes; its idempotency keys are reached through functions alone.
+//! The tables that this service reads or writes; its idempotency keys are reached through functions alone.
+
+use rowhouse_tenancy::tenant_table;
 
 diesel::table! {
     tenancy.tenants (id) {
@@ -10,3 +12,23 @@ diesel::table! {
         updated_at -> Timestamptz,
     }
 }
+
+diesel::table! {
+    onboarding.onboardings (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Uuid,
+        email -> Text,
+        owner_id -> Uuid,
+        member_proof -> Nullable<Bytea>,
+        key_digest -> Nullable<Bytea>,
+        created_at -> Timestamptz,
+        membership_at -> Nullable<Timestamptz>,
+        defaults_at -> Nullable<Timestamptz>,
+        welcome_at -> Nullable<Timestamptz>,
+        finished_at -> Nullable<Timestamptz>,
+        failure -> Nullable<Text>,
+    }
+}
+tenant_table!(onboardings);
+
+diesel::allow_tables_to_appear_in_same_query!(onboardings, tenants);

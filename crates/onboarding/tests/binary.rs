@@ -26,6 +26,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
         .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys(issuer::ONBOARDING))
         .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
+        .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .stderr(Stdio::piped())
         .kill_on_drop(true);

@@ -28,6 +28,19 @@ async fn the_owner_can_log_in_when_the_call_returns() {
     assert_eq!(world.value("SELECT role FROM auth.memberships").await, "owner");
     assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
     assert_eq!(world.counts().await, "1 1 1 0");
+
+    let steps = tenant.onboarding.unwrap();
+    assert!(steps.finished_at.is_some() && steps.failure.is_empty());
+    let names: Vec<_> = steps.steps.iter().map(|step| step.name.as_str()).collect();
+    assert_eq!(names, ["tenant", "identity", "membership", "defaults", "welcome"]);
+    assert!(steps.steps.iter().all(|step| step.completed_at.is_some()), "{steps:?}");
+    assert!(answer.status_token.is_empty(), "there is nothing left to wait for");
+    assert_eq!(world.value("SELECT last_number FROM orders.number_series").await, "0");
+    let jobs = "SELECT string_agg(queue || ' ' || kind, ',' ORDER BY queue) FROM jobs.jobs";
+    let kinds = "rowhouse_auth letter.send,rowhouse_onboarding tenant.set_up,rowhouse_orders orders.purge";
+    assert_eq!(world.value(jobs).await, kinds);
+    assert_eq!(world.value("SELECT count(member_proof) FROM onboarding.onboardings").await, "0");
+    world.mail_to("ada@example.com", "Welcome to Acme").await;
     world.stop().await;
 }
 

@@ -8,9 +8,8 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::set_deadline;
-use support::{PASSWORD, Running, With, World, auth_config, refused, request};
-use tokio::io::{copy, copy_bidirectional};
-use tokio::net::{TcpListener, TcpStream};
+use rowhouse_proto::onboarding::v1::TenantStatus;
+use support::{PASSWORD, With, World, refused, request};
 use tokio::task::JoinSet;
 use tonic::Request;
 
@@ -125,102 +124,49 @@ async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
     world.stop().await;
 }
 
+/// What cannot be looked at is not accepted, with a key or without.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_interrupted_goes_on() {
-    let mut world = World::without_auth().await;
-    let interrupted = request("Acme", "ada@example.com").slug("acme").key("k");
-    for _ in 0..2 {
-        assert_eq!(refused(world.onboard(interrupted.clone()).await), Code::Unavailable);
-        assert_eq!(world.counts().await, "1 0 0 1", "kept for the repeat");
+async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
+    let mut world = World::alone().await;
+    world.start_orders().await;
+    for refused_request in [request("Acme", "ada@example.com").slug("acme"), request("Acme", "ada@example.com").key("k")] {
+        assert_eq!(refused(world.onboard(refused_request).await), Code::Unavailable);
+        assert_eq!(world.counts().await, "0 0 0 0");
     }
-    let tenant = world.value("SELECT id FROM tenancy.tenants WHERE status = 'provisioning'").await;
-
     world.start_auth().await;
-    let answer = world.onboard(interrupted.clone()).await.unwrap();
-    assert_eq!(answer.tenant.as_ref().unwrap().id, tenant);
-    assert_eq!(world.onboard(interrupted).await.unwrap(), answer);
-    world.login("ada@example.com", PASSWORD, None).await.unwrap();
+    world.onboard(request("Acme", "ada@example.com").slug("acme").key("k")).await.unwrap();
     assert_eq!(world.counts().await, "1 1 1 1");
     world.stop().await;
 }
 
-/// Auth has done its part, but onboarding does not hear of it.
+/// Refused for the password, and then repeated with another one under the same key.
 #[tokio::test(flavor = "multi_thread")]
-async fn an_answer_of_auth_that_was_lost_is_asked_for_again() {
-    for key in [None, Some("k")] {
-        let mut world = World::without_auth().await;
-        let listen = "127.0.0.1:0".parse().unwrap();
-        let auth = Running::auth(auth_config(&world.database, &world.keys, listen)).await;
-        let proxy = TcpListener::bind(world.auth_address).await.unwrap();
-        let mut request = request("Acme", "ada@example.com").slug("acme");
-        request.idempotency_key = key.map(str::to_owned);
-
-        let call = world.onboard(request.clone());
-        let lose_then_forward = async {
-            let (mut onboarding, _) = proxy.accept().await.unwrap();
-            let mut lost = TcpStream::connect(auth.address).await.unwrap();
-            let (mut from_onboarding, _) = onboarding.split();
-            let (_, mut to_auth) = lost.split();
-            let done = async {
-                while world.value("SELECT count(*) FROM auth.memberships").await == "0" {
-                    tokio::time::sleep(Duration::from_millis(5)).await;
-                }
-            };
-            tokio::select! {
-                () = done => {}
-                copied = copy(&mut from_onboarding, &mut to_auth) => panic!("{copied:?}"),
-            }
-            drop((onboarding, lost));
-            let (mut onboarding, _) = proxy.accept().await.unwrap();
-            let mut forwarded = TcpStream::connect(auth.address).await.unwrap();
-            copy_bidirectional(&mut onboarding, &mut forwarded).await.unwrap();
-        };
-        let answer = tokio::select! {
-            answer = call => answer,
-            () = lose_then_forward => panic!("onboarding has hung up"),
-        };
-        drop(proxy);
-
-        if key.is_some() {
-            assert_eq!(refused(answer), Code::Unavailable);
-            assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "provisioning");
-            auth.stop().await;
-            world.start_auth().await;
-            world.onboard(request).await.unwrap();
-        } else {
-            answer.unwrap();
-            world.auth = Some(auth);
-        }
-        assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "active");
-        world.login("ada@example.com", PASSWORD, None).await.unwrap();
-        world.stop().await;
-    }
-}
-
-/// Nobody could ask for it again.
-#[tokio::test(flavor = "multi_thread")]
-async fn what_was_interrupted_without_a_key_is_taken_back() {
-    let mut world = World::without_auth().await;
-    let interrupted = request("Acme", "ada@example.com").slug("acme");
-    assert_eq!(refused(world.onboard(interrupted.clone()).await), Code::Unavailable);
+async fn a_refused_request_does_not_use_its_key_up() {
+    let world = World::start().await;
+    let wrong = request("Globex", "ada@example.com").slug("globex").key("k").password("password1");
+    assert_eq!(refused(world.onboard(wrong).await), Code::InvalidArgument);
     assert_eq!(world.counts().await, "0 0 0 0");
-    world.start_auth().await;
-    world.onboard(interrupted).await.unwrap();
+    world.onboard(request("Globex", "ada@example.com").slug("globex").key("k")).await.unwrap();
+    assert_eq!(world.counts().await, "1 1 1 1");
     world.stop().await;
 }
 
-/// Interrupted, and then repeated with what auth refuses: nothing stays in the way.
+/// Of a tenant that an earlier version created nothing is written down.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_go_on_is_taken_back_by_the_repeat() {
-    let mut world = World::start().await;
-    world.onboard(request("Acme", "ada@example.com")).await.unwrap();
-    world.auth.take().unwrap().stop().await;
-    let wrong = request("Globex", "ada@example.com").slug("globex").key("k").password("password1");
-    assert_eq!(refused(world.onboard(wrong.clone()).await), Code::Unavailable);
-    assert_eq!(world.counts().await, "2 1 1 1");
-    world.start_auth().await;
-    assert_eq!(refused(world.onboard(wrong).await), Code::InvalidArgument);
-    assert_eq!(world.counts().await, "1 1 1 0");
+async fn a_repeat_completes_what_has_no_record() {
+    let world = World::start().await;
+    let first = world.onboard(request("Acme", "ada@example.com").key("k")).await.unwrap();
+    let id = first.tenant.unwrap().id;
+    for status in ["active", "provisioning"] {
+        world
+            .sql(&format!("DELETE FROM onboarding.onboardings; UPDATE tenancy.tenants SET status = '{status}'"))
+            .await;
+        let again = world.onboard(request("Acme", "ada@example.com").key("k")).await.unwrap();
+        let tenant = again.tenant.unwrap();
+        assert_eq!((&tenant.id, tenant.status()), (&id, TenantStatus::Active));
+        assert_eq!((tenant.onboarding, again.admin), (None, first.admin.clone()));
+    }
+    assert_eq!(world.counts().await, "1 1 1 1");
     world.stop().await;
 }
 

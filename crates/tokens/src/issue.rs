@@ -8,11 +8,13 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    JwkSet, Permission, Principal, Role, SERVICE_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
+    JwkSet, Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
 };
 
 /// A service's token lives as long as one call may take, and some skew.
 const SERVICE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
+/// An onboarding that takes longer is one for a person to look at.
+pub(crate) const STATUS_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
 /// Signs tokens in one issuer's name. Clones sign with the same keys, also after these were replaced.
 #[derive(Clone, Debug)]
@@ -140,6 +142,26 @@ impl TokenIssuer {
                 jti: Uuid::now_v7(),
                 iat,
                 exp: iat.saturating_add(SERVICE_TOKEN_LIFETIME.as_secs()),
+            },
+        )
+    }
+
+    /// What shows a tenant that is being set up to who set it up, and opens nothing: only [`Verifier::verify_status`] takes
+    /// it. It lives for a day.
+    ///
+    /// [`Verifier::verify_status`]: crate::Verifier::verify_status
+    pub fn status_token(&self, tenant: Uuid) -> Result<String, TokenError> {
+        let iat = now()?;
+        self.sign(
+            STATUS_TYPE,
+            &ServiceClaims {
+                iss: &self.issuer,
+                aud: &self.issuer,
+                sub: &self.issuer,
+                tenant_id: tenant,
+                jti: Uuid::now_v7(),
+                iat,
+                exp: iat.saturating_add(STATUS_TOKEN_LIFETIME.as_secs()),
             },
         )
     }

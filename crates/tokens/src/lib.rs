@@ -27,6 +27,12 @@ pub mod issuer {
     pub const ONBOARDING: &str = "rowhouse-onboarding";
 }
 
+/// The `aud` claim of services' tokens: who is called. Besides the issuers, who can be called by their names as well.
+pub mod audience {
+    /// The orders service.
+    pub const ORDERS: &str = "rowhouse-orders";
+}
+
 /// The `aud` claim of people's tokens. A service's token has its callee's name there instead.
 pub const USER_AUDIENCE: &str = "rowhouse";
 
@@ -34,3 +40,5 @@ pub const USER_AUDIENCE: &str = "rowhouse";
 pub(crate) const USER_TYPE: &str = "at+jwt";
 /// The `typ` header of services' tokens, so that neither kind passes for the other (RFC 8725 §3.11).
 pub(crate) const SERVICE_TYPE: &str = "service+jwt";
+/// The `typ` header of status tokens, which are no access tokens: no verifier of these takes them.
+pub(crate) const STATUS_TYPE: &str = "status+jwt";

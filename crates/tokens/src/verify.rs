@@ -10,9 +10,10 @@ use jsonwebtoken::{Algorithm, Validation, get_current_timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Permission, Principal, Role, SERVICE_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE,
+    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE,
     VerifiedToken, issuer,
 };
 
@@ -20,7 +21,7 @@ use crate::{
 const LONGEST_TOKEN: usize = 4096;
 /// How far clocks may differ, in seconds.
 const LEEWAY: u64 = 5;
-/// No token lives longer, whoever signed it.
+/// No access token lives longer, whoever signed it.
 const LONGEST_LIFETIME: u64 = 3600;
 
 /// Which services' own tokens to believe, besides people's.
@@ -96,18 +97,41 @@ impl Verifier {
         }
     }
 
-    fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
-        if token.len() > LONGEST_TOKEN {
-            return Err(TokenError::Malformed);
+    /// Verifies a status token of the onboarding service and says which tenant it shows. Access tokens and services' tokens
+    /// are [`TokenError::WrongType`] here, as status tokens are everywhere else.
+    pub async fn verify_status(&self, token: &str) -> Result<Uuid, TokenError> {
+        self.trust.refresh_old().await;
+        match self.check_status(token) {
+            Err(TokenError::UnknownKey) => {
+                self.trust.refresh().await;
+                self.check_status(token)
+            }
+            result => result,
         }
+    }
+
+    fn check_status(&self, token: &str) -> Result<Uuid, TokenError> {
         let header = header_of(token)?;
-        let header: Header<'_> = serde_json::from_slice(&header).or(Err(TokenError::Malformed))?;
-        if header.alg != "EdDSA" {
-            return Err(TokenError::UnsupportedAlgorithm);
+        let header = Header::parse(&header)?;
+        let keys = self.trust.keys();
+        let Trusted { issuer: key_issuer, key, .. } =
+            header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
+        if header.typ != Some(STATUS_TYPE) {
+            return Err(TokenError::WrongType);
         }
-        if header.crit.is_some() {
-            return Err(TokenError::Malformed);
+        let validation = validation(issuer::ONBOARDING, &[issuer::ONBOARDING]);
+        let claims: ServiceClaims =
+            jsonwebtoken::decode(token, key, &validation).map_err(|error| reason(&error))?.claims;
+        lifetime(claims.iat, claims.exp, STATUS_TOKEN_LIFETIME.as_secs())?;
+        if claims.iss != *key_issuer || claims.sub != claims.iss {
+            return Err(TokenError::WrongIssuer);
         }
+        Ok(claims.tenant_id)
+    }
+
+    fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        let header = header_of(token)?;
+        let header = Header::parse(&header)?;
         let keys = self.trust.keys();
         let Trusted { issuer: key_issuer, key, .. } =
             header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
@@ -115,7 +139,7 @@ impl Verifier {
             Some(USER_TYPE) => {
                 let claims: AccessClaims =
                     jsonwebtoken::decode(token, key, &self.user).map_err(|error| reason(&error))?.claims;
-                lifetime(claims.iat, claims.exp)?;
+                lifetime(claims.iat, claims.exp, LONGEST_LIFETIME)?;
                 if claims.iss != *key_issuer {
                     return Err(TokenError::WrongIssuer);
                 }
@@ -127,7 +151,7 @@ impl Verifier {
                 let validation = self.service.as_ref().ok_or(TokenError::WrongType)?;
                 let claims: ServiceClaims =
                     jsonwebtoken::decode(token, key, validation).map_err(|error| reason(&error))?.claims;
-                lifetime(claims.iat, claims.exp)?;
+                lifetime(claims.iat, claims.exp, LONGEST_LIFETIME)?;
                 if claims.iss != *key_issuer || claims.sub != claims.iss {
                     return Err(TokenError::WrongIssuer);
                 }
@@ -136,6 +160,16 @@ impl Verifier {
             }
             _ => Err(TokenError::WrongType),
         }
+    }
+}
+
+impl<'a> Header<'a> {
+    fn parse(json: &'a [u8]) -> Result<Self, TokenError> {
+        let header: Self = serde_json::from_slice(json).or(Err(TokenError::Malformed))?;
+        if header.alg != "EdDSA" {
+            return Err(TokenError::UnsupportedAlgorithm);
+        }
+        if header.crit.is_some() { Err(TokenError::Malformed) } else { Ok(header) }
     }
 }
 
@@ -166,6 +200,9 @@ fn validation(audience: &str, issuers: &[&str]) -> Validation {
 /// The header's JSON: read here, since what the library makes of a header is richer and cannot say which part
 /// of it was refused.
 fn header_of(token: &str) -> Result<Vec<u8>, TokenError> {
+    if token.len() > LONGEST_TOKEN {
+        return Err(TokenError::Malformed);
+    }
     let mut parts = token.split('.');
     let (Some(header), Some(_), Some(_), None) = (parts.next(), parts.next(), parts.next(), parts.next())
     else {
@@ -174,8 +211,8 @@ fn header_of(token: &str) -> Result<Vec<u8>, TokenError> {
     URL_SAFE_NO_PAD.decode(header).or(Err(TokenError::Malformed))
 }
 
-fn lifetime(iat: u64, exp: u64) -> Result<(), TokenError> {
-    if exp.saturating_sub(iat) > LONGEST_LIFETIME || iat > exp {
+fn lifetime(iat: u64, exp: u64, longest: u64) -> Result<(), TokenError> {
+    if exp.saturating_sub(iat) > longest || iat > exp {
         return Err(TokenError::InvalidClaims);
     }
     if iat > get_current_timestamp().saturating_add(LEEWAY) {

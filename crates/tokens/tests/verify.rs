@@ -276,3 +276,42 @@ async fn keys_that_cannot_be_trusted_are_an_error_at_start() {
     publish(&directory, issuer::ONBOARDING, &[&key]);
     assert!(load().await.unwrap_err().to_string().contains("is also"), "a key has one owner");
 }
+
+/// A status token is for nobody who takes access tokens, and the other way round.
+#[tokio::test]
+async fn a_status_token_is_no_access_token() {
+    let world = World::new().await;
+    let pem = world.onboarding.to_pem().unwrap();
+    let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&pem).unwrap());
+    let status = onboarding.status_token(TENANT).unwrap();
+    assert_eq!(world.verifier.verify_status(&status).await.unwrap(), TENANT);
+    assert_eq!(world.refusal(&status).await, TokenError::WrongType);
+
+    let access = signed(&world.auth, &user_header(&world.auth), &user_claims());
+    let service = onboarding.service_token("rowhouse-auth", TENANT).unwrap();
+    for token in [&access, &service] {
+        world.verifier.verify(token).await.unwrap();
+        assert_eq!(world.verifier.verify_status(token).await, Err(TokenError::WrongType));
+    }
+
+    let header = |key: &SigningKey| json!({ "typ": "status+jwt", "alg": "EdDSA", "kid": key.kid() });
+    let claims = json!({
+        "iss": "rowhouse-onboarding", "aud": "rowhouse-onboarding", "sub": "rowhouse-onboarding", "tenant_id": TENANT,
+        "jti": "1", "iat": now(), "exp": now() + 86_400,
+    });
+    let key = &world.onboarding;
+    world.verifier.verify_status(&signed(key, &header(key), &claims)).await.unwrap();
+    for (token, reason) in [
+        (signed(&world.auth, &header(&world.auth), &claims), TokenError::WrongIssuer),
+        (signed(&world.auth, &header(&world.auth), &with(claims.clone(), "iss", json!("rowhouse-auth"))), TokenError::WrongIssuer),
+        (signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse-auth"))), TokenError::WrongAudience),
+        (signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse"))), TokenError::WrongAudience),
+        (signed(key, &header(key), &with(claims.clone(), "sub", json!(USER))), TokenError::WrongIssuer),
+        (signed(key, &header(key), &with(claims.clone(), "exp", json!(now() - 60))), TokenError::InvalidClaims),
+        (signed(key, &header(key), &with(claims.clone(), "exp", json!(now() + 90_000))), TokenError::InvalidClaims),
+        (signed(key, &header(key), &without(claims.clone(), "tenant_id")), TokenError::InvalidClaims),
+        (signed(key, &with(header(key), "alg", json!("none")), &claims), TokenError::UnsupportedAlgorithm),
+    ] {
+        assert_eq!(world.verifier.verify_status(&token).await, Err(reason));
+    }
+}

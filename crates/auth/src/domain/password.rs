@@ -3,6 +3,7 @@
 use std::collections::HashSet;
 use std::fmt;
 
+use serde::{Deserialize, Serialize};
 use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
@@ -105,7 +106,8 @@ impl fmt::Debug for Password {
 }
 
 /// A bcrypt hash in modular crypt format.
-#[derive(Clone, PartialEq, Eq)]
+#[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
+#[serde(transparent)]
 pub(crate) struct PasswordHash(String);
 
 impl PasswordHash {

@@ -68,6 +68,14 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
             );
             (format!("Invitation to {tenant}"), text)
         }
+        Letter::Welcome { tenant, slug } => {
+            let tenant = one_line(tenant);
+            let text = format!(
+                "\"{tenant}\" is set up, and you are its owner. Log in with your e-mail address; who belongs to several \
+                 companies names this one by \"{slug}\".\n\n{public_url}/login?tenant={slug}\n"
+            );
+            (format!("Welcome to {tenant}"), text)
+        }
         Letter::PasswordChanged => (
             "Your password was changed".to_owned(),
             format!(
@@ -131,7 +139,9 @@ mod tests {
             assert!(lines.contains(&"rowhouse_otl_abc"), "{body}");
             assert!(!subject.contains("rowhouse_otl_abc"));
         }
-        for letter in [Letter::PasswordChanged, Letter::MfaEnabled, Letter::MfaDisabled] {
+        let welcome = Letter::Welcome { tenant: "Acme".to_owned(), slug: "acme".to_owned() };
+        assert!(write(&welcome, URL).body.contains(&format!("\n{URL}/login?tenant=acme\n")));
+        for letter in [welcome, Letter::PasswordChanged, Letter::MfaEnabled, Letter::MfaDisabled] {
             assert!(!write(&letter, URL).body.contains("token="));
         }
     }

@@ -109,9 +109,10 @@ impl Mailer {
         Ok(Self { transport, from: Arc::new(from), public_url: public_url.into() })
     }
 
-    /// Sends a letter. When this returns without an error, the server has taken the responsibility for it.
-    pub(crate) async fn send(&self, to: &EmailAddress, letter: &Letter) -> Result<(), SendError> {
-        let message = self.message(to, letter)?;
+    /// Sends a letter. When this returns without an error, the server has taken the responsibility for it. `id` is the
+    /// letter's: by it one that is sent again is known.
+    pub(crate) async fn send(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<(), SendError> {
+        let message = self.message(to, letter, id)?;
         match &self.transport {
             Transport::Smtp(server) => {
                 let sent = tokio::time::timeout(LONGEST_SENDING, server.send(message)).await;
@@ -119,16 +120,16 @@ impl Mailer {
                 sent.map(drop).map_err(|error| refused(&error, to, letter))
             }
             Transport::Directory(directory) => {
-                let written = put(directory, &message.formatted()).await;
+                let written = put(directory, id, &message.formatted()).await;
                 written.map_err(|error| SendError::Temporary(format!("{}: {error}", directory.display())))
             }
         }
     }
 
-    fn message(&self, to: &EmailAddress, letter: &Letter) -> Result<Message, SendError> {
+    fn message(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<Message, SendError> {
         let Text { subject, body } = write(letter, &self.public_url);
         let to = mailbox(to)?;
-        let message_id = format!("<{}@{}>", Uuid::now_v7(), self.from.email.domain());
+        let message_id = format!("<{id}@{}>", self.from.email.domain());
         MessageBuilder::new()
             .from((*self.from).clone())
             .to(to)
@@ -170,14 +171,13 @@ fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &L
 }
 
 /// A letter appears whole or not at all.
-async fn put(directory: &Path, letter: &[u8]) -> io::Result<()> {
-    let name = Uuid::now_v7();
-    let beside = directory.join(format!(".{name}.new"));
+async fn put(directory: &Path, id: Uuid, letter: &[u8]) -> io::Result<()> {
+    let beside = directory.join(format!(".{}.new", Uuid::now_v7()));
     let mut file =
         tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).await?;
     file.write_all(letter).await?;
     file.flush().await?;
-    tokio::fs::rename(&beside, directory.join(format!("{name}.eml"))).await
+    tokio::fs::rename(&beside, directory.join(format!("{id}.eml"))).await
 }
 
 #[cfg(test)]

@@ -29,6 +29,11 @@ pub(crate) enum Letter {
         role: String,
         token: String,
     },
+    /// To a tenant's first member, who can log in to it.
+    Welcome {
+        tenant: String,
+        slug: String,
+    },
     PasswordChanged,
     MfaEnabled,
     MfaDisabled,
@@ -41,7 +46,7 @@ impl Letter {
             Self::VerifyEmail { token }
             | Self::SetPassword { token, .. }
             | Self::Invitation { token, .. } => Some(token),
-            Self::PasswordChanged | Self::MfaEnabled | Self::MfaDisabled => None,
+            Self::Welcome { .. } | Self::PasswordChanged | Self::MfaEnabled | Self::MfaDisabled => None,
         }
     }
 }
@@ -53,6 +58,7 @@ impl std::fmt::Debug for Letter {
             Self::VerifyEmail { .. } => "VerifyEmail",
             Self::SetPassword { .. } => "SetPassword",
             Self::Invitation { .. } => "Invitation",
+            Self::Welcome { .. } => "Welcome",
             Self::PasswordChanged => "PasswordChanged",
             Self::MfaEnabled => "MfaEnabled",
             Self::MfaDisabled => "MfaDisabled",

@@ -16,6 +16,7 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub(crate) use schedule::is_too_old;
 pub(crate) use worker::Worker;
 
 use crate::domain::{EmailAddress, Outcome, UserId};

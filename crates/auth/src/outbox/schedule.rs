@@ -13,7 +13,7 @@ const LONGEST_DELAY: Duration = Duration::from_hours(1);
 const GIVE_UP_AFTER: Duration = Duration::from_hours(3 * 24);
 
 /// A task's id says when it was added.
-pub(super) fn is_too_old(id: Uuid) -> bool {
+pub(crate) fn is_too_old(id: Uuid) -> bool {
     let added = id.get_timestamp().and_then(|added| {
         let (seconds, nanos) = added.to_unix();
         DateTime::from_timestamp(seconds.cast_signed(), nanos)

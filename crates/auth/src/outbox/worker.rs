@@ -144,7 +144,7 @@ impl Worker {
         let Claimed { id, .. } = claimed;
         match self.open(&claimed)? {
             Task::Mail { to, letter } => {
-                self.mailer.send(&address(&to)?, &letter).await?;
+                self.mailer.send(&address(&to)?, &letter, id).await?;
                 tracing::info!(task = %id, "sent the letter {letter:?}");
                 self.db
                     .global_tx("auth.remove_task", async |tx| Ok::<_, TaskError>(remove_task(tx, id).await?))

@@ -143,6 +143,12 @@ pub(crate) async fn is_provisioning(tx: &mut TenantTx) -> Result<bool, DbError> 
     Ok(status == "provisioning")
 }
 
+/// What the transaction's tenant is called, by people and in addresses.
+pub(crate) async fn tenant_name_and_slug(tx: &mut TenantTx) -> Result<(String, String), DbError> {
+    let own = tenants::id.eq(tx.tenant().as_uuid());
+    Ok(tenants::table.filter(own).select((tenants::name, tenants::slug)).first(tx).await?)
+}
+
 /// What the transaction's tenant is called.
 pub(crate) async fn tenant_name(tx: &mut TenantTx) -> Result<String, DbError> {
     let own = tenants::id.eq(tx.tenant().as_uuid());

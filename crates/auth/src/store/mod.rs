@@ -10,4 +10,5 @@ pub(crate) mod memberships;
 pub(crate) mod one_time_tokens;
 pub(crate) mod outbox;
 pub(crate) mod sessions;
+pub(crate) mod single_letters;
 pub(crate) mod totp;

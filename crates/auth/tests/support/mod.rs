@@ -22,6 +22,7 @@ use rowhouse_chassis::config::{
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
 use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
@@ -31,7 +32,7 @@ use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
 use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipRequest, CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest,
-    LoginResponse, Role,
+    LoginResponse, PrepareMemberRequest, Role,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -111,6 +112,7 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
         sessions: SessionArgs::default(),
         mail: MailArgs::into_directory(keys.mail_dir()),
         encryption_keys: keys.encryption_keys(),
+        jobs: WorkerArgs::default(),
         require_verified_email: None,
     }
 }
@@ -273,9 +275,9 @@ impl Service {
         password: &str,
         role: Role,
     ) -> Result<CreateMembershipResponse, Status> {
-        let token = self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
-        let request = membership_request(tenant, &token, email, password, role);
-        self.setting_up(tenant, self.running.client().create_membership(request)).await
+        let new = NewMember { email, password: Some(password), access_token: None, role };
+        let token = self.service_token(tenant);
+        self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
     }
 
     /// Makes a first owner as the onboarding service does, with or without proof of who they are.
@@ -286,15 +288,14 @@ impl Service {
         password: Option<&str>,
         access_token: Option<&str>,
     ) -> Result<CreateMembershipResponse, Status> {
-        let token = self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
-        let mut request = Request::new(CreateMembershipRequest {
-            email: email.to_owned(),
-            password: password.map(str::to_owned),
-            role: Role::Owner.into(),
-            access_token: access_token.map(str::to_owned),
-        });
-        carry_token(request.metadata_mut(), tenant, &token);
-        self.setting_up(tenant, self.running.client().create_membership(request)).await
+        let new = NewMember { email, password, access_token, role: Role::Owner };
+        let token = self.service_token(tenant);
+        self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
+    }
+
+    /// What the onboarding service calls with.
+    pub(crate) fn service_token(&self, tenant: TenantId) -> String {
+        self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap()
     }
 
     /// The access token of a person with the usual password.
@@ -314,18 +315,55 @@ impl Service {
     }
 }
 
-pub(crate) fn membership_request(
+/// Whom to make a member, and by what they show who they are.
+#[derive(Clone, Copy)]
+pub(crate) struct NewMember<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) access_token: Option<&'a str>,
+    pub(crate) role: Role,
+}
+
+/// Has auth look at a person, and then makes them a member.
+pub(crate) async fn make_member(
+    client: AuthServiceClient<TracedChannel>,
+    tenant: TenantId,
+    token: &str,
+    new: NewMember<'_>,
+) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
+    let proof = prepare(client.clone(), tenant, token, new).await?;
+    prove(client, tenant, token, new.email, proof).await
+}
+
+/// Has auth look at a person; what it found out, for [`prove`].
+pub(crate) async fn prepare(
+    mut client: AuthServiceClient<TracedChannel>,
+    tenant: TenantId,
+    token: &str,
+    new: NewMember<'_>,
+) -> Result<Vec<u8>, Status> {
+    let NewMember { email, password, access_token, role } = new;
+    let mut request = Request::new(PrepareMemberRequest {
+        email: email.to_owned(),
+        password: password.map(str::to_owned),
+        role: role.into(),
+        access_token: access_token.map(str::to_owned),
+    });
+    carry_token(request.metadata_mut(), tenant, token);
+    Ok(client.prepare_member(request).await?.into_inner().member_proof)
+}
+
+/// Makes a person a member whom auth has looked at.
+pub(crate) async fn prove(
+    mut client: AuthServiceClient<TracedChannel>,
     tenant: TenantId,
     token: &str,
     email: &str,
-    password: &str,
-    role: Role,
-) -> Request<CreateMembershipRequest> {
-    let (email, password) = (email.to_owned(), Some(password.to_owned()));
-    let message = CreateMembershipRequest { email, password, role: role.into(), access_token: None };
-    let mut request = Request::new(message);
+    member_proof: Vec<u8>,
+) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
+    let mut request = Request::new(CreateMembershipRequest { email: email.to_owned(), member_proof });
     carry_token(request.metadata_mut(), tenant, token);
-    request
+    client.create_membership(request).await
 }
 
 /// The code of an answer that has to be a refusal.

@@ -2,12 +2,16 @@
 
 mod administrator;
 mod idempotency;
+mod job_page;
 mod onboarding;
+mod progress;
 mod slug;
 mod tenant;
 
-pub(crate) use administrator::Administrator;
+pub(crate) use administrator::{AdminEmail, Administrator};
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
+pub(crate) use job_page::{JobPage, JobPageRequest, JobPageToken};
 pub(crate) use onboarding::Onboarding;
+pub(crate) use progress::{Onboarded, Progress};
 pub(crate) use slug::{Slug, SlugPlan};
 pub(crate) use tenant::{NewTenant, Tenant, TenantName, TenantStatus};

@@ -2,7 +2,6 @@
 
 use std::str::FromStr;
 
-use rowhouse_tenancy::TenantId;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
@@ -64,10 +63,10 @@ impl SlugPlan {
         matches!(self, Self::Chosen(_))
     }
 
-    /// The slug of the `attempt`-th try, counted from 0; nothing when there is no further one. `tenant` is an id that was
-    /// made for this try: its random end makes the suffix.
-    pub(crate) fn attempt(&self, attempt: usize, tenant: TenantId) -> Option<Slug> {
-        let id = tenant.as_uuid().simple().to_string();
+    /// The slug of the `attempt`-th try, counted from 0; nothing when there is no further one. `random` was made for this
+    /// try: its end makes the suffix.
+    pub(crate) fn attempt(&self, attempt: usize, random: Uuid) -> Option<Slug> {
+        let id = random.simple().to_string();
         let (_, six) = id.split_at(id.len() - 6);
         let (_, four) = id.split_at(id.len() - 4);
         match (self, attempt) {
@@ -171,18 +170,18 @@ mod tests {
 
     #[test]
     fn a_name_without_anything_for_a_slug_gets_one_that_was_made_up() {
-        let tenant: TenantId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let random = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
         for name in ["株式会社", "AB", "!!!", "🦀", "01890a5dac96774bbcceb302099a8057"] {
             assert_eq!(plan(name), SlugPlan::Made, "{name}");
-            assert_eq!(plan(name).attempt(0, tenant).unwrap().as_str(), "tenant-9a8057");
+            assert_eq!(plan(name).attempt(0, random).unwrap().as_str(), "tenant-9a8057");
         }
     }
 
     #[test]
     fn a_taken_slug_gets_a_suffix_unless_it_was_chosen() {
-        let tenant: TenantId = "01890a5d-ac96-774b-bcce-b302099a8057".parse().unwrap();
+        let random = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
         let tried = |plan: &SlugPlan| -> Vec<_> {
-            let tried = (0..10).map_while(|attempt| plan.attempt(attempt, tenant));
+            let tried = (0..10).map_while(|attempt| plan.attempt(attempt, random));
             tried.map(|slug| slug.as_str().to_owned()).collect()
         };
         let derived = ["acme", "acme-8057", "acme-9a8057", "acme-9a8057", "acme-9a8057"];
@@ -195,8 +194,7 @@ mod tests {
     #[test]
     fn every_slug_that_is_tried_is_one() {
         for name in ["a".repeat(200), "ab-".repeat(66), "Acme".to_owned(), "🦀".to_owned()] {
-            let tenant = TenantId::generate();
-            for slug in (0..5).map_while(|attempt| plan(&name).attempt(attempt, tenant)) {
+            for slug in (0..5).map_while(|attempt| plan(&name).attempt(attempt, Uuid::now_v7())) {
                 assert_eq!(slug.as_str().parse(), Ok(slug.clone()), "{name}");
             }
         }

@@ -42,6 +42,8 @@ pub(crate) enum TenantStatus {
     Active,
     /// Closed until it is resumed.
     Suspended,
+    /// It could not be set up.
+    Failed,
 }
 
 impl TenantStatus {
@@ -51,20 +53,21 @@ impl TenantStatus {
             Self::Provisioning => "provisioning",
             Self::Active => "active",
             Self::Suspended => "suspended",
+            Self::Failed => "failed",
         }
     }
 }
 
 /// The text names no status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant's status is one of provisioning, active, suspended")]
+#[error("a tenant's status is one of provisioning, active, suspended, failed")]
 pub(crate) struct UnknownStatus;
 
 impl FromStr for TenantStatus {
     type Err = UnknownStatus;
 
     fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        [Self::Provisioning, Self::Active, Self::Suspended]
+        [Self::Provisioning, Self::Active, Self::Suspended, Self::Failed]
             .into_iter()
             .find(|status| status.as_str() == text)
             .ok_or(UnknownStatus)
@@ -79,11 +82,11 @@ pub(crate) struct Tenant {
     pub(crate) slug: String,
     pub(crate) status: TenantStatus,
     pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
 }
 
 /// A tenant that is about to be created.
 pub(crate) struct NewTenant<'a> {
-    pub(crate) id: TenantId,
     pub(crate) name: &'a TenantName,
     pub(crate) slug: &'a Slug,
 }
@@ -114,7 +117,12 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written() {
-        for status in [TenantStatus::Provisioning, TenantStatus::Active, TenantStatus::Suspended] {
+        for status in [
+            TenantStatus::Provisioning,
+            TenantStatus::Active,
+            TenantStatus::Suspended,
+            TenantStatus::Failed,
+        ] {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
         for text in ["", "Active", "deleted"] {

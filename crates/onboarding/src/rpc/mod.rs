@@ -1,17 +1,25 @@
-//! The generated trait, one line a method.
+//! The generated traits, one line a method.
 
+mod bearer;
+mod get_tenant;
+mod jobs;
 mod onboard_tenant;
+mod tenant;
 
 use std::sync::Arc;
 
 use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService;
-use rowhouse_proto::onboarding::v1::{OnboardTenantRequest, OnboardTenantResponse};
-use rowhouse_tenancy::TenantDb;
-use rowhouse_tokens::Verifier;
+use rowhouse_proto::onboarding::v1::{
+    GetTenantRequest, GetTenantResponse, OnboardTenantRequest, OnboardTenantResponse,
+};
+use rowhouse_tenancy::{TenantContext, TenantDb};
+use rowhouse_tokens::{Permission, TokenIssuer, Verifier};
 use tonic::{Request, Response, Status};
 
 use crate::auth_client::AuthClient;
+use crate::error::Error;
+use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 
 /// What the methods work with. Cloning shares it.
@@ -20,18 +28,33 @@ pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) proofs: Proofs,
-    /// Believes the access token that a caller may send, though the method is public.
+    pub(crate) outcomes: Outcomes,
+    /// Signs status tokens.
+    pub(crate) issuer: TokenIssuer,
+    /// Believes the tokens that callers of public methods send.
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) proxies: Arc<TrustedProxies>,
 }
 
+type Reply<T> = Result<Response<T>, Status>;
+
 #[tonic::async_trait]
 impl OnboardingService for Rpc {
-    async fn onboard_tenant(
-        &self,
-        request: Request<OnboardTenantRequest>,
-    ) -> Result<Response<OnboardTenantResponse>, Status> {
-        let outcome = onboard_tenant::onboard_tenant(self, request).await;
-        outcome.map(Response::new).map_err(|error| error.into_status("onboarding.onboard_tenant"))
+    async fn onboard_tenant(&self, request: Request<OnboardTenantRequest>) -> Reply<OnboardTenantResponse> {
+        reply("onboarding.onboard_tenant", onboard_tenant::onboard_tenant(self, request).await)
     }
+
+    async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Reply<GetTenantResponse> {
+        reply("onboarding.get_tenant", get_tenant::get_tenant(self, &request).await)
+    }
+}
+
+fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
+    outcome.map(Response::new).map_err(|error| error.into_status(operation))
+}
+
+/// On whose behalf a call is made, if they may make it.
+fn permitted<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
+    let cx = rowhouse_tenancy::grpc::context(request).cloned().ok_or(Error::Unauthenticated)?;
+    if cx.may(permission) { Ok(cx) } else { Err(Error::NotPermitted(permission)) }
 }

@@ -1,44 +1,74 @@
-//! Bringing a tenant into being: create it, have its first owner made or invited, activate it.
+//! Bringing a tenant into being: accept it, and wait until it is set up.
 
 use std::time::Duration;
 
-use prost_types::Timestamp;
 use rowhouse_chassis::grpc::{Deadline, deadline};
-use rowhouse_proto::auth::v1::User;
-use rowhouse_proto::onboarding::v1::{self, Admin, OnboardTenantRequest, OnboardTenantResponse};
+use rowhouse_jobs::{NewJob, enqueue};
+use rowhouse_proto::onboarding::v1::{Admin, OnboardTenantRequest, OnboardTenantResponse};
 use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
 use rowhouse_tokens::{Principal, Role, TokenError};
+use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Request;
-use tonic::metadata::MetadataMap;
-use tracing::Instrument;
+use uuid::Uuid;
 
-use super::Rpc;
-use crate::auth_client::{AuthError, Caller};
-use crate::domain::{NewTenant, Onboarding, Tenant, TenantStatus};
+use super::bearer::bearer;
+use super::{Rpc, tenant};
+use crate::auth_client::{Caller, Prepared};
+use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, TenantStatus};
 use crate::error::Error;
-use crate::store::idempotency_keys::{Claim, claim_key, release_key};
-use crate::store::tenants::{activate_tenant, create_tenant, remove_provisioning_tenant};
+use crate::jobs::SetUpTenant;
+use crate::store::idempotency_keys::{Claim, claim_key, find_claim, release_key};
+use crate::store::onboardings::{NewOnboarding, insert_onboarding};
+use crate::store::tenants::{activate_tenant, create_tenant, find_onboarded};
 
 /// How often to start again when another call of the same onboarding took the tenant away.
 const ROUNDS: usize = 3;
 
-/// What is left of a request's time for after auth's answer, to activate the tenant or take it back.
+/// What is left of a request's time to answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// The time for auth when no caller's deadline sets it.
+/// The time for auth, and for the set-up, when no caller's deadline sets it.
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
 
-/// A caller who goes away does not stop it half-way: the work is a task of its own.
+/// How often to look whether the set-up has ended: not at once again when there was word of one, and without any word.
+const LEAST_PAUSE: Duration = Duration::from_millis(10);
+const LONGEST_PAUSE: Duration = Duration::from_millis(500);
+
+/// Whatever may be refused is refused before anything is there. What is accepted then is completed by a job, whether
+/// the caller waits for it or not.
 pub(super) async fn onboard_tenant(
     rpc: &Rpc,
     request: Request<OnboardTenantRequest>,
 ) -> Result<OnboardTenantResponse, Error> {
-    let deadline = deadline(&request);
+    let time = Time::of(deadline(&request));
     let caller = rpc.caller(&request).await?;
     let onboarding = Onboarding::parse(request.into_inner()).map_err(Error::Invalid)?;
     let onboarding = rpc.proofs.add(onboarding).await?;
-    let rpc = rpc.clone();
-    tokio::spawn(async move { rpc.onboard(&onboarding, &caller, deadline).await }.in_current_span()).await?
+    for _ in 0..ROUNDS {
+        let Some(tenant) = rpc.accept(&onboarding, &caller, time).await? else { continue };
+        match rpc.outcome(tenant, time).await {
+            Ok(Onboarded { tenant, progress: Some(progress) }) => return rpc.response(tenant, progress),
+            Ok(Onboarded { progress: None, .. }) => return rpc.complete(&onboarding, tenant, &caller, time).await,
+            Err(Error::TenantGone) => rpc.forget(&onboarding, tenant).await?,
+            Err(error) => return Err(error),
+        }
+    }
+    Err(Error::Contended)
+}
+
+/// Until when the caller waits.
+#[derive(Clone, Copy)]
+struct Time(Instant);
+
+impl Time {
+    fn of(deadline: Option<Deadline>) -> Self {
+        let time = deadline.map_or(DEFAULT_TIME, Deadline::remaining);
+        Self(Instant::now() + time.saturating_sub(RESERVE.min(time / 4)))
+    }
+
+    fn left(self) -> Duration {
+        self.0.saturating_duration_since(Instant::now())
+    }
 }
 
 impl Rpc {
@@ -57,52 +87,30 @@ impl Rpc {
         }
     }
 
-    async fn onboard(
+    /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
+    /// given back.
+    async fn accept(
         &self,
         onboarding: &Onboarding,
         caller: &Caller,
-        deadline: Option<Deadline>,
-    ) -> Result<OnboardTenantResponse, Error> {
-        for _ in 0..ROUNDS {
-            let Some(tenant) = self.create(onboarding).await? else { continue };
-            match self.complete(onboarding, tenant, caller, time_for_auth(deadline)).await {
-                Err(Error::TenantGone | Error::Auth(AuthError::UnknownTenant)) => {
-                    self.forget(onboarding, tenant).await?;
-                }
-                outcome => return outcome,
+        time: Time,
+    ) -> Result<Option<TenantId>, Error> {
+        if let Some((key, fingerprint)) = &onboarding.idempotency {
+            let claim = self.db.global_tx("onboarding.find_claim", async |tx| {
+                find_claim(tx, key, fingerprint).await.map_err(Error::from)
+            });
+            match claim.await? {
+                Some(Claim::Repeat(earlier)) => return Ok(Some(earlier)),
+                Some(Claim::OtherRequest) => return Err(Error::IdempotencyKeyReused),
+                Some(Claim::Ours | Claim::Released) | None => {}
             }
         }
-        Err(Error::Contended)
-    }
-
-    /// The key of a tenant that is gone leads nowhere: the next round is a first one.
-    async fn forget(&self, onboarding: &Onboarding, tenant: TenantId) -> Result<(), Error> {
-        let Some((key, _)) = &onboarding.idempotency else { return Ok(()) };
-        let released = self.db.global_tx("onboarding.release_key", async |tx| {
-            release_key(tx, key, tenant).await.map_err(Error::from)
-        });
-        released.await
-    }
-
-    /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
-    /// given back.
-    async fn create(&self, onboarding: &Onboarding) -> Result<Option<TenantId>, Error> {
+        let cx = TenantContext::system(SystemOrigin::Onboarding, TenantId::generate());
+        let prepared = self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.left()).await?;
         for attempt in 0.. {
-            let tenant = TenantId::generate();
-            let Some(slug) = onboarding.slug.attempt(attempt, tenant) else { break };
-            let created = self.db.global_tx("onboarding.create_tenant", async |tx| {
-                if let Some((key, fingerprint)) = &onboarding.idempotency {
-                    match claim_key(tx, key, fingerprint, tenant).await? {
-                        Claim::Ours => {}
-                        Claim::Repeat(earlier) => return Ok(Some(earlier)),
-                        Claim::OtherRequest => return Err(Error::IdempotencyKeyReused),
-                        Claim::Released => return Ok(None),
-                    }
-                }
-                create_tenant(tx, NewTenant { id: tenant, name: &onboarding.name, slug: &slug }).await?;
-                Ok(Some(tenant))
-            });
-            match created.await {
+            let Some(slug) = onboarding.slug.attempt(attempt, Uuid::now_v7()) else { break };
+            let new = NewTenant { name: &onboarding.name, slug: &slug };
+            match self.create(&cx, onboarding, &new, &prepared).await {
                 Err(Error::SlugTaken) if !onboarding.slug.is_chosen() => {}
                 outcome => return outcome,
             }
@@ -110,95 +118,110 @@ impl Rpc {
         Err(Error::NoFreeSlug)
     }
 
+    /// Writes down, in one transaction, all that it takes to complete the onboarding: its commit is the acceptance.
+    async fn create(
+        &self,
+        cx: &TenantContext,
+        onboarding: &Onboarding,
+        new: &NewTenant<'_>,
+        prepared: &Prepared,
+    ) -> Result<Option<TenantId>, Error> {
+        let idempotency = onboarding.idempotency.as_ref();
+        self.db
+            .new_tenant_tx(cx, "onboarding.create_tenant", async |tx| {
+                if let Some((key, fingerprint)) = idempotency {
+                    match claim_key(tx, key, fingerprint).await? {
+                        Claim::Ours => {}
+                        Claim::Repeat(earlier) => return Ok(Some(earlier)),
+                        Claim::OtherRequest => return Err(Error::IdempotencyKeyReused),
+                        Claim::Released => return Ok(None),
+                    }
+                }
+                create_tenant(tx, new).await?;
+                let record = NewOnboarding {
+                    email: &onboarding.admin.email,
+                    owner_id: prepared.owner,
+                    member_proof: &prepared.member_proof,
+                    key: idempotency.map(|(key, _)| key),
+                };
+                insert_onboarding(tx, record).await?;
+                enqueue(tx, NewJob::new(SetUpTenant {})).await?;
+                Ok(Some(tx.tenant()))
+            })
+            .await
+    }
+
+    /// The tenant as it is when its set-up has ended, or when the caller's time has.
+    async fn outcome(&self, tenant: TenantId, time: Time) -> Result<Onboarded, Error> {
+        let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
+        let mut ended = self.outcomes.subscribe();
+        loop {
+            let found = self.db.tx(&cx, "onboarding.find_outcome", async |tx| {
+                find_onboarded(tx).await?.ok_or(Error::TenantGone)
+            });
+            let onboarded = found.await?;
+            let Onboarded { tenant, progress } = &onboarded;
+            if let Some(Progress { failure: Some(failure), .. }) = progress {
+                return Err(Error::Failed(failure.clone()));
+            }
+            let waits = tenant.status == TenantStatus::Provisioning && progress.is_some();
+            if !waits || time.left().is_zero() {
+                return Ok(onboarded);
+            }
+            sleep(LEAST_PAUSE).await;
+            // What it says is only that it is worth looking.
+            drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.changed()).await);
+        }
+    }
+
+    /// The key of a tenant that is gone leads nowhere: the next round is a first one.
+    async fn forget(&self, onboarding: &Onboarding, tenant: TenantId) -> Result<(), Error> {
+        let Some((key, _)) = &onboarding.idempotency else { return Ok(()) };
+        let released = self.db.global_tx("onboarding.release_key", async |tx| {
+            release_key(tx, key.as_bytes(), tenant).await.map_err(Error::from)
+        });
+        released.await
+    }
+
+    /// A tenant of which nothing is written down, since an earlier version of this service has created it: there is a key
+    /// for it, and auth knows its owner, or makes the caller that.
     async fn complete(
         &self,
         onboarding: &Onboarding,
-        tenant: TenantId,
+        id: TenantId,
         caller: &Caller,
-        time: Duration,
+        time: Time,
     ) -> Result<OnboardTenantResponse, Error> {
-        let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
         let admin = &onboarding.admin;
-        let owner = match self.auth.create_owner(tenant, admin, caller, time).await {
-            Ok(owner) => owner,
-            Err(refusal) => match self.take_back(&cx, onboarding, refusal).await {
-                // Auth did it, and only its answer was lost. Without a key nobody can ask again but we.
-                Error::TenantSetUp => self.auth.create_owner(tenant, admin, caller, DEFAULT_TIME).await?,
-                error => return Err(error),
-            },
-        };
-        let tenant = self
+        let prepared = self.auth.prepare_owner(id, admin, caller, time.left()).await?;
+        let owner = self.auth.create_owner(id, admin.email.as_str(), prepared.member_proof).await?;
+        let cx = TenantContext::system(SystemOrigin::Onboarding, id);
+        let activated = self
             .db
             .tx(&cx, "onboarding.activate_tenant", async |tx| Ok::<_, Error>(activate_tenant(tx).await?))
             .await?;
-        tracing::info!(tenant_id = %tenant.id, "tenant {} is onboarded", tenant.id);
-        Ok(response(tenant, owner))
+        Ok(OnboardTenantResponse {
+            tenant: Some(tenant::to_proto(activated, None)),
+            admin: Some(owner_to_proto(owner, admin.email.as_str().to_owned())),
+            status_token: String::new(),
+        })
     }
 
-    /// Removes the tenant after auth's refusal, where it cannot be completed any more, and says what went
-    /// wrong. With a key, what may succeed later is kept for the repeat. [`Error::TenantSetUp`] says that it
-    /// has its owner all the same.
-    ///
-    /// Removing is safe at any time: a tenant that got a member or an invitation is kept by their foreign keys, and
-    /// one that is gone gets none.
-    async fn take_back(&self, cx: &TenantContext, onboarding: &Onboarding, refusal: AuthError) -> Error {
-        let key = onboarding.idempotency.as_ref().map(|(key, _)| key);
-        let hopeless = matches!(refusal, AuthError::Invalid(_) | AuthError::Caller(_));
-        if key.is_some() && !hopeless {
-            return refusal.into();
-        }
-        let removed = self.db.tx(cx, "onboarding.remove_tenant", async |tx| {
-            remove_provisioning_tenant(tx).await?;
-            if let Some(key) = key {
-                release_key(tx, key, cx.tenant()).await?;
-            }
-            Ok(())
-        });
-        match removed.await {
-            // By an earlier request with this key; it stays, and this one is refused all the same.
-            Err(Error::TenantSetUp) if hopeless => refusal.into(),
-            Err(Error::TenantSetUp) => Error::TenantSetUp,
-            Ok(()) | Err(Error::TenantGone) => refusal.into(),
-            Err(error) => {
-                let tenant = cx.tenant();
-                tracing::warn!(tenant_id = %tenant, %error, "tenant {tenant} was refused and stays behind");
-                refusal.into()
-            }
-        }
+    fn response(
+        &self,
+        tenant: crate::domain::Tenant,
+        progress: Progress,
+    ) -> Result<OnboardTenantResponse, Error> {
+        let status_token = match tenant.status {
+            TenantStatus::Provisioning => self.issuer.status_token(tenant.id.as_uuid()).map_err(Error::Signing)?,
+            TenantStatus::Active | TenantStatus::Suspended | TenantStatus::Failed => String::new(),
+        };
+        let admin = owner_to_proto(progress.owner_id, progress.email.clone());
+        let tenant = tenant::to_proto(tenant, Some(&progress));
+        Ok(OnboardTenantResponse { tenant: Some(tenant), admin: Some(admin), status_token })
     }
 }
 
-fn time_for_auth(deadline: Option<Deadline>) -> Duration {
-    let time = deadline.map_or(DEFAULT_TIME, Deadline::remaining);
-    time.saturating_sub(RESERVE.min(time / 4))
-}
-
-/// The one bearer token of a call.
-fn bearer(metadata: &MetadataMap) -> Option<&str> {
-    let mut values = metadata.get_all("authorization").iter();
-    let (value, None) = (values.next()?, values.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
-    scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
-}
-
-fn response(tenant: Tenant, owner: User) -> OnboardTenantResponse {
-    let status = match tenant.status {
-        TenantStatus::Provisioning => v1::TenantStatus::Provisioning,
-        TenantStatus::Active => v1::TenantStatus::Active,
-        TenantStatus::Suspended => v1::TenantStatus::Suspended,
-    };
-    let created_at = Timestamp {
-        seconds: tenant.created_at.timestamp(),
-        nanos: tenant.created_at.timestamp_subsec_nanos().cast_signed(),
-    };
-    OnboardTenantResponse {
-        tenant: Some(v1::Tenant {
-            id: tenant.id.to_string(),
-            name: tenant.name,
-            slug: tenant.slug,
-            status: status.into(),
-            created_at: Some(created_at),
-        }),
-        admin: Some(Admin { id: owner.id, email: owner.email, role: Role::Owner.to_string() }),
-    }
+fn owner_to_proto(id: Uuid, email: String) -> Admin {
+    Admin { id: id.to_string(), email, role: Role::Owner.to_string() }
 }

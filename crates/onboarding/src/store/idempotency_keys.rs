@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Uuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, Transaction};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction};
 
 use crate::domain::{Fingerprint, KeyDigest};
 
@@ -28,36 +28,55 @@ struct ClaimRow {
     tenant_id: TenantId,
 }
 
-/// Claims the key for a tenant that is about to be created. Waits for whoever is just claiming it.
-pub(crate) async fn claim_key(
+/// What the key stands for, if it was claimed before.
+pub(crate) async fn find_claim(
     tx: &mut GlobalTx,
     key: &KeyDigest,
     fingerprint: &Fingerprint,
-    tenant: TenantId,
+) -> Result<Option<Claim>, DbError> {
+    let claim = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
+        .bind::<Bytea, _>(key.as_bytes())
+        .get_result::<ClaimRow>(tx)
+        .await
+        .optional()?;
+    Ok(claim.map(|claim| claim.seen_by(fingerprint)))
+}
+
+impl ClaimRow {
+    /// What somebody else's claim is to a request.
+    fn seen_by(&self, fingerprint: &Fingerprint) -> Claim {
+        if self.fingerprint == fingerprint.as_bytes() { Claim::Repeat(self.tenant_id) } else { Claim::OtherRequest }
+    }
+}
+
+/// Claims the key for a tenant that is about to be created. Waits for whoever is just claiming it.
+pub(crate) async fn claim_key(
+    tx: &mut TenantTx,
+    key: &KeyDigest,
+    fingerprint: &Fingerprint,
 ) -> Result<Claim, DbError> {
     let claim = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.claim_key($1, $2, $3)")
         .bind::<Bytea, _>(key.as_bytes())
         .bind::<Bytea, _>(fingerprint.as_bytes())
-        .bind::<Uuid, _>(tenant)
+        .bind::<Uuid, _>(tx.tenant())
         .get_result::<ClaimRow>(tx)
         .await
         .optional()?;
     Ok(match claim {
         None => Claim::Released,
-        Some(claim) if claim.tenant_id == tenant => Claim::Ours,
-        Some(claim) if claim.fingerprint != fingerprint.as_bytes() => Claim::OtherRequest,
-        Some(claim) => Claim::Repeat(claim.tenant_id),
+        Some(claim) if claim.tenant_id == tx.tenant() => Claim::Ours,
+        Some(claim) => claim.seen_by(fingerprint),
     })
 }
 
 /// Gives the key back that was claimed for this tenant.
 pub(crate) async fn release_key(
     tx: &mut impl Transaction,
-    key: &KeyDigest,
+    key: &[u8],
     tenant: TenantId,
 ) -> Result<(), DbError> {
     diesel::sql_query("SELECT onboarding.release_key($1, $2)")
-        .bind::<Bytea, _>(key.as_bytes())
+        .bind::<Bytea, _>(key)
         .bind::<Uuid, _>(tenant)
         .execute(tx)
         .await?;

@@ -1,4 +1,5 @@
 //! Queries, and nothing else.
 
 pub(crate) mod idempotency_keys;
+pub(crate) mod onboardings;
 pub(crate) mod tenants;

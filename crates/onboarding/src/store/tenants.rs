@@ -4,21 +4,23 @@
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
-use diesel::result::{DatabaseErrorKind, Error as DieselError};
-use diesel::sql_types::{Text, Uuid};
+use diesel::result::Error as DieselError;
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx};
+use rowhouse_tenancy::{DbError, TenantId, TenantTx};
 
-use crate::domain::{NewTenant, Tenant, TenantStatus};
-use crate::schema::tenants;
+use super::onboardings::ProgressRow;
+use crate::domain::{NewTenant, Onboarded, Tenant, TenantStatus};
+use crate::schema::{onboardings, tenants};
 
-/// Creates a tenant in the status `provisioning`. A slug that is taken is an error, and nothing else can be
+/// Creates the transaction's tenant in the status `provisioning`. A slug that is taken is an error, and nothing else can be
 /// done in the transaction.
-pub(crate) async fn create_tenant(tx: &mut GlobalTx, new: NewTenant<'_>) -> Result<(), CreateTenantError> {
-    diesel::sql_query("SELECT tenancy.create_tenant($1, $2, $3)")
-        .bind::<Uuid, _>(new.id)
-        .bind::<Text, _>(new.slug.as_str())
-        .bind::<Text, _>(new.name.as_str())
+pub(crate) async fn create_tenant(tx: &mut TenantTx, new: &NewTenant<'_>) -> Result<(), CreateTenantError> {
+    diesel::insert_into(tenants::table)
+        .values((
+            tenants::id.eq(tx.tenant()),
+            tenants::slug.eq(new.slug.as_str()),
+            tenants::name.eq(new.name.as_str()),
+        ))
         .execute(tx)
         .await
         .map_err(DbError::from)?;
@@ -49,15 +51,17 @@ struct TenantRow {
     slug: String,
     status: String,
     created_at: DateTime<Utc>,
+    updated_at: DateTime<Utc>,
 }
 
 impl TryFrom<TenantRow> for Tenant {
     type Error = DbError;
 
-    fn try_from(TenantRow { id, name, slug, status, created_at }: TenantRow) -> Result<Self, DbError> {
-        // The column's CHECK knows the same three names.
+    fn try_from(row: TenantRow) -> Result<Self, DbError> {
+        let TenantRow { id, name, slug, status, created_at, updated_at } = row;
+        // The column's CHECK knows the same four names.
         let status = status.parse().map_err(|error| DieselError::DeserializationError(Box::new(error)))?;
-        Ok(Self { id, name, slug, status, created_at })
+        Ok(Self { id, name, slug, status, created_at, updated_at })
     }
 }
 
@@ -78,37 +82,31 @@ pub(crate) async fn activate_tenant(tx: &mut TenantTx) -> Result<Tenant, DbError
     row.try_into()
 }
 
-/// Removes the transaction's tenant, which is still being set up and has no members. Any other tenant is an
-/// error, and nothing else can be done in the transaction.
-pub(crate) async fn remove_provisioning_tenant(tx: &mut TenantTx) -> Result<(), RemoveTenantError> {
+/// Writes off the transaction's tenant, which could not be set up. Its slug is free from then on: it is called by its id,
+/// which nobody can choose for a slug. Says whether it was being set up.
+pub(crate) async fn fail_tenant(tx: &mut TenantTx) -> Result<bool, DbError> {
     let own = tenants::id.eq(tx.tenant());
     let provisioning = tenants::status.eq(TenantStatus::Provisioning.as_str());
-    let removed = diesel::delete(tenants::table.filter(own.and(provisioning))).execute(tx).await;
-    match removed {
-        Ok(0) => {}
-        Ok(_) => return Ok(()),
-        Err(DieselError::DatabaseError(DatabaseErrorKind::ForeignKeyViolation, _)) => {
-            return Err(RemoveTenantError::HasMembers);
-        }
-        Err(error) => return Err(DbError::from(error).into()),
-    }
-    // Entered before, it may be gone by now.
-    let left: i64 = tenants::table.filter(own).count().get_result(tx).await.map_err(DbError::from)?;
-    Err(if left == 0 { DbError::UnknownTenant.into() } else { RemoveTenantError::SetUp })
+    let failed = diesel::update(tenants::table.filter(own.and(provisioning)))
+        .set((
+            tenants::status.eq(TenantStatus::Failed.as_str()),
+            tenants::slug.eq(tx.tenant().to_string()),
+            tenants::updated_at.eq(now),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(failed == 1)
 }
 
-/// Why a tenant was not removed.
-#[derive(Debug)]
-pub(crate) enum RemoveTenantError {
-    /// Somebody completed it.
-    SetUp,
-    /// It wants only its activation.
-    HasMembers,
-    Db(DbError),
-}
-
-impl From<DbError> for RemoveTenantError {
-    fn from(error: DbError) -> Self {
-        Self::Db(error)
-    }
+/// The transaction's tenant, if it is still there, and how far its set-up is.
+pub(crate) async fn find_onboarded(tx: &mut TenantTx) -> Result<Option<Onboarded>, DbError> {
+    let found: Option<(TenantRow, Option<ProgressRow>)> = tenants::table
+        .left_join(onboardings::table.on(onboardings::tenant_id.eq(tenants::id)))
+        .filter(tenants::id.eq(tx.tenant()))
+        .select((TenantRow::as_select(), Option::<ProgressRow>::as_select()))
+        .first(tx)
+        .await
+        .optional()?;
+    let Some((tenant, progress)) = found else { return Ok(None) };
+    Ok(Some(Onboarded { tenant: tenant.try_into()?, progress: progress.map(Into::into) }))
 }

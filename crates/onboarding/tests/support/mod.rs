@@ -20,10 +20,14 @@ use rowhouse_chassis::config::{
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
-use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest, OnboardTenantResponse};
+use rowhouse_proto::onboarding::v1::{
+    AdminCredentials, GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant,
+};
 use rowhouse_testkit::mail::wait_for;
 use rowhouse_testkit::{Letter, Role, TestDatabase};
 use rowhouse_tokens::issuer;
@@ -33,6 +37,9 @@ use tonic::metadata::MetadataValue;
 use tonic::{Request, Status};
 
 pub(crate) const PASSWORD: &str = "correct horse";
+
+/// How long to wait for what happens after an answer.
+const LIMIT: Duration = Duration::from_secs(20);
 
 /// The keys of auth and onboarding, as files, and a directory for letters.
 pub(crate) struct Keys {
@@ -76,11 +83,34 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
         sessions: SessionArgs::default(),
         mail: MailArgs::into_directory(keys.mail_dir()),
         encryption_keys: keys.directory.path().join("encryption.keys"),
+        jobs: jobs(),
         require_verified_email: None,
     }
 }
 
-pub(crate) fn config(database: &TestDatabase, keys: &Keys, auth: SocketAddr) -> rowhouse_onboarding::Config {
+fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_orders::Config {
+    rowhouse_orders::Config {
+        grpc: GrpcArgs::new(listen),
+        database: DatabaseArgs::new(database.url(Role::Orders)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        jobs: jobs(),
+        encryption_keys: keys.directory.path().join("encryption.keys"),
+    }
+}
+
+/// What a worker that is gone was doing is soon another's.
+fn jobs() -> WorkerArgs {
+    WorkerArgs { lease: Duration::from_secs(1), ..WorkerArgs::default() }
+}
+
+pub(crate) fn config(
+    database: &TestDatabase,
+    keys: &Keys,
+    auth: SocketAddr,
+    orders: SocketAddr,
+) -> rowhouse_onboarding::Config {
     rowhouse_onboarding::Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(Role::Onboarding)),
@@ -91,6 +121,8 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys, auth: SocketAddr) -> 
         proxies: ProxyArgs::default(),
         bcrypt_cost: 4,
         auth_endpoint: format!("http://{auth}"),
+        orders_endpoint: format!("http://{orders}"),
+        jobs: jobs(),
     }
 }
 
@@ -108,13 +140,19 @@ impl Running {
         Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
     }
 
-    async fn onboarding(config: rowhouse_onboarding::Config) -> Self {
+    async fn orders(config: rowhouse_orders::Config) -> Self {
+        let app = rowhouse_orders::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    pub(crate) async fn onboarding(config: rowhouse_onboarding::Config) -> Self {
         let app = rowhouse_onboarding::App::build(config).await.unwrap();
         let (trigger, shutdown) = Shutdown::new();
         Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
     }
 
-    fn channel(&self) -> TracedChannel {
+    pub(crate) fn channel(&self) -> TracedChannel {
         channel(&format!("http://{}", self.address)).unwrap()
     }
 
@@ -130,26 +168,34 @@ pub(crate) struct World {
     pub(crate) auth: Option<Running>,
     /// Where onboarding expects auth.
     pub(crate) auth_address: SocketAddr,
+    pub(crate) orders: Option<Running>,
+    /// Where onboarding expects orders.
+    pub(crate) orders_address: SocketAddr,
     onboarding: Running,
     channel: TracedChannel,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let mut world = Self::without_auth().await;
+        let mut world = Self::alone().await;
         world.start_auth().await;
+        world.start_orders().await;
         world
     }
 
-    /// Auth does not run yet; its port is free.
-    pub(crate) async fn without_auth() -> Self {
+    /// Neither auth nor orders runs yet; their ports are free.
+    pub(crate) async fn alone() -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
-        let port = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-        let auth_address = port.local_addr().unwrap();
-        drop(port);
-        let onboarding = Running::onboarding(config(&database, &keys, auth_address)).await;
+        let (auth_address, orders_address) = (free_address(), free_address());
+        let onboarding = Running::onboarding(config(&database, &keys, auth_address, orders_address)).await;
         let channel = onboarding.channel();
-        Self { database, keys, auth: None, auth_address, onboarding, channel }
+        let (auth, orders) = (None, None);
+        Self { database, keys, auth, auth_address, orders, orders_address, onboarding, channel }
+    }
+
+    pub(crate) async fn start_orders(&mut self) {
+        let config = orders_config(&self.database, &self.keys, self.orders_address);
+        self.orders = Some(Running::orders(config).await);
     }
 
     pub(crate) async fn start_auth(&mut self) {
@@ -160,6 +206,31 @@ impl World {
         self.onboarding.stop().await;
         if let Some(auth) = self.auth {
             auth.stop().await;
+        }
+        if let Some(orders) = self.orders {
+            orders.stop().await;
+        }
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
+        JobServiceClient::new(self.channel.clone())
+    }
+
+    /// The tenant, by an access token or a status token.
+    pub(crate) async fn get_tenant(&self, token: &str, id: &str) -> Result<Tenant, Status> {
+        let request = with_token(token, GetTenantRequest { id: id.to_owned() });
+        Ok(self.client().get_tenant(request).await?.into_inner().tenant.unwrap())
+    }
+
+    /// Waits until a query's one value is the expected one.
+    pub(crate) async fn until(&self, expression: &str, expected: &str) {
+        let reached = async {
+            while self.value(expression).await != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, reached).await.is_err() {
+            assert_eq!(self.value(expression).await, expected, "{expression}");
         }
     }
 
@@ -193,10 +264,7 @@ impl World {
         token: &str,
         request: OnboardTenantRequest,
     ) -> Result<OnboardTenantResponse, Status> {
-        let mut request = Request::new(request);
-        let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
-        request.metadata_mut().insert("authorization", value);
-        Ok(self.client().onboard_tenant(request).await?.into_inner())
+        Ok(self.client().onboard_tenant(with_token(token, request)).await?.into_inner())
     }
 
     /// The first letter to the address about something, as soon as it is there.
@@ -229,6 +297,18 @@ impl World {
         )
         .await
     }
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A request that carries a token.
+pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
+    request.metadata_mut().insert("authorization", value);
+    request
 }
 
 /// A request without a slug or a key, with the usual password.

@@ -3,21 +3,25 @@
 mod change_password;
 mod complete_mfa;
 mod create_membership;
+mod delete_membership;
+mod first_member;
 mod get_jwks;
 mod get_me;
 mod issue_token;
 mod login;
 mod logout;
+mod prepare_member;
 mod refresh_session;
 mod request_password_reset;
 mod reset_password;
+mod send_welcome;
 mod switch_tenant;
 mod verify_email;
 
 use rowhouse_proto::auth::v1::auth_service_server::AuthService;
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, ChangePasswordResponse, CompleteMfaRequest, CompleteMfaResponse,
-    CreateMembershipRequest, CreateMembershipResponse, GetJwksRequest, GetJwksResponse, GetMeRequest,
+    CreateMembershipRequest, CreateMembershipResponse, DeleteMembershipRequest, DeleteMembershipResponse, PrepareMemberRequest, PrepareMemberResponse, SendWelcomeRequest, SendWelcomeResponse, GetJwksRequest, GetJwksResponse, GetMeRequest,
     GetMeResponse, IssueTokenRequest, IssueTokenResponse, LoginRequest, LoginResponse, LogoutRequest,
     LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, RequestPasswordResetRequest,
     RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse, SwitchTenantRequest,
@@ -87,10 +91,25 @@ impl AuthService for Rpc {
         reply("auth.get_me", get_me::get_me(self, &request).await)
     }
 
+    async fn prepare_member(&self, request: Request<PrepareMemberRequest>) -> Reply<PrepareMemberResponse> {
+        reply("auth.prepare_member", prepare_member::prepare_member(self, request).await)
+    }
+
     async fn create_membership(
         &self,
         request: Request<CreateMembershipRequest>,
     ) -> Reply<CreateMembershipResponse> {
         reply("auth.create_membership", create_membership::create_membership(self, request).await)
+    }
+
+    async fn delete_membership(
+        &self,
+        request: Request<DeleteMembershipRequest>,
+    ) -> Reply<DeleteMembershipResponse> {
+        reply("auth.delete_membership", delete_membership::delete_membership(self, &request).await)
+    }
+
+    async fn send_welcome(&self, request: Request<SendWelcomeRequest>) -> Reply<SendWelcomeResponse> {
+        reply("auth.send_welcome", send_welcome::send_welcome(self, &request).await)
     }
 }

@@ -8,9 +8,8 @@ use rowhouse_tokens::Role;
 use uuid::Uuid;
 
 use super::NewMember;
-use super::identify::Person;
 use crate::domain::{
-    Action, Actor, AuditEntry, OneTimePurpose, OneTimeToken, OpaqueToken, TokenKind, UserId, later,
+    Action, Actor, AuditEntry, OneTimePurpose, OneTimeToken, OpaqueToken, Standing, TokenKind, UserId, later,
 };
 use crate::error::Error;
 use crate::mail::Letter;
@@ -48,25 +47,23 @@ pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Sav
 }
 
 /// Nothing when a new identity's address was taken meanwhile.
-pub(super) async fn save(rpc: &Rpc, new: &NewMember, person: &Person) -> Result<Option<Saved>, Error> {
+pub(super) async fn save(rpc: &Rpc, new: &NewMember, standing: &Standing) -> Result<Option<Saved>, Error> {
     rpc.db
-        .tx(&new.cx, "auth.create_membership", async |tx| match person {
-            Person::Known { id, email_verified } => {
-                let role = join(tx, new, *id).await?;
-                Ok(Some(Saved { id: id.as_uuid(), role, email_verified: *email_verified }))
+        .tx(&new.cx, "auth.create_membership", async |tx| match standing {
+            Standing::Known { id, email_verified } => {
+                let role = join(tx, new, UserId::from(*id)).await?;
+                Ok(Some(Saved { id: *id, role, email_verified: *email_verified }))
             }
-            Person::New { id, hash } => {
-                if !insert_identity(tx, *id, &new.email, hash.as_ref(), false).await? {
+            Standing::New { hash } => {
+                let id = UserId::from(new.id);
+                if !insert_identity(tx, id, &new.email, hash.as_ref(), false).await? {
                     return Ok(None);
                 }
-                let role = join(tx, new, *id).await?;
-                welcome(rpc, tx, new, *id, hash.is_some()).await?;
-                Ok(Some(Saved { id: id.as_uuid(), role, email_verified: false }))
+                let role = join(tx, new, id).await?;
+                write_first_letter(rpc, tx, new, id, hash.is_some()).await?;
+                Ok(Some(Saved { id: new.id, role, email_verified: false }))
             }
-            Person::Unproven { failed } => {
-                if let Some(failed) = failed {
-                    rpc.outbox.add(tx, failed).await?;
-                }
+            Standing::Unproven => {
                 let id = invite(rpc, tx, new).await?;
                 Ok(Some(Saved { id, role: new.role, email_verified: false }))
             }
@@ -93,7 +90,7 @@ async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, 
 }
 
 /// The first letter to a new person: to confirm the address, or to set a password, which confirms it as well.
-async fn welcome(
+async fn write_first_letter(
     rpc: &Rpc,
     tx: &mut TenantTx,
     new: &NewMember,
@@ -116,7 +113,7 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
     if !is_provisioning(tx).await? {
         return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
     }
-    let id = Uuid::now_v7();
+    let id = new.id;
     let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
     let expires_at = later(Utc::now(), INVITATION_LIFETIME);
     let founding = Founding { id, email: &new.email, role: new.role, token: token.digest(), expires_at };

@@ -1,0 +1,110 @@
+//! What was found out about a tenant's first member, on its way through the onboarding service and its database.
+
+use rowhouse_chassis::client::Client;
+use rowhouse_tenancy::TenantId;
+use rowhouse_tokens::Role;
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{EmailAddress, PasswordHash, UserId};
+use crate::sealing::{NotOurs, Sealing};
+
+const PURPOSE: &str = "member proof";
+
+/// A person who is to become a member, and how they stand to the address. Encrypted, so that neither the onboarding service
+/// nor the database keeps a password, and good for one tenant and one address.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct MemberProof {
+    /// The person's id if the address becomes an identity, and else the invitation's.
+    pub(crate) id: Uuid,
+    pub(crate) role: Role,
+    pub(crate) standing: Standing,
+    ip_address: Option<String>,
+    user_agent: Option<String>,
+}
+
+/// How a person stands to an address.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) enum Standing {
+    /// The address has an identity, and the person has shown that it is theirs.
+    Known { id: Uuid, email_verified: bool },
+    /// The address had no identity when it was looked up.
+    New { hash: Option<PasswordHash> },
+    /// The address has an identity, and the person has shown nothing.
+    Unproven,
+}
+
+impl MemberProof {
+    pub(crate) fn new(role: Role, standing: Standing, client: &Client) -> Self {
+        Self {
+            id: UserId::generate().as_uuid(),
+            role,
+            standing,
+            ip_address: client.address.map(|address| address.to_string()),
+            user_agent: client.user_agent.clone(),
+        }
+    }
+
+    /// The id that the caller is told, and whether the address is confirmed.
+    pub(crate) fn user(&self) -> (Uuid, bool) {
+        match self.standing {
+            Standing::Known { id, email_verified } => (id, email_verified),
+            Standing::New { .. } | Standing::Unproven => (self.id, false),
+        }
+    }
+
+    /// Where the person came from.
+    pub(crate) fn client(&self) -> Client {
+        let address = self.ip_address.as_deref().and_then(|address| address.parse().ok());
+        Client { address, user_agent: self.user_agent.clone() }
+    }
+
+    pub(crate) fn seal(
+        &self,
+        sealing: &Sealing,
+        tenant: TenantId,
+        email: &EmailAddress,
+    ) -> Result<Vec<u8>, NotOurs> {
+        let plain = serde_json::to_vec(self).or(Err(NotOurs))?;
+        sealing.seal(PURPOSE, &owner(tenant, email), &plain)
+    }
+
+    /// Reads what was sealed for the same tenant and address.
+    pub(crate) fn open(
+        sealing: &Sealing,
+        tenant: TenantId,
+        email: &EmailAddress,
+        sealed: &[u8],
+    ) -> Result<Self, NotOurs> {
+        let plain = sealing.open(PURPOSE, &owner(tenant, email), sealed)?;
+        serde_json::from_slice(&plain).or(Err(NotOurs))
+    }
+}
+
+/// The id's length never differs, so no other two read the same.
+fn owner(tenant: TenantId, email: &EmailAddress) -> Vec<u8> {
+    [tenant.as_uuid().as_bytes(), email.as_str().as_bytes()].concat()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    #[test]
+    fn a_proof_is_good_for_its_tenant_and_address_only() {
+        let (sealing, tenant) = (sealing(), TenantId::generate());
+        let (ada, bob): (EmailAddress, EmailAddress) =
+            ("ada@example.com".parse().unwrap(), "bob@example.com".parse().unwrap());
+        let client = Client { address: Some("192.0.2.7".parse().unwrap()), user_agent: None };
+        let standing = Standing::New { hash: Some("$2b$04$secret".to_owned().into()) };
+        let proof = MemberProof::new(Role::Owner, standing, &client);
+        let sealed = proof.seal(&sealing, tenant, &ada).unwrap();
+        let opened = MemberProof::open(&sealing, tenant, &ada, &sealed).unwrap();
+        assert_eq!((opened.id, opened.role, opened.client()), (proof.id, Role::Owner, client));
+        assert!(matches!(opened.standing, Standing::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret"));
+        assert!(MemberProof::open(&sealing, tenant, &bob, &sealed).is_err());
+        assert!(MemberProof::open(&sealing, TenantId::generate(), &ada, &sealed).is_err());
+        assert!(MemberProof::open(&sealing, tenant, &ada, b"").is_err());
+    }
+}

@@ -1,0 +1,127 @@
+//! Letters to a tenant's people.
+
+use std::time::Duration;
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
+use rowhouse_jobs::{Failure, Handler, Job, NewJob, Run};
+use rowhouse_tenancy::TenantId;
+use serde::{Deserialize, Serialize};
+
+use crate::domain::EmailAddress;
+use crate::mail::{Letter, Mailer, SendError};
+use crate::outbox::is_too_old;
+use crate::sealing::{NotOurs, Sealing};
+use crate::store::memberships::is_provisioning;
+
+const PURPOSE: &str = "letter";
+
+/// The letter that welcomes a tenant's first member, of which there is one.
+pub(crate) const WELCOME: &str = "welcome";
+
+/// A letter is on its way to nobody who could not log in yet: it waits for the tenant to become active, which is the next
+/// thing to happen.
+const HEAD_START: Duration = Duration::from_secs(1);
+const LONGEST_WAIT: Duration = Duration::from_mins(1);
+
+/// Has a letter be sent. It is kept encrypted: what letters say is nobody's business, and some have one-time links in them.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SendLetter {
+    sealed: String,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Addressed {
+    to: String,
+    letter: Letter,
+}
+
+impl Job for SendLetter {
+    const KIND: &'static str = "letter.send";
+    /// Letters that are too old are given up before.
+    const MAX_ATTEMPTS: i32 = 10_000;
+}
+
+impl SendLetter {
+    pub(crate) fn seal(
+        sealing: &Sealing,
+        tenant: TenantId,
+        to: &EmailAddress,
+        letter: &Letter,
+    ) -> Result<Self, NotOurs> {
+        let addressed = Addressed { to: to.as_str().to_owned(), letter: letter.clone() };
+        let plain = serde_json::to_vec(&addressed).or(Err(NotOurs))?;
+        Ok(Self { sealed: BASE64.encode(sealing.seal(PURPOSE, tenant.as_uuid().as_bytes(), &plain)?) })
+    }
+
+    fn open(&self, sealing: &Sealing, tenant: TenantId) -> Option<(EmailAddress, Letter)> {
+        let sealed = BASE64.decode(&self.sealed).ok()?;
+        let plain = sealing.open(PURPOSE, tenant.as_uuid().as_bytes(), &sealed).ok()?;
+        let Addressed { to, letter } = serde_json::from_slice(&plain).ok()?;
+        Some((to.parse().ok()?, letter))
+    }
+
+    /// As the welcome of a tenant that is about to become active.
+    pub(crate) fn welcome(self) -> NewJob<Self> {
+        NewJob::new(self).unique(WELCOME).after(HEAD_START)
+    }
+}
+
+/// Sends them. A letter that is sent twice, because this was stopped between the sending and its record, has the same
+/// Message-ID both times.
+pub(crate) struct LetterSender {
+    pub(crate) sealing: Sealing,
+    pub(crate) mailer: Mailer,
+}
+
+impl Handler<SendLetter> for LetterSender {
+    async fn run(&self, run: &Run, job: SendLetter) -> Result<(), Failure> {
+        let id = run.id().as_uuid();
+        if is_too_old(id) {
+            return Err(Failure::fatal("the letter could not be sent for days"));
+        }
+        // Another instance, of a newer version or with a newer key, may be able to read it.
+        let opened = job.open(&self.sealing, run.context().tenant());
+        let (to, letter) = opened.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
+        let waits =
+            run.tx("auth.is_provisioning", async |tx| Ok::<_, Failure>(is_provisioning(tx).await?)).await?;
+        if waits {
+            let attempts = u32::try_from(run.attempt()).unwrap_or(u32::MAX);
+            let delay = HEAD_START.saturating_mul(attempts).min(LONGEST_WAIT);
+            return Err(Failure::retry_after("the tenant is still being set up", delay));
+        }
+        match self.mailer.send(&to, &letter, id).await {
+            Ok(()) => {
+                tracing::info!("sent the letter {letter:?}");
+                Ok(())
+            }
+            Err(SendError::Permanent(error)) => {
+                tracing::error!(%error, "the letter {letter:?} is refused: {error}");
+                Err(Failure::fatal("the mail server refuses the letter"))
+            }
+            Err(SendError::Temporary(error)) => {
+                tracing::warn!(%error, "the letter {letter:?} could not be sent: {error}");
+                Err(Failure::retry("the mail server does not take the letter for the moment"))
+            }
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    #[test]
+    fn a_letter_is_read_in_its_tenant_only() {
+        let (sealing, tenant) = (sealing(), TenantId::generate());
+        let to = "ada@example.com".parse().unwrap();
+        let letter = Letter::Welcome { tenant: "Acme".to_owned(), slug: "acme".to_owned() };
+        let job = SendLetter::seal(&sealing, tenant, &to, &letter).unwrap();
+        let payload = serde_json::to_string(&job).unwrap();
+        assert!(!payload.contains("ada") && !payload.contains("Acme"), "{payload}");
+        let (opened, _) = job.open(&sealing, tenant).unwrap();
+        assert_eq!(opened, to);
+        assert!(job.open(&sealing, TenantId::generate()).is_none());
+    }
+}

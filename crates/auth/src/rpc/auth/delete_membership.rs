@@ -1,0 +1,56 @@
+//! Taking back what was done for a tenant that cannot be set up.
+
+use rowhouse_jobs::withdraw;
+use rowhouse_proto::auth::v1::{DeleteMembershipRequest, DeleteMembershipResponse};
+use tonic::Request;
+
+use super::first_member::{onboarding_only, parse_email};
+use crate::domain::{Action, Actor, AuditEntry};
+use crate::error::Error;
+use crate::jobs::WELCOME;
+use crate::rpc::Rpc;
+use crate::store::audit_log::record;
+use crate::store::identities::find_identity;
+use crate::store::invitations::{find_invited, remove_invitation};
+use crate::store::members::{delete_member, lock_member_of};
+use crate::store::memberships::is_provisioning;
+use crate::store::single_letters::forget_letter;
+
+/// A tenant that is set up has a life of its own: nothing is taken from it.
+pub(super) async fn delete_membership(
+    rpc: &Rpc,
+    request: &Request<DeleteMembershipRequest>,
+) -> Result<DeleteMembershipResponse, Error> {
+    let cx = onboarding_only(request)?;
+    let email = parse_email(&request.get_ref().email)?;
+    let client = rpc.proxies.client(request);
+    rpc.db
+        .tx(&cx, "auth.delete_membership", async |tx| {
+            if !is_provisioning(tx).await? {
+                return Ok(());
+            }
+            withdraw(tx, WELCOME).await?;
+            forget_letter(tx, WELCOME).await?;
+            if let Some(identity) = find_identity(tx, &email).await?
+                && let Some((member, role)) = lock_member_of(tx, identity.id).await?
+                && delete_member(tx, member).await?
+            {
+                let entry = AuditEntry::success(Actor::System, Action::MemberRemove, &client)
+                    .on("member", member)
+                    .with("user_id", identity.id.to_string())
+                    .with("role", role.as_str());
+                record(tx, entry).await?;
+            }
+            if let Some(invitation) = find_invited(tx, &email).await?
+                && remove_invitation(tx, invitation).await?
+            {
+                let entry = AuditEntry::success(Actor::System, Action::InvitationDelete, &client)
+                    .on("invitation", invitation)
+                    .with("email", email.as_str());
+                record(tx, entry).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(DeleteMembershipResponse {})
+}

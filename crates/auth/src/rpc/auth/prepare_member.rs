@@ -1,0 +1,140 @@
+//! Looking at a person who is to become a tenant's first member, before the tenant is there.
+
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User};
+use rowhouse_tokens::Role;
+use tonic::Request;
+
+use super::first_member::{SignUp, onboarding_only};
+use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing};
+use crate::error::Error;
+use crate::hashing::Verdict;
+use crate::outbox::Task;
+use crate::rpc::{Rpc, role};
+use crate::store::attempts::Admission;
+use crate::store::identities::Identity;
+
+/// What the caller is told is the same for an address without an identity as for one whose person has not shown who
+/// they are: an id that they cannot know yet.
+pub(super) async fn prepare_member(
+    rpc: &Rpc,
+    request: Request<PrepareMemberRequest>,
+) -> Result<PrepareMemberResponse, Error> {
+    let cx = onboarding_only(&request)?;
+    let client = rpc.proxies.client(&request);
+    let asked = Asked::parse(request.into_inner(), client)?;
+    let standing = identify(rpc, &asked).await?;
+    let proof = MemberProof::new(asked.role, standing, &asked.client);
+    let (id, email_verified) = proof.user();
+    Ok(PrepareMemberResponse {
+        member_proof: proof.seal(&rpc.sealing, cx.tenant(), &asked.email)?,
+        user: Some(User { id: id.to_string(), email: asked.email.as_str().to_owned(), email_verified }),
+    })
+}
+
+/// Who is to become a member.
+#[derive(Debug)]
+struct Asked {
+    client: Client,
+    email: EmailAddress,
+    password: Option<NewPassword>,
+    access_token: Option<String>,
+    role: Role,
+}
+
+impl Asked {
+    /// A password is looked at as a new one even if the address has an identity: nothing is to be learnt from that.
+    fn parse(request: PrepareMemberRequest, client: Client) -> Result<Self, Error> {
+        let PrepareMemberRequest { email, password, role, access_token } = request;
+        let mut violations = Violations::default();
+        let email = violations.check("email", email.parse::<EmailAddress>());
+        let password = password.map(|password| match &email {
+            Some(email) => NewPassword::parse(password, email),
+            None => NewPassword::parse_for_nobody(password),
+        });
+        let password = violations.check("password", password.transpose());
+        let role = role::from_proto(role).ok_or("send the role: owner, admin, member or viewer");
+        let role = violations.check("role", role);
+        match (email, password, role) {
+            (Some(email), Some(password), Some(role)) => {
+                Ok(Self { client, email, password, access_token, role })
+            }
+            _ => Err(violations.into()),
+        }
+    }
+}
+
+/// With a password, the same work is done whether the address has an identity or not; without one, none.
+async fn identify(rpc: &Rpc, asked: &Asked) -> Result<Standing, Error> {
+    if let Some(access_token) = &asked.access_token {
+        let Identity { id, email, email_verified, .. } = rpc.person_of(access_token).await?;
+        if email != asked.email.as_str() {
+            return Err(Error::EmailMismatch);
+        }
+        return Ok(Standing::Known { id: id.as_uuid(), email_verified });
+    }
+    let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
+    let (identity, Admission { wait, .. }) = sign_up.admit().await?;
+    let password = asked.password.clone().map(Password::from);
+    let Some(identity) = identity else {
+        let hash = match password {
+            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt()).await?),
+            None => None,
+        };
+        sign_up.forgive().await?;
+        return Ok(Standing::New { hash });
+    };
+    let Some(password) = password else { return Ok(Standing::Unproven) };
+    let looked_at = wait == 0 && !identity.disabled;
+    let stored = identity.password_hash.filter(|_| looked_at);
+    match rpc.hashing.check(Some(password), stored).await? {
+        Verdict::Right { .. } => {
+            sign_up.forgive().await?;
+            let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
+            Ok(Standing::Known { id, email_verified })
+        }
+        Verdict::Wrong => {
+            let (reason, outcome) = match wait {
+                0 => ("wrong_credentials", Outcome::Failure),
+                _ => ("too_many_attempts", Outcome::Denied),
+            };
+            let failed = Task::sign_in_failed(&asked.email, None, reason, outcome, &asked.client);
+            rpc.db
+                .global_tx("auth.sign_up_failed", async |tx| {
+                    rpc.outbox.add(tx, &failed).await.map_err(Error::from)
+                })
+                .await?;
+            rpc.outbox.wake();
+            Ok(Standing::Unproven)
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_proto::auth::v1;
+
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let parse = |email: &str, password: Option<&str>, role: i32| {
+            let (email, password) = (email.to_owned(), password.map(str::to_owned));
+            let request = PrepareMemberRequest { email, password, role, access_token: None };
+            Asked::parse(request, Client::default())
+        };
+        for password in ["password1", &"a".repeat(72)] {
+            match parse("ada", Some(password), 0) {
+                Err(Error::Invalid(violations)) => {
+                    let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();
+                    assert_eq!(fields, ["email", "password", "role"]);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+        let asked = parse(" Ada@Example.com ", Some("correct horse"), v1::Role::Viewer.into()).unwrap();
+        assert_eq!((asked.email.as_str(), asked.role), ("ada@example.com", Role::Viewer));
+        assert!(parse("ada@example.com", None, v1::Role::Owner.into()).unwrap().password.is_none());
+    }
+}

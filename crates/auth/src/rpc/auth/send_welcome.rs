@@ -1,0 +1,39 @@
+//! Welcoming a tenant's first member.
+
+use rowhouse_jobs::enqueue;
+use rowhouse_proto::auth::v1::{SendWelcomeRequest, SendWelcomeResponse};
+use tonic::Request;
+
+use super::first_member::{onboarding_only, parse_email};
+use crate::error::Error;
+use crate::jobs::{SendLetter, WELCOME};
+use crate::mail::Letter;
+use crate::rpc::Rpc;
+use crate::store::identities::find_identity;
+use crate::store::memberships::{find_active_role, is_provisioning, tenant_name_and_slug};
+use crate::store::single_letters::claim_letter;
+
+/// However often this is called, and by whom after a pause, one letter is enqueued: the claim on it is committed with it.
+pub(super) async fn send_welcome(
+    rpc: &Rpc,
+    request: &Request<SendWelcomeRequest>,
+) -> Result<SendWelcomeResponse, Error> {
+    let cx = onboarding_only(request)?;
+    let email = parse_email(&request.get_ref().email)?;
+    rpc.db
+        .tx(&cx, "auth.send_welcome", async |tx| {
+            if !is_provisioning(tx).await? {
+                return Ok(());
+            }
+            let Some(identity) = find_identity(tx, &email).await? else { return Ok(()) };
+            if find_active_role(tx, identity.id).await?.is_none() || !claim_letter(tx, WELCOME).await? {
+                return Ok(());
+            }
+            let (tenant, slug) = tenant_name_and_slug(tx).await?;
+            let letter = SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &Letter::Welcome { tenant, slug })?;
+            enqueue(tx, letter.welcome()).await?;
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(SendWelcomeResponse {})
+}

@@ -1,0 +1,84 @@
+//! Setting a tenant up, step by step.
+
+use std::sync::Arc;
+
+use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_tenancy::{DbError, TenantTx};
+use serde::{Deserialize, Serialize};
+
+use super::TakeBackTenant;
+use super::delay::{MAX_ATTEMPTS, after_auth, after_orders};
+use crate::auth_client::AuthClient;
+use crate::orders_client::OrdersClient;
+use crate::store::onboardings::{
+    find_progress, note_defaults, note_failure, note_membership, note_success,
+};
+use crate::store::tenants::activate_tenant;
+
+/// Sets a tenant up that was accepted. How far it is stands in `onboarding.onboardings`.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct SetUpTenant {}
+
+impl Job for SetUpTenant {
+    const KIND: &'static str = "tenant.set_up";
+    const MAX_ATTEMPTS: i32 = MAX_ATTEMPTS;
+}
+
+pub(crate) struct SetUp {
+    pub(crate) auth: Arc<AuthClient>,
+    pub(crate) orders: Arc<OrdersClient>,
+}
+
+impl Handler<SetUpTenant> for SetUp {
+    /// Each step can be repeated without a further effect, and is written down when it is done: wherever this is stopped, the
+    /// next attempt goes on.
+    async fn run(&self, run: &Run, _: SetUpTenant) -> Result<(), Failure> {
+        let tenant = run.context().tenant();
+        let progress =
+            run.tx("onboarding.find_progress", async |tx| Ok::<_, Failure>(find_progress(tx).await?)).await?;
+        let Some(progress) = progress else {
+            return Err(Failure::fatal("nothing is written down of this set-up"));
+        };
+        let email = progress.email;
+        if progress.membership_at.is_none() {
+            let proof = progress.member_proof.unwrap_or_default();
+            let created = self.auth.create_owner(tenant, &email, proof).await;
+            let owner = created.map_err(|error| after_auth(run, &error))?;
+            run.tx("onboarding.note_membership", async |tx| {
+                Ok::<_, Failure>(note_membership(tx, owner).await?)
+            })
+            .await?;
+        }
+        if progress.defaults_at.is_none() {
+            self.orders.set_up(tenant).await.map_err(|error| after_orders(run, &error))?;
+            run.tx("onboarding.note_defaults", async |tx| Ok::<_, Failure>(note_defaults(tx).await?)).await?;
+        }
+        self.auth.send_welcome(tenant, &email).await.map_err(|error| after_auth(run, &error))?;
+        run.complete("onboarding.activate_tenant", async |tx| {
+            activate_tenant(tx).await?;
+            Ok::<_, Failure>(note_success(tx).await?)
+        })
+        .await?;
+        tracing::info!(tenant_id = %tenant, "tenant {tenant} is set up");
+        Ok(())
+    }
+
+    /// What was done is taken back by a job of its own, since others have to be asked.
+    async fn ended(&self, tx: &mut TenantTx, _: SetUpTenant, end: &End) -> Result<(), DbError> {
+        let reason = match end {
+            End::Dead { reason } => reason.as_str(),
+            End::Cancelled => "the set-up was cancelled",
+        };
+        if note_failure(tx, reason).await? {
+            enqueue(tx, NewJob::new(TakeBackTenant {})).await.map_err(not_enqueued)?;
+        }
+        Ok(())
+    }
+}
+
+pub(super) fn not_enqueued(error: EnqueueError) -> DbError {
+    match error {
+        EnqueueError::Db(error) => error,
+        EnqueueError::Json(error) => diesel::result::Error::SerializationError(Box::new(error)).into(),
+    }
+}

@@ -1,0 +1,58 @@
+//! The orders service, which keeps something for each tenant.
+
+use std::time::Duration;
+
+use rowhouse_chassis::error::{Fault, fault};
+use rowhouse_chassis::grpc::{TracedChannel, set_deadline};
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_proto::orders::v1::{SetUpTenantRequest, TearDownTenantRequest};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tenancy::grpc::carry_token;
+use rowhouse_tokens::{TokenError, TokenIssuer, audience};
+use tonic::Request;
+
+/// The longest that a call may take.
+const LIMIT: Duration = Duration::from_secs(10);
+
+/// Calls orders in this service's own name.
+pub(crate) struct OrdersClient {
+    client: OrderServiceClient<TracedChannel>,
+    issuer: TokenIssuer,
+}
+
+/// Why orders did not do it.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum OrdersError {
+    #[error("orders answered {}", .0.code)]
+    Fault(Fault),
+    #[error(transparent)]
+    Token(#[from] TokenError),
+}
+
+impl OrdersClient {
+    pub(crate) fn new(channel: TracedChannel, issuer: TokenIssuer) -> Self {
+        Self { client: OrderServiceClient::new(channel), issuer }
+    }
+
+    /// Has orders lay out what it keeps for the tenant. Repeating it has no further effect.
+    pub(crate) async fn set_up(&self, tenant: TenantId) -> Result<(), OrdersError> {
+        let request = self.request(tenant, SetUpTenantRequest {})?;
+        let answer = self.client.clone().set_up_tenant(request).await;
+        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status)))
+    }
+
+    /// Has orders take that back. Repeating it has no further effect.
+    pub(crate) async fn tear_down(&self, tenant: TenantId) -> Result<(), OrdersError> {
+        let request = self.request(tenant, TearDownTenantRequest {})?;
+        let answer = self.client.clone().tear_down_tenant(request).await;
+        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status)))
+    }
+
+    fn request<T>(&self, tenant: TenantId, message: T) -> Result<Request<T>, TokenError> {
+        let mut request = Request::new(message);
+        let token = self.issuer.service_token(audience::ORDERS, tenant.as_uuid())?;
+        carry_token(request.metadata_mut(), tenant, &token);
+        set_deadline(&mut request, LIMIT);
+        Ok(request)
+    }
+}

@@ -1,0 +1,57 @@
+//! Laying out what this service keeps for each tenant, and taking it back.
+
+use rowhouse_jobs::withdraw;
+use rowhouse_proto::orders::v1::{
+    SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest, TearDownTenantResponse,
+};
+use rowhouse_tenancy::TenantContext;
+use rowhouse_tokens::{Principal, issuer};
+use tonic::Request;
+
+use super::Rpc;
+use crate::error::Error;
+use crate::purge::{PURGE, purge_from_now_on};
+use crate::store::number_series::{delete_series, ensure_series, is_provisioning};
+
+/// The series of order numbers, and the job that removes old idempotency keys. Both are there once, however often this is
+/// called.
+pub(super) async fn set_up_tenant(
+    rpc: &Rpc,
+    request: &Request<SetUpTenantRequest>,
+) -> Result<SetUpTenantResponse, Error> {
+    let cx = onboarding_only(request)?;
+    rpc.db
+        .tx(&cx, "orders.set_up_tenant", async |tx| {
+            ensure_series(tx).await?;
+            Ok::<_, Error>(purge_from_now_on(tx).await?)
+        })
+        .await?;
+    Ok(SetUpTenantResponse {})
+}
+
+/// A tenant that is set up has a life of its own: nothing is taken from it.
+pub(super) async fn tear_down_tenant(
+    rpc: &Rpc,
+    request: &Request<TearDownTenantRequest>,
+) -> Result<TearDownTenantResponse, Error> {
+    let cx = onboarding_only(request)?;
+    rpc.db
+        .tx(&cx, "orders.tear_down_tenant", async |tx| {
+            if is_provisioning(tx).await? {
+                withdraw(tx, PURGE).await?;
+                delete_series(tx).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    Ok(TearDownTenantResponse {})
+}
+
+/// The tenant on whose behalf onboarding calls; nobody else may.
+fn onboarding_only<T>(request: &Request<T>) -> Result<TenantContext, Error> {
+    let cx = rowhouse_tenancy::grpc::context(request).ok_or(Error::Unauthenticated)?;
+    match cx.principal() {
+        Some(Principal::Service { name }) if name == issuer::ONBOARDING => Ok(cx.clone()),
+        _ => Err(Error::OnboardingOnly),
+    }
+}

@@ -1,0 +1,38 @@
+//! The table `orders.number_series`: the last number of a tenant's orders.
+
+use diesel::dsl::exists;
+use diesel::prelude::*;
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+
+use crate::schema::{number_series, tenants};
+
+const ORDERS: &str = "orders";
+
+/// Begins the series, unless it has begun.
+pub(crate) async fn ensure_series(tx: &mut TenantTx) -> Result<(), DbError> {
+    diesel::insert_into(number_series::table)
+        .values((
+            number_series::tenant_id.eq(tx.tenant()),
+            number_series::id.eq(ORDERS),
+            number_series::last_number.eq(0),
+        ))
+        .on_conflict((number_series::tenant_id, number_series::id))
+        .do_nothing()
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn delete_series(tx: &mut TenantTx) -> Result<(), DbError> {
+    diesel::delete(of_tenant(number_series::table, tx.tenant()).filter(number_series::id.eq(ORDERS)))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Whether the tenant is still being set up.
+pub(crate) async fn is_provisioning(tx: &mut TenantTx) -> Result<bool, DbError> {
+    let own = tenants::table.filter(tenants::id.eq(tx.tenant())).filter(tenants::status.eq("provisioning"));
+    Ok(diesel::select(exists(own)).get_result(tx).await?)
+}

@@ -1,0 +1,65 @@
+//! Killed at each boundary between two steps: a message is held back, either side is killed, and the message is lost.
+
+use std::time::Instant;
+
+use crate::checks::check;
+use crate::client::onboard;
+use crate::is_thorough;
+use crate::link::Direction;
+use crate::world::{LINKS, Victim, World};
+
+/// In a short run every so many boundaries are taken.
+const STRIDE: usize = 4;
+
+/// Each commit before it reaches the server and after it was done, each call between two services before it arrives and
+/// after it was answered; with each of the two that talk as the one that is killed.
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_between_two_steps_the_tenant_is_set_up_once() {
+    let began = Instant::now();
+    let world = World::start().await;
+    let stride = if is_thorough() { 1 } else { STRIDE };
+    let (mut number, mut killed) = (0, 0);
+    for (link, (client, server)) in LINKS.into_iter().enumerate() {
+        for direction in Direction::BOTH {
+            for victim in [client, server] {
+                let mut passes = number % stride;
+                while kill_at(&world, link, direction, passes, victim, number).await {
+                    (number, killed) = (number + 1, killed + 1);
+                    passes += stride;
+                }
+                number += 1;
+            }
+        }
+    }
+    let tenants = check(&world).await;
+    assert_eq!(tenants, number);
+    eprintln!("{killed} kills at boundaries, {tenants} tenants, {:?}", began.elapsed());
+}
+
+/// Onboards a tenant and kills at the message; whether it came so far.
+async fn kill_at(
+    world: &World,
+    link: usize,
+    direction: Direction,
+    passes: usize,
+    victim: Victim,
+    number: usize,
+) -> bool {
+    let mut sprung = world.links[link].set_trap(direction, passes);
+    let mut onboarding = tokio::spawn(onboard(world.endpoint(), number));
+    tokio::select! {
+        biased;
+        held = &mut sprung => {
+            let held = held.unwrap();
+            world.kill(victim).await;
+            drop(held);
+            world.start_again(victim).await;
+            onboarding.await.unwrap();
+            true
+        }
+        onboarded = &mut onboarding => {
+            onboarded.unwrap();
+            false
+        }
+    }
+}

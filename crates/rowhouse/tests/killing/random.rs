@@ -1,0 +1,72 @@
+//! Killed at any moment, while many onboard.
+
+use std::hash::{BuildHasher, RandomState};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use tokio::task::JoinSet;
+use tokio::time::sleep;
+
+use crate::checks::check;
+use crate::client::{onboard, onboard_once};
+use crate::is_thorough;
+use crate::service::Service;
+use crate::world::{Victim, World};
+
+/// So many onboard at the same time.
+const AT_ONCE: usize = 4;
+const KILLS: usize = 20;
+const MANY_KILLS: usize = 150;
+/// After so many kills everything is let come to rest and looked at.
+const BATCH: usize = 50;
+
+#[tokio::test(flavor = "multi_thread")]
+async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
+    let began = Instant::now();
+    let world = Arc::new(World::start().await);
+    let number = Arc::new(AtomicUsize::new(0));
+    let kills = if is_thorough() { MANY_KILLS } else { KILLS };
+    let (mut killed, mut tenants) = (0, 0);
+    while killed < kills {
+        let stop = Arc::new(AtomicBool::new(false));
+        let mut callers = JoinSet::new();
+        for _ in 0..AT_ONCE {
+            let (endpoint, number, stop) = (world.endpoint(), Arc::clone(&number), Arc::clone(&stop));
+            callers.spawn(async move {
+                while !stop.load(Ordering::Relaxed) {
+                    match number.fetch_add(1, Ordering::Relaxed) {
+                        // Some cannot repeat what they asked for, and what was accepted of it is completed all the same.
+                        once if once % 8 == 0 => onboard_once(endpoint.clone(), once).await,
+                        again => onboard(endpoint.clone(), again).await,
+                    }
+                }
+            });
+        }
+        for _ in 0..BATCH.min(kills - killed) {
+            sleep(Duration::from_millis(random(250))).await;
+            let victim = match random(7) {
+                0 => Victim::Postgres,
+                1 | 2 => Victim::Service(Service::Auth),
+                3 | 4 => Victim::Service(Service::Orders),
+                _ => Victim::Service(Service::Onboarding),
+            };
+            world.kill(victim).await;
+            world.start_again(victim).await;
+            killed += 1;
+        }
+        stop.store(true, Ordering::Relaxed);
+        while let Some(caller) = callers.join_next().await {
+            caller.unwrap();
+        }
+        tenants = check(&world).await;
+    }
+    let asked = number.load(Ordering::Relaxed);
+    assert!(tenants <= asked && tenants >= asked - asked.div_ceil(8), "{tenants} of {asked}");
+    eprintln!("{killed} kills at random, {tenants} tenants, {:?}", began.elapsed());
+}
+
+/// A number below the limit.
+fn random(limit: u64) -> u64 {
+    RandomState::new().hash_one(()) % limit
+}

@@ -1,0 +1,218 @@
+//! The processes, and what stands between them.
+
+use std::collections::BTreeMap;
+use std::fs::Permissions;
+use std::net::{Ipv4Addr, SocketAddr};
+use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use rowhouse::bootstrap::{self, Role, RolePasswords};
+use rowhouse::encryption_keys;
+use rowhouse::keys::KeyDirectory;
+use rowhouse::mailbox::Mailbox;
+use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rustix::process::{Pid, Signal, kill_process};
+use tempfile::TempDir;
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::sync::Mutex;
+use tokio::time::{sleep, timeout};
+
+use crate::link::{Link, Protocol};
+use crate::service::Service;
+
+const DATABASE: &str = "rowhouse";
+
+/// What is committed survives the server's processes, though not the machine.
+const SETTINGS: &[(&str, &str)] = &[
+    ("fsync", "off"),
+    ("full_page_writes", "off"),
+    ("autovacuum", "off"),
+    ("max_connections", "100"),
+    ("shared_buffers", "32MB"),
+];
+
+/// A process that takes part.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum Victim {
+    Service(Service),
+    Postgres,
+}
+
+/// Between which two a link is: first the one that connects.
+pub(crate) const LINKS: [(Victim, Victim); 5] = [
+    (Victim::Service(Service::Onboarding), Victim::Postgres),
+    (Victim::Service(Service::Auth), Victim::Postgres),
+    (Victim::Service(Service::Orders), Victim::Postgres),
+    (Victim::Service(Service::Onboarding), Victim::Service(Service::Auth)),
+    (Victim::Service(Service::Onboarding), Victim::Service(Service::Orders)),
+];
+
+pub(crate) struct World {
+    directory: TempDir,
+    keys: KeyDirectory,
+    postgres: ClusterOptions,
+    cluster: Mutex<Option<Cluster>>,
+    passwords: BTreeMap<Service, String>,
+    addresses: BTreeMap<Service, SocketAddr>,
+    /// In the order of [`LINKS`].
+    pub(crate) links: Vec<Link>,
+    running: Mutex<BTreeMap<Service, Child>>,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let directory = TempDir::new().unwrap();
+        // PostgreSQL may have to run as another user.
+        std::fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
+        let keys = KeyDirectory::at(directory.path().join("keys"));
+        keys.generate().unwrap();
+        encryption_keys::ensure(&directory.path().join("encryption.keys")).unwrap();
+        let programs = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
+        let postgres = ClusterOptions {
+            directory: directory.path().to_owned(),
+            programs: Programs::find(programs.as_deref()).unwrap(),
+            password: random_password().unwrap(),
+            settings: SETTINGS,
+            sync: false,
+        };
+        let cluster = Cluster::start(&postgres).await.unwrap();
+        let passwords = BTreeMap::from(Service::ALL.map(|service| (service, random_password().unwrap())));
+        let of = |service| Some(passwords[&service].clone());
+        let roles = RolePasswords {
+            auth: of(Service::Auth),
+            onboarding: of(Service::Onboarding),
+            orders: of(Service::Orders),
+        };
+        bootstrap::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
+
+        let addresses = BTreeMap::from(Service::ALL.map(|service| (service, free_address())));
+        let mut links = Vec::new();
+        for (_, server) in LINKS {
+            links.push(match server {
+                Victim::Postgres => Link::to(local(cluster.port()), Protocol::Postgres).await,
+                Victim::Service(service) => Link::to(addresses[&service], Protocol::Grpc).await,
+            });
+        }
+        let cluster = Mutex::new(Some(cluster));
+        let running = Mutex::default();
+        let world = Self { directory, keys, postgres, cluster, passwords, addresses, links, running };
+        for service in Service::ALL {
+            world.start_again(Victim::Service(service)).await;
+        }
+        world
+    }
+
+    /// SIGKILL.
+    pub(crate) async fn kill(&self, victim: Victim) {
+        match victim {
+            Victim::Service(service) => {
+                let mut child = self.running.lock().await.remove(&service).unwrap();
+                child.kill().await.unwrap();
+            }
+            Victim::Postgres => {
+                let pid = self.directory.path().join("postgres/postmaster.pid");
+                let pid: i32 = std::fs::read_to_string(pid).unwrap().lines().next().unwrap().parse().unwrap();
+                kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+                drop(self.cluster.lock().await.take());
+            }
+        }
+    }
+
+    /// Starts what was killed, and waits until it can be reached.
+    pub(crate) async fn start_again(&self, victim: Victim) {
+        match victim {
+            Victim::Service(service) => {
+                let log = self.log(service);
+                let mut child = service.spawn(&self.settings(service), &log);
+                let reached = async {
+                    while TcpStream::connect(self.addresses[&service]).await.is_err() {
+                        if child.try_wait().unwrap().is_some() {
+                            // It does not start without a database that answers.
+                            sleep(Duration::from_millis(50)).await;
+                            child = service.spawn(&self.settings(service), &log);
+                        }
+                        sleep(Duration::from_millis(5)).await;
+                    }
+                };
+                if timeout(Duration::from_secs(60), reached).await.is_err() {
+                    panic!("{service:?} does not start: {}", std::fs::read_to_string(log).unwrap());
+                }
+                self.running.lock().await.insert(service, child);
+            }
+            Victim::Postgres => {
+                let cluster = Cluster::start(&self.postgres).await.unwrap();
+                for ((_, server), link) in LINKS.iter().zip(&self.links) {
+                    if *server == Victim::Postgres {
+                        link.lead_to(local(cluster.port()));
+                    }
+                }
+                *self.cluster.lock().await = Some(cluster);
+            }
+        }
+    }
+
+    /// Where onboarding can be called, without anything between.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.addresses[&Service::Onboarding])
+    }
+
+    pub(crate) async fn admin_url(&self) -> String {
+        self.cluster.lock().await.as_ref().unwrap().admin_url(DATABASE)
+    }
+
+    pub(crate) fn mailbox(&self) -> Mailbox {
+        Mailbox::at(self.directory.path().join("mail"))
+    }
+
+    /// What a service has said.
+    pub(crate) fn said(&self, service: Service) -> String {
+        std::fs::read_to_string(self.log(service)).unwrap_or_default()
+    }
+
+    fn log(&self, service: Service) -> PathBuf {
+        self.directory.path().join(format!("{}.log", service.name()))
+    }
+
+    fn settings(&self, service: Service) -> Vec<(&'static str, String)> {
+        let path = |name: &str| self.directory.path().join(name).display().to_string();
+        let endpoint = |link: usize| format!("http://{}", self.links[link].address);
+        let (role, link, issuer) = match service {
+            Service::Onboarding => (Role::Onboarding, 0, "rowhouse-onboarding"),
+            Service::Auth => (Role::Auth, 1, "rowhouse-auth"),
+            Service::Orders => (Role::Orders, 2, ""),
+        };
+        let (password, database) = (&self.passwords[&service], self.links[link].address);
+        let mut settings = vec![
+            ("ROWHOUSE_LISTEN", self.addresses[&service].to_string()),
+            ("DATABASE_URL", format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", role.name())),
+            ("ROWHOUSE_TRUST_DIR", self.keys.trust().display().to_string()),
+            ("ROWHOUSE_ENVIRONMENT", "dev".to_owned()),
+            ("ROWHOUSE_LOG", "info".to_owned()),
+            ("ROWHOUSE_JOB_LEASE", "1".to_owned()),
+        ];
+        if service != Service::Orders {
+            settings.push(("ROWHOUSE_SIGNING_KEYS", self.keys.signing_keys(issuer).display().to_string()));
+            settings.push(("ROWHOUSE_BCRYPT_COST", "4".to_owned()));
+        }
+        if service == Service::Onboarding {
+            settings.push(("ROWHOUSE_AUTH_ENDPOINT", endpoint(3)));
+            settings.push(("ROWHOUSE_ORDERS_ENDPOINT", endpoint(4)));
+        } else {
+            settings.push(("ROWHOUSE_ENCRYPTION_KEYS", path("encryption.keys")));
+        }
+        if service == Service::Auth {
+            settings.push(("ROWHOUSE_MAIL_DIR", path("mail")));
+        }
+        settings
+    }
+}
+
+fn local(port: u16) -> SocketAddr {
+    (Ipv4Addr::LOCALHOST, port).into()
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap()
+}
