@@ -21,14 +21,15 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    pub(super) fn of(headers: &HeaderMap, limit: Duration) -> Self {
-        Self(Instant::now() + budget(headers, limit))
+    /// `budget`: see [`budget`].
+    pub(super) fn after(budget: Duration) -> Self {
+        Self(Instant::now() + budget)
     }
 }
 
 /// The shorter of what the caller asks for and what the server allows, less a little: tonic answers CANCELLED
 /// when its timer runs out, on both sides of the connection, and this answer has to be there before.
-fn budget(headers: &HeaderMap, limit: Duration) -> Duration {
+pub(super) fn budget(headers: &HeaderMap, limit: Duration) -> Duration {
     let allowed = requested(headers).map_or(limit, |asked| asked.min(limit));
     allowed.saturating_sub((allowed / 10).min(Duration::from_millis(100)))
 }
@@ -56,14 +57,16 @@ pub(super) async fn keep(
         biased;
         response = call => response,
         () = tokio::time::sleep_until(deadline.0) => exceeded().into_http(),
-        () = stop.cancelled() => {
-            retryable(Code::Unavailable, "this server is stopping: try again", RETRY_AFTER).into_http()
-        }
+        () = stop.cancelled() => stopping().into_http(),
     }
 }
 
 pub(super) fn exceeded() -> tonic::Status {
     status(Code::DeadlineExceeded, "the request took longer than its deadline: ask for less, or wait longer")
+}
+
+pub(super) fn stopping() -> tonic::Status {
+    retryable(Code::Unavailable, "this server is stopping: try again", RETRY_AFTER)
 }
 
 /// The value of `grpc-timeout`: at most eight digits and a unit. One that cannot be read counts for nothing, as
@@ -158,7 +161,7 @@ mod tests {
             drop(held);
             response
         };
-        let deadline = Deadline::of(&asking("50m"), Duration::from_secs(10));
+        let deadline = Deadline::after(Duration::from_millis(50));
         let response = keep(deadline, &CancellationToken::new(), call).await;
         assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), GrpcCode::DeadlineExceeded);
         assert_eq!(Arc::strong_count(&alive), 1);
@@ -168,7 +171,7 @@ mod tests {
     async fn a_stopping_server_gives_calls_up() {
         let stop = CancellationToken::new();
         stop.cancel();
-        let deadline = Deadline::of(&HeaderMap::new(), Duration::from_secs(10));
+        let deadline = Deadline::after(Duration::from_secs(10));
         let response = keep(deadline, &stop, std::future::pending()).await;
         assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), GrpcCode::Unavailable);
         let finished = keep(deadline, &stop, async { Response::new(Body::empty()) }).await;

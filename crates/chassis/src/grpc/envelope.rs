@@ -11,9 +11,10 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 use tracing::{Instrument, Span};
 
+use super::answer::Answer;
 use super::deadline::{self, Deadline};
 use super::panics;
-use super::rpc::{Outcome, Rpc};
+use super::rpc::{Outcome, Rpc, begins_well};
 
 #[derive(Clone)]
 pub(super) struct EnvelopeLayer {
@@ -53,9 +54,11 @@ where
         // The one that was polled ready is called; its clone waits for the next request.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
-        let deadline = Deadline::of(request.headers(), self.options.request_timeout);
+        let budget = deadline::budget(request.headers(), self.options.request_timeout);
+        let deadline = Deadline::after(budget);
         let rpc = Rpc::of(request.uri().path());
-        let span = if rpc.is_operational() { Span::none() } else { rpc.server_span(request.headers()) };
+        let operational = rpc.is_operational();
+        let span = if operational { Span::none() } else { rpc.server_span(request.headers()) };
         let stop = self.options.stop.clone();
         let pending = span.in_scope(|| Outcome::pending(&rpc));
         request.extensions_mut().insert(deadline);
@@ -65,8 +68,12 @@ where
                 response
             });
             let response = deadline::keep(deadline, &stop, handler).await;
-            pending.answered(&response);
-            Ok(response)
+            // Whoever watches the server's health waits as long as nothing happens.
+            if operational || !begins_well(&response) {
+                pending.answered(&response);
+                return Ok(response);
+            }
+            Ok(Answer::surround(response, pending, budget, stop))
         };
         Box::pin(call.instrument(span))
     }

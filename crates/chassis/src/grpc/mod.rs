@@ -1,6 +1,7 @@
 //! A gRPC server and a client channel that keep the house's rules: one trace through all hops, deadlines that
 //! are kept and handed on, verified tokens, no panic and no cause on the wire.
 
+mod answer;
 mod channel;
 mod deadline;
 mod envelope;
@@ -15,4 +16,5 @@ mod tenant;
 pub use channel::{EndpointError, TracedChannel, channel};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
+pub use reject::reject;
 pub use server::{DRAIN_LIMIT, GrpcOptions, ServeError, serve};

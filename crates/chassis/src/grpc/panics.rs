@@ -4,6 +4,7 @@ use std::panic::AssertUnwindSafe;
 
 use futures_util::FutureExt;
 use http::Response;
+use tonic::Status;
 use tonic::body::Body;
 
 use crate::error::{Code, status};
@@ -12,15 +13,18 @@ use crate::error::{Code, status};
 pub(super) async fn caught(call: impl Future<Output = Response<Body>>) -> Response<Body> {
     // What the call borrowed mutably is dropped with it; state that outlives it sits behind locks, which
     // poison, and pools, which look at what comes back.
-    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_panic| {
-        tracing::error!("the handler panicked");
-        status(Code::Internal, "the failure is in the service's log").into_http()
-    })
+    AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_panic| panicked().into_http())
+}
+
+/// The status of a call that has panicked.
+pub(super) fn panicked() -> Status {
+    tracing::error!("the handler panicked");
+    status(Code::Internal, "the failure is in the service's log")
 }
 
 #[cfg(test)]
 mod tests {
-    use tonic::{Code as GrpcCode, Status};
+    use tonic::Code as GrpcCode;
 
     use super::*;
 

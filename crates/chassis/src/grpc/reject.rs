@@ -7,7 +7,9 @@ use tonic::Status;
 use crate::error::{Code, FieldViolation, invalid_argument, status};
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the one that AuthenticateLayer calls")]
-pub(super) fn reject(refusal: AuthenticateError) -> Status {
+/// The answer to a call that is turned away for its token or its tenant.
+#[must_use]
+pub fn reject(refusal: AuthenticateError) -> Status {
     let detail = refusal.to_string();
     match refusal {
         AuthenticateError::MissingToken => status(Code::TokenMissing, detail),

@@ -80,11 +80,22 @@ impl Outcome {
         Self { rpc: (!rpc.is_operational()).then(|| rpc.name()), started: Instant::now() }
     }
 
-    pub(super) fn answered(mut self, response: &Response<Body>) {
-        record_status(&Span::current(), response);
+    /// It is told in the answer's headers.
+    pub(super) fn answered(self, response: &Response<Body>) {
+        let status = response.extensions().get::<Status>();
+        self.settle(code(response), status);
+    }
+
+    /// It is told after the answer.
+    pub(super) fn ended(self, status: &Status) {
+        let failed = status.code() != GrpcCode::Ok;
+        self.settle(status.code(), failed.then_some(status));
+    }
+
+    fn settle(mut self, code: GrpcCode, status: Option<&Status>) {
+        record_code(&Span::current(), code);
         let Some(rpc) = self.rpc.take() else { return };
-        let (code, latency_ms) = (code(response), self.latency_ms());
-        let reason = response.extensions().get::<Status>().map(|status| fault(status).code.as_str());
+        let (reason, latency_ms) = (status.map(|status| fault(status).code.as_str()), self.latency_ms());
         if matches!(code, GrpcCode::Internal | GrpcCode::Unknown | GrpcCode::DataLoss) {
             tracing::error!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
         } else {
@@ -108,7 +119,10 @@ impl Drop for Outcome {
 
 /// Writes a call's status into its span.
 pub(super) fn record_status(span: &Span, response: &Response<Body>) {
-    let code = code(response);
+    record_code(span, code(response));
+}
+
+fn record_code(span: &Span, code: GrpcCode) {
     span.set_attribute("rpc.grpc.status_code", i64::from(i32::from(code)));
     if matches!(
         code,
@@ -121,6 +135,11 @@ pub(super) fn record_status(span: &Span, response: &Response<Body>) {
     ) {
         span.set_status(opentelemetry::trace::Status::error(code.description()));
     }
+}
+
+/// Whether the answer is none of headers alone: the status is still to come.
+pub(super) fn begins_well(response: &Response<Body>) -> bool {
+    !response.headers().contains_key(Status::GRPC_STATUS)
 }
 
 /// The status of a unary call. An error is an answer of headers alone; a success tells its status in the

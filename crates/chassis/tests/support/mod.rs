@@ -131,9 +131,17 @@ where
     R: Fn() -> F + Send + Sync + 'static,
     F: Future<Output = bool> + Send + 'static,
 {
+    start_routes(listener, options, Routes::new(echo))
+}
+
+pub fn start_routes<R, F>(listener: Listener, options: GrpcOptions<R>, routes: Routes) -> Running
+where
+    R: Fn() -> F + Send + Sync + 'static,
+    F: Future<Output = bool> + Send + 'static,
+{
     let address = listener.local_addr();
     let (trigger, shutdown) = Shutdown::new();
-    let served = tokio::spawn(serve(listener, options, Routes::new(echo), shutdown));
+    let served = tokio::spawn(serve(listener, options, routes, shutdown));
     Running { address, trigger, served, channel: channel(&format!("http://{address}")).unwrap() }
 }
 

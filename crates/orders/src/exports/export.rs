@@ -1,0 +1,74 @@
+//! An export as its tenant sees it.
+
+use std::fmt;
+use std::str::FromStr;
+
+use chrono::{DateTime, Utc};
+use uuid::Uuid;
+
+use super::Format;
+use crate::domain::OrderStatus;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub(crate) struct Export {
+    pub(crate) id: Uuid,
+    pub(crate) resource: String,
+    pub(crate) format: Format,
+    /// Only orders in this status.
+    pub(crate) status: Option<OrderStatus>,
+    pub(crate) state: ExportState,
+    pub(crate) orders_done: i64,
+    pub(crate) orders_total: i64,
+    pub(crate) chunk_count: i32,
+    pub(crate) size_bytes: i64,
+    pub(crate) job_id: Uuid,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) finished_at: Option<DateTime<Utc>>,
+    pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// Why it failed, in words for the tenant's people.
+    pub(crate) failure: Option<String>,
+}
+
+/// Where an export is in its life.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) enum ExportState {
+    Queued,
+    Running,
+    Succeeded,
+    Failed,
+    Cancelled,
+}
+
+/// The text names no state.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("an export's state is one of queued, running, succeeded, failed, cancelled")]
+pub(crate) struct UnknownState;
+
+impl ExportState {
+    const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
+
+    /// The name in rows and sentences.
+    pub(crate) const fn as_str(self) -> &'static str {
+        match self {
+            Self::Queued => "queued",
+            Self::Running => "running",
+            Self::Succeeded => "succeeded",
+            Self::Failed => "failed",
+            Self::Cancelled => "cancelled",
+        }
+    }
+}
+
+impl fmt::Display for ExportState {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str(self.as_str())
+    }
+}
+
+impl FromStr for ExportState {
+    type Err = UnknownState;
+
+    fn from_str(text: &str) -> Result<Self, UnknownState> {
+        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
+    }
+}

@@ -1,0 +1,99 @@
+use chrono::DateTime;
+use serde_json::json;
+
+use super::*;
+use crate::domain::{OrderId, OrderStatus};
+
+fn order(customer: &str, skus: &[&str]) -> Order {
+    let line = |&sku: &&str| OrderLine { sku: sku.to_owned(), quantity: 2, unit_price_minor: 4_950 };
+    Order {
+        id: OrderId::from(uuid::Uuid::nil()),
+        number: 7,
+        customer: customer.to_owned(),
+        currency: "EUR".to_owned(),
+        status: OrderStatus::Paid,
+        total_minor: 9_900,
+        lines: skus.iter().map(line).collect(),
+        version: 2,
+        created_at: DateTime::UNIX_EPOCH,
+        updated_at: DateTime::from_timestamp_micros(1_500_000).unwrap(),
+    }
+}
+
+fn written(format: Format, first: bool, orders: &[Order]) -> String {
+    let mut chunk = Chunk::new(format, first).unwrap();
+    for order in orders {
+        chunk.push(order).unwrap();
+    }
+    let length = chunk.len();
+    let bytes = chunk.into_bytes().unwrap();
+    assert_eq!(bytes.len(), length);
+    String::from_utf8(bytes).unwrap()
+}
+
+#[test]
+fn csv_has_a_line_for_each_line_of_an_order() {
+    const ID: &str = "00000000-0000-0000-0000-000000000000";
+    let orders = [order("Ada, Countess", &["chair", "a \"soft\" table"])];
+    assert_eq!(
+        written(Format::Csv, true, &orders),
+        format!(
+            "order_id,number,status,customer,currency,total_minor,created_at,updated_at,position,sku,quantity,unit_price_minor\r\n\
+             {ID},7,paid,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,1,chair,2,4950\r\n\
+             {ID},7,paid,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,2,\"a \"\"soft\"\" table\",2,4950\r\n"
+        )
+    );
+}
+
+#[test]
+fn only_the_first_chunk_has_the_header() {
+    assert_eq!(written(Format::Csv, true, &[]).lines().count(), 1);
+    assert_eq!(written(Format::Csv, false, &[]), "");
+    assert_eq!(written(Format::Csv, false, &[order("Ada", &["chair"])]).lines().count(), 1);
+    assert_eq!(written(Format::JsonLines, true, &[]), "");
+}
+
+#[test]
+fn json_lines_have_an_order_each() {
+    let customer = "Ada\n\"=1+1\"\u{2028}\u{1f600}";
+    let text = written(Format::JsonLines, true, &[order(customer, &["chair"]), order("Bob", &[])]);
+    let lines: Vec<_> = text.split_terminator('\n').collect();
+    let [first, second] = lines.as_slice() else { panic!("{text}") };
+    assert_eq!(
+        serde_json::from_str::<serde_json::Value>(first).unwrap(),
+        json!({
+            "id": "00000000-0000-0000-0000-000000000000",
+            "number": 7,
+            "customer": customer,
+            "currency": "EUR",
+            "status": "paid",
+            "total_minor": 9_900,
+            "lines": [{ "sku": "chair", "quantity": 2, "unit_price_minor": 4_950 }],
+            "version": 2,
+            "created_at": "1970-01-01T00:00:00Z",
+            "updated_at": "1970-01-01T00:00:01.500Z",
+        })
+    );
+    assert!(second.contains("\"Bob\"") && second.contains("\"lines\":[]"), "{second}");
+}
+
+#[test]
+fn no_cell_is_a_formula() {
+    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠x"] {
+        assert_eq!(harmless(text), format!("'{text}"), "{text:?}");
+    }
+    for text in ["", "Ada", " =1", "1-1", "'t Hooft", "\"=1\"", "a=b"] {
+        assert_eq!(harmless(text), text);
+    }
+    // A cell that the quotes begin would be taken for a formula all the same.
+    let text = written(Format::Csv, false, &[order("=HYPERLINK(\"x\",\"y\")", &["-2"])]);
+    assert!(text.contains(",\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",") && text.contains(",'-2,"), "{text}");
+}
+
+#[test]
+fn formats_have_names() {
+    for format in [Format::Csv, Format::JsonLines] {
+        assert_eq!(format.as_str().parse(), Ok(format));
+    }
+    assert_eq!("CSV".parse::<Format>(), Err(UnknownFormat));
+}

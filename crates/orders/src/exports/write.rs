@@ -1,0 +1,124 @@
+//! Writing a file.
+
+use std::io;
+use std::time::Duration;
+
+use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_tenancy::{DbError, TenantTx};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::{Chunk, DeleteExport, not_enqueued};
+use crate::domain::Order;
+use crate::store::export_chunks::insert_chunk;
+use crate::store::exports::{self, Draft, Outcome};
+use crate::store::orders::list_upwards;
+
+/// A chunk ends with the order that makes it as large as this, in bytes.
+const CHUNK: usize = 256 * 1024;
+/// How many orders are in memory at once.
+const READ_AT_ONCE: i64 = 100;
+/// How long an export is kept after its end.
+const KEEP: Duration = Duration::from_hours(24);
+
+/// Writes an export's file.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct WriteExport {
+    pub(crate) export_id: Uuid,
+}
+
+impl Job for WriteExport {
+    const KIND: &'static str = "export.write";
+    const CANCELLABLE: bool = true;
+}
+
+/// Does [`WriteExport`].
+pub(crate) struct Writing;
+
+impl Handler<WriteExport> for Writing {
+    async fn run(&self, run: &Run, WriteExport { export_id }: WriteExport) -> Result<(), Failure> {
+        let begun =
+            run.tx("exports.begin", async |tx| Ok::<_, Failure>(exports::begin(tx, export_id).await?));
+        let Some(mut draft) = begun.await? else {
+            return Err(Failure::fatal("there is no such export any more"));
+        };
+        loop {
+            let written = run.tx("exports.write_chunk", async |tx| {
+                let draft = write_chunk(tx, draft).await?;
+                run.progress(tx, draft.orders_done, draft.orders_total).await?;
+                Ok::<_, Failure>(draft)
+            });
+            draft = written.await?;
+            if draft.is_complete() {
+                break;
+            }
+        }
+        run.complete("exports.finish", async |tx| {
+            exports::finish(tx, export_id, &Outcome::Succeeded, KEEP).await?;
+            DeleteExport { export_id }.enqueue_at_expiry(tx).await.map_err(not_enqueued)
+        })
+        .await
+    }
+
+    async fn ended(
+        &self,
+        tx: &mut TenantTx,
+        WriteExport { export_id }: WriteExport,
+        end: &End,
+    ) -> Result<(), DbError> {
+        let outcome = match end {
+            End::Dead { reason } => Outcome::Failed { reason },
+            End::Cancelled => Outcome::Cancelled,
+        };
+        exports::finish(tx, export_id, &outcome, KEEP).await?;
+        // What is there of the file may be too much to go at once.
+        match rowhouse_jobs::enqueue(tx, NewJob::new(DeleteExport { export_id })).await {
+            Ok(_) => Ok(()),
+            Err(EnqueueError::Db(error)) => Err(error),
+            // An id is always JSON.
+            Err(EnqueueError::Json(error)) => {
+                tracing::error!(%error, "an export's removal cannot be written: {error}");
+                Ok(())
+            }
+        }
+    }
+}
+
+/// Writes the next chunk, and how far the file then goes.
+async fn write_chunk(tx: &mut TenantTx, mut draft: Draft) -> Result<Draft, Failure> {
+    let mut chunk = Chunk::new(draft.format, draft.chunk_count == 0).map_err(unwritable)?;
+    while !draft.is_complete() && chunk.len() < CHUNK {
+        let orders =
+            list_upwards(tx, draft.done_number, draft.last_number, draft.status, READ_AT_ONCE).await?;
+        append(&mut chunk, &mut draft, &orders).map_err(unwritable)?;
+    }
+    let data = chunk.into_bytes().map_err(unwritable)?;
+    if !data.is_empty() {
+        insert_chunk(tx, draft.id, draft.chunk_count, &data).await?;
+        draft.chunk_count = draft.chunk_count.saturating_add(1);
+        draft.size_bytes = draft.size_bytes.saturating_add(i64::try_from(data.len()).map_err(unwritable)?);
+    }
+    exports::save(tx, &draft).await?;
+    Ok(draft)
+}
+
+/// Orders that do not fit any more are read again for the next chunk.
+fn append(chunk: &mut Chunk, draft: &mut Draft, orders: &[Order]) -> io::Result<()> {
+    for order in orders {
+        if chunk.len() >= CHUNK {
+            return Ok(());
+        }
+        chunk.push(order)?;
+        draft.add(order.number);
+    }
+    let read = i64::try_from(orders.len()).map_err(io::Error::other)?;
+    if read < READ_AT_ONCE {
+        draft.add_rest();
+    }
+    Ok(())
+}
+
+/// It is written into memory, where nothing fails.
+fn unwritable(error: impl std::fmt::Display) -> Failure {
+    Failure::fatal(error)
+}

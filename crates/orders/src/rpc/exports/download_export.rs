@@ -1,0 +1,70 @@
+//! Fetching an export's file.
+
+use futures_util::StreamExt;
+use futures_util::stream::{self, BoxStream};
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{DownloadExportRequest, DownloadExportResponse};
+use rowhouse_tenancy::{TenantContext, TenantDb};
+use rowhouse_tokens::Permission;
+use tonic::{Request, Status};
+use uuid::Uuid;
+
+use super::export::parse_id;
+use super::{ExportRpc, authorize};
+use crate::error::Error;
+use crate::exports::{Export, ExportState};
+use crate::store::export_chunks::find_chunk;
+use crate::store::exports::find_export;
+
+/// Each is read when the caller has taken the one before, in a transaction of its own: a caller who takes their time holds
+/// a piece in memory and no connection, and whose access ends, gets no further piece.
+pub(super) type Pieces = BoxStream<'static, Result<DownloadExportResponse, Status>>;
+
+pub(super) async fn download_export(
+    rpc: &ExportRpc,
+    request: &Request<DownloadExportRequest>,
+) -> Result<Pieces, Error> {
+    let cx = authorize(request, Permission::ExportsRead)?;
+    let mut violations = Violations::default();
+    let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
+    let found = rpc.db.tx(&cx, "exports.download", async |tx| Ok::<_, Error>(find_export(tx, id).await?));
+    let export = found.await?.ok_or(Error::ExportNotFound)?;
+    if export.state != ExportState::Succeeded {
+        return Err(Error::ExportNotReady(export.state));
+    }
+    let (count, reader) = (export.chunk_count, Reader { db: rpc.db.clone(), cx, id });
+    let pieces = stream::try_unfold((reader, 0, Some(export)), move |(reader, position, first)| async move {
+        if position >= count && first.is_none() {
+            return Ok(None);
+        }
+        let piece = reader.piece(position, count, first).await;
+        let piece = piece.map_err(|error| error.into_status("exports.download"))?;
+        Ok(Some((piece, (reader, position.saturating_add(1), None))))
+    });
+    Ok(pieces.boxed())
+}
+
+struct Reader {
+    db: TenantDb,
+    cx: TenantContext,
+    id: Uuid,
+}
+
+impl Reader {
+    async fn piece(
+        &self,
+        position: i32,
+        count: i32,
+        export: Option<Export>,
+    ) -> Result<DownloadExportResponse, Error> {
+        let data = if position < count {
+            let found = self.db.tx(&self.cx, "exports.read_chunk", async |tx| {
+                Ok::<_, Error>(find_chunk(tx, self.id, position).await?)
+            });
+            found.await?.ok_or(Error::ExportNotFound)?
+        } else {
+            Vec::new()
+        };
+        Ok(DownloadExportResponse { export: export.map(Into::into), data })
+    }
+}

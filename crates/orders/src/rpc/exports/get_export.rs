@@ -1,0 +1,22 @@
+//! Looking at an export.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{GetExportRequest, GetExportResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use super::export::parse_id;
+use super::{ExportRpc, authorize};
+use crate::error::Error;
+use crate::store::exports::find_export;
+
+pub(super) async fn get_export(
+    rpc: &ExportRpc,
+    request: &Request<GetExportRequest>,
+) -> Result<GetExportResponse, Error> {
+    let cx = authorize(request, Permission::ExportsRead)?;
+    let mut violations = Violations::default();
+    let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
+    let export = rpc.db.tx(&cx, "exports.get", async |tx| Ok::<_, Error>(find_export(tx, id).await?)).await?;
+    Ok(GetExportResponse { export: Some(export.ok_or(Error::ExportNotFound)?.into()) })
+}

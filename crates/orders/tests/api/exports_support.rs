@@ -1,0 +1,305 @@
+//! A tenant's exports as one caller sees them, and what is to be in the files.
+
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::BigInt;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_orders::{App, Config};
+use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
+use rowhouse_proto::orders::v1::{
+    CreateExportRequest, DownloadExportRequest, DownloadExportResponse, Export, ExportFormat, ExportState,
+    GetExportRequest, ListOrdersRequest, Order, OrderStatus,
+};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tokens::Role;
+use serde_json::{Value, json};
+use tokio::time::Instant;
+use tonic::metadata::MetadataValue;
+use tonic::transport::{Channel, Endpoint};
+use tonic::{Request, Status, Streaming};
+
+use crate::world::{Orders, World};
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+#[derive(Clone)]
+pub(crate) struct Exports {
+    client: ExportServiceClient<Channel>,
+    token: String,
+}
+
+impl Exports {
+    pub(crate) async fn of(world: &World, tenant: TenantId, role: Role) -> Self {
+        // Little is under way that nobody has read.
+        let endpoint = Endpoint::from_shared(world.endpoint())
+            .unwrap()
+            .initial_stream_window_size(Some(65_535))
+            .initial_connection_window_size(Some(65_535));
+        let client = ExportServiceClient::new(endpoint.connect().await.unwrap());
+        Self { client, token: world.token(tenant, role) }
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = MetadataValue::try_from(format!("Bearer {}", self.token)).unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+    }
+
+    pub(crate) async fn send(&self, message: CreateExportRequest) -> Result<Export, Status> {
+        let reply = self.client.clone().create_export(self.request(message)).await?;
+        Ok(reply.into_inner().export.unwrap())
+    }
+
+    pub(crate) async fn create(
+        &self,
+        format: ExportFormat,
+        status: Option<OrderStatus>,
+    ) -> Result<Export, Status> {
+        let status = status.unwrap_or_default().into();
+        self.send(CreateExportRequest { resource: "orders".to_owned(), format: format.into(), status }).await
+    }
+
+    pub(crate) async fn get(&self, id: &str) -> Result<Export, Status> {
+        let request = self.request(GetExportRequest { id: id.to_owned() });
+        Ok(self.client.clone().get_export(request).await?.into_inner().export.unwrap())
+    }
+
+    /// The export, as soon as it has ended.
+    pub(crate) async fn ended(&self, id: &str) -> Export {
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let export = self.get(id).await.unwrap();
+            if !matches!(export.state(), ExportState::Queued | ExportState::Running) {
+                return export;
+            }
+            assert!(Instant::now() < deadline, "{export:?}");
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    }
+
+    pub(crate) async fn open(&self, id: &str) -> Result<Streaming<DownloadExportResponse>, Status> {
+        let request = self.request(DownloadExportRequest { id: id.to_owned() });
+        Ok(self.client.clone().download_export(request).await?.into_inner())
+    }
+
+    /// The whole file of an export that has succeeded.
+    pub(crate) async fn download(&self, id: &str) -> Vec<u8> {
+        let mut pieces = self.open(id).await.unwrap();
+        let first = pieces.message().await.unwrap().unwrap();
+        let export = first.export.unwrap();
+        assert_eq!((export.id.as_str(), export.state()), (id, ExportState::Succeeded));
+        let mut file = first.data;
+        while let Some(piece) = pieces.message().await.unwrap() {
+            assert_eq!(piece.export, None, "with the first piece only");
+            file.extend(piece.data);
+        }
+        assert_eq!(export.size_bytes, i64::try_from(file.len()).unwrap());
+        file
+    }
+
+    /// Exports, waits, and fetches the file.
+    pub(crate) async fn file(&self, format: ExportFormat, status: Option<OrderStatus>) -> Vec<u8> {
+        let export = self.create(format, status).await.unwrap();
+        let ended = self.ended(&export.id).await;
+        assert_eq!(ended.state(), ExportState::Succeeded, "{ended:?}");
+        self.download(&export.id).await
+    }
+}
+
+/// All orders of a list, by rising number.
+pub(crate) async fn listed(orders: &Orders, status: Option<OrderStatus>) -> Vec<Order> {
+    let status = status.unwrap_or_default().into();
+    let mut request = ListOrdersRequest { page_size: 100, status, page_token: String::new() };
+    let mut all = Vec::new();
+    loop {
+        let page = orders.list(request.clone()).await.unwrap();
+        all.extend(page.orders);
+        if page.next_page_token.is_empty() {
+            all.reverse();
+            return all;
+        }
+        request.page_token = page.next_page_token;
+    }
+}
+
+fn status_name(order: &Order) -> String {
+    order.status().as_str_name().trim_start_matches("ORDER_STATUS_").to_ascii_lowercase()
+}
+
+/// Asserts that a file has each of the orders once, in their order, and nothing else.
+pub(crate) fn assert_has(format: ExportFormat, file: &[u8], orders: &[Order]) {
+    match format {
+        ExportFormat::Jsonl => {
+            let lines = file.split_inclusive(|&byte| byte == b'\n').map(|line| {
+                assert!(line.ends_with(b"\n"));
+                serde_json::from_slice::<Value>(line).unwrap()
+            });
+            let expected: Vec<_> = orders.iter().map(as_json).collect();
+            assert!(lines.eq(expected));
+        }
+        ExportFormat::Csv => {
+            let mut reader = csv::Reader::from_reader(file);
+            assert_eq!(reader.headers().unwrap().len(), 12);
+            let rows: Vec<Vec<String>> = reader
+                .records()
+                .map(|record| record.unwrap().iter().map(ToOwned::to_owned).collect())
+                .collect();
+            let expected: Vec<_> = orders.iter().flat_map(as_rows).collect();
+            assert_eq!(rows.len(), expected.len());
+            assert!(rows == expected);
+        }
+        ExportFormat::Unspecified => panic!("no format"),
+    }
+}
+
+fn as_json(order: &Order) -> Value {
+    let lines = order.lines.iter().map(|line| {
+        json!({ "sku": line.sku, "quantity": line.quantity, "unit_price_minor": line.unit_price_minor })
+    });
+    json!({
+        "id": order.id,
+        "number": order.number,
+        "customer": order.customer,
+        "currency": order.currency,
+        "status": status_name(order),
+        "total_minor": order.total_minor,
+        "lines": lines.collect::<Vec<_>>(),
+        "version": order.version,
+        "created_at": order.created_at.unwrap().to_string(),
+        "updated_at": order.updated_at.unwrap().to_string(),
+    })
+}
+
+fn as_rows(order: &Order) -> Vec<Vec<String>> {
+    let harmless = |text: &str| {
+        let quote = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
+        format!("{quote}{text}")
+    };
+    let rows = (1..).zip(&order.lines).map(|(position, line)| {
+        vec![
+            order.id.clone(),
+            order.number.to_string(),
+            status_name(order),
+            harmless(&order.customer),
+            order.currency.clone(),
+            order.total_minor.to_string(),
+            order.created_at.unwrap().to_string(),
+            order.updated_at.unwrap().to_string(),
+            position.to_string(),
+            harmless(&line.sku),
+            line.quantity.to_string(),
+            line.unit_price_minor.to_string(),
+        ]
+    });
+    rows.collect()
+}
+
+/// Places orders with the numbers 1 to `count`, every other one paid, of one to three lines: as the superuser, since that
+/// takes a second and not a minute.
+pub(crate) async fn place_many(world: &World, tenant: TenantId, count: usize) {
+    let statements = format!(
+        "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, status, total_minor)
+         SELECT '{tenant}', gen_random_uuid(), n, 'Customer ' || n, 'EUR', (ARRAY['placed', 'paid'])[1 + n % 2], n
+         FROM generate_series(1, {count}) AS n;
+         INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
+         SELECT o.tenant_id, gen_random_uuid(), o.id, p, 'sku-' || p, p, o.number
+         FROM orders.orders o, generate_series(1, 1 + o.number % 3) AS p WHERE o.tenant_id = '{tenant}';
+         INSERT INTO orders.number_series (tenant_id, id, last_number) VALUES ('{tenant}', 'orders', {count})
+         ON CONFLICT (tenant_id, id) DO UPDATE SET last_number = {count};"
+    );
+    world.database.admin().await.batch_execute(&statements).await.unwrap();
+}
+
+#[derive(QueryableByName)]
+struct Counted {
+    #[diesel(sql_type = BigInt)]
+    count: i64,
+}
+
+/// Waits until `SELECT count(*) AS count …` is what is wanted.
+pub(crate) async fn until_count(conn: &mut AsyncPgConnection, query: &str, wanted: i64) {
+    let deadline = Instant::now() + PATIENCE;
+    loop {
+        let count = diesel::sql_query(query).get_result::<Counted>(conn).await.unwrap().count;
+        if count == wanted {
+            return;
+        }
+        assert!(Instant::now() < deadline, "{count}: {query}");
+        tokio::time::sleep(Duration::from_millis(5)).await;
+    }
+}
+
+/// Stops whoever writes a chunk of an export's file, before it is there.
+pub(crate) struct Gate {
+    holder: AsyncPgConnection,
+}
+
+impl Gate {
+    /// Before the chunks at these positions.
+    pub(crate) async fn before(world: &World, positions: &[i32]) -> Self {
+        let mut holder = world.database.admin().await;
+        let statements = "
+            CREATE FUNCTION public.gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
+            BEGIN
+                PERFORM pg_catalog.pg_advisory_xact_lock(7, NEW.position);
+                RETURN NEW;
+            END
+            $$;
+            CREATE TRIGGER gate BEFORE INSERT ON orders.export_chunks FOR EACH ROW EXECUTE FUNCTION public.gate();";
+        holder.batch_execute(statements).await.unwrap();
+        for position in positions {
+            holder.batch_execute(&format!("SELECT pg_advisory_lock(7, {position})")).await.unwrap();
+        }
+        Self { holder }
+    }
+
+    /// Waits until somebody stands before it.
+    pub(crate) async fn reached(&mut self, position: i32) {
+        self.until_waiting(position, 1).await;
+    }
+
+    /// Waits until nobody does.
+    pub(crate) async fn left(&mut self, position: i32) {
+        self.until_waiting(position, 0).await;
+    }
+
+    async fn until_waiting(&mut self, position: i32, count: i64) {
+        let waiting = format!(
+            "SELECT count(*) AS count FROM pg_locks l JOIN pg_database d ON d.oid = l.database
+             WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = 7
+                 AND l.objid = {position} AND NOT l.granted"
+        );
+        until_count(&mut self.holder, &waiting, count).await;
+    }
+
+    pub(crate) async fn open(&mut self, position: i32) {
+        self.holder.batch_execute(&format!("SELECT pg_advisory_unlock(7, {position})")).await.unwrap();
+    }
+}
+
+/// A second instance of the service on a world's database.
+pub(crate) struct Instance {
+    serving: tokio::task::JoinHandle<()>,
+}
+
+impl Instance {
+    pub(crate) async fn start(world: &World, change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = world.config();
+        change(&mut config);
+        let app = App::build(config).await.unwrap();
+        let serving = tokio::spawn(async move {
+            let (_trigger, shutdown) = Shutdown::new();
+            app.serve(shutdown).await.unwrap();
+        });
+        Self { serving }
+    }
+
+    /// Drops it where it is: nothing is finished, and nothing given back.
+    pub(crate) async fn kill(self) {
+        self.serving.abort();
+        assert!(self.serving.await.unwrap_err().is_cancelled());
+    }
+}

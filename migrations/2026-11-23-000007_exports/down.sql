@@ -1,0 +1,1 @@
+DROP TABLE orders.export_chunks, orders.exports;
