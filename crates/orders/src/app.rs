@@ -6,13 +6,22 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
+use rowhouse_chassis::sealing::{EncryptionKeysError, Sealing};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_proto::orders::v1::order_service_server::{OrderServiceServer, SERVICE_NAME};
-use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
+use rowhouse_jobs::Workers;
+use rowhouse_proto::orders::v1::export_service_server::{ExportServiceServer, SERVICE_NAME as EXPORTS};
+use rowhouse_proto::orders::v1::order_service_server::{OrderServiceServer, SERVICE_NAME as ORDERS};
+use rowhouse_proto::orders::v1::webhook_service_server::{SERVICE_NAME as WEBHOOKS, WebhookServiceServer};
+use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, audience, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
+use crate::exports::{Deleting, Writing};
+use crate::purge::Purge;
 use crate::rpc::Rpc;
+use crate::rpc::exports::ExportRpc;
+use crate::rpc::webhooks::WebhookRpc;
+use crate::webhooks::{Deliver, Guard, Sender, Tidy};
 
 /// Every method needs a token.
 const PUBLIC_METHODS: &[&str] = &[];
@@ -24,6 +33,9 @@ const MAX_REQUEST: usize = 1024 * 1024;
 pub struct App {
     listener: Listener,
     rpc: Rpc,
+    exports: ExportRpc,
+    webhooks: WebhookRpc,
+    workers: Workers,
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
@@ -38,6 +50,12 @@ pub enum StartError {
     /// The database cannot be reached, or is not safe to serve from.
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// There is nothing to encrypt with.
+    #[error(transparent)]
+    EncryptionKeys(#[from] EncryptionKeysError),
+    /// Nothing can be sent with TLS.
+    #[error("webhooks cannot be sent: {0}")]
+    Tls(#[from] rustls::Error),
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -59,13 +77,23 @@ impl App {
     /// until [`App::serve`] takes them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
-        // Only people order: no service's own token is believed.
-        let verifier = Arc::new(Verifier::new(trust, Accepts::default()));
+        // People order. Of the services, onboarding alone is believed, which the methods for people refuse.
+        let accepts =
+            Accepts { service_audience: Some(audience::ORDERS), service_issuers: &[issuer::ONBOARDING] };
+        let verifier = Arc::new(Verifier::new(trust, accepts));
 
         let db = database::open(&config.database, config.environment, "orders").await?;
 
+        let sealing = Sealing::load(&config.encryption_keys).await?;
+        let guard = Guard::of(config.environment);
+        let deliver = Deliver { sender: Sender::new(guard)?, sealing: sealing.clone() };
+        let workers = Workers::new(db.clone(), config.jobs).handle(deliver).handle(Tidy).handle(Writing).handle(Deleting).handle(Purge);
+
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
+            exports: ExportRpc { db: db.clone() },
+            webhooks: WebhookRpc { db: db.clone(), sealing, guard },
+            workers,
             rpc: Rpc { db },
             verifier,
             reflection: config.grpc.reflection,
@@ -91,10 +119,15 @@ impl App {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
             }),
-            services: &[SERVICE_NAME],
+            services: &[ORDERS, EXPORTS, WEBHOOKS],
         };
-        let service = OrderServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST);
+        let routes = Routes::new(OrderServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
+            .add_service(ExportServiceServer::new(self.exports).max_decoding_message_size(MAX_REQUEST))
+            .add_service(WebhookServiceServer::new(self.webhooks).max_decoding_message_size(MAX_REQUEST));
+        let until = shutdown.clone();
+        let workers = self.workers.run(async move { until.requested().await });
         // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
-        Box::pin(grpc::serve(self.listener, options, Routes::new(service), shutdown)).await
+        let serving = Box::pin(grpc::serve(self.listener, options, routes, shutdown));
+        tokio::join!(serving, Box::pin(workers)).0
     }
 }

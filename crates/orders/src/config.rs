@@ -1,7 +1,10 @@
 //! What can be configured.
 
+use std::path::PathBuf;
+
 use clap::Parser;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
+use rowhouse_jobs::WorkerArgs;
 
 /// Rowhouse's orders service: the orders of each tenant.
 #[derive(Clone, Debug, Parser)]
@@ -22,6 +25,13 @@ pub struct Config {
     /// Development or production.
     #[command(flatten)]
     pub environment: Environment,
+    /// How its jobs are worked off.
+    #[command(flatten)]
+    pub jobs: WorkerArgs,
+    /// File with the keys that encrypt what the database must not be able to read, such as the secrets of webhooks: one a
+    /// line, each 32 random bytes in base64; the first encrypts, all of them decrypt
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    pub encryption_keys: PathBuf,
 }
 
 #[cfg(test)]

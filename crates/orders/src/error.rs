@@ -3,11 +3,15 @@
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
+use rowhouse_chassis::sealing::NotOurs;
+use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::Permission;
 use tonic::Status;
 
 use crate::domain::Refusal;
+use crate::exports::ExportState;
+use crate::webhooks::NotAllowed;
 
 /// The outcome of a call that did not succeed.
 #[derive(Debug, thiserror::Error)]
@@ -27,10 +31,30 @@ pub(crate) enum Error {
     NotPermitted(Permission),
     #[error("the call is for the tokens of people and API keys")]
     PeopleOnly,
+    #[error("the call is for the onboarding service")]
+    OnboardingOnly,
     #[error("the call has no verified token; the server lacks the layer that verifies")]
     Unauthenticated,
     #[error("an answer that was kept for repeats cannot be read")]
     KeptAnswer(#[from] prost::DecodeError),
+    #[error("there is no such webhook endpoint")]
+    EndpointNotFound,
+    #[error("there is no such webhook delivery")]
+    DeliveryNotFound,
+    #[error(transparent)]
+    UrlNotAllowed(#[from] NotAllowed),
+    #[error("the tenant has {0} webhook endpoints, which is the most")]
+    TooManyEndpoints(i64),
+    #[error("a webhook endpoint's secret cannot be made")]
+    Secret(#[from] NotOurs),
+    #[error("there is no such export")]
+    ExportNotFound,
+    #[error("the export is {0}")]
+    ExportNotReady(ExportState),
+    #[error("the tenant has {0} exports that have not ended, which is the most")]
+    TooManyExports(i64),
+    #[error("an event cannot be written")]
+    Event(#[from] serde_json::Error),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -64,8 +88,42 @@ impl Error {
                 Code::PermissionDenied,
                 "this call takes a person's or an API key's access token, not a service's",
             ),
+            Self::OnboardingOnly => {
+                status(Code::PermissionDenied, "only the onboarding service may set tenants up")
+            }
+            Self::EndpointNotFound => {
+                status(Code::WebhookEndpointNotFound, "there is no webhook endpoint with this id")
+            }
+            Self::DeliveryNotFound => {
+                status(Code::WebhookDeliveryNotFound, "there is no webhook delivery with this id")
+            }
+            Self::UrlNotAllowed(reason) => status(Code::UrlNotAllowed, reason.to_string()),
+            Self::TooManyEndpoints(most) => status(
+                Code::ResourceExhausted,
+                format!("there are {most} webhook endpoints, which is the most: delete one that is not needed"),
+            ),
+            Self::ExportNotFound => status(Code::ExportNotFound, "there is no export with this id"),
+            Self::ExportNotReady(state) => status(
+                Code::ExportNotReady,
+                format!("the export is {state}: it has a file once it has succeeded"),
+            ),
+            Self::TooManyExports(most) => status(
+                Code::ResourceExhausted,
+                format!("there are {most} exports that have not ended, which is the most: wait for one, or cancel one"),
+            ),
             Self::Db(error) => from_db(operation, &error),
-            error @ (Self::Unauthenticated | Self::KeptAnswer(_)) => internal(operation, &error),
+            error @ (Self::Unauthenticated | Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => {
+                internal(operation, &error)
+            }
+        }
+    }
+}
+
+impl From<EnqueueError> for Error {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::Db(error) => Self::Db(error),
+            EnqueueError::Json(error) => Self::Event(error),
         }
     }
 }
@@ -99,8 +157,17 @@ mod tests {
             (Error::KeyTaken, Code::Unavailable),
             (Error::NotPermitted(Permission::OrdersWrite), Code::PermissionDenied),
             (Error::PeopleOnly, Code::PermissionDenied),
+            (Error::OnboardingOnly, Code::PermissionDenied),
             (Error::Unauthenticated, Code::Internal),
             (Error::KeptAnswer(unreadable), Code::Internal),
+            (Error::EndpointNotFound, Code::WebhookEndpointNotFound),
+            (Error::DeliveryNotFound, Code::WebhookDeliveryNotFound),
+            (Error::UrlNotAllowed(NotAllowed::Host), Code::UrlNotAllowed),
+            (Error::TooManyEndpoints(50), Code::ResourceExhausted),
+            (Error::ExportNotFound, Code::ExportNotFound),
+            (Error::ExportNotReady(ExportState::Running), Code::ExportNotReady),
+            (Error::TooManyExports(10), Code::ResourceExhausted),
+            (Error::Secret(NotOurs), Code::Internal),
             (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
         ] {
             assert_eq!(fault(&error.into_status("orders.test")).code, code);

@@ -9,9 +9,13 @@ mod app;
 mod config;
 mod domain;
 mod error;
+mod exports;
+mod json;
+mod purge;
 mod rpc;
 mod schema;
 mod store;
+mod webhooks;
 
 pub use app::{App, RunError, StartError};
 pub use config::Config;

@@ -18,6 +18,7 @@ fn program(database_url: &str, trust: &TempDir) -> Command {
         .env("DATABASE_URL", database_url)
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("ROWHOUSE_TRUST_DIR", trust.path())
+        .env("ROWHOUSE_ENCRYPTION_KEYS", trust.path().join("encryption.keys"))
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .env("ROWHOUSE_LOG_FORMAT", "json")
         .stderr(Stdio::piped());
@@ -29,6 +30,7 @@ fn trust() -> TempDir {
     let keys = JwkSet { keys: vec![SigningKey::generate().unwrap().jwk().clone()] };
     let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
     std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    std::fs::write(directory.path().join("encryption.keys"), format!("{}=\n", "A".repeat(43))).unwrap();
     directory
 }
 

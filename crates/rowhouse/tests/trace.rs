@@ -98,9 +98,9 @@ async fn a_request_is_one_trace_down_to_its_statements() {
         .values()
         .find(|span| {
             attribute(span, "db.query.text")
-                .is_some_and(|text| text.contains(r#"INSERT INTO "auth"."memberships""#))
+                .is_some_and(|text| text.contains("auth.admit("))
         })
-        .expect("the statement that makes the administrator a member");
+        .expect("the statement that counts the sign-up");
     let mut way = Vec::new();
     let mut at = Some(statement);
     while let Some(span) = at {
@@ -108,9 +108,9 @@ async fn a_request_is_one_trace_down_to_its_statements() {
         at = spans.get(&span.parent_span_id);
     }
     for name in [
-        "INSERT",
-        "auth.create_membership",
-        "auth.v1.AuthService/CreateMembership",
+        "SELECT",
+        "auth.admit_sign_up",
+        "auth.v1.AuthService/PrepareMember",
         "onboarding.v1.OnboardingService/OnboardTenant",
         "POST /v1/tenants",
     ] {
@@ -122,11 +122,15 @@ async fn a_request_is_one_trace_down_to_its_statements() {
         }
     }
 
+    // What is done in the background is a trace of its own.
     let of_tenant = |name: &str| {
-        spans.values().any(|span| span.name == name && attribute(span, "tenant_id") == Some(tenant.as_str()))
+        all.iter().find(|span| span.name == name && attribute(span, "tenant_id") == Some(tenant.as_str()))
     };
-    for name in ["auth.create_membership", "auth.v1.AuthService/CreateMembership"] {
-        assert!(of_tenant(name), "{name} does not say whose it is");
+    let job = of_tenant("tenant.set_up").expect("the job that sets the tenant up");
+    assert_ne!(job.trace_id, TRACE);
+    for name in ["auth.create_membership", "auth.v1.AuthService/CreateMembership", "orders.v1.OrderService/SetUpTenant"] {
+        let span = of_tenant(name).unwrap_or_else(|| panic!("{name} does not say whose it is"));
+        assert_eq!(span.trace_id, job.trace_id, "{name}");
     }
     let printed = format!("{all:?}");
     for secret in [PASSWORD, "Bearer ", "$2b$"] {

@@ -2,6 +2,8 @@
 
 use std::time::Duration;
 
+use rowhouse_jobs::WorkerArgs;
+
 /// How a [`crate::TestSystem`] is made.
 #[derive(Clone, Debug)]
 pub struct TestOptions {
@@ -19,6 +21,8 @@ pub struct TestOptions {
     pub onboarding_database_url: Option<String>,
     /// The same for the orders service.
     pub orders_database_url: Option<String>,
+    /// How each service works its jobs off.
+    pub jobs: WorkerArgs,
     /// Where traces are sent. Telemetry belongs to the process: of the systems that run in one, only one may
     /// have this.
     pub otlp_endpoint: Option<String>,
@@ -34,6 +38,7 @@ impl Default for TestOptions {
             auth_database_url: None,
             onboarding_database_url: None,
             orders_database_url: None,
+            jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
             otlp_endpoint: None,
         }
     }

@@ -73,6 +73,7 @@ impl TestSystem {
             request_timeout: options.request_timeout,
             bcrypt_cost: BCRYPT_COST,
             token_lifetime: options.token_lifetime,
+            jobs: options.jobs.clone(),
             ..Parts::new(
                 Addresses::free(),
                 keys.clone(),

@@ -2,15 +2,16 @@
 
 use prost::Message;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
-use rowhouse_tenancy::TenantContext;
+use rowhouse_tenancy::{TenantContext, TenantTx};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::{Rpc, authorize};
-use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
+use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, Order, OrderId};
 use crate::error::Error;
 use crate::store::idempotency_keys::{find_first_call, insert_first_call};
-use crate::store::orders::insert_order;
+use crate::store::orders::{Written, insert_order};
+use crate::webhooks::{EventType, tell};
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn create_order(
@@ -20,7 +21,7 @@ pub(super) async fn create_order(
     let cx = authorize(&request, Permission::OrdersWrite)?;
     let (new, repeatable) = parse(request.into_inner())?;
     let Some(repeatable) = repeatable else {
-        let order = rpc.db.tx(&cx, "orders.create", async |tx| Ok::<_, Error>(insert_order(tx, &new).await?));
+        let order = rpc.db.tx(&cx, "orders.create", async |tx| place(tx, &new).await);
         return Ok(CreateOrderResponse { order: Some(order.await?.into()) });
     };
     match create_once(rpc, &cx, &new, &repeatable).await {
@@ -28,6 +29,12 @@ pub(super) async fn create_order(
         Err(Error::KeyTaken) => create_once(rpc, &cx, &new, &repeatable).await,
         outcome => outcome,
     }
+}
+
+async fn place(tx: &mut TenantTx, new: &NewOrder) -> Result<Order, Error> {
+    let Written { order, listeners } = insert_order(tx, new).await?;
+    tell(tx, EventType::OrderCreated, &order, &listeners).await?;
+    Ok(order)
 }
 
 /// A call with a key.
@@ -52,7 +59,7 @@ async fn create_once(
                 }
                 return Ok(CreateOrderResponse::decode(first.response.as_slice())?);
             }
-            let response = CreateOrderResponse { order: Some(insert_order(tx, new).await?.into()) };
+            let response = CreateOrderResponse { order: Some(place(tx, new).await?.into()) };
             if !insert_first_call(tx, key, fingerprint, &response.encode_to_vec()).await? {
                 return Err(Error::KeyTaken);
             }

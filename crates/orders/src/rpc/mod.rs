@@ -1,15 +1,19 @@
 //! The generated trait, one line a method.
 
 mod create_order;
+pub(crate) mod exports;
 mod get_order;
 mod list_orders;
 mod order;
+mod set_up_tenant;
 mod update_order;
+pub(crate) mod webhooks;
 
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
-    ListOrdersResponse, UpdateOrderRequest, UpdateOrderResponse,
+    ListOrdersResponse, SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest, TearDownTenantResponse,
+    UpdateOrderRequest, UpdateOrderResponse,
 };
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_tokens::{Permission, Principal};
@@ -40,6 +44,14 @@ impl OrderService for Rpc {
 
     async fn update_order(&self, request: Request<UpdateOrderRequest>) -> Reply<UpdateOrderResponse> {
         reply("orders.update", update_order::update_order(self, &request).await)
+    }
+
+    async fn set_up_tenant(&self, request: Request<SetUpTenantRequest>) -> Reply<SetUpTenantResponse> {
+        reply("orders.set_up_tenant", set_up_tenant::set_up_tenant(self, &request).await)
+    }
+
+    async fn tear_down_tenant(&self, request: Request<TearDownTenantRequest>) -> Reply<TearDownTenantResponse> {
+        reply("orders.tear_down_tenant", set_up_tenant::tear_down_tenant(self, &request).await)
     }
 }
 

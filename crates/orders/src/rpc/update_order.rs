@@ -8,7 +8,8 @@ use super::order::{UnknownStatus, parse_status};
 use super::{Rpc, authorize};
 use crate::domain::{Condition, OrderId, OrderStatus};
 use crate::error::Error;
-use crate::store::orders::{lock_order, update_status};
+use crate::store::orders::{Written, lock_order, update_status};
+use crate::webhooks::{EventType, tell};
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn update_order(
@@ -22,7 +23,9 @@ pub(super) async fn update_order(
         .tx(&cx, "orders.update", async |tx| {
             let order = lock_order(tx, id).await?.ok_or(Error::NotFound)?;
             order.check_change(status, &condition)?;
-            Ok::<_, Error>(update_status(tx, order, status).await?)
+            let Written { order, listeners } = update_status(tx, order, status).await?;
+            tell(tx, EventType::OrderUpdated, &order, &listeners).await?;
+            Ok::<_, Error>(order)
         })
         .await?;
     Ok(UpdateOrderResponse { order: Some(order.into()) })

@@ -1,5 +1,6 @@
 //! The table `orders.idempotency_keys`: the first answer to each call that may be repeated.
 
+use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
@@ -54,4 +55,22 @@ pub(crate) async fn insert_first_call(
         .execute(tx)
         .await?;
     Ok(inserted == 1)
+}
+
+/// Removes answers that are older, `most` of them at most; how many it was.
+pub(crate) async fn delete_first_calls(
+    tx: &mut TenantTx,
+    before: DateTime<Utc>,
+    most: i64,
+) -> Result<usize, DbError> {
+    let tenant = tx.tenant();
+    let old: Vec<String> = of_tenant(idempotency_keys::table, tenant)
+        .filter(idempotency_keys::created_at.lt(before))
+        .select(idempotency_keys::id)
+        .limit(most)
+        .load(tx)
+        .await?;
+    Ok(diesel::delete(of_tenant(idempotency_keys::table, tenant).filter(idempotency_keys::id.eq_any(old)))
+        .execute(tx)
+        .await?)
 }

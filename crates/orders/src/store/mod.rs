@@ -1,5 +1,11 @@
 //! Queries, and nothing else.
 
+pub(crate) mod export_chunks;
+pub(crate) mod exports;
 pub(crate) mod idempotency_keys;
+pub(crate) mod number_series;
 mod order_lines;
 pub(crate) mod orders;
+pub(crate) mod webhook_deliveries;
+pub(crate) mod webhook_endpoints;
+pub(crate) mod webhook_log;

@@ -10,8 +10,10 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use super::order_lines::{LineRow, insert_lines, lines};
+use super::webhook_endpoints::listeners;
 use crate::domain::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Page, PageRequest};
 use crate::schema::orders;
+use crate::webhooks::EventType;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = orders, check_for_backend(Pg))]
@@ -25,6 +27,12 @@ struct OrderRow {
     version: i64,
     created_at: DateTime<Utc>,
     updated_at: DateTime<Utc>,
+}
+
+/// An order that was just written, and the webhook endpoints that want to hear of it.
+pub(crate) struct Written {
+    pub(crate) order: Order,
+    pub(crate) listeners: Vec<Uuid>,
 }
 
 pub(crate) async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<Order>, DbError> {
@@ -66,10 +74,31 @@ pub(crate) async fn list_orders(tx: &mut TenantTx, request: &PageRequest) -> Res
     Ok(Page::cut(request, found))
 }
 
+/// Orders with higher numbers than `after`, up to `last`, the lowest first; `limit` at most.
+pub(crate) async fn list_upwards(
+    tx: &mut TenantTx,
+    after: i64,
+    last: i64,
+    status: Option<OrderStatus>,
+    limit: i64,
+) -> Result<Vec<Order>, DbError> {
+    let mut query = of_tenant(orders::table, tx.tenant())
+        .filter(orders::number.gt(after).and(orders::number.le(last)))
+        .select((OrderRow::as_select(), lines(tx.tenant())))
+        .order(orders::number)
+        .limit(limit)
+        .into_boxed();
+    if let Some(status) = status {
+        query = query.filter(orders::status.eq(status.as_str()));
+    }
+    let found: Vec<(OrderRow, Vec<LineRow>)> = query.load(tx).await?;
+    found.into_iter().map(|(row, lines)| row.with(lines)).collect()
+}
+
 /// Takes the tenant's next number. Others who place an order wait from here until the transaction ends, so
 /// that little should follow.
-pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Order, DbError> {
-    let row: OrderRow = diesel::insert_into(orders::table)
+pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Written, DbError> {
+    let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::insert_into(orders::table)
         .values((
             orders::tenant_id.eq(tx.tenant()),
             orders::id.eq(new.id.as_uuid()),
@@ -77,12 +106,12 @@ pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Or
             orders::currency.eq(new.currency.code()),
             orders::total_minor.eq(new.lines.total().minor()),
         ))
-        .returning(OrderRow::as_returning())
+        .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderCreated)))
         .get_result(tx)
         .await?;
     let lines: Vec<OrderLine> = new.lines.as_slice().iter().map(OrderLine::from).collect();
     insert_lines(tx, new.id, &lines).await?;
-    row.with(lines)
+    Ok(Written { order: row.with(lines)?, listeners })
 }
 
 /// Gives an order that this transaction has locked another status.
@@ -90,18 +119,18 @@ pub(crate) async fn update_status(
     tx: &mut TenantTx,
     locked: Order,
     status: OrderStatus,
-) -> Result<Order, DbError> {
-    let row: OrderRow = diesel::update(of_tenant(orders::table, tx.tenant()))
+) -> Result<Written, DbError> {
+    let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
             orders::status.eq(status.as_str()),
             orders::version.eq(orders::version + 1),
             orders::updated_at.eq(dsl::now),
         ))
-        .returning(OrderRow::as_returning())
+        .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderUpdated)))
         .get_result(tx)
         .await?;
-    row.with(locked.lines)
+    Ok(Written { order: row.with(locked.lines)?, listeners })
 }
 
 impl OrderRow {

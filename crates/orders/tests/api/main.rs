@@ -10,10 +10,15 @@
 
 mod access;
 mod etags;
+mod exports;
+mod exports_download;
+mod exports_interrupted;
+mod exports_support;
 mod idempotency;
 mod invalid;
 mod lifecycle;
 mod numbers;
 mod pages;
 mod start;
+mod webhooks;
 mod world;

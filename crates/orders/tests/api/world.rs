@@ -11,6 +11,7 @@ use futures_util::future::join_all;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_orders::{App, Config};
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{
@@ -34,21 +35,27 @@ pub(crate) struct World {
     issuer: TokenIssuer,
     stop: Trigger,
     serving: JoinHandle<()>,
-    _trust: TempDir,
+    trust: TempDir,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With something different from the rest.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let database = TestDatabase::create().await;
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
-        let config = config(&database.url(DatabaseRole::Orders), &trust);
+        let mut config = config(&database.url(DatabaseRole::Orders), &trust);
+        change(&mut config);
         let app = App::build(config).await.unwrap();
         let (stop, shutdown) = Shutdown::new();
         let address = app.address();
         let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
         let issuer = TokenIssuer::new(issuer::AUTH, key);
-        Self { database, address, issuer, stop, serving, _trust: trust }
+        Self { database, address, issuer, stop, serving, trust }
     }
 
     /// A new tenant, and its orders as a member sees them.
@@ -63,11 +70,31 @@ impl World {
 
     /// A tenant's orders as somebody else sees them.
     pub(crate) async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
+        let client = OrderServiceClient::connect(self.endpoint()).await.unwrap();
+        Orders { tenant, client, token: self.token(tenant, role) }
+    }
+
+    /// Somebody's access token.
+    pub(crate) fn token(&self, tenant: TenantId, role: Role) -> String {
         let lifetime = Duration::from_secs(600);
         let principal = Principal::User { id: Uuid::now_v7(), role };
         let token = self.issuer.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), lifetime).unwrap();
-        let client = OrderServiceClient::connect(format!("http://{}", self.address)).await.unwrap();
-        Orders { tenant, client, token: token.token }
+        token.token
+    }
+
+    /// Where the service speaks gRPC.
+    pub(crate) fn endpoint(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    /// What the service trusts, and encrypts with.
+    pub(crate) fn keys(&self) -> &std::path::Path {
+        self.trust.path()
+    }
+
+    /// What another instance of the service is configured with.
+    pub(crate) fn config(&self) -> Config {
+        config(&self.database.url(DatabaseRole::Orders), &self.trust)
     }
 
     /// Makes calls that write, and lets none of them write before all of them want to: what they read, they
@@ -111,6 +138,7 @@ pub(crate) fn trust(key: &SigningKey) -> TempDir {
     let keys = JwkSet { keys: vec![key.jwk().clone()] };
     let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
     std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    std::fs::write(directory.path().join("encryption.keys"), format!("{}=\n", "A".repeat(43))).unwrap();
     directory
 }
 
@@ -121,6 +149,8 @@ pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
         trust: TrustArgs { trust_dir: trust.path().to_owned() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
+        jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
+        encryption_keys: trust.path().join("encryption.keys"),
     }
 }
 

@@ -54,10 +54,11 @@ impl System {
     pub async fn start(parts: Parts) -> Result<Self, SystemError> {
         let auth = rowhouse_auth::App::build(parts.auth());
         let auth = Box::pin(auth).await.map_err(not_started("auth"))?;
-        let onboarding = rowhouse_onboarding::App::build(parts.onboarding(auth.address()));
-        let onboarding = Box::pin(onboarding).await.map_err(not_started("onboarding"))?;
         let orders = rowhouse_orders::App::build(parts.orders());
         let orders = Box::pin(orders).await.map_err(not_started("orders"))?;
+        let onboarding =
+            rowhouse_onboarding::App::build(parts.onboarding(auth.address(), orders.address()));
+        let onboarding = Box::pin(onboarding).await.map_err(not_started("onboarding"))?;
         let mut addresses = Addresses {
             auth: auth.address(),
             onboarding: onboarding.address(),

@@ -8,6 +8,7 @@ use rowhouse_auth::{MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::issuer;
 
 use super::{Addresses, url};
@@ -34,8 +35,10 @@ pub struct Parts {
     pub sessions: SessionArgs,
     /// How letters are sent.
     pub mail: MailArgs,
-    /// What auth encrypts with.
+    /// What auth and orders encrypt with.
     pub encryption_keys: PathBuf,
+    /// How each service works its jobs off.
+    pub jobs: WorkerArgs,
 }
 
 /// Each service's connection to the database, with its own role.
@@ -65,6 +68,7 @@ impl Parts {
             databases,
             mail,
             encryption_keys,
+            jobs: WorkerArgs::default(),
             sessions: SessionArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
@@ -99,12 +103,13 @@ impl Parts {
             sessions: self.sessions.clone(),
             mail: self.mail.clone(),
             encryption_keys: self.encryption_keys.clone(),
+            jobs: self.jobs.clone(),
             require_verified_email: None,
         }
     }
 
-    /// `auth`: where it listens.
-    pub(super) fn onboarding(&self, auth: SocketAddr) -> rowhouse_onboarding::Config {
+    /// `auth`, `orders`: where they listen.
+    pub(super) fn onboarding(&self, auth: SocketAddr, orders: SocketAddr) -> rowhouse_onboarding::Config {
         rowhouse_onboarding::Config {
             grpc: self.grpc(self.addresses.onboarding),
             database: self.databases.onboarding.clone(),
@@ -115,6 +120,8 @@ impl Parts {
             proxies: ProxyArgs::default(),
             bcrypt_cost: self.bcrypt_cost,
             auth_endpoint: url(auth),
+            orders_endpoint: url(orders),
+            jobs: self.jobs.clone(),
         }
     }
 
@@ -125,6 +132,8 @@ impl Parts {
             trust: self.trust(),
             telemetry: self.telemetry.clone(),
             environment: Environment::Dev,
+            jobs: self.jobs.clone(),
+            encryption_keys: self.encryption_keys.clone(),
         }
     }
 

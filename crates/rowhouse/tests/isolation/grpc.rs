@@ -1,7 +1,7 @@
 //! Over gRPC, straight at the services.
 
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
-use rowhouse_proto::auth::v1::{CreateMembershipRequest, GetMeRequest, Role};
+use rowhouse_proto::auth::v1::{CreateMembershipRequest, GetMeRequest, PrepareMemberRequest, Role};
 use rowhouse_testkit::{TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
@@ -87,13 +87,17 @@ async fn a_person_cannot_make_members() {
     let system = TestSystem::start().await;
     let tenant = system.onboard("Acme").await;
     let mut auth = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
-    let mut request = Request::new(CreateMembershipRequest {
-        email: "mallory@example.com".to_owned(),
+    let bearer = MetadataValue::try_from(format!("Bearer {}", tenant.token)).unwrap();
+    let email = "mallory@example.com".to_owned();
+    let mut request = Request::new(PrepareMemberRequest {
+        email: email.clone(),
         password: Some("correct horse battery".to_owned()),
         role: Role::Admin.into(),
         access_token: None,
     });
-    let bearer = MetadataValue::try_from(format!("Bearer {}", tenant.token)).unwrap();
+    request.metadata_mut().insert("authorization", bearer.clone());
+    assert_eq!(auth.prepare_member(request).await.unwrap_err().code(), Code::PermissionDenied);
+    let mut request = Request::new(CreateMembershipRequest { email, member_proof: Vec::new() });
     request.metadata_mut().insert("authorization", bearer);
     assert_eq!(auth.create_membership(request).await.unwrap_err().code(), Code::PermissionDenied);
     system.shutdown().await;

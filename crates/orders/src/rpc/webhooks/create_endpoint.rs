@@ -1,0 +1,83 @@
+//! Registering an endpoint.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+use uuid::Uuid;
+
+use super::endpoint::Sent;
+use super::{WebhookRpc, authorize};
+use crate::error::Error;
+use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
+use crate::webhooks::{Events, Guard, Secret, Target, tidy_from_now_on};
+
+/// Each event is sent to all of them.
+const MAX_ENDPOINTS: i64 = 50;
+
+pub(super) async fn create_endpoint(
+    rpc: &WebhookRpc,
+    request: &Request<CreateWebhookEndpointRequest>,
+) -> Result<CreateWebhookEndpointResponse, Error> {
+    let cx = authorize(request, Permission::WebhooksManage)?;
+    let (target, events) = parse(request.get_ref(), rpc.guard)?;
+    let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
+    let sealed = secret.seal(&rpc.sealing, id)?;
+    let endpoint = rpc.db.tx(&cx, "webhook_endpoints.create", async |tx| {
+        if count_endpoints(tx).await? >= MAX_ENDPOINTS {
+            return Err(Error::TooManyEndpoints(MAX_ENDPOINTS));
+        }
+        let endpoint = insert_endpoint(tx, id, &target, &events, &sealed).await?;
+        tidy_from_now_on(tx).await?;
+        Ok(endpoint)
+    });
+    let endpoint = endpoint.await?;
+    Ok(CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret: secret.reveal() })
+}
+
+fn parse(request: &CreateWebhookEndpointRequest, guard: Guard) -> Result<(Target, Events), Error> {
+    let CreateWebhookEndpointRequest { url, events } = request;
+    let mut violations = Violations::default();
+    let Some(sent) = Sent::check(Some(url), Some(events), guard, &mut violations) else {
+        return Err(violations.into());
+    };
+    match sent.allowed()? {
+        (Some(target), Some(events)) => Ok((target, events)),
+        _ => Err(violations.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::webhooks::NotAllowed;
+
+    fn request(url: &str, events: &[&str]) -> CreateWebhookEndpointRequest {
+        let events = events.iter().map(|&event| event.to_owned()).collect();
+        CreateWebhookEndpointRequest { url: url.to_owned(), events }
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        for (url, events, wrong) in [
+            ("", &[][..], &["url", "events"][..]),
+            ("https://example.com/", &["order.eaten"], &["events"]),
+            ("example.com", &["*"], &["url"]),
+            ("https://127.0.0.1/", &[], &["events"]),
+        ] {
+            match parse(&request(url, events), Guard::PublicOnly) {
+                Err(Error::Invalid(violations)) => {
+                    assert_eq!(violations.into_iter().map(|one| one.field).collect::<Vec<_>>(), wrong);
+                }
+                other => panic!("{other:?}"),
+            }
+        }
+    }
+
+    #[test]
+    fn a_url_that_is_not_allowed_is_said_by_itself() {
+        let refused = parse(&request("https://127.0.0.1/", &["*"]), Guard::PublicOnly);
+        assert!(matches!(refused, Err(Error::UrlNotAllowed(NotAllowed::Host))), "{refused:?}");
+        assert!(parse(&request("http://127.0.0.1:81/", &["*"]), Guard::Open).is_ok());
+    }
+}

@@ -1,0 +1,34 @@
+//! Giving an endpoint up.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use super::endpoint::parse_id;
+use super::{WebhookRpc, authorize};
+use crate::error::Error;
+use crate::store::webhook_endpoints;
+use crate::webhooks::tidy_soon;
+
+/// From now on it is sent nothing and shown nowhere. Its deliveries, of which there may be very many, are removed by a
+/// job.
+pub(super) async fn delete_endpoint(
+    rpc: &WebhookRpc,
+    request: &Request<DeleteWebhookEndpointRequest>,
+) -> Result<DeleteWebhookEndpointResponse, Error> {
+    let cx = authorize(request, Permission::WebhooksManage)?;
+    let mut violations = Violations::default();
+    let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
+        return Err(violations.into());
+    };
+    rpc.db
+        .tx(&cx, "webhook_endpoints.delete", async |tx| {
+            if !webhook_endpoints::delete_endpoint(tx, id).await? {
+                return Err(Error::EndpointNotFound);
+            }
+            Ok(tidy_soon(tx).await?)
+        })
+        .await?;
+    Ok(DeleteWebhookEndpointResponse {})
+}

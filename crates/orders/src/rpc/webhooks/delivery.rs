@@ -1,0 +1,75 @@
+//! Deliveries on the wire.
+
+use std::time::SystemTime;
+
+use rowhouse_proto::orders::v1;
+
+use crate::store::webhook_log::{Delivery, LoggedAttempt};
+
+impl From<Delivery> for v1::WebhookDelivery {
+    fn from(delivery: Delivery) -> Self {
+        Self {
+            state: state(&delivery.state).into(),
+            id: delivery.id.to_string(),
+            webhook_endpoint_id: delivery.webhook_endpoint_id.to_string(),
+            event_id: delivery.event_id.to_string(),
+            event_type: delivery.event_type,
+            order_id: delivery.order_id.to_string(),
+            attempts: delivery.attempts.into_iter().map(attempt).collect(),
+            next_attempt_at: delivery.next_attempt_at.map(|at| SystemTime::from(at).into()),
+            created_at: Some(SystemTime::from(delivery.created_at).into()),
+            finished_at: delivery.finished_at.map(|at| SystemTime::from(at).into()),
+            attempt_count: delivery.attempt_count,
+        }
+    }
+}
+
+fn attempt((attempted_at, http_status, error, duration_ms): LoggedAttempt) -> v1::WebhookAttempt {
+    v1::WebhookAttempt {
+        attempted_at: Some(SystemTime::from(attempted_at).into()),
+        http_status: http_status.unwrap_or_default(),
+        error: error.unwrap_or_default(),
+        duration_ms,
+    }
+}
+
+/// The column's CHECK knows the same three names.
+fn state(name: &str) -> v1::WebhookDeliveryState {
+    match name {
+        "pending" => v1::WebhookDeliveryState::Pending,
+        "delivered" => v1::WebhookDeliveryState::Delivered,
+        "failed" => v1::WebhookDeliveryState::Failed,
+        _ => v1::WebhookDeliveryState::Unspecified,
+    }
+}
+
+/// The number stands for no state that this version knows.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send one of pending, delivered, failed")]
+pub(super) struct UnknownState;
+
+/// The state of a request, which may leave it out.
+pub(super) fn parse_state(number: i32) -> Result<Option<&'static str>, UnknownState> {
+    match v1::WebhookDeliveryState::try_from(number) {
+        Ok(v1::WebhookDeliveryState::Unspecified) => Ok(None),
+        Ok(v1::WebhookDeliveryState::Pending) => Ok(Some("pending")),
+        Ok(v1::WebhookDeliveryState::Delivered) => Ok(Some("delivered")),
+        Ok(v1::WebhookDeliveryState::Failed) => Ok(Some("failed")),
+        Err(_) => Err(UnknownState),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_state_has_its_number() {
+        for number in 1..=3 {
+            let name = parse_state(number).unwrap().unwrap();
+            assert_eq!(i32::from(state(name)), number);
+        }
+        assert_eq!(parse_state(0), Ok(None));
+        assert_eq!(parse_state(4), Err(UnknownState));
+    }
+}

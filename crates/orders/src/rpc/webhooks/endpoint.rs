@@ -1,0 +1,64 @@
+//! Endpoints on the wire.
+
+use std::time::SystemTime;
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1;
+use uuid::Uuid;
+
+use crate::error::Error;
+use crate::store::webhook_endpoints::Endpoint;
+use crate::webhooks::{Events, Guard, InvalidTarget, NotAllowed, Target};
+
+impl From<Endpoint> for v1::WebhookEndpoint {
+    fn from(endpoint: Endpoint) -> Self {
+        Self {
+            id: endpoint.id.to_string(),
+            url: endpoint.url,
+            events: endpoint.events,
+            enabled: endpoint.enabled,
+            created_at: Some(SystemTime::from(endpoint.created_at).into()),
+            updated_at: Some(SystemTime::from(endpoint.updated_at).into()),
+        }
+    }
+}
+
+/// The text is not a UUID.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send an id, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
+pub(super) struct InvalidId;
+
+pub(super) fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
+    Uuid::try_parse(text).or(Err(InvalidId))
+}
+
+/// What a caller sends of an endpoint; `None` for what is left out. Fields that are wrong are noted, and come before a URL
+/// that is not allowed: that one is told with [`Sent::allowed`].
+pub(super) struct Sent {
+    target: Option<Result<Target, NotAllowed>>,
+    events: Option<Events>,
+}
+
+impl Sent {
+    pub(super) fn check(
+        url: Option<&str>,
+        events: Option<&[String]>,
+        guard: Guard,
+        violations: &mut Violations,
+    ) -> Option<Self> {
+        let target = url.map(|url| match Target::parse(url, guard) {
+            Ok(target) => Some(Ok(target)),
+            Err(InvalidTarget::NotAllowed(reason)) => Some(Err(reason)),
+            Err(invalid) => violations.check("url", Err(invalid)),
+        });
+        let events = events.map(|events| violations.check("events", Events::parse(events)));
+        // What was sent and is wrong is the inner nothing.
+        let target = target.map_or(Some(None), |target| target.map(Some))?;
+        let events = events.map_or(Some(None), |events| events.map(Some))?;
+        Some(Self { target, events })
+    }
+
+    pub(super) fn allowed(self) -> Result<(Option<Target>, Option<Events>), Error> {
+        Ok((self.target.transpose()?, self.events))
+    }
+}

@@ -1,0 +1,31 @@
+//! Sending an event once more.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{RedeliverWebhookDeliveryRequest, RedeliverWebhookDeliveryResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use super::endpoint::parse_id;
+use super::{WebhookRpc, authorize};
+use crate::error::Error;
+use crate::store::webhook_log::{find_delivery, reset_delivery};
+use crate::webhooks::deliver_at_once;
+
+/// What is pending is tried now, and what has ended is pending again.
+pub(super) async fn redeliver(
+    rpc: &WebhookRpc,
+    request: &Request<RedeliverWebhookDeliveryRequest>,
+) -> Result<RedeliverWebhookDeliveryResponse, Error> {
+    let cx = authorize(request, Permission::WebhooksManage)?;
+    let mut violations = Violations::default();
+    let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
+        return Err(violations.into());
+    };
+    let delivery = rpc.db.tx(&cx, "webhook_deliveries.redeliver", async |tx| {
+        let found = find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)?;
+        reset_delivery(tx, id).await?;
+        deliver_at_once(tx, found.webhook_endpoint_id, found.order_id).await?;
+        find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)
+    });
+    Ok(RedeliverWebhookDeliveryResponse { webhook_delivery: Some(delivery.await?.into()) })
+}

@@ -1,0 +1,66 @@
+//! Changing an endpoint.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+use uuid::Uuid;
+
+use super::endpoint::{Sent, parse_id};
+use super::{WebhookRpc, authorize};
+use crate::error::Error;
+use crate::store::webhook_endpoints::{self, EndpointChange};
+use crate::webhooks::Guard;
+
+pub(super) async fn update_endpoint(
+    rpc: &WebhookRpc,
+    request: &Request<UpdateWebhookEndpointRequest>,
+) -> Result<UpdateWebhookEndpointResponse, Error> {
+    let cx = authorize(request, Permission::WebhooksManage)?;
+    let (id, change) = parse(request.get_ref(), rpc.guard)?;
+    let endpoint = rpc.db.tx(&cx, "webhook_endpoints.update", async |tx| {
+        let changed = webhook_endpoints::update_endpoint(tx, id, &change).await?;
+        changed.ok_or(Error::EndpointNotFound)
+    });
+    Ok(UpdateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.await?.into()) })
+}
+
+fn parse(request: &UpdateWebhookEndpointRequest, guard: Guard) -> Result<(Uuid, EndpointChange), Error> {
+    let UpdateWebhookEndpointRequest { id, url, events, enabled } = request;
+    let mut violations = Violations::default();
+    let id = violations.check("id", parse_id(id));
+    let events = (!events.is_empty()).then_some(events.as_slice());
+    let sent = Sent::check(url.as_deref(), events, guard, &mut violations);
+    let (Some(id), Some(sent)) = (id, sent) else { return Err(violations.into()) };
+    let (target, events) = sent.allowed()?;
+    Ok((id, EndpointChange { target, events, enabled: *enabled }))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_is_absent_stays() {
+        let id = Uuid::now_v7();
+        let request = UpdateWebhookEndpointRequest { id: id.to_string(), ..Default::default() };
+        assert_eq!(parse(&request, Guard::Open).unwrap(), (id, EndpointChange::default()));
+    }
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let request = UpdateWebhookEndpointRequest {
+            id: "7".to_owned(),
+            url: Some(String::new()),
+            events: vec![String::new()],
+            enabled: None,
+        };
+        match parse(&request, Guard::Open) {
+            Err(Error::Invalid(violations)) => {
+                let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();
+                assert_eq!(fields, ["id", "url", "events"]);
+            }
+            other => panic!("{other:?}"),
+        }
+    }
+}

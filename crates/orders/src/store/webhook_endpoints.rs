@@ -1,0 +1,153 @@
+//! The table `orders.webhook_endpoints`. A deleted endpoint is shown nowhere; its row goes when its deliveries are gone.
+
+use chrono::{DateTime, Utc};
+use diesel::dsl;
+use diesel::pg::Pg;
+use diesel::prelude::*;
+use diesel::sql_types::Uuid as SqlUuid;
+use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageSize;
+use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
+use uuid::Uuid;
+
+use crate::schema::{webhook_deliveries, webhook_endpoints};
+use crate::webhooks::{EventType, Events, Target};
+
+/// An endpoint as its tenant sees it.
+#[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]
+#[diesel(table_name = webhook_endpoints, check_for_backend(Pg))]
+pub(crate) struct Endpoint {
+    pub(crate) id: Uuid,
+    pub(crate) url: String,
+    pub(crate) events: Vec<String>,
+    pub(crate) enabled: bool,
+    pub(crate) created_at: DateTime<Utc>,
+    pub(crate) updated_at: DateTime<Utc>,
+}
+
+/// What is changed about an endpoint; what is absent stays.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(crate) struct EndpointChange {
+    pub(crate) target: Option<Target>,
+    pub(crate) events: Option<Events>,
+    pub(crate) enabled: Option<bool>,
+}
+
+#[derive(AsChangeset)]
+#[diesel(table_name = webhook_endpoints)]
+struct ChangeRow<'a> {
+    url: Option<&'a str>,
+    events: Option<&'a [&'static str]>,
+    enabled: Option<bool>,
+}
+
+/// The ids of those that want to hear of an event, as a column of any statement: most tenants have none, and pay with no
+/// round trip for it.
+pub(super) fn listeners(tenant: TenantId, event: EventType) -> dsl::array<SqlUuid, listening> {
+    dsl::array(listening(tenant, event.wanted_as()))
+}
+
+#[dsl::auto_type]
+fn listening(tenant: TenantId, names: Vec<&'static str>) -> _ {
+    let endpoints: OfTenant<webhook_endpoints::table> = of_tenant(webhook_endpoints::table, tenant);
+    endpoints
+        .filter(webhook_endpoints::enabled)
+        .filter(webhook_endpoints::events.overlaps_with(names))
+        .select(webhook_endpoints::id)
+}
+
+pub(crate) async fn count_endpoints(tx: &mut TenantTx) -> Result<i64, DbError> {
+    Ok(of_tenant(webhook_endpoints::table, tx.tenant())
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .count()
+        .get_result(tx)
+        .await?)
+}
+
+pub(crate) async fn insert_endpoint(
+    tx: &mut TenantTx,
+    id: Uuid,
+    target: &Target,
+    events: &Events,
+    sealed_secret: &[u8],
+) -> Result<Endpoint, DbError> {
+    Ok(diesel::insert_into(webhook_endpoints::table)
+        .values((
+            webhook_endpoints::tenant_id.eq(tx.tenant()),
+            webhook_endpoints::id.eq(id),
+            webhook_endpoints::url.eq(target.as_str()),
+            webhook_endpoints::events.eq(events.as_slice()),
+            webhook_endpoints::sealed_secret.eq(sealed_secret),
+        ))
+        .returning(Endpoint::as_returning())
+        .get_result(tx)
+        .await?)
+}
+
+/// Newest first, one more than the page if there are as many. `before`: only older ones.
+pub(crate) async fn list_endpoints(
+    tx: &mut TenantTx,
+    size: PageSize,
+    before: Option<Uuid>,
+) -> Result<Vec<Endpoint>, DbError> {
+    let mut query = of_tenant(webhook_endpoints::table, tx.tenant())
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .select(Endpoint::as_select())
+        .order(webhook_endpoints::id.desc())
+        .limit(size.and_one())
+        .into_boxed();
+    if let Some(before) = before {
+        query = query.filter(webhook_endpoints::id.lt(before));
+    }
+    Ok(query.load(tx).await?)
+}
+
+pub(crate) async fn update_endpoint(
+    tx: &mut TenantTx,
+    id: Uuid,
+    change: &EndpointChange,
+) -> Result<Option<Endpoint>, DbError> {
+    let EndpointChange { target, events, enabled } = change;
+    let change = ChangeRow {
+        url: target.as_ref().map(Target::as_str),
+        events: events.as_ref().map(Events::as_slice),
+        enabled: *enabled,
+    };
+    Ok(diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .set((change, webhook_endpoints::updated_at.eq(dsl::now)))
+        .returning(Endpoint::as_returning())
+        .get_result(tx)
+        .await
+        .optional()?)
+}
+
+/// What its receiver asks for by answering 410.
+pub(crate) async fn disable_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
+    let disabled = EndpointChange { enabled: Some(false), ..EndpointChange::default() };
+    update_endpoint(tx, id, &disabled).await.map(drop)
+}
+
+/// Whether it was there.
+pub(crate) async fn delete_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
+    let deleted = diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .set((webhook_endpoints::enabled.eq(false), webhook_endpoints::deleted_at.eq(dsl::now)))
+        .execute(tx)
+        .await?;
+    Ok(deleted == 1)
+}
+
+/// Removes the rows of endpoints that were deleted before, and have no deliveries any more.
+pub(crate) async fn delete_deleted(tx: &mut TenantTx, before: DateTime<Utc>) -> Result<(), DbError> {
+    let deliveries = of_tenant(webhook_deliveries::table, tx.tenant())
+        .filter(webhook_deliveries::webhook_endpoint_id.eq(webhook_endpoints::id));
+    diesel::delete(of_tenant(webhook_endpoints::table, tx.tenant()))
+        .filter(webhook_endpoints::deleted_at.lt(before))
+        .filter(dsl::not(dsl::exists(deliveries)))
+        .execute(tx)
+        .await?;
+    Ok(())
+}

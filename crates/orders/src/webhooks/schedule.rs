@@ -1,0 +1,69 @@
+//! When a delivery that failed is tried again.
+
+use std::time::Duration;
+
+use rowhouse_chassis::sealing::random;
+
+/// The delays between the attempts: 23 hours and 21 minutes in all.
+const DELAYS: [Duration; 10] = [
+    Duration::from_secs(2),
+    Duration::from_secs(15),
+    Duration::from_mins(1),
+    Duration::from_mins(5),
+    Duration::from_mins(15),
+    Duration::from_hours(1),
+    Duration::from_hours(2),
+    Duration::from_hours(4),
+    Duration::from_hours(8),
+    Duration::from_hours(8),
+];
+
+/// The longest that a receiver can put an attempt off with `Retry-After`.
+const LONGEST_WISH: Duration = Duration::from_hours(12);
+
+/// How often a delivery is tried before it is given up.
+pub(crate) const MAX_ATTEMPTS: i32 = 11;
+
+/// How long after a failed attempt the next one is made, with up to a tenth more, so that many that failed together do not come
+/// back together. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never sooner.
+pub(crate) fn delay(attempts_left: i32, wish: Option<Duration>) -> Duration {
+    let made = usize::try_from(MAX_ATTEMPTS - attempts_left).unwrap_or(0);
+    let [.., last] = DELAYS;
+    let planned = DELAYS.get(made.saturating_sub(1)).copied().unwrap_or(last);
+    // Without randomness there is only no jitter.
+    let [random] = random().unwrap_or([0]);
+    let planned = planned.mul_f64(1.0 + f64::from(random) / 2_550.0);
+    planned.max(wish.unwrap_or_default().min(LONGEST_WISH))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_delays_take_about_a_day() {
+        assert_eq!(usize::try_from(MAX_ATTEMPTS).unwrap(), DELAYS.len() + 1);
+        let total: Duration = DELAYS.iter().sum();
+        assert_eq!(total, Duration::from_secs(23 * 3_600 + 21 * 60 + 17));
+        for (left, planned) in
+            [(10, 2), (9, 15), (8, 60), (1, 8 * 3_600), (0, 8 * 3_600), (-1, 8 * 3_600), (99, 2)]
+        {
+            let delay = delay(left, None).as_secs_f64();
+            let planned = f64::from(planned);
+            assert!((planned..=planned * 1.1).contains(&delay), "{left}: {delay}");
+        }
+    }
+
+    #[test]
+    fn a_receivers_wish_is_a_delay_and_no_haste() {
+        assert_eq!(delay(10, Some(Duration::from_mins(30))), Duration::from_mins(30));
+        assert!(delay(10, Some(Duration::ZERO)) >= Duration::from_secs(2));
+        assert_eq!(delay(10, Some(Duration::MAX)), LONGEST_WISH);
+    }
+
+    #[test]
+    fn many_do_not_come_back_together() {
+        let delays: std::collections::HashSet<_> = (0..64).map(|_| delay(5, None)).collect();
+        assert!(delays.len() > 16, "{delays:?}");
+    }
+}

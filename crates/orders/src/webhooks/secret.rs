@@ -1,0 +1,93 @@
+//! What deliveries are signed with, as Standard Webhooks has it (<https://www.standardwebhooks.com>).
+
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
+use hmac::{Hmac, KeyInit, Mac};
+use rowhouse_chassis::sealing::{NotOurs, Sealing, random};
+use sha2::Sha256;
+use uuid::Uuid;
+use zeroize::Zeroizing;
+
+/// What the sealed secrets are for.
+const PURPOSE: &str = "webhook endpoint";
+/// Standard Webhooks asks for 24 to 64.
+const LENGTH: usize = 32;
+
+/// An endpoint's secret. It has no `Debug`.
+pub(crate) struct Secret(Zeroizing<Vec<u8>>);
+
+impl Secret {
+    pub(crate) fn generate() -> Result<Self, NotOurs> {
+        let bytes: [u8; LENGTH] = random().or(Err(NotOurs))?;
+        Ok(Self(Zeroizing::new(bytes.to_vec())))
+    }
+
+    /// As the receiver is given it: `whsec_` and base64.
+    pub(crate) fn reveal(&self) -> String {
+        format!("whsec_{}", BASE64_STANDARD.encode(&*self.0))
+    }
+
+    /// As the database keeps it: readable with the service's keys, and in this endpoint's row only.
+    pub(crate) fn seal(&self, sealing: &Sealing, endpoint: Uuid) -> Result<Vec<u8>, NotOurs> {
+        sealing.seal(PURPOSE, endpoint.as_bytes(), &self.0)
+    }
+
+    pub(crate) fn open(sealing: &Sealing, endpoint: Uuid, sealed: &[u8]) -> Result<Self, NotOurs> {
+        sealing.open(PURPOSE, endpoint.as_bytes(), sealed).map(Self)
+    }
+
+    /// The header `webhook-signature`. `timestamp`: seconds since 1970, as in `webhook-timestamp`.
+    pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String, NotOurs> {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).or(Err(NotOurs))?;
+        let mac = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body);
+        Ok(format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes())))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn sealing(byte: u8) -> Sealing {
+        Sealing::parse(&BASE64_STANDARD.encode([byte; 32])).unwrap()
+    }
+
+    fn of(base64: &str) -> Secret {
+        Secret(Zeroizing::new(BASE64_STANDARD.decode(base64).unwrap()))
+    }
+
+    /// The vector that the reference libraries and their documentation share.
+    #[test]
+    fn the_signature_is_the_one_of_the_reference_libraries() {
+        let secret = of("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+        let signature =
+            secret.sign("msg_p5jXN8AQM9LWM0D4loKWxJek", 1_614_265_330, br#"{"test": 2432232314}"#).unwrap();
+        assert_eq!(signature, "v1,g0hM9SsE+OTPJTGt/tmIKtSyZlE3uFJELVlNIOLJ1OE=");
+        assert_eq!(secret.reveal(), "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");
+    }
+
+    #[test]
+    fn every_part_is_signed() {
+        let secret = Secret::generate().unwrap();
+        let good = secret.sign("a", 1, b"{}").unwrap();
+        for other in [
+            secret.sign("b", 1, b"{}"),
+            secret.sign("a", 2, b"{}"),
+            secret.sign("a", 1, b"{} "),
+            Secret::generate().unwrap().sign("a", 1, b"{}"),
+        ] {
+            assert_ne!(other.unwrap(), good);
+        }
+    }
+
+    #[test]
+    fn a_secret_is_read_in_its_own_row_and_with_the_keys_only() {
+        let (secret, endpoint) = (Secret::generate().unwrap(), Uuid::now_v7());
+        let sealed = secret.seal(&sealing(1), endpoint).unwrap();
+        assert_eq!(secret.reveal().len(), "whsec_".len() + 44);
+        assert_eq!(Secret::open(&sealing(1), endpoint, &sealed).unwrap().reveal(), secret.reveal());
+        assert!(Secret::open(&sealing(1), Uuid::now_v7(), &sealed).is_err());
+        assert!(Secret::open(&sealing(2), endpoint, &sealed).is_err());
+        assert!(!sealed.windows(8).any(|window| window == &secret.0[..8]));
+    }
+}

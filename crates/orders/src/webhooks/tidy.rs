@@ -1,0 +1,62 @@
+//! Removing what is not kept any longer.
+
+use std::time::Duration;
+
+use chrono::Utc;
+use rowhouse_jobs::{EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_tenancy::TenantTx;
+use serde::{Deserialize, Serialize};
+
+use crate::store::webhook_deliveries::{delete_events, delete_finished, delete_of_deleted};
+use crate::store::webhook_endpoints::delete_deleted;
+
+/// How long deliveries are kept after their end.
+const KEEP: Duration = Duration::from_hours(30 * 24);
+/// How long an endpoint's row is kept after its end: longer than any transaction that has still seen it as it was.
+const KEEP_ENDPOINT: Duration = Duration::from_hours(1);
+const EVERY: Duration = Duration::from_hours(6);
+/// How many rows go in one transaction.
+const BATCH: i64 = 1_000;
+const KEY: &str = "webhook.tidy";
+
+/// Removes a tenant's old deliveries and events, and what is left of deleted endpoints.
+#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
+pub(crate) struct TidyWebhooks {}
+
+impl Job for TidyWebhooks {
+    const KIND: &'static str = KEY;
+}
+
+/// Has it done again and again, if it is not already.
+pub(crate) async fn tidy_from_now_on(tx: &mut TenantTx) -> Result<(), EnqueueError> {
+    rowhouse_jobs::enqueue(tx, NewJob::new(TidyWebhooks {}).unique(KEY).every(EVERY)).await.map(drop)
+}
+
+/// Has it done soon, and then again and again.
+pub(crate) async fn tidy_soon(tx: &mut TenantTx) -> Result<(), EnqueueError> {
+    let job = NewJob::new(TidyWebhooks {}).unique(KEY).after(Duration::ZERO).every(EVERY).hurry();
+    rowhouse_jobs::enqueue(tx, job).await.map(drop)
+}
+
+/// Does [`TidyWebhooks`].
+pub(crate) struct Tidy;
+
+impl Handler<TidyWebhooks> for Tidy {
+    async fn run(&self, run: &Run, _: TidyWebhooks) -> Result<(), Failure> {
+        let now = Utc::now();
+        let (old, long_gone) = (now - KEEP, now - KEEP_ENDPOINT);
+        let more = |deleted: usize| i64::try_from(deleted).is_ok_and(|deleted| deleted >= BATCH);
+        while more(
+            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_finished(tx, old, BATCH).await?))
+                .await?,
+        ) {}
+        while more(
+            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_of_deleted(tx, BATCH).await?)).await?,
+        ) {}
+        while more(
+            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_events(tx, old, BATCH).await?))
+                .await?,
+        ) {}
+        run.complete("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_deleted(tx, long_gone).await?)).await
+    }
+}

@@ -1,0 +1,132 @@
+//! Webhooks as an administrator sees them.
+
+use std::time::Duration;
+
+use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
+use rowhouse_proto::orders::v1::{
+    CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
+    ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse, ListWebhookEndpointsRequest,
+    ListWebhookEndpointsResponse, RedeliverWebhookDeliveryRequest, UpdateWebhookEndpointRequest,
+    WebhookDelivery, WebhookDeliveryState, WebhookEndpoint,
+};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tokens::Role;
+use tonic::metadata::MetadataValue;
+use tonic::transport::Channel;
+use tonic::{Request, Status};
+
+use super::receiver::Receiver;
+use crate::world::World;
+
+/// One caller's way to the service.
+#[derive(Clone)]
+pub(crate) struct Webhooks {
+    client: WebhookServiceClient<Channel>,
+    token: String,
+}
+
+impl Webhooks {
+    pub(crate) async fn of(world: &World, tenant: TenantId, role: Role) -> Self {
+        Self::at(world.endpoint(), world.token(tenant, role)).await
+    }
+
+    pub(crate) async fn at(endpoint: String, token: String) -> Self {
+        Self { client: WebhookServiceClient::connect(endpoint).await.unwrap(), token }
+    }
+
+    fn request<T>(&self, message: T) -> Request<T> {
+        let mut request = Request::new(message);
+        let bearer = MetadataValue::try_from(format!("Bearer {}", self.token)).unwrap();
+        request.metadata_mut().insert("authorization", bearer);
+        request
+    }
+
+    pub(crate) async fn create(
+        &self,
+        url: &str,
+        events: &[&str],
+    ) -> Result<CreateWebhookEndpointResponse, Status> {
+        let events = events.iter().map(|&event| event.to_owned()).collect();
+        let message = CreateWebhookEndpointRequest { url: url.to_owned(), events };
+        Ok(self.client.clone().create_webhook_endpoint(self.request(message)).await?.into_inner())
+    }
+
+    /// An endpoint that wants to hear of everything. Its id, and its secret.
+    pub(crate) async fn register(&self, receiver: &Receiver) -> (String, String) {
+        let created = self.create(&receiver.url, &["*"]).await.unwrap();
+        (created.webhook_endpoint.unwrap().id, created.secret)
+    }
+
+    pub(crate) async fn endpoints(
+        &self,
+        message: ListWebhookEndpointsRequest,
+    ) -> Result<ListWebhookEndpointsResponse, Status> {
+        Ok(self.client.clone().list_webhook_endpoints(self.request(message)).await?.into_inner())
+    }
+
+    pub(crate) async fn update(
+        &self,
+        message: UpdateWebhookEndpointRequest,
+    ) -> Result<WebhookEndpoint, Status> {
+        let reply = self.client.clone().update_webhook_endpoint(self.request(message)).await?;
+        Ok(reply.into_inner().webhook_endpoint.unwrap())
+    }
+
+    pub(crate) async fn delete(&self, id: &str) -> Result<(), Status> {
+        let message = DeleteWebhookEndpointRequest { id: id.to_owned() };
+        self.client.clone().delete_webhook_endpoint(self.request(message)).await.map(drop)
+    }
+
+    pub(crate) async fn list(
+        &self,
+        message: ListWebhookDeliveriesRequest,
+    ) -> Result<ListWebhookDeliveriesResponse, Status> {
+        Ok(self.client.clone().list_webhook_deliveries(self.request(message)).await?.into_inner())
+    }
+
+    /// All deliveries, oldest first.
+    pub(crate) async fn deliveries(&self) -> Vec<WebhookDelivery> {
+        let mut deliveries = Vec::new();
+        let mut page_token = String::new();
+        loop {
+            let next = ListWebhookDeliveriesRequest { page_size: 100, page_token, ..Default::default() };
+            let page = self.list(next).await.unwrap();
+            deliveries.extend(page.webhook_deliveries);
+            page_token = page.next_page_token;
+            if page_token.is_empty() {
+                deliveries.reverse();
+                return deliveries;
+            }
+        }
+    }
+
+    pub(crate) async fn redeliver(&self, id: &str) -> Result<WebhookDelivery, Status> {
+        let message = RedeliverWebhookDeliveryRequest { id: id.to_owned() };
+        let reply = self.client.clone().redeliver_webhook_delivery(self.request(message)).await?;
+        Ok(reply.into_inner().webhook_delivery.unwrap())
+    }
+
+    /// All deliveries, oldest first, as soon as they are as they should be.
+    pub(crate) async fn until(&self, is_so: impl Fn(&[WebhookDelivery]) -> bool) -> Vec<WebhookDelivery> {
+        let reached = async {
+            loop {
+                let deliveries = self.deliveries().await;
+                if is_so(&deliveries) {
+                    return deliveries;
+                }
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let Ok(deliveries) = tokio::time::timeout(Duration::from_secs(60), reached).await else {
+            panic!("it did not come to that: {:#?}", self.deliveries().await)
+        };
+        deliveries
+    }
+
+    /// As soon as the deliveries are in these states, oldest first.
+    pub(crate) async fn until_states(&self, states: &[WebhookDeliveryState]) -> Vec<WebhookDelivery> {
+        let states = states.to_vec();
+        self.until(|deliveries| deliveries.iter().map(WebhookDelivery::state).eq(states.iter().copied()))
+            .await
+    }
+}

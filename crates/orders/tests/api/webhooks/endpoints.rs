@@ -1,0 +1,139 @@
+//! Registering where to send.
+
+use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::{
+    ListWebhookDeliveriesRequest, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
+};
+use rowhouse_tokens::Role;
+use uuid::Uuid;
+
+use super::{Webhooks, world};
+use crate::world::{refusal, wrong_fields};
+
+fn nobody() -> String {
+    Uuid::now_v7().to_string()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_is_made_changed_and_deleted() {
+    let (world, _, webhooks) = world().await;
+    let created = webhooks.create("https://example.com/hooks", &["order.created"]).await.unwrap();
+    let endpoint = created.webhook_endpoint.clone().unwrap();
+    assert_eq!(endpoint.url, "https://example.com/hooks");
+    assert_eq!((endpoint.events.as_slice(), endpoint.enabled), (&["order.created".to_owned()][..], true));
+    assert!(created.secret.starts_with("whsec_"), "{}", created.secret.len());
+
+    // Shown once, and neither in a list nor in what is printed for a person.
+    assert!(!format!("{created:?}").contains(&created.secret["whsec_".len()..]));
+    let listed = webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap();
+    assert_eq!(listed.webhook_endpoints, [endpoint.clone()]);
+    assert_eq!(listed.next_page_token, "");
+
+    let change = UpdateWebhookEndpointRequest { id: endpoint.id.clone(), ..Default::default() };
+    let same = webhooks.update(change.clone()).await.unwrap();
+    assert_eq!((&same.url, &same.events, same.enabled), (&endpoint.url, &endpoint.events, true));
+    let changed = UpdateWebhookEndpointRequest {
+        url: Some("https://example.com/other".to_owned()),
+        events: vec!["*".to_owned()],
+        enabled: Some(false),
+        ..change.clone()
+    };
+    let changed = webhooks.update(changed).await.unwrap();
+    assert_eq!((changed.url.as_str(), changed.enabled), ("https://example.com/other", false));
+    assert_eq!(changed.events, ["*"]);
+    assert!(changed.updated_at.unwrap().seconds >= endpoint.updated_at.unwrap().seconds);
+
+    webhooks.delete(&endpoint.id).await.unwrap();
+    assert_eq!(refusal(webhooks.delete(&endpoint.id).await).code, Code::WebhookEndpointNotFound);
+    assert_eq!(refusal(webhooks.update(change).await).code, Code::WebhookEndpointNotFound);
+    assert_eq!(
+        webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap().webhook_endpoints,
+        []
+    );
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_wrong_is_said() {
+    let (world, _, webhooks) = world().await;
+    assert_eq!(wrong_fields(webhooks.create("example.com", &[]).await), ["url", "events"]);
+    assert_eq!(
+        wrong_fields(webhooks.create("ftp://example.com/", &["order.eaten"]).await),
+        ["url", "events"]
+    );
+    assert_eq!(
+        refusal(webhooks.create("https://ada:secret@example.com/", &["*"]).await).code,
+        Code::UrlNotAllowed
+    );
+    let change =
+        UpdateWebhookEndpointRequest { id: "7".to_owned(), url: Some(String::new()), ..Default::default() };
+    assert_eq!(wrong_fields(webhooks.update(change).await), ["id", "url"]);
+    assert_eq!(wrong_fields(webhooks.delete("7").await), ["id"]);
+    assert_eq!(wrong_fields(webhooks.redeliver("").await), ["id"]);
+    let list = ListWebhookDeliveriesRequest {
+        page_size: -1,
+        page_token: "x".to_owned(),
+        ..ListWebhookDeliveriesRequest::default()
+    };
+    assert_eq!(wrong_fields(webhooks.list(list).await), ["page_size", "page_token"]);
+    let list = ListWebhookDeliveriesRequest {
+        webhook_endpoint_id: "7".to_owned(),
+        state: 7,
+        ..ListWebhookDeliveriesRequest::default()
+    };
+    assert_eq!(wrong_fields(webhooks.list(list).await), ["webhook_endpoint_id", "state"]);
+
+    assert_eq!(refusal(webhooks.delete(&nobody()).await).code, Code::WebhookEndpointNotFound);
+    assert_eq!(refusal(webhooks.redeliver(&nobody()).await).code, Code::WebhookDeliveryNotFound);
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn only_who_manages_webhooks_sees_or_touches_them() {
+    let (world, orders, administrator) = world().await;
+    let created = administrator.create("https://example.com/", &["*"]).await.unwrap();
+    let id = created.webhook_endpoint.unwrap().id;
+    for role in [Role::Member, Role::Viewer] {
+        let webhooks = Webhooks::of(&world, orders.tenant, role).await;
+        let change = UpdateWebhookEndpointRequest { id: id.clone(), ..Default::default() };
+        for refused in [
+            webhooks.create("https://example.com/", &["*"]).await.map(drop),
+            webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.map(drop),
+            webhooks.update(change).await.map(drop),
+            webhooks.delete(&id).await,
+            webhooks.list(ListWebhookDeliveriesRequest::default()).await.map(drop),
+            webhooks.redeliver(&nobody()).await.map(drop),
+        ] {
+            assert_eq!(refusal(refused).code, Code::PermissionDenied, "{role:?}");
+        }
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn endpoints_are_paged_newest_first_up_to_a_number() {
+    let (world, _, webhooks) = world().await;
+    let mut made = Vec::new();
+    for number in 0..50 {
+        let created = webhooks.create(&format!("https://example.com/{number}"), &["*"]).await.unwrap();
+        made.insert(0, created.webhook_endpoint.unwrap());
+    }
+    let refused = refusal(webhooks.create("https://example.com/", &["*"]).await);
+    assert_eq!(refused.code, Code::ResourceExhausted);
+
+    let mut seen = Vec::new();
+    let mut page_token = String::new();
+    loop {
+        let page =
+            webhooks.endpoints(ListWebhookEndpointsRequest { page_size: 20, page_token }).await.unwrap();
+        seen.extend(page.webhook_endpoints);
+        page_token = page.next_page_token;
+        if page_token.is_empty() {
+            break;
+        }
+    }
+    assert_eq!(seen, made);
+    webhooks.delete(&made[0].id).await.unwrap();
+    webhooks.create("https://example.com/", &["*"]).await.unwrap();
+    world.stop().await;
+}

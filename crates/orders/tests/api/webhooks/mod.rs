@@ -1,0 +1,26 @@
+//! Webhooks, against receivers on real sockets.
+
+mod client;
+mod delivery;
+mod endpoints;
+mod guard;
+mod isolation;
+mod kills;
+mod order;
+mod receiver;
+mod retries;
+mod tidying;
+
+pub(crate) use client::Webhooks;
+pub(crate) use receiver::Receiver;
+use rowhouse_tokens::Role;
+
+use crate::world::{Orders, World};
+
+/// A service, a tenant's orders in it, and its administrator.
+pub(crate) async fn world() -> (World, Orders, Webhooks) {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
+    (world, orders, webhooks)
+}

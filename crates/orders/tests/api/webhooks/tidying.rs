@@ -1,0 +1,73 @@
+//! What is kept, and for how long.
+
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_testkit::TestDatabase;
+
+use super::{Receiver, world};
+use crate::world::an_order;
+
+/// Waits until the query finds so many.
+async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
+    let mut admin = database.admin().await;
+    let reached = async {
+        while sql::<BigInt>(query).get_result::<i64>(&mut admin).await.unwrap() != expected {
+            tokio::time::sleep(Duration::from_millis(10)).await;
+        }
+    };
+    assert!(tokio::time::timeout(Duration::from_secs(30), reached).await.is_ok(), "{query} is not {expected}");
+}
+
+/// Has the recurring job run now.
+const TIDY_NOW: &str = "UPDATE jobs.jobs SET due_at = now() WHERE kind = 'webhook.tidy' AND status = 'queued'";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_old_and_what_is_deleted_goes() {
+    let (world, orders, webhooks) = world().await;
+    let receiver = Receiver::start().await;
+    let (endpoint, _) = webhooks.register(&receiver).await;
+    for _ in 0..3 {
+        orders.create(an_order()).await.unwrap();
+    }
+    let deliveries = webhooks.until_states(&[Delivered; 3]).await;
+    let age = format!(
+        "UPDATE orders.webhook_deliveries SET finished_at = now() - interval '31 days' WHERE id = '{}';
+         UPDATE orders.order_events SET created_at = now() - interval '31 days' WHERE id = '{}';",
+        deliveries[0].id, deliveries[0].event_id
+    );
+    world.database.admin().await.batch_execute(&age).await.unwrap();
+    world.database.admin().await.batch_execute(TIDY_NOW).await.unwrap();
+    for table in ["webhook_deliveries", "webhook_attempts", "order_events"] {
+        until_count(&world.database, &format!("SELECT count(*) FROM orders.{table}"), 2).await;
+    }
+    assert_eq!(webhooks.deliveries().await, deliveries[1..]);
+
+    // A deleted endpoint takes its deliveries along at once, and its own row later.
+    webhooks.delete(&endpoint).await.unwrap();
+    assert_eq!(webhooks.deliveries().await, []);
+    for table in ["webhook_deliveries", "webhook_attempts"] {
+        until_count(&world.database, &format!("SELECT count(*) FROM orders.{table}"), 0).await;
+    }
+    until_count(&world.database, "SELECT count(*) FROM orders.webhook_endpoints", 1).await;
+    let age = "UPDATE orders.webhook_endpoints SET deleted_at = now() - interval '61 minutes'";
+    let again = "SELECT count(*) FROM jobs.jobs WHERE kind = 'webhook.tidy' AND status = 'queued'";
+    until_count(&world.database, again, 1).await;
+    world.database.admin().await.batch_execute(age).await.unwrap();
+    world.database.admin().await.batch_execute(TIDY_NOW).await.unwrap();
+    until_count(&world.database, "SELECT count(*) FROM orders.webhook_endpoints", 0).await;
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_is_tidied_once_however_many_endpoints_it_has() {
+    let (world, _, webhooks) = world().await;
+    for _ in 0..3 {
+        webhooks.create("https://example.com/", &["*"]).await.unwrap();
+    }
+    until_count(&world.database, "SELECT count(*) FROM jobs.jobs WHERE kind = 'webhook.tidy'", 1).await;
+    world.stop().await;
+}
