@@ -71,3 +71,19 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
         .map_err(DbError::from)?;
     Ok(kept.id.into())
 }
+
+/// Takes this service's unique job back: one that is queued is cancelled, one that is running at its next transaction. Its
+/// handler is not told of a job that was queued.
+pub async fn withdraw(tx: &mut TenantTx, unique_key: &str) -> Result<(), DbError> {
+    diesel::sql_query(
+        "UPDATE jobs.jobs SET cancel_requested = true,
+             status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
+             finished_at = CASE status WHEN 'queued' THEN clock_timestamp() END
+         WHERE tenant_id = $1 AND queue = current_user AND unique_key = $2 AND status IN ('queued', 'running')",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .bind::<Text, _>(unique_key)
+    .execute(tx)
+    .await?;
+    Ok(())
+}

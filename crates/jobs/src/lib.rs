@@ -23,7 +23,7 @@ mod task;
 mod worker;
 
 pub use args::WorkerArgs;
-pub use enqueue::{EnqueueError, enqueue};
+pub use enqueue::{EnqueueError, enqueue, withdraw};
 pub use handler::{End, Failure, Handler};
 pub use job::{Job, JobId, NewJob};
 pub use list::{CancelError, JobRecord, JobStatus, ListJobs, Progress, cancel_job, find_job, list_jobs};

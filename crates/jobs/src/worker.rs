@@ -37,25 +37,29 @@ const PURGED_AT_ONCE: i32 = 100;
 pub struct Workers {
     db: TenantDb,
     args: WorkerArgs,
-    handlers: HashMap<&'static str, Arc<dyn AnyHandler>>,
+    handlers: Handlers,
 }
+
+/// By the kind of job.
+type Handlers = HashMap<&'static str, Box<dyn AnyHandler>>;
 
 impl Workers {
     /// Workers on the queue of the role that the service logs in as.
     #[must_use]
     pub fn new(db: TenantDb, args: WorkerArgs) -> Self {
-        Self { db, args, handlers: HashMap::new() }
+        Self { db, args, handlers: Handlers::default() }
     }
 
     /// Has jobs of the kind be done by the handler. A kind that no instance has a handler for waits for a newer one.
     #[must_use]
     pub fn handle<J: Job>(mut self, handler: impl Handler<J>) -> Self {
-        self.handlers.insert(J::KIND, Arc::new(Typed::<J, _>::new(handler)));
+        self.handlers.insert(J::KIND, Box::new(Typed::<J, _>::new(handler)));
         self
     }
 
     /// Works until `shutdown` is ready, and finishes what it is doing or gives it back.
-    pub async fn run(self, shutdown: impl Future<Output = ()> + Send) {
+    pub async fn run(mut self, shutdown: impl Future<Output = ()> + Send) {
+        let handlers = Arc::new(std::mem::take(&mut self.handlers));
         let mut shutdown = std::pin::pin!(shutdown);
         if self.args.workers == 0 {
             return shutdown.await;
@@ -77,7 +81,7 @@ impl Workers {
                     self.purge().await;
                 }
                 () = sleep_until(next_look), if room > 0 => {
-                    let pause = match self.look(room, &mut running, &stopping).await {
+                    let pause = match self.look(room, &handlers, &mut running, &stopping).await {
                         Ok(pause) => {
                             reachable = true;
                             pause.unwrap_or(Duration::MAX).min(wake.interval())
@@ -109,6 +113,7 @@ impl Workers {
     async fn look(
         &self,
         room: usize,
+        handlers: &Arc<Handlers>,
         running: &mut JoinSet<()>,
         stopping: &watch::Receiver<bool>,
     ) -> Result<Option<Duration>, DbError> {
@@ -117,7 +122,7 @@ impl Workers {
         let claims = self.db.global_tx("jobs.claim", async |tx| claim_jobs(tx, most, lease).await).await?;
         let found = !claims.jobs.is_empty();
         for claimed in claims.jobs {
-            let attempt = Attempt::new(self.db.clone(), self.handlers.clone(), claimed, lease);
+            let attempt = Attempt::new(self.db.clone(), Arc::clone(handlers), claimed, lease);
             running.spawn(attempt.make(stopping.clone()));
         }
         if found {

@@ -1,6 +1,5 @@
 //! One attempt at one job, from its claim to its outcome.
 
-use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -8,6 +7,7 @@ use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb};
 use tokio::sync::watch;
 use tracing::Instrument;
 
+use super::Handlers;
 use crate::backoff::{delay_after, with_jitter};
 use crate::claim::Claimed;
 use crate::handler::{AnyHandler, Then};
@@ -17,7 +17,7 @@ use crate::{End, Failure, LostLease, Run};
 pub(super) struct Attempt {
     db: TenantDb,
     cx: TenantContext,
-    handlers: HashMap<&'static str, Arc<dyn AnyHandler>>,
+    handlers: Arc<Handlers>,
     claimed: Claimed,
     lease: Duration,
 }
@@ -32,12 +32,7 @@ enum Outcome {
 }
 
 impl Attempt {
-    pub(super) fn new(
-        db: TenantDb,
-        handlers: HashMap<&'static str, Arc<dyn AnyHandler>>,
-        claimed: Claimed,
-        lease: Duration,
-    ) -> Self {
+    pub(super) fn new(db: TenantDb, handlers: Arc<Handlers>, claimed: Claimed, lease: Duration) -> Self {
         let cx = TenantContext::system(SystemOrigin::Job, claimed.tenant);
         Self { db, cx, handlers, claimed, lease }
     }
