@@ -46,3 +46,8 @@ bench seconds="10":
 bench-flood seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench --flood --seconds {{ seconds }}
+
+# Measure jobs per second beside graphile_worker on the same PostgreSQL.
+bench-jobs workers="8":
+    cargo build --release -p rowhouse-bench
+    target/release/rowhouse-bench --jobs --concurrency {{ workers }}

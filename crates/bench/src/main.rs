@@ -6,6 +6,7 @@
 
 mod flood;
 mod grpc;
+mod jobs;
 mod pgbench;
 mod report;
 mod system;
@@ -34,6 +35,9 @@ struct Arguments {
     /// Measure what a flood of logins does to listing orders, and nothing else.
     #[arg(long)]
     flood: bool,
+    /// Measure jobs per second beside graphile_worker on the same PostgreSQL, and nothing else.
+    #[arg(long)]
+    jobs: bool,
 }
 
 #[tokio::main]
@@ -57,6 +61,10 @@ async fn main() -> std::process::ExitCode {
 type Failure = Box<dyn std::error::Error>;
 
 async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
+    if arguments.jobs {
+        jobs::run(arguments.concurrency).await?;
+        return Ok(None);
+    }
     let system = System::start().await?;
     let tenant = system.seed(arguments.tenants, arguments.orders)?;
     if arguments.flood {

@@ -1,0 +1,202 @@
+//! Jobs per second beside `graphile_worker`, on the same PostgreSQL, in turns: jobs that do nothing, so that what is
+//! measured is the queue. Both queues are filled before the clock starts, and both have as many workers.
+//!
+//! What `graphile_worker` does not do is part of our figure: each of our jobs is read and ended in two transactions that
+//! enter its tenant, and the tenants take turns.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicUsize, Ordering};
+use std::time::{Duration, Instant};
+
+use graphile_worker::{
+    IntoTaskHandlerResult, JobSpec, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions,
+};
+use rowhouse::bootstrap::{RolePasswords, connect, migrate};
+use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_jobs::{Failure, Handler, Job, Run, WorkerArgs, Workers};
+use rowhouse_tenancy::{DatabaseConfig, TenantDb};
+use serde::{Deserialize, Serialize};
+use tokio::sync::Notify;
+use tokio_postgres::Client;
+
+use crate::Failure as BenchFailure;
+
+const JOBS: usize = 20_000;
+const ROUNDS: usize = 3;
+
+/// A job that does nothing.
+#[derive(Clone, Serialize, Deserialize)]
+struct Nothing {
+    number: usize,
+}
+
+impl Job for Nothing {
+    const KIND: &'static str = "bench.nothing";
+}
+
+/// Counts what was done, and says when it is all.
+#[derive(Clone, Debug, Default)]
+struct Done {
+    count: Arc<AtomicUsize>,
+    all: Arc<Notify>,
+}
+
+impl Done {
+    fn one(&self) {
+        if self.count.fetch_add(1, Ordering::Relaxed) + 1 == JOBS {
+            self.all.notify_one();
+        }
+    }
+}
+
+impl Handler<Nothing> for Done {
+    async fn run(&self, run: &Run, _: Nothing) -> Result<(), Failure> {
+        run.complete("bench.nothing", async |_| Ok::<_, Failure>(())).await?;
+        self.one();
+        Ok(())
+    }
+}
+
+impl TaskHandler for Nothing {
+    const IDENTIFIER: &'static str = "nothing";
+
+    async fn run(self, context: WorkerContext) -> impl IntoTaskHandlerResult {
+        if let Some(done) = context.get_ext::<Done>() {
+            done.one();
+        }
+        Ok::<(), String>(())
+    }
+}
+
+/// Measures with so many workers, and prints.
+pub(crate) async fn run(workers: usize) -> Result<(), BenchFailure> {
+    let directory = tempfile::Builder::new()
+        .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
+        .tempdir()?;
+    let options = ClusterOptions {
+        directory: directory.path().to_owned(),
+        programs: Programs::find(None)?,
+        password: random_password()?,
+        settings: &[("max_connections", "200")],
+        sync: true,
+    };
+    let cluster = Cluster::start(&options).await?;
+    let password = random_password()?;
+    let passwords = RolePasswords { orders: Some(password.clone()), ..RolePasswords::default() };
+    migrate(&cluster.admin_url("bench"), None, &passwords).await?;
+    let admin = connect(&cluster.admin_url("bench"), None).await?;
+    let url = format!("postgres://rowhouse_orders:{password}@127.0.0.1:{}/bench", cluster.port());
+
+    println!("{JOBS} jobs that do nothing, {workers} workers, jobs per second, in turns");
+    println!(
+        "{:>24} {:>24} {:>24} {:>24}",
+        "graphile_worker", "with a local queue", "rowhouse, 1 tenant", "rowhouse, 200 tenants"
+    );
+    let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
+    for round in 0..ROUNDS {
+        let measured = [
+            graphile(&cluster.admin_url("bench"), &admin, &format!("once_{round}"), workers, false).await?,
+            graphile(&cluster.admin_url("bench"), &admin, &format!("local_{round}"), workers, true).await?,
+            ours(&url, &admin, 1, workers).await?,
+            ours(&url, &admin, 200, workers).await?,
+        ];
+        let [once, local, one, many] = measured;
+        println!("{once:>24.0} {local:>24.0} {one:>24.0} {many:>24.0}");
+        for (rates, rate) in rates.iter_mut().zip(measured) {
+            rates.push(rate);
+        }
+    }
+    let [once, local, one, many] = rates.map(median);
+    println!("medians: {:.2} and {:.2} of graphile_worker,", one / once, many / once);
+    println!("         {:.2} and {:.2} of it with a local queue", one / local, many / local);
+    cluster.stop().await;
+    Ok(())
+}
+
+fn median(mut rates: Vec<f64>) -> f64 {
+    rates.sort_by(f64::total_cmp);
+    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
+}
+
+fn per_second(began: Instant) -> f64 {
+    f64::from(u32::try_from(JOBS).unwrap_or(u32::MAX)) / began.elapsed().as_secs_f64()
+}
+
+async fn ours(url: &str, admin: &Client, tenants: usize, workers: usize) -> Result<f64, BenchFailure> {
+    let fill = format!(
+        "TRUNCATE jobs.jobs, jobs.lanes;
+         INSERT INTO tenancy.tenants (id, slug, name, status)
+         SELECT gen_random_uuid(), 'bench-{tenants}-' || n, 'Bench', 'active' FROM generate_series(1, {tenants}) n
+         ON CONFLICT DO NOTHING;
+         INSERT INTO jobs.jobs (tenant_id, id, queue, kind, payload, max_attempts)
+         SELECT t.id, gen_random_uuid(), 'rowhouse_orders', 'bench.nothing', jsonb_build_object('number', n), 20
+         FROM generate_series(1, {JOBS}) n
+         JOIN tenancy.tenants t ON t.slug = 'bench-{tenants}-' || 1 + n % {tenants};"
+    );
+    admin.batch_execute(&fill).await?;
+    admin.batch_execute("VACUUM ANALYZE jobs.jobs, jobs.lanes").await?;
+    let config = DatabaseConfig {
+        url: url.to_owned(),
+        pool_size: u32::try_from(workers)? + 2,
+        acquire_timeout: Duration::from_secs(30),
+        ca_file: None,
+    };
+    let db = TenantDb::connect(&config).await?;
+    let done = Done::default();
+    let args = WorkerArgs { workers, lease: Duration::from_secs(60) };
+    let began = Instant::now();
+    let working =
+        tokio::spawn(Workers::new(db, args).handle::<Nothing>(done.clone()).run(std::future::pending()));
+    done.all.notified().await;
+    let rate = per_second(began);
+    working.abort();
+    let left = admin.query_one("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", &[]).await?;
+    match left.get(0) {
+        0_i64 => Ok(rate),
+        left => Err(format!("{left} jobs were not done").into()),
+    }
+}
+
+/// By default it takes one job from the database after the other; with a local queue, a hundred at a time.
+async fn graphile(
+    url: &str,
+    admin: &Client,
+    schema: &str,
+    workers: usize,
+    local_queue: bool,
+) -> Result<f64, BenchFailure> {
+    let done = Done::default();
+    let options = WorkerOptions::default()
+        .schema(schema.to_owned())
+        .concurrency(workers)
+        .database_url(url)
+        .max_pg_conn(u32::try_from(workers)? + 2)
+        .listen_os_shutdown_signals(false)
+        .define_job::<Nothing>()
+        .add_extension(done.clone());
+    let options =
+        if local_queue { options.local_queue(LocalQueueConfig::default().with_size(100)) } else { options };
+    let worker = options.init().await?;
+    let utils = worker.create_utils();
+    let spec = JobSpec::default();
+    let jobs: Vec<_> = (0..JOBS).map(|number| (Nothing { number }, &spec)).collect();
+    for jobs in jobs.chunks(1_000) {
+        utils.add_jobs(jobs).await?;
+    }
+    admin.batch_execute(&format!("VACUUM ANALYZE {schema}._private_jobs")).await?;
+    let began = Instant::now();
+    if !local_queue {
+        worker.run_once().await?;
+        return Ok(per_second(began));
+    }
+    let worker = Arc::new(worker);
+    let working = tokio::spawn({
+        let worker = Arc::clone(&worker);
+        async move { worker.run().await.map_err(|error| error.to_string()) }
+    });
+    done.all.notified().await;
+    let rate = per_second(began);
+    worker.request_shutdown();
+    working.await??;
+    Ok(rate)
+}
