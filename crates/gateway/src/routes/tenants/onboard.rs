@@ -75,6 +75,8 @@ enum TenantStatus {
     Active,
     /// Closed to everybody until it is resumed.
     Suspended,
+    /// Could not be set up.
+    Failed,
 }
 
 /// The first owner.
@@ -143,6 +145,7 @@ fn status(status: v1::TenantStatus) -> Result<TenantStatus, Problem> {
         v1::TenantStatus::Provisioning => Ok(TenantStatus::Provisioning),
         v1::TenantStatus::Active => Ok(TenantStatus::Active),
         v1::TenantStatus::Suspended => Ok(TenantStatus::Suspended),
+        v1::TenantStatus::Failed => Ok(TenantStatus::Failed),
         v1::TenantStatus::Unspecified => Err(lacking("tenant.status")()),
     }
 }
