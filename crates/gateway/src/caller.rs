@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
 use rowhouse_tenancy::grpc::TENANT_ID_KEY;
 use rowhouse_tenancy::{InvalidTenantId, TenantId};
-use rowhouse_tokens::{VerifiedToken, Verifier};
+use rowhouse_tokens::{TokenError, VerifiedToken, Verifier};
 use tracing::{Span, field};
 
 use crate::error::Problem;
@@ -37,11 +37,7 @@ impl Caller {
     }
 
     async fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let Some(verifier) = request.app_data::<web::Data<Verifier>>() else {
-            tracing::error!("the application has no verifier");
-            return Err(Problem::internal());
-        };
-        let token = verifier.verify(bearer(request.headers())?).await?;
+        let token = verifier(request)?.verify(bearer(request.headers())?).await?;
         let caller = Self { token, origin: Origin::of(request)? };
         Span::current().record("tenant_id", field::display(caller.tenant()));
         check_tenant(request.headers(), caller.tenant())?;
@@ -57,6 +53,59 @@ impl FromRequest for Caller {
         let request = request.clone();
         Box::pin(async move { Self::of(&request).await })
     }
+}
+
+/// Somebody who looks at one tenant: a caller, or who holds the status token of a tenant that is being set up.
+pub(crate) struct Viewer {
+    tenant: TenantId,
+    token: String,
+    origin: Origin,
+}
+
+impl Viewer {
+    pub(crate) const fn tenant(&self) -> TenantId {
+        self.tenant
+    }
+
+    /// The token itself. A secret.
+    pub(crate) fn token(&self) -> &str {
+        &self.token
+    }
+
+    pub(crate) const fn origin(&self) -> &Origin {
+        &self.origin
+    }
+
+    async fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let verifier = verifier(request)?;
+        let token = bearer(request.headers())?;
+        let tenant = match verifier.verify(token).await {
+            Ok(access) => access.tenant_id(),
+            Err(TokenError::WrongType) => verifier.verify_status(token).await?,
+            Err(error) => return Err(error.into()),
+        };
+        let tenant = TenantId::from_uuid(tenant);
+        Span::current().record("tenant_id", field::display(tenant));
+        check_tenant(request.headers(), tenant)?;
+        Ok(Self { tenant, token: token.to_owned(), origin: Origin::of(request)? })
+    }
+}
+
+impl FromRequest for Viewer {
+    type Error = Problem;
+    type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        let request = request.clone();
+        Box::pin(async move { Self::of(&request).await })
+    }
+}
+
+fn verifier(request: &HttpRequest) -> Result<&Verifier, Problem> {
+    request.app_data::<web::Data<Verifier>>().map(web::Data::get_ref).ok_or_else(|| {
+        tracing::error!("the application has no verifier");
+        Problem::internal()
+    })
 }
 
 impl FromRequest for OptionalCaller {

@@ -12,15 +12,18 @@ use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient
 use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
 use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
 use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
+use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
+use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_tenancy::grpc::carry_token;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response, Status, Streaming};
 
 use crate::Config;
-use crate::caller::Caller;
+use crate::caller::{Caller, Viewer};
 use crate::error::Problem;
 use crate::origin::Origin;
 
@@ -87,6 +90,18 @@ impl Clients {
         OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_ANSWER)
     }
 
+    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
+        JobServiceClient::new(self.onboarding.clone())
+    }
+
+    pub(crate) fn exports(&self) -> ExportServiceClient<TracedChannel> {
+        ExportServiceClient::new(self.orders.clone())
+    }
+
+    pub(crate) fn webhooks(&self) -> WebhookServiceClient<TracedChannel> {
+        WebhookServiceClient::new(self.orders.clone())
+    }
+
     /// Each service by the name that a person knows and the name that it tells its health under.
     pub(crate) fn services(&self) -> [(&'static str, &'static str, TracedChannel); 3] {
         [
@@ -111,13 +126,29 @@ impl Clients {
         request
     }
 
+    /// A call on behalf of somebody who looks at one tenant.
+    pub(crate) fn of_viewer<T>(&self, viewer: &Viewer, message: T) -> Request<T> {
+        let mut request = self.anonymous(viewer.origin(), message);
+        carry_token(request.metadata_mut(), viewer.tenant(), viewer.token());
+        request
+    }
+
+    /// The next piece of an answer that comes in pieces; nothing when it has ended.
+    pub(crate) async fn next<T>(&self, pieces: &mut Streaming<T>) -> Result<Option<T>, Problem> {
+        self.in_time(pieces.message()).await
+    }
+
     /// The answer to a call.
     pub(crate) async fn answer<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Problem> {
-        match tokio::time::timeout(self.timeout + GRACE, call).await {
-            Ok(answer) => Ok(answer?.into_inner()),
+        self.in_time(call).await.map(Response::into_inner)
+    }
+
+    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
+        match tokio::time::timeout(self.timeout + GRACE, answer).await {
+            Ok(answer) => Ok(answer?),
             Err(_elapsed) => Err(Problem::new(
                 Code::DeadlineExceeded,
                 "the answer did not arrive in time: try again later, or ask for less",

@@ -5,6 +5,8 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
+use serde::de::value::{Error as ValueError, StrDeserializer};
+use serde::de::{DeserializeOwned, IntoDeserializer};
 use url::form_urlencoded;
 
 use crate::error::Problem;
@@ -44,6 +46,20 @@ fn shown(name: &str) -> Cow<'_, str> {
 pub(crate) fn page_size(text: Option<Cow<'_, str>>) -> Result<i32, Problem> {
     let size = text.map_or(Ok(0), |text| text.parse());
     size.map_err(|_not_a_number| Problem::invalid("page_size", "send a whole number from 1 to 100"))
+}
+
+/// One of several names; `names` says which there are.
+pub(crate) fn one_of<T: DeserializeOwned>(
+    name: &str,
+    value: Option<Cow<'_, str>>,
+    names: &str,
+) -> Result<Option<T>, Problem> {
+    let read = value.map(|value| {
+        let value: StrDeserializer<'_, ValueError> = (*value).into_deserializer();
+        T::deserialize(value)
+            .map_err(|_unknown| Problem::invalid(name, &format!("send one of {names}, or leave it out")))
+    });
+    read.transpose()
 }
 
 /// A parameter's value. One that is sent is not empty: `what` says what to send instead.

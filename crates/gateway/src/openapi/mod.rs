@@ -122,6 +122,9 @@ fn response(status: u16, codes: &[Code]) -> Response {
         (name = "api-keys", description = "The access token's tenant's keys for programs."),
         (name = "audit-log", description = "What happened to the access token's tenant's members, keys and sessions."),
         (name = "orders", description = "The orders of the access token's tenant."),
+        (name = "exports", description = "Files with all of the access token's tenant's orders."),
+        (name = "webhooks", description = "Where the access token's tenant is told what happens to its orders."),
+        (name = "jobs", description = "What is done for the access token's tenant in the background."),
         (name = "operations", description = "The gateway itself."),
     ),
     modifiers(&Shared)

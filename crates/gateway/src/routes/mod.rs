@@ -4,11 +4,13 @@ mod api_keys;
 mod audit_log;
 mod auth;
 mod docs;
+mod exports;
 mod fallback;
 mod health;
 mod id;
 mod identity;
 mod invitations;
+mod jobs;
 mod jwks;
 mod me;
 mod members;
@@ -17,6 +19,8 @@ mod orders;
 mod password;
 mod sessions;
 mod tenants;
+mod webhook_deliveries;
+mod webhook_endpoints;
 
 use actix_web::web;
 use utoipa_actix_web::service_config::ServiceConfig;
@@ -28,6 +32,7 @@ pub(crate) use id::Id;
 pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
     config
         .service(tenants::onboard::onboard_tenant)
+        .service(tenants::get::get_tenant)
         .service(auth::login::login)
         .service(auth::mfa::complete_mfa)
         .service(auth::refresh::refresh_session)
@@ -61,6 +66,18 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(orders::list::list_orders)
         .service(orders::get::get_order)
         .service(orders::update::update_order)
+        .service(exports::create::create_export)
+        .service(exports::get::get_export)
+        .service(exports::file::download_export)
+        .service(webhook_endpoints::list::list_webhook_endpoints)
+        .service(webhook_endpoints::create::create_webhook_endpoint)
+        .service(webhook_endpoints::update::update_webhook_endpoint)
+        .service(webhook_endpoints::delete::delete_webhook_endpoint)
+        .service(webhook_deliveries::list::list_webhook_deliveries)
+        .service(webhook_deliveries::redeliver::redeliver_webhook_delivery)
+        .service(jobs::list::list_jobs)
+        .service(jobs::get::get_job)
+        .service(jobs::cancel::cancel_job)
         .service(jwks::get::get_jwks)
         .service(health::alive::healthz)
         .service(health::ready::readyz)

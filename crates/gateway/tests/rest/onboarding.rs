@@ -24,7 +24,8 @@ async fn a_company_can_work_at_once() {
     assert_eq!(tenant["status"], "active");
     assert_eq!(admin["email"], "ada@acme.example");
     assert_eq!(admin["role"], "owner");
-    assert!(!made.headers.contains_key("location"), "there is no such address");
+    assert_eq!(made.header("location"), format!("/v1/tenants/{}", tenant["id"].as_str().unwrap()));
+    assert!(made.body.get("status_token").is_none(), "an access token is better");
 
     let login = json!({ "email": "ada@acme.example", "password": PASSWORD });
     let token = api.post("/v1/auth/login", &login).expect(200).await;

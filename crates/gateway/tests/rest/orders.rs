@@ -37,6 +37,7 @@ async fn an_order_is_placed_and_read() {
     assert_eq!((&body["number"], &body["version"]), (&json!(1), &json!(1)));
     assert_eq!((&body["customer"], &body["currency"]), (&json!("Alice"), &json!("EUR")));
     assert_eq!((&body["status"], &body["total_minor"]), (&json!("placed"), &json!(29_800)));
+    assert_eq!(body["priority"], "normal");
     assert_eq!(body["lines"], order("Alice")["lines"]);
     assert_eq!(body["created_at"], body["updated_at"]);
 
@@ -185,9 +186,14 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
     set(&cancelled, "cancelled").expect(200).await;
     set(&cancelled, "paid").refused(409, "order_transition_not_allowed").await;
     set(&place(&api, "Carol").await, "fulfilled").refused(409, "order_transition_not_allowed").await;
+    for body in [json!({}), json!({ "status": null })] {
+        let refused = api.patch(path(&order), &body).refused(400, "invalid_argument").await;
+        assert_eq!(refused.fields(), ["status"]);
+    }
     for body in [
-        json!({}),
         json!({ "status": "lost" }),
+        json!({ "priority": "urgent" }),
+        json!({ "status": "paid", "priority": 3 }),
         json!({ "status": 1 }),
         json!({ "status": "paid", "customer": "Eve" }),
     ] {
@@ -208,6 +214,36 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
     }
     assert_eq!(statuses.iter().filter(|status| **status == 200).count(), 1, "{statuses:?}");
     assert!(statuses.iter().all(|status| [200, 412].contains(status)), "{statuses:?}");
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_order_has_a_priority() {
+    let system = TestSystem::start().await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let api = Api::of(system.gateway_url()).await;
+    let (acme, globex) = (api.with_token(acme.token), api.with_token(globex.token));
+    for priority in ["low", "normal", "high"] {
+        let mut body = order("Alice");
+        body["priority"] = priority.into();
+        let placed = acme.post("/v1/orders", &body).expect(201).await;
+        assert_eq!(placed.body["priority"], priority);
+    }
+    let placed = place(&acme, "Bob").await;
+    let urgent = json!({ "priority": "high" });
+    globex.patch(path(&placed), &urgent).refused(404, "order_not_found").await;
+    acme.patch(path(&placed), &urgent).header("if-match", "\"2\"").refused(412, "etag_mismatch").await;
+    let changed = acme.patch(path(&placed), &urgent).header("if-match", "\"1\"").expect(200).await;
+    assert_eq!((changed.header("etag"), &changed.body["version"]), ("\"2\"", &json!(2)));
+    assert_eq!((&changed.body["priority"], &changed.body["status"]), (&json!("high"), &json!("placed")));
+    assert_eq!(acme.get(path(&placed)).expect(200).await.body, changed.body);
+    let both = json!({ "status": "paid", "priority": "low" });
+    let both = acme.patch(path(&placed), &both).expect(200).await;
+    assert_eq!((&both.body["priority"], &both.body["status"]), (&json!("low"), &json!("paid")));
+    let refused = json!({ "status": "placed", "priority": "high" });
+    acme.patch(path(&placed), &refused).refused(409, "order_transition_not_allowed").await;
+    let listed = acme.get("/v1/orders?page_size=1").expect(200).await;
+    assert_eq!(listed.body["orders"], json!([both.body]));
     system.shutdown().await;
 }
 

@@ -8,7 +8,7 @@ use rowhouse_proto::orders::v1;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Order, tagged};
+use super::{Order, OrderPriority, tagged};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
@@ -31,6 +31,8 @@ struct CreateOrder {
     #[serde(deserialize_with = "objects")]
     #[schema(min_items = 1, max_items = 200)]
     lines: Vec<NewOrderLine>,
+    /// Normal when absent.
+    priority: Option<OrderPriority>,
 }
 
 /// So many of one thing at a price.
@@ -68,12 +70,13 @@ pub(crate) async fn create_order(
     _: NoQuery,
     clients: web::Data<Clients>,
     IdempotencyKey(idempotency_key): IdempotencyKey,
-    Body(CreateOrder { customer, currency, lines }): Body<CreateOrder>,
+    Body(CreateOrder { customer, currency, lines, priority }): Body<CreateOrder>,
 ) -> Result<HttpResponse, Problem> {
     let line =
         |NewOrderLine { sku, quantity, unit_price_minor }| v1::OrderLine { sku, quantity, unit_price_minor };
     let lines = lines.into_iter().map(line).collect();
-    let message = v1::CreateOrderRequest { customer, currency, lines, idempotency_key };
+    let priority = priority.map_or(v1::OrderPriority::Unspecified, Into::into).into();
+    let message = v1::CreateOrderRequest { customer, currency, lines, idempotency_key, priority };
     let request = clients.of(&caller, message);
     let answer = clients.answer(clients.orders().create_order(request)).await?;
     let (etag, order) = tagged(answer.order)?;

@@ -6,10 +6,7 @@ use actix_web::dev::Payload;
 use actix_web::http::StatusCode;
 use actix_web::{FromRequest, HttpRequest, HttpResponse, get, web};
 use rowhouse_proto::orders::v1;
-use serde::Deserialize;
 use serde::Serialize;
-use serde::de::IntoDeserializer;
-use serde::de::value::{Error as ValueError, StrDeserializer};
 use utoipa::ToSchema;
 
 use super::{Order, OrderStatus};
@@ -18,7 +15,7 @@ use crate::clients::Clients;
 use crate::error::Problem;
 use crate::json::{private, write};
 use crate::openapi::{CALLER, TenantIdHeader, UPSTREAM, problems};
-use crate::query::{page_size, parameters};
+use crate::query::{one_of, page_size, parameters};
 
 problems!(Problems: UPSTREAM, CALLER);
 
@@ -48,16 +45,10 @@ impl FromRequest for Filter {
 impl Filter {
     fn parse(query: &str) -> Result<Self, Problem> {
         let [size, token, status] = parameters(query, ["page_size", "page_token", "status"])?;
-        let status = status.map(|status| {
-            let name: StrDeserializer<'_, ValueError> = (*status).into_deserializer();
-            OrderStatus::deserialize(name).map_err(|_unknown| {
-                Problem::invalid("status", "send one of placed, paid, fulfilled, cancelled, or leave it out")
-            })
-        });
         Ok(Self {
             page_size: page_size(size)?,
             page_token: token.map(Into::into).unwrap_or_default(),
-            status: status.transpose()?,
+            status: one_of("status", status, "placed, paid, fulfilled, cancelled")?,
         })
     }
 }

@@ -27,6 +27,7 @@ struct Order {
     #[schema(example = "EUR")]
     currency: String,
     status: OrderStatus,
+    priority: OrderPriority,
     /// The sum of the lines, in minor units of the currency.
     #[schema(example = 9900)]
     total_minor: i64,
@@ -57,11 +58,20 @@ struct OrderLine {
 /// Where an order is in its life: placed to paid to fulfilled, and from placed or paid to cancelled.
 #[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
 #[serde(rename_all = "lowercase")]
-enum OrderStatus {
+pub(super) enum OrderStatus {
     Placed,
     Paid,
     Fulfilled,
     Cancelled,
+}
+
+/// How urgent an order is.
+#[derive(Clone, Copy, Deserialize, Serialize, ToSchema)]
+#[serde(rename_all = "lowercase")]
+enum OrderPriority {
+    Low,
+    Normal,
+    High,
 }
 
 impl From<OrderStatus> for v1::OrderStatus {
@@ -89,6 +99,27 @@ impl TryFrom<v1::OrderStatus> for OrderStatus {
     }
 }
 
+impl From<OrderPriority> for v1::OrderPriority {
+    fn from(priority: OrderPriority) -> Self {
+        match priority {
+            OrderPriority::Low => Self::Low,
+            OrderPriority::Normal => Self::Normal,
+            OrderPriority::High => Self::High,
+        }
+    }
+}
+
+impl From<v1::OrderPriority> for OrderPriority {
+    fn from(priority: v1::OrderPriority) -> Self {
+        match priority {
+            v1::OrderPriority::Low => Self::Low,
+            // Nothing is said in the repeated answer to a request from before there were priorities.
+            v1::OrderPriority::Normal | v1::OrderPriority::Unspecified => Self::Normal,
+            v1::OrderPriority::High => Self::High,
+        }
+    }
+}
+
 impl TryFrom<v1::Order> for Order {
     type Error = Problem;
 
@@ -97,6 +128,7 @@ impl TryFrom<v1::Order> for Order {
             |v1::OrderLine { sku, quantity, unit_price_minor }| OrderLine { sku, quantity, unit_price_minor };
         Ok(Self {
             status: order.status().try_into()?,
+            priority: order.priority().into(),
             id: order.id,
             number: order.number,
             customer: order.customer,

@@ -1,4 +1,4 @@
-//! Changing an order's status.
+//! Changing an order's status or priority.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::ETAG;
@@ -8,7 +8,7 @@ use rowhouse_proto::orders::v1;
 use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::{Order, OrderStatus, tagged};
+use super::{Order, OrderPriority, OrderStatus, tagged};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
@@ -23,16 +23,17 @@ problems!(
     &[Code::OrderNotFound, Code::OrderTransitionNotAllowed, Code::EtagMismatch],
 );
 
-/// What to change.
+/// What to change: a status, a priority, or both. What is absent stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateOrder {
-    status: OrderStatus,
+    status: Option<OrderStatus>,
+    priority: Option<OrderPriority>,
 }
 
-/// Change an order's status
+/// Change an order's status or priority
 ///
-/// From placed to paid to fulfilled, and from placed or paid to cancelled.
+/// The status goes from placed to paid to fulfilled, and from placed or paid to cancelled; the priority may change at any time.
 #[utoipa::path(
     tag = "orders",
     params(
@@ -56,9 +57,14 @@ pub(crate) async fn update_order(
     IfMatch(etag): IfMatch,
     Id(id): Id,
     clients: web::Data<Clients>,
-    Body(UpdateOrder { status }): Body<UpdateOrder>,
+    Body(UpdateOrder { status, priority }): Body<UpdateOrder>,
 ) -> Result<HttpResponse, Problem> {
-    let message = v1::UpdateOrderRequest { id, status: v1::OrderStatus::from(status).into(), etag };
+    let message = v1::UpdateOrderRequest {
+        id,
+        status: status.map_or(v1::OrderStatus::Unspecified, Into::into).into(),
+        etag,
+        priority: priority.map_or(v1::OrderPriority::Unspecified, Into::into).into(),
+    };
     let answer = clients.answer(clients.orders().update_order(clients.of(&caller, message))).await?;
     let (etag, order) = tagged(answer.order)?;
     let mut response = private(StatusCode::OK);

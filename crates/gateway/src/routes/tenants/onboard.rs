@@ -1,18 +1,19 @@
 //! Bringing a tenant into being.
 
 use actix_web::http::StatusCode;
+use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, post, web};
-use prost_types::Timestamp;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::onboarding::v1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
 
+use super::Tenant;
 use crate::caller::OptionalCaller;
 use crate::clients::Clients;
 use crate::error::Problem;
 use crate::headers::IdempotencyKey;
-use crate::json::{Body, lacking, object, private, rfc3339, write};
+use crate::json::{Body, known, lacking, object, private, write};
 use crate::openapi::{BODY, CALLER, GUESSING, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::origin::Origin;
 use crate::query::NoQuery;
@@ -51,32 +52,10 @@ struct Credentials {
 struct OnboardedTenant {
     tenant: Tenant,
     admin: Admin,
-}
-
-#[derive(Serialize, ToSchema)]
-struct Tenant {
-    #[schema(format = "uuid", example = "01990a5d-ac96-774b-bcce-b302099a8057")]
-    id: String,
-    #[schema(example = "Acme")]
-    name: String,
-    #[schema(example = "acme")]
-    slug: String,
-    status: TenantStatus,
-    #[serde(serialize_with = "rfc3339")]
-    #[schema(value_type = String, format = DateTime, example = "2026-11-23T08:30:00.123456Z")]
-    created_at: Timestamp,
-}
-
-#[derive(Serialize, ToSchema)]
-#[serde(rename_all = "lowercase")]
-enum TenantStatus {
-    /// Being set up; nobody can log in yet.
-    Provisioning,
-    Active,
-    /// Closed to everybody until it is resumed.
-    Suspended,
-    /// Could not be set up.
-    Failed,
+    /// While the tenant is being set up nobody can log in to it: this token shows it at its address, and opens nothing
+    /// else. Absent when the tenant is active.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    status_token: Option<String>,
 }
 
 /// The first owner.
@@ -93,7 +72,8 @@ struct Admin {
 
 /// Onboard a tenant
 ///
-/// Creates a tenant and its first owner, who can log in at once. With an access token, the owner is its person and
+/// Creates a tenant and its first owner, who can log in when the tenant is `active`: mostly at once. What was accepted is
+/// completed whatever happens; until then the answer is 202, and the tenant's address shows how far it is. With an access token, the owner is its person and
 /// has to have the address that is sent. Without one, an address that has an identity already joins by that
 /// identity's password, or else by a mailed link; the answer is the same as for a new address, and no password
 /// changes.
@@ -101,7 +81,15 @@ struct Admin {
     tag = "tenants",
     params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = OnboardTenant,
-    responses((status = 201, description = "The tenant is there.", body = OnboardedTenant), Problems),
+    responses(
+        (status = 201, description = "The tenant is there.", body = OnboardedTenant, headers(
+            ("Location" = String, description = "The tenant's address."),
+        )),
+        (status = 202, description = "The tenant is being set up.", body = OnboardedTenant, headers(
+            ("Location" = String, description = "Where to see how far it is, with the status token."),
+        )),
+        Problems,
+    ),
     security((), ("bearer" = [])),
 )]
 #[post("/v1/tenants")]
@@ -128,24 +116,12 @@ pub(crate) async fn onboard_tenant(
     let tenant = answer.tenant.ok_or_else(lacking("tenant"))?;
     let admin = answer.admin.ok_or_else(lacking("admin"))?;
     let onboarded = OnboardedTenant {
-        tenant: Tenant {
-            status: status(tenant.status())?,
-            id: tenant.id,
-            name: tenant.name,
-            slug: tenant.slug,
-            created_at: tenant.created_at.ok_or_else(lacking("tenant.created_at"))?,
-        },
+        tenant: tenant.try_into()?,
         admin: Admin { id: admin.id, email: admin.email, role: admin.role },
+        status_token: known(answer.status_token),
     };
-    write(private(StatusCode::CREATED), &onboarded)
-}
-
-fn status(status: v1::TenantStatus) -> Result<TenantStatus, Problem> {
-    match status {
-        v1::TenantStatus::Provisioning => Ok(TenantStatus::Provisioning),
-        v1::TenantStatus::Active => Ok(TenantStatus::Active),
-        v1::TenantStatus::Suspended => Ok(TenantStatus::Suspended),
-        v1::TenantStatus::Failed => Ok(TenantStatus::Failed),
-        v1::TenantStatus::Unspecified => Err(lacking("tenant.status")()),
-    }
+    let status = if onboarded.status_token.is_some() { StatusCode::ACCEPTED } else { StatusCode::CREATED };
+    let mut response = private(status);
+    response.insert_header((LOCATION, format!("/v1/tenants/{}", onboarded.tenant.id)));
+    write(response, &onboarded)
 }
