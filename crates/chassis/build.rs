@@ -10,6 +10,7 @@ fn main() -> io::Result<()> {
     let manifest = env::var_os("CARGO_MANIFEST_DIR").unwrap_or_default();
     let migrations = Path::new(&manifest).join("../../migrations");
     println!("cargo::rerun-if-changed=build.rs");
+    println!("cargo::rerun-if-changed={}", migrations.display());
 
     let mut newest = String::new();
     for migration in fs::read_dir(&migrations)? {

@@ -8,6 +8,7 @@ use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
+use rowhouse_jobs::Workers;
 use rowhouse_proto::auth::v1::api_key_service_server::{ApiKeyServiceServer, SERVICE_NAME as API_KEYS};
 use rowhouse_proto::auth::v1::audit_log_service_server::{AuditLogServiceServer, SERVICE_NAME as AUDIT_LOG};
 use rowhouse_proto::auth::v1::auth_service_server::{AuthServiceServer, SERVICE_NAME as AUTH};
@@ -17,7 +18,6 @@ use rowhouse_proto::auth::v1::invitation_service_server::{
 use rowhouse_proto::auth::v1::member_service_server::{MemberServiceServer, SERVICE_NAME as MEMBERS};
 use rowhouse_proto::auth::v1::mfa_service_server::{MfaServiceServer, SERVICE_NAME as MFA};
 use rowhouse_proto::auth::v1::session_service_server::{SERVICE_NAME as SESSIONS, SessionServiceServer};
-use rowhouse_jobs::Workers;
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 

@@ -6,10 +6,10 @@ mod support;
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::Role;
-use rowhouse_tenancy::TenantId;
-use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use rowhouse_proto::auth::v1::{DeleteMembershipRequest, SendWelcomeRequest};
+use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use support::{NewMember, PASSWORD, Service, make_member, prepare, prove, refused};
 use tokio::task::JoinSet;
 use tonic::Request;
@@ -165,10 +165,9 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
         let token = service.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
         let client = service.running.client();
         // All of them are looked at before any of them is made a member.
-        let proof = prepare(client.clone(), tenant, &token, owner("ada@example.com", password)).await.unwrap();
-        calls.spawn(
-            async move { (password, prove(client, tenant, &token, "ada@example.com", proof).await) },
-        );
+        let proof =
+            prepare(client.clone(), tenant, &token, owner("ada@example.com", password)).await.unwrap();
+        calls.spawn(async move { (password, prove(client, tenant, &token, "ada@example.com", proof).await) });
     }
     let mut answers = Vec::new();
     for (password, answer) in calls.join_all().await {
@@ -221,7 +220,10 @@ async fn a_proof_is_good_for_its_tenant_and_address() {
         (acme, &of_acme, "ada@example.com", Vec::new()),
     ] {
         let answer = fault(&prove(client(), tenant, token, email, proof).await.unwrap_err());
-        assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "member_proof"));
+        assert_eq!(
+            (answer.code, answer.violations[0].field.as_str()),
+            (Code::InvalidArgument, "member_proof")
+        );
     }
     for _ in 0..2 {
         prove(client(), acme, &of_acme, "Ada@example.com", proof.clone()).await.unwrap();
@@ -251,7 +253,9 @@ async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
     service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
     let letter = service.mail_to("ada@example.com", "Welcome to acme").await;
     assert!(letter.body.contains("/login?tenant=acme"), "{}", letter.body);
-    service.until("SELECT string_agg(kind || ' ' || status, ',') FROM jobs.jobs", "letter.send succeeded").await;
+    service
+        .until("SELECT string_agg(kind || ' ' || status, ',') FROM jobs.jobs", "letter.send succeeded")
+        .await;
     welcome().await;
     assert_eq!(service.value("SELECT count(*) FROM jobs.jobs").await, "1");
     assert_eq!(service.subjects_to("ada@example.com").await.len(), 2);
@@ -269,7 +273,8 @@ async fn what_is_taken_back_is_gone_and_an_active_tenant_keeps_it() {
         carry_token(request.metadata_mut(), tenant, token);
         service.running.client().delete_membership(request).await.unwrap();
     };
-    let left = "SELECT (SELECT count(*) FROM auth.memberships) || ' ' || (SELECT count(*) FROM auth.invitations)";
+    let left =
+        "SELECT (SELECT count(*) FROM auth.memberships) || ' ' || (SELECT count(*) FROM auth.invitations)";
     let (of_acme, of_globex) = (service.service_token(acme), service.service_token(globex));
     delete(acme, &of_acme).await;
     delete(globex, &of_globex).await;

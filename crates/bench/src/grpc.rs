@@ -67,6 +67,7 @@ async fn call(
                 currency: "EUR".to_owned(),
                 lines,
                 idempotency_key: None,
+                priority: 0,
             };
             client.create_order(request(bearer, create)).await?;
         }

@@ -137,8 +137,9 @@ impl App {
         let until = shutdown.clone();
         let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
         let jobs = JobServiceServer::new(self.rpc.clone()).max_decoding_message_size(MAX_REQUEST);
-        let routes = Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
-            .add_service(jobs);
+        let routes =
+            Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
+                .add_service(jobs);
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
         listening.abort();
         if served.is_err() {

@@ -5,7 +5,9 @@
 mod support;
 
 use rowhouse_chassis::error::{Code, fault};
-use rowhouse_proto::jobs::v1::{CancelJobRequest, GetJobRequest, Job, JobStatus, ListJobsRequest, ListJobsResponse};
+use rowhouse_proto::jobs::v1::{
+    CancelJobRequest, GetJobRequest, Job, JobStatus, ListJobsRequest, ListJobsResponse,
+};
 use support::{PASSWORD, World, refused, request, with_token};
 use tonic::Status;
 
@@ -46,10 +48,13 @@ async fn jobs_of_all_services_are_listed_page_by_page() {
     let acme = world.onboard(request("Acme", "ada@example.com")).await.unwrap().tenant.unwrap();
     world.onboard(request("Globex", "bob@example.com")).await.unwrap();
     let token = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
-    world.until("SELECT count(*) FROM jobs.jobs WHERE kind = 'letter.send' AND status = 'succeeded'", "2").await;
+    world
+        .until("SELECT count(*) FROM jobs.jobs WHERE kind = 'letter.send' AND status = 'succeeded'", "2")
+        .await;
 
     let first = list(&world, &token, all(0, "")).await.unwrap();
-    let mut kinds: Vec<_> = first.jobs.iter().map(|job| (job.queue.as_str(), job.kind.as_str(), job.status())).collect();
+    let mut kinds: Vec<_> =
+        first.jobs.iter().map(|job| (job.queue.as_str(), job.kind.as_str(), job.status())).collect();
     kinds.sort();
     assert_eq!(
         kinds,
@@ -118,7 +123,10 @@ async fn another_tenants_job_and_a_missing_one_get_the_same_answer() {
     for id in [foreign.as_str(), MISSING, "", "acme"] {
         for answer in [get(&world, &token, id).await, cancel(&world, &token, id).await] {
             let answer = answer.unwrap_err();
-            assert_eq!((fault(&answer).code, answer.message()), (Code::JobNotFound, "there is no job with this id"));
+            assert_eq!(
+                (fault(&answer).code, answer.message()),
+                (Code::JobNotFound, "there is no job with this id")
+            );
         }
     }
     let untouched = "SELECT cancel_requested FROM jobs.jobs WHERE kind = 'test.wait'";

@@ -11,7 +11,9 @@ use rowhouse_chassis::grpc::set_deadline;
 use rowhouse_proto::auth::v1::GetMeRequest;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::jobs::v1::ListJobsRequest;
-use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, TenantStatus};
+use rowhouse_proto::onboarding::v1::{
+    GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, TenantStatus,
+};
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use support::{PASSWORD, With, World, refused, request, with_token};
@@ -45,7 +47,10 @@ async fn what_takes_longer_is_shown_by_a_token_of_its_own() {
     assert_eq!(seen.status(), TenantStatus::Provisioning);
     let steps = seen.onboarding.unwrap();
     let done: Vec<_> = steps.steps.iter().map(|step| step.completed_at.is_some()).collect();
-    assert_eq!((done, steps.finished_at, steps.failure.as_str()), (vec![true, true, true, false, false], None, ""));
+    assert_eq!(
+        (done, steps.finished_at, steps.failure.as_str()),
+        (vec![true, true, true, false, false], None, "")
+    );
 
     world.start_orders().await;
     world.until("SELECT status FROM tenancy.tenants", "active").await;
@@ -124,14 +129,18 @@ async fn a_set_up_that_fails_leaves_its_reason_and_nothing_else() {
         let (id, token) = (accepted.tenant.unwrap().id, accepted.status_token);
 
         world.sql(&format!("UPDATE jobs.jobs SET max_attempts = attempts + 1 WHERE kind = 'tenant.set_up' AND tenant_id = '{id}'")).await;
-        let failing = format!("SELECT failure IS NOT NULL FROM onboarding.onboardings WHERE tenant_id = '{id}'");
+        let failing =
+            format!("SELECT failure IS NOT NULL FROM onboarding.onboardings WHERE tenant_id = '{id}'");
         world.until(&failing, "true").await;
         assert_eq!(refused(world.onboard(wanted.clone()).await), Code::Unavailable);
         world.start_orders().await;
         world.until(&format!("SELECT status FROM tenancy.tenants WHERE id = '{id}'"), "failed").await;
 
         let seen = world.get_tenant(&token, &id).await.unwrap();
-        assert_eq!((seen.status(), seen.slug.as_str(), seen.name.as_str()), (TenantStatus::Failed, id.as_str(), "Acme"));
+        assert_eq!(
+            (seen.status(), seen.slug.as_str(), seen.name.as_str()),
+            (TenantStatus::Failed, id.as_str(), "Acme")
+        );
         let steps = seen.onboarding.unwrap();
         assert!(steps.finished_at.is_some() && steps.failure.contains("orders"), "{steps:?}");
         let left = format!(

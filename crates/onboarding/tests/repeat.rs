@@ -129,7 +129,9 @@ async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
 async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
     let mut world = World::alone().await;
     world.start_orders().await;
-    for refused_request in [request("Acme", "ada@example.com").slug("acme"), request("Acme", "ada@example.com").key("k")] {
+    for refused_request in
+        [request("Acme", "ada@example.com").slug("acme"), request("Acme", "ada@example.com").key("k")]
+    {
         assert_eq!(refused(world.onboard(refused_request).await), Code::Unavailable);
         assert_eq!(world.counts().await, "0 0 0 0");
     }
@@ -159,7 +161,9 @@ async fn a_repeat_completes_what_has_no_record() {
     let id = first.tenant.unwrap().id;
     for status in ["active", "provisioning"] {
         world
-            .sql(&format!("DELETE FROM onboarding.onboardings; UPDATE tenancy.tenants SET status = '{status}'"))
+            .sql(&format!(
+                "DELETE FROM onboarding.onboardings; UPDATE tenancy.tenants SET status = '{status}'"
+            ))
             .await;
         let again = world.onboard(request("Acme", "ada@example.com").key("k")).await.unwrap();
         let tenant = again.tenant.unwrap();

@@ -87,7 +87,12 @@ impl App {
         let sealing = Sealing::load(&config.encryption_keys).await?;
         let guard = Guard::of(config.environment);
         let deliver = Deliver { sender: Sender::new(guard)?, sealing: sealing.clone() };
-        let workers = Workers::new(db.clone(), config.jobs).handle(deliver).handle(Tidy).handle(Writing).handle(Deleting).handle(Purge);
+        let workers = Workers::new(db.clone(), config.jobs)
+            .handle(deliver)
+            .handle(Tidy)
+            .handle(Writing)
+            .handle(Deleting)
+            .handle(Purge);
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
@@ -125,9 +130,20 @@ impl App {
             .add_service(ExportServiceServer::new(self.exports).max_decoding_message_size(MAX_REQUEST))
             .add_service(WebhookServiceServer::new(self.webhooks).max_decoding_message_size(MAX_REQUEST));
         let until = shutdown.clone();
-        let workers = self.workers.run(async move { until.requested().await });
-        // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
-        let serving = Box::pin(grpc::serve(self.listener, options, routes, shutdown));
-        tokio::join!(serving, Box::pin(workers)).0
+        // Boxed: the futures hold the whole server, too much for the stack of each that awaits them.
+        let mut workers = Box::pin(self.workers.run(async move { until.requested().await }));
+        let mut serving = Box::pin(grpc::serve(self.listener, options, routes, shutdown));
+        let mut working = true;
+        let served = loop {
+            tokio::select! {
+                served = &mut serving => break served,
+                () = &mut workers, if working => working = false,
+            }
+        };
+        // They finish or give back what they are doing. When nobody has asked for the end, they have not begun with it.
+        if working && served.is_ok() {
+            workers.await;
+        }
+        served
     }
 }

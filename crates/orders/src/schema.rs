@@ -85,6 +85,7 @@ diesel::table! {
         customer -> Text,
         currency -> Text,
         status -> Text,
+        priority -> Nullable<Text>,
         total_minor -> Int8,
         version -> Int8,
         created_at -> Timestamptz,

@@ -2,6 +2,7 @@
 //!
 //! The only crate that knows all the others. As a library it is what the tests boot their databases with.
 
+pub mod backfill;
 pub mod bootstrap;
 pub mod cli;
 pub mod dev;
@@ -11,3 +12,4 @@ pub mod keys;
 pub mod mailbox;
 pub mod postgres;
 pub mod system;
+pub mod tenants;

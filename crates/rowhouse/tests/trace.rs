@@ -96,10 +96,7 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     // The longest way: gateway, onboarding, auth, transaction, statement.
     let statement = spans
         .values()
-        .find(|span| {
-            attribute(span, "db.query.text")
-                .is_some_and(|text| text.contains("auth.admit("))
-        })
+        .find(|span| attribute(span, "db.query.text").is_some_and(|text| text.contains("auth.admit(")))
         .expect("the statement that counts the sign-up");
     let mut way = Vec::new();
     let mut at = Some(statement);
@@ -128,7 +125,11 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     };
     let job = of_tenant("tenant.set_up").expect("the job that sets the tenant up");
     assert_ne!(job.trace_id, TRACE);
-    for name in ["auth.create_membership", "auth.v1.AuthService/CreateMembership", "orders.v1.OrderService/SetUpTenant"] {
+    for name in [
+        "auth.create_membership",
+        "auth.v1.AuthService/CreateMembership",
+        "orders.v1.OrderService/SetUpTenant",
+    ] {
         let span = of_tenant(name).unwrap_or_else(|| panic!("{name} does not say whose it is"));
         assert_eq!(span.trace_id, job.trace_id, "{name}");
     }

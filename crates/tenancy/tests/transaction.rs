@@ -53,6 +53,13 @@ impl World {
     async fn numbers(&self) -> Vec<i64> {
         self.db.tx::<_, DbError, _>(&self.cx, "numbers", async |tx| Ok(numbers(tx).await?)).await.unwrap()
     }
+
+    /// The server process that the pool's connection is to.
+    async fn process(&self) -> i64 {
+        let process = sql::<BigInt>("SELECT pg_backend_pid()::bigint");
+        let asked = self.db.global_tx::<_, DbError, _>("process", async |tx| Ok(process.get_result(tx).await?));
+        asked.await.unwrap()
+    }
 }
 
 async fn add_tenant(database: &TestDatabase, slug: &str) -> TenantContext {
@@ -164,6 +171,7 @@ async fn a_statement_that_the_body_gives_up_on_is_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
     let world = World::new(1).await;
+    let process = world.process().await;
     let unknown = TenantContext::system(SystemOrigin::Operator, TenantId::generate());
     let entered = world.db.tx::<_, DbError, _>(&unknown, "unknown", async |tx| Ok(numbers(tx).await?)).await;
     assert!(matches!(entered, Err(DbError::UnknownTenant)), "{entered:?}");
@@ -174,10 +182,19 @@ async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
     let entered =
         world.db.tx::<_, DbError, _>(&world.cx, "suspended", async |tx| Ok(numbers(tx).await?)).await;
     assert!(matches!(entered, Err(DbError::TenantSuspended)), "{entered:?}");
+    // Nothing that a body does about it opens the tenant, or is done outside of the transaction.
+    let insisting = world.db.tx::<_, DbError, _>(&world.cx, "insisting", async |tx| {
+        for _ in 0..2 {
+            assert!(insert(tx).await.is_err());
+        }
+        Ok(())
+    });
+    assert!(matches!(insisting.await, Err(DbError::SwallowedFailure)));
 
     let resume = "UPDATE tenancy.tenants SET status = 'active'";
     world.database.admin().await.batch_execute(resume).await.unwrap();
-    assert_eq!(world.numbers().await, [0_i64; 0], "the pool's only connection was replaced");
+    assert_eq!(world.numbers().await, [0_i64; 0]);
+    assert_eq!(world.process().await, process, "the pool's only connection has gone through all of it");
 }
 
 #[tokio::test(flavor = "multi_thread")]

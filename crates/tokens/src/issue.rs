@@ -8,7 +8,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    JwkSet, Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
+    JwkSet, Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE,
+    USER_TYPE,
 };
 
 /// A service's token lives as long as one call may take, and some skew.

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE, USER_TYPE,
-    VerifiedToken, issuer,
+    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE,
+    USER_TYPE, VerifiedToken, issuer,
 };
 
 /// Our own tokens have some 500 bytes; what is much longer is not worth decoding.

@@ -303,12 +303,24 @@ async fn a_status_token_is_no_access_token() {
     world.verifier.verify_status(&signed(key, &header(key), &claims)).await.unwrap();
     for (token, reason) in [
         (signed(&world.auth, &header(&world.auth), &claims), TokenError::WrongIssuer),
-        (signed(&world.auth, &header(&world.auth), &with(claims.clone(), "iss", json!("rowhouse-auth"))), TokenError::WrongIssuer),
-        (signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse-auth"))), TokenError::WrongAudience),
-        (signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse"))), TokenError::WrongAudience),
+        (
+            signed(&world.auth, &header(&world.auth), &with(claims.clone(), "iss", json!("rowhouse-auth"))),
+            TokenError::WrongIssuer,
+        ),
+        (
+            signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse-auth"))),
+            TokenError::WrongAudience,
+        ),
+        (
+            signed(key, &header(key), &with(claims.clone(), "aud", json!("rowhouse"))),
+            TokenError::WrongAudience,
+        ),
         (signed(key, &header(key), &with(claims.clone(), "sub", json!(USER))), TokenError::WrongIssuer),
-        (signed(key, &header(key), &with(claims.clone(), "exp", json!(now() - 60))), TokenError::InvalidClaims),
-        (signed(key, &header(key), &with(claims.clone(), "exp", json!(now() + 90_000))), TokenError::InvalidClaims),
+        (signed(key, &header(key), &with(claims.clone(), "exp", json!(now() - 60))), TokenError::Expired),
+        (
+            signed(key, &header(key), &with(claims.clone(), "exp", json!(now() + 90_000))),
+            TokenError::InvalidClaims,
+        ),
         (signed(key, &header(key), &without(claims.clone(), "tenant_id")), TokenError::InvalidClaims),
         (signed(key, &with(header(key), "alg", json!("none")), &claims), TokenError::UnsupportedAlgorithm),
     ] {

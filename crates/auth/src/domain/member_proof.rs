@@ -102,7 +102,9 @@ mod tests {
         let sealed = proof.seal(&sealing, tenant, &ada).unwrap();
         let opened = MemberProof::open(&sealing, tenant, &ada, &sealed).unwrap();
         assert_eq!((opened.id, opened.role, opened.client()), (proof.id, Role::Owner, client));
-        assert!(matches!(opened.standing, Standing::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret"));
+        assert!(
+            matches!(opened.standing, Standing::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret")
+        );
         assert!(MemberProof::open(&sealing, tenant, &bob, &sealed).is_err());
         assert!(MemberProof::open(&sealing, TenantId::generate(), &ada, &sealed).is_err());
         assert!(MemberProof::open(&sealing, tenant, &ada, b"").is_err());

@@ -53,12 +53,12 @@ impl Answer {
     }
 
     /// The trailers that end it in place of its own.
-    fn give_up(&mut self, status: &Status) -> Option<Result<Frame<Bytes>, Status>> {
+    fn give_up(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
         // With all that it waits for, so that the database stops as well.
         self.body = Body::empty();
         self.settle(status);
         let mut trailers = HeaderMap::new();
-        Some(status.add_header(&mut trailers).map(|()| Frame::trailers(trailers)))
+        status.add_header(&mut trailers).map(|()| Frame::trailers(trailers))
     }
 
     fn settle(&mut self, status: &Status) {
@@ -99,9 +99,9 @@ impl HttpBody for Answer {
         let _entered = span.enter();
         // What panicked is dropped with its state.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.body).poll_frame(context)));
-        let Ok(polled) = polled else { return Poll::Ready(this.give_up(&panics::panicked())) };
+        let Ok(polled) = polled else { return Poll::Ready(Some(this.give_up(&panics::panicked()))) };
         let Poll::Ready(frame) = polled else {
-            return this.poll_waiting(context).map(|status| this.give_up(&status));
+            return this.poll_waiting(context).map(|status| Some(this.give_up(&status)));
         };
         this.waiting = None;
         match &frame {

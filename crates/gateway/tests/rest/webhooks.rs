@@ -198,7 +198,11 @@ async fn wrong_values_are_named() {
         (json!({ "url": "https://acme.example", "events": ["*"], "secret": "x" }), "secret"),
     ] {
         let refused = api.post("/v1/webhook-endpoints", &body).expect(400).await;
-        assert!(refused.fields()[0].starts_with(field), "{}", refused.text);
+        if refused.body["code"] == "url_not_allowed" {
+            assert_eq!(field, "url", "{}", refused.text);
+        } else {
+            assert!(refused.fields()[0].starts_with(field), "{}", refused.text);
+        }
     }
     system.shutdown().await;
 }

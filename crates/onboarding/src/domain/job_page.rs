@@ -29,7 +29,10 @@ impl JobPage {
         let size = request.size.get().into();
         let more = found.len() > size;
         found.truncate(size);
-        let next = found.last().filter(|_| more).map(|last| JobPageToken { status: request.status, before: last.id });
+        let next = found
+            .last()
+            .filter(|_| more)
+            .map(|last| JobPageToken { status: request.status, before: last.id });
         Self { jobs: found, next }
     }
 }

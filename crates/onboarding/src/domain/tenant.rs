@@ -117,12 +117,9 @@ mod tests {
 
     #[test]
     fn a_status_is_read_as_it_is_written() {
-        for status in [
-            TenantStatus::Provisioning,
-            TenantStatus::Active,
-            TenantStatus::Suspended,
-            TenantStatus::Failed,
-        ] {
+        for status in
+            [TenantStatus::Provisioning, TenantStatus::Active, TenantStatus::Suspended, TenantStatus::Failed]
+        {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
         for text in ["", "Active", "deleted"] {

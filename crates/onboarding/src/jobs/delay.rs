@@ -33,9 +33,10 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
         | AuthError::Unavailable { .. }
         | AuthError::DeadlineExceeded
         | AuthError::Unexpected(_)
-        | AuthError::Token(_) => {
-            Failure::retry_after("the auth service does not do its part for the moment", delay_after(run.attempt()))
-        }
+        | AuthError::Token(_) => Failure::retry_after(
+            "the auth service does not do its part for the moment",
+            delay_after(run.attempt()),
+        ),
     }
 }
 
@@ -51,7 +52,9 @@ mod tests {
 
     #[test]
     fn the_delay_grows_up_to_five_minutes() {
-        for (attempt, millis) in [(0, 250), (1, 250), (2, 500), (5, 4_000), (12, 300_000), (i32::MAX, 300_000)] {
+        for (attempt, millis) in
+            [(0, 250), (1, 250), (2, 500), (5, 4_000), (12, 300_000), (i32::MAX, 300_000)]
+        {
             assert_eq!(delay_after(attempt), Duration::from_millis(millis), "{attempt}");
         }
         let in_all: Duration = (1..MAX_ATTEMPTS).map(delay_after).sum();

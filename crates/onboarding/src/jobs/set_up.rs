@@ -10,9 +10,7 @@ use super::TakeBackTenant;
 use super::delay::{MAX_ATTEMPTS, after_auth, after_orders};
 use crate::auth_client::AuthClient;
 use crate::orders_client::OrdersClient;
-use crate::store::onboardings::{
-    find_progress, note_defaults, note_failure, note_membership, note_success,
-};
+use crate::store::onboardings::{find_progress, note_defaults, note_failure, note_membership, note_success};
 use crate::store::tenants::activate_tenant;
 
 /// Sets a tenant up that was accepted. How far it is stands in `onboarding.onboardings`.

@@ -14,7 +14,7 @@ use uuid::Uuid;
 use super::bearer::bearer;
 use super::{Rpc, tenant};
 use crate::auth_client::{Caller, Prepared};
-use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, TenantStatus};
+use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, Tenant, TenantStatus};
 use crate::error::Error;
 use crate::jobs::SetUpTenant;
 use crate::store::idempotency_keys::{Claim, claim_key, find_claim, release_key};
@@ -47,8 +47,10 @@ pub(super) async fn onboard_tenant(
     for _ in 0..ROUNDS {
         let Some(tenant) = rpc.accept(&onboarding, &caller, time).await? else { continue };
         match rpc.outcome(tenant, time).await {
-            Ok(Onboarded { tenant, progress: Some(progress) }) => return rpc.response(tenant, progress),
-            Ok(Onboarded { progress: None, .. }) => return rpc.complete(&onboarding, tenant, &caller, time).await,
+            Ok(Onboarded { tenant, progress: Some(progress) }) => return rpc.response(tenant, &progress),
+            Ok(Onboarded { progress: None, .. }) => {
+                return rpc.complete(&onboarding, tenant, &caller, time).await;
+            }
             Err(Error::TenantGone) => rpc.forget(&onboarding, tenant).await?,
             Err(error) => return Err(error),
         }
@@ -207,17 +209,15 @@ impl Rpc {
         })
     }
 
-    fn response(
-        &self,
-        tenant: crate::domain::Tenant,
-        progress: Progress,
-    ) -> Result<OnboardTenantResponse, Error> {
+    fn response(&self, tenant: Tenant, progress: &Progress) -> Result<OnboardTenantResponse, Error> {
         let status_token = match tenant.status {
-            TenantStatus::Provisioning => self.issuer.status_token(tenant.id.as_uuid()).map_err(Error::Signing)?,
+            TenantStatus::Provisioning => {
+                self.issuer.status_token(tenant.id.as_uuid()).map_err(Error::Signing)?
+            }
             TenantStatus::Active | TenantStatus::Suspended | TenantStatus::Failed => String::new(),
         };
         let admin = owner_to_proto(progress.owner_id, progress.email.clone());
-        let tenant = tenant::to_proto(tenant, Some(&progress));
+        let tenant = tenant::to_proto(tenant, Some(progress));
         Ok(OnboardTenantResponse { tenant: Some(tenant), admin: Some(admin), status_token })
     }
 }

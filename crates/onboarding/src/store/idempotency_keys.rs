@@ -45,7 +45,11 @@ pub(crate) async fn find_claim(
 impl ClaimRow {
     /// What somebody else's claim is to a request.
     fn seen_by(&self, fingerprint: &Fingerprint) -> Claim {
-        if self.fingerprint == fingerprint.as_bytes() { Claim::Repeat(self.tenant_id) } else { Claim::OtherRequest }
+        if self.fingerprint == fingerprint.as_bytes() {
+            Claim::Repeat(self.tenant_id)
+        } else {
+            Claim::OtherRequest
+        }
     }
 }
 

@@ -88,7 +88,10 @@ pub(crate) async fn find_progress(tx: &mut TenantTx) -> Result<Option<Progress>,
 /// Auth has the owner, or an invitation for them.
 pub(crate) async fn note_membership(tx: &mut TenantTx, owner: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(onboardings::table, tx.tenant()))
-        .set((onboardings::owner_id.eq(owner), onboardings::membership_at.eq(now.into_sql::<Timestamptz>().nullable())))
+        .set((
+            onboardings::owner_id.eq(owner),
+            onboardings::membership_at.eq(now.into_sql::<Timestamptz>().nullable()),
+        ))
         .execute(tx)
         .await?;
     Ok(())

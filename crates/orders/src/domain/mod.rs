@@ -7,12 +7,14 @@ mod line;
 mod money;
 mod order;
 mod page;
+mod priority;
 mod status;
 mod text;
 
 pub(crate) use etag::Condition;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use line::{NewLine, NewLines, OrderLine};
-pub(crate) use order::{NewOrder, Order, OrderId, Refusal};
+pub(crate) use order::{NewOrder, Order, OrderChange, OrderId, Refusal};
 pub(crate) use page::{Page, PageRequest, PageToken};
+pub(crate) use priority::OrderPriority;
 pub(crate) use status::OrderStatus;

@@ -9,6 +9,7 @@ use uuid::Uuid;
 use super::currency::Currency;
 use super::etag::{Condition, Etag};
 use super::line::{NewLines, OrderLine};
+use super::priority::OrderPriority;
 use super::status::OrderStatus;
 use super::text::Text;
 
@@ -62,6 +63,14 @@ pub(crate) struct NewOrder {
     pub(crate) customer: Customer,
     pub(crate) currency: Currency,
     pub(crate) lines: NewLines,
+    pub(crate) priority: OrderPriority,
+}
+
+/// What is to become of an order; nothing is what stays.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub(crate) struct OrderChange {
+    pub(crate) status: Option<OrderStatus>,
+    pub(crate) priority: Option<OrderPriority>,
 }
 
 /// An order that was placed. It holds what is stored, whatever is asked of new orders by now.
@@ -72,6 +81,7 @@ pub(crate) struct Order {
     pub(crate) customer: String,
     pub(crate) currency: String,
     pub(crate) status: OrderStatus,
+    pub(crate) priority: OrderPriority,
     pub(crate) total_minor: i64,
     pub(crate) lines: Vec<OrderLine>,
     pub(crate) version: i64,
@@ -93,15 +103,15 @@ impl Order {
         Etag::of_version(self.version)
     }
 
-    /// Whether the order may take a status now.
-    pub(crate) fn check_change(&self, to: OrderStatus, condition: &Condition) -> Result<(), Refusal> {
+    /// Whether the order may change so now. Its priority may at any time.
+    pub(crate) fn check_change(&self, to: OrderChange, condition: &Condition) -> Result<(), Refusal> {
         if !condition.holds_for(self.etag()) {
             return Err(Refusal::Stale);
         }
-        if !self.status.may_become(to) {
-            return Err(Refusal::Transition { from: self.status, to });
+        match to.status {
+            Some(to) if !self.status.may_become(to) => Err(Refusal::Transition { from: self.status, to }),
+            _ => Ok(()),
         }
-        Ok(())
     }
 }
 
@@ -114,6 +124,7 @@ pub(super) fn placed(number: i64, lines: usize) -> Order {
         customer: "Ada".to_owned(),
         currency: "EUR".to_owned(),
         status: OrderStatus::Placed,
+        priority: OrderPriority::Normal,
         total_minor: 4_950,
         lines: vec![line; lines],
         version: 1,
@@ -153,7 +164,21 @@ mod tests {
             (Fulfilled, "\"2\"", Err(Refusal::Stale)),
             (Fulfilled, "\"1\"", Err(transition)),
         ] {
-            assert_eq!(order.check_change(to, &tag.parse().unwrap()), expected, "{to} {tag}");
+            let change = OrderChange { status: Some(to), priority: None };
+            assert_eq!(order.check_change(change, &tag.parse().unwrap()), expected, "{to} {tag}");
+            // A priority beside it makes no difference.
+            let change = OrderChange { priority: Some(OrderPriority::High), ..change };
+            assert_eq!(order.check_change(change, &tag.parse().unwrap()), expected, "{to} {tag}");
+        }
+    }
+
+    #[test]
+    fn a_priority_needs_the_tag_alone() {
+        let change = OrderChange { status: None, priority: Some(OrderPriority::High) };
+        for status in [OrderStatus::Placed, OrderStatus::Fulfilled, OrderStatus::Cancelled] {
+            let order = Order { status, ..placed(1, 1) };
+            assert_eq!(order.check_change(change, &"\"1\"".parse().unwrap()), Ok(()));
+            assert_eq!(order.check_change(change, &"\"2\"".parse().unwrap()), Err(Refusal::Stale));
         }
     }
 }

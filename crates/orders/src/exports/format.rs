@@ -48,10 +48,11 @@ impl FromStr for Format {
     }
 }
 
-const HEADER: [&str; 12] = [
+const HEADER: [&str; 13] = [
     "order_id",
     "number",
     "status",
+    "priority",
     "customer",
     "currency",
     "total_minor",
@@ -109,7 +110,7 @@ impl Chunk {
 
     pub(crate) fn into_bytes(self) -> io::Result<Vec<u8>> {
         match self {
-            Self::Csv(writer) => writer.into_inner().map_err(|error| error.into_error()),
+            Self::Csv(writer) => writer.into_inner().map_err(csv::IntoInnerError::into_error),
             Self::JsonLines(bytes) => Ok(bytes),
         }
     }
@@ -123,6 +124,7 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
         customer,
         currency,
         status,
+        priority,
         total_minor,
         lines,
         version: _,
@@ -138,6 +140,7 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
             id.as_str(),
             &number,
             status.as_str(),
+            priority.as_str(),
             &customer,
             currency,
             &total_minor,

@@ -1,7 +1,6 @@
 //! Writing a file.
 
 use std::io;
-use std::time::Duration;
 
 use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
@@ -18,8 +17,6 @@ use crate::store::orders::list_upwards;
 const CHUNK: usize = 256 * 1024;
 /// How many orders are in memory at once.
 const READ_AT_ONCE: i64 = 100;
-/// How long an export is kept after its end.
-const KEEP: Duration = Duration::from_hours(24);
 
 /// Writes an export's file.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
@@ -54,7 +51,7 @@ impl Handler<WriteExport> for Writing {
             }
         }
         run.complete("exports.finish", async |tx| {
-            exports::finish(tx, export_id, &Outcome::Succeeded, KEEP).await?;
+            exports::finish(tx, export_id, &Outcome::Succeeded).await?;
             DeleteExport { export_id }.enqueue_at_expiry(tx).await.map_err(not_enqueued)
         })
         .await
@@ -70,7 +67,7 @@ impl Handler<WriteExport> for Writing {
             End::Dead { reason } => Outcome::Failed { reason },
             End::Cancelled => Outcome::Cancelled,
         };
-        exports::finish(tx, export_id, &outcome, KEEP).await?;
+        exports::finish(tx, export_id, &outcome).await?;
         // What is there of the file may be too much to go at once.
         match rowhouse_jobs::enqueue(tx, NewJob::new(DeleteExport { export_id })).await {
             Ok(_) => Ok(()),

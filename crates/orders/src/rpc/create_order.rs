@@ -6,6 +6,7 @@ use rowhouse_tenancy::{TenantContext, TenantTx};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
+use super::order::parse_priority;
 use super::{Rpc, authorize};
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, Order, OrderId};
 use crate::error::Error;
@@ -76,10 +77,17 @@ fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable
     let customer = violations.check("customer", request.customer.parse());
     let currency = violations.check("currency", request.currency.parse());
     let lines = parse_lines(&mut violations, &request.lines);
+    let priority = violations.check("priority", parse_priority(request.priority));
     let key = violations.check("idempotency_key", key.map(|key| key.parse()).transpose());
-    match (customer, currency, lines, key) {
-        (Some(customer), Some(currency), Some(lines), Some(key)) => Ok((
-            NewOrder { id: OrderId::generate(), customer, currency, lines },
+    match (customer, currency, lines, priority, key) {
+        (Some(customer), Some(currency), Some(lines), Some(priority), Some(key)) => Ok((
+            NewOrder {
+                id: OrderId::generate(),
+                customer,
+                currency,
+                lines,
+                priority: priority.unwrap_or_default(),
+            },
             key.map(|key| Repeatable { key, fingerprint }),
         )),
         _ => Err(violations.into()),
@@ -105,6 +113,7 @@ fn parse_line(violations: &mut Violations, index: usize, line: &OrderLine) -> Op
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::OrderPriority;
 
     fn request() -> CreateOrderRequest {
         CreateOrderRequest {
@@ -112,6 +121,7 @@ mod tests {
             currency: "EUR".to_owned(),
             lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
             idempotency_key: None,
+            priority: 0,
         }
     }
 
@@ -127,7 +137,10 @@ mod tests {
         let (new, repeatable) = parse(request()).unwrap();
         assert_eq!((new.customer.as_str(), new.currency.code()), ("Ada", "EUR"));
         assert_eq!(new.lines.total().minor(), 9_900);
+        assert_eq!(new.priority, OrderPriority::Normal);
         assert!(repeatable.is_none());
+        let (urgent, _) = parse(CreateOrderRequest { priority: 3, ..request() }).unwrap();
+        assert_eq!(urgent.priority, OrderPriority::High);
     }
 
     #[test]
@@ -142,6 +155,7 @@ mod tests {
                 OrderLine { quantity: 0, unit_price_minor: -1, ..good.clone() },
             ],
             idempotency_key: Some(String::new()),
+            priority: 4,
         };
         assert_eq!(
             wrong_fields(wrong),
@@ -151,6 +165,7 @@ mod tests {
                 "lines[0].sku",
                 "lines[2].quantity",
                 "lines[2].unit_price_minor",
+                "priority",
                 "idempotency_key"
             ]
         );

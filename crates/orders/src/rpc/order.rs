@@ -4,7 +4,7 @@ use std::time::SystemTime;
 
 use rowhouse_proto::orders::v1;
 
-use crate::domain::{Order, OrderLine, OrderStatus};
+use crate::domain::{Order, OrderLine, OrderPriority, OrderStatus};
 
 impl From<Order> for v1::Order {
     fn from(order: Order) -> Self {
@@ -15,6 +15,7 @@ impl From<Order> for v1::Order {
             customer: order.customer,
             currency: order.currency,
             status: v1::OrderStatus::from(order.status).into(),
+            priority: v1::OrderPriority::from(order.priority).into(),
             total_minor: order.total_minor,
             lines: order.lines.into_iter().map(v1::OrderLine::from).collect(),
             version: order.version,
@@ -41,6 +42,16 @@ impl From<OrderStatus> for v1::OrderStatus {
     }
 }
 
+impl From<OrderPriority> for v1::OrderPriority {
+    fn from(priority: OrderPriority) -> Self {
+        match priority {
+            OrderPriority::Low => Self::Low,
+            OrderPriority::Normal => Self::Normal,
+            OrderPriority::High => Self::High,
+        }
+    }
+}
+
 /// The number stands for no status that this version knows.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of placed, paid, fulfilled, cancelled")]
@@ -58,6 +69,22 @@ pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownSt
     }
 }
 
+/// The number stands for no priority that this version knows.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("send one of low, normal, high")]
+pub(super) struct UnknownPriority;
+
+/// The priority of a request, which may leave it out.
+pub(super) fn parse_priority(priority: i32) -> Result<Option<OrderPriority>, UnknownPriority> {
+    match v1::OrderPriority::try_from(priority) {
+        Ok(v1::OrderPriority::Unspecified) => Ok(None),
+        Ok(v1::OrderPriority::Low) => Ok(Some(OrderPriority::Low)),
+        Ok(v1::OrderPriority::Normal) => Ok(Some(OrderPriority::Normal)),
+        Ok(v1::OrderPriority::High) => Ok(Some(OrderPriority::High)),
+        Err(_) => Err(UnknownPriority),
+    }
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -71,6 +98,17 @@ mod tests {
         assert_eq!(parse_status(0), Ok(None));
         for unknown in [5, -1, i32::MIN, i32::MAX] {
             assert_eq!(parse_status(unknown), Err(UnknownStatus), "{unknown}");
+        }
+    }
+
+    #[test]
+    fn each_priority_has_its_number() {
+        for priority in [OrderPriority::Low, OrderPriority::Normal, OrderPriority::High] {
+            assert_eq!(parse_priority(v1::OrderPriority::from(priority).into()), Ok(Some(priority)));
+        }
+        assert_eq!(parse_priority(0), Ok(None));
+        for unknown in [4, -1, i32::MIN, i32::MAX] {
+            assert_eq!(parse_priority(unknown), Err(UnknownPriority), "{unknown}");
         }
     }
 }

@@ -1,14 +1,14 @@
-//! Moving an order along its life.
+//! Moving an order along its life, and saying how urgent it is.
 
 use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::order::{UnknownStatus, parse_status};
+use super::order::{parse_priority, parse_status};
 use super::{Rpc, authorize};
-use crate::domain::{Condition, OrderId, OrderStatus};
+use crate::domain::{Condition, OrderChange, OrderId};
 use crate::error::Error;
-use crate::store::orders::{Written, lock_order, update_status};
+use crate::store::orders::{self, Written, lock_order};
 use crate::webhooks::{EventType, tell};
 use rowhouse_chassis::error::Violations;
 
@@ -17,13 +17,13 @@ pub(super) async fn update_order(
     request: &Request<UpdateOrderRequest>,
 ) -> Result<UpdateOrderResponse, Error> {
     let cx = authorize(request, Permission::OrdersWrite)?;
-    let Change { id, status, condition } = Change::parse(request.get_ref())?;
+    let Update { id, change, condition } = Update::parse(request.get_ref())?;
     let order = rpc
         .db
         .tx(&cx, "orders.update", async |tx| {
             let order = lock_order(tx, id).await?.ok_or(Error::NotFound)?;
-            order.check_change(status, &condition)?;
-            let Written { order, listeners } = update_status(tx, order, status).await?;
+            order.check_change(change, &condition)?;
+            let Written { order, listeners } = orders::update_order(tx, order, change).await?;
             tell(tx, EventType::OrderUpdated, &order, &listeners).await?;
             Ok::<_, Error>(order)
         })
@@ -32,21 +32,32 @@ pub(super) async fn update_order(
 }
 
 #[derive(Debug, PartialEq, Eq)]
-struct Change {
+struct Update {
     id: OrderId,
-    status: OrderStatus,
+    change: OrderChange,
     condition: Condition,
 }
 
-impl Change {
-    fn parse(UpdateOrderRequest { id, status, etag }: &UpdateOrderRequest) -> Result<Self, Error> {
+/// Neither a status nor a priority.
+#[derive(Debug, thiserror::Error)]
+#[error("send a status, one of placed, paid, fulfilled, cancelled, or a priority, one of low, normal, high, or both")]
+struct NothingToChange;
+
+impl Update {
+    fn parse(request: &UpdateOrderRequest) -> Result<Self, Error> {
+        let UpdateOrderRequest { id, status, etag, priority } = request;
         let mut violations = Violations::default();
         let id = violations.check("id", id.parse());
-        let status = parse_status(*status).and_then(|status| status.ok_or(UnknownStatus));
-        let status = violations.check("status", status);
+        let status = violations.check("status", parse_status(*status));
+        let priority = violations.check("priority", parse_priority(*priority));
+        let change = match (status, priority) {
+            (Some(None), Some(None)) => violations.check("status", Err(NothingToChange)),
+            (Some(status), Some(priority)) => Some(OrderChange { status, priority }),
+            _ => None,
+        };
         let condition = violations.check("etag", etag.parse());
-        match (id, status, condition) {
-            (Some(id), Some(status), Some(condition)) => Ok(Self { id, status, condition }),
+        match (id, change, condition) {
+            (Some(id), Some(change), Some(condition)) => Ok(Self { id, change, condition }),
             _ => Err(violations.into()),
         }
     }
@@ -55,24 +66,47 @@ impl Change {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::{OrderPriority, OrderStatus};
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
-        let request = UpdateOrderRequest { id: "7".to_owned(), status: 0, etag: "3".to_owned() };
-        match Change::parse(&request) {
-            Err(Error::Invalid(violations)) => {
-                let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();
-                assert_eq!(fields, ["id", "status", "etag"]);
+        for ((status, priority), wrong) in [
+            ((0, 0), &["id", "status", "etag"][..]),
+            ((9, 0), &["id", "status", "etag"]),
+            ((0, 9), &["id", "priority", "etag"]),
+            ((9, 9), &["id", "status", "priority", "etag"]),
+            ((2, 3), &["id", "etag"]),
+        ] {
+            let (id, etag) = ("7".to_owned(), "3".to_owned());
+            match Update::parse(&UpdateOrderRequest { id, status, etag, priority }) {
+                Err(Error::Invalid(violations)) => {
+                    let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();
+                    assert_eq!(fields, wrong);
+                }
+                other => panic!("{other:?}"),
             }
-            other => panic!("{other:?}"),
         }
+    }
+
+    #[test]
+    fn nothing_to_change_is_an_error() {
+        let id = OrderId::generate().to_string();
+        let refused = Update::parse(&UpdateOrderRequest { id, ..UpdateOrderRequest::default() });
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
 
     #[test]
     fn without_a_tag_the_change_is_unconditional() {
         let id = OrderId::generate();
-        let request = UpdateOrderRequest { id: id.to_string(), status: 2, etag: String::new() };
-        let change = Change { id, status: OrderStatus::Paid, condition: Condition::Always };
-        assert_eq!(Change::parse(&request).unwrap(), change);
+        let (paid, high) = (Some(OrderStatus::Paid), Some(OrderPriority::High));
+        for (status, priority, change) in [
+            (2, 0, OrderChange { status: paid, priority: None }),
+            (0, 3, OrderChange { status: None, priority: high }),
+            (2, 3, OrderChange { status: paid, priority: high }),
+        ] {
+            let request = UpdateOrderRequest { id: id.to_string(), status, etag: String::new(), priority };
+            let expected = Update { id, change, condition: Condition::Always };
+            assert_eq!(Update::parse(&request).unwrap(), expected);
+        }
     }
 }

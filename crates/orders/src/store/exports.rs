@@ -1,13 +1,11 @@
 //! The table `orders.exports`. An export that has expired is shown nowhere; its row goes soon after.
 
-use std::time::Duration;
-
 use chrono::{DateTime, Utc};
 use diesel::dsl;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
-use diesel::sql_types::{Double, Nullable, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
@@ -17,6 +15,9 @@ use crate::exports::{Export, ExportState, Format};
 use crate::schema::{exports, orders};
 
 const UNFINISHED: [&str; 2] = [ExportState::Queued.as_str(), ExportState::Running.as_str()];
+
+/// When an export expires that ends now.
+const EXPIRY: &str = "now() + interval '24 hours'";
 
 /// An export that is asked for.
 #[derive(Clone, Copy, Debug)]
@@ -54,12 +55,20 @@ impl Draft {
     pub(crate) fn add(&mut self, number: i64) {
         self.orders_done = self.orders_done.saturating_add(1);
         self.orders_total = self.orders_total.max(self.orders_done);
-        self.done_number = number;
+        self.reach(number);
     }
 
-    /// Notes that no further orders are wanted.
+    /// Notes that there are no further orders to put into it.
     pub(crate) fn add_rest(&mut self) {
-        self.done_number = self.last_number;
+        self.reach(self.last_number);
+    }
+
+    /// At the end there are as many as are in it, whatever was counted at first.
+    fn reach(&mut self, number: i64) {
+        self.done_number = number;
+        if self.is_complete() {
+            self.orders_total = self.orders_done;
+        }
     }
 }
 
@@ -241,31 +250,23 @@ pub(crate) async fn save(tx: &mut TenantTx, draft: &Draft) -> Result<(), DbError
     Ok(())
 }
 
-/// Ends an export that has not ended; it expires after `keep`. When it has succeeded, there are as many orders as are in
-/// the file, whatever was counted at its beginning.
-pub(crate) async fn finish(
-    tx: &mut TenantTx,
-    id: Uuid,
-    outcome: &Outcome<'_>,
-    keep: Duration,
-) -> Result<(), DbError> {
+/// Ends an export that has not ended; it expires a day later.
+pub(crate) async fn finish(tx: &mut TenantTx, id: Uuid, outcome: &Outcome<'_>) -> Result<(), DbError> {
     let failure = match outcome {
         Outcome::Failed { reason } => Some(*reason),
         Outcome::Succeeded | Outcome::Cancelled => None,
     };
-    diesel::sql_query(
-        "UPDATE orders.exports
-         SET state = $3, failure = $4, finished_at = now(), expires_at = now() + make_interval(secs => $5),
-             orders_total = CASE $3 WHEN 'succeeded' THEN orders_done ELSE orders_total END
-         WHERE tenant_id = $1 AND id = $2 AND state IN ('queued', 'running')",
-    )
-    .bind::<SqlUuid, _>(tx.tenant())
-    .bind::<SqlUuid, _>(id)
-    .bind::<Text, _>(outcome.state().as_str())
-    .bind::<Nullable<Text>, _>(failure)
-    .bind::<Double, _>(keep.as_secs_f64())
-    .execute(tx)
-    .await?;
+    diesel::update(of_tenant(exports::table, tx.tenant()))
+        .filter(exports::id.eq(id))
+        .filter(exports::state.eq_any(UNFINISHED))
+        .set((
+            exports::state.eq(outcome.state().as_str()),
+            exports::failure.eq(failure),
+            exports::finished_at.eq(dsl::now),
+            exports::expires_at.eq(dsl::sql::<Nullable<Timestamptz>>(EXPIRY)),
+        ))
+        .execute(tx)
+        .await?;
     Ok(())
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 
 use super::order_lines::{LineRow, insert_lines, lines};
 use super::webhook_endpoints::listeners;
-use crate::domain::{NewOrder, Order, OrderId, OrderLine, OrderStatus, Page, PageRequest};
+use crate::domain::{NewOrder, Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest};
 use crate::schema::orders;
 use crate::webhooks::EventType;
 
@@ -23,6 +23,8 @@ struct OrderRow {
     customer: String,
     currency: String,
     status: String,
+    /// Null in rows that the backfill `orders-priority` has not been to.
+    priority: Option<String>,
     total_minor: i64,
     version: i64,
     created_at: DateTime<Utc>,
@@ -104,6 +106,7 @@ pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Wr
             orders::id.eq(new.id.as_uuid()),
             orders::customer.eq(new.customer.as_str()),
             orders::currency.eq(new.currency.code()),
+            orders::priority.eq(new.priority.as_str()),
             orders::total_minor.eq(new.lines.total().minor()),
         ))
         .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderCreated)))
@@ -114,16 +117,17 @@ pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Wr
     Ok(Written { order: row.with(lines)?, listeners })
 }
 
-/// Gives an order that this transaction has locked another status.
-pub(crate) async fn update_status(
+/// Changes an order that this transaction has locked.
+pub(crate) async fn update_order(
     tx: &mut TenantTx,
     locked: Order,
-    status: OrderStatus,
+    OrderChange { status, priority }: OrderChange,
 ) -> Result<Written, DbError> {
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
-            orders::status.eq(status.as_str()),
+            status.map(|status| orders::status.eq(status.as_str())),
+            priority.map(|priority| orders::priority.eq(priority.as_str())),
             orders::version.eq(orders::version + 1),
             orders::updated_at.eq(dsl::now),
         ))
@@ -142,6 +146,10 @@ impl OrderRow {
             currency: self.currency,
             // The column's CHECK knows the same four names.
             status: self.status.parse().map_err(|unknown| DeserializationError(Box::new(unknown)))?,
+            priority: match self.priority {
+                Some(name) => name.parse().map_err(|unknown| DeserializationError(Box::new(unknown)))?,
+                None => OrderPriority::default(),
+            },
             total_minor: self.total_minor,
             lines: lines.into_iter().map(Into::into).collect(),
             version: self.version,

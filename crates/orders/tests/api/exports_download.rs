@@ -7,7 +7,8 @@ use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{ExportFormat, ExportState, ListOrdersRequest};
 use rowhouse_tokens::Role;
 
-use crate::exports_support::{Exports, assert_has, listed, place_many, until_count};
+use crate::exports_gate::until_count;
+use crate::exports_support::{Exports, assert_has, listed, place_many};
 use crate::world::{World, an_order, refusal};
 
 #[tokio::test(flavor = "multi_thread")]
@@ -26,7 +27,9 @@ async fn a_slow_reader_holds_no_connection() {
 
     let mut readers = Vec::new();
     for _ in 0..8 {
-        let mut pieces = exports.open(&id).await.unwrap();
+        // Each over a connection of its own: what one does not read is in nobody else's way.
+        let reader = Exports::of(&world, orders.tenant, Role::Member).await;
+        let mut pieces = reader.open(&id).await.unwrap();
         let first = pieces.message().await.unwrap().unwrap();
         assert!(first.data.len() < 512 * 1024, "{}", first.data.len());
         readers.push((pieces, first.data));

@@ -2,11 +2,7 @@
 
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::BigInt;
-use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_orders::{App, Config};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::{
     CreateExportRequest, DownloadExportRequest, DownloadExportResponse, Export, ExportFormat, ExportState,
@@ -22,7 +18,7 @@ use tonic::{Request, Status, Streaming};
 
 use crate::world::{Orders, World};
 
-const PATIENCE: Duration = Duration::from_secs(60);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(60);
 
 #[derive(Clone)]
 pub(crate) struct Exports {
@@ -129,6 +125,10 @@ fn status_name(order: &Order) -> String {
     order.status().as_str_name().trim_start_matches("ORDER_STATUS_").to_ascii_lowercase()
 }
 
+fn priority_name(order: &Order) -> String {
+    order.priority().as_str_name().trim_start_matches("ORDER_PRIORITY_").to_ascii_lowercase()
+}
+
 /// Asserts that a file has each of the orders once, in their order, and nothing else.
 pub(crate) fn assert_has(format: ExportFormat, file: &[u8], orders: &[Order]) {
     match format {
@@ -142,7 +142,7 @@ pub(crate) fn assert_has(format: ExportFormat, file: &[u8], orders: &[Order]) {
         }
         ExportFormat::Csv => {
             let mut reader = csv::Reader::from_reader(file);
-            assert_eq!(reader.headers().unwrap().len(), 12);
+            assert_eq!(reader.headers().unwrap().len(), 13);
             let rows: Vec<Vec<String>> = reader
                 .records()
                 .map(|record| record.unwrap().iter().map(ToOwned::to_owned).collect())
@@ -165,6 +165,7 @@ fn as_json(order: &Order) -> Value {
         "customer": order.customer,
         "currency": order.currency,
         "status": status_name(order),
+        "priority": priority_name(order),
         "total_minor": order.total_minor,
         "lines": lines.collect::<Vec<_>>(),
         "version": order.version,
@@ -183,6 +184,7 @@ fn as_rows(order: &Order) -> Vec<Vec<String>> {
             order.id.clone(),
             order.number.to_string(),
             status_name(order),
+            priority_name(order),
             harmless(&order.customer),
             order.currency.clone(),
             order.total_minor.to_string(),
@@ -211,95 +213,4 @@ pub(crate) async fn place_many(world: &World, tenant: TenantId, count: usize) {
          ON CONFLICT (tenant_id, id) DO UPDATE SET last_number = {count};"
     );
     world.database.admin().await.batch_execute(&statements).await.unwrap();
-}
-
-#[derive(QueryableByName)]
-struct Counted {
-    #[diesel(sql_type = BigInt)]
-    count: i64,
-}
-
-/// Waits until `SELECT count(*) AS count …` is what is wanted.
-pub(crate) async fn until_count(conn: &mut AsyncPgConnection, query: &str, wanted: i64) {
-    let deadline = Instant::now() + PATIENCE;
-    loop {
-        let count = diesel::sql_query(query).get_result::<Counted>(conn).await.unwrap().count;
-        if count == wanted {
-            return;
-        }
-        assert!(Instant::now() < deadline, "{count}: {query}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
-}
-
-/// Stops whoever writes a chunk of an export's file, before it is there.
-pub(crate) struct Gate {
-    holder: AsyncPgConnection,
-}
-
-impl Gate {
-    /// Before the chunks at these positions.
-    pub(crate) async fn before(world: &World, positions: &[i32]) -> Self {
-        let mut holder = world.database.admin().await;
-        let statements = "
-            CREATE FUNCTION public.gate() RETURNS trigger LANGUAGE plpgsql SET lock_timeout = 0 AS $$
-            BEGIN
-                PERFORM pg_catalog.pg_advisory_xact_lock(7, NEW.position);
-                RETURN NEW;
-            END
-            $$;
-            CREATE TRIGGER gate BEFORE INSERT ON orders.export_chunks FOR EACH ROW EXECUTE FUNCTION public.gate();";
-        holder.batch_execute(statements).await.unwrap();
-        for position in positions {
-            holder.batch_execute(&format!("SELECT pg_advisory_lock(7, {position})")).await.unwrap();
-        }
-        Self { holder }
-    }
-
-    /// Waits until somebody stands before it.
-    pub(crate) async fn reached(&mut self, position: i32) {
-        self.until_waiting(position, 1).await;
-    }
-
-    /// Waits until nobody does.
-    pub(crate) async fn left(&mut self, position: i32) {
-        self.until_waiting(position, 0).await;
-    }
-
-    async fn until_waiting(&mut self, position: i32, count: i64) {
-        let waiting = format!(
-            "SELECT count(*) AS count FROM pg_locks l JOIN pg_database d ON d.oid = l.database
-             WHERE d.datname = current_database() AND l.locktype = 'advisory' AND l.classid = 7
-                 AND l.objid = {position} AND NOT l.granted"
-        );
-        until_count(&mut self.holder, &waiting, count).await;
-    }
-
-    pub(crate) async fn open(&mut self, position: i32) {
-        self.holder.batch_execute(&format!("SELECT pg_advisory_unlock(7, {position})")).await.unwrap();
-    }
-}
-
-/// A second instance of the service on a world's database.
-pub(crate) struct Instance {
-    serving: tokio::task::JoinHandle<()>,
-}
-
-impl Instance {
-    pub(crate) async fn start(world: &World, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = world.config();
-        change(&mut config);
-        let app = App::build(config).await.unwrap();
-        let serving = tokio::spawn(async move {
-            let (_trigger, shutdown) = Shutdown::new();
-            app.serve(shutdown).await.unwrap();
-        });
-        Self { serving }
-    }
-
-    /// Drops it where it is: nothing is finished, and nothing given back.
-    pub(crate) async fn kill(self) {
-        self.serving.abort();
-        assert!(self.serving.await.unwrap_err().is_cancelled());
-    }
 }

@@ -104,8 +104,14 @@ async fn ids_statuses_and_pages_that_cannot_be() {
         assert_eq!(wrong_fields(orders.update(wrong, OrderStatus::Paid, "").await), ["id"], "{wrong:.50}");
     }
     for status in [0, -1, 5, i32::MAX] {
-        let request = UpdateOrderRequest { id: id.clone(), status, etag: String::new() };
+        let request = UpdateOrderRequest { id: id.clone(), status, ..UpdateOrderRequest::default() };
         assert_eq!(wrong_fields(orders.send_update(request).await), ["status"], "{status}");
+    }
+    for priority in [-1, 4, i32::MAX] {
+        let request = UpdateOrderRequest { id: id.clone(), priority, ..UpdateOrderRequest::default() };
+        assert_eq!(wrong_fields(orders.send_update(request).await), ["priority"], "{priority}");
+        let request = CreateOrderRequest { priority, ..an_order() };
+        assert_eq!(wrong_fields(orders.create(request).await), ["priority"], "{priority}");
     }
     let huge = "A".repeat(100_000);
     for (page_size, page_token, status, fields) in [

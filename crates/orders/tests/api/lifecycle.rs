@@ -2,7 +2,7 @@
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderStatus::{self, Cancelled, Fulfilled, Paid, Placed};
-use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, Order};
+use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, Order, OrderPriority};
 
 use crate::world::{Orders, World, an_order, line, refusal};
 
@@ -32,6 +32,7 @@ async fn an_order_is_placed_paid_and_fulfilled() {
         etag: "\"1\"".to_owned(),
         created_at: placed.created_at,
         updated_at: placed.created_at,
+        priority: OrderPriority::Normal.into(),
     };
     assert_eq!(placed, expected);
     assert!(placed.created_at.is_some());

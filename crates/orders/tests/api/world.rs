@@ -186,7 +186,7 @@ impl Orders {
 
     pub(crate) async fn update(&self, id: &str, status: OrderStatus, etag: &str) -> Result<Order, Status> {
         let (id, etag) = (id.to_owned(), etag.to_owned());
-        self.send_update(UpdateOrderRequest { id, status: status.into(), etag }).await
+        self.send_update(UpdateOrderRequest { id, status: status.into(), etag, priority: 0 }).await
     }
 
     pub(crate) async fn send_update(&self, message: UpdateOrderRequest) -> Result<Order, Status> {
@@ -202,6 +202,7 @@ pub(crate) fn an_order() -> CreateOrderRequest {
         currency: "EUR".to_owned(),
         lines: vec![line("chair", 2, 4_950)],
         idempotency_key: None,
+        priority: 0,
     }
 }
 

@@ -1,8 +1,10 @@
 //! The command line.
 
 mod audit;
+mod backfill;
 mod keys;
 mod migrate;
+mod tenant;
 mod user;
 
 use std::error::Error;
@@ -48,6 +50,11 @@ enum Command {
     Keys(keys::KeysArgs),
     /// Close a person's account, or open it again
     User(user::UserArgs),
+    /// Suspend and resume tenants, and look at them
+    Tenant(tenant::TenantArgs),
+    /// Change every tenant's rows, one tenant after the other
+    #[command(after_help = backfill::EXAMPLES)]
+    Backfill(backfill::BackfillArgs),
 }
 
 /// Does what the command line says. What goes wrong is a sentence on standard error and a failure.
@@ -76,6 +83,8 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
         Command::Keys(args) => Box::pin(keys::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,
+        Command::Tenant(args) => Box::pin(tenant::run(args)).await?,
+        Command::Backfill(args) => return Ok(Box::pin(backfill::run(args)).await?),
     }
     Ok(ExitCode::SUCCESS)
 }

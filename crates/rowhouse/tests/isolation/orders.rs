@@ -39,6 +39,7 @@ impl Orders {
             currency: "EUR".to_owned(),
             lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
             idempotency_key: None,
+            priority: 0,
         });
         Ok(self.client.clone().create_order(request).await?.into_inner().order.unwrap())
     }
@@ -67,6 +68,7 @@ impl Orders {
             id: id.to_owned(),
             status: OrderStatus::Paid.into(),
             etag: String::new(),
+            priority: 0,
         });
         Ok(self.client.clone().update_order(request).await?.into_inner().order.unwrap())
     }

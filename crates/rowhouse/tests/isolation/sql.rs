@@ -50,6 +50,24 @@ async fn database() -> TestDatabase {
                 VALUES ('{tenant}', '{id}', 'key', 'rowhouse_ak_', sha256('{slug}'), '{{orders:read}}', '{id}');
              INSERT INTO auth.audit_log (tenant_id, id, actor_type, action, outcome)
                 VALUES ('{tenant}', '{id}', 'system', 'sign_in', 'success');
+             INSERT INTO auth.single_letters (tenant_id, id) VALUES ('{tenant}', 'welcome');
+             INSERT INTO onboarding.onboardings (tenant_id, id, email, owner_id)
+                VALUES ('{tenant}', '{id}', '{slug}@example.com', '{id}');
+             INSERT INTO jobs.jobs (tenant_id, id, kind, payload, max_attempts)
+                VALUES ('{tenant}', '{id}', 'webhook.tidy', '{{}}', 1);
+             INSERT INTO orders.exports (tenant_id, id, resource, format, job_id, created_by)
+                VALUES ('{tenant}', '{id}', 'orders', 'csv', '{id}', '{id}');
+             INSERT INTO orders.export_chunks (tenant_id, id, export_id, position, data)
+                VALUES ('{tenant}', '{id}', '{id}', 0, 'x');
+             INSERT INTO orders.webhook_endpoints (tenant_id, id, url, events, sealed_secret)
+                VALUES ('{tenant}', '{id}', 'https://{slug}.example', '{{*}}', '');
+             INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body)
+                VALUES ('{tenant}', '{id}', '{id}', 1, 'order.created', '{{}}');
+             INSERT INTO orders.webhook_deliveries
+                    (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left)
+                VALUES ('{tenant}', '{id}', '{id}', '{id}', '{id}', 1, 1);
+             INSERT INTO orders.webhook_attempts (tenant_id, id, delivery_id, attempted_at, duration_ms)
+                VALUES ('{tenant}', '{id}', '{id}', now(), 1);
              INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until) VALUES ('{tenant}', '{id}', now());"
         ));
     }
@@ -182,6 +200,8 @@ async fn every_way_into_another_tenant_is_refused() {
         (Role::Orders, "CREATE TABLE public.copy (id int)".to_owned(), "permission denied"),
         (Role::Orders, format!("SELECT auth.memberships_of('{foreign}')"), "permission denied"),
         (Role::Orders, format!("SELECT tenancy.create_tenant('{fresh}', 'mallory', 'M')"), "permission denied"),
+        (Role::Orders, format!("SELECT tenancy.enter_new_tenant('{fresh}')"), "permission denied"),
+        (Role::Onboarding, format!("SELECT tenancy.enter_new_tenant('{fresh}')"), "belongs to another tenant"),
         (Role::Auth, "SELECT * FROM auth.tenants_of_users".to_owned(), "permission denied"),
         (Role::Auth, "SELECT * FROM orders.orders".to_owned(), "permission denied"),
         (Role::Auth, format!("UPDATE auth.audit_log SET outcome = 'denied' WHERE id = '{own}'"), "permission denied"),
@@ -221,6 +241,12 @@ async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
         assert!(refused.contains(refusal), "{enter}: {refused}");
         assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0, "nothing is left of it");
     }
+    // The way into a tenant that is about to be created leads into no other.
+    let conn = &mut database.connect_as(Role::Onboarding).await;
+    let enter = format!("SELECT tenancy.enter_new_tenant('{GLOBEX}')");
+    let refused = conn.batch_execute(&enter).await.unwrap_err().to_string();
+    assert!(refused.contains("the tenant is there"), "{refused}");
+    assert_eq!(count(conn, "SELECT count(*) FROM onboarding.onboardings").await, 0, "nothing is left of it");
 }
 
 /// The session that a token belongs to is looked up on the way in, in the token's own tenant only.

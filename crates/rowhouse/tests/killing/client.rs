@@ -27,8 +27,7 @@ fn request(number: usize, key: bool) -> OnboardTenantRequest {
 
 async fn call(endpoint: &str, request: OnboardTenantRequest) -> Result<OnboardTenantResponse, Status> {
     let unreachable = |error: tonic::transport::Error| Status::unavailable(error.to_string());
-    let channel =
-        Endpoint::from_shared(endpoint.to_owned()).unwrap().connect().await.map_err(unreachable)?;
+    let channel = Endpoint::from_shared(endpoint.to_owned()).unwrap().connect().await.map_err(unreachable)?;
     let mut request = Request::new(request);
     request.set_timeout(Duration::from_secs(4));
     Ok(OnboardingServiceClient::new(channel).onboard_tenant(request).await?.into_inner())
@@ -49,7 +48,8 @@ pub(crate) async fn onboard(endpoint: String, number: usize) {
                 }
             }
             Err(status) => {
-                let hopeless = matches!(status.code(), tonic::Code::InvalidArgument | tonic::Code::AlreadyExists);
+                let hopeless =
+                    matches!(status.code(), tonic::Code::InvalidArgument | tonic::Code::AlreadyExists);
                 assert!(!hopeless, "company {number}: {status:?}");
                 assert!(began.elapsed() < PATIENCE, "company {number} still hears {status:?}");
             }

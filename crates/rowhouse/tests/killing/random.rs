@@ -15,7 +15,7 @@ use crate::service::Service;
 use crate::world::{Victim, World};
 
 /// So many onboard at the same time.
-const AT_ONCE: usize = 4;
+const AT_ONCE: usize = 8;
 const KILLS: usize = 20;
 const MANY_KILLS: usize = 150;
 /// After so many kills everything is let come to rest and looked at.
@@ -44,7 +44,7 @@ async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
             });
         }
         for _ in 0..BATCH.min(kills - killed) {
-            sleep(Duration::from_millis(random(250))).await;
+            sleep(Duration::from_millis(random(400))).await;
             let victim = match random(7) {
                 0 => Victim::Postgres,
                 1 | 2 => Victim::Service(Service::Auth),

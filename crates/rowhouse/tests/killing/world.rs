@@ -136,9 +136,8 @@ impl World {
                         sleep(Duration::from_millis(5)).await;
                     }
                 };
-                if timeout(Duration::from_secs(60), reached).await.is_err() {
-                    panic!("{service:?} does not start: {}", std::fs::read_to_string(log).unwrap());
-                }
+                let reached = timeout(Duration::from_secs(60), reached).await;
+                assert!(reached.is_ok(), "{service:?} does not start: {}", self.said(service));
                 self.running.lock().await.insert(service, child);
             }
             Victim::Postgres => {
@@ -186,7 +185,10 @@ impl World {
         let (password, database) = (&self.passwords[&service], self.links[link].address);
         let mut settings = vec![
             ("ROWHOUSE_LISTEN", self.addresses[&service].to_string()),
-            ("DATABASE_URL", format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", role.name())),
+            (
+                "DATABASE_URL",
+                format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", role.name()),
+            ),
             ("ROWHOUSE_TRUST_DIR", self.keys.trust().display().to_string()),
             ("ROWHOUSE_ENVIRONMENT", "dev".to_owned()),
             ("ROWHOUSE_LOG", "info".to_owned()),

@@ -77,7 +77,7 @@ enum State {
     /// The opening is on its way. A transaction that is found in this state was abandoned in the middle.
     Opening,
     Open,
-    /// The opening was refused; the connection is of no use any more.
+    /// The opening failed, nobody knows where; the connection is of no use any more.
     Refused,
     Ended,
 }
@@ -150,7 +150,13 @@ impl<S: Scope> Tx<S> {
                 // The order of `join` is the order on the wire: the opening has to be first.
                 let (opened, result) = join(conn.batch_execute(opening), statement).await;
                 if let Err(refusal) = opened {
-                    *state = State::Refused;
+                    *state = if is_refusal(&refusal) {
+                        // Until it is undone, the server takes no statement in it.
+                        fate.failed.store(true, Ordering::Relaxed);
+                        State::Open
+                    } else {
+                        State::Refused
+                    };
                     return Err(refusal);
                 }
                 *state = State::Open;
@@ -234,6 +240,12 @@ impl<S: Scope> Tx<S> {
             State::Opening | State::Refused | State::Ended => {}
         }
     }
+}
+
+/// Whether it is the tenant that was not entered, so that BEGIN has been done and ROLLBACK makes the connection good again. Else
+/// who goes on calling for a suspended tenant, or with a revoked token, would cost everybody a connection each time.
+fn is_refusal(error: &Error) -> bool {
+    matches!(error, Error::DatabaseError(_, information) if information.constraint_name().is_some())
 }
 
 impl<S: Scope> Drop for Tx<S> {

@@ -69,11 +69,7 @@ struct NewMember {
 
 /// Somebody else has made the address an identity since it was looked up. It is the same person if it has the same
 /// password.
-async fn identify_again(
-    rpc: &Rpc,
-    new: &NewMember,
-    hash: Option<PasswordHash>,
-) -> Result<Standing, Error> {
+async fn identify_again(rpc: &Rpc, new: &NewMember, hash: Option<PasswordHash>) -> Result<Standing, Error> {
     let sign_up = SignUp::new(rpc, &new.email, &new.client);
     let (identity, Admission { wait, .. }) = sign_up.admit().await?;
     let Some(identity) = identity else { return Ok(Standing::New { hash }) };

@@ -21,11 +21,12 @@ mod verify_email;
 use rowhouse_proto::auth::v1::auth_service_server::AuthService;
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, ChangePasswordResponse, CompleteMfaRequest, CompleteMfaResponse,
-    CreateMembershipRequest, CreateMembershipResponse, DeleteMembershipRequest, DeleteMembershipResponse, PrepareMemberRequest, PrepareMemberResponse, SendWelcomeRequest, SendWelcomeResponse, GetJwksRequest, GetJwksResponse, GetMeRequest,
-    GetMeResponse, IssueTokenRequest, IssueTokenResponse, LoginRequest, LoginResponse, LogoutRequest,
-    LogoutResponse, RefreshSessionRequest, RefreshSessionResponse, RequestPasswordResetRequest,
-    RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse, SwitchTenantRequest,
-    SwitchTenantResponse, VerifyEmailRequest, VerifyEmailResponse,
+    CreateMembershipRequest, CreateMembershipResponse, DeleteMembershipRequest, DeleteMembershipResponse,
+    GetJwksRequest, GetJwksResponse, GetMeRequest, GetMeResponse, IssueTokenRequest, IssueTokenResponse,
+    LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PrepareMemberRequest, PrepareMemberResponse,
+    RefreshSessionRequest, RefreshSessionResponse, RequestPasswordResetRequest, RequestPasswordResetResponse,
+    ResetPasswordRequest, ResetPasswordResponse, SendWelcomeRequest, SendWelcomeResponse,
+    SwitchTenantRequest, SwitchTenantResponse, VerifyEmailRequest, VerifyEmailResponse,
 };
 use tonic::{Request, Response};
 

@@ -30,7 +30,8 @@ pub(super) async fn send_welcome(
                 return Ok(());
             }
             let (tenant, slug) = tenant_name_and_slug(tx).await?;
-            let letter = SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &Letter::Welcome { tenant, slug })?;
+            let letter =
+                SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &Letter::Welcome { tenant, slug })?;
             enqueue(tx, letter.welcome()).await?;
             Ok::<_, Error>(())
         })

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
+use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::{Permission, Role};
@@ -13,8 +14,8 @@ use uuid::Uuid;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
+use crate::jobs::SendLetter;
 use crate::mail::Letter;
-use crate::outbox::Task;
 use crate::rpc::{Rpc, current_role, permitted, person, role};
 use crate::store::audit_log::record;
 use crate::store::identities::get_identity;
@@ -71,12 +72,10 @@ pub(super) async fn create_invitation(
             role: role.to_string(),
             token: token.expose(),
         };
-        rpc.outbox.add(tx, &Task::mail(&email, letter)).await?;
+        enqueue(tx, NewJob::new(SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &letter)?)).await?;
         Ok::<_, Error>(invitation)
     });
-    let invitation = created.await?;
-    rpc.outbox.wake();
-    Ok(CreateInvitationResponse { invitation: Some(to_proto(invitation)) })
+    Ok(CreateInvitationResponse { invitation: Some(to_proto(created.await?)) })
 }
 
 /// Writes the invitation in place of the one that the address may have. Nothing when it got or lost one meanwhile.

@@ -2,7 +2,7 @@ use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
-use crate::domain::{OrderId, OrderStatus};
+use crate::domain::{OrderId, OrderPriority, OrderStatus};
 
 fn order(customer: &str, skus: &[&str]) -> Order {
     let line = |&sku: &&str| OrderLine { sku: sku.to_owned(), quantity: 2, unit_price_minor: 4_950 };
@@ -12,6 +12,7 @@ fn order(customer: &str, skus: &[&str]) -> Order {
         customer: customer.to_owned(),
         currency: "EUR".to_owned(),
         status: OrderStatus::Paid,
+        priority: OrderPriority::High,
         total_minor: 9_900,
         lines: skus.iter().map(line).collect(),
         version: 2,
@@ -38,9 +39,9 @@ fn csv_has_a_line_for_each_line_of_an_order() {
     assert_eq!(
         written(Format::Csv, true, &orders),
         format!(
-            "order_id,number,status,customer,currency,total_minor,created_at,updated_at,position,sku,quantity,unit_price_minor\r\n\
-             {ID},7,paid,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,1,chair,2,4950\r\n\
-             {ID},7,paid,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,2,\"a \"\"soft\"\" table\",2,4950\r\n"
+            "order_id,number,status,priority,customer,currency,total_minor,created_at,updated_at,position,sku,quantity,unit_price_minor\r\n\
+             {ID},7,paid,high,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,1,chair,2,4950\r\n\
+             {ID},7,paid,high,\"Ada, Countess\",EUR,9900,1970-01-01T00:00:00Z,1970-01-01T00:00:01.500Z,2,\"a \"\"soft\"\" table\",2,4950\r\n"
         )
     );
 }
@@ -67,6 +68,7 @@ fn json_lines_have_an_order_each() {
             "customer": customer,
             "currency": "EUR",
             "status": "paid",
+            "priority": "high",
             "total_minor": 9_900,
             "lines": [{ "sku": "chair", "quantity": 2, "unit_price_minor": 4_950 }],
             "version": 2,

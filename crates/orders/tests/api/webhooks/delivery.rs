@@ -39,6 +39,7 @@ async fn what_happens_to_an_order_is_sent_and_signed() {
                 "customer": "Ada",
                 "currency": "EUR",
                 "status": status,
+                "priority": "normal",
                 "total_minor": 9_900,
                 "lines": [{ "sku": "chair", "quantity": 2, "unit_price_minor": 4_950 }],
                 "version": order.version,

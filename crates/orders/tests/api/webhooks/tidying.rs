@@ -19,11 +19,15 @@ async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
             tokio::time::sleep(Duration::from_millis(10)).await;
         }
     };
-    assert!(tokio::time::timeout(Duration::from_secs(30), reached).await.is_ok(), "{query} is not {expected}");
+    assert!(
+        tokio::time::timeout(Duration::from_secs(30), reached).await.is_ok(),
+        "{query} is not {expected}"
+    );
 }
 
 /// Has the recurring job run now.
-const TIDY_NOW: &str = "UPDATE jobs.jobs SET due_at = now() WHERE kind = 'webhook.tidy' AND status = 'queued'";
+const TIDY_NOW: &str =
+    "UPDATE jobs.jobs SET due_at = now() WHERE kind = 'webhook.tidy' AND status = 'queued'";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn what_is_old_and_what_is_deleted_goes() {

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::Role;
 use uuid::Uuid;
@@ -12,6 +13,7 @@ use crate::domain::{
     Action, Actor, AuditEntry, OneTimePurpose, OneTimeToken, OpaqueToken, Standing, TokenKind, UserId, later,
 };
 use crate::error::Error;
+use crate::jobs::SendLetter;
 use crate::mail::Letter;
 use crate::outbox::Task;
 use crate::rpc::Rpc;
@@ -127,7 +129,7 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
         let letter = Letter::Invitation { tenant, inviter: None, role, token };
-        rpc.outbox.add(tx, &Task::mail(&new.email, letter)).await?;
+        enqueue(tx, NewJob::new(SendLetter::seal(&rpc.sealing, tx.tenant(), &new.email, &letter)?)).await?;
     }
     Ok(kept)
 }

@@ -1,0 +1,36 @@
+//! The backfills that there are.
+
+use super::Backfill;
+
+/// All of them. One stays for as long as there may be a database that its contract migration has not been run on.
+pub const ALL: &[Backfill] = &[ORDERS_PRIORITY];
+
+/// Between the migrations `000012_orders_priority` and `000014_orders_priority_contract`.
+const ORDERS_PRIORITY: Backfill = Backfill {
+    name: "orders-priority",
+    purpose: "gives orders from before there were priorities the one that they are shown with, normal",
+    count: "SELECT count(*) FROM orders.orders o WHERE o.tenant_id = $1 AND o.priority IS NULL",
+    // What an order shows stays the same, so its version does, too. A row that somebody is changing is waited for, and looked
+    // at again: a priority that they have given it stays.
+    batch: "UPDATE orders.orders o SET priority = 'normal'
+        WHERE o.tenant_id = $1 AND o.id IN (
+            SELECT b.id FROM orders.orders b WHERE b.tenant_id = $1 AND b.priority IS NULL
+            ORDER BY b.number LIMIT $2 FOR NO KEY UPDATE
+        )",
+};
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_names_its_tenant_and_its_limit() {
+        for Backfill { name, purpose, count, batch } in ALL {
+            assert!(name.bytes().all(|byte| byte.is_ascii_lowercase() || byte == b'-'), "{name}");
+            assert!(!purpose.is_empty(), "{name}");
+            assert!(count.contains("tenant_id = $1") && !count.contains("$2"), "{name}");
+            assert!(batch.contains("tenant_id = $1") && batch.contains("LIMIT $2"), "{name}");
+            assert_eq!(ALL.iter().filter(|other| other.name == *name).count(), 1, "{name}");
+        }
+    }
+}

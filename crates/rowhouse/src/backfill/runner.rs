@@ -1,0 +1,218 @@
+//! Going through all tenants, several at a time.
+
+use std::collections::VecDeque;
+use std::path::{Path, PathBuf};
+use std::sync::{Mutex, MutexGuard, PoisonError};
+
+use futures_util::future::join_all;
+
+use super::ledger::{Batch, batch};
+use super::pace::Pace;
+use super::plan::{Plan, plan};
+use super::session::Session;
+use super::{Backfill, BackfillError, Options, Progress, Target, TenantFailure, counting};
+use crate::tenants::connect_as_owner;
+
+/// Runs a backfill.
+pub struct Runner {
+    backfill: Backfill,
+    admin_url: String,
+    ca_file: Option<PathBuf>,
+    options: Options,
+    progress: Progress,
+}
+
+/// What there is to do.
+#[derive(Debug, Default)]
+pub struct Counted {
+    /// The tenants that are not completed, and how many of their rows are to be changed.
+    pub tenants: Vec<(Target, u64)>,
+    /// How many tenants were completed before.
+    pub completed: usize,
+    /// Those whose rows could not be counted.
+    pub failed: Vec<(Target, TenantFailure)>,
+    /// How many were not come to, for want of a connection.
+    pub left_out: usize,
+}
+
+/// What was done.
+#[derive(Debug, Default)]
+pub struct Report {
+    /// How many tenants this run has completed.
+    pub completed: usize,
+    /// How many were completed before.
+    pub completed_before: usize,
+    /// How many rows this run has changed, also of tenants that failed.
+    pub changed_rows: u64,
+    /// Those that are not completed.
+    pub failed: Vec<(Target, TenantFailure)>,
+    /// How many were not come to, for want of a connection.
+    pub left_out: usize,
+}
+
+/// The tenants that no connection could be had for.
+struct Unreached {
+    /// Those that one was tried for.
+    failed: Vec<(Target, TenantFailure)>,
+    /// How many others there are.
+    left_out: usize,
+}
+
+impl Report {
+    /// Whether every tenant is completed.
+    #[must_use]
+    pub fn is_complete(&self) -> bool {
+        self.failed.is_empty() && self.left_out == 0
+    }
+}
+
+impl Runner {
+    /// `admin_url` is that of a role that may become `rowhouse_owner`, which is what everything is done as; `ca_file` holds the authorities
+    /// for `sslmode=require`.
+    #[must_use]
+    pub fn new(backfill: Backfill, admin_url: &str, ca_file: Option<&Path>) -> Self {
+        Self {
+            backfill,
+            admin_url: admin_url.to_owned(),
+            ca_file: ca_file.map(Path::to_owned),
+            options: Options::default(),
+            progress: Progress::silent(),
+        }
+    }
+
+    /// How.
+    #[must_use]
+    pub fn with_options(self, options: Options) -> Self {
+        Self { options, ..self }
+    }
+
+    /// Who is told how far it is.
+    #[must_use]
+    pub fn with_progress(self, progress: Progress) -> Self {
+        Self { progress, ..self }
+    }
+
+    /// Counts, and changes nothing.
+    pub async fn count(&self) -> Result<Counted, BackfillError> {
+        let mut owner = connect_as_owner(&self.admin_url, self.ca_file.as_deref()).await?;
+        let Plan { targets, completed } = plan(&mut owner, &self.backfill, &self.options.tenants).await?;
+        drop(owner);
+        self.progress.begin("counting", targets.len(), 0);
+        let tally = Mutex::new(Counted { completed, ..Counted::default() });
+        let Unreached { failed, left_out } = self
+            .each(targets, async |session, target| {
+                let counted = counting::count(session, target.id).await;
+                self.progress.tenant_done();
+                let mut tally = locked(&tally);
+                match counted {
+                    Ok(rows) => tally.tenants.push((target, rows)),
+                    Err(failure) => tally.failed.push((target, failure)),
+                }
+            })
+            .await;
+        self.progress.end();
+        let mut counted = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        counted.failed.extend(failed);
+        counted.left_out = left_out;
+        counted.tenants.sort_unstable_by_key(|(target, _)| target.id);
+        Ok(counted)
+    }
+
+    /// Changes the rows of all tenants that are not completed.
+    pub async fn run(&self) -> Result<Report, BackfillError> {
+        let Counted { tenants, completed, failed, left_out } = self.count().await?;
+        let rows = tenants.iter().map(|(_, rows)| rows).sum();
+        let targets: Vec<Target> = tenants.into_iter().map(|(target, _)| target).collect();
+        self.progress.begin("changing", targets.len(), rows);
+        let pace = Pace::new(self.options.rate);
+        let report = Report { completed_before: completed, failed, left_out, ..Report::default() };
+        let tally = Mutex::new(report);
+        let Unreached { failed, left_out } = self
+            .each(targets, async |session, target| {
+                let outcome = self.go_through(session, &target, &pace, &tally).await;
+                self.progress.tenant_done();
+                let mut tally = locked(&tally);
+                match outcome {
+                    Ok(()) => tally.completed += 1,
+                    Err(failure) => tally.failed.push((target, failure)),
+                }
+            })
+            .await;
+        self.progress.end();
+        let mut report = tally.into_inner().unwrap_or_else(PoisonError::into_inner);
+        report.failed.extend(failed);
+        report.left_out += left_out;
+        report.failed.sort_unstable_by_key(|(target, _)| target.id);
+        Ok(report)
+    }
+
+    async fn go_through(
+        &self,
+        session: &mut Session,
+        target: &Target,
+        pace: &Pace,
+        tally: &Mutex<Report>,
+    ) -> Result<(), TenantFailure> {
+        let limit = pace.batch(self.options.batch_size);
+        let mut first = true;
+        loop {
+            pace.wait().await;
+            let done = batch(session, &self.backfill, target.id, limit, first).await?;
+            first = false;
+            let (Batch::More(rows) | Batch::Last(rows)) = done else { return Ok(()) };
+            pace.spend(rows);
+            self.progress.rows(rows);
+            locked(tally).changed_rows += rows;
+            if let Batch::Last(_) = done {
+                return Ok(());
+            }
+        }
+    }
+
+    /// Does the same with each tenant.
+    async fn each(
+        &self,
+        targets: Vec<Target>,
+        work: impl AsyncFn(&mut Session, Target),
+    ) -> Unreached {
+        let workers = targets.len().min(usize::try_from(self.options.concurrency).unwrap_or(1)).max(1);
+        let queue = Mutex::new(VecDeque::from(targets));
+        let failed = Mutex::new(Vec::new());
+        join_all((0..workers).map(|_| async {
+            let mut session = None;
+            loop {
+                let Some(target) = locked(&queue).pop_front() else { break };
+                match self.session(&mut session).await {
+                    Ok(session) => work(session, target).await,
+                    Err(failure) => {
+                        locked(&failed).push((target, failure));
+                        break;
+                    }
+                }
+            }
+        }))
+        .await;
+        Unreached {
+            failed: failed.into_inner().unwrap_or_else(PoisonError::into_inner),
+            left_out: queue.into_inner().unwrap_or_else(PoisonError::into_inner).len(),
+        }
+    }
+
+    /// The worker's connection, a new one when it was lost.
+    async fn session<'a>(&self, session: &'a mut Option<Session>) -> Result<&'a mut Session, TenantFailure> {
+        if session.as_ref().is_some_and(|session| session.client.is_closed()) {
+            *session = None;
+        }
+        match session {
+            Some(session) => Ok(session),
+            None => {
+                let opened = Session::open(&self.admin_url, self.ca_file.as_deref(), &self.backfill).await?;
+                Ok(session.insert(opened))
+            }
+        }
+    }
+}
+
+fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}

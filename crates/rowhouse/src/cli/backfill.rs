@@ -1,0 +1,201 @@
+//! `rowhouse backfill`.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::RangedU64ValueParser;
+
+use crate::backfill::{
+    self, Backfill, BackfillError, Counted, LedgerSummary, Options, Progress, Report, Runner, Target,
+    TenantFailure,
+};
+
+pub(super) const EXAMPLES: &str = "Goes through all tenants, each in its own context, in batches, and writes down how far it is: what was interrupted, even by
+kill -9, goes on from there when it is run again. The rows of a tenant are counted first; one of which another number was
+changed is named, and the exit code is not 0. The other tenants are gone through all the same.
+
+Examples:
+  rowhouse backfill --list
+  rowhouse backfill orders-priority --dry-run
+  rowhouse backfill orders-priority --rate 5000
+  rowhouse backfill orders-priority --tenant acme --tenant globex";
+
+#[derive(Args)]
+pub(super) struct BackfillArgs {
+    /// Which one; --list shows what there is
+    #[arg(required_unless_present = "list")]
+    name: Option<String>,
+    /// List the backfills, and how many tenants each has been through
+    #[arg(long, conflicts_with = "name")]
+    list: bool,
+    /// Count the rows that would be changed, and change nothing
+    #[arg(long)]
+    dry_run: bool,
+    /// How many rows to change in one transaction, at most
+    #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
+    batch_size: u32,
+    /// How many rows to change in a second, at most
+    #[arg(long, value_name = "ROWS/S", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
+    rate: Option<u32>,
+    /// Only this tenant; may be given several times
+    #[arg(long = "tenant", value_name = "SLUG-OR-ID")]
+    tenants: Vec<String>,
+    /// How many tenants to go through at the same time, each on a connection of its own
+    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
+    concurrency: u32,
+    /// URL of the database, for the role that migrates it
+    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
+    database_url: String,
+    /// PEM file with the authorities that may have signed the database's certificate
+    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
+    database_ca_file: Option<PathBuf>,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum BackfillCliError {
+    #[error("there is no backfill {0}; there are: {names}", names = names())]
+    Unknown(String),
+    #[error(transparent)]
+    Backfill(#[from] BackfillError),
+    #[error("the outcome cannot be printed: {0}")]
+    Print(#[from] io::Error),
+}
+
+pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError> {
+    let ca_file = args.database_ca_file.as_deref();
+    let Some(name) = args.name.filter(|_| !args.list) else {
+        let summaries = backfill::summaries(&args.database_url, ca_file).await?;
+        print_list(&mut io::stdout().lock(), &summaries)?;
+        return Ok(ExitCode::SUCCESS);
+    };
+    let Some(backfill) = Backfill::find(&name) else { return Err(BackfillCliError::Unknown(name)) };
+    let options = Options {
+        batch_size: args.batch_size,
+        rate: args.rate,
+        tenants: args.tenants,
+        concurrency: args.concurrency,
+    };
+    let runner = Runner::new(backfill, &args.database_url, ca_file)
+        .with_options(options)
+        .with_progress(Progress::on_stderr());
+    if args.dry_run {
+        let counted = runner.count().await?;
+        print_failures(&counted.failed, counted.left_out);
+        print_counted(&mut io::stdout().lock(), &name, &counted)?;
+        return Ok(exit_code(counted.failed.is_empty() && counted.left_out == 0));
+    }
+    let report = runner.run().await?;
+    print_failures(&report.failed, report.left_out);
+    print_report(&mut io::stdout().lock(), &name, &report)?;
+    Ok(exit_code(report.is_complete()))
+}
+
+fn exit_code(success: bool) -> ExitCode {
+    if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
+}
+
+fn names() -> String {
+    backfill::ALL.iter().map(|backfill| backfill.name).collect::<Vec<_>>().join(", ")
+}
+
+fn print_failures(failed: &[(Target, TenantFailure)], left_out: usize) {
+    for (target, failure) in failed {
+        eprintln!("rowhouse: {} ({}): {failure}", target.slug, target.id);
+    }
+    if left_out > 0 {
+        eprintln!("rowhouse: no connection was left for {}", tenants(left_out));
+    }
+}
+
+fn print_list(out: &mut impl Write, summaries: &[LedgerSummary]) -> io::Result<()> {
+    for LedgerSummary { backfill, tenants, completed, changed_rows } in summaries {
+        writeln!(out, "{}  {}", backfill.name, backfill.purpose)?;
+        writeln!(out, "    completed for {completed} of {tenants} tenants, {changed_rows} rows changed")?;
+    }
+    Ok(())
+}
+
+fn print_counted(out: &mut impl Write, name: &str, counted: &Counted) -> io::Result<()> {
+    for (target, rows) in counted.tenants.iter().filter(|(_, rows)| *rows > 0) {
+        writeln!(out, "{} ({}): {}", target.slug, target.id, of_rows(*rows))?;
+    }
+    let total = counted.tenants.iter().map(|(_, rows)| rows).sum();
+    let (open, before) = (counted.tenants.len(), counted.completed);
+    writeln!(
+        out,
+        "{name}: {} of {} to change; completed before: {}",
+        of_rows(total),
+        tenants(open),
+        tenants(before)
+    )
+}
+
+fn print_report(out: &mut impl Write, name: &str, report: &Report) -> io::Result<()> {
+    let Report { completed, completed_before, changed_rows, failed, left_out } = report;
+    write!(
+        out,
+        "{name}: completed {}, changed {}; completed before: {}",
+        tenants(*completed),
+        of_rows(*changed_rows),
+        tenants(*completed_before)
+    )?;
+    let open = failed.len() + left_out;
+    if open > 0 {
+        write!(out, "; not completed: {}", tenants(open))?;
+    }
+    writeln!(out)
+}
+
+fn tenants(count: usize) -> String {
+    if count == 1 { "1 tenant".to_owned() } else { format!("{count} tenants") }
+}
+
+fn of_rows(count: u64) -> String {
+    if count == 1 { "1 row".to_owned() } else { format!("{count} rows") }
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_tenancy::TenantId;
+
+    use super::*;
+
+    fn target(slug: &str) -> Target {
+        Target { id: TenantId::from_uuid(uuid::Uuid::nil()), slug: slug.to_owned() }
+    }
+
+    #[test]
+    fn a_dry_run_names_the_tenants_with_something_to_do() {
+        let tenants = vec![(target("acme"), 1), (target("globex"), 0), (target("initech"), 20)];
+        let counted = Counted { tenants, completed: 7, ..Counted::default() };
+        let mut out = Vec::new();
+        print_counted(&mut out, "orders-priority", &counted).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "acme (00000000-0000-0000-0000-000000000000): 1 row\n\
+             initech (00000000-0000-0000-0000-000000000000): 20 rows\n\
+             orders-priority: 21 rows of 3 tenants to change; completed before: 7 tenants\n"
+        );
+    }
+
+    #[test]
+    fn what_is_not_completed_is_said() {
+        let failure = TenantFailure::Difference { expected: 10, changed: 9 };
+        let report = Report {
+            completed: 3,
+            completed_before: 1,
+            changed_rows: 40,
+            failed: vec![(target("acme"), failure)],
+            left_out: 2,
+        };
+        let mut out = Vec::new();
+        print_report(&mut out, "orders-priority", &report).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "orders-priority: completed 3 tenants, changed 40 rows; completed before: 1 tenant; \
+             not completed: 3 tenants\n"
+        );
+    }
+}

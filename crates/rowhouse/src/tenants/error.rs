@@ -1,0 +1,107 @@
+//! Why an operator's command was in vain.
+
+use tokio_postgres::error::SqlState;
+
+use crate::bootstrap::MigrateError;
+
+/// Why an operator's command was in vain. Each is a sentence for the operator.
+#[derive(Debug, thiserror::Error)]
+pub enum TenantError {
+    /// Neither a slug nor an id.
+    #[error("no tenant has the slug or id {0}")]
+    Unknown(String),
+    /// It is suspended already.
+    #[error("{0} is suspended already")]
+    Suspended(String),
+    /// It is not suspended.
+    #[error("{slug} is not suspended, it is {status}")]
+    NotSuspended {
+        /// Which tenant.
+        slug: String,
+        /// What it is instead.
+        status: String,
+    },
+    /// It is not open yet, or never will be.
+    #[error("{slug} is {status}: only an active tenant can be suspended")]
+    NotActive {
+        /// Which tenant.
+        slug: String,
+        /// What it is instead.
+        status: String,
+    },
+    /// The administrator may not end other roles' sessions. The tenant is suspended all the same.
+    #[error(
+        "{slug} is suspended and nobody enters it any more, but {} that had begun before may not be ended by \
+         this role (server processes {}): grant it pg_signal_backend, or be a superuser, and suspend {slug} again",
+        count(.processes.len()), list(.processes)
+    )]
+    MayNotEnd {
+        /// Which tenant.
+        slug: String,
+        /// Those of the server that they run in.
+        processes: Vec<i32>,
+    },
+    /// They were told to end and have not.
+    #[error(
+        "{slug} is suspended and nobody enters it any more, but {} that had begun before still run (server \
+         processes {})",
+        count(.processes.len()), list(.processes)
+    )]
+    StillRunning {
+        /// Which tenant.
+        slug: String,
+        /// Those of the server that they run in.
+        processes: Vec<i32>,
+    },
+    /// What is needed is not in the database.
+    #[error("the schema is too old: run `rowhouse migrate` ({0})")]
+    Schema(String),
+    /// The owner would see through the walls.
+    #[error("rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which mends it")]
+    Bypass,
+    /// The connection, or a statement.
+    #[error(transparent)]
+    Database(#[from] MigrateError),
+}
+
+impl From<tokio_postgres::Error> for TenantError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        let missing = [
+            SqlState::UNDEFINED_FUNCTION,
+            SqlState::UNDEFINED_TABLE,
+            SqlState::UNDEFINED_COLUMN,
+            SqlState::INVALID_SCHEMA_NAME,
+            // The role.
+            SqlState::UNDEFINED_OBJECT,
+            SqlState::INVALID_PARAMETER_VALUE,
+        ];
+        match error.as_db_error() {
+            Some(server) if missing.contains(server.code()) => Self::Schema(server.message().to_owned()),
+            _ => Self::Database(error.into()),
+        }
+    }
+}
+
+fn count(transactions: usize) -> String {
+    if transactions == 1 { "a transaction".to_owned() } else { format!("{transactions} transactions") }
+}
+
+fn list(processes: &[i32]) -> String {
+    processes.iter().map(ToString::to_string).collect::<Vec<_>>().join(", ")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn who_still_runs_is_named() {
+        let error = TenantError::MayNotEnd { slug: "acme".to_owned(), processes: vec![7, 8] };
+        assert_eq!(
+            error.to_string(),
+            "acme is suspended and nobody enters it any more, but 2 transactions that had begun before may not be \
+             ended by this role (server processes 7, 8): grant it pg_signal_backend, or be a superuser, and suspend \
+             acme again"
+        );
+    }
+}

@@ -1,0 +1,94 @@
+//! Those who were in a tenant before it was suspended.
+
+use std::time::Duration;
+
+use tokio::time::{Instant, sleep};
+use tokio_postgres::Client;
+use tokio_postgres::error::SqlState;
+
+use super::{Tenant, TenantError};
+
+/// How long they may go on: what is about to end anyway ends well.
+const GRACE: Duration = Duration::from_millis(300);
+/// Until when one that was told to end has to be gone.
+const LIMIT: Duration = Duration::from_secs(5);
+const INTERVAL: Duration = Duration::from_millis(20);
+
+/// A transaction, by the server process that it runs in and its number there.
+type Transaction = (i32, String);
+
+/// Sees to it that nobody is in the tenant any more, which is suspended already. How many had to be ended.
+pub(super) async fn end_transactions(admin: &mut Client, tenant: &Tenant) -> Result<usize, TenantError> {
+    let begun = Instant::now();
+    // Who enters later is refused, and shows here for a moment only.
+    let before = transactions_in(admin, tenant).await?;
+    let mut left = before.clone();
+    while !left.is_empty() && begun.elapsed() < GRACE {
+        sleep(INTERVAL).await;
+        left = remaining(admin, tenant, &before).await?;
+    }
+    if left.is_empty() {
+        return Ok(0);
+    }
+    let count = left.len();
+    terminate(admin, tenant, &left).await?;
+    let told = Instant::now();
+    loop {
+        left = remaining(admin, tenant, &before).await?;
+        if left.is_empty() {
+            return Ok(count);
+        }
+        if told.elapsed() > LIMIT {
+            return Err(TenantError::StillRunning { slug: tenant.slug.clone(), processes: processes(&left) });
+        }
+        sleep(INTERVAL).await;
+    }
+}
+
+async fn transactions_in(admin: &mut Client, tenant: &Tenant) -> Result<Vec<Transaction>, TenantError> {
+    let tx = admin.transaction().await?;
+    tx.batch_execute("SET LOCAL ROLE rowhouse_owner").await?;
+    let query = "SELECT t.pid, t.transaction FROM tenancy.transactions_in($1::text::uuid) t";
+    let rows = tx.query(query, &[&tenant.id.to_string()]).await?;
+    tx.commit().await?;
+    rows.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?))).collect()
+}
+
+async fn remaining(
+    admin: &mut Client,
+    tenant: &Tenant,
+    before: &[Transaction],
+) -> Result<Vec<Transaction>, TenantError> {
+    let mut left = transactions_in(admin, tenant).await?;
+    left.retain(|one| before.contains(one));
+    Ok(left)
+}
+
+/// As the administrator: the owner may end nobody's session. A process that has gone on to another transaction by then, which
+/// may be another tenant's, is left alone.
+async fn terminate(admin: &Client, tenant: &Tenant, left: &[Transaction]) -> Result<(), TenantError> {
+    let (pids, transactions): (Vec<i32>, Vec<&str>) =
+        left.iter().map(|(pid, transaction)| (*pid, transaction.as_str())).unzip();
+    let ended = admin
+        .execute(
+            "SELECT pg_catalog.pg_terminate_backend(f.pid) FROM (
+                 SELECT DISTINCT l.pid FROM pg_catalog.pg_locks l
+                 JOIN unnest($1::integer[], $2::text[]) AS t (pid, transaction)
+                     ON l.pid = t.pid AND l.virtualtransaction = t.transaction
+                 WHERE l.locktype = 'advisory'
+             ) AS f",
+            &[&pids, &transactions],
+        )
+        .await;
+    match ended {
+        Ok(_) => Ok(()),
+        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+            Err(TenantError::MayNotEnd { slug: tenant.slug.clone(), processes: pids })
+        }
+        Err(error) => Err(error.into()),
+    }
+}
+
+fn processes(transactions: &[Transaction]) -> Vec<i32> {
+    transactions.iter().map(|(pid, _)| *pid).collect()
+}

@@ -1,0 +1,78 @@
+//! What can be asked of it at the command line.
+
+use std::time::{Duration, Instant};
+
+use crate::program::{backfill, stderr, stdout};
+use crate::world::{before_priorities, id, in_ledger, left, number, old_orders};
+
+const NAME: &str = "orders-priority";
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_dry_run_counts_and_changes_nothing() {
+    let database = old_orders(3, 7).await;
+    let mut admin = database.admin().await;
+    let counted = stdout(&backfill(&database, &[NAME, "--dry-run"]).await);
+    let each: Vec<String> = (1..=3).map(|n| format!("tenant-{n} ({}): 7 rows\n", id(n))).collect();
+    let sum = "orders-priority: 21 rows of 3 tenants to change; completed before: 0 tenants\n";
+    assert_eq!(counted, each.concat() + sum);
+    assert_eq!(left(&mut admin).await, 21);
+    assert_eq!(number(&mut admin, "SELECT count(*) FROM tenancy.backfills").await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn named_tenants_and_no_others() {
+    let database = old_orders(12, 5).await;
+    let mut admin = database.admin().await;
+    // One is suspended, which keeps nobody's services in, and no operator out.
+    let named = backfill(&database, &[NAME, "--tenant", "tenant-3", "--tenant", &id(11)]).await;
+    assert_eq!(
+        stdout(&named),
+        "orders-priority: completed 2 tenants, changed 10 rows; completed before: 0 tenants\n"
+    );
+    let of_them = format!(
+        "SELECT count(*) FROM orders.orders WHERE priority = 'normal' AND tenant_id IN ('{}', '{}')",
+        id(3),
+        id(11)
+    );
+    assert_eq!(number(&mut admin, &of_them).await, 10);
+    assert_eq!(left(&mut admin).await, 50);
+    let listed = stdout(&backfill(&database, &["--list"]).await);
+    assert!(listed.starts_with("orders-priority  gives orders"), "{listed}");
+    assert!(listed.contains("\n    completed for 2 of 12 tenants, 10 rows changed\n"), "{listed}");
+
+    let unknown = backfill(&database, &[NAME, "--tenant", "tenant-1", "--tenant", "tenant-99"]).await;
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(stderr(&unknown), "rowhouse: no tenant has the slug or id tenant-99\n");
+    assert_eq!(in_ledger(&mut admin).await, 10, "nothing is begun");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_no_faster_than_asked() {
+    let database = old_orders(10, 10).await;
+    let begun = Instant::now();
+    stdout(&backfill(&database, &[NAME, "--rate", "50", "--concurrency", "1", "--batch-size", "5"]).await);
+    // The last batch is not waited for.
+    assert!(begun.elapsed() >= Duration::from_millis(1_900), "{:?}", begun.elapsed());
+    assert_eq!(left(&mut database.admin().await).await, 0);
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_cannot_be_is_refused() {
+    let database = before_priorities(2, 2).await;
+    let unknown = backfill(&database, &["orders-colour"]).await;
+    assert_eq!(unknown.status.code(), Some(1));
+    assert_eq!(stderr(&unknown), "rowhouse: there is no backfill orders-colour; there are: orders-priority\n");
+    for arguments in [
+        &[][..],
+        &[NAME, "--batch-size", "0"],
+        &[NAME, "--rate", "0"],
+        &[NAME, "--concurrency", "0"],
+        &[NAME, "--list"],
+    ] {
+        assert_eq!(backfill(&database, arguments).await.status.code(), Some(2), "{arguments:?}");
+    }
+    // The column is not there yet.
+    let early = backfill(&database, &[NAME]).await;
+    assert_eq!(early.status.code(), Some(1));
+    assert!(stderr(&early).contains("the schema is too old: run `rowhouse migrate`"), "{}", stderr(&early));
+}

@@ -1,0 +1,173 @@
+//! Suspending and resuming, under load and with transactions in the middle.
+
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
+use std::time::{Duration, Instant};
+
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_testkit::{Role, TestDatabase, TestSystem};
+use serde_json::json;
+use tokio::task::JoinHandle;
+
+use crate::doors::Doors;
+use crate::{refusal, run, stdout, tenant};
+
+/// Lists a tenant's orders all the time; when each list was asked for, and its status.
+struct Load {
+    stop: Arc<AtomicBool>,
+    tasks: Vec<JoinHandle<Vec<(Instant, u16)>>>,
+}
+
+impl Load {
+    fn on(doors: &Arc<Doors>) -> Self {
+        let stop = Arc::new(AtomicBool::new(false));
+        let tasks = (0..4).map(|_| {
+            let (doors, stop) = (Arc::clone(doors), Arc::clone(&stop));
+            tokio::spawn(async move {
+                let mut answers = Vec::new();
+                while !AtomicBool::load(&stop, Ordering::Relaxed) {
+                    let asked = Instant::now();
+                    answers.push((asked, doors.list().await));
+                }
+                answers
+            })
+        });
+        Self { tasks: tasks.collect(), stop }
+    }
+
+    async fn end(self) -> Vec<(Instant, u16)> {
+        self.stop.store(true, Ordering::Relaxed);
+        let mut all = Vec::new();
+        for task in self.tasks {
+            all.extend(task.await.unwrap());
+        }
+        all
+    }
+}
+
+/// A transaction of the service's, in a tenant.
+async fn enter(database: &TestDatabase, tenant: &str) -> AsyncPgConnection {
+    let mut conn = database.connect_as(Role::Orders).await;
+    let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
+    conn.batch_execute(&enter).await.unwrap();
+    conn
+}
+
+async fn count_orders(conn: &mut AsyncPgConnection) -> Result<i64, diesel::result::Error> {
+    sql::<BigInt>("SELECT count(*) FROM orders.orders").get_result(conn).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_access_stops_at_the_database_and_comes_back() {
+    let system = TestSystem::start().await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let (acmes, globexs) = (Doors::of(&system, &acme).await, Doors::of(&system, &globex).await);
+    let (acmes, globexs) = (Arc::new(acmes), Arc::new(globexs));
+    let loads = (Load::on(&acmes), Load::on(&globexs));
+    let database = system.database();
+
+    // One that does nothing, one in the middle of a statement, and one of somebody else.
+    let mut idle = enter(database, &acme.id).await;
+    assert_eq!(count_orders(&mut idle).await.unwrap(), 1);
+    let mut busy = enter(database, &acme.id).await;
+    busy.batch_execute("SET LOCAL statement_timeout = 0").await.unwrap();
+    let busy = tokio::spawn(async move { busy.batch_execute("SELECT pg_sleep(600)").await });
+    let mut others = enter(database, &globex.id).await;
+
+    let begun = Instant::now();
+    let suspended = tenant(database, &["suspend", &acme.slug, "--reason", "unpaid"]).await;
+    let closed = Instant::now();
+    let expected =
+        format!("suspended {}\nended transactions that had begun before: 2\n", acme.slug);
+    assert_eq!(stdout(&suspended), expected);
+    assert!(count_orders(&mut idle).await.is_err(), "its connection is gone");
+    assert!(busy.await.unwrap().is_err(), "and so is this one's");
+    assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
+    assert_eq!(count_orders(&mut others).await.unwrap(), 1);
+    // Both loads go on for a while.
+    tokio::time::timeout(Duration::from_secs(10), async {
+        for _ in 0..20 {
+            assert_eq!((acmes.list().await, globexs.list().await), (403, 200));
+        }
+    })
+    .await
+    .unwrap();
+    let (of_acme, of_globex) = (loads.0.end().await, loads.1.end().await);
+    assert!(of_acme.iter().any(|(asked, status)| *asked < begun && *status == 200));
+    let late: Vec<_> = of_acme.iter().filter(|(asked, _)| *asked >= closed).collect();
+    assert!(!late.is_empty() && late.iter().all(|(_, status)| *status == 403), "{late:?}");
+    assert!(of_globex.iter().all(|(_, status)| *status == 200), "another tenant is not touched");
+    assert!(of_globex.iter().any(|(asked, _)| *asked >= closed));
+
+    let (mut acmes, mut globexs) = (Arc::into_inner(acmes).unwrap(), Arc::into_inner(globexs).unwrap());
+    acmes.assert(false).await;
+    globexs.assert(true).await;
+
+    let resumed = tenant(database, &["resume", &acme.id, "--reason", " paid "]).await;
+    assert_eq!(stdout(&resumed), format!("resumed {}\n", acme.slug));
+    acmes.assert(true).await;
+    for (action, reason) in [("tenant.suspend", "unpaid"), ("tenant.resume", "paid")] {
+        let entries = acmes.log(action).await;
+        assert_eq!(entries.len(), 1, "{entries:?}");
+        assert_eq!(entries[0]["details"], json!({ "reason": reason }));
+        assert_eq!(entries[0]["actor"], json!({ "type": "system" }));
+        assert_eq!(entries[0]["target"], json!({ "type": "tenant", "id": acme.id }));
+        assert_eq!(entries[0]["outcome"], "success");
+        assert!(globexs.log(action).await.is_empty());
+    }
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_about_to_end_ends_well() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let database = system.database();
+    let mut conn = enter(database, &acme.id).await;
+    let mut observer = database.admin().await;
+    let rename = "UPDATE orders.number_series SET last_number = last_number";
+    conn.batch_execute(rename).await.unwrap();
+    let suspend = ["suspend", &acme.slug, "--reason", "unpaid"];
+    let (suspended, ()) = tokio::join!(tenant(database, &suspend), async {
+        // As soon as nobody else gets in.
+        let query = "SELECT count(*) FROM tenancy.tenants WHERE status = 'suspended'";
+        while sql::<BigInt>(query).get_result::<i64>(&mut observer).await.unwrap() == 0 {
+            tokio::time::sleep(Duration::from_millis(1)).await;
+        }
+        conn.batch_execute("COMMIT").await.unwrap();
+    });
+    assert_eq!(stdout(&suspended), format!("suspended {}\n", acme.slug), "none had to be ended");
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn who_may_not_end_sessions_is_told() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let database = system.database();
+    let mut admin = database.admin().await;
+    // Roles are the cluster's, so the name is this test's alone.
+    let role = format!("operator_{}", std::process::id());
+    let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT rowhouse_owner TO {role}");
+    admin.batch_execute(&make).await.unwrap();
+    let admin_url = database.admin_url();
+    let (_, host) = admin_url.split_once('@').unwrap();
+    let url = format!("postgres://{role}:secret@{host}");
+
+    let mut idle = enter(database, &acme.id).await;
+    let suspend = ["suspend", &acme.slug, "--reason", "unpaid"];
+    let refused = refusal(&run(&url, &suspend).await);
+    for part in [acme.slug.as_str(), "a transaction that had begun before", "pg_signal_backend"] {
+        assert!(refused.contains(part), "{refused}");
+    }
+    // It is suspended all the same, and whoever may ends the rest.
+    count_orders(&mut idle).await.unwrap();
+    let again = refusal(&tenant(database, &suspend).await);
+    assert_eq!(again, format!("{} is suspended already", acme.slug));
+    assert!(count_orders(&mut idle).await.is_err());
+    let drop = format!("REVOKE rowhouse_owner FROM {role}; DROP ROLE {role}");
+    admin.batch_execute(&drop).await.unwrap();
+    system.shutdown().await;
+}
