@@ -100,6 +100,7 @@ async fn a_repeat_is_answered_like_the_first_call() {
         let again = service.sign_up(globex, "ada@example.com", password, None).await.unwrap();
         assert_eq!(again, invited);
     }
+    service.mail_to("ada@example.com", "Invitation to").await;
     assert_eq!(service.subjects_to("ada@example.com").await.len(), 2, "one letter for each tenant");
     // Who has the password after all joins by it.
     let joined = service.sign_up(globex, "ada@example.com", Some(PASSWORD), None).await.unwrap();

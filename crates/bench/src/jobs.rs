@@ -69,6 +69,7 @@ impl TaskHandler for Nothing {
 }
 
 /// Measures with so many workers, and prints.
+#[allow(clippy::print_stdout, reason = "the figures are the program's output")]
 pub(crate) async fn run(workers: usize) -> Result<(), BenchFailure> {
     let directory = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
@@ -100,15 +101,15 @@ pub(crate) async fn run(workers: usize) -> Result<(), BenchFailure> {
             ours(&url, &admin, 1, workers).await?,
             ours(&url, &admin, 200, workers).await?,
         ];
-        let [once, local, one, many] = measured;
-        println!("{once:>24.0} {local:>24.0} {one:>24.0} {many:>24.0}");
+        let [by_one, by_hundred, single, many] = measured;
+        println!("{by_one:>24.0} {by_hundred:>24.0} {single:>24.0} {many:>24.0}");
         for (rates, rate) in rates.iter_mut().zip(measured) {
             rates.push(rate);
         }
     }
-    let [once, local, one, many] = rates.map(median);
-    println!("medians: {:.2} and {:.2} of graphile_worker,", one / once, many / once);
-    println!("         {:.2} and {:.2} of it with a local queue", one / local, many / local);
+    let [by_one, by_hundred, single, many] = rates.map(median);
+    println!("medians: {:.2} and {:.2} of graphile_worker,", single / by_one, many / by_one);
+    println!("         {:.2} and {:.2} of it with a local queue", single / by_hundred, many / by_hundred);
     cluster.stop().await;
     Ok(())
 }

@@ -82,12 +82,7 @@ impl Sealing {
 
     /// Encrypts. `purpose` keeps what is made for one use from being taken in another, and `owner`, such as a row's
     /// id, from being moved to another row.
-    pub fn seal(
-        &self,
-        purpose: &'static str,
-        owner: &[u8],
-        secret: &[u8],
-    ) -> Result<Vec<u8>, NotOurs> {
+    pub fn seal(&self, purpose: &'static str, owner: &[u8], secret: &[u8]) -> Result<Vec<u8>, NotOurs> {
         let key = self.current().ok_or(NotOurs)?;
         let nonce = random::<NONCE_LENGTH>().or(Err(NotOurs))?;
         let associated = associated(purpose, owner);

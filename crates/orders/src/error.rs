@@ -100,7 +100,9 @@ impl Error {
             Self::UrlNotAllowed(reason) => status(Code::UrlNotAllowed, reason.to_string()),
             Self::TooManyEndpoints(most) => status(
                 Code::ResourceExhausted,
-                format!("there are {most} webhook endpoints, which is the most: delete one that is not needed"),
+                format!(
+                    "there are {most} webhook endpoints, which is the most: delete one that is not needed"
+                ),
             ),
             Self::ExportNotFound => status(Code::ExportNotFound, "there is no export with this id"),
             Self::ExportNotReady(state) => status(
@@ -109,7 +111,9 @@ impl Error {
             ),
             Self::TooManyExports(most) => status(
                 Code::ResourceExhausted,
-                format!("there are {most} exports that have not ended, which is the most: wait for one, or cancel one"),
+                format!(
+                    "there are {most} exports that have not ended, which is the most: wait for one, or cancel one"
+                ),
             ),
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::Unauthenticated | Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => {

@@ -7,7 +7,8 @@ use crate::auth::v1::{
     AcceptInvitationRequest, ChangePasswordRequest, CompleteMfaRequest, ConfirmTotpRequest,
     ConfirmTotpResponse, CreateApiKeyResponse, CreateMembershipRequest, CreateTotpResponse,
     DeleteTotpRequest, IssueTokenRequest, IssueTokenResponse, LoginRequest, LogoutRequest,
-    PrepareMemberRequest, PrepareMemberResponse, RefreshSessionRequest, ResetPasswordRequest, SwitchTenantRequest, Tokens, VerifyEmailRequest,
+    PrepareMemberRequest, PrepareMemberResponse, RefreshSessionRequest, ResetPasswordRequest,
+    SwitchTenantRequest, Tokens, VerifyEmailRequest,
 };
 use crate::onboarding::v1::{AdminCredentials, OnboardTenantResponse};
 use crate::orders::v1::CreateWebhookEndpointResponse;

@@ -57,7 +57,8 @@ impl World {
     /// The server process that the pool's connection is to.
     async fn process(&self) -> i64 {
         let process = sql::<BigInt>("SELECT pg_backend_pid()::bigint");
-        let asked = self.db.global_tx::<_, DbError, _>("process", async |tx| Ok(process.get_result(tx).await?));
+        let asked =
+            self.db.global_tx::<_, DbError, _>("process", async |tx| Ok(process.get_result(tx).await?));
         asked.await.unwrap()
     }
 }

@@ -12,8 +12,8 @@ pub(crate) mod webhooks;
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
-    ListOrdersResponse, SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest, TearDownTenantResponse,
-    UpdateOrderRequest, UpdateOrderResponse,
+    ListOrdersResponse, SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest,
+    TearDownTenantResponse, UpdateOrderRequest, UpdateOrderResponse,
 };
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_tokens::{Permission, Principal};
@@ -50,7 +50,10 @@ impl OrderService for Rpc {
         reply("orders.set_up_tenant", set_up_tenant::set_up_tenant(self, &request).await)
     }
 
-    async fn tear_down_tenant(&self, request: Request<TearDownTenantRequest>) -> Reply<TearDownTenantResponse> {
+    async fn tear_down_tenant(
+        &self,
+        request: Request<TearDownTenantRequest>,
+    ) -> Reply<TearDownTenantResponse> {
         reply("orders.tear_down_tenant", set_up_tenant::tear_down_tenant(self, &request).await)
     }
 }

@@ -40,7 +40,9 @@ struct Update {
 
 /// Neither a status nor a priority.
 #[derive(Debug, thiserror::Error)]
-#[error("send a status, one of placed, paid, fulfilled, cancelled, or a priority, one of low, normal, high, or both")]
+#[error(
+    "send a status, one of placed, paid, fulfilled, cancelled, or a priority, one of low, normal, high, or both"
+)]
 struct NothingToChange;
 
 impl Update {

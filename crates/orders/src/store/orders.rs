@@ -11,7 +11,9 @@ use uuid::Uuid;
 
 use super::order_lines::{LineRow, insert_lines, lines};
 use super::webhook_endpoints::listeners;
-use crate::domain::{NewOrder, Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest};
+use crate::domain::{
+    NewOrder, Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest,
+};
 use crate::schema::orders;
 use crate::webhooks::EventType;
 

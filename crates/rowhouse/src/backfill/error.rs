@@ -57,10 +57,7 @@ impl From<tokio_postgres::Error> for TenantFailure {
 
 /// Whether the same transaction may succeed when it is tried again: a deadlock, a lock that was waited for too long.
 pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
-    let contention = [
-        SqlState::T_R_SERIALIZATION_FAILURE,
-        SqlState::T_R_DEADLOCK_DETECTED,
-        SqlState::LOCK_NOT_AVAILABLE,
-    ];
+    let contention =
+        [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];
     error.code().is_some_and(|code| contention.contains(code))
 }

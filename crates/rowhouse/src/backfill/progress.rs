@@ -48,8 +48,7 @@ impl Progress {
     fn to(out: Out) -> Self {
         let begun = Instant::now();
         let (tenants, tenants_done, rows, rows_done) = (0, 0, 0, 0);
-        let state =
-            State { phase: "", tenants, tenants_done, rows, rows_done, begun, last_line: begun };
+        let state = State { phase: "", tenants, tenants_done, rows, rows_done, begun, last_line: begun };
         Self { out, state: Mutex::new(state) }
     }
 
@@ -106,7 +105,8 @@ impl Progress {
 }
 
 fn bar() -> ProgressBar {
-    let style = ProgressStyle::with_template("[{elapsed_precise}] {bar:30} {percent:>3} %, ETA {eta} ({msg})");
+    let style =
+        ProgressStyle::with_template("[{elapsed_precise}] {bar:30} {percent:>3} %, ETA {eta} ({msg})");
     let bar = ProgressBar::no_length();
     // The template is as good as it was when it was tested.
     match style {

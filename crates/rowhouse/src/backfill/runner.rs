@@ -170,11 +170,7 @@ impl Runner {
     }
 
     /// Does the same with each tenant.
-    async fn each(
-        &self,
-        targets: Vec<Target>,
-        work: impl AsyncFn(&mut Session, Target),
-    ) -> Unreached {
+    async fn each(&self, targets: Vec<Target>, work: impl AsyncFn(&mut Session, Target)) -> Unreached {
         let workers = targets.len().min(usize::try_from(self.options.concurrency).unwrap_or(1)).max(1);
         let queue = Mutex::new(VecDeque::from(targets));
         let failed = Mutex::new(Vec::new());
@@ -203,12 +199,11 @@ impl Runner {
         if session.as_ref().is_some_and(|session| session.client.is_closed()) {
             *session = None;
         }
-        match session {
-            Some(session) => Ok(session),
-            None => {
-                let opened = Session::open(&self.admin_url, self.ca_file.as_deref(), &self.backfill).await?;
-                Ok(session.insert(opened))
-            }
+        if let Some(session) = session {
+            Ok(session)
+        } else {
+            let opened = Session::open(&self.admin_url, self.ca_file.as_deref(), &self.backfill).await?;
+            Ok(session.insert(opened))
         }
     }
 }

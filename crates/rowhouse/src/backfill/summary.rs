@@ -19,10 +19,7 @@ pub struct LedgerSummary {
 }
 
 /// Where each backfill stands. `admin_url` is that of a role that may become `rowhouse_owner`.
-pub async fn summaries(
-    admin_url: &str,
-    ca_file: Option<&Path>,
-) -> Result<Vec<LedgerSummary>, BackfillError> {
+pub async fn summaries(admin_url: &str, ca_file: Option<&Path>) -> Result<Vec<LedgerSummary>, BackfillError> {
     let owner = connect_as_owner(admin_url, ca_file).await?;
     let mut summaries = Vec::new();
     for backfill in ALL {

@@ -56,8 +56,7 @@ impl System {
         let auth = Box::pin(auth).await.map_err(not_started("auth"))?;
         let orders = rowhouse_orders::App::build(parts.orders());
         let orders = Box::pin(orders).await.map_err(not_started("orders"))?;
-        let onboarding =
-            rowhouse_onboarding::App::build(parts.onboarding(auth.address(), orders.address()));
+        let onboarding = rowhouse_onboarding::App::build(parts.onboarding(auth.address(), orders.address()));
         let onboarding = Box::pin(onboarding).await.map_err(not_started("onboarding"))?;
         let mut addresses = Addresses {
             auth: auth.address(),

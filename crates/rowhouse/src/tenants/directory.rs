@@ -55,8 +55,9 @@ pub async fn list(
     owner: &impl GenericClient,
     status: Option<TenantStatus>,
 ) -> Result<Vec<Tenant>, TenantError> {
-    let query =
-        format!("SELECT {COLUMNS} FROM tenancy.directory() t WHERE t.status = coalesce($1, t.status) ORDER BY t.id");
+    let query = format!(
+        "SELECT {COLUMNS} FROM tenancy.directory() t WHERE t.status = coalesce($1, t.status) ORDER BY t.id"
+    );
     let rows = owner.query(&query, &[&status.map(TenantStatus::as_str)]).await?;
     rows.iter().map(tenant).collect()
 }
@@ -65,13 +66,12 @@ pub async fn list(
 pub async fn find(transaction: &impl GenericClient, slug_or_id: &str) -> Result<Tenant, TenantError> {
     let unknown = || TenantError::Unknown(slug_or_id.to_owned());
     // No slug is an id.
-    let id = match slug_or_id.parse() {
-        Ok(id) => id,
-        Err(_) => {
-            let query = "SELECT t.id::text FROM tenancy.directory() t WHERE t.slug = $1";
-            let found = transaction.query_opt(query, &[&slug_or_id]).await?;
-            id_of(&found.ok_or_else(unknown)?)?
-        }
+    let id = if let Ok(id) = slug_or_id.parse() {
+        id
+    } else {
+        let query = "SELECT t.id::text FROM tenancy.directory() t WHERE t.slug = $1";
+        let found = transaction.query_opt(query, &[&slug_or_id]).await?;
+        id_of(&found.ok_or_else(unknown)?)?
     };
     enter(transaction, id).await?;
     let query = format!("SELECT {COLUMNS} FROM tenancy.tenants t WHERE t.id = $1::text::uuid");

@@ -57,7 +57,9 @@ pub enum TenantError {
     #[error("the schema is too old: run `rowhouse migrate` ({0})")]
     Schema(String),
     /// The owner would see through the walls.
-    #[error("rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which mends it")]
+    #[error(
+        "rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which mends it"
+    )]
     Bypass,
     /// The connection, or a statement.
     #[error(transparent)]

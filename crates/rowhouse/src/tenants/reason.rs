@@ -25,7 +25,11 @@ impl FromStr for Reason {
     fn from_str(text: &str) -> Result<Self, InvalidReason> {
         let text = text.trim();
         let fits = (1..=500).contains(&text.chars().count());
-        if fits && !text.chars().any(char::is_control) { Ok(Self(text.to_owned())) } else { Err(InvalidReason) }
+        if fits && !text.chars().any(char::is_control) {
+            Ok(Self(text.to_owned()))
+        } else {
+            Err(InvalidReason)
+        }
     }
 }
 

@@ -55,7 +55,10 @@ async fn a_batch_that_forgets_its_tenant_fails() {
     assert_eq!(left(&mut admin).await, 10, "the others are done");
 
     let mended = stdout(&backfill(&database, &[NAME]).await);
-    assert_eq!(mended, "orders-priority: completed 1 tenant, changed 10 rows; completed before: 19 tenants\n");
+    assert_eq!(
+        mended,
+        "orders-priority: completed 1 tenant, changed 10 rows; completed before: 19 tenants\n"
+    );
     assert_complete(&mut admin).await;
 }
 
@@ -90,7 +93,8 @@ async fn what_somebody_else_changes_meanwhile_is_a_difference_and_stays() {
 
     stdout(&backfill(&database, &[NAME]).await);
     assert_eq!(left(&mut admin).await, 0);
-    let urgent = format!("SELECT count(*) FROM orders.orders WHERE priority = 'high' AND tenant_id = '{}'", id(2));
+    let urgent =
+        format!("SELECT count(*) FROM orders.orders WHERE priority = 'high' AND tenant_id = '{}'", id(2));
     assert_eq!(number(&mut admin, &urgent).await, 1, "nobody overwrites what a person has decided");
     let ledger = "bool_and(completed_at IS NOT NULL AND expected = changed) FROM tenancy.backfills";
     assert!(holds(&mut admin, ledger).await);

@@ -24,7 +24,10 @@ async fn tenants_from_before_the_list_are_in_it() {
     assert!(holds(&mut admin, forced).await);
 
     admin.batch_execute("DELETE FROM tenancy.tenants WHERE slug = 'tenant-7'").await.unwrap();
-    admin.batch_execute("UPDATE tenancy.tenants SET id = gen_random_uuid() WHERE slug = 'tenant-8'").await.unwrap();
+    admin
+        .batch_execute("UPDATE tenancy.tenants SET id = gen_random_uuid() WHERE slug = 'tenant-8'")
+        .await
+        .unwrap();
     assert!(holds(&mut admin, SAME).await);
 }
 

@@ -22,7 +22,10 @@ async fn ten_thousand_tenants() {
     let begun = Instant::now();
     let again = stdout(&backfill(&database, &["orders-priority"]).await);
     eprintln!("once more took {:?}: {again}", begun.elapsed());
-    assert!(again.contains("completed 0 tenants, changed 0 rows; completed before: 10000 tenants"), "{again}");
+    assert!(
+        again.contains("completed 0 tenants, changed 0 rows; completed before: 10000 tenants"),
+        "{again}"
+    );
     let begun = Instant::now();
     let migrated = migrate(&database).await;
     eprintln!("the contract migration took {:?}", begun.elapsed());

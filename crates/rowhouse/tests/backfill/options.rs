@@ -61,7 +61,10 @@ async fn what_cannot_be_is_refused() {
     let database = before_priorities(2, 2).await;
     let unknown = backfill(&database, &["orders-colour"]).await;
     assert_eq!(unknown.status.code(), Some(1));
-    assert_eq!(stderr(&unknown), "rowhouse: there is no backfill orders-colour; there are: orders-priority\n");
+    assert_eq!(
+        stderr(&unknown),
+        "rowhouse: there is no backfill orders-colour; there are: orders-priority\n"
+    );
     for arguments in [
         &[][..],
         &[NAME, "--batch-size", "0"],

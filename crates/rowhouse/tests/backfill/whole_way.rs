@@ -70,7 +70,10 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
 async fn a_database_without_orders_needs_no_backfill() {
     let database = crate::world::before_priorities(3, 0).await;
     let migrated = migrate(&database).await;
-    assert!(migrated.contains("ran the migration 2026-11-23-000014_orders_priority_contract\n"), "{migrated}");
+    assert!(
+        migrated.contains("ran the migration 2026-11-23-000014_orders_priority_contract\n"),
+        "{migrated}"
+    );
     stdout(&backfill(&database, &["orders-priority"]).await);
     assert_complete(&mut database.admin().await).await;
 }

@@ -90,7 +90,9 @@ pub(crate) async fn in_ledger(conn: &mut AsyncPgConnection) -> i64 {
 /// Every row of every tenant has its priority, and the ledger says so, tenant by tenant.
 pub(crate) async fn assert_complete(conn: &mut AsyncPgConnection) {
     assert_eq!(left(conn).await, 0);
-    assert!(holds(conn, "NOT EXISTS (SELECT FROM orders.orders WHERE priority IS DISTINCT FROM 'normal')").await);
+    assert!(
+        holds(conn, "NOT EXISTS (SELECT FROM orders.orders WHERE priority IS DISTINCT FROM 'normal')").await
+    );
     let unlike = format!(
         "SELECT count(*) FROM tenancy.tenants t
          LEFT JOIN tenancy.backfills b ON b.tenant_id = t.id AND b.id = '{BACKFILL}'

@@ -60,8 +60,7 @@ impl Doors {
 
     fn exchange(&self) -> RequestBuilder {
         let (id, secret, _) = &self.key;
-        let body =
-            json!({ "grant_type": "client_credentials", "client_id": id, "client_secret": secret });
+        let body = json!({ "grant_type": "client_credentials", "client_id": id, "client_secret": secret });
         self.post("/v1/auth/token", &body)
     }
 
@@ -127,8 +126,7 @@ impl Doors {
 
     /// The entries of the tenant's audit log of one action, the newest first.
     pub(crate) async fn log(&self, action: &str) -> Vec<Value> {
-        let page =
-            self.answer(self.get(&format!("/v1/audit-log?action={action}"), &self.tenant.token)).await;
+        let page = self.answer(self.get(&format!("/v1/audit-log?action={action}"), &self.tenant.token)).await;
         page["entries"].as_array().unwrap().clone()
     }
 }

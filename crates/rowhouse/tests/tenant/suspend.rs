@@ -79,8 +79,7 @@ async fn all_access_stops_at_the_database_and_comes_back() {
     let begun = Instant::now();
     let suspended = tenant(database, &["suspend", &acme.slug, "--reason", "unpaid"]).await;
     let closed = Instant::now();
-    let expected =
-        format!("suspended {}\nended transactions that had begun before: 2\n", acme.slug);
+    let expected = format!("suspended {}\nended transactions that had begun before: 2\n", acme.slug);
     assert_eq!(stdout(&suspended), expected);
     assert!(count_orders(&mut idle).await.is_err(), "its connection is gone");
     assert!(busy.await.unwrap().is_err(), "and so is this one's");
