@@ -35,7 +35,7 @@ struct Arguments {
     /// Measure what a flood of logins does to listing orders, and nothing else.
     #[arg(long)]
     flood: bool,
-    /// Measure jobs per second beside graphile_worker on the same PostgreSQL, and nothing else.
+    /// Measure jobs per second beside `graphile_worker` on the same PostgreSQL, and nothing else.
     #[arg(long)]
     jobs: bool,
 }
