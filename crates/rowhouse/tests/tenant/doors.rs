@@ -35,7 +35,8 @@ impl Doors {
         let scopes = json!({ "name": "program", "scopes": ["orders:read"] });
         let key = doors.answer(doors.post("/v1/api-keys", &scopes).bearer_auth(&tenant.token)).await;
         doors.key = (text(&key, "client_id").into(), text(&key, "client_secret").into(), String::new());
-        doors.key.2 = text(&doors.answer(doors.exchange()).await, "access_token").to_owned();
+        let exchanged = doors.answer(doors.exchange()).await;
+        text(&exchanged, "access_token").clone_into(&mut doors.key.2);
         let order = json!({
             "customer": "Ada", "currency": "EUR",
             "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 1 }],
