@@ -157,9 +157,12 @@ async fn nobody_else_sees_it() {
     {
         let unknown = foreign.replace(id, NOBODY);
         let is_endpoint = foreign == endpoint;
-        let send = |path: String| match is_endpoint {
-            true => stranger.patch(path, &json!({ "enabled": false })),
-            false => stranger.request(Method::POST, path),
+        let send = |path: String| {
+            if is_endpoint {
+                stranger.patch(path, &json!({ "enabled": false }))
+            } else {
+                stranger.request(Method::POST, path)
+            }
         };
         let code = if is_endpoint { "webhook_endpoint_not_found" } else { "webhook_delivery_not_found" };
         let (first, second) =
