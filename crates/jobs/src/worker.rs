@@ -26,8 +26,8 @@ const OUTAGE: Duration = Duration::from_secs(1);
 const LISTENING_INTERVAL: Duration = Duration::from_secs(30);
 const POLLING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long jobs may go on after the service was asked to stop; then they are given back.
-const DRAIN: Duration = Duration::from_millis(1500);
-const GIVE_BACK: Duration = Duration::from_secs(1);
+const DRAIN: Duration = Duration::from_millis(600);
+const GIVE_BACK: Duration = Duration::from_millis(300);
 /// How long jobs are kept after their end.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 const PURGE_INTERVAL: Duration = Duration::from_mins(10);

@@ -16,6 +16,7 @@ mod stop;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::time::Duration;
 
 use clap::Args;
 use rowhouse_auth::MailArgs;
@@ -34,6 +35,9 @@ use crate::encryption_keys;
 use crate::keys::KeyDirectory;
 use crate::mailbox::Mailbox;
 use crate::system::{Parts, System, url};
+
+/// Services that take longer have something to say in the log.
+const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// What `rowhouse dev` is told.
 #[derive(Args)]
@@ -135,6 +139,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let parts = Parts { telemetry: args.telemetry.clone(), ..parts };
     let letters = Letters::announce(Mailbox::at(mailbox));
     let system = Box::pin(System::start(parts)).await?;
+    system.until_ready(READY_LIMIT).await;
     let endpoints = Endpoints::of(system.addresses(), database.admin_url());
     endpoints.write(directory.path())?;
     let greeting = greeting::text(&endpoints, directory.path(), database.log());

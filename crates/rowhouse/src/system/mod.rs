@@ -7,9 +7,14 @@ mod parts;
 
 use std::time::Duration;
 
+use rowhouse_chassis::grpc::channel;
+use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
+use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
+use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
 use tokio::task::JoinSet;
-use tokio::time::{Instant, timeout_at};
+use tokio::time::{Instant, sleep, timeout_at};
 
 pub use addresses::{Addresses, url};
 pub use parts::{Databases, Parts};
@@ -18,6 +23,7 @@ pub use parts::{Databases, Parts};
 /// (one) it is less than ten seconds.
 const GATEWAY_LIMIT: Duration = Duration::from_secs(2);
 const SERVICES_LIMIT: Duration = Duration::from_secs(1);
+const READY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The running parts. Dropping it gives them up.
 pub struct System {
@@ -85,6 +91,27 @@ impl System {
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
+    }
+
+    /// Waits until each service says that it is ready, as Kubernetes does before it sends requests; no longer than `limit`.
+    pub async fn until_ready(&self, limit: Duration) {
+        let services = [
+            (self.addresses.auth, AUTH),
+            (self.addresses.onboarding, ONBOARDING),
+            (self.addresses.orders, ORDERS),
+        ];
+        let ready = async {
+            for (address, service) in services {
+                // The address is one that a service listens on.
+                let Ok(channel) = channel(&url(address)) else { continue };
+                while !is_serving(&channel, service).await {
+                    sleep(READY_INTERVAL).await;
+                }
+            }
+        };
+        if timeout_at(Instant::now() + limit, ready).await.is_err() {
+            tracing::warn!("not every service has become ready within {limit:?}");
+        }
     }
 
     /// Waits until one of them ends without having been asked to.
