@@ -58,6 +58,7 @@ impl Progress {
         let mut state = self.state();
         *state = State { phase, tenants, tenants_done: 0, rows, rows_done: 0, begun, last_line: begun };
         if let Out::Bar(bar) = &self.out {
+            bar.set_message(state.to_string());
             bar.reset();
         }
         self.show(&mut state);

@@ -12,9 +12,9 @@ use crate::backfill::{
     TenantFailure,
 };
 
-pub(super) const EXAMPLES: &str = "Goes through all tenants, each in its own context, in batches, and writes down how far it is: what was interrupted, even by
-kill -9, goes on from there when it is run again. The rows of a tenant are counted first; one of which another number was
-changed is named, and the exit code is not 0. The other tenants are gone through all the same.
+pub(super) const EXAMPLES: &str = "Goes through all tenants, each in its own context, in batches, and writes down how far it is: what \
+was interrupted, even by kill -9, goes on from there when it is run again. The rows of a tenant are counted first; one of which another \
+number was changed is named, and the exit code is not 0. The other tenants are gone through all the same.
 
 Examples:
   rowhouse backfill --list

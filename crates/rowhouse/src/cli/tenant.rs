@@ -10,8 +10,8 @@ use crate::tenants::{
     self, Overview, Reason, Suspended, Tenant, TenantError, TenantStatus, connect_as_owner,
 };
 
-const EXAMPLES: &str = "A suspended tenant is closed at the database: nobody gets in, whatever tokens they have, what had begun
-before is ended, and its jobs wait. Resuming it brings everything back. Both stand in the tenant's audit log, with the reason.
+const EXAMPLES: &str = "A suspended tenant is closed at the database: nobody gets in, whatever tokens they have, what \
+had begun before is ended, and its jobs wait. Resuming it brings everything back. Both stand in the tenant's audit log, with the reason.
 
 Examples:
   rowhouse tenant suspend acme --reason 'invoice 2026-117 is unpaid'

@@ -23,7 +23,7 @@ struct Load {
 impl Load {
     fn on(doors: &Arc<Doors>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
-        let tasks = (0..4).map(|_| {
+        let tasks = (0..2).map(|_| {
             let (doors, stop) = (Arc::clone(doors), Arc::clone(&stop));
             tokio::spawn(async move {
                 let mut answers = Vec::new();
@@ -86,13 +86,9 @@ async fn all_access_stops_at_the_database_and_comes_back() {
     assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
     assert_eq!(count_orders(&mut others).await.unwrap(), 1);
     // Both loads go on for a while.
-    tokio::time::timeout(Duration::from_secs(10), async {
-        for _ in 0..20 {
-            assert_eq!((acmes.list().await, globexs.list().await), (403, 200));
-        }
-    })
-    .await
-    .unwrap();
+    for _ in 0..5 {
+        assert_eq!((acmes.list().await, globexs.list().await), (403, 200));
+    }
     let (of_acme, of_globex) = (loads.0.end().await, loads.1.end().await);
     assert!(of_acme.iter().any(|(asked, status)| *asked < begun && *status == 200));
     let late: Vec<_> = of_acme.iter().filter(|(asked, _)| *asked >= closed).collect();
