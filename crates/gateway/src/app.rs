@@ -4,8 +4,6 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::dev::Service;
-use actix_web::http::Method;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use rowhouse_chassis::client::TrustedProxies;
@@ -16,6 +14,7 @@ use utoipa_actix_web::AppExt;
 
 use crate::Config;
 use crate::clients::Clients;
+use crate::head::head;
 use crate::openapi::Served;
 use crate::readiness::Readiness;
 use crate::routes;
@@ -104,13 +103,7 @@ impl App {
                 .app_data(api.clone())
                 .app_data(stop.clone())
                 .default_service(web::to(routes::fallback))
-                // Whoever can GET can HEAD: the answer is the same, and the server leaves out its body.
-                .wrap_fn(|mut request, service| {
-                    if request.method() == Method::HEAD {
-                        request.head_mut().method = Method::GET;
-                    }
-                    service.call(request)
-                })
+                .wrap(from_fn(head))
                 .wrap(from_fn(trace))
         });
         // Apart from the await: the builder is not Send, and this future has to be.

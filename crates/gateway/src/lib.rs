@@ -10,6 +10,7 @@ mod caller;
 mod clients;
 mod config;
 mod error;
+mod head;
 mod headers;
 mod json;
 mod openapi;

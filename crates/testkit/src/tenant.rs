@@ -1,13 +1,16 @@
 //! A tenant, made as everybody else makes one.
 
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use reqwest::Response;
 use serde_json::{Value, json};
+use tokio::time::{Instant, sleep};
 
 use crate::TestSystem;
 
 const PASSWORD: &str = "correct horse battery";
+const PATIENCE: Duration = Duration::from_secs(60);
 
 /// A tenant that was onboarded over REST, and its administrator, who is logged in.
 #[derive(Clone, Debug)]
@@ -35,9 +38,27 @@ impl TestSystem {
         let admin = json!({ "email": &admin_email, "password": PASSWORD });
         let onboarded =
             self.post("/v1/tenants", &json!({ "name": name, "slug": &slug, "admin": &admin })).await;
-        let token = self.login(&admin_email, PASSWORD, Some(&slug)).await;
         let id = onboarded["tenant"]["id"].as_str().expect("a tenant has an id").to_owned();
+        if let Some(status_token) = onboarded["status_token"].as_str() {
+            self.until_active(&id, status_token).await;
+        }
+        let token = self.login(&admin_email, PASSWORD, Some(&slug)).await;
         Tenant { id, slug, admin_email, password: PASSWORD.to_owned(), token }
+    }
+
+    /// On a busy machine a tenant's set-up takes longer than the request for it.
+    async fn until_active(&self, id: &str, status_token: &str) {
+        let path = format!("/v1/tenants/{id}");
+        let deadline = Instant::now() + PATIENCE;
+        loop {
+            let request = self.http().get(format!("{}{path}", self.gateway_url())).bearer_auth(status_token);
+            let tenant = succeeded(&path, request.send().await.unwrap()).await;
+            if tenant["status"] == "active" {
+                return;
+            }
+            assert!(Instant::now() < deadline, "{tenant}");
+            sleep(Duration::from_millis(20)).await;
+        }
     }
 
     /// A new access token. `tenant`: slug or id, for a person of several tenants.
@@ -60,6 +81,6 @@ impl TestSystem {
 async fn succeeded(path: &str, response: Response) -> Value {
     let status = response.status();
     let text = response.text().await.unwrap();
-    assert!(status.is_success(), "POST {path}: {status}: {text}");
+    assert!(status.is_success(), "{path}: {status}: {text}");
     serde_json::from_str(&text).unwrap()
 }

@@ -11,7 +11,7 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 pub(crate) use body::{Body, parse};
-pub(crate) use shape::{object, objects, whole_number};
+pub(crate) use shape::{object, objects, present, whole_number};
 pub(crate) use time::{optional_rfc3339, optional_time, rfc3339};
 
 use crate::error::Problem;

@@ -22,6 +22,16 @@ where
     deserializer.deserialize_seq(Objects(PhantomData))
 }
 
+/// Reads a value that may be absent and, if it is there, is not null: of what a change leaves out there is no way to say
+/// that it is to be removed.
+pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
+where
+    D: Deserializer<'de>,
+    T: Deserialize<'de>,
+{
+    T::deserialize(deserializer).map(Some)
+}
+
 /// Reads a whole number. One with a fraction or an exponent is not one, whatever its value.
 pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
     deserializer.deserialize_i64(WholeNumber)

@@ -16,6 +16,7 @@ mod bodies;
 mod documents;
 mod exchange;
 mod exports;
+mod exports_file;
 mod headers;
 mod invitations;
 mod jobs;

@@ -186,12 +186,11 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
     set(&cancelled, "cancelled").expect(200).await;
     set(&cancelled, "paid").refused(409, "order_transition_not_allowed").await;
     set(&place(&api, "Carol").await, "fulfilled").refused(409, "order_transition_not_allowed").await;
-    for body in [json!({}), json!({ "status": null })] {
-        let refused = api.patch(path(&order), &body).refused(400, "invalid_argument").await;
-        assert_eq!(refused.fields(), ["status"]);
-    }
+    let refused = api.patch(path(&order), &json!({})).refused(400, "invalid_argument").await;
+    assert_eq!(refused.fields(), ["status"]);
     for body in [
         json!({ "status": "lost" }),
+        json!({ "status": "paid", "priority": null }),
         json!({ "priority": "urgent" }),
         json!({ "status": "paid", "priority": 3 }),
         json!({ "status": 1 }),

@@ -207,5 +207,24 @@ async fn wrong_values_are_named() {
             assert!(refused.fields()[0].starts_with(field), "{}", refused.text);
         }
     }
+
+    let body = json!({ "url": "http://127.0.0.1:9", "events": ["order.created"] });
+    let made = api.post("/v1/webhook-endpoints", &body).expect(201).await;
+    let path = made.header("location");
+    for (body, field) in [
+        (json!({ "url": null }), "url"),
+        (json!({ "events": null }), "events"),
+        (json!({ "events": [] }), "events"),
+        (json!({ "enabled": null }), "enabled"),
+        (json!({ "enabled": "no" }), "enabled"),
+        (json!({ "url": "acme", "enabled": false }), "url"),
+    ] {
+        let refused = api.patch(path, &body).expect(400).await;
+        assert_eq!(refused.fields(), [field], "{}", refused.text);
+    }
+    let kept = api.patch(path, &json!({})).expect(200).await;
+    for field in ["url", "events", "enabled"] {
+        assert_eq!(kept.body[field], made.body[field], "{field}");
+    }
     system.shutdown().await;
 }

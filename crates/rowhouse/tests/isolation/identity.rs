@@ -2,54 +2,19 @@
 
 use reqwest::{Client, Method, StatusCode};
 use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
-use serde_json::{Value, json};
+use serde_json::json;
 
-const MISSING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
-
-struct Caller<'a> {
-    system: &'a TestSystem,
-    tenant: &'a Tenant,
-    http: Client,
-}
-
-impl<'a> Caller<'a> {
-    fn of(system: &'a TestSystem, tenant: &'a Tenant) -> Self {
-        Self { system, tenant, http: Client::new() }
-    }
-
-    async fn call(&self, method: Method, path: &str, body: Option<&Value>) -> (StatusCode, String) {
-        let url = format!("{}{path}", self.system.gateway_url());
-        let mut request = self.http.request(method, url).bearer_auth(&self.tenant.token);
-        if let Some(body) = body {
-            request = request.json(body);
-        }
-        let response = request.send().await.unwrap();
-        (response.status(), response.text().await.unwrap())
-    }
-
-    async fn get(&self, path: &str) -> Value {
-        let (status, text) = self.call(Method::GET, path, None).await;
-        assert_eq!(status, StatusCode::OK, "{path}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-
-    async fn post(&self, path: &str, body: &Value) -> Value {
-        let (status, text) = self.call(Method::POST, path, Some(body)).await;
-        assert_eq!(status, StatusCode::CREATED, "{path}: {text}");
-        serde_json::from_str(&text).unwrap()
-    }
-}
+use crate::caller::{Caller, MISSING, id};
 
 /// What a tenant has of each, by the path under which it is.
-struct Things(Vec<(&'static str, String)>);
+pub(crate) struct Things(Vec<(&'static str, String)>);
 
-async fn things(caller: &Caller<'_>) -> Things {
+pub(crate) async fn things(caller: &Caller<'_>) -> Things {
     let invited =
         caller.post("/v1/invitations", &json!({ "email": "bob@example.com", "role": "member" })).await;
     let key = caller.post("/v1/api-keys", &json!({ "name": "export", "scopes": ["orders:read"] })).await;
     let members = caller.get("/v1/members").await;
     let sessions = caller.get("/v1/sessions").await;
-    let id = |value: &Value| value["id"].as_str().unwrap().to_owned();
     Things(vec![
         ("/v1/invitations", id(&invited)),
         ("/v1/api-keys", id(&key)),
@@ -62,7 +27,12 @@ async fn things(caller: &Caller<'_>) -> Things {
 async fn two_tenants_on_one_connection_see_nothing_of_each_other() {
     let system = TestSystem::start_with(TestOptions { pool_size: 1, ..TestOptions::default() }).await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
-    let (as_acme, as_globex) = (Caller::of(&system, &acme), Caller::of(&system, &globex));
+    see_nothing_of_each_other(&system, &acme, &globex).await;
+    system.shutdown().await;
+}
+
+pub(crate) async fn see_nothing_of_each_other(system: &TestSystem, acme: &Tenant, globex: &Tenant) {
+    let (as_acme, as_globex) = (Caller::of(system, acme), Caller::of(system, globex));
     let (of_acme, of_globex) = (things(&as_acme).await, things(&as_globex).await);
 
     for (caller, own, foreign) in [(&as_acme, &of_acme, &of_globex), (&as_globex, &of_globex, &of_acme)] {
@@ -96,7 +66,6 @@ async fn two_tenants_on_one_connection_see_nothing_of_each_other() {
             assert!(caller.get(path).await.to_string().contains(id.as_str()), "{path}");
         }
     }
-    system.shutdown().await;
 }
 
 /// One person in both: each token shows its own tenant's side of them.

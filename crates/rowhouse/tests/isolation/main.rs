@@ -10,11 +10,18 @@
 )]
 
 mod abandoned;
+mod background;
+mod background_grpc;
+mod caller;
 mod concurrency;
+mod every_address;
 mod grpc;
 mod identity;
+mod life;
 mod orders;
 mod predicates;
 mod rest;
 mod round_trips;
 mod sql;
+mod sql_walls;
+mod without_predicates;

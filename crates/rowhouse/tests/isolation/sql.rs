@@ -5,8 +5,8 @@ use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_testkit::{Role, TestDatabase};
 
-const ACME: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
-const GLOBEX: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
+pub(crate) const ACME: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
+pub(crate) const GLOBEX: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
 
 #[derive(QueryableByName)]
 struct TenantTable {
@@ -26,7 +26,7 @@ struct Count {
 }
 
 /// Two tenants, each with one row in each table.
-async fn database() -> TestDatabase {
+pub(crate) async fn database() -> TestDatabase {
     let database = TestDatabase::create().await;
     let mut seed = String::new();
     for (tenant, slug, user) in [(ACME, "acme", 1), (GLOBEX, "globex", 2)] {
@@ -97,7 +97,7 @@ async fn count(conn: &mut AsyncPgConnection, query: &str) -> i64 {
     diesel::sql_query(query).get_result::<Count>(conn).await.unwrap().count
 }
 
-async fn enter(conn: &mut AsyncPgConnection, tenant: &str) {
+pub(crate) async fn enter(conn: &mut AsyncPgConnection, tenant: &str) {
     let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
     conn.batch_execute(&enter).await.unwrap();
 }
@@ -132,7 +132,7 @@ async fn a_role_sees_one_tenant_inside_a_context_and_none_outside() {
         );
         conn.batch_execute("COMMIT").await.unwrap();
     }
-    assert!(tables >= 12, "only {tables} tables were tried");
+    assert!(tables >= 23, "only {tables} tables were tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -157,72 +157,7 @@ async fn a_role_cannot_write_into_another_tenant() {
             conn.batch_execute("ROLLBACK").await.unwrap();
         }
     }
-    assert!(writes >= 12, "only {writes} writes were tried");
-}
-
-/// Each is refused with the words of the wall that stops it.
-#[tokio::test(flavor = "multi_thread")]
-async fn every_way_into_another_tenant_is_refused() {
-    let database = database().await;
-    let own = "00000000-0000-7000-8000-000000000001";
-    let foreign = "00000000-0000-7000-8000-000000000002";
-    let fresh = "00000000-0000-7000-8000-000000000003";
-    let line = |tenant: &str, order: &str| {
-        format!(
-            "INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
-             VALUES ('{tenant}', '{fresh}', '{order}', 2, 'chair', 1, 100)"
-        )
-    };
-    let order = |tenant: &str| {
-        format!(
-            "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
-             VALUES ('{tenant}', '{fresh}', 9, 'Mallory', 'EUR', 1)"
-        )
-    };
-    for (role, statement, wall) in [
-        (Role::Orders, order(GLOBEX), "row-level security"),
-        (Role::Orders, line(GLOBEX, foreign), "row-level security"),
-        // Foreign keys are checked outside row-level security: only the composite one stops this.
-        (Role::Orders, line(ACME, foreign), "order_lines_order_fkey"),
-        (Role::Orders, format!("SELECT tenancy.set_tenant_context('{GLOBEX}')"), "belongs to another tenant"),
-        (Role::Orders, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
-        (Role::Orders, "SELECT * FROM auth.memberships".to_owned(), "permission denied"),
-        (Role::Orders, "TRUNCATE orders.orders".to_owned(), "permission denied"),
-        (Role::Orders, format!("DELETE FROM orders.orders WHERE id = '{own}'"), "permission denied"),
-        (Role::Orders, format!("UPDATE orders.orders SET tenant_id = '{GLOBEX}'"), "permission denied"),
-        (Role::Orders, "ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY".to_owned(), "must be owner"),
-        (Role::Orders, "DROP POLICY tenant_isolation ON orders.orders".to_owned(), "must be owner"),
-        (Role::Orders, "SET ROLE rowhouse_owner".to_owned(), "permission denied"),
-        (Role::Orders, "SET ROLE rowhouse_definer".to_owned(), "permission denied"),
-        (Role::Orders, "SET row_security = off; SELECT * FROM orders.orders".to_owned(), "row-level security"),
-        (Role::Orders, "CREATE TABLE orders.copy AS SELECT * FROM orders.orders".to_owned(), "permission denied"),
-        (Role::Orders, "CREATE TEMPORARY TABLE copy (id int)".to_owned(), "permission denied"),
-        (Role::Orders, "CREATE TABLE public.copy (id int)".to_owned(), "permission denied"),
-        (Role::Orders, format!("SELECT auth.memberships_of('{foreign}')"), "permission denied"),
-        (Role::Orders, format!("SELECT tenancy.create_tenant('{fresh}', 'mallory', 'M')"), "permission denied"),
-        (Role::Orders, format!("SELECT tenancy.enter_new_tenant('{fresh}')"), "permission denied"),
-        (Role::Onboarding, format!("SELECT tenancy.enter_new_tenant('{fresh}')"), "belongs to another tenant"),
-        (Role::Auth, "SELECT * FROM auth.tenants_of_users".to_owned(), "permission denied"),
-        (Role::Auth, "SELECT * FROM orders.orders".to_owned(), "permission denied"),
-        (Role::Auth, format!("UPDATE auth.audit_log SET outcome = 'denied' WHERE id = '{own}'"), "permission denied"),
-        (Role::Auth, format!("DELETE FROM auth.audit_log WHERE id = '{own}'"), "permission denied"),
-        (Role::Auth, "TRUNCATE auth.audit_log".to_owned(), "permission denied"),
-        (Role::Auth, format!("INSERT INTO auth.audit_log (tenant_id, id, actor_type, action, outcome) VALUES ('{GLOBEX}', '{fresh}', 'system', 'x', 'success')"), "row-level security"),
-        (Role::Auth, format!("INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until) VALUES ('{GLOBEX}', '{fresh}', now())"), "row-level security"),
-        (Role::Auth, format!("UPDATE auth.identities SET disabled_at = NULL WHERE id = '{own}'"), "permission denied"),
-        (Role::Orders, format!("DELETE FROM tenancy.token_revocations WHERE id = '{own}'"), "permission denied"),
-        (Role::Orders, "SELECT * FROM auth.sessions".to_owned(), "permission denied"),
-        (Role::Orders, format!("SELECT auth.end_sessions_of('{foreign}', 'disabled')"), "permission denied"),
-        (Role::Auth, "INSERT INTO tenancy.tenants (id, slug, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', 'x', 'x')".to_owned(), "permission denied"),
-        (Role::Onboarding, "SELECT * FROM onboarding.idempotency_keys".to_owned(), "permission denied"),
-        (Role::Onboarding, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
-        (Role::Onboarding, format!("INSERT INTO tenancy.tenants (id, slug, name) VALUES ('{fresh}', 'mallory', 'M')"), "row-level security"),
-    ] {
-        let conn = &mut database.connect_as(role).await;
-        enter(conn, ACME).await;
-        let refusal = conn.batch_execute(&statement).await.expect_err(&statement).to_string();
-        assert!(refusal.contains(wall), "{statement}\n  was refused with: {refusal}\n  and not by: {wall}");
-    }
+    assert!(writes >= 27, "only {writes} writes were tried");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -38,7 +38,7 @@ struct Export {
     #[serde(serialize_with = "optional_rfc3339")]
     #[schema(required = true, value_type = Option<String>, format = DateTime, example = "2026-11-23T08:31:00.123456Z")]
     finished_at: Option<Timestamp>,
-    /// The file is removed then; null until it is complete.
+    /// It is removed then, with its file; null until it has ended.
     #[serde(serialize_with = "optional_rfc3339")]
     #[schema(required = true, value_type = Option<String>, format = DateTime, example = "2026-11-24T08:31:00.123456Z")]
     expires_at: Option<Timestamp>,

@@ -13,7 +13,7 @@ use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
 use crate::headers::IfMatch;
-use crate::json::{Body, private, write};
+use crate::json::{Body, present, private, write};
 use crate::openapi::{BODY, CALLER, IfMatchHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::Id;
@@ -27,7 +27,11 @@ problems!(
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateOrder {
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     status: Option<OrderStatus>,
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false)]
     priority: Option<OrderPriority>,
 }
 

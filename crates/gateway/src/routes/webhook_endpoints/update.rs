@@ -11,23 +11,26 @@ use super::WebhookEndpoint;
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
-use crate::json::{Body, lacking, private, write};
+use crate::json::{Body, lacking, present, private, write};
 use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::Id;
 
 problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::WebhookEndpointNotFound, Code::UrlNotAllowed]);
 
-/// What is absent or null stays as it is.
+/// What is absent stays as it is.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateWebhookEndpoint {
-    #[schema(format = "uri", example = "https://acme.example/hooks/orders")]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, format = "uri", example = "https://acme.example/hooks/orders")]
     url: Option<String>,
     /// `order.created`, `order.updated`; or `*`, which is all of them.
-    #[schema(min_items = 1, example = json!(["*"]))]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, min_items = 1, example = json!(["*"]))]
     events: Option<Vec<String>>,
-    #[schema(example = false)]
+    #[serde(default, deserialize_with = "present")]
+    #[schema(nullable = false, example = false)]
     enabled: Option<bool>,
 }
 

@@ -1,0 +1,132 @@
+//! Services whose queries have lost their own tenant predicates on the way to the database.
+
+use std::collections::BTreeSet;
+use std::sync::{Arc, Mutex};
+
+use rowhouse_testkit::{Proxy, Role, TestDatabase, TestOptions, TestSystem};
+
+/// How a query names its tenant: as diesel writes it, as we do, and in the table of the tenants themselves.
+const PREDICATES: [&str; 3] = ["\"tenant_id\" = $", "tenant_id = $", "\"tenants\".\"id\" = $"];
+
+/// Replaces each predicate with something that is true and still uses the parameter.
+fn without_predicates(sql: &str) -> Option<String> {
+    let mut rewritten = String::new();
+    let mut rest = sql;
+    while let Some((start, length)) =
+        PREDICATES.iter().filter_map(|predicate| Some((rest.find(predicate)?, predicate.len()))).min()
+    {
+        let (before, predicate) = rest.split_at(start);
+        // The column's table and schema, as diesel writes them, stand before it.
+        let column =
+            before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "_.\"".contains(c))).map_or(0, |at| at + 1);
+        let parameter = &predicate[length..];
+        let digits = parameter.find(|c: char| !c.is_ascii_digit()).unwrap_or(parameter.len());
+        rewritten.push_str(&before[..column]);
+        rewritten.push_str(&format!("(${}::uuid IS NOT NULL)", &parameter[..digits]));
+        rest = &parameter[digits..];
+    }
+    (!rewritten.is_empty()).then(|| rewritten + rest)
+}
+
+#[test]
+fn a_predicate_is_cut_out_and_nothing_else() {
+    for (sql, without) in [
+        (
+            r#"SELECT "o"."id" FROM "orders"."orders" WHERE (("orders"."orders"."tenant_id" = $1) AND ("id" = $2))"#,
+            Some(
+                r#"SELECT "o"."id" FROM "orders"."orders" WHERE ((($1::uuid IS NOT NULL)) AND ("id" = $2))"#,
+            ),
+        ),
+        (
+            "UPDATE jobs.jobs SET lease = $3 WHERE tenant_id = $1 AND id = $2",
+            Some("UPDATE jobs.jobs SET lease = $3 WHERE ($1::uuid IS NOT NULL) AND id = $2"),
+        ),
+        (
+            r#"SELECT "tenancy"."tenants"."name" FROM "tenancy"."tenants" WHERE ("tenancy"."tenants"."id" = $1) LIMIT $2"#,
+            Some(
+                r#"SELECT "tenancy"."tenants"."name" FROM "tenancy"."tenants" WHERE (($1::uuid IS NOT NULL)) LIMIT $2"#,
+            ),
+        ),
+        ("SELECT 1", None),
+    ] {
+        assert_eq!(without_predicates(sql).as_deref(), without);
+    }
+}
+
+/// What went over the wire.
+#[derive(Clone, Default)]
+pub(crate) struct Statements {
+    /// Without the predicates that they had.
+    pub(crate) cut: Arc<Mutex<BTreeSet<String>>>,
+    /// Those that had none.
+    pub(crate) whole: Arc<Mutex<BTreeSet<String>>>,
+}
+
+impl Statements {
+    fn rewrite(&self, sql: &str) -> Option<String> {
+        let Some(rewritten) = without_predicates(sql) else {
+            self.whole.lock().unwrap().insert(sql.to_owned());
+            return None;
+        };
+        assert!(PREDICATES.iter().all(|predicate| !rewritten.contains(predicate)), "{rewritten}");
+        self.cut.lock().unwrap().insert(rewritten.clone());
+        Some(rewritten)
+    }
+
+    pub(crate) fn has_cut(&self, part: &str) -> bool {
+        self.cut.lock().unwrap().iter().any(|sql| plain(sql).contains(part))
+    }
+}
+
+/// The words of a statement, without quotes and parentheses, with one space between them.
+fn plain(sql: &str) -> String {
+    sql.replace('"', "").replace(['(', ')', ','], " ").split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+/// What a statement does to tables, such as `UPDATE orders.orders`. Whatever is only read is a SELECT.
+pub(crate) fn uses<'a>(sql: &'a str, tables: &'a [String]) -> impl Iterator<Item = String> + 'a {
+    let sql = format!("{} ", plain(sql));
+    tables.iter().filter_map(move |table| {
+        let verb = if sql.contains(&format!("UPDATE {table} ")) {
+            "UPDATE"
+        } else if sql.contains(&format!("DELETE FROM {table} ")) {
+            "DELETE"
+        } else if sql.contains(&format!("FROM {table} ")) || sql.contains(&format!("JOIN {table} ")) {
+            "SELECT"
+        } else {
+            return None;
+        };
+        Some(format!("{verb} {table}"))
+    })
+}
+
+pub(crate) struct World {
+    pub(crate) system: TestSystem,
+    pub(crate) statements: Statements,
+    /// Between each service and the database.
+    pub(crate) _proxies: [Proxy; 3],
+}
+
+impl World {
+    /// Every service reaches the database through a proxy that cuts the predicates out, on a single connection.
+    pub(crate) async fn start() -> Self {
+        let database = TestDatabase::create().await;
+        let statements = Statements::default();
+        let proxy = async |role: Role| {
+            let proxy = Proxy::start(&database.url(role)).await;
+            let statements = statements.clone();
+            proxy.rewrite(move |sql| statements.rewrite(sql));
+            proxy
+        };
+        let proxies = [proxy(Role::Auth).await, proxy(Role::Onboarding).await, proxy(Role::Orders).await];
+        let options = TestOptions {
+            pool_size: 1,
+            auth_database_url: Some(proxies[0].url()),
+            onboarding_database_url: Some(proxies[1].url()),
+            orders_database_url: Some(proxies[2].url()),
+            ..TestOptions::default()
+        };
+        let system = TestSystem::start_on(database, options).await;
+        Self { system, statements, _proxies: proxies }
+    }
+}
