@@ -2,4 +2,4 @@
 
 mod send_letter;
 
-pub(crate) use send_letter::{LetterSender, SendLetter, WELCOME};
+pub(crate) use send_letter::{FIRST_INVITATION, LetterSender, SendLetter, WELCOME};

@@ -19,6 +19,9 @@ const PURPOSE: &str = "letter";
 /// The letter that welcomes a tenant's first member, of which there is one.
 pub(crate) const WELCOME: &str = "welcome";
 
+/// The letter that invites a tenant's first member.
+pub(crate) const FIRST_INVITATION: &str = "first invitation";
+
 /// A letter is on its way to nobody who could not log in yet: it waits for the tenant to become active, which is the next
 /// thing to happen.
 const HEAD_START: Duration = Duration::from_secs(1);
@@ -59,6 +62,11 @@ impl SendLetter {
         let plain = sealing.open(PURPOSE, tenant.as_uuid().as_bytes(), &sealed).ok()?;
         let Addressed { to, letter } = serde_json::from_slice(&plain).ok()?;
         Some((to.parse().ok()?, letter))
+    }
+
+    /// As the invitation of a first member, which is taken back with the tenant if that cannot be set up.
+    pub(crate) fn first_invitation(self) -> NewJob<Self> {
+        NewJob::new(self).unique(FIRST_INVITATION)
     }
 
     /// As the welcome of a tenant that is about to become active.

@@ -7,7 +7,7 @@ use tonic::Request;
 use super::first_member::{onboarding_only, parse_email};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
-use crate::jobs::WELCOME;
+use crate::jobs::{FIRST_INVITATION, WELCOME};
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::find_identity;
@@ -30,6 +30,7 @@ pub(super) async fn delete_membership(
                 return Ok(());
             }
             withdraw(tx, WELCOME).await?;
+            withdraw(tx, FIRST_INVITATION).await?;
             forget_letter(tx, WELCOME).await?;
             if let Some(identity) = find_identity(tx, &email).await?
                 && let Some((member, role)) = lock_member_of(tx, identity.id).await?

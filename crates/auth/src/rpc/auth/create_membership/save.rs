@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use rowhouse_jobs::{NewJob, enqueue};
+use rowhouse_jobs::enqueue;
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::Role;
 use uuid::Uuid;
@@ -129,7 +129,8 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
         let letter = Letter::Invitation { tenant, inviter: None, role, token };
-        enqueue(tx, NewJob::new(SendLetter::seal(&rpc.sealing, tx.tenant(), &new.email, &letter)?)).await?;
+        let letter = SendLetter::seal(&rpc.sealing, tx.tenant(), &new.email, &letter)?;
+        enqueue(tx, letter.first_invitation()).await?;
     }
     Ok(kept)
 }
