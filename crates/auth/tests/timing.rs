@@ -2,6 +2,8 @@
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
+/// What takes the time of a processor beside it would be measured along: this test has a program of its own.
+#[path = "api/support/mod.rs"]
 mod support;
 
 use std::hash::{BuildHasher, RandomState};

@@ -1,0 +1,187 @@
+//! Letters on their way.
+
+use rowhouse_auth::{App, MailArgs, StartError};
+use rowhouse_chassis::config::Environment;
+use rowhouse_proto::auth::v1::VerifyEmailRequest;
+use rowhouse_testkit::TestDatabase;
+use tempfile::TempDir;
+
+use crate::support::smtp::{Instead, Security, Smtp, certificate};
+use crate::support::{Keys, Running, Service, config};
+
+const EMAIL: &str = "ada@example.com";
+const OUTBOX: &str = "SELECT count(*) FROM auth.outbox";
+
+fn by_smtp(url: &str, ca_file: Option<&TempDir>) -> MailArgs {
+    MailArgs {
+        smtp_url: Some(url.to_owned()),
+        smtp_ca_file: ca_file.map(|directory| certificate(directory.path())),
+        mail_dir: None,
+        mail_from: "Rowhouse <noreply@rowhouse.example>".to_owned(),
+        public_url: "https://app.example.com/".to_owned(),
+    }
+}
+
+async fn service(mail: MailArgs) -> Service {
+    Service::start_with(|config| config.mail = mail).await
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_letter_arrives_and_its_link_works() {
+    let directory = TempDir::new().unwrap();
+    let smtp = Smtp::start(Security::None, directory.path()).await;
+    let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+
+    let received = smtp.letter_to(EMAIL).await;
+    assert_eq!((received.from.as_str(), received.encrypted), ("noreply@rowhouse.example", false));
+    for header in [
+        "From: Rowhouse <noreply@rowhouse.example>",
+        "To: ada@example.com",
+        "Subject: Confirm your e-mail address",
+        "Auto-Submitted: auto-generated",
+        "Date: ",
+        "Message-ID: <",
+    ] {
+        assert!(received.text.contains(header), "{header} is not in {}", received.text);
+    }
+    let letter = received.letter();
+    let token = letter.token.unwrap();
+    assert_eq!(letter.link.unwrap(), format!("https://app.example.com/verify-email?token={token}"));
+
+    assert_eq!(service.value("SELECT email_verified_at IS NULL FROM auth.identities").await, "true");
+    service.running.client().verify_email(VerifyEmailRequest { token }).await.unwrap();
+    assert_eq!(service.value("SELECT email_verified_at IS NULL FROM auth.identities").await, "false");
+    service.until(OUTBOX, "0").await;
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn letters_travel_over_tls_to_who_has_the_certificate() {
+    for (security, scheme, query) in
+        [(Security::StartTls, "smtp", "?tls=required"), (Security::Tls, "smtps", "")]
+    {
+        let directory = TempDir::new().unwrap();
+        let smtp = Smtp::start(security, directory.path()).await;
+        let port = smtp.address.port();
+        let url = format!("{scheme}://rowhouse:secret@localhost:{port}{query}");
+        let service = service(by_smtp(&url, Some(&directory))).await;
+        let acme = service.tenant("acme").await;
+        service.member(acme, EMAIL).await;
+        let received = smtp.letter_to(EMAIL).await;
+        assert!(received.encrypted, "{security:?}");
+        // "\0rowhouse\0secret" in base64.
+        assert_eq!(received.login.as_deref(), Some("AHJvd2hvdXNlAHNlY3JldA=="));
+        service.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_tls_or_the_certificate_nothing_is_said() {
+    let tried = "SELECT attempts > 0 AND due_at < now() + interval '10 s' FROM auth.outbox";
+    for (security, query, trusted) in [
+        // Somebody on the way has taken STARTTLS out of the server's answer.
+        (Security::None, "?tls=required", true),
+        // Somebody on the way is the server.
+        (Security::StartTls, "?tls=required", false),
+    ] {
+        let directory = TempDir::new().unwrap();
+        let smtp = Smtp::start(security, directory.path()).await;
+        let url = format!("smtp://localhost:{}{query}", smtp.address.port());
+        let service = service(by_smtp(&url, trusted.then_some(&directory))).await;
+        let acme = service.tenant("acme").await;
+        service.member(acme, EMAIL).await;
+        service.until(tried, "true").await;
+        assert_eq!((smtp.asked(), smtp.received().len()), (0, 0), "{security:?}");
+        service.running.stop().await;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_cannot_take_now_it_gets_again() {
+    let directory = TempDir::new().unwrap();
+    let smtp = Smtp::start(Security::None, directory.path()).await;
+    smtp.instead(&[Instead::Answer("451 try again later"), Instead::Answer("452 still full")]);
+    let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    for attempt in ["1", "2"] {
+        let put_off =
+            format!("SELECT attempts = {attempt} AND due_at < now() + interval '10 s' FROM auth.outbox");
+        service.until(&put_off, "true").await;
+        service.sql("UPDATE auth.outbox SET due_at = now()").await;
+    }
+    smtp.letter_to(EMAIL).await;
+    service.until(OUTBOX, "0").await;
+    assert_eq!(smtp.received().len(), 1);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_server_never_takes_is_given_up() {
+    let directory = TempDir::new().unwrap();
+    let smtp = Smtp::start(Security::None, directory.path()).await;
+    smtp.instead(&[Instead::Answer("550 no such person")]);
+    let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    service.until(OUTBOX, "0").await;
+    assert_eq!((smtp.asked(), smtp.received().len()), (1, 0));
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_letter_that_hangs_holds_no_other_up() {
+    let directory = TempDir::new().unwrap();
+    let smtp = Smtp::start(Security::None, directory.path()).await;
+    smtp.instead(&[Instead::Silence]);
+    let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    while smtp.asked() == 0 {
+        tokio::task::yield_now().await;
+    }
+    service.member(acme, "bob@example.com").await;
+    smtp.letter_to("bob@example.com").await;
+    assert_eq!(service.value(OUTBOX).await, "1");
+    service.running.stop().await;
+}
+
+/// A letter that was promised and not sent is sent by the next who starts.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_promised_outlives_the_process_and_cannot_be_read_in_the_database() {
+    let service = service(by_smtp("smtp://127.0.0.1:1", None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    service.until("SELECT count(*) FROM auth.outbox WHERE attempts > 0", "1").await;
+    let Service { database, keys, running } = service;
+    running.stop().await;
+
+    let next = Running::start(config(&database, &keys)).await;
+    let service = Service { database, keys, running: next };
+    let task = service.value("SELECT encode(sealed_task, 'escape') FROM auth.outbox").await;
+    assert!(!task.contains("ada") && !task.contains("rowhouse_otl"), "{task}");
+    service.sql("UPDATE auth.outbox SET due_at = now()").await;
+    service.mail_to(EMAIL, "Confirm").await;
+    service.until(OUTBOX, "0").await;
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn in_production_letters_have_to_be_sent_safely() {
+    let (database, keys) = (TestDatabase::create().await, Keys::generate());
+    for (mail, expected) in [
+        (MailArgs::into_directory(keys.mail_dir()), "--mail-dir is for development"),
+        (by_smtp("smtp://user:secret@mail.example.com", None), "--smtp-url is not encrypted"),
+    ] {
+        let mut config = config(&database, &keys);
+        config.environment = Environment::Production;
+        config.bcrypt_cost = 10;
+        config.mail = mail;
+        let error = App::build(config).await.err().unwrap();
+        assert!(matches!(error, StartError::Mail(_)), "{error}");
+        let text = error.to_string();
+        assert!(text.contains(expected) && !text.contains("secret"), "{text}");
+    }
+}

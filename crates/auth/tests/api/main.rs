@@ -1,0 +1,32 @@
+//! The service over gRPC, against a real database and a real mail server.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod accept_invitation;
+mod api_keys;
+mod audit_log;
+mod binary;
+mod invitations;
+mod login;
+mod mail;
+mod me;
+mod members;
+mod membership;
+mod mfa;
+mod mfa_login;
+mod mfa_support;
+mod password;
+mod refresh;
+mod roles;
+mod sessions;
+mod signup;
+mod start;
+mod support;
+mod team;
+mod throttle;

@@ -1,0 +1,158 @@
+//! Switching a second factor on and off.
+
+use rowhouse_chassis::error::Code;
+use rowhouse_tenancy::TenantId;
+use rowhouse_tokens::issuer;
+
+use crate::mfa_support::{
+    Caller, EMAIL, code, enrol, first_step, forget_steps, log_in, logged, second_step, wrong_code,
+};
+use crate::support::{PASSWORD, Service};
+
+async fn world() -> (Service, TenantId) {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    (service, acme)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
+    let (service, acme) = world().await;
+    let ada = log_in(&service, acme, EMAIL).await;
+    assert_eq!(ada.confirm("123456").await.unwrap_err().code, Code::MfaNotEnabled);
+    assert_eq!(ada.delete("123456").await.unwrap_err().code, Code::MfaNotEnabled);
+
+    let first = ada.create().await.unwrap().totp_secret;
+    let answer = ada.create().await.unwrap();
+    let secret = answer.totp_secret;
+    assert_eq!(secret.len(), 32, "160 bits");
+    assert_ne!(secret, first);
+    assert_eq!(
+        answer.otpauth_url,
+        format!("otpauth://totp/Rowhouse:ada%40example.com?secret={secret}&issuer=Rowhouse")
+    );
+    // Not confirmed yet: nobody is locked out by a secret that never arrived.
+    log_in(&service, acme, EMAIL).await;
+    assert_eq!(ada.delete(&code(&secret, 0)).await.unwrap_err().code, Code::MfaNotEnabled);
+
+    assert_eq!(ada.confirm("").await.unwrap_err().violations[0].field, "code");
+    for wrong in [&wrong_code(&secret), &code(&first, 0), "abc", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"] {
+        assert_eq!(ada.confirm(wrong).await.unwrap_err().code, Code::MfaCodeInvalid, "{wrong}");
+    }
+    let good = code(&secret, 0);
+    assert_eq!(ada.confirm(&good).await.unwrap().len(), 10);
+    assert_eq!(ada.create().await.unwrap_err().code, Code::MfaEnabled);
+    assert_eq!(ada.confirm(&code(&secret, 1)).await.unwrap_err().code, Code::MfaEnabled);
+
+    let wrong = "failure wrong_code,".repeat(4);
+    assert_eq!(logged(&service, "mfa.enable").await, format!("{wrong}success"));
+    service.mail_to(EMAIL, "Your second factor is on").await;
+
+    // The code that confirmed is used up.
+    let token = first_step(&service, EMAIL).await;
+    let replayed = second_step(&service, &token, &good).await;
+    assert_eq!(replayed.unwrap_err().code, Code::MfaCodeInvalid);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_holds_neither_secret_nor_codes() {
+    let (service, acme) = world().await;
+    let ada = enrol(&service, acme, EMAIL).await;
+    let rows = service
+        .value(
+            "SELECT string_agg(t::text, ' ') || (SELECT string_agg(c::text, ' ') FROM auth.recovery_codes c)
+             || (SELECT string_agg(a::text, ' ') FROM auth.audit_log a) FROM auth.totp t",
+        )
+        .await;
+    let secret = totp_rs::Secret::try_from_base32(&ada.secret).unwrap();
+    for hidden in [ada.secret.clone(), secret.to_string(), ada.recovery_codes[0].clone()] {
+        assert!(!rows.contains(&hidden), "{hidden}");
+    }
+    assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "10");
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_switched_off_by_a_code_and_not_by_a_token_alone() {
+    let (service, acme) = world().await;
+    for recovery in [false, true] {
+        let enrolled = enrol(&service, acme, EMAIL).await;
+        let ada = enrolled.caller(&service, acme);
+        let wrong = wrong_code(&enrolled.secret);
+        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, Code::MfaCodeInvalid);
+        assert_eq!(ada.delete("").await.unwrap_err().code, Code::InvalidArgument);
+        let token = first_step(&service, EMAIL).await;
+
+        let good = if recovery { enrolled.recovery_codes[3].clone() } else { code(&enrolled.secret, 0) };
+        ada.delete(&good).await.unwrap();
+        assert_eq!(ada.delete(&good).await.unwrap_err().code, Code::MfaNotEnabled);
+        assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "0");
+        service.running.login(EMAIL, PASSWORD, None).await.unwrap();
+        // What was begun with it is to be begun anew.
+        let late = second_step(&service, &token, &enrolled.recovery_codes[0]).await;
+        assert_eq!(late.unwrap_err().code, Code::MfaTokenInvalid);
+    }
+    assert_eq!(
+        logged(&service, "mfa.disable").await,
+        "failure wrong_code,success,failure wrong_code,success"
+    );
+    service.mail_to(EMAIL, "Your second factor is off").await;
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn of_two_confirmations_at_once_one_gets_codes() {
+    let (service, acme) = world().await;
+    let ada = log_in(&service, acme, EMAIL).await;
+    let secret = ada.create().await.unwrap().totp_secret;
+    let code = code(&secret, 0);
+    let (one, other) = tokio::join!(ada.confirm(&code), ada.confirm(&code));
+    let refused = match (one, other) {
+        (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused.code,
+        both => panic!("{both:?}"),
+    };
+    assert_eq!(refused, Code::MfaEnabled);
+    assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "10");
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_session_guesses_slowly_and_only_against_itself() {
+    let (service, acme) = world().await;
+    let enrolled = enrol(&service, acme, EMAIL).await;
+    let ada = enrolled.caller(&service, acme);
+    let wrong = wrong_code(&enrolled.secret);
+    for _ in 0..5 {
+        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, Code::MfaCodeInvalid);
+    }
+    for _ in 0..2 {
+        let refused = ada.delete(&code(&enrolled.secret, 0)).await.unwrap_err();
+        assert_eq!(refused.code, Code::TooManyAttempts, "the right code too");
+        assert!(refused.retry_after.is_some_and(|after| after.as_secs() >= 1));
+    }
+    let denied = logged(&service, "mfa.disable").await;
+    assert_eq!(denied, format!("{}denied too_many_attempts", "failure wrong_code,".repeat(5)), "told once");
+    let token = first_step(&service, EMAIL).await;
+    second_step(&service, &token, &code(&enrolled.secret, 0)).await.unwrap();
+
+    service.sql("UPDATE auth.attempts SET blocked_until = '-infinity'").await;
+    forget_steps(&service).await;
+    ada.delete(&code(&enrolled.secret, 0)).await.unwrap();
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn it_is_for_people_only() {
+    let (service, acme) = world().await;
+    let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
+    let program = Caller { running: &service.running, tenant: acme, token };
+    let nobody = Caller { running: &service.running, tenant: acme, token: String::new() };
+    for (caller, expected) in [(program, Code::PermissionDenied), (nobody, Code::TokenInvalid)] {
+        assert_eq!(caller.create().await.unwrap_err().code, expected);
+        assert_eq!(caller.confirm("123456").await.unwrap_err().code, expected);
+        assert_eq!(caller.delete("123456").await.unwrap_err().code, expected);
+    }
+    service.running.stop().await;
+}

@@ -1,0 +1,371 @@
+//! The auth service on a socket, with a database and keys of its own.
+
+#![allow(dead_code, reason = "each test file uses its part")]
+
+pub(crate) mod smtp;
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::encryption_keys;
+use rowhouse::keys::KeyDirectory;
+use rowhouse::mailbox::Mailbox;
+use rowhouse_auth::{App, Config, MailArgs, SessionArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_jobs::WorkerArgs;
+use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
+use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient;
+use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
+use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
+use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
+use rowhouse_proto::auth::v1::{
+    CreateMembershipRequest, CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest,
+    LoginResponse, PrepareMemberRequest, Role,
+};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tenancy::grpc::carry_token;
+pub(crate) use rowhouse_testkit::Letter;
+use rowhouse_testkit::mail::{letters_to, wait_for};
+use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
+use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::{Request, Status};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+const ENCRYPTION_KEYS: &str = "encryption.keys";
+/// How long to wait for what happens after an answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The keys of auth and onboarding, as files, and a directory for letters.
+pub(crate) struct Keys {
+    directory: TempDir,
+    files: KeyDirectory,
+    pub(crate) onboarding: TokenIssuer,
+}
+
+impl Keys {
+    pub(crate) fn generate() -> Self {
+        let directory = TempDir::new().unwrap();
+        let files = KeyDirectory::at(directory.path());
+        files.generate().unwrap();
+        encryption_keys::ensure(&directory.path().join(ENCRYPTION_KEYS)).unwrap();
+        let key =
+            std::fs::read_to_string(files.signing_keys(issuer::ONBOARDING).join("current.pem")).unwrap();
+        let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&key).unwrap());
+        Self { directory, files, onboarding }
+    }
+
+    /// Makes everybody trust another issuer, or an issuer's other key.
+    pub(crate) fn publish(&self, name: &str, issuer: &TokenIssuer) {
+        let set = serde_json::to_vec(&issuer.public_keys()).unwrap();
+        std::fs::write(self.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
+    }
+
+    pub(crate) fn trust_dir(&self) -> PathBuf {
+        self.files.trust()
+    }
+
+    pub(crate) fn signing_keys(&self) -> PathBuf {
+        self.files.signing_keys(issuer::AUTH)
+    }
+
+    pub(crate) fn encryption_keys(&self) -> PathBuf {
+        self.directory.path().join(ENCRYPTION_KEYS)
+    }
+
+    pub(crate) fn mail_dir(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
+    /// Believes people's tokens, as every service does.
+    pub(crate) async fn verifier(&self) -> Verifier {
+        let trust = TrustStore::load(self.trust_dir()).await.unwrap();
+        Verifier::new(Arc::new(trust), Accepts::default())
+    }
+}
+
+pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
+    Config {
+        grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
+        database: DatabaseArgs::new(database.url(DatabaseRole::Auth)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        signing: SigningArgs { signing_keys: keys.signing_keys() },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        bcrypt_cost: 4,
+        token_lifetime: Duration::from_mins(10),
+        proxies: ProxyArgs::default(),
+        sessions: SessionArgs::default(),
+        mail: MailArgs::into_directory(keys.mail_dir()),
+        encryption_keys: keys.encryption_keys(),
+        jobs: WorkerArgs::default(),
+        require_verified_email: None,
+    }
+}
+
+pub(crate) struct Service {
+    pub(crate) database: TestDatabase,
+    pub(crate) keys: Keys,
+    pub(crate) running: Running,
+}
+
+/// A server, apart from what it stands on.
+pub(crate) struct Running {
+    trigger: Trigger,
+    served: JoinHandle<Result<(), ServeError>>,
+    channel: TracedChannel,
+}
+
+impl Running {
+    pub(crate) async fn start(config: Config) -> Self {
+        let app = App::build(config).await.unwrap();
+        let channel = channel(&format!("http://{}", app.address())).unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { trigger, served: tokio::spawn(app.serve(shutdown)), channel }
+    }
+
+    pub(crate) fn client(&self) -> AuthServiceClient<TracedChannel> {
+        AuthServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn api_keys(&self) -> ApiKeyServiceClient<TracedChannel> {
+        ApiKeyServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn audit_log(&self) -> AuditLogServiceClient<TracedChannel> {
+        AuditLogServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
+        InvitationServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
+        MemberServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn mfa(&self) -> MfaServiceClient<TracedChannel> {
+        MfaServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn sessions(&self) -> SessionServiceClient<TracedChannel> {
+        SessionServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        self.served.await.unwrap().unwrap();
+    }
+
+    pub(crate) async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        tenant: Option<&str>,
+    ) -> Result<LoginResponse, Status> {
+        let tenant = tenant.map(str::to_owned);
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let request = LoginRequest { email, password, tenant, device_token: None };
+        Ok(self.client().login(request).await?.into_inner())
+    }
+}
+
+impl Service {
+    pub(crate) async fn start() -> Self {
+        Self::start_with(|_| {}).await
+    }
+
+    /// With something else in its configuration.
+    pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
+        let (database, keys) = (TestDatabase::create().await, Keys::generate());
+        let mut config = config(&database, &keys);
+        change(&mut config);
+        let running = Running::start(config).await;
+        Self { database, keys, running }
+    }
+
+    /// Where letters arrive, if they are not sent elsewhere.
+    pub(crate) fn mail(&self) -> Mailbox {
+        Mailbox::at(self.keys.mail_dir())
+    }
+
+    /// The first letter to the address about something, as soon as it is there.
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+        wait_for(&self.mail(), address, subject_contains).await
+    }
+
+    /// What the letters to an address are about, once everything that was to be done is done.
+    pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
+        self.until("SELECT count(*) FROM auth.outbox", "0").await;
+        letters_to(&self.mail(), address).into_iter().map(|letter| letter.subject).collect()
+    }
+
+    /// Waits until a query's one value is the expected one.
+    pub(crate) async fn until(&self, expression: &str, expected: &str) {
+        let reached = async {
+            while self.value(expression).await != expected {
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, reached).await.is_err() {
+            assert_eq!(self.value(expression).await, expected, "{expression}");
+        }
+    }
+
+    /// An active tenant.
+    pub(crate) async fn tenant(&self, slug: &str) -> TenantId {
+        let tenant = TenantId::generate();
+        self.sql(&format!(
+            "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active')"
+        ))
+        .await;
+        tenant
+    }
+
+    /// Runs statements as the superuser.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.database.admin().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// The one value that a query answers with, as text, as the superuser sees it.
+    pub(crate) async fn value(&self, expression: &str) -> String {
+        #[derive(QueryableByName)]
+        struct Value {
+            #[diesel(sql_type = Text)]
+            value: String,
+        }
+        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
+        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+    }
+
+    /// Makes a call that is for tenants that are being set up.
+    pub(crate) async fn setting_up<T>(
+        &self,
+        tenant: TenantId,
+        call: impl Future<Output = Result<tonic::Response<T>, Status>>,
+    ) -> Result<T, Status> {
+        let set = |from: &str, to: &str| {
+            format!("UPDATE tenancy.tenants SET status = '{to}' WHERE id = '{tenant}' AND status = '{from}'")
+        };
+        self.sql(&set("active", "provisioning")).await;
+        let answer = call.await;
+        self.sql(&set("provisioning", "active")).await;
+        Ok(answer?.into_inner())
+    }
+
+    /// Makes a member as the onboarding service does.
+    pub(crate) async fn create_membership(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: &str,
+        role: Role,
+    ) -> Result<CreateMembershipResponse, Status> {
+        let new = NewMember { email, password: Some(password), access_token: None, role };
+        let token = self.service_token(tenant);
+        self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
+    }
+
+    /// Makes a first owner as the onboarding service does, with or without proof of who they are.
+    pub(crate) async fn sign_up(
+        &self,
+        tenant: TenantId,
+        email: &str,
+        password: Option<&str>,
+        access_token: Option<&str>,
+    ) -> Result<CreateMembershipResponse, Status> {
+        let new = NewMember { email, password, access_token, role: Role::Owner };
+        let token = self.service_token(tenant);
+        self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
+    }
+
+    /// What the onboarding service calls with.
+    pub(crate) fn service_token(&self, tenant: TenantId) -> String {
+        self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap()
+    }
+
+    /// The access token of a person with the usual password.
+    pub(crate) async fn access_token(&self, email: &str, tenant: Option<&str>) -> String {
+        self.running.login(email, PASSWORD, tenant).await.unwrap().tokens.unwrap().access_token
+    }
+
+    /// An administrator with the usual password, whose address is not confirmed.
+    pub(crate) async fn member(&self, tenant: TenantId, email: &str) {
+        self.create_membership(tenant, email, PASSWORD, Role::Admin).await.unwrap();
+    }
+
+    pub(crate) async fn get_me(&self, tenant: TenantId, token: &str) -> Result<GetMeResponse, Status> {
+        let mut request = Request::new(GetMeRequest {});
+        carry_token(request.metadata_mut(), tenant, token);
+        Ok(self.running.client().get_me(request).await?.into_inner())
+    }
+}
+
+/// Whom to make a member, and by what they show who they are.
+#[derive(Clone, Copy)]
+pub(crate) struct NewMember<'a> {
+    pub(crate) email: &'a str,
+    pub(crate) password: Option<&'a str>,
+    pub(crate) access_token: Option<&'a str>,
+    pub(crate) role: Role,
+}
+
+/// Has auth look at a person, and then makes them a member.
+pub(crate) async fn make_member(
+    client: AuthServiceClient<TracedChannel>,
+    tenant: TenantId,
+    token: &str,
+    new: NewMember<'_>,
+) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
+    let proof = prepare(client.clone(), tenant, token, new).await?;
+    prove(client, tenant, token, new.email, proof).await
+}
+
+/// Has auth look at a person; what it found out, for [`prove`].
+pub(crate) async fn prepare(
+    mut client: AuthServiceClient<TracedChannel>,
+    tenant: TenantId,
+    token: &str,
+    new: NewMember<'_>,
+) -> Result<Vec<u8>, Status> {
+    let NewMember { email, password, access_token, role } = new;
+    let mut request = Request::new(PrepareMemberRequest {
+        email: email.to_owned(),
+        password: password.map(str::to_owned),
+        role: role.into(),
+        access_token: access_token.map(str::to_owned),
+    });
+    carry_token(request.metadata_mut(), tenant, token);
+    Ok(client.prepare_member(request).await?.into_inner().member_proof)
+}
+
+/// Makes a person a member whom auth has looked at.
+pub(crate) async fn prove(
+    mut client: AuthServiceClient<TracedChannel>,
+    tenant: TenantId,
+    token: &str,
+    email: &str,
+    member_proof: Vec<u8>,
+) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
+    let mut request = Request::new(CreateMembershipRequest { email: email.to_owned(), member_proof });
+    carry_token(request.metadata_mut(), tenant, token);
+    client.create_membership(request).await
+}
+
+/// The code of an answer that has to be a refusal.
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
+    fault(&answer.unwrap_err()).code
+}

@@ -1,0 +1,167 @@
+//! Guessing is slowed down, and no stranger keeps anybody out.
+
+use rowhouse_chassis::client::FORWARDED_FOR;
+use rowhouse_chassis::error::{Code, Fault, fault};
+use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
+use tokio::task::JoinSet;
+use tonic::Request;
+
+use crate::support::{PASSWORD, Service};
+
+const EMAIL: &str = "ada@example.com";
+
+fn request(
+    email: &str,
+    password: &str,
+    address: &str,
+    device_token: Option<String>,
+) -> Request<LoginRequest> {
+    let (email, password) = (email.to_owned(), password.to_owned());
+    let mut request = Request::new(LoginRequest { email, password, tenant: None, device_token });
+    // The service trusts its own machine's proxies, as the one of a test is.
+    request.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
+    request
+}
+
+async fn attempt(
+    service: &Service,
+    email: &str,
+    password: &str,
+    address: &str,
+    device_token: Option<String>,
+) -> Result<Tokens, Fault> {
+    let answer = service.running.client().login(request(email, password, address, device_token)).await;
+    answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status))
+}
+
+async fn world() -> Service {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    service
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_account_is_guessed_at_a_few_times_from_one_address() {
+    let service = world().await;
+    for email in [EMAIL, "nobody@example.com"] {
+        for _ in 0..6 {
+            let refused = attempt(&service, email, "wrong horse", "203.0.113.1", None).await.unwrap_err();
+            assert_eq!(refused.code, Code::InvalidCredentials, "{email}");
+        }
+        let refused = attempt(&service, email, "wrong horse", "203.0.113.1", None).await.unwrap_err();
+        assert_eq!(refused.code, Code::TooManyAttempts, "known or not: {email}");
+        assert!(refused.retry_after.is_some_and(|after| after.as_secs() >= 1));
+    }
+    // The right password would be told from a wrong one otherwise.
+    let refused = attempt(&service, EMAIL, PASSWORD, "203.0.113.1", None).await.unwrap_err();
+    assert_eq!(refused.code, Code::TooManyAttempts);
+    // Elsewhere nothing happened.
+    attempt(&service, EMAIL, PASSWORD, "203.0.113.2", None).await.unwrap();
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_wait_grows_and_ends() {
+    let service = world().await;
+    let mut waits = Vec::new();
+    for _ in 0..5 {
+        loop {
+            match attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await {
+                Err(Fault { code: Code::TooManyAttempts, retry_after, .. }) => {
+                    waits.push(retry_after.unwrap().as_secs());
+                    break;
+                }
+                Err(Fault { code: Code::InvalidCredentials, .. }) => {}
+                other => panic!("{other:?}"),
+            }
+        }
+        // As if the wait were over.
+        service.sql("UPDATE auth.attempts SET blocked_until = '-infinity'").await;
+    }
+    assert!(waits.is_sorted() && waits[4] >= 8 && waits[0] <= 2, "{waits:?}");
+    attempt(&service, EMAIL, PASSWORD, "203.0.113.1", None).await.unwrap();
+    // A good login forgets them.
+    for _ in 0..6 {
+        let refused = attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidCredentials);
+    }
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn many_at_once_count_as_well_as_one_after_the_other() {
+    let service = world().await;
+    let mut calls = JoinSet::new();
+    for _ in 0..40 {
+        let mut client = service.running.client();
+        let request = request(EMAIL, "wrong horse", "203.0.113.1", None);
+        calls.spawn(async move { fault(&client.login(request).await.unwrap_err()).code });
+    }
+    let codes = calls.join_all().await;
+    let looked_at = codes.iter().filter(|code| **code == Code::InvalidCredentials).count();
+    assert!(looked_at <= 6, "{looked_at} of 40 were looked at");
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stranger_locks_an_account_out() {
+    let service = world().await;
+    let home = "203.0.113.7";
+    let device = attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap().device_token;
+    assert!(device.is_some());
+    // From everywhere.
+    let mut refused = Vec::new();
+    for n in 0..40 {
+        let address = format!("198.51.100.{n}");
+        refused.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
+    }
+    assert_eq!(refused.last(), Some(&Code::TooManyAttempts), "strangers are slowed down together");
+    // The person is let in from where they are known, whatever strangers do,
+    attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap();
+    // and on their device from anywhere.
+    attempt(&service, EMAIL, PASSWORD, "192.0.2.1", device.clone()).await.unwrap();
+    // Even from an address that the attacker shares.
+    for _ in 0..8 {
+        attempt(&service, EMAIL, "wrong horse", home, None).await.unwrap_err();
+    }
+    let refused = attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap_err();
+    assert_eq!(refused.code, Code::TooManyAttempts);
+    attempt(&service, EMAIL, PASSWORD, home, device.clone()).await.unwrap();
+
+    // A device's token gives no more guesses than an address has, and none at another account.
+    for _ in 0..6 {
+        let refused = attempt(&service, EMAIL, "wrong horse", "192.0.2.2", device.clone()).await.unwrap_err();
+        assert_eq!(refused.code, Code::InvalidCredentials);
+    }
+    let refused = attempt(&service, EMAIL, "wrong horse", "192.0.2.3", device.clone()).await.unwrap_err();
+    assert_eq!(refused.code, Code::TooManyAttempts);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn one_address_does_not_try_all_accounts() {
+    let service = world().await;
+    let mut codes = Vec::new();
+    for n in 0..70 {
+        let email = format!("person{n}@example.com");
+        codes.push(attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err().code);
+    }
+    assert_eq!(codes[30], Code::InvalidCredentials);
+    assert_eq!(codes.last(), Some(&Code::TooManyAttempts));
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_logs_of_the_persons_tenants_tell_of_it() {
+    let service = world().await;
+    for _ in 0..9 {
+        attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await.unwrap_err();
+    }
+    attempt(&service, "nobody@example.com", "wrong horse", "203.0.113.1", None).await.unwrap_err();
+    let logged =
+        "SELECT string_agg(DISTINCT outcome || ' ' || ip_address, ',') || ' ' || count(*) FROM auth.audit_log
+         WHERE action = 'sign_in'";
+    service.until(logged, "denied 203.0.113.1,failure 203.0.113.1 7").await;
+    service.running.stop().await;
+}

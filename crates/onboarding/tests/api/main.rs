@@ -1,0 +1,18 @@
+//! The service over gRPC, against a real database and the real auth service.
+
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::indexing_slicing,
+    reason = "a test fails by panicking"
+)]
+
+mod binary;
+mod defaults;
+mod jobs;
+mod onboard;
+mod progress;
+mod repeat;
+mod start;
+mod support;

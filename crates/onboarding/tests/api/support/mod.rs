@@ -1,0 +1,351 @@
+//! The onboarding service and auth on sockets, with a database and keys of their own.
+
+use std::net::SocketAddr;
+use std::path::PathBuf;
+use std::time::Duration;
+
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse::encryption_keys;
+use rowhouse::keys::KeyDirectory;
+use rowhouse::mailbox::Mailbox;
+use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_chassis::config::{
+    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+};
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
+use rowhouse_chassis::shutdown::{Shutdown, Trigger};
+use rowhouse_jobs::WorkerArgs;
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
+use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
+use rowhouse_proto::onboarding::v1::{
+    AdminCredentials, GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant,
+};
+use rowhouse_testkit::mail::wait_for;
+use rowhouse_testkit::{Letter, Role, TestDatabase};
+use rowhouse_tokens::issuer;
+use tempfile::TempDir;
+use tokio::task::JoinHandle;
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
+
+pub(crate) const PASSWORD: &str = "correct horse";
+
+/// How long to wait for what happens after an answer.
+const LIMIT: Duration = Duration::from_secs(20);
+
+/// The keys of auth and onboarding, as files, and a directory for letters.
+pub(crate) struct Keys {
+    directory: TempDir,
+    files: KeyDirectory,
+}
+
+impl Keys {
+    pub(crate) fn generate() -> Self {
+        let directory = TempDir::new().unwrap();
+        let files = KeyDirectory::at(directory.path());
+        files.generate().unwrap();
+        encryption_keys::ensure(&directory.path().join("encryption.keys")).unwrap();
+        Self { directory, files }
+    }
+
+    fn mail_dir(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
+    pub(crate) fn trust_dir(&self) -> PathBuf {
+        self.files.trust()
+    }
+
+    pub(crate) fn signing_keys(&self, name: &str) -> PathBuf {
+        self.files.signing_keys(name)
+    }
+}
+
+pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
+    rowhouse_auth::Config {
+        grpc: GrpcArgs::new(listen),
+        database: DatabaseArgs::new(database.url(Role::Auth)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        bcrypt_cost: 4,
+        token_lifetime: Duration::from_mins(10),
+        proxies: ProxyArgs::default(),
+        sessions: SessionArgs::default(),
+        mail: MailArgs::into_directory(keys.mail_dir()),
+        encryption_keys: keys.directory.path().join("encryption.keys"),
+        jobs: jobs(),
+        require_verified_email: None,
+    }
+}
+
+fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_orders::Config {
+    rowhouse_orders::Config {
+        grpc: GrpcArgs::new(listen),
+        database: DatabaseArgs::new(database.url(Role::Orders)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        jobs: jobs(),
+        encryption_keys: keys.directory.path().join("encryption.keys"),
+    }
+}
+
+/// What a worker that is gone was doing is soon another's.
+fn jobs() -> WorkerArgs {
+    WorkerArgs { lease: Duration::from_secs(1), ..WorkerArgs::default() }
+}
+
+pub(crate) fn config(
+    database: &TestDatabase,
+    keys: &Keys,
+    auth: SocketAddr,
+    orders: SocketAddr,
+) -> rowhouse_onboarding::Config {
+    rowhouse_onboarding::Config {
+        grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
+        database: DatabaseArgs::new(database.url(Role::Onboarding)),
+        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+        proxies: ProxyArgs::default(),
+        bcrypt_cost: 4,
+        auth_endpoint: format!("http://{auth}"),
+        orders_endpoint: format!("http://{orders}"),
+        jobs: jobs(),
+    }
+}
+
+/// A server that runs.
+pub(crate) struct Running {
+    pub(crate) address: SocketAddr,
+    trigger: Trigger,
+    served: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Running {
+    pub(crate) async fn auth(config: rowhouse_auth::Config) -> Self {
+        let app = rowhouse_auth::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    async fn orders(config: rowhouse_orders::Config) -> Self {
+        let app = rowhouse_orders::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    pub(crate) async fn onboarding(config: rowhouse_onboarding::Config) -> Self {
+        let app = rowhouse_onboarding::App::build(config).await.unwrap();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    pub(crate) fn channel(&self) -> TracedChannel {
+        channel(&format!("http://{}", self.address)).unwrap()
+    }
+
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
+pub(crate) struct World {
+    pub(crate) database: TestDatabase,
+    pub(crate) keys: Keys,
+    pub(crate) auth: Option<Running>,
+    /// Where onboarding expects auth.
+    pub(crate) auth_address: SocketAddr,
+    pub(crate) orders: Option<Running>,
+    /// Where onboarding expects orders.
+    pub(crate) orders_address: SocketAddr,
+    onboarding: Running,
+    channel: TracedChannel,
+}
+
+impl World {
+    pub(crate) async fn start() -> Self {
+        let mut world = Self::alone().await;
+        world.start_auth().await;
+        world.start_orders().await;
+        world
+    }
+
+    /// Neither auth nor orders runs yet; their ports are free.
+    pub(crate) async fn alone() -> Self {
+        let (database, keys) = (TestDatabase::create().await, Keys::generate());
+        let (auth_address, orders_address) = (free_address(), free_address());
+        let onboarding = Running::onboarding(config(&database, &keys, auth_address, orders_address)).await;
+        let channel = onboarding.channel();
+        let (auth, orders) = (None, None);
+        Self { database, keys, auth, auth_address, orders, orders_address, onboarding, channel }
+    }
+
+    pub(crate) async fn start_orders(&mut self) {
+        let config = orders_config(&self.database, &self.keys, self.orders_address);
+        self.orders = Some(Running::orders(config).await);
+    }
+
+    pub(crate) async fn start_auth(&mut self) {
+        self.auth = Some(Running::auth(auth_config(&self.database, &self.keys, self.auth_address)).await);
+    }
+
+    pub(crate) async fn stop(self) {
+        self.onboarding.stop().await;
+        if let Some(auth) = self.auth {
+            auth.stop().await;
+        }
+        if let Some(orders) = self.orders {
+            orders.stop().await;
+        }
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
+        JobServiceClient::new(self.channel.clone())
+    }
+
+    /// The tenant, by an access token or a status token.
+    pub(crate) async fn get_tenant(&self, token: &str, id: &str) -> Result<Tenant, Status> {
+        let request = with_token(token, GetTenantRequest { id: id.to_owned() });
+        Ok(self.client().get_tenant(request).await?.into_inner().tenant.unwrap())
+    }
+
+    /// Waits until a query's one value is the expected one.
+    pub(crate) async fn until(&self, expression: &str, expected: &str) {
+        let reached = async {
+            while self.value(expression).await != expected {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        if tokio::time::timeout(LIMIT, reached).await.is_err() {
+            assert_eq!(self.value(expression).await, expected, "{expression}");
+        }
+    }
+
+    pub(crate) fn client(&self) -> OnboardingServiceClient<TracedChannel> {
+        OnboardingServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) async fn onboard(
+        &self,
+        request: OnboardTenantRequest,
+    ) -> Result<OnboardTenantResponse, Status> {
+        Ok(self.client().onboard_tenant(request).await?.into_inner())
+    }
+
+    pub(crate) async fn login(
+        &self,
+        email: &str,
+        password: &str,
+        tenant: Option<&str>,
+    ) -> Result<Tokens, Status> {
+        let channel = self.auth.as_ref().unwrap().channel();
+        let tenant = tenant.map(str::to_owned);
+        let (email, password) = (email.to_owned(), password.to_owned());
+        let request = LoginRequest { email, password, tenant, device_token: None };
+        Ok(AuthServiceClient::new(channel).login(request).await?.into_inner().tokens.unwrap())
+    }
+
+    /// Onboards with an access token.
+    pub(crate) async fn onboard_as(
+        &self,
+        token: &str,
+        request: OnboardTenantRequest,
+    ) -> Result<OnboardTenantResponse, Status> {
+        Ok(self.client().onboard_tenant(with_token(token, request)).await?.into_inner())
+    }
+
+    /// The first letter to the address about something, as soon as it is there.
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+        wait_for(&Mailbox::at(self.keys.mail_dir()), address, subject_contains).await
+    }
+
+    /// Runs statements as the superuser.
+    pub(crate) async fn sql(&self, statements: &str) {
+        self.database.admin().await.batch_execute(statements).await.unwrap();
+    }
+
+    /// The one value that a query answers with, as text, as the superuser sees it.
+    pub(crate) async fn value(&self, expression: &str) -> String {
+        #[derive(QueryableByName)]
+        struct Value {
+            #[diesel(sql_type = Text)]
+            value: String,
+        }
+        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
+        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+    }
+
+    /// Tenants, identities, memberships, keys.
+    pub(crate) async fn counts(&self) -> String {
+        self.value(
+            "SELECT concat_ws(' ', (SELECT count(*) FROM tenancy.tenants),
+                (SELECT count(*) FROM auth.identities), (SELECT count(*) FROM auth.memberships),
+                (SELECT count(*) FROM onboarding.idempotency_keys))",
+        )
+        .await
+    }
+}
+
+fn free_address() -> SocketAddr {
+    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
+}
+
+/// A request that carries a token.
+pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
+    request.metadata_mut().insert("authorization", value);
+    request
+}
+
+/// A request without a slug or a key, with the usual password.
+pub(crate) fn request(name: &str, email: &str) -> OnboardTenantRequest {
+    OnboardTenantRequest {
+        name: name.to_owned(),
+        slug: None,
+        admin: Some(AdminCredentials { email: email.to_owned(), password: Some(PASSWORD.to_owned()) }),
+        idempotency_key: None,
+    }
+}
+
+pub(crate) trait With: Sized {
+    fn slug(self, slug: &str) -> Self;
+    fn key(self, key: &str) -> Self;
+    fn password(self, password: &str) -> Self;
+    fn without_password(self) -> Self;
+}
+
+impl With for OnboardTenantRequest {
+    fn slug(self, slug: &str) -> Self {
+        Self { slug: Some(slug.to_owned()), ..self }
+    }
+
+    fn key(self, key: &str) -> Self {
+        Self { idempotency_key: Some(key.to_owned()), ..self }
+    }
+
+    fn password(mut self, password: &str) -> Self {
+        self.admin.as_mut().unwrap().password = Some(password.to_owned());
+        self
+    }
+
+    fn without_password(mut self) -> Self {
+        self.admin.as_mut().unwrap().password = None;
+        self
+    }
+}
+
+/// The code of an answer that has to be a refusal.
+pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
+    fault(&answer.unwrap_err()).code
+}
