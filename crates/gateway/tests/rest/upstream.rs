@@ -10,6 +10,7 @@ use tokio::net::{TcpListener, TcpStream};
 
 use crate::alone::Alone;
 use crate::api::Api;
+use crate::waiting::until;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_down_is_unavailable() {
@@ -79,7 +80,8 @@ async fn a_whole_system_is_ready() {
     let system = TestSystem::start().await;
     let api = Api::of(system.gateway_url()).await;
     assert_eq!(api.get("/healthz").expect(200).await.body["status"], "ok");
-    assert_eq!(api.get("/readyz").expect(200).await.body["status"], "ready");
+    // The services are not, until they have looked at the database for the first time.
+    assert_eq!(until(&api, "/readyz", "status", "ready").await.status, 200);
     let keys = api.get("/.well-known/jwks.json").expect(200).await;
     assert_eq!(keys.header("cache-control"), "public, max-age=300");
     assert_eq!(keys.header("content-type"), "application/jwk-set+json");

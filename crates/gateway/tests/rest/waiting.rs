@@ -8,11 +8,11 @@ use crate::api::{Answer, Api};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The answer at the address, as soon as the field has the value.
+/// The answer at the address, as soon as the field has the value; until then it may be refused.
 pub(crate) async fn until(api: &Api, path: &str, field: &str, value: &str) -> Answer {
     let deadline = Instant::now() + PATIENCE;
     loop {
-        let answer = api.get(path).expect(200).await;
+        let answer = api.get(path).send().await;
         if answer.body[field] == value {
             return answer;
         }

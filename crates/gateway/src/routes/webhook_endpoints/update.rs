@@ -18,7 +18,7 @@ use crate::routes::Id;
 
 problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::WebhookEndpointNotFound, Code::UrlNotAllowed]);
 
-/// What is absent stays as it is.
+/// What is absent stays as it is. One of them has to be there.
 #[derive(Deserialize, ToSchema)]
 #[serde(deny_unknown_fields)]
 struct UpdateWebhookEndpoint {

@@ -25,13 +25,20 @@ pub(super) async fn update_endpoint(
     Ok(UpdateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.await?.into()) })
 }
 
+/// Neither a url nor events nor whether it is enabled.
+#[derive(Debug, thiserror::Error)]
+#[error("send a url, events or enabled, or several of them")]
+struct NothingToChange;
+
 fn parse(request: &UpdateWebhookEndpointRequest, guard: Guard) -> Result<(Uuid, EndpointChange), Error> {
     let UpdateWebhookEndpointRequest { id, url, events, enabled } = request;
     let mut violations = Violations::default();
     let id = violations.check("id", parse_id(id));
+    let nothing = url.is_none() && events.is_empty() && enabled.is_none();
+    let something = violations.check("url", if nothing { Err(NothingToChange) } else { Ok(()) });
     let events = (!events.is_empty()).then_some(events.as_slice());
     let sent = Sent::check(url.as_deref(), events, guard, &mut violations);
-    let (Some(id), Some(sent)) = (id, sent) else { return Err(violations.into()) };
+    let (Some(id), Some(sent), Some(())) = (id, sent, something) else { return Err(violations.into()) };
     let (target, events) = sent.allowed()?;
     Ok((id, EndpointChange { target, events, enabled: *enabled }))
 }
@@ -43,8 +50,17 @@ mod tests {
     #[test]
     fn what_is_absent_stays() {
         let id = Uuid::now_v7();
-        let request = UpdateWebhookEndpointRequest { id: id.to_string(), ..Default::default() };
-        assert_eq!(parse(&request, Guard::Open).unwrap(), (id, EndpointChange::default()));
+        let request =
+            UpdateWebhookEndpointRequest { id: id.to_string(), enabled: Some(false), ..Default::default() };
+        let change = EndpointChange { enabled: Some(false), ..EndpointChange::default() };
+        assert_eq!(parse(&request, Guard::Open).unwrap(), (id, change));
+    }
+
+    #[test]
+    fn nothing_to_change_is_an_error() {
+        let id = Uuid::now_v7().to_string();
+        let refused = parse(&UpdateWebhookEndpointRequest { id, ..Default::default() }, Guard::Open);
+        assert!(matches!(refused, Err(Error::Invalid(_))), "{refused:?}");
     }
 
     #[test]

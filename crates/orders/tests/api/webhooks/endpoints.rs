@@ -29,7 +29,9 @@ async fn an_endpoint_is_made_changed_and_deleted() {
     assert_eq!(listed.webhook_endpoints, [endpoint.clone()]);
     assert_eq!(listed.next_page_token, "");
 
-    let change = UpdateWebhookEndpointRequest { id: endpoint.id.clone(), ..Default::default() };
+    let nothing = UpdateWebhookEndpointRequest { id: endpoint.id.clone(), ..Default::default() };
+    assert_eq!(wrong_fields(webhooks.update(nothing.clone()).await), ["url"]);
+    let change = UpdateWebhookEndpointRequest { enabled: Some(true), ..nothing };
     let same = webhooks.update(change.clone()).await.unwrap();
     assert_eq!((&same.url, &same.events, same.enabled), (&endpoint.url, &endpoint.events, true));
     let changed = UpdateWebhookEndpointRequest {
