@@ -1,6 +1,7 @@
 //! Working the jobs off.
 
 mod attempt;
+mod purge;
 mod wake;
 
 use std::collections::HashMap;
@@ -12,10 +13,11 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use crate::claim::{claim_jobs, idle_time, purge};
+use crate::claim::{claim_jobs, idle_time};
 use crate::handler::{AnyHandler, Typed};
 use crate::{Handler, Job, WorkerArgs};
 use attempt::Attempt;
+use purge::purge_regularly;
 use wake::Wake;
 
 /// How long to wait when somebody else is just looking at what is left.
@@ -28,10 +30,6 @@ const POLLING_INTERVAL: Duration = Duration::from_secs(1);
 /// How long jobs may go on after the service was asked to stop; then they are given back.
 const DRAIN: Duration = Duration::from_millis(600);
 const GIVE_BACK: Duration = Duration::from_millis(300);
-/// How long jobs are kept after their end.
-const KEEP: Duration = Duration::from_hours(30 * 24);
-const PURGE_INTERVAL: Duration = Duration::from_mins(10);
-const PURGED_AT_ONCE: i32 = 100;
 
 /// A service's workers, as every instance has them.
 pub struct Workers {
@@ -68,7 +66,8 @@ impl Workers {
         let (stop, stopping) = watch::channel(false);
         let mut running = JoinSet::new();
         let mut next_look = Instant::now();
-        let mut next_purge = Instant::now() + PURGE_INTERVAL;
+        let mut purging = JoinSet::new();
+        purging.spawn(purge_regularly(self.db.clone()));
         let mut reachable = true;
         loop {
             let room = self.args.workers.saturating_sub(running.len());
@@ -76,10 +75,6 @@ impl Workers {
                 () = &mut shutdown => break,
                 Some(_) = running.join_next() => next_look = Instant::now(),
                 () = wake.woken() => next_look = Instant::now(),
-                () = sleep_until(next_purge) => {
-                    next_purge = Instant::now() + PURGE_INTERVAL;
-                    self.purge().await;
-                }
                 () = sleep_until(next_look), if room > 0 => {
                     let pause = match self.look(room, &handlers, &mut running, &stopping).await {
                         Ok(pause) => {
@@ -132,18 +127,5 @@ impl Workers {
             return Ok(Some(CONTENTION));
         }
         self.db.global_tx("jobs.idle_time", async |tx| idle_time(tx).await).await
-    }
-
-    async fn purge(&self) {
-        loop {
-            match self.db.global_tx("jobs.purge", async |tx| purge(tx, KEEP, PURGED_AT_ONCE).await).await {
-                Ok(PURGED_AT_ONCE..) => {}
-                Ok(_) => return,
-                Err(error) => {
-                    tracing::warn!(%error, "ended jobs could not be removed: {error}");
-                    return;
-                }
-            }
-        }
     }
 }
