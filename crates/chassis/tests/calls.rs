@@ -10,8 +10,11 @@ use std::time::{Duration, Instant};
 use rowhouse_chassis::error::{Code, fault, status};
 use rowhouse_chassis::grpc::{Listener, channel, deadline, set_deadline};
 use support::{Echo, OnDrop, call, options, start, start_at};
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code as GrpcCode, Request, Response};
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn a_deadline_ends_the_call_and_its_handler() {
@@ -121,6 +124,7 @@ async fn a_service_that_cannot_be_reached_is_unavailable_and_comes_back() {
     let echo = |request: Request<String>| async move { Ok(Response::new(request.into_inner())) };
     let listener = Listener::bind(address).unwrap();
     let server = start_at(listener, options().await, Echo::default().method("Echo", echo));
-    while call(&nobody, "Echo", Request::new(String::new())).await.is_err() {}
+    let answered = async { while call(&nobody, "Echo", Request::new(String::new())).await.is_err() {} };
+    timeout(PATIENCE, answered).await.unwrap();
     server.stop().await;
 }

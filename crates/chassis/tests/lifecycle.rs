@@ -16,12 +16,15 @@ use rowhouse_tenancy::{TenantId, grpc as tenant_grpc};
 use rowhouse_tokens::{Principal, Role};
 use support::{Echo, OnDrop, call, options, start, trusted_issuer};
 use tokio::sync::Notify;
+use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
 use tonic::{Code as GrpcCode, Request, Response};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus;
 use tonic_health::pb::health_client::HealthClient;
 use uuid::Uuid;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 #[tokio::test]
 async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
@@ -75,9 +78,12 @@ async fn a_drain_finishes_what_runs_and_takes_nothing_new() {
     let running = tokio::spawn(async move { call(&channel, "Wait", Request::new(String::new())).await });
     entered.notified().await;
     server.trigger.request();
-    while TcpStream::connect(server.address).is_ok() {
-        tokio::task::yield_now().await;
-    }
+    let closed = async {
+        while TcpStream::connect(server.address).is_ok() {
+            tokio::task::yield_now().await;
+        }
+    };
+    timeout(PATIENCE, closed).await.unwrap();
     assert!(!server.served.is_finished());
     release.notify_one();
     assert_eq!(running.await.unwrap().unwrap().into_inner(), "finished");
