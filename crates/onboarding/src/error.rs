@@ -59,16 +59,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Auth(#[from] AuthError),
     #[error(transparent)]
-    Db(DbError),
-}
-
-impl From<DbError> for Error {
-    fn from(error: DbError) -> Self {
-        match error {
-            DbError::UnknownTenant => Self::TenantGone,
-            other => Self::Db(other),
-        }
-    }
+    Db(#[from] DbError),
 }
 
 impl From<CreateTenantError> for Error {
@@ -136,7 +127,7 @@ impl Error {
             Self::Token(reason) => status(Code::TokenInvalid, reason.to_string()),
             Self::Failed(reason) => retryable(
                 Code::Unavailable,
-                format!("the tenant could not be set up, and nothing is left of it: {reason}"),
+                format!("the tenant could not be set up, and is taken back: {reason}"),
                 RETRY_AFTER,
             ),
             Self::Access(refusal) => reject(refusal),
@@ -227,7 +218,7 @@ mod tests {
             (Error::Auth(AuthError::DeadlineExceeded), Code::DeadlineExceeded),
             (Error::Auth(AuthError::Unexpected(Code::TokenInvalid)), Code::Internal),
             (Error::Auth(AuthError::Token(TokenError::Signing)), Code::Internal),
-            (Error::from(DbError::UnknownTenant), Code::Unavailable),
+            (Error::from(DbError::UnknownTenant), Code::TenantUnknown),
             (Error::from(DbError::TenantSuspended), Code::TenantSuspended),
         ] {
             assert_eq!(fault(&error.into_status("onboarding.test")).code, code);

@@ -53,6 +53,8 @@ pub(crate) enum Error {
     ExportNotReady(ExportState),
     #[error("the tenant has {0} exports that have not ended, which is the most")]
     TooManyExports(i64),
+    #[error("the tenant has {most} exports or {most_bytes} bytes of them, which is the most")]
+    TooMuchExported { most: i64, most_bytes: i64 },
     #[error("an event cannot be written")]
     Event(#[from] serde_json::Error),
     #[error(transparent)]
@@ -115,6 +117,14 @@ impl Error {
                     "there are {most} exports that have not ended, which is the most: wait for one, or cancel one"
                 ),
             ),
+            Self::TooMuchExported { most, most_bytes } => status(
+                Code::ResourceExhausted,
+                format!(
+                    "there are {most} exports, or {} MiB of them, which is the most: fetch one that is there, or wait until \
+                     one expires, a day after its end",
+                    most_bytes >> 20
+                ),
+            ),
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::Unauthenticated | Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => {
                 internal(operation, &error)
@@ -171,6 +181,7 @@ mod tests {
             (Error::ExportNotFound, Code::ExportNotFound),
             (Error::ExportNotReady(ExportState::Running), Code::ExportNotReady),
             (Error::TooManyExports(10), Code::ResourceExhausted),
+            (Error::TooMuchExported { most: 50, most_bytes: 1 << 30 }, Code::ResourceExhausted),
             (Error::Secret(NotOurs), Code::Internal),
             (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
         ] {

@@ -53,11 +53,11 @@ permissions! {
     JobsRead "jobs:read": Owner Admin Member Viewer;
     /// Cancel what is done in the background.
     JobsManage "jobs:manage": Owner Admin;
-    /// See and download exports.
+    /// See and download exports, which have all orders in them.
     ExportsRead "exports:read": Owner Admin Member;
     /// Have exports written.
     ExportsWrite "exports:write": Owner Admin Member;
-    /// See, make, change and delete webhook endpoints, see deliveries and repeat them.
+    /// See, make, change and delete webhook endpoints, which are sent orders from then on; see deliveries and repeat them.
     WebhooksManage "webhooks:manage": Owner Admin;
 }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::onboarding::v1::{Admin, OnboardTenantRequest, OnboardTenantResponse};
-use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantId};
 use rowhouse_tokens::{Principal, Role, TokenError};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Request;
@@ -51,7 +51,9 @@ pub(super) async fn onboard_tenant(
             Ok(Onboarded { progress: None, .. }) => {
                 return rpc.complete(&onboarding, tenant, &caller, time).await;
             }
-            Err(Error::TenantGone) => rpc.forget(&onboarding, tenant).await?,
+            Err(Error::TenantGone | Error::Db(DbError::UnknownTenant)) => {
+                rpc.forget(&onboarding, tenant).await?;
+            }
             Err(error) => return Err(error),
         }
     }

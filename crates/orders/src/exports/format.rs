@@ -155,14 +155,27 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
     Ok(())
 }
 
-/// The text as a cell that no spreadsheet takes for a formula, as OWASP has it under "CSV Injection".
+/// The text as a cell that no spreadsheet takes for a formula, as OWASP has it under "CSV Injection": at its beginning, and where a
+/// spreadsheet of another country, which does not separate by commas and so sees no quotes, begins another cell.
 fn harmless(text: &str) -> Cow<'_, str> {
-    match text.chars().next() {
-        Some('=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠') => {
-            Cow::Owned(format!("'{text}"))
+    let begins_formula =
+        |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
+    let separates = |c: char| matches!(c, ';' | '|' | '\t' | '\r' | '\n');
+    let mut safe = String::new();
+    let (mut begins_cell, mut copied) = (true, 0);
+    for (at, c) in text.char_indices() {
+        if begins_cell && begins_formula(c) {
+            safe.push_str(&text[copied..at]);
+            safe.push('\'');
+            copied = at;
         }
-        _ => Cow::Borrowed(text),
+        begins_cell = separates(c);
     }
+    if safe.is_empty() {
+        return Cow::Borrowed(text);
+    }
+    safe.push_str(&text[copied..]);
+    Cow::Owned(safe)
 }
 
 #[cfg(test)]

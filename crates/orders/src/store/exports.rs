@@ -5,11 +5,12 @@ use diesel::dsl;
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
-use diesel::sql_types::{Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
+use super::lock_count;
 use crate::domain::OrderStatus;
 use crate::exports::{Export, ExportState, Format};
 use crate::schema::{exports, orders};
@@ -141,17 +142,31 @@ impl TryFrom<ExportRow> for Export {
     }
 }
 
-/// How many exports have not ended. Until the transaction ends, no other of the tenant's can count them.
-pub(crate) async fn count_unfinished(tx: &mut TenantTx) -> Result<i64, DbError> {
-    diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended('orders.exports/' || $1::text, 0))")
-        .bind::<SqlUuid, _>(tx.tenant())
-        .execute(tx)
-        .await?;
-    Ok(of_tenant(exports::table, tx.tenant())
-        .filter(exports::state.eq_any(UNFINISHED))
-        .count()
-        .get_result(tx)
-        .await?)
+/// What a tenant has of exports.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
+pub(crate) struct Usage {
+    /// How many have not ended.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) unfinished: i64,
+    /// How many have not expired, those included.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) kept: i64,
+    /// How much their files take.
+    #[diesel(sql_type = BigInt)]
+    pub(crate) size_bytes: i64,
+}
+
+/// Until the transaction ends, no other of the tenant's can look.
+pub(crate) async fn usage(tx: &mut TenantTx) -> Result<Usage, DbError> {
+    lock_count(tx, "orders.exports").await?;
+    Ok(diesel::sql_query(
+        "SELECT count(*) FILTER (WHERE e.state IN ('queued', 'running')) AS unfinished, count(*) AS kept,
+             coalesce(sum(e.size_bytes), 0)::bigint AS size_bytes
+         FROM orders.exports e WHERE e.tenant_id = $1 AND (e.expires_at IS NULL OR e.expires_at > now())",
+    )
+    .bind::<SqlUuid, _>(tx.tenant())
+    .get_result(tx)
+    .await?)
 }
 
 pub(crate) async fn insert_export(tx: &mut TenantTx, new: &NewExport) -> Result<Export, DbError> {

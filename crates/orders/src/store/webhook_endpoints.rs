@@ -10,6 +10,7 @@ use rowhouse_chassis::page::PageSize;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
 use uuid::Uuid;
 
+use super::lock_count;
 use crate::schema::{webhook_deliveries, webhook_endpoints};
 use crate::webhooks::{EventType, Events, Target};
 
@@ -56,7 +57,9 @@ fn listening(tenant: TenantId, names: Vec<&'static str>) -> _ {
         .select(webhook_endpoints::id)
 }
 
+/// How many endpoints there are. Until the transaction ends, no other of the tenant's can count them.
 pub(crate) async fn count_endpoints(tx: &mut TenantTx) -> Result<i64, DbError> {
+    lock_count(tx, "orders.webhook_endpoints").await?;
     Ok(of_tenant(webhook_endpoints::table, tx.tenant())
         .filter(webhook_endpoints::deleted_at.is_null())
         .count()

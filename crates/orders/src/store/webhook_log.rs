@@ -124,6 +124,22 @@ pub(crate) async fn find_delivery(tx: &mut TenantTx, id: Uuid) -> Result<Option<
     Ok(shown!(tx.tenant()).filter(webhook_deliveries::id.eq(id)).first(tx).await.optional()?)
 }
 
+/// Has what is pending of the same order for the same endpoint, and goes before, be tried at once.
+pub(crate) async fn hurry_earlier(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
+    diesel::sql_query(
+        "UPDATE orders.webhook_deliveries e SET next_attempt_at = least(e.next_attempt_at, now())
+         FROM orders.webhook_deliveries d
+         WHERE d.tenant_id = $1 AND d.id = $2 AND e.tenant_id = $1
+             AND e.webhook_endpoint_id = d.webhook_endpoint_id AND e.order_id = d.order_id
+             AND e.order_version < d.order_version AND e.state = 'pending'",
+    )
+    .bind::<diesel::sql_types::Uuid, _>(tx.tenant())
+    .bind::<diesel::sql_types::Uuid, _>(id)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
 /// Makes a delivery pending, as if it had not been tried; due at once.
 pub(crate) async fn reset_delivery(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_deliveries::table, tx.tenant()))

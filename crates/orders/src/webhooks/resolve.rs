@@ -1,5 +1,6 @@
 //! From a host's name to the addresses that are connected to.
 
+use std::borrow::Cow;
 use std::io;
 use std::net::{IpAddr, SocketAddr};
 
@@ -22,6 +23,15 @@ impl Resolve for SystemResolver {
     }
 }
 
+/// In production the name with its root: without it, a resolver tries the names of its own network with it first, and what came of
+/// it would tell which there are. A person's machine may have names of its own, such as `localhost`.
+fn as_asked(name: &str, guard: Guard) -> Cow<'_, str> {
+    match guard {
+        Guard::PublicOnly if !name.ends_with('.') => Cow::Owned(format!("{name}.")),
+        Guard::PublicOnly | Guard::Open => Cow::Borrowed(name),
+    }
+}
+
 /// The addresses to connect to. The name is asked for once, and what is answered is what is checked and connected to: a
 /// name that leads elsewhere the next time leads nowhere.
 pub(super) async fn addresses(
@@ -36,7 +46,9 @@ pub(super) async fn addresses(
     let found = match host {
         Host::Ipv4(address) => vec![address.into()],
         Host::Ipv6(address) => vec![address.into()],
-        Host::Domain(name) => resolver.resolve(name).await.or(Err(SendError::Unresolved))?,
+        Host::Domain(name) => {
+            resolver.resolve(&as_asked(name, guard)).await.or(Err(SendError::Unresolved))?
+        }
     };
     if found.is_empty() {
         return Err(SendError::Unresolved);
@@ -64,6 +76,13 @@ mod tests {
 
     async fn ask(resolver: &Changing) -> Result<Vec<SocketAddr>, SendError> {
         addresses(resolver, Guard::PublicOnly, Host::Domain("rebind.example"), 443).await
+    }
+
+    #[test]
+    fn in_production_a_name_is_not_completed() {
+        assert_eq!(as_asked("postgres.rowhouse", Guard::PublicOnly), "postgres.rowhouse.");
+        assert_eq!(as_asked("example.com.", Guard::PublicOnly), "example.com.");
+        assert_eq!(as_asked("localhost", Guard::Open), "localhost");
     }
 
     #[tokio::test]

@@ -57,9 +57,17 @@ async fn whatever_people_type_comes_back() {
     let world = World::start().await;
     let orders = world.tenant("acme").await;
     let long = "\u{1f600}".repeat(200);
-    for customer in
-        ["=1+1", "+49 30", "-1", "@SUM(A1:A9)", "'t Hooft", "Ada, Countess", "\"Ada\"", &"\"".repeat(200)]
-    {
+    for customer in [
+        "=1+1",
+        "+49 30",
+        "-1",
+        "@SUM(A1:A9)",
+        "x;=1;-2",
+        "'t Hooft",
+        "Ada, Countess",
+        "\"Ada\"",
+        &"\"".repeat(200),
+    ] {
         let lines = vec![line("=cmd|' /C calc'!A0", 1, 1), line("a,b\"c", 1, 1)];
         let new = CreateOrderRequest { customer: customer.to_owned(), lines, ..an_order() };
         orders.create(new).await.unwrap();

@@ -236,3 +236,22 @@ async fn an_export_that_cannot_be_written_says_so() {
     instance.kill().await;
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_kept_has_a_limit() {
+    let world = world().await;
+    let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
+    let exports = Exports::of(&world, acme.tenant, Role::Member).await;
+    exports.create(ExportFormat::Csv, None).await.unwrap();
+    let mut admin = world.database.admin().await;
+    let large = "UPDATE orders.exports SET state = 'succeeded', finished_at = now(), size_bytes = 1073741824,
+                 expires_at = now() + interval '1 hour'";
+    admin.batch_execute(large).await.unwrap();
+    let fault = refusal(exports.create(ExportFormat::Csv, None).await);
+    assert_eq!(fault.code, Code::ResourceExhausted);
+    assert!(fault.detail.contains("1024 MiB"), "{}", fault.detail);
+    Exports::of(&world, globex.tenant, Role::Member).await.create(ExportFormat::Csv, None).await.unwrap();
+    admin.batch_execute("UPDATE orders.exports SET expires_at = now() WHERE size_bytes > 0").await.unwrap();
+    exports.create(ExportFormat::Csv, None).await.unwrap();
+    world.stop().await;
+}

@@ -176,8 +176,15 @@ fn as_json(order: &Order) -> Value {
 
 fn as_rows(order: &Order) -> Vec<Vec<String>> {
     let harmless = |text: &str| {
-        let quote = if text.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) { "'" } else { "" };
-        format!("{quote}{text}")
+        let (mut safe, mut before) = (String::new(), ';');
+        for c in text.chars() {
+            if ";|\t\r\n".contains(before) && "=+-@\t\r\n".contains(c) {
+                safe.push('\'');
+            }
+            safe.push(c);
+            before = c;
+        }
+        safe
     };
     let rows = (1..).zip(&order.lines).map(|(position, line)| {
         vec![

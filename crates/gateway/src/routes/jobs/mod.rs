@@ -47,7 +47,7 @@ struct Job {
     #[schema(required = true)]
     progress: Option<Progress>,
     /// Why the latest attempt failed; null when it did not.
-    #[schema(required = true, example = "the receiver answered 503")]
+    #[schema(required = true, example = "the mail server did not take it")]
     last_error: Option<String>,
     /// Whether it can be cancelled: the system's own jobs can't.
     cancellable: bool,

@@ -26,7 +26,7 @@ struct WebhookDelivery {
     #[schema(format = "uuid", example = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f")]
     order_id: String,
     state: WebhookDeliveryState,
-    /// How often it was tried.
+    /// How often it was tried; giving it up because the endpoint is disabled counts as once.
     #[schema(example = 1)]
     attempt_count: i32,
     /// The latest attempts, latest first, ten at most.
@@ -53,7 +53,7 @@ struct WebhookAttempt {
     #[schema(required = true, example = 204)]
     http_status: Option<i32>,
     /// Why it does not count as received; null when it does.
-    #[schema(required = true, example = "the receiver answered 503")]
+    #[schema(required = true, example = "the endpoint answered 503")]
     error: Option<String>,
     /// Milliseconds until the answer.
     #[schema(example = 37)]

@@ -19,7 +19,8 @@ problems!(Problems: UPSTREAM, CALLER, &[Code::WebhookDeliveryNotFound]);
 /// Repeat a webhook delivery
 ///
 /// Sends the event once more, with the same `webhook-id`, whether it was delivered or given up. One that is pending is
-/// tried at once.
+/// tried at once, and with it what is pending for the same endpoint and order from before: until that has arrived or was given
+/// up, nothing later of the order is sent.
 #[utoipa::path(
     tag = "webhooks",
     params(

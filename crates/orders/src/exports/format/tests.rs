@@ -81,11 +81,22 @@ fn json_lines_have_an_order_each() {
 
 #[test]
 fn no_cell_is_a_formula() {
-    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "\t=1", "\r=1", "\n=1", "＝1+1", "＋1", "－1", "＠x"] {
+    for text in ["=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "＋1", "－1", "＠x"] {
         assert_eq!(harmless(text), format!("'{text}"), "{text:?}");
     }
-    for text in ["", "Ada", " =1", "1-1", "'t Hooft", "\"=1\"", "a=b"] {
+    for text in ["", "Ada", " =1", "1-1", "'t Hooft", "\"=1\"", "a=b", "a;b|c", "Smith,-1"] {
         assert_eq!(harmless(text), text);
+    }
+    // What separates cells elsewhere.
+    for (text, safe) in [
+        ("x;=cmd|'/C calc'!A0;", "x;'=cmd|'/C calc'!A0;"),
+        ("=1;-2|@x", "'=1;'-2|'@x"),
+        ("a\n=1", "a\n'=1"),
+        ("\t=1", "'\t'=1"),
+        ("\r\n=1", "'\r'\n'=1"),
+        ("ä;＝1", "ä;'＝1"),
+    ] {
+        assert_eq!(harmless(text), safe, "{text:?}");
     }
     // A cell that the quotes begin would be taken for a formula all the same.
     let text = written(Format::Csv, false, &[order("=HYPERLINK(\"x\",\"y\")", &["-2"])]);

@@ -12,10 +12,14 @@ use crate::domain::OrderStatus;
 use crate::error::Error;
 use crate::exports::{Format, WriteExport};
 use crate::rpc::order::parse_status;
-use crate::store::exports::{NewExport, count_unfinished, insert_export};
+use crate::store::exports::{NewExport, insert_export, usage};
 
 /// How many of a tenant's exports may be queued or running at once.
 const MAX_UNFINISHED: i64 = 10;
+/// How many of a tenant's exports may be there at once, and how large those may be together before there is another: they are kept
+/// for a day, in the database that everybody shares.
+const MAX_KEPT: i64 = 50;
+const MAX_KEPT_BYTES: i64 = 1 << 30;
 
 pub(super) async fn create_export(
     rpc: &ExportRpc,
@@ -29,8 +33,12 @@ pub(super) async fn create_export(
         return Err(Error::PeopleOnly);
     };
     let created = rpc.db.tx(&cx, "exports.create", async |tx| {
-        if count_unfinished(tx).await? >= MAX_UNFINISHED {
+        let usage = usage(tx).await?;
+        if usage.unfinished >= MAX_UNFINISHED {
             return Err(Error::TooManyExports(MAX_UNFINISHED));
+        }
+        if usage.kept >= MAX_KEPT || usage.size_bytes >= MAX_KEPT_BYTES {
+            return Err(Error::TooMuchExported { most: MAX_KEPT, most_bytes: MAX_KEPT_BYTES });
         }
         let id = Uuid::now_v7();
         let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;

@@ -8,10 +8,11 @@ use tonic::Request;
 use super::endpoint::parse_id;
 use super::{WebhookRpc, authorize};
 use crate::error::Error;
-use crate::store::webhook_log::{find_delivery, reset_delivery};
+use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};
 use crate::webhooks::deliver_at_once;
 
-/// What is pending is tried now, and what has ended is pending again.
+/// What has ended is pending again, and what is pending for the endpoint of the order, up to it, is tried now. The job is
+/// written first: a worker has it, too, before it touches a delivery.
 pub(super) async fn redeliver(
     rpc: &WebhookRpc,
     request: &Request<RedeliverWebhookDeliveryRequest>,
@@ -23,8 +24,9 @@ pub(super) async fn redeliver(
     };
     let delivery = rpc.db.tx(&cx, "webhook_deliveries.redeliver", async |tx| {
         let found = find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)?;
-        reset_delivery(tx, id).await?;
         deliver_at_once(tx, found.webhook_endpoint_id, found.order_id).await?;
+        reset_delivery(tx, id).await?;
+        hurry_earlier(tx, id).await?;
         find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)
     });
     Ok(RedeliverWebhookDeliveryResponse { webhook_delivery: Some(delivery.await?.into()) })
