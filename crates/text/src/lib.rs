@@ -1,0 +1,12 @@
+//! What people type: lines of text, e-mail addresses and passwords. Every service and the command line take them by these rules
+//! and no others.
+
+mod characters;
+mod email_address;
+mod line;
+mod password;
+
+pub use characters::printable;
+pub use email_address::{EmailAddress, InvalidEmailAddress};
+pub use line::{InvalidText, Text};
+pub use password::{InvalidPassword, Password};
