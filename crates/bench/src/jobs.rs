@@ -137,10 +137,9 @@ async fn ours(url: &str, admin: &Client, tenants: usize, workers: usize) -> Resu
     admin.batch_execute(&fill).await?;
     admin.batch_execute("VACUUM ANALYZE jobs.jobs, jobs.lanes").await?;
     let config = DatabaseConfig {
-        url: url.to_owned(),
         pool_size: u32::try_from(workers)? + 2,
         acquire_timeout: Duration::from_secs(30),
-        ca_file: None,
+        ..DatabaseConfig::new(url)
     };
     let db = TenantDb::connect(&config).await?;
     let done = Done::default();

@@ -117,12 +117,7 @@ impl World {
 }
 
 pub(crate) async fn connect(url: &str) -> TenantDb {
-    let config = DatabaseConfig {
-        url: url.to_owned(),
-        pool_size: 8,
-        acquire_timeout: Duration::from_secs(10),
-        ca_file: None,
-    };
+    let config = DatabaseConfig { acquire_timeout: Duration::from_secs(10), ..DatabaseConfig::new(url) };
     TenantDb::connect(&config).await.unwrap()
 }
 

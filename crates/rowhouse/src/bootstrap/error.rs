@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rowhouse_connection::ConnectFailure;
+
 /// Why a database could not be brought up to date. Each is a sentence for the person who wanted it.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -65,6 +67,12 @@ pub enum MigrateError {
         /// What the system said.
         reason: String,
     },
+}
+
+impl From<ConnectFailure> for MigrateError {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Connect(failure.to_string())
+    }
 }
 
 impl From<tokio_postgres::Error> for MigrateError {

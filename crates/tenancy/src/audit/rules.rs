@@ -139,7 +139,11 @@ pub const RULES: &[Rule] = &[
     Rule { name: "definer_owner", what: "a SECURITY DEFINER routine is not owned by rowhouse_definer" },
     Rule {
         name: "definer_search_path",
-        what: "a SECURITY DEFINER routine has no empty search_path of its own",
+        what: "a SECURITY DEFINER routine has no search_path of its own, empty or pg_catalog, pg_temp",
+    },
+    Rule {
+        name: "routine_search_path",
+        what: "a routine looks names and operators up by the search_path of its caller",
     },
     Rule { name: "definer_public", what: "a SECURITY DEFINER routine is open to PUBLIC" },
     Rule { name: "routine_owner", what: "a routine is owned by neither rowhouse_owner nor rowhouse_definer" },

@@ -1,18 +1,23 @@
 //! The tenant's way to PostgreSQL.
 
+mod availability;
 mod body;
+mod config;
 mod connect;
 mod error;
 mod listen;
+mod manager;
 mod pool;
 mod pooler;
 mod schema;
+mod session;
 mod statement;
 mod table;
 mod transaction;
 
 pub use body::TransactionBody;
-pub use connect::{ConnectError, DatabaseConfig};
+pub use config::DatabaseConfig;
+pub use connect::ConnectError;
 pub use error::DbError;
 pub use listen::Listener;
 pub use pool::TenantDb;

@@ -6,12 +6,12 @@
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
 
+use bb8::PooledConnection;
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel_async::pooled_connection::bb8::PooledConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
@@ -19,7 +19,9 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use tracing::{Instrument, Span};
 
+use super::availability::Availability;
 use super::connect::Connector;
+use super::manager::Manager;
 use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
@@ -58,8 +60,9 @@ mod sealed {
 
 /// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
 pub struct Tx<S: Scope> {
-    conn: PooledConnection<'static, AsyncPgConnection>,
+    conn: PooledConnection<'static, Manager>,
     connector: Connector,
+    availability: Arc<Availability>,
     scope: S,
     /// `BEGIN` and the entry into the tenant.
     opening: String,
@@ -92,18 +95,20 @@ impl Tx<Tenant> {
 
 impl<S: Scope> Tx<S> {
     pub(super) fn new(
-        conn: PooledConnection<'static, AsyncPgConnection>,
+        conn: PooledConnection<'static, Manager>,
         connector: Connector,
+        availability: Arc<Availability>,
         scope: S,
         opening: String,
     ) -> Self {
-        Self { conn, connector, scope, opening, state: State::Unsent, marked: false, fate: Arc::default() }
+        let (state, fate) = (State::Unsent, Arc::default());
+        Self { conn, connector, availability, scope, opening, state, marked: false, fate }
     }
 
     /// What the pool believes of the connection: one in a transaction is thrown away when it comes back, and
     /// not handed to the next.
     fn mark(&mut self, change: TransactionDepthChange) -> QueryResult<()> {
-        match AnsiTransactionManager::transaction_manager_status_mut(&mut *self.conn) {
+        match AnsiTransactionManager::transaction_manager_status_mut(&mut **self.conn) {
             TransactionManagerStatus::Valid(status) => status.change_transaction_depth(change),
             TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
         }
@@ -142,7 +147,7 @@ impl<S: Scope> Tx<S> {
             }
         }
         let Self { conn, opening, state, fate, .. } = self;
-        let mut conn: &AsyncPgConnection = conn;
+        let mut conn: &AsyncPgConnection = &**conn;
         let statement = statement(conn);
         async move {
             let result = if *state == State::Unsent {
@@ -150,13 +155,9 @@ impl<S: Scope> Tx<S> {
                 // The order of `join` is the order on the wire: the opening has to be first.
                 let (opened, result) = join(conn.batch_execute(opening), statement).await;
                 if let Err(refusal) = opened {
-                    *state = if is_refusal(&refusal) {
-                        // Until it is undone, the server takes no statement in it.
-                        fate.failed.store(true, Ordering::Relaxed);
-                        State::Open
-                    } else {
-                        State::Refused
-                    };
+                    // Until it is undone, the server takes no statement in it.
+                    fate.note(&refusal);
+                    *state = if is_refusal(&refusal) { State::Open } else { State::Refused };
                     return Err(refusal);
                 }
                 *state = State::Open;
@@ -168,8 +169,8 @@ impl<S: Scope> Tx<S> {
                 fate.failed.store(failed_before, Ordering::Relaxed);
                 result
             };
-            if result.is_err() {
-                fate.failed.store(true, Ordering::Relaxed);
+            if let Err(error) = &result {
+                fate.note(error);
             }
             result
         }
@@ -228,10 +229,11 @@ impl<S: Scope> Tx<S> {
         }
     }
 
-    /// Undoes what was done. If that fails, the connection stays marked and the pool throws it away.
+    /// Undoes what was done. If that fails, or the connection can do no work, it stays marked and the pool throws it away.
     pub(super) async fn rollback(&mut self) {
         match self.state {
             State::Unsent => self.end_unsent(),
+            State::Open if self.fate.useless.load(Ordering::Relaxed) => {}
             State::Open => {
                 if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
                     self.state = State::Ended;
@@ -251,6 +253,9 @@ fn is_refusal(error: &Error) -> bool {
 impl<S: Scope> Drop for Tx<S> {
     /// An abandoned transaction (a caller who went away, a deadline) is not left running on the server.
     fn drop(&mut self) {
+        if self.fate.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
+            self.availability.renew();
+        }
         let running = matches!(self.state, State::Opening | State::Open);
         if let (true, Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {
             let (connector, token) = (self.connector.clone(), self.conn.cancel_token());

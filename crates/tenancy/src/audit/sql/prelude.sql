@@ -78,7 +78,8 @@ service_roles AS (
 routines AS (
     SELECT p.oid, p.oid::regprocedure::text AS name, p.proowner AS owner, p.proacl AS acl, p.prosecdef AS definer,
         p.provolatile AS volatility, p.proleakproof AS leakproof, p.proconfig AS config,
-        concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS body, l.lanname AS language
+        concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS body, p.prosqlbody IS NOT NULL AS parsed,
+        l.lanname AS language
     FROM pg_catalog.pg_proc p
     JOIN schemas s ON s.oid = p.pronamespace AND s.audited
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang
