@@ -1,7 +1,7 @@
 //! The stream under a connection, which writes each error's SQLSTATE where diesel lets it pass.
 //!
-//! diesel hands on some fields of the server's ErrorResponse, and the SQLSTATE is not among them. So this changes each
-//! ErrorResponse on its way in: the column's name, which nobody here asks for, becomes the SQLSTATE. Every error carries
+//! diesel hands on some fields of the server's `ErrorResponse`, and the SQLSTATE is not among them. So this changes each
+//! `ErrorResponse` on its way in: the column's name, which nobody here asks for, becomes the SQLSTATE. Every error carries
 //! its own, however many statements are in flight.
 
 use std::cell::Cell;
@@ -21,7 +21,7 @@ const CHUNK: usize = 8 * 1024;
 const HEADER: usize = 5;
 const ERROR_RESPONSE: u8 = b'E';
 
-/// Fields of an ErrorResponse.
+/// Fields of an `ErrorResponse`.
 const CODE: u8 = b'C';
 const COLUMN: u8 = b'c';
 
@@ -78,7 +78,7 @@ impl SqlStateStream {
     }
 }
 
-/// The ErrorResponse with its SQLSTATE for the column's name.
+/// The `ErrorResponse` with its SQLSTATE for the column's name.
 fn with_sqlstate(message: &[u8]) -> BytesMut {
     let fields = message.get(HEADER..).unwrap_or_default();
     let fields = fields.split(|byte| *byte == 0).filter(|field| !field.is_empty());

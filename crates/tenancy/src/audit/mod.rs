@@ -71,8 +71,8 @@
 //! * `rewrite_rule`: a rewrite rule turns a statement into another
 //! * `definer_undeclared`: a SECURITY DEFINER routine is not in `tenancy.definer_functions`
 //! * `definer_owner`: a SECURITY DEFINER routine is not owned by `rowhouse_definer`
-//! * `definer_search_path`: a SECURITY DEFINER routine has no search_path of its own, empty or pg_catalog, pg_temp
-//! * `routine_search_path`: a routine looks names and operators up by the search_path of its caller
+//! * `definer_search_path`: a SECURITY DEFINER routine has no `search_path` of its own, empty or `pg_catalog, pg_temp`
+//! * `routine_search_path`: a routine looks names and operators up by the `search_path` of its caller
 //! * `definer_public`: a SECURITY DEFINER routine is open to PUBLIC
 //! * `routine_owner`: a routine is owned by neither `rowhouse_owner` nor `rowhouse_definer`
 //! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which cached plans would keep

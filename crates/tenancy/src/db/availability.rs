@@ -6,7 +6,7 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as Turn;
 
-/// How often connections are made anew, at most, because one has turned out to be read-only.
+/// How often all connections are made anew, at most.
 const RENEWAL: Duration = Duration::from_secs(1);
 /// How often the log repeats a reason that lasts.
 const REPEAT: Duration = Duration::from_secs(60);
@@ -45,7 +45,7 @@ impl Availability {
         }
         match (self.read_only.swap(read_only, Ordering::Relaxed), read_only) {
             (false, true) => {
-                tracing::warn!("the database is read-only: nothing can be written until that ends")
+                tracing::warn!("the database is read-only: nothing can be written until that ends");
             }
             (true, false) => tracing::info!("the database can be written to again"),
             _ => {}
@@ -74,11 +74,12 @@ impl Availability {
         }
     }
 
-    /// A connection that could be written to has turned out to be read-only: all that are there may be to the wrong server.
-    pub(super) fn renew(&self) {
+    /// All connections that are there may be to the wrong server, or to none: one of them has turned out to be read-only, or
+    /// dead.
+    pub(super) fn renew(&self, what: &str) {
         let mut renewed = locked(&self.renewed);
         if renewed.elapsed() >= RENEWAL {
-            tracing::warn!("a connection to the database has become read-only; all are made anew");
+            tracing::warn!("a connection to the database {what}; all are made anew");
             *renewed = Instant::now();
         }
     }

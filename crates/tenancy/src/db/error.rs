@@ -52,15 +52,16 @@ pub(super) const READ_ONLY: &str = "25006";
 
 /// Whether it is the connection, or the server that it leads to, that can do no work; not the statement.
 pub(super) fn is_of_the_connection(code: &str) -> bool {
-    match code {
-        // The server has ended the session, or will.
-        "25P03" | "25P04" => true,
-        READ_ONLY => true,
-        // Prepared statements that a pooler has lost, or that a migration has made useless.
-        "26000" | "0A000" | "42P05" => true,
-        "3D000" => true,
-        _ => ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class)),
-    }
+    // transaction_timeout has ended the session. Prepared statements that a pooler has lost, or that a migration has made
+    // useless.
+    is_of_the_server(code) || matches!(code, "25P04" | "26000" | "0A000" | "42P05")
+}
+
+/// Whether the server can do no work for now: it is read-only, has ended the session, has no such database, or is down, out of
+/// something, or closed to the role.
+fn is_of_the_server(code: &str) -> bool {
+    matches!(code, READ_ONLY | "25P03" | "3D000")
+        || ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
 }
 
 impl From<DieselError> for DbError {
@@ -84,16 +85,12 @@ impl From<DieselError> for DbError {
         match code {
             // statement_timeout and a cancel request; transaction_timeout.
             "57014" | "25P04" => Self::TimedOut(said),
-            // lock_timeout; object_in_use.
+            // lock_timeout; object_in_use; serialization failures and deadlocks.
             "55P03" | "55006" => Self::Contended(said),
-            // Serialization failures and deadlocks.
             _ if code.starts_with("40") => Self::Contended(said),
             READ_ONLY => Self::Unavailable(format!("the server is read-only: {said}")),
             "53100" => Self::Unavailable(format!("the server's disk is full: {said}")),
-            "25P03" | "3D000" => Self::Unavailable(said),
-            _ if ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class)) => {
-                Self::Unavailable(said)
-            }
+            _ if is_of_the_server(code) => Self::Unavailable(said),
             _ => Self::Query(error),
         }
     }
@@ -109,7 +106,7 @@ mod tests {
     struct Said(&'static str);
 
     impl DatabaseErrorInformation for Said {
-        fn message(&self) -> &str {
+        fn message(&self) -> &'static str {
             "storniere Anfrage wegen Zeitüberschreitung"
         }
         fn details(&self) -> Option<&str> {

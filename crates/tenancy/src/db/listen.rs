@@ -44,7 +44,7 @@ impl Listener {
     pub async fn heard(&mut self) {
         if self.heard.changed().await.is_err() {
             // The task goes on for as long as this value is there, so it can only have panicked.
-            std::future::pending().await
+            std::future::pending::<()>().await;
         }
     }
 

@@ -30,9 +30,21 @@ pub(super) struct Held {
     made: Instant,
     expires: Instant,
     read_only: bool,
+    /// A question is on its way that no transaction stands for.
+    asked: bool,
 }
 
 impl Held {
+    /// From now on it is given up when it is dropped, until it has answered.
+    pub(super) const fn ask(&mut self) {
+        self.asked = true;
+    }
+
+    /// It has answered.
+    pub(super) const fn answered(&mut self) {
+        self.asked = false;
+    }
+
     /// Whether it was known to be read-only from its beginning.
     pub(super) const fn is_read_only(&self) -> bool {
         self.read_only
@@ -76,7 +88,7 @@ impl Manager {
                 self.availability.connected(read_only);
                 let life = if read_only { READ_ONLY_LIFE } else { jittered(self.lifetime) };
                 let expires = made.checked_add(life).unwrap_or(made);
-                Ok(Held { conn, made, expires, read_only })
+                Ok(Held { conn, made, expires, read_only, asked: false })
             }
             Err(error) => {
                 self.availability.failed(match error {
@@ -91,7 +103,10 @@ impl Manager {
     fn is_useless(&self, held: &mut Held) -> bool {
         // No `SELECT 1` before each use: that would be a third round trip. Whether the socket is closed is known without
         // asking.
-        held.conn.is_broken() || held.expires <= Instant::now() || !self.availability.is_fresh(held.made)
+        held.asked
+            || held.conn.is_broken()
+            || held.expires <= Instant::now()
+            || !self.availability.is_fresh(held.made)
     }
 }
 

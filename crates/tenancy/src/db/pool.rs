@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use bb8::{Pool, PooledConnection};
 use rowhouse_tokens::Session;
+use tokio::time::timeout;
 use tracing::Instrument;
 
 use super::availability::Availability;
@@ -19,6 +20,9 @@ use crate::{TenantContext, audit};
 
 /// Whether the server can be written to.
 const PING: &str = "SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool";
+
+/// How long a connection may take to answer that, and a new one to be made; readiness itself waits for two seconds.
+const ANSWER: Duration = Duration::from_secs(1);
 
 /// A service's connections. Cloning shares them.
 #[derive(Clone)]
@@ -164,11 +168,30 @@ impl TenantDb {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
         let mut conn = self.acquire().await?;
+        conn.ask();
         let read_only = sql::<diesel::sql_types::Bool>(PING);
-        if read_only.get_result::<bool>(&mut **conn).await? && !conn.is_read_only() {
-            self.availability.renew();
+        let Ok(read_only) = timeout(ANSWER, read_only.get_result::<bool>(&mut **conn)).await else {
+            self.doubt();
+            return Err(DbError::Unavailable(
+                "a connection that was open does not answer any more".to_owned(),
+            ));
+        };
+        let read_only = read_only?;
+        conn.answered();
+        if read_only && !conn.is_read_only() {
+            self.availability.renew("has become read-only");
         }
         Ok(())
+    }
+
+    /// If a new connection answers where an old one does not, it is the old ones that are dead and not the server that is busy.
+    fn doubt(&self) {
+        let (connector, availability) = (self.connector.clone(), Arc::clone(&self.availability));
+        tokio::spawn(async move {
+            if matches!(timeout(ANSWER, connector.connect()).await, Ok(Ok(_))) {
+                availability.renew("does not answer, and a new one does");
+            }
+        });
     }
 
     pub(super) const fn connector(&self) -> &Connector {
@@ -176,7 +199,10 @@ impl TenantDb {
     }
 
     async fn acquire(&self) -> Result<PooledConnection<'static, Manager>, DbError> {
-        let size = self.pool.config().max_size;
-        self.pool.get_owned().await.or_else(|_| Err(DbError::Unavailable(self.availability.reason(size))))
+        let Ok(conn) = self.pool.get_owned().await else {
+            let reason = self.availability.reason(self.pool.config().max_size);
+            return Err(DbError::Unavailable(reason));
+        };
+        Ok(conn)
     }
 }

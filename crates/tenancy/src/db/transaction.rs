@@ -147,7 +147,7 @@ impl<S: Scope> Tx<S> {
             }
         }
         let Self { conn, opening, state, fate, .. } = self;
-        let mut conn: &AsyncPgConnection = &**conn;
+        let mut conn: &AsyncPgConnection = conn;
         let statement = statement(conn);
         async move {
             let result = if *state == State::Unsent {
@@ -254,7 +254,7 @@ impl<S: Scope> Drop for Tx<S> {
     /// An abandoned transaction (a caller who went away, a deadline) is not left running on the server.
     fn drop(&mut self) {
         if self.fate.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
-            self.availability.renew();
+            self.availability.renew("has become read-only");
         }
         let running = matches!(self.state, State::Opening | State::Open);
         if let (true, Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {

@@ -66,6 +66,27 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
     assert_eq!(placed, 9);
 }
 
+/// An address has moved, and nobody was told: the old connections are dead, and new ones are fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
+    let server = TestServer::start().await;
+    let (cx, add) = tenant("acme", "active");
+    server.admin().await.batch_execute(&add).await.unwrap();
+    let forwarder = Forwarder::start(server.address()).await;
+    let db = connect(server.url_at(Role::Orders, &forwarder.address())).await;
+    let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
+    one.and(two).unwrap();
+    let asking = keep_asking(&db);
+    forwarder.forget_connections();
+    // Nobody works in between, who would find it out: that is readiness' affair.
+    tokio::time::sleep(SOON).await;
+    for _ in 0..4 {
+        let placed = tokio::time::timeout(Duration::from_secs(2), place(&db, &cx)).await;
+        placed.expect("no dead connection is left").unwrap();
+    }
+    asking.abort();
+}
+
 /// Nobody writes meanwhile, so no write finds it out: readiness does.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_write_has_to_fail_first_when_the_switch_was_turned_back() {
@@ -188,7 +209,7 @@ async fn connections_that_can_do_no_work_are_given_up() {
         match code {
             "57014" => assert!(matches!(failed, DbError::TimedOut(_)), "{code}: {failed:?}"),
             "55P03" | "40P01" | "40001" => {
-                assert!(matches!(failed, DbError::Contended(_)), "{code}: {failed:?}")
+                assert!(matches!(failed, DbError::Contended(_)), "{code}: {failed:?}");
             }
             "26000" | "23505" | "P0001" => assert!(matches!(failed, DbError::Query(_)), "{code}: {failed:?}"),
             _ => assert!(matches!(failed, DbError::Unavailable(_)), "{code}: {failed:?}"),
