@@ -187,6 +187,18 @@ mod tests {
 
     #[cfg(feature = "db")]
     #[test]
+    fn the_database_is_named_by_a_url_or_by_a_file_with_one() {
+        let others = "test --listen 127.0.0.1:0 --trust-dir trust --signing-keys keys";
+        let parse =
+            |database: &str| Everything::try_parse_from(others.split(' ').chain(database.split_whitespace()));
+        assert!(parse("").is_err());
+        assert_eq!(parse("--database-url postgres:///").unwrap().database.to_config().url_file, None);
+        let config = parse("--database-url-file /run/url").unwrap().database.to_config();
+        assert_eq!((config.url.as_str(), config.url_file), ("", Some("/run/url".into())));
+    }
+
+    #[cfg(feature = "db")]
+    #[test]
     fn the_database_url_is_not_shown() {
         let parsed = parse("--database-pool-size 1").unwrap();
         assert_eq!(parsed.database.to_config().pool_size, 1);

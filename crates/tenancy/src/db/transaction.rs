@@ -233,7 +233,8 @@ impl<S: Scope> Tx<S> {
     pub(super) async fn rollback(&mut self) {
         match self.state {
             State::Unsent => self.end_unsent(),
-            State::Open if self.fate.useless.load(Ordering::Relaxed) => {}
+            // There is nothing to cancel, and nobody to ask for it.
+            State::Open if self.fate.useless.load(Ordering::Relaxed) => self.state = State::Ended,
             State::Open => {
                 if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
                     self.state = State::Ended;
