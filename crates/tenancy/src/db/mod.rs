@@ -7,6 +7,7 @@ mod listen;
 mod pool;
 mod pooler;
 mod schema;
+mod share;
 mod statement;
 mod table;
 mod transaction;

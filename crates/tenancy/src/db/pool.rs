@@ -1,10 +1,11 @@
 //! The pool that only hands out transactions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
 use bb8::RunError;
 use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
+use diesel_async::pooled_connection::bb8::Pool;
 use diesel_async::pooled_connection::{
     AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
 };
@@ -13,6 +14,7 @@ use rowhouse_tokens::Session;
 use tracing::Instrument;
 
 use super::connect::Connector;
+use super::share::{Full, Party, Shared, Shares};
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
     TransactionBody, Tx, schema,
@@ -23,6 +25,8 @@ use crate::{TenantContext, audit};
 #[derive(Clone)]
 pub struct TenantDb {
     pool: Pool<AsyncPgConnection>,
+    shares: Shares,
+    acquire_timeout: Duration,
     connector: Connector,
 }
 
@@ -53,7 +57,8 @@ impl TenantDb {
             .build(AsyncDieselConnectionManager::new_with_config("", manager))
             .await
             .map_err(|error| ConnectError::Refused(error.to_string()))?;
-        Ok(Self { pool, connector })
+        let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
+        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector })
     }
 
     /// Runs `body` in a transaction that sees the context's tenant and nothing of any other.
@@ -62,6 +67,9 @@ impl TenantDb {
     /// `orders.create`, names the span. The first statement travels with the opening, so a body of one
     /// statement takes two round trips; every further statement takes one. Dropping the future cancels what
     /// runs on the server and throws the connection away.
+    ///
+    /// It begins when a connection is free for its tenant: while others use the pool, a tenant holds half of it at most, and
+    /// tenants that wait take turns.
     ///
     /// The body must not wait for anything but its statements: it holds a connection.
     pub async fn tx<T, E, F>(&self, cx: &TenantContext, operation: &'static str, body: F) -> Result<T, E>
@@ -120,7 +128,7 @@ impl TenantDb {
         T: Send,
         E: From<DbError> + Send,
     {
-        let conn = self.acquire().await?;
+        let conn = self.acquire(scope.party()).await?;
         let mut tx = Tx::new(conn, self.connector.clone(), scope, opening);
         match body(&mut tx).await {
             Ok(value) => {
@@ -136,7 +144,7 @@ impl TenantDb {
 
     /// What the catalogue shows of broken walls, seen by this service's own role. Empty when all is well.
     pub async fn audit(&self, scope: &audit::Scope) -> Result<Vec<audit::Violation>, DbError> {
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut *conn, scope).await?)
     }
 
@@ -144,21 +152,21 @@ impl TenantDb {
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         let version = sql::<diesel::sql_types::Integer>("SELECT current_setting('server_version_num')::int");
         Ok(version.get_result(&mut *conn).await?)
     }
 
     /// How far the schema is; none when it is too old to say so.
     pub async fn schema_version(&self) -> Result<Option<SchemaVersion>, DbError> {
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         schema::version(&mut conn).await
     }
 
     /// Whether the database answers.
     pub async fn ping(&self) -> Result<(), DbError> {
         use diesel_async::SimpleAsyncConnection;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         Ok(conn.batch_execute("SELECT 1").await?)
     }
 
@@ -166,13 +174,18 @@ impl TenantDb {
         &self.connector
     }
 
-    async fn acquire(&self) -> Result<PooledConnection<'static, AsyncPgConnection>, DbError> {
-        self.pool.get_owned().await.map_err(|error| {
+    /// Waits for its party's turn, and then for a connection to be made if none is idle.
+    async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
+        let permit = self.shares.acquire(party, self.acquire_timeout).await.map_err(|Full| {
+            DbError::Unavailable("the pool is full: no connection became free in time".to_owned())
+        })?;
+        let conn = self.pool.get_owned().await.map_err(|error| {
             DbError::Unavailable(match error {
-                RunError::TimedOut => "no connection became free in time".to_owned(),
+                RunError::TimedOut => "no connection could be made in time".to_owned(),
                 RunError::User(PoolError::ConnectionError(error)) => error.to_string(),
                 RunError::User(PoolError::QueryError(error)) => error.to_string(),
             })
-        })
+        })?;
+        Ok(Shared::new(conn, permit))
     }
 }

@@ -11,7 +11,6 @@ use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel_async::pooled_connection::bb8::PooledConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
@@ -20,6 +19,7 @@ use futures_util::future::{BoxFuture, join};
 use tracing::{Instrument, Span};
 
 use super::connect::Connector;
+use super::share::{Party, Shared};
 use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
@@ -31,7 +31,7 @@ pub type TenantTx = Tx<Tenant>;
 pub type GlobalTx = Tx<Global>;
 
 /// What a transaction may see.
-pub trait Scope: sealed::Sealed + Send {}
+pub trait Scope: sealed::Sealed + sealed::Competes + Send {}
 
 /// One tenant.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +50,25 @@ pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
 impl<S: Scope> Transaction for Tx<S> {}
 
 mod sealed {
+    use super::Party;
+
+    /// Whose share of the pool a transaction is counted against.
+    pub trait Competes {
+        fn party(&self) -> Party;
+    }
+
+    impl Competes for super::Tenant {
+        fn party(&self) -> Party {
+            Some(self.0)
+        }
+    }
+
+    impl Competes for super::Global {
+        fn party(&self) -> Party {
+            None
+        }
+    }
+
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
@@ -58,7 +77,7 @@ mod sealed {
 
 /// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
 pub struct Tx<S: Scope> {
-    conn: PooledConnection<'static, AsyncPgConnection>,
+    conn: Shared,
     connector: Connector,
     scope: S,
     /// `BEGIN` and the entry into the tenant.
@@ -91,12 +110,7 @@ impl Tx<Tenant> {
 }
 
 impl<S: Scope> Tx<S> {
-    pub(super) fn new(
-        conn: PooledConnection<'static, AsyncPgConnection>,
-        connector: Connector,
-        scope: S,
-        opening: String,
-    ) -> Self {
+    pub(super) fn new(conn: Shared, connector: Connector, scope: S, opening: String) -> Self {
         Self { conn, connector, scope, opening, state: State::Unsent, marked: false, fate: Arc::default() }
     }
 
