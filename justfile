@@ -55,3 +55,8 @@ bench-flood seconds="10":
 bench-jobs workers="8":
     cargo build --release -p rowhouse-bench
     target/release/rowhouse-bench --jobs --concurrency {{ workers }}
+
+# Measure what other tenants do to one: its exports and requests alone and beside them.
+bench-neighbours seconds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --neighbours --seconds {{ seconds }}

@@ -6,6 +6,7 @@
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
 //! * `sealing` encrypts what the database must not be able to read;
 //! * [`page`] has what lists have in common;
+//! * [`rate_limit`] says which requests of a tenant or an API key are too many;
 //! * [`client`] tells where a request comes from;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
@@ -18,6 +19,7 @@ pub mod error;
 pub mod grpc;
 pub mod health;
 pub mod page;
+pub mod rate_limit;
 #[cfg(feature = "sealing")]
 pub mod sealing;
 pub mod shutdown;

@@ -11,6 +11,7 @@ use tonic::Status;
 
 use crate::domain::Refusal;
 use crate::exports::ExportState;
+use crate::store::placement::PlacementError;
 use crate::webhooks::NotAllowed;
 
 /// The outcome of a call that did not succeed.
@@ -59,6 +60,15 @@ pub(crate) enum Error {
     Event(#[from] serde_json::Error),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<PlacementError> for Error {
+    fn from(error: PlacementError) -> Self {
+        match error {
+            PlacementError::KeyTaken => Self::KeyTaken,
+            PlacementError::Db(error) => Self::Db(error),
+        }
+    }
 }
 
 impl Error {

@@ -71,6 +71,7 @@ impl TestSystem {
         let parts = Parts {
             telemetry: telemetry_args,
             request_timeout: options.request_timeout,
+            rate_limits: options.rate_limits,
             bcrypt_cost: BCRYPT_COST,
             token_lifetime: options.token_lifetime,
             jobs: options.jobs.clone(),

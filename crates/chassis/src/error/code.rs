@@ -106,6 +106,7 @@ codes! {
     EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";
     IdempotencyKeyReused "idempotency_key_reused" "IDEMPOTENCY_KEY_REUSED" FailedPrecondition 422 "The idempotency key was used for another request";
     TooManyAttempts "too_many_attempts" "TOO_MANY_ATTEMPTS" ResourceExhausted 429 "Too many attempts";
+    RateLimited "rate_limited" "RATE_LIMITED" ResourceExhausted 429 "Too many requests";
     ResourceExhausted "resource_exhausted" "RESOURCE_EXHAUSTED" ResourceExhausted 429 "Too much at once";
     DeadlineExceeded "deadline_exceeded" "DEADLINE_EXCEEDED" DeadlineExceeded 504 "The request took too long";
     Unavailable "unavailable" "UNAVAILABLE" Unavailable 503 "The service is not available for the moment";

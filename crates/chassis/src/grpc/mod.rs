@@ -8,6 +8,7 @@ mod envelope;
 mod listener;
 mod operations;
 mod panics;
+mod rate_limit;
 mod reject;
 mod rpc;
 mod server;

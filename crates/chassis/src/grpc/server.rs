@@ -15,9 +15,11 @@ use tonic::transport::server::TcpIncoming;
 use super::envelope::EnvelopeLayer;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
+use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::health;
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::shutdown::Shutdown;
 
 /// How long running calls may take to finish once the server was asked to stop. After that they are given up,
@@ -37,6 +39,8 @@ pub struct GrpcOptions<R> {
     pub reflection: Option<&'static [u8]>,
     /// The longest time that a call may take; a caller may ask for less.
     pub request_timeout: Duration,
+    /// How many calls a tenant and an API key may make.
+    pub rate_limits: RateLimits,
     /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
     pub readiness: Option<R>,
     /// The names under which readiness is told, such as `auth.v1.AuthService`.
@@ -61,7 +65,7 @@ pub enum ServeError {
 /// [`DRAIN_LIMIT`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
-/// verification of its token. Needs a tokio runtime.
+/// verification of its token, the limit of its tenant's rate. Needs a tokio runtime.
 pub async fn serve<R, F>(
     listener: Listener,
     options: GrpcOptions<R>,
@@ -80,6 +84,7 @@ where
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         operations = operations.add_service(reflection.build_v1()?);
     }
+    let limiter = Arc::new(RateLimiter::new(options.rate_limits));
     let stop = CancellationToken::new();
     let public = PublicMethods(options.public_methods);
     let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
@@ -91,6 +96,7 @@ where
         .layer(OperationsLayer { routes: operations.prepare() })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
+        .layer(RateLimitLayer { limiter })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
     let mut server = std::pin::pin!(server);

@@ -21,6 +21,7 @@ mod headers;
 mod invitations;
 mod jobs;
 mod joining;
+mod limits;
 mod login;
 mod members;
 mod mfa;

@@ -6,6 +6,7 @@ pub(crate) mod idempotency_keys;
 pub(crate) mod number_series;
 mod order_lines;
 pub(crate) mod orders;
+pub(crate) mod placement;
 pub(crate) mod webhook_deliveries;
 pub(crate) mod webhook_endpoints;
 pub(crate) mod webhook_log;

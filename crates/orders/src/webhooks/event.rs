@@ -8,6 +8,7 @@ use super::deliver;
 use crate::domain::Order;
 use crate::error::Error;
 use crate::json::{OrderJson, rfc3339};
+use crate::store::placement::CreatedEvent;
 use crate::store::webhook_deliveries::{NewEvent, insert_event};
 
 /// Something that happens to an order.
@@ -83,6 +84,32 @@ pub(crate) async fn tell(
     Ok(())
 }
 
+/// The same for an order that is about to be placed, and has no number yet: its jobs are enqueued, and the rest is written with
+/// the order.
+pub(crate) async fn tell_created(
+    tx: &mut TenantTx,
+    order: &Order,
+    listeners: Vec<Uuid>,
+) -> Result<Option<CreatedEvent>, Error> {
+    if listeners.is_empty() {
+        return Ok(None);
+    }
+    for endpoint in &listeners {
+        deliver::enqueue(tx, *endpoint, order.id.as_uuid()).await?;
+    }
+    let (before_number, after_number) = around_number(&body(EventType::OrderCreated, order)?)?;
+    Ok(Some(CreatedEvent { before_number, after_number, listeners }))
+}
+
+/// A body in two parts, without the number 0 between them.
+fn around_number(body: &str) -> Result<(String, String), serde_json::Error> {
+    const MEMBER: &str = "\"number\":";
+    // In a JSON text a quotation mark has a backslash before it: no value contains this.
+    body.split_once(&format!("{MEMBER}0,"))
+        .map(|(before, after)| (format!("{before}{MEMBER}"), format!(",{after}")))
+        .ok_or_else(|| serde::ser::Error::custom("an order's JSON has no number"))
+}
+
 /// The payload of Standard Webhooks.
 #[derive(Serialize)]
 struct Payload<'a> {
@@ -103,6 +130,19 @@ fn body(event: EventType, order: &Order) -> Result<String, serde_json::Error> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::domain::placed;
+
+    #[test]
+    fn a_number_that_comes_later_stands_where_it_belongs() {
+        for customer in ["Ada", "\"number\":0,", "\\\"number\":0,\\"] {
+            let order = Order { customer: customer.to_owned(), ..placed(0, 2) };
+            let (before, after) = around_number(&body(EventType::OrderCreated, &order).unwrap()).unwrap();
+            for number in [1, 128, i64::MAX] {
+                let whole = body(EventType::OrderCreated, &Order { number, ..order.clone() }).unwrap();
+                assert_eq!(format!("{before}{number}{after}"), whole);
+            }
+        }
+    }
 
     fn parse(names: &[&str]) -> Result<Vec<&'static str>, InvalidEvents> {
         let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();

@@ -16,7 +16,7 @@ mod target;
 mod tidy;
 
 pub(crate) use deliver::{Deliver, deliver_at_once};
-pub(crate) use event::{EventType, Events, tell};
+pub(crate) use event::{EventType, Events, tell, tell_created};
 pub(crate) use guard::Guard;
 pub(crate) use schedule::MAX_ATTEMPTS;
 pub(crate) use secret::Secret;

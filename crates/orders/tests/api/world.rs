@@ -145,7 +145,7 @@ pub(crate) fn trust(key: &SigningKey) -> TempDir {
 pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
-        database: DatabaseArgs { pool_size: 16, ..DatabaseArgs::new(database_url) },
+        database: DatabaseArgs { pool_size: 32, ..DatabaseArgs::new(database_url) },
         trust: TrustArgs { trust_dir: trust.path().to_owned() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,

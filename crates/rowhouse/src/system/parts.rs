@@ -8,6 +8,7 @@ use rowhouse_auth::{MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::issuer;
 
@@ -27,6 +28,9 @@ pub struct Parts {
     pub telemetry: TelemetryArgs,
     /// The longest time that a request may take.
     pub request_timeout: Duration,
+    /// How many requests a tenant and an API key may send to the gateway. The services, which are called without it as well, take
+    /// twice as many.
+    pub rate_limits: RateLimits,
     /// Cost of a password's hash.
     pub bcrypt_cost: u32,
     /// Life of an access token.
@@ -53,7 +57,7 @@ pub struct Databases {
 }
 
 impl Parts {
-    /// With what the services' own binaries have by default.
+    /// With what the services' own binaries have by default, but for the rates, which are not limited.
     #[must_use]
     pub fn new(
         addresses: Addresses,
@@ -72,13 +76,20 @@ impl Parts {
             sessions: SessionArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
+            rate_limits: RateLimits::default(),
             bcrypt_cost: 12,
             token_lifetime: Duration::from_mins(10),
         }
     }
 
     fn grpc(&self, listen: SocketAddr) -> GrpcArgs {
-        GrpcArgs { listen, reflection: true, request_timeout: self.request_timeout }
+        GrpcArgs {
+            reflection: true,
+            request_timeout: self.request_timeout,
+            tenant_rate_limit: self.rate_limits.tenant.twice(),
+            api_key_rate_limit: self.rate_limits.api_key.twice(),
+            ..GrpcArgs::new(listen)
+        }
     }
 
     fn trust(&self) -> TrustArgs {
@@ -145,6 +156,8 @@ impl Parts {
             onboarding_endpoint: url(services.onboarding),
             orders_endpoint: url(services.orders),
             request_timeout: self.request_timeout,
+            tenant_rate_limit: self.rate_limits.tenant,
+            api_key_rate_limit: self.rate_limits.api_key,
             proxies: ProxyArgs::default(),
             trust: self.trust(),
             telemetry: self.telemetry.clone(),

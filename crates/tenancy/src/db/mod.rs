@@ -11,6 +11,7 @@ mod pool;
 mod pooler;
 mod schema;
 mod session;
+mod share;
 mod statement;
 mod table;
 mod transaction;

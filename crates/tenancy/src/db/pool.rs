@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use bb8::{Pool, PooledConnection};
+use bb8::Pool;
 use rowhouse_tokens::Session;
 use tokio::time::timeout;
 use tracing::Instrument;
@@ -12,6 +12,7 @@ use super::availability::Availability;
 use super::connect::Connector;
 use super::manager::Manager;
 use super::session::{self, BEGIN};
+use super::share::{Party, Shared, Shares};
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
     TransactionBody, Tx, schema,
@@ -28,6 +29,8 @@ const ANSWER: Duration = Duration::from_secs(1);
 #[derive(Clone)]
 pub struct TenantDb {
     pool: Pool<Manager>,
+    shares: Shares,
+    acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
 }
@@ -53,7 +56,8 @@ impl TenantDb {
             // The manager itself tries until there is a connection.
             .retry_connection(false)
             .build_unchecked(manager);
-        Ok(Self { pool, connector, availability })
+        let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
+        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
     }
 
     /// Runs `body` in a transaction that sees the context's tenant and nothing of any other.
@@ -62,6 +66,9 @@ impl TenantDb {
     /// `orders.create`, names the span. The first statement travels with the opening, so a body of one
     /// statement takes two round trips; every further statement takes one. Dropping the future cancels what
     /// runs on the server and throws the connection away.
+    ///
+    /// It begins when a connection is free for its tenant: while others use the pool, a tenant holds half of it at most, and
+    /// tenants that wait take turns.
     ///
     /// The body must not wait for anything but its statements: it holds a connection.
     pub async fn tx<T, E, F>(&self, cx: &TenantContext, operation: &'static str, body: F) -> Result<T, E>
@@ -120,7 +127,7 @@ impl TenantDb {
         T: Send,
         E: From<DbError> + Send,
     {
-        let conn = self.acquire().await?;
+        let conn = self.acquire(scope.party()).await?;
         let mut tx = Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening);
         match body(&mut tx).await {
             Ok(value) => {
@@ -136,7 +143,7 @@ impl TenantDb {
 
     /// What the catalogue shows of broken walls, seen by this service's own role. Empty when all is well.
     pub async fn audit(&self, scope: &audit::Scope) -> Result<Vec<audit::Violation>, DbError> {
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut **conn, scope).await?)
     }
 
@@ -144,23 +151,23 @@ impl TenantDb {
     pub async fn role(&self) -> Result<String, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         let role = sql::<diesel::sql_types::Text>("SELECT current_user::text");
-        Ok(role.get_result(&mut *conn).await?)
+        Ok(role.get_result(&mut **conn).await?)
     }
 
     /// The server's version as a number, such as 150018 for 15.18.
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         let version = sql::<diesel::sql_types::Integer>("SELECT current_setting('server_version_num')::int");
         Ok(version.get_result(&mut **conn).await?)
     }
 
     /// How far the schema is; none when it is too old to say so.
     pub async fn schema_version(&self) -> Result<Option<SchemaVersion>, DbError> {
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         schema::version(&mut conn).await
     }
 
@@ -176,7 +183,7 @@ impl TenantDb {
     async fn look(&self) -> Result<(), DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         conn.ask();
         let read_only = sql::<diesel::sql_types::Bool>(PING);
         let Ok(read_only) = timeout(ANSWER, read_only.get_result::<bool>(&mut **conn)).await else {
@@ -207,11 +214,12 @@ impl TenantDb {
         &self.connector
     }
 
-    async fn acquire(&self) -> Result<PooledConnection<'static, Manager>, DbError> {
-        let Ok(conn) = self.pool.get_owned().await else {
-            let reason = self.availability.reason(self.pool.config().max_size);
-            return Err(DbError::Unavailable(reason));
-        };
-        Ok(conn)
+    /// Waits for its party's turn, and then for a connection to be made if none is idle.
+    async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
+        let unavailable = || DbError::Unavailable(self.availability.reason(self.pool.config().max_size));
+        let permit =
+            self.shares.acquire(party, self.acquire_timeout).await.or_else(|_| Err(unavailable()))?;
+        let conn = self.pool.get_owned().await.or_else(|_| Err(unavailable()))?;
+        Ok(Shared::new(conn, permit))
     }
 }

@@ -21,7 +21,7 @@ use tracing::{Instrument, Span};
 
 use super::availability::Availability;
 use super::connect::Connector;
-use super::manager::Manager;
+use super::share::{Party, Shared};
 use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
@@ -33,7 +33,7 @@ pub type TenantTx = Tx<Tenant>;
 pub type GlobalTx = Tx<Global>;
 
 /// What a transaction may see.
-pub trait Scope: sealed::Sealed + Send {}
+pub trait Scope: sealed::Sealed + sealed::Competes + Send {}
 
 /// One tenant.
 #[derive(Clone, Copy, Debug)]
@@ -52,6 +52,25 @@ pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
 impl<S: Scope> Transaction for Tx<S> {}
 
 mod sealed {
+    use super::Party;
+
+    /// Whose share of the pool a transaction is counted against.
+    pub trait Competes {
+        fn party(&self) -> Party;
+    }
+
+    impl Competes for super::Tenant {
+        fn party(&self) -> Party {
+            Some(self.0)
+        }
+    }
+
+    impl Competes for super::Global {
+        fn party(&self) -> Party {
+            None
+        }
+    }
+
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
@@ -60,7 +79,7 @@ mod sealed {
 
 /// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
 pub struct Tx<S: Scope> {
-    conn: PooledConnection<'static, Manager>,
+    conn: Shared,
     connector: Connector,
     availability: Arc<Availability>,
     scope: S,
@@ -95,7 +114,7 @@ impl Tx<Tenant> {
 
 impl<S: Scope> Tx<S> {
     pub(super) fn new(
-        conn: PooledConnection<'static, Manager>,
+        conn: Shared,
         connector: Connector,
         availability: Arc<Availability>,
         scope: S,
