@@ -190,8 +190,8 @@ impl App {
             .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
         let _following = self.signing.follow(shutdown.clone());
         let worker = tokio::spawn(self.worker.run(shutdown.clone()));
-        let until = shutdown.clone();
-        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
         if served.is_err() {
             // Nobody has asked them to stop.

@@ -9,6 +9,7 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
 
+use crate::Class;
 use crate::claim::Claimed;
 use crate::schema::jobs;
 
@@ -126,6 +127,22 @@ pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<()
     .bind::<SqlUuid, _>(claimed.tenant)
     .bind::<SqlUuid, _>(claimed.id.as_uuid())
     .bind::<SqlUuid, _>(claimed.lease)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Has the job be done by the workers of another class, as if it had not been begun.
+pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) -> Result<(), DbError> {
+    diesel::sql_query(
+        "UPDATE jobs.jobs SET class = $4, status = 'queued', lease = NULL, due_at = clock_timestamp(),
+             attempts = attempts - 1
+         WHERE tenant_id = $1 AND id = $2 AND lease = $3",
+    )
+    .bind::<SqlUuid, _>(claimed.tenant)
+    .bind::<SqlUuid, _>(claimed.id.as_uuid())
+    .bind::<SqlUuid, _>(claimed.lease)
+    .bind::<Text, _>(class.as_str())
     .execute(tx)
     .await?;
     Ok(())

@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use rowhouse_jobs::{CancelError, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job};
+use rowhouse_jobs::{
+    CancelError, Class, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job,
+};
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_testkit::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::world::{Crew, World, connect, note};
+use crate::world::{Crew, DRAIN, World, connect, note};
 
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -58,6 +60,7 @@ struct Internal;
 
 impl Job for Internal {
     const KIND: &'static str = "test.internal";
+    const CLASS: Class = Class::Interactive;
 }
 
 struct Nothing;
@@ -87,7 +90,7 @@ async fn some_jobs_cannot_be_cancelled() {
     assert_eq!(job.status, JobStatus::Queued);
     let workers = rowhouse_jobs::Workers::new(world.db.clone(), rowhouse_jobs::WorkerArgs::default());
     drop(crew);
-    let task = tokio::spawn(workers.handle::<Internal>(Nothing).run(std::future::pending()));
+    let task = tokio::spawn(workers.handle::<Internal>(Nothing).run(std::future::pending(), DRAIN));
     world.until(&cx, id, |job| job.status == JobStatus::Succeeded).await;
     task.abort();
 }

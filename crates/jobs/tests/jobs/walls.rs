@@ -43,6 +43,13 @@ async fn no_role_reaches_the_lanes_or_another_services_queue() {
                     .await
                     .unwrap();
             assert_eq!(claimed.count, 0, "{role:?} claims another's jobs");
+            let claimed: Count = sql_query(
+                "SELECT count(job_id) FROM jobs.claim('interactive', gen_random_uuid(), 10, 10, NULL, interval '1 minute')",
+            )
+            .get_result(&mut conn)
+            .await
+            .unwrap();
+            assert_eq!(claimed.count, 0, "{role:?} claims another's jobs");
         }
     }
 }

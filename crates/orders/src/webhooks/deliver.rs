@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use rowhouse_chassis::sealing::{NotOurs, Sealing};
-use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, End, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -31,6 +31,7 @@ pub(crate) struct DeliverWebhook {
 
 impl Job for DeliverWebhook {
     const KIND: &'static str = "webhook.deliver";
+    const CLASS: Class = Class::Delivery;
     /// A delivery that fails is a job well done, which enqueues the next: this is for what fails in another way, such as a
     /// process that is killed.
     const MAX_ATTEMPTS: i32 = 100;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use rowhouse_jobs::{EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 
@@ -25,6 +25,7 @@ pub(crate) struct TidyWebhooks {}
 
 impl Job for TidyWebhooks {
     const KIND: &'static str = KEY;
+    const CLASS: Class = Class::Maintenance;
 }
 
 /// Has it done again and again, if it is not already.

@@ -150,7 +150,7 @@ async fn a_foreign_page_token_leads_to_ones_own_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_token_shows_one_tenant() {
     let options = TestOptions {
-        jobs: WorkerArgs { workers: 0, ..WorkerArgs::default() },
+        jobs: WorkerArgs::NONE,
         request_timeout: std::time::Duration::from_secs(3),
         ..TestOptions::default()
     };

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::OrderStatus::{Fulfilled, Paid};
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
 use rowhouse_testkit::Role as DatabaseRole;
@@ -90,7 +91,7 @@ impl Drop for Program {
 
 /// A service that does no jobs itself.
 async fn idle_world() -> World {
-    World::start_with(|config| config.jobs.workers = 0).await
+    World::start_with(|config| config.jobs = WorkerArgs::NONE).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
