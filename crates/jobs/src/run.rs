@@ -129,7 +129,7 @@ impl Run {
             tokio::time::sleep(self.lease / 3).await;
             let held = self
                 .transactions
-                .tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
+                .tx_at_once(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
             match held.await.map(Hold::kept) {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return Ok(lost),

@@ -44,6 +44,21 @@ impl Transactions {
         self.db.tx(cx, operation, body).await
     }
 
+    /// Without waiting for the others: what prolongs a claim must not come too late. It is short, and seldom.
+    pub(crate) async fn tx_at_once<T, E, F>(
+        &self,
+        cx: &TenantContext,
+        operation: &'static str,
+        body: F,
+    ) -> Result<T, E>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        T: Send,
+        E: From<DbError> + Send,
+    {
+        self.db.tx(cx, operation, body).await
+    }
+
     pub(crate) async fn global_tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
     where
         F: for<'tx> TransactionBody<&'tx mut GlobalTx, Result<T, E>, Future: Send> + Send,

@@ -21,7 +21,7 @@ use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, Guard, Sender, Tidy};
+use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
 
 /// Every method needs a token.
 const PUBLIC_METHODS: &[&str] = &[];
@@ -89,6 +89,7 @@ impl App {
         let deliver = Deliver { sender: Sender::new(guard)?, sealing: sealing.clone() };
         let workers = Workers::new(db.clone(), config.jobs)
             .handle(deliver)
+            .handle(HandOver)
             .handle(Tidy)
             .handle(Writing)
             .handle(Deleting)

@@ -56,6 +56,8 @@ impl Things {
                 &self.endpoint,
                 Some(json!({ "enabled": false, "url": "http://127.0.0.1:10/mine" })),
             ),
+            (Method::POST, "/v1/webhook-endpoints/{id}/rotate-secret", &self.endpoint, Some(json!({}))),
+            (Method::POST, "/v1/webhook-endpoints/{id}/test", &self.endpoint, None),
             (Method::POST, "/v1/webhook-deliveries/{id}/redeliver", &self.delivery, None),
             (Method::DELETE, "/v1/webhook-endpoints/{id}", &self.endpoint, None),
         ]

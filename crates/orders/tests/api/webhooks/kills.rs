@@ -128,7 +128,7 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
     let mut last = HashMap::new();
-    for _ in 0..12 {
+    for _ in 0..24 {
         let order = orders.create(an_order()).await.unwrap();
         orders.update(&order.id, Paid, "").await.unwrap();
         orders.update(&order.id, Fulfilled, "").await.unwrap();
@@ -148,9 +148,9 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
     }
     receiver.always("200 OK");
     let _program = Program::start(&world);
-    webhooks.until_states(&[Delivered; 36]).await;
+    webhooks.until_states(&[Delivered; 72]).await;
     assert_in_order(&receiver.received(), &last);
-    assert!(receiver.received().len() > 36, "something was sent twice, or nobody was killed in the middle");
+    assert!(receiver.received().len() > 72, "something was sent twice, or nobody was killed in the middle");
     world.stop().await;
 }
 
