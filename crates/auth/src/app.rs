@@ -24,7 +24,7 @@ use tonic::service::Routes;
 use crate::Config;
 use crate::domain::SessionLifetimes;
 use crate::hashing::{Hashing, HashingError};
-use crate::jobs::LetterSender;
+use crate::jobs::{LetterSender, Reporting};
 use crate::mail::{MailError, Mailer};
 use crate::outbox::{Outbox, Worker};
 use crate::rpc::Rpc;
@@ -127,7 +127,9 @@ impl App {
         let outbox = Outbox::new(sealing.clone());
         let mailer = Mailer::new(&config.mail, config.environment)?;
         let letters = LetterSender { sealing: sealing.clone(), mailer: mailer.clone() };
-        let workers = Workers::new(db.clone(), config.jobs).handle(letters);
+        let workers = Workers::new(db.clone(), config.jobs)
+            .handle(letters)
+            .handle(Reporting { sealing: sealing.clone() });
         let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         let rpc = Rpc {

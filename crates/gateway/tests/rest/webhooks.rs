@@ -270,3 +270,30 @@ async fn a_secret_is_replaced_and_an_endpoint_is_tested() {
     }
     system.shutdown().await;
 }
+
+/// Nobody looks at an endpoint that works. When the system disables one, the tenant's log says so and its administrators get an
+/// email.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_disabled_is_logged_and_mailed() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await.with_token(&acme.token);
+    let mut receiver = Receiver::start(&[410]).await;
+    let body = json!({ "url": receiver.url, "events": ["*"] });
+    let made = api.post("/v1/webhook-endpoints", &body).expect(201).await;
+    api.post("/v1/orders", &order()).expect(201).await;
+    receiver.next().await;
+
+    let mail = system.mail_to(&acme.admin_email, "A webhook endpoint was disabled").await;
+    assert!(mail.body.contains(made.text("id")) && mail.body.contains("410"), "{}", mail.body);
+    let list = api.get("/v1/webhook-endpoints").expect(200).await;
+    let endpoint = &list.body["webhook_endpoints"][0];
+    assert_eq!((&endpoint["enabled"], &endpoint["disabled_reason"]), (&json!(false), &json!("gone")));
+    let log = api.get("/v1/audit-log?action=webhook_endpoint.disable").expect(200).await;
+    let entries = log.body["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{}", log.text);
+    assert_eq!(entries[0]["actor"]["type"], "system");
+    assert_eq!(entries[0]["target"]["id"], made.body["id"]);
+    assert_eq!(entries[0]["details"]["reason"], "gone");
+    system.shutdown().await;
+}

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Double, Integer, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Double, Integer, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
@@ -116,7 +116,8 @@ pub(crate) async fn end_pause(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError
     Ok(())
 }
 
-/// Disables an endpoint for the reason: its receiver wants it so, or takes nothing any more.
+/// Disables an endpoint for the reason: its receiver wants it so, or takes nothing any more. The tenant's log says so, and its
+/// administrators get an email.
 pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
@@ -127,6 +128,13 @@ pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -
             webhook_endpoints::paused_until.eq(None::<DateTime<Utc>>),
             webhook_endpoints::updated_at.eq(diesel::dsl::now),
         ))
+        .execute(tx)
+        .await?;
+    // Auth has the tenant's log and its people's addresses.
+    diesel::sql_query("SELECT jobs.report_disabled_endpoint($1, $2, $3)")
+        .bind::<SqlUuid, _>(Uuid::now_v7())
+        .bind::<SqlUuid, _>(id)
+        .bind::<Text, _>(reason)
         .execute(tx)
         .await?;
     Ok(())
