@@ -25,7 +25,7 @@ use tonic::service::Routes;
 use crate::Config;
 use crate::domain::SessionLifetimes;
 use crate::hashing::{Hashing, HashingError};
-use crate::jobs::LetterSender;
+use crate::jobs::{LetterSender, Reporting};
 use crate::mail::{MailError, Mailer};
 use crate::outbox::{Outbox, Worker};
 use crate::rpc::Rpc;
@@ -129,7 +129,9 @@ impl App {
         let outbox = Outbox::new(sealing.clone());
         let mailer = Mailer::new(&config.mail, config.environment)?;
         let letters = LetterSender { sealing: sealing.clone(), mailer: mailer.clone() };
-        let workers = Workers::new(db.clone(), config.jobs).handle(letters);
+        let workers = Workers::new(db.clone(), config.jobs)
+            .handle(letters)
+            .handle(Reporting { sealing: sealing.clone() });
         let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         let rpc = Rpc {
@@ -194,8 +196,8 @@ impl App {
             .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
         let _following = self.signing.follow(shutdown.clone());
         let worker = tokio::spawn(self.worker.run(shutdown.clone()));
-        let until = shutdown.clone();
-        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
         if served.is_err() {
             // Nobody has asked them to stop.

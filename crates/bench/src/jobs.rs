@@ -13,7 +13,7 @@ use graphile_worker::{
 };
 use rowhouse::bootstrap::{RolePasswords, connect, migrate};
 use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
-use rowhouse_jobs::{Failure, Handler, Job, Run, WorkerArgs, Workers};
+use rowhouse_jobs::{Class, Failure, Handler, Job, Run, WorkerArgs, Workers};
 use rowhouse_tenancy::{DatabaseConfig, TenantDb};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
@@ -29,6 +29,7 @@ struct Nothing {
 
 impl Job for Nothing {
     const KIND: &'static str = "bench.nothing";
+    const CLASS: Class = Class::Interactive;
 }
 
 /// Counts what was done, and says when it is all.
@@ -153,10 +154,12 @@ async fn ours(
     };
     let db = TenantDb::connect(&config).await?;
     let done = Done::of(jobs);
-    let args = WorkerArgs { workers, lease: Duration::from_secs(60) };
+    let args =
+        WorkerArgs { workers, jobs_per_tenant: workers, lease: Duration::from_secs(60), ..WorkerArgs::NONE };
     let began = Instant::now();
-    let working =
-        tokio::spawn(Workers::new(db, args).handle::<Nothing>(done.clone()).run(std::future::pending()));
+    let working = tokio::spawn(
+        Workers::new(db, args).handle::<Nothing>(done.clone()).run(std::future::pending(), Duration::ZERO),
+    );
     done.all.notified().await;
     let rate = per_second(jobs, began);
     working.abort();

@@ -138,8 +138,8 @@ impl App {
         };
         let _following = self.signing.follow(shutdown.clone());
         let listening = tokio::spawn(self.rpc.outcomes.clone().listen(self.rpc.db.clone()));
-        let until = shutdown.clone();
-        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let jobs = JobServiceServer::new(self.rpc.clone()).max_decoding_message_size(MAX_REQUEST);
         let routes =
             Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))

@@ -22,7 +22,7 @@ use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, Guard, Sender, Tidy};
+use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
 
 /// Every method needs a token.
 const PUBLIC_METHODS: &[&str] = &[];
@@ -91,6 +91,7 @@ impl App {
         let deliver = Deliver { sender: Sender::new(guard)?, sealing: sealing.clone() };
         let workers = Workers::new(db.clone(), config.jobs)
             .handle(deliver)
+            .handle(HandOver)
             .handle(Tidy)
             .handle(Writing)
             .handle(Deleting)
@@ -133,9 +134,9 @@ impl App {
         let routes = Routes::new(OrderServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
             .add_service(ExportServiceServer::new(self.exports).max_decoding_message_size(MAX_REQUEST))
             .add_service(WebhookServiceServer::new(self.webhooks).max_decoding_message_size(MAX_REQUEST));
-        let until = shutdown.clone();
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
         // Boxed: the futures hold the whole server, too much for the stack of each that awaits them.
-        let mut workers = Box::pin(self.workers.run(async move { until.requested().await }));
+        let mut workers = Box::pin(self.workers.run(async move { until.requested().await }, limit));
         let mut serving = Box::pin(grpc::serve(self.listener, options, routes, shutdown));
         let mut working = true;
         let served = loop {

@@ -40,6 +40,8 @@ pub(crate) enum Error {
     KeptAnswer(#[from] prost::DecodeError),
     #[error("there is no such webhook endpoint")]
     EndpointNotFound,
+    #[error("the webhook endpoint is disabled")]
+    EndpointDisabled,
     #[error("there is no such webhook delivery")]
     DeliveryNotFound,
     #[error(transparent)]
@@ -106,6 +108,10 @@ impl Error {
             Self::EndpointNotFound => {
                 status(Code::WebhookEndpointNotFound, "there is no webhook endpoint with this id")
             }
+            Self::EndpointDisabled => status(
+                Code::WebhookEndpointDisabled,
+                "the endpoint is disabled, and is sent nothing: enable it first",
+            ),
             Self::DeliveryNotFound => {
                 status(Code::WebhookDeliveryNotFound, "there is no webhook delivery with this id")
             }
@@ -185,6 +191,7 @@ mod tests {
             (Error::Unauthenticated, Code::Internal),
             (Error::KeptAnswer(unreadable), Code::Internal),
             (Error::EndpointNotFound, Code::WebhookEndpointNotFound),
+            (Error::EndpointDisabled, Code::WebhookEndpointDisabled),
             (Error::DeliveryNotFound, Code::WebhookDeliveryNotFound),
             (Error::UrlNotAllowed(NotAllowed::Host), Code::UrlNotAllowed),
             (Error::TooManyEndpoints(50), Code::ResourceExhausted),

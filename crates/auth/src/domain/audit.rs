@@ -82,6 +82,8 @@ actions! {
     MfaEnable "mfa.enable";
     /// A person switched their second factor off.
     MfaDisable "mfa.disable";
+    /// The system disabled a webhook endpoint; `reason` says why: `failing`, `gone`.
+    WebhookEndpointDisable "webhook_endpoint.disable";
 }
 
 /// One entry. Never has a secret in it.

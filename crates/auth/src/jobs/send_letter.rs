@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use rowhouse_jobs::{Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantId;
 use serde::{Deserialize, Serialize};
 
@@ -41,6 +41,7 @@ struct Addressed {
 
 impl Job for SendLetter {
     const KIND: &'static str = "letter.send";
+    const CLASS: Class = Class::Delivery;
     /// Letters that are too old are given up before.
     const MAX_ATTEMPTS: i32 = 10_000;
 }

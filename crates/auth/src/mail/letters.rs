@@ -95,6 +95,20 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
              password at once and switch the second factor on again.\n"
                 .to_owned(),
         ),
+        Letter::WebhookEndpointDisabled { tenant, webhook_endpoint_id, gone } => {
+            let why = if *gone {
+                "its receiver answered 410 (Gone)"
+            } else {
+                "for five days it has taken nothing that was sent to it"
+            };
+            let text = format!(
+                "the webhook endpoint {webhook_endpoint_id} of \"{}\" was disabled: {why}. What was waiting for it is not sent \
+                 any more, and what happens from now on is not sent later.\n\n\
+                 Once the receiver works again, enable the endpoint by the API.\n",
+                one_line(tenant)
+            );
+            ("A webhook endpoint was disabled".to_owned(), text)
+        }
     };
     Text { subject, body: format!("Hello,\n\n{body}") }
 }

@@ -37,6 +37,13 @@ pub(crate) enum Letter {
     PasswordChanged,
     MfaEnabled,
     MfaDisabled,
+    /// To a tenant's administrators: nobody but the system did it.
+    WebhookEndpointDisabled {
+        tenant: String,
+        webhook_endpoint_id: String,
+        /// Its receiver wants it so; otherwise it takes nothing.
+        gone: bool,
+    },
 }
 
 impl Letter {
@@ -46,7 +53,11 @@ impl Letter {
             Self::VerifyEmail { token }
             | Self::SetPassword { token, .. }
             | Self::Invitation { token, .. } => Some(token),
-            Self::Welcome { .. } | Self::PasswordChanged | Self::MfaEnabled | Self::MfaDisabled => None,
+            Self::Welcome { .. }
+            | Self::PasswordChanged
+            | Self::MfaEnabled
+            | Self::MfaDisabled
+            | Self::WebhookEndpointDisabled { .. } => None,
         }
     }
 }
@@ -62,6 +73,7 @@ impl std::fmt::Debug for Letter {
             Self::PasswordChanged => "PasswordChanged",
             Self::MfaEnabled => "MfaEnabled",
             Self::MfaDisabled => "MfaDisabled",
+            Self::WebhookEndpointDisabled { .. } => "WebhookEndpointDisabled",
         })
     }
 }

@@ -101,6 +101,7 @@ codes! {
     ExportNotFound "export_not_found" "EXPORT_NOT_FOUND" NotFound 404 "There is no such export";
     ExportNotReady "export_not_ready" "EXPORT_NOT_READY" FailedPrecondition 409 "The export has no file";
     WebhookEndpointNotFound "webhook_endpoint_not_found" "WEBHOOK_ENDPOINT_NOT_FOUND" NotFound 404 "There is no such webhook endpoint";
+    WebhookEndpointDisabled "webhook_endpoint_disabled" "WEBHOOK_ENDPOINT_DISABLED" FailedPrecondition 409 "The webhook endpoint is disabled";
     WebhookDeliveryNotFound "webhook_delivery_not_found" "WEBHOOK_DELIVERY_NOT_FOUND" NotFound 404 "There is no such webhook delivery";
     UrlNotAllowed "url_not_allowed" "URL_NOT_ALLOWED" InvalidArgument 400 "The URL leads to where nothing is sent";
     EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";

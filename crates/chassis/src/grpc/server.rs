@@ -22,10 +22,6 @@ use crate::health;
 use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::shutdown::Shutdown;
 
-/// How long running calls may take to finish once the server was asked to stop. After that they are given up,
-/// so that a process with a few such servers and a database is gone within ten seconds.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
-
 /// How long the answers to calls that were given up may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -62,7 +58,7 @@ pub enum ServeError {
 }
 
 /// Serves `routes` until `shutdown` is requested, and then until the running calls are finished, for
-/// [`DRAIN_LIMIT`] at most.
+/// [`Shutdown::limit`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
 /// verification of its token, the limit of its tenant's rate. Needs a tokio runtime.
@@ -100,14 +96,15 @@ where
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
     let mut server = std::pin::pin!(server);
+    let limit = shutdown.limit();
     let overdue = async {
         shutdown.requested().await;
-        tokio::time::sleep(DRAIN_LIMIT).await;
+        tokio::time::sleep(limit).await;
     };
     tokio::select! {
         ended = &mut server => ended?,
         () = overdue => {
-            tracing::warn!("calls were still running {DRAIN_LIMIT:?} after the request to stop; giving them up");
+            tracing::warn!("calls were still running {limit:?} after the request to stop; giving them up");
             stop.cancel();
             if let Ok(ended) = tokio::time::timeout(LAST_WORDS, server).await {
                 ended?;

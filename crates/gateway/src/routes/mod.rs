@@ -73,6 +73,8 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(webhook_endpoints::create::create_webhook_endpoint)
         .service(webhook_endpoints::update::update_webhook_endpoint)
         .service(webhook_endpoints::delete::delete_webhook_endpoint)
+        .service(webhook_endpoints::rotate_secret::rotate_webhook_secret)
+        .service(webhook_endpoints::test::send_test_webhook)
         .service(webhook_deliveries::list::list_webhook_deliveries)
         .service(webhook_deliveries::redeliver::redeliver_webhook_delivery)
         .service(jobs::list::list_jobs)

@@ -9,7 +9,9 @@ pub(crate) mod orders;
 pub(crate) mod placement;
 pub(crate) mod webhook_deliveries;
 pub(crate) mod webhook_endpoints;
+pub(crate) mod webhook_health;
 pub(crate) mod webhook_log;
+pub(crate) mod webhook_secrets;
 
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;

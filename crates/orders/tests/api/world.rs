@@ -51,7 +51,8 @@ impl World {
         let mut config = config(&database.url(DatabaseRole::Orders), &trust);
         change(&mut config);
         let app = App::build(config).await.unwrap();
-        let (stop, shutdown) = Shutdown::new();
+        // What hangs in a test is not waited for.
+        let (stop, shutdown) = Shutdown::within(Duration::from_secs(1));
         let address = app.address();
         let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
         let issuer = TokenIssuer::new(issuer::AUTH, key);
