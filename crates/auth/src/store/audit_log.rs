@@ -40,6 +40,9 @@ pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), D
 /// Writes several entries in one round trip, which the log has in this order. For what is rare: such a statement is
 /// prepared anew each time.
 pub(crate) async fn record_all(tx: &mut TenantTx, entries: Vec<AuditEntry>) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
     let tenant = tx.tenant();
     let rows: Vec<_> = entries.into_iter().map(|entry| row!(tenant, entry)).collect();
     diesel::insert_into(audit_log::table).values(rows).execute(tx).await?;
