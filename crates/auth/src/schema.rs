@@ -133,6 +133,8 @@ diesel::table! {
         created_at -> Timestamptz,
         expires_at -> Nullable<Timestamptz>,
         last_used_at -> Nullable<Timestamptz>,
+        revoked_at -> Nullable<Timestamptz>,
+        revoke_reason -> Nullable<Text>,
     }
 }
 tenant_table!(api_keys);
@@ -176,4 +178,12 @@ diesel::table! {
     }
 }
 
-diesel::allow_tables_to_appear_in_same_query!(identities, memberships, sessions, tenants, totp);
+diesel::allow_tables_to_appear_in_same_query!(
+    api_keys,
+    identities,
+    memberships,
+    sessions,
+    tenants,
+    token_revocations,
+    totp,
+);

@@ -54,6 +54,8 @@ actions! {
     SessionRefresh "session.refresh";
     /// A session ended; `reason` says why.
     SessionEnd "session.end";
+    /// A person ended all of their sessions but the one in use, in all of their tenants; `ended` says how many.
+    SessionEndOthers "session.end_others";
     /// A person became a member.
     MemberAdd "member.add";
     /// A member's role changed; `from` and `to` are in the details.
@@ -64,12 +66,18 @@ actions! {
     InvitationCreate "invitation.create";
     /// An invitation was taken back.
     InvitationDelete "invitation.delete";
+    /// An invitation ended, since its sender may not invite any more; `reason` says why.
+    InvitationRevoke "invitation.revoke";
     /// An invitation was accepted.
     InvitationAccept "invitation.accept";
     /// An API key was made.
     ApiKeyCreate "api_key.create";
     /// An API key was deleted.
     ApiKeyDelete "api_key.delete";
+    /// An API key ended, since its creator may do nothing any more that it was for; `reason` says why.
+    ApiKeyRevoke "api_key.revoke";
+    /// An API key lost scopes that its creator does not have any more; `from` and `to` are in the details.
+    ApiKeyReduce "api_key.reduce";
     /// An API key was exchanged for an access token, or not.
     ApiKeyExchange "api_key.exchange";
     /// A person changed their password, or tried to.

@@ -48,11 +48,14 @@ pub(crate) enum EndReason {
     TokenReused,
     /// Its person is no member any more.
     Removed,
+    PasswordChanged,
+    /// The person's second factor was switched on or off.
+    FactorChanged,
 }
 
 impl EndReason {
-    /// The name in the table and in the audit log. The table knows two more, which the function
-    /// `auth.end_sessions_of` writes: `password_changed` and `disabled`.
+    /// The name in the table and in the audit log. The table knows one more, `disabled`, which `rowhouse user disable`
+    /// writes.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -60,6 +63,8 @@ impl EndReason {
             Self::Revoked => "revoked",
             Self::TokenReused => "token_reused",
             Self::Removed => "removed",
+            Self::PasswordChanged => "password_changed",
+            Self::FactorChanged => "factor_changed",
         }
     }
 }

@@ -27,7 +27,7 @@ use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
 use crate::outbox::Outbox;
 use crate::sealing::Sealing;
-use crate::store::memberships::find_active_role;
+use crate::store::memberships::{find_active_role, hold_role};
 
 /// What the methods work with.
 pub(crate) struct Rpc {
@@ -72,7 +72,16 @@ fn person(cx: &TenantContext) -> Result<UserId, Error> {
 
 /// The caller's role of now, read where it is about to be used: the token's may be a few minutes old.
 async fn current_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
-    match find_active_role(tx, user).await? {
+    permitted_role(find_active_role(tx, user).await?, permission)
+}
+
+/// The same, and it stays the caller's until the transaction ends: for making what must not outlive it.
+async fn held_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
+    permitted_role(hold_role(tx, user).await?, permission)
+}
+
+fn permitted_role(role: Option<Role>, permission: Permission) -> Result<Role, Error> {
+    match role {
         Some(role) if role.may(permission) => Ok(role),
         Some(_) => Err(Error::NotPermitted(permission)),
         None => Err(Error::NotAMember),

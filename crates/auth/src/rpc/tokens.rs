@@ -13,6 +13,7 @@ use crate::error::Error;
 use crate::store::audit_log::record;
 use crate::store::memberships::hold_role;
 use crate::store::sessions::{NewSession, insert_session, purge};
+use crate::store::totp::has_confirmed_totp;
 
 /// By what a session begins.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -58,6 +59,10 @@ impl Rpc {
             .tx(&cx, "auth.begin_session", async |tx| {
                 // Whoever removes the member or changes the role either is done, or waits and then finds the session.
                 let role = hold_role(tx, user).await?.ok_or(Error::NotAMember)?;
+                // Whoever switches the second factor on is done, or waits in the same way.
+                if method == Method::Password && has_confirmed_totp(tx, user).await? {
+                    return Err(Error::Contended);
+                }
                 let idle_expires_at = self.sessions.idle_until(now, expires_at);
                 let token = refresh.digest();
                 insert_session(tx, NewSession { id, user, token, idle_expires_at, expires_at, client })

@@ -1,16 +1,17 @@
 //! The table `auth.api_keys`.
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, now};
+use diesel::dsl::{IntervalDsl, now, sql};
 use diesel::prelude::*;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
-use rowhouse_tokens::Permission;
+use rowhouse_tokens::{Permission, Role};
 use uuid::Uuid;
 
-use crate::domain::{ApiKeyName, PageRequest, Place, UserId};
-use crate::schema::api_keys;
+use super::memberships::parse_role;
+use crate::domain::{ApiKeyName, PageRequest, Place, RevokeReason, UserId};
+use crate::schema::{api_keys, identities, memberships, token_revocations};
 use crate::sealing::Digest32;
 
 /// A key, without the secret.
@@ -24,6 +25,9 @@ pub(crate) struct ApiKey {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
     pub(crate) last_used_at: Option<DateTime<Utc>>,
+    pub(crate) revoked_at: Option<DateTime<Utc>>,
+    /// The name of a [`RevokeReason`](crate::domain::RevokeReason).
+    pub(crate) revoke_reason: Option<String>,
 }
 
 macro_rules! columns {
@@ -37,6 +41,8 @@ macro_rules! columns {
             api_keys::created_at,
             api_keys::expires_at,
             api_keys::last_used_at,
+            api_keys::revoked_at,
+            api_keys::revoke_reason,
         )
     };
 }
@@ -71,7 +77,7 @@ pub(crate) async fn insert_api_key(tx: &mut TenantTx, new: NewApiKey<'_>) -> Res
     Ok(row)
 }
 
-/// Newest first, those that have expired too: a person wants to see why a program has stopped working.
+/// Newest first, those that have expired or were revoked too: a person wants to see why a program has stopped working.
 pub(crate) async fn list_api_keys(tx: &mut TenantTx, page: &PageRequest) -> Result<Vec<ApiKey>, DbError> {
     let mut query = of_tenant(api_keys::table, tx.tenant()).into_boxed();
     if let Some(Place { id, .. }) = page.behind {
@@ -88,31 +94,106 @@ pub(crate) async fn delete_api_key(tx: &mut TenantTx, id: Uuid) -> Result<Option
     Ok(diesel::delete(key).returning(api_keys::name).get_result(tx).await.optional()?)
 }
 
-/// What a key is good for.
+/// A key that a person made, as far as their rights matter to it.
 #[derive(Clone, Debug, Queryable)]
+pub(crate) struct OwnedKey {
+    pub(crate) id: Uuid,
+    pub(crate) name: String,
+    pub(crate) scopes: Vec<String>,
+}
+
+/// The keys that a person made and that are not revoked, locked: waits for access tokens that are just being issued for
+/// them, and lets no other be issued until the transaction ends.
+pub(crate) async fn lock_keys_of(tx: &mut TenantTx, creator: UserId) -> Result<Vec<OwnedKey>, DbError> {
+    let keys = of_tenant(api_keys::table, tx.tenant())
+        .filter(api_keys::created_by.eq(creator.as_uuid()))
+        .filter(api_keys::revoked_at.is_null())
+        .order(api_keys::id)
+        .select((api_keys::id, api_keys::name, api_keys::scopes))
+        .for_update()
+        .load(tx)
+        .await?;
+    Ok(keys)
+}
+
+/// Makes keys good for nothing. They expire as well, which earlier versions of this program go by.
+pub(crate) async fn revoke_keys(
+    tx: &mut TenantTx,
+    ids: &[Uuid],
+    reason: RevokeReason,
+) -> Result<(), DbError> {
+    let expiry = sql::<Nullable<Timestamptz>>("least(expires_at, now())");
+    diesel::update(of_tenant(api_keys::table, tx.tenant()).filter(api_keys::id.eq_any(ids)))
+        .set((
+            api_keys::revoked_at.eq(now.into_sql::<Timestamptz>().nullable()),
+            api_keys::revoke_reason.eq(reason.as_str()),
+            api_keys::expires_at.eq(expiry),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+pub(crate) async fn set_scopes(tx: &mut TenantTx, id: Uuid, scopes: &[Permission]) -> Result<(), DbError> {
+    let scopes: Vec<&str> = scopes.iter().map(|scope| scope.as_str()).collect();
+    diesel::update(of_tenant(api_keys::table, tx.tenant()).filter(api_keys::id.eq(id)))
+        .set(api_keys::scopes.eq(scopes))
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// What a key is good for.
+#[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) scopes: Vec<String>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
+    /// The creator's role of now; nothing when they are no member, or disabled.
+    pub(crate) creator: Option<Role>,
+    /// Up to when the key's access tokens are refused, in seconds since 1970; 0 when they are not.
+    pub(crate) refused_until: u64,
 }
 
-/// What the key with this digest is good for, if it has not expired.
+type GrantRow = (Vec<String>, Option<DateTime<Utc>>, Option<String>, Option<DateTime<Utc>>);
+
+/// What the key with this digest is good for, if it has neither expired nor been revoked. Until the transaction ends, it
+/// is neither revoked nor reduced: that waits, and then refuses the access token as well.
 pub(crate) async fn find_grant(
     tx: &mut TenantTx,
     id: Uuid,
     digest: Digest32,
 ) -> Result<Option<Grant>, DbError> {
-    let found = of_tenant(api_keys::table, tx.tenant())
+    let tenant = tx.tenant();
+    let creator = of_tenant(memberships::table, tenant)
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
+        .filter(memberships::user_id.eq(api_keys::created_by))
+        .filter(identities::disabled_at.is_null())
+        .select(memberships::role)
+        .single_value();
+    let refused_until = of_tenant(token_revocations::table, tenant)
+        .filter(token_revocations::id.eq(api_keys::id))
+        // Not forever, which is no time that can be read.
+        .filter(token_revocations::issued_until.lt(now.into_sql::<Timestamptz>() + 1.minutes()))
+        .select(token_revocations::issued_until)
+        .single_value();
+    let found: Option<GrantRow> = of_tenant(api_keys::table, tenant)
         .filter(api_keys::id.eq(id))
         .filter(api_keys::digest.eq(digest.to_vec()))
+        .filter(api_keys::revoked_at.is_null())
         .filter(
             api_keys::expires_at
                 .is_null()
                 .or(api_keys::expires_at.gt(now.into_sql::<Timestamptz>().nullable())),
         )
-        .select((api_keys::scopes, api_keys::expires_at))
+        .select((api_keys::scopes, api_keys::expires_at, creator, refused_until))
+        .for_key_share()
         .first(tx)
-        .await;
-    Ok(found.optional()?)
+        .await
+        .optional()?;
+    let Some((scopes, expires_at, creator, refused_until)) = found else { return Ok(None) };
+    let creator = creator.as_deref().map(parse_role).transpose()?;
+    let refused_until = refused_until.and_then(|until| u64::try_from(until.timestamp()).ok()).unwrap_or(0);
+    Ok(Some(Grant { scopes, expires_at, creator, refused_until }))
 }
 
 /// Notes that the key was used, once a minute at most: programs ask often, and a row is not for counting.

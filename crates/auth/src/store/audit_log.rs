@@ -10,14 +10,13 @@ use uuid::Uuid;
 use crate::domain::{AuditEntry, PageRequest, Place};
 use crate::schema::audit_log;
 
-/// Writes to the log of the transaction's tenant. What happened and its entry are committed together.
-pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), DbError> {
-    let AuditEntry { actor, action, outcome, target, client, details } = entry;
-    let details: Value =
-        details.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
-    diesel::insert_into(audit_log::table)
-        .values((
-            audit_log::tenant_id.eq(tx.tenant()),
+macro_rules! row {
+    ($tenant:expr, $entry:expr) => {{
+        let AuditEntry { actor, action, outcome, target, client, details } = $entry;
+        let details: Value =
+            details.into_iter().map(|(name, value)| (name.to_owned(), Value::from(value))).collect();
+        (
+            audit_log::tenant_id.eq($tenant),
             audit_log::id.eq(Uuid::now_v7()),
             audit_log::actor_type.eq(actor.kind()),
             audit_log::actor_id.eq(actor.id()),
@@ -28,9 +27,25 @@ pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), D
             audit_log::ip_address.eq(client.address.map(|address| address.to_string())),
             audit_log::user_agent.eq(client.user_agent),
             audit_log::details.eq(details),
-        ))
-        .execute(tx)
-        .await?;
+        )
+    }};
+}
+
+/// Writes to the log of the transaction's tenant. What happened and its entry are committed together.
+pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), DbError> {
+    diesel::insert_into(audit_log::table).values(row!(tx.tenant(), entry)).execute(tx).await?;
+    Ok(())
+}
+
+/// Writes several entries in one round trip, which the log has in this order. For what is rare: such a statement is
+/// prepared anew each time.
+pub(crate) async fn record_all(tx: &mut TenantTx, entries: Vec<AuditEntry>) -> Result<(), DbError> {
+    if entries.is_empty() {
+        return Ok(());
+    }
+    let tenant = tx.tenant();
+    let rows: Vec<_> = entries.into_iter().map(|entry| row!(tenant, entry)).collect();
+    diesel::insert_into(audit_log::table).values(rows).execute(tx).await?;
     Ok(())
 }
 

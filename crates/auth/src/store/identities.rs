@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, now};
 use diesel::prelude::*;
+use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 use uuid::Uuid;
 
-use crate::domain::{EmailAddress, PasswordHash, UserId};
+use crate::domain::{EmailAddress, EndReason, PasswordHash, UserId};
 use crate::schema::{identities, totp};
 
 /// A person.
@@ -132,17 +133,32 @@ pub(crate) async fn verify_email(tx: &mut impl Transaction, id: UserId) -> Resul
     Ok(verified == 1)
 }
 
-/// Ends a person's sessions in all of their tenants, and says so in each one's log. Looks across tenants, through a
-/// function made for it. `reason`: `password_changed`.
+/// Keeps others from beginning a session of the person, or making something in their name, until the transaction ends;
+/// waits for those who are about to.
+pub(crate) async fn lock_identity(tx: &mut impl Transaction, id: UserId) -> Result<(), DbError> {
+    let row = identities::table.filter(identities::id.eq(id.as_uuid())).select(identities::id);
+    row.for_no_key_update().load::<Uuid>(tx).await?;
+    Ok(())
+}
+
+/// Ends a person's sessions in all of their tenants, except the one to keep, and says so in each one's log. Looks across
+/// tenants, through a function made for it. Returns how many it ended.
 pub(crate) async fn end_all_sessions(
     tx: &mut impl Transaction,
     id: UserId,
-    reason: &str,
-) -> Result<(), DbError> {
-    diesel::sql_query("SELECT auth.end_sessions_of($1, $2)")
-        .bind::<diesel::sql_types::Uuid, _>(id.as_uuid())
-        .bind::<diesel::sql_types::Text, _>(reason)
-        .execute(tx)
+    reason: EndReason,
+    keep: Option<Uuid>,
+) -> Result<i32, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = Integer)]
+        ended: i32,
+    }
+    let row: Row = diesel::sql_query("SELECT auth.end_sessions_of($1, $2, $3) AS ended")
+        .bind::<SqlUuid, _>(id.as_uuid())
+        .bind::<Text, _>(reason.as_str())
+        .bind::<Nullable<SqlUuid>, _>(keep)
+        .get_result(tx)
         .await?;
-    Ok(())
+    Ok(row.ended)
 }

@@ -210,6 +210,27 @@ pub(crate) async fn remove_invitation(tx: &mut TenantTx, id: Uuid) -> Result<boo
     Ok(diesel::delete(row).execute(tx).await? == 1)
 }
 
+/// The invitations that a person has sent, locked, so that none of them is accepted meanwhile.
+pub(crate) async fn lock_invitations_of(
+    tx: &mut TenantTx,
+    sender: UserId,
+) -> Result<Vec<Invitation>, DbError> {
+    let rows = of_tenant(invitations::table, tx.tenant())
+        .filter(invitations::invited_by.eq(sender.as_uuid()))
+        .order(invitations::id)
+        .select(columns!())
+        .for_update()
+        .load::<Row>(tx)
+        .await?;
+    rows.into_iter().map(invitation).collect()
+}
+
+pub(crate) async fn remove_invitations(tx: &mut TenantTx, ids: &[Uuid]) -> Result<(), DbError> {
+    let rows = of_tenant(invitations::table, tx.tenant()).filter(invitations::id.eq_any(ids));
+    diesel::delete(rows).execute(tx).await?;
+    Ok(())
+}
+
 /// Removes the one that this token is of, if it can still be accepted, and says whether it was this call that did.
 pub(crate) async fn use_up_token(tx: &mut TenantTx, id: Uuid, token: Digest32) -> Result<bool, DbError> {
     let row = of_tenant(invitations::table, tx.tenant())

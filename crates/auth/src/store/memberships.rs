@@ -91,10 +91,14 @@ pub(crate) async fn find_active_role(tx: &mut TenantTx, user: UserId) -> Result<
     role.as_deref().map(parse_role).transpose()
 }
 
-/// A member's role, which stays as it is until the transaction ends; nothing for one who is none.
+/// A member's role of now, which stays as it is until the transaction ends, as does that the person is not disabled; nothing
+/// for one who is no member, and for one who is disabled. Whoever takes it from them is done before, or waits and then
+/// finds what this transaction has made.
 pub(crate) async fn hold_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
     let role: Option<String> = of_tenant(memberships::table, tx.tenant())
+        .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
         .filter(memberships::user_id.eq(user.as_uuid()))
+        .filter(identities::disabled_at.is_null())
         .select(memberships::role)
         .for_share()
         .first(tx)

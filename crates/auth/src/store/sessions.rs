@@ -15,8 +15,8 @@ use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
 use crate::schema::{sessions, token_revocations};
 use crate::sealing::Digest32;
 
-/// How long after its role was read an access token may be signed, and by how much the clocks of two instances differ.
-const UNDER_WAY: Duration = Duration::from_secs(1);
+/// How long after its rights were read an access token may be signed, and by how much the clocks of two instances differ.
+pub(crate) const UNDER_WAY: Duration = Duration::from_secs(1);
 
 /// A session that begins.
 pub(crate) struct NewSession<'a> {

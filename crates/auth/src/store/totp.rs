@@ -1,6 +1,6 @@
 //! The tables `auth.totp` and `auth.recovery_codes`: global, a person has one second factor for all tenants.
 
-use diesel::dsl::now;
+use diesel::dsl::{exists, now, select};
 use diesel::prelude::*;
 use diesel::query_dsl::methods;
 use diesel_async::RunQueryDsl;
@@ -29,6 +29,13 @@ pub(crate) async fn find_totp(tx: &mut impl Transaction, user: UserId) -> Result
         .await
         .optional()?;
     Ok(found)
+}
+
+/// Whether the person has a second factor that counts.
+pub(crate) async fn has_confirmed_totp(tx: &mut impl Transaction, user: UserId) -> Result<bool, DbError> {
+    let confirmed =
+        totp::table.filter(totp::user_id.eq(user.as_uuid())).filter(totp::confirmed_at.is_not_null());
+    Ok(select(exists(confirmed)).get_result(tx).await?)
 }
 
 /// Keeps a secret that does not count yet, in place of an earlier one. Says whether it could: one that counts stays.

@@ -196,7 +196,8 @@ async fn keys_are_made_by_people() {
         program.delete_key(&id).await,
         program.invite("eve@example.com", Role::Viewer).await.map(drop),
         program.set_role(&member, Role::Viewer).await.map(drop),
-        program.remove(&member).await,
+        program.remove(&member).await.map(drop),
+        program.end_other_sessions().await.map(drop),
         program.sessions("", 0, "").await.map(drop),
     ] {
         assert_eq!(refused.unwrap_err().code, Code::PermissionDenied);

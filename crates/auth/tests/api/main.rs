@@ -13,6 +13,7 @@ mod api_keys;
 mod audit_log;
 mod binary;
 mod invitations;
+mod leavers;
 mod login;
 mod mail;
 mod me;

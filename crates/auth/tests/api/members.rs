@@ -197,9 +197,10 @@ async fn who_is_removed_is_out_at_once_and_only_here() {
 
     assert_eq!(there.role().await.unwrap(), Role::Viewer);
     refresh(&service.running, &there.refresh_token).await.unwrap();
-    // The tenant's program goes on, whoever has set it up.
+    // So are the programs that they have set up.
     let key_id = key.api_key.unwrap().id;
-    crate::team::exchange(&service.running, &key_id, &key.client_secret, "").await.unwrap();
+    let exchanged = crate::team::exchange(&service.running, &key_id, &key.client_secret, "").await;
+    assert_eq!(exchanged.unwrap_err().code, Code::InvalidClient);
     let ended =
         "SELECT string_agg(end_reason, ',') FROM auth.sessions WHERE tenant_id = (SELECT id FROM tenancy.tenants
          WHERE slug = 'acme') AND ended_at IS NOT NULL";

@@ -1,13 +1,16 @@
 //! Switching a second factor on and off.
 
-use rowhouse_chassis::error::Code;
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::auth::v1::{LoginRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::issuer;
+use tokio::task::JoinSet;
 
 use crate::mfa_support::{
     Caller, EMAIL, code, enrol, first_step, forget_steps, log_in, logged, second_step, wrong_code,
 };
 use crate::support::{PASSWORD, Service};
+use crate::team;
 
 async fn world() -> (Service, TenantId) {
     let service = Service::start().await;
@@ -140,6 +143,78 @@ async fn a_session_guesses_slowly_and_only_against_itself() {
     service.sql("UPDATE auth.attempts SET blocked_until = '-infinity'").await;
     forget_steps(&service).await;
     ada.delete(&code(&enrolled.secret, 0)).await.unwrap();
+    service.running.stop().await;
+}
+
+/// What was begun by the password alone, or by a factor that counts no more, is over, in every tenant (OWASP ASVS 5, 7.4.3).
+#[tokio::test(flavor = "multi_thread")]
+async fn a_change_of_the_second_factor_ends_the_other_sessions() {
+    let (service, acme) = world().await;
+    let globex = service.tenant("globex").await;
+    let bob = team::member(&service, acme, "bob@example.com", Role::Viewer).await;
+    let own = team::login(&service, acme, EMAIL).await;
+    service.member(globex, EMAIL).await;
+    let (here, there) =
+        (team::login(&service, acme, EMAIL).await, team::login(&service, globex, EMAIL).await);
+    let ada = Caller { running: &service.running, tenant: acme, token: own.token.clone() };
+    let secret = ada.create().await.unwrap().totp_secret;
+    there.role().await.unwrap();
+    assert_eq!(ada.confirm(&wrong_code(&secret)).await.unwrap_err().code, Code::MfaCodeInvalid);
+    here.role().await.unwrap();
+
+    ada.confirm(&code(&secret, 0)).await.unwrap();
+    for other in [&here, &there] {
+        assert_eq!(other.role().await.unwrap_err().code, Code::TokenRevoked);
+        let refused = team::refresh(&service.running, &other.refresh_token).await.unwrap_err();
+        assert_eq!(refused.code, Code::RefreshTokenInvalid);
+    }
+    own.role().await.unwrap();
+    bob.role().await.unwrap();
+    let ended = "SELECT string_agg(t.slug || ' ' || s.end_reason, ',' ORDER BY t.slug) FROM auth.sessions s
+                 JOIN tenancy.tenants t ON t.id = s.tenant_id WHERE s.ended_at IS NOT NULL";
+    assert_eq!(service.value(ended).await, "acme factor_changed,globex factor_changed");
+    assert_eq!(logged(&service, "session.end").await, "success factor_changed,success factor_changed");
+
+    forget_steps(&service).await;
+    let mut tokens = Vec::new();
+    for tenant in [acme, globex] {
+        let refused = service.running.login(EMAIL, PASSWORD, Some(&tenant.to_string())).await.unwrap_err();
+        let first = fault(&refused).metadata["mfa_token"].clone();
+        tokens.push(second_step(&service, &first, &code(&secret, 0)).await.unwrap());
+        forget_steps(&service).await;
+    }
+    ada.delete(&code(&secret, 0)).await.unwrap();
+    for (tenant, tokens) in [acme, globex].into_iter().zip(tokens) {
+        let refused = crate::support::refused(service.get_me(tenant, &tokens.access_token).await);
+        assert_eq!(refused, Code::TokenRevoked);
+    }
+    own.role().await.unwrap();
+    service.running.stop().await;
+}
+
+/// A login that has shown the password before begins no session after it.
+#[tokio::test(flavor = "multi_thread")]
+async fn nobody_slips_in_by_the_password_alone_while_the_second_factor_is_switched_on() {
+    let (service, acme) = world().await;
+    for _ in 0..3 {
+        let ada = log_in(&service, acme, EMAIL).await;
+        let secret = ada.create().await.unwrap().totp_secret;
+        let mut calls = JoinSet::new();
+        for _ in 0..16 {
+            let mut client = service.running.client();
+            let (email, password) = (EMAIL.to_owned(), PASSWORD.to_owned());
+            let request = LoginRequest { email, password, tenant: None, device_token: None };
+            calls.spawn(async move { client.login(request).await.is_ok() });
+        }
+        assert!(calls.join_next().await.is_some());
+        ada.confirm(&code(&secret, 0)).await.unwrap();
+        calls.join_all().await;
+        let live = "SELECT count(*) FROM auth.sessions WHERE ended_at IS NULL";
+        assert_eq!(service.value(live).await, "1", "the one in use");
+        forget_steps(&service).await;
+        ada.delete(&code(&secret, 0)).await.unwrap();
+        forget_steps(&service).await;
+    }
     service.running.stop().await;
 }
 

@@ -50,7 +50,7 @@ async fn call(service: &Service, caller: &Caller<'_>, method: &str) -> Answer<()
         "GetMe" => caller.role().await.map(drop),
         "ListMembers" => caller.members(0, "").await.map(drop),
         "UpdateMember" => caller.set_role(&nothing, Role::Viewer).await.map(drop),
-        "DeleteMember" => caller.remove(&nothing).await,
+        "DeleteMember" => caller.remove(&nothing).await.map(drop),
         "CreateInvitation" => caller.invite("eve@example.com", Role::Viewer).await.map(drop),
         "ListInvitations" => caller.invitations(0, "").await.map(drop),
         "DeleteInvitation" => caller.take_back(&nothing).await,
@@ -103,7 +103,7 @@ async fn a_role_that_was_lost_changes_nothing_more() {
         service.sql(&format!("{lost} WHERE role = 'owner' OR id <> '{member}'")).await;
         for refused in [
             ada.set_role(&member, Role::Admin).await.map(drop),
-            ada.remove(&member).await,
+            ada.remove(&member).await.map(drop),
             ada.invite("new@example.com", Role::Viewer).await.map(drop),
             ada.take_back(&invitation).await,
             ada.make_key("another", &["orders:read"]).await.map(drop),

@@ -68,6 +68,31 @@ async fn one_ends_ones_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn one_ends_all_of_ones_own_but_the_one_in_use() {
+    let service = Service::start().await;
+    let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
+    let ada = member(&service, acme, "ada@example.com", Role::Viewer).await;
+    let here = login(&service, acme, "ada@example.com").await;
+    let there = member(&service, globex, "ada@example.com", Role::Owner).await;
+    let bob = member(&service, acme, "bob@example.com", Role::Owner).await;
+
+    assert_eq!(ada.end_other_sessions().await.unwrap(), 2);
+    for other in [&here, &there] {
+        assert_eq!(other.role().await.unwrap_err().code, Code::TokenRevoked);
+        let refused = refresh(&service.running, &other.refresh_token).await.unwrap_err();
+        assert_eq!(refused.code, Code::RefreshTokenInvalid);
+    }
+    ada.role().await.unwrap();
+    bob.role().await.unwrap();
+    assert_eq!(ada.end_other_sessions().await.unwrap(), 0);
+    refresh(&service.running, &ada.refresh_token).await.unwrap();
+    assert_eq!(logged(&service, "session.end", "reason").await, "success revoked,success revoked");
+    assert_eq!(logged(&service, "session.end_others", "ended").await, "success 2,success 0");
+    assert_eq!(here.end_other_sessions().await.unwrap_err().code, Code::TokenRevoked);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn an_administrator_sees_and_ends_those_of_whom_they_reach() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;

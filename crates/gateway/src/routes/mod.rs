@@ -49,6 +49,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(me::get::get_me)
         .service(sessions::list::list_sessions)
         .service(sessions::delete::delete_session)
+        .service(sessions::delete_others::delete_other_sessions)
         .service(members::list::list_members)
         .service(members::update::update_member)
         .service(members::delete::delete_member)

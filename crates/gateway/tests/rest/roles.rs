@@ -94,7 +94,8 @@ async fn who_is_removed_is_out_at_once() {
     let grace = api.with_token(login.text("access_token"));
     grace.get("/v1/orders").expect(200).await;
     let path = path_of(&ada, GRACE).await;
-    ada.delete(path.as_str()).expect(204).await;
+    let gone = ada.delete(path.as_str()).expect(200).await;
+    assert_eq!(gone.body["kept"], json!(["exports", "webhook_endpoints"]));
     grace.get("/v1/orders").refused(401, "token_revoked").await;
     let refresh = json!({ "refresh_token": login.text("refresh_token") });
     api.post("/v1/auth/refresh", &refresh).refused(401, "refresh_token_invalid").await;
@@ -105,7 +106,7 @@ async fn who_is_removed_is_out_at_once() {
     // Everybody may leave.
     let login = join(&system, &ada, &acme, "linus@acme.example", "viewer").await;
     let linus = api.with_token(login.text("access_token"));
-    linus.delete(path_of(&linus, "linus@acme.example").await).expect(204).await;
+    linus.delete(path_of(&linus, "linus@acme.example").await).expect(200).await;
     linus.get("/v1/me").refused(401, "token_revoked").await;
     system.shutdown().await;
 }
@@ -131,5 +132,58 @@ async fn an_admin_ends_a_members_session() {
     ada.delete(path(session)).expect(204).await;
     grace.get("/v1/me").refused(401, "token_revoked").await;
     ada.get("/v1/me").expect(200).await;
+    system.shutdown().await;
+}
+
+/// What a person created, when their role gets lower and when they are removed.
+#[tokio::test(flavor = "multi_thread")]
+async fn keys_and_invitations_follow_their_creators_rights() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(acme.token.as_str());
+    let login = join(&system, &ada, &acme, GRACE, "admin").await;
+    let grace = api.with_token(login.text("access_token"));
+    let key = json!({ "name": "sync", "scopes": ["orders:read", "webhooks:manage"] });
+    let key = grace.post("/v1/api-keys", &key).expect(201).await;
+    let invitation = json!({ "email": "eve@acme.example", "role": "viewer" });
+    let invitation = grace.post("/v1/invitations", &invitation).expect(201).await;
+    let endpoint = json!({ "url": "https://example.com/hook", "events": ["*"] });
+    grace.post("/v1/webhook-endpoints", &endpoint).expect(201).await;
+    let exchange = async || {
+        let (id, secret) = (key.text("client_id"), key.text("client_secret"));
+        let body = json!({ "grant_type": "client_credentials", "client_id": id, "client_secret": secret });
+        api.post("/v1/auth/token", &body).send().await
+    };
+    let program = api.with_token(exchange().await.text("access_token"));
+    program.get("/v1/webhook-endpoints").expect(200).await;
+
+    let path = path_of(&ada, GRACE).await;
+    let member = ada.patch(path.as_str(), &json!({ "role": "member" })).expect(200).await;
+    assert_eq!((&member.body["role"], &member.body["email"]), (&json!("member"), &json!(GRACE)));
+    let (id, scopes) = (key.text("client_id"), json!(["orders:read", "webhooks:manage"]));
+    let reduced = json!({ "id": id, "name": "sync", "scopes": ["orders:read"], "previous_scopes": scopes });
+    let ended = json!({ "id": invitation.body["id"], "email": "eve@acme.example", "role": "viewer" });
+    let kept = json!(["exports", "webhook_endpoints"]);
+    let revocations = json!({
+        "revoked_api_keys": [],
+        "reduced_api_keys": [reduced],
+        "revoked_invitations": [ended],
+        "kept": kept,
+    });
+    assert_eq!(member.body["revocations"], revocations);
+    program.get("/v1/webhook-endpoints").refused(401, "token_revoked").await;
+    let program = api.with_token(exchange().await.text("access_token"));
+    program.get("/v1/orders").expect(200).await;
+    program.get("/v1/webhook-endpoints").refused(403, "permission_denied").await;
+    // Another service hears of it at the same moment as auth.
+    let gone = ada.delete(path.as_str()).expect(200).await;
+    assert_eq!(gone.body["revoked_api_keys"], json!([{ "id": id, "name": "sync" }]));
+    program.get("/v1/orders").refused(401, "token_revoked").await;
+    assert_eq!(exchange().await.status, 401);
+    let endpoints = ada.get("/v1/webhook-endpoints").expect(200).await;
+    assert_eq!(endpoints.body["webhook_endpoints"].as_array().unwrap().len(), 1, "the tenant's");
+    let keys = ada.get("/v1/api-keys").expect(200).await;
+    assert_eq!(keys.body["api_keys"][0]["revoke_reason"], "member_removed");
     system.shutdown().await;
 }

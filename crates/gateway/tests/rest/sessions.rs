@@ -104,6 +104,22 @@ async fn a_session_is_ended_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
+async fn all_other_sessions_are_ended_at_once() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let phone = login_from(&api, &acme, "203.0.113.9", "phone/1").await;
+    let phone = api.with_token(phone.text("access_token"));
+    let ada = api.with_token(acme.token.as_str());
+    let ended = ada.delete("/v1/sessions").expect(200).await;
+    assert_eq!(ended.body, json!({ "ended": 1 }));
+    is_revoked(&phone).await;
+    assert_eq!(listed(&ada).await.len(), 1);
+    ada.delete("/v1/sessions?user_id=x").refused(400, "invalid_argument").await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
 async fn a_refresh_token_is_good_once() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;

@@ -4,11 +4,12 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use tokio_postgres::Transaction;
 
 use crate::bootstrap::{MigrateError, connect};
 
-const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company. What they
-did stays.
+const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company, as do
+their API keys and the invitations that they have sent; enabling them again brings none of these back. What they did stays.
 
 Examples:
   rowhouse user disable ada@example.com --database-url postgres://postgres:secret@db/rowhouse
@@ -23,7 +24,7 @@ pub(super) struct UserArgs {
 
 #[derive(Subcommand)]
 enum UserCommand {
-    /// Lock a person out and end all of their sessions
+    /// Lock a person out and end all of their sessions, API keys and invitations
     Disable(OneUser),
     /// Let a person log in again
     Enable(OneUser),
@@ -74,11 +75,28 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
         )
         .await?;
     let Some(found) = found else { return Err(UserError::Unknown(email)) };
-    if disable {
-        let id: String = found.try_get(0)?;
-        tx.execute("SELECT auth.end_sessions_of($1::text::uuid, 'disabled')", &[&id]).await?;
-    }
+    let ended = if disable { Some(end_everywhere(&tx, found.try_get(0)?).await?) } else { None };
     tx.commit().await?;
+    if let Some(Ended { sessions, api_keys, invitations }) = ended {
+        let ended = format!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
+        writeln!(io::stderr().lock(), "{ended}")?;
+    }
     let outcome = if disable { "disabled" } else { "enabled" };
     Ok(writeln!(io::stdout().lock(), "{outcome} {email}")?)
+}
+
+/// How much of a person's was ended, in all of their tenants together.
+struct Ended {
+    sessions: i32,
+    api_keys: i32,
+    invitations: i32,
+}
+
+/// Ends what the person can act by, in all of their tenants.
+async fn end_everywhere(tx: &Transaction<'_>, id: &str) -> Result<Ended, UserError> {
+    let sessions = "SELECT auth.end_sessions_of($1::text::uuid, 'disabled', NULL)";
+    let sessions = tx.query_one(sessions, &[&id]).await?.try_get(0)?;
+    let grants = "SELECT api_keys, invitations FROM auth.revoke_grants_of($1::text::uuid)";
+    let grants = tx.query_one(grants, &[&id]).await?;
+    Ok(Ended { sessions, api_keys: grants.try_get(0)?, invitations: grants.try_get(1)? })
 }

@@ -65,6 +65,7 @@ async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
     for _ in 0..2 {
         let disabled = user("disable", " Bill@Initech.example");
         assert_eq!(stdout(&disabled), format!("disabled {EMAIL}\n"), "{}", stderr(&disabled));
+        assert!(stderr(&disabled).ends_with(" 0 API keys and 0 invitations\n"), "{}", stderr(&disabled));
         assert_eq!(login(&gateway).await, 401);
     }
     let enabled = user("enable", EMAIL);

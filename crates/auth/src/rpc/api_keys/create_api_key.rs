@@ -11,7 +11,7 @@ use crate::domain::{
     Action, Actor, ApiKeyName, AuditEntry, OpaqueToken, TokenKind, hint, parse_expiry, parse_scopes,
 };
 use crate::error::Error;
-use crate::rpc::{Rpc, current_role, permitted, person};
+use crate::rpc::{Rpc, held_role, permitted, person};
 use crate::store::api_keys::{NewApiKey, insert_api_key};
 use crate::store::audit_log::record;
 
@@ -40,7 +40,7 @@ pub(super) async fn create_api_key(
     let key = OpaqueToken::generate(&rpc.sealing, TokenKind::ApiKey, cx.tenant(), id)?;
     let secret = key.expose();
     let created = rpc.db.tx(&cx, "auth.create_api_key", async |tx| {
-        let own = current_role(tx, caller, Permission::ApiKeysManage).await?;
+        let own = held_role(tx, caller, Permission::ApiKeysManage).await?;
         if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
             return Err(Error::NotPermitted(*denied));
         }

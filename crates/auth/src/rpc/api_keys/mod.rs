@@ -40,5 +40,7 @@ fn to_proto(key: ApiKey) -> v1::ApiKey {
         created_at: Some(timestamp(key.created_at)),
         expires_at: key.expires_at.map(timestamp),
         last_used_at: key.last_used_at.map(timestamp),
+        revoked_at: key.revoked_at.map(timestamp),
+        revoke_reason: key.revoke_reason.unwrap_or_default(),
     }
 }

@@ -9,7 +9,8 @@ use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 
 use crate::domain::{
-    Action, Actor, AuditEntry, Counted, EmailAddress, NewPassword, OneTimePurpose, Password, UserId,
+    Action, Actor, AuditEntry, Counted, EmailAddress, EndReason, NewPassword, OneTimePurpose, Password,
+    UserId,
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
@@ -59,7 +60,7 @@ pub(super) async fn change_password(
                 .on("user", user.as_uuid());
             record(tx, entry).await?;
             set_password(tx, user, &hash).await?;
-            end_all_sessions(tx, user, "password_changed").await?;
+            end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
             rpc.outbox.add(tx, &Task::mail(&email, Letter::PasswordChanged)).await?;
             Ok::<_, Error>(())

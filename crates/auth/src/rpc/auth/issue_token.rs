@@ -9,10 +9,10 @@ use rowhouse_tokens::{Permission, Principal, scope};
 use tonic::Request;
 use uuid::Uuid;
 
-use crate::domain::{Action, Actor, AuditEntry, OpaqueToken, TokenKind, parse_scopes};
+use crate::domain::{Action, Actor, AuditEntry, OpaqueToken, TokenKind, effective_scopes, parse_scopes};
 use crate::error::Error;
 use crate::rpc::Rpc;
-use crate::store::api_keys::{find_grant, touch_api_key};
+use crate::store::api_keys::{Grant, find_grant, touch_api_key};
 use crate::store::audit_log::record;
 
 /// Services never see an API key: they see the access token that it is exchanged for, which ends with it.
@@ -31,7 +31,7 @@ pub(super) async fn issue_token(
     // What is refused is written down too, so it is no error in here.
     let exchanged = rpc.db.tx(&cx, "auth.issue_token", async |tx| {
         let outcome = match find_grant(tx, key.id(), key.digest()).await? {
-            Some(grant) if named => granted(&grant.scopes, asked).map(|scopes| (scopes, grant.expires_at)),
+            Some(grant) if named => granted(&grant, asked).map(|scopes| (scopes, grant)),
             _ => Err(Error::InvalidClient),
         };
         let actor = Actor::ApiKey(key.id());
@@ -49,7 +49,7 @@ pub(super) async fn issue_token(
         record(tx, entry.on("api_key", key.id())).await?;
         Ok::<_, Error>(outcome)
     });
-    let (scopes, expires_at) = match exchanged.await {
+    let (scopes, Grant { expires_at, refused_until, .. }) = match exchanged.await {
         Err(Error::Db(DbError::UnknownTenant)) => return Err(Error::InvalidClient),
         exchanged => exchanged??,
     };
@@ -58,7 +58,7 @@ pub(super) async fn issue_token(
     // The token does not outlive the key.
     let left = expires_at.and_then(|end| (end - Utc::now()).to_std().ok()).unwrap_or(Duration::MAX);
     let (tenant, lifetime) = (key.tenant().as_uuid(), rpc.token_lifetime.min(left));
-    let signed = rpc.issuer.access_token(&principal, tenant, key.id(), lifetime)?;
+    let signed = rpc.issuer.access_token_after(&principal, tenant, key.id(), lifetime, refused_until)?;
     Ok(IssueTokenResponse {
         access_token: signed.token,
         token_type: "Bearer".to_owned(),
@@ -67,11 +67,14 @@ pub(super) async fn issue_token(
     })
 }
 
-/// All of the key's scopes, or those that were asked for.
-fn granted(scopes: &[String], asked: &str) -> Result<Vec<Permission>, Error> {
+/// All of the key's scopes, or those that were asked for; never more than the key's creator may do at the moment. When that
+/// is nothing, the key is as good as revoked.
+fn granted(grant: &Grant, asked: &str) -> Result<Vec<Permission>, Error> {
     let asked = parse_scopes(asked.split_whitespace()).or(Err(Error::InvalidScope))?;
-    // One that a newer version has given and this one does not know is left out.
-    let of_key: Vec<Permission> = scopes.iter().filter_map(|scope| scope.parse().ok()).collect();
+    let of_key = effective_scopes(&grant.scopes, grant.creator);
+    if of_key.is_empty() {
+        return Err(Error::InvalidClient);
+    }
     if asked.is_empty() {
         return Ok(of_key);
     }
@@ -80,16 +83,32 @@ fn granted(scopes: &[String], asked: &str) -> Result<Vec<Permission>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_tokens::Role;
+
     use super::*;
+
+    fn grant(scopes: &[&str], creator: Option<Role>) -> Grant {
+        let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
+        Grant { scopes, expires_at: None, creator, refused_until: 0 }
+    }
 
     #[test]
     fn a_token_has_no_scope_that_the_key_has_not() {
         let (read, write) = (Permission::OrdersRead, Permission::OrdersWrite);
-        let key = ["orders:read".to_owned(), "orders:write".to_owned(), "orders:burn".to_owned()];
+        let key = grant(&["orders:read", "orders:write", "orders:burn"], Some(Role::Member));
         assert_eq!(granted(&key, "").unwrap(), [read, write]);
         assert_eq!(granted(&key, " orders:write  orders:write ").unwrap(), [write]);
-        assert!(granted(&key[..1], "orders:read orders:write").is_err());
+        assert!(granted(&grant(&["orders:read"], Some(Role::Owner)), "orders:read orders:write").is_err());
         assert!(granted(&key, "orders:burn").is_err());
-        assert!(granted(&[], "orders:read").is_err());
+        assert!(granted(&grant(&[], Some(Role::Owner)), "orders:read").is_err());
+    }
+
+    #[test]
+    fn a_token_has_no_scope_that_the_creator_has_not() {
+        let scopes = ["orders:read", "orders:write"];
+        let key = grant(&scopes, Some(Role::Viewer));
+        assert_eq!(granted(&key, "").unwrap(), [Permission::OrdersRead]);
+        assert!(matches!(granted(&key, "orders:write"), Err(Error::InvalidScope)));
+        assert!(matches!(granted(&grant(&scopes, None), ""), Err(Error::InvalidClient)));
     }
 }

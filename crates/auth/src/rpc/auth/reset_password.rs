@@ -4,7 +4,7 @@ use rowhouse_chassis::error::Violations;
 use rowhouse_proto::auth::v1::{ResetPasswordRequest, ResetPasswordResponse};
 use tonic::Request;
 
-use crate::domain::{EmailAddress, NewPassword, OneTimePurpose, OneTimeToken};
+use crate::domain::{EmailAddress, EndReason, NewPassword, OneTimePurpose, OneTimeToken};
 use crate::error::Error;
 use crate::mail::Letter;
 use crate::outbox::{Deed, Task};
@@ -41,7 +41,7 @@ pub(super) async fn reset_password(
             if verify_email(tx, user).await? {
                 delete_totp(tx, user).await?;
             }
-            end_all_sessions(tx, user, "password_changed").await?;
+            end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             for purpose in [OneTimePurpose::SetPassword, OneTimePurpose::VerifyEmail] {
                 remove_tokens(tx, user, purpose).await?;
             }

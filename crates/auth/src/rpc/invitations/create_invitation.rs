@@ -16,7 +16,7 @@ use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenK
 use crate::error::Error;
 use crate::jobs::SendLetter;
 use crate::mail::Letter;
-use crate::rpc::{Rpc, current_role, permitted, person, role};
+use crate::rpc::{Rpc, held_role, permitted, person, role};
 use crate::store::audit_log::record;
 use crate::store::identities::get_identity;
 use crate::store::invitations::{
@@ -46,7 +46,7 @@ pub(super) async fn create_invitation(
     let (Some(email), Some(role)) = (email, role) else { return Err(violations.into()) };
 
     let created = rpc.db.tx(&cx, "auth.create_invitation", async |tx| {
-        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        let own = held_role(tx, caller, Permission::MembersWrite).await?;
         if !own.reaches(role) {
             return Err(Error::AboveOwnRole);
         }

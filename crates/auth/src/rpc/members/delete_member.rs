@@ -4,6 +4,7 @@ use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse};
 use rowhouse_tokens::{Permission, Role};
 use tonic::Request;
 
+use super::revoke::{Change, revoke};
 use crate::domain::{Action, Actor, AuditEntry, EndReason};
 use crate::error::{Error, Missing};
 use crate::rpc::{Rpc, context, current_role, parse_id, person};
@@ -12,7 +13,7 @@ use crate::store::members::{delete_member as remove, find_member, lock_with_owne
 use crate::store::memberships::find_active_role;
 use crate::store::sessions::{Which, end_sessions};
 
-/// The member's sessions in this tenant end at once; in others they go on.
+/// The member's sessions in this tenant end at once, and what they created with them; in others all goes on.
 pub(super) async fn delete_member(
     rpc: &Rpc,
     request: &Request<DeleteMemberRequest>,
@@ -42,13 +43,15 @@ pub(super) async fn delete_member(
             return Err(Error::NotFound(Missing::Member));
         }
         end_sessions(tx, Which::AllOf(member.user), EndReason::Removed).await?;
-        let entry = AuditEntry::success(Actor::User(caller), Action::MemberRemove, &client)
+        let actor = Actor::User(caller);
+        let change = Change { member: member.user, role: None, actor, client: &client };
+        let revocations = revoke(tx, &change).await?;
+        let entry = AuditEntry::success(actor, Action::MemberRemove, &client)
             .on("member", id)
             .with("user_id", member.user.to_string())
             .with("role", member.role.as_str());
-        record(tx, entry).await?;
-        Ok::<_, Error>(())
+        record(tx, revocations.note(entry)).await?;
+        Ok::<_, Error>(revocations)
     });
-    deleted.await?;
-    Ok(DeleteMemberResponse {})
+    Ok(DeleteMemberResponse { revocations: Some(deleted.await?.into()) })
 }

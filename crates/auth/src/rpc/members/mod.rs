@@ -2,6 +2,7 @@
 
 mod delete_member;
 mod list_members;
+mod revoke;
 mod update_member;
 
 use rowhouse_proto::auth::v1;

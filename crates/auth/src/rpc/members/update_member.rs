@@ -5,6 +5,7 @@ use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse};
 use rowhouse_tokens::{Permission, Role};
 use tonic::Request;
 
+use super::revoke::{Change, revoke};
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::{Error, Missing};
@@ -13,7 +14,8 @@ use crate::store::audit_log::record;
 use crate::store::members::{Member, find_member, lock_with_owners, set_role};
 use crate::store::sessions::outdate_tokens;
 
-/// It holds at once: access tokens with the old role are refused, and the next refresh brings the new one.
+/// It holds at once: access tokens with the old role are refused, and the next refresh brings the new one. What the member
+/// created and may not have any more ends with the old role.
 pub(super) async fn update_member(
     rpc: &Rpc,
     request: &Request<UpdateMemberRequest>,
@@ -36,20 +38,24 @@ pub(super) async fn update_member(
             return Err(Error::AboveOwnRole);
         }
         if member.role == new {
-            return Ok(member);
+            return Ok((member, None));
         }
         if member.role == Role::Owner && owners < 2 {
             return Err(Error::LastOwner);
         }
         set_role(tx, id, new).await?;
         outdate_tokens(tx, member.user).await?;
-        let entry = AuditEntry::success(Actor::User(caller), Action::MemberUpdate, &client)
+        let actor = Actor::User(caller);
+        let change = Change { member: member.user, role: Some(new), actor, client: &client };
+        let revocations = revoke(tx, &change).await?;
+        let entry = AuditEntry::success(actor, Action::MemberUpdate, &client)
             .on("member", id)
             .with("user_id", member.user.to_string())
             .with("from", member.role.as_str())
             .with("to", new.as_str());
-        record(tx, entry).await?;
-        Ok::<_, Error>(Member { role: new, ..member })
+        record(tx, revocations.note(entry)).await?;
+        Ok::<_, Error>((Member { role: new, ..member }, Some(revocations)))
     });
-    Ok(UpdateMemberResponse { member: Some(to_proto(updated.await?)) })
+    let (member, revocations) = updated.await?;
+    Ok(UpdateMemberResponse { member: Some(to_proto(member)), revocations: revocations.map(Into::into) })
 }

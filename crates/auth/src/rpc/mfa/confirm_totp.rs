@@ -5,7 +5,7 @@ use rowhouse_proto::auth::v1::{ConfirmTotpRequest, ConfirmTotpResponse};
 use rowhouse_tenancy::TenantTx;
 use tonic::Request;
 
-use super::CodeAttempt;
+use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
 use crate::error::Error;
 use crate::mail::Letter;
@@ -13,8 +13,10 @@ use crate::outbox::Task;
 use crate::rpc::{Rpc, context, person};
 use crate::sealing::Digest32;
 use crate::store::audit_log::record;
+use crate::store::identities::lock_identity;
 use crate::store::totp::{Totp, confirm_totp as set_confirmed, find_totp, insert_recovery_codes};
 
+/// Ends the person's other sessions.
 pub(super) async fn confirm_totp(
     rpc: &Rpc,
     request: &Request<ConfirmTotpRequest>,
@@ -30,6 +32,8 @@ pub(super) async fn confirm_totp(
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
+        // A login by the password alone is done before, and its session ends here, or finds the second factor.
+        lock_identity(tx, user).await?;
         let totp = find_totp(tx, user).await?.ok_or(Error::MfaNotEnabled)?;
         if totp.confirmed {
             return Err(Error::MfaEnabled);
@@ -39,6 +43,7 @@ pub(super) async fn confirm_totp(
         }
         attempt.succeeded(tx).await?;
         insert_recovery_codes(tx, user, &digests).await?;
+        end_other_sessions(tx, &cx, user).await?;
         record(tx, AuditEntry::success(Actor::User(user), Action::MfaEnable, &client)).await?;
         rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaEnabled }).await?;
         Ok::<_, Error>(Ok(()))

@@ -3,16 +3,17 @@
 use rowhouse_proto::auth::v1::{DeleteTotpRequest, DeleteTotpResponse};
 use tonic::Request;
 
-use super::CodeAttempt;
+use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
 use crate::mail::Letter;
 use crate::outbox::Task;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
+use crate::store::identities::lock_identity;
 use crate::store::totp::{delete_totp as remove, find_totp};
 
-/// A stolen access token is not enough for it.
+/// A stolen access token is not enough for it. Ends the person's other sessions.
 pub(super) async fn delete_totp(
     rpc: &Rpc,
     request: &Request<DeleteTotpRequest>,
@@ -26,12 +27,14 @@ pub(super) async fn delete_totp(
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
+        lock_identity(tx, user).await?;
         let totp = find_totp(tx, user).await?.filter(|totp| totp.confirmed).ok_or(Error::MfaNotEnabled)?;
         if !attempt.take(&rpc.sealing, tx, &totp).await? {
             return Ok(Err(attempt.failed(tx).await?));
         }
         attempt.succeeded(tx).await?;
         remove(tx, user).await?;
+        end_other_sessions(tx, &cx, user).await?;
         let entry = AuditEntry::success(Actor::User(user), Action::MfaDisable, &client);
         record(tx, entry.with("method", attempt.kind())).await?;
         rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaDisabled }).await?;

@@ -10,9 +10,13 @@ use rowhouse_proto::auth::v1::{
     ConfirmTotpRequest, ConfirmTotpResponse, CreateTotpRequest, CreateTotpResponse, DeleteTotpRequest,
     DeleteTotpResponse,
 };
+use rowhouse_tenancy::{TenantContext, TenantTx};
 use tonic::Request;
 
 use super::{Reply, Rpc, reply};
+use crate::domain::{EndReason, UserId};
+use crate::error::Error;
+use crate::store::identities::end_all_sessions;
 
 pub(super) use attempt::CodeAttempt;
 
@@ -29,4 +33,12 @@ impl MfaService for Rpc {
     async fn delete_totp(&self, request: Request<DeleteTotpRequest>) -> Reply<DeleteTotpResponse> {
         reply("auth.delete_totp", delete_totp::delete_totp(self, &request).await)
     }
+}
+
+/// A change of the second factor ends the person's sessions in all of their tenants, except the one in use: the others were
+/// made by what counts no more (OWASP ASVS 5, 7.4.3).
+async fn end_other_sessions(tx: &mut TenantTx, cx: &TenantContext, user: UserId) -> Result<(), Error> {
+    let own = cx.session().map(|session| session.id);
+    end_all_sessions(tx, user, EndReason::FactorChanged, own).await?;
+    Ok(())
 }

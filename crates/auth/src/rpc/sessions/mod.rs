@@ -1,11 +1,13 @@
 //! The sessions of a tenant.
 
+mod delete_other_sessions;
 mod delete_session;
 mod list_sessions;
 
 use rowhouse_proto::auth::v1::session_service_server::SessionService;
 use rowhouse_proto::auth::v1::{
-    DeleteSessionRequest, DeleteSessionResponse, ListSessionsRequest, ListSessionsResponse,
+    DeleteOtherSessionsRequest, DeleteOtherSessionsResponse, DeleteSessionRequest, DeleteSessionResponse,
+    ListSessionsRequest, ListSessionsResponse,
 };
 use tonic::Request;
 
@@ -19,5 +21,13 @@ impl SessionService for Rpc {
 
     async fn delete_session(&self, request: Request<DeleteSessionRequest>) -> Reply<DeleteSessionResponse> {
         reply("auth.delete_session", delete_session::delete_session(self, &request).await)
+    }
+
+    async fn delete_other_sessions(
+        &self,
+        request: Request<DeleteOtherSessionsRequest>,
+    ) -> Reply<DeleteOtherSessionsResponse> {
+        let answer = delete_other_sessions::delete_other_sessions(self, &request).await;
+        reply("auth.delete_other_sessions", answer)
     }
 }

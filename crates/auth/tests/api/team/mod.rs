@@ -4,9 +4,10 @@ use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, AcceptInvitationResponse, ApiKey, CreateApiKeyRequest, CreateApiKeyResponse,
     CreateInvitationRequest, DeleteApiKeyRequest, DeleteInvitationRequest, DeleteMemberRequest,
-    DeleteSessionRequest, Invitation, IssueTokenRequest, IssueTokenResponse, ListApiKeysRequest,
-    ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, ListInvitationsRequest, ListMembersRequest,
-    ListSessionsRequest, Member, RefreshSessionRequest, Role, Session, Tokens, UpdateMemberRequest,
+    DeleteOtherSessionsRequest, DeleteSessionRequest, Invitation, IssueTokenRequest, IssueTokenResponse,
+    ListApiKeysRequest, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, ListInvitationsRequest,
+    ListMembersRequest, ListSessionsRequest, Member, RefreshSessionRequest, Revocations, Role, Session,
+    Tokens, UpdateMemberRequest, UpdateMemberResponse,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -109,13 +110,23 @@ impl<'a> Caller<'a> {
     }
 
     pub(crate) async fn set_role(&self, id: &str, role: Role) -> Answer<Member> {
-        let request = self.request(UpdateMemberRequest { id: id.to_owned(), role: role.into() });
-        answer(self.running.members().update_member(request).await).map(|answer| answer.member.unwrap())
+        self.change_role(id, role).await.map(|answer| answer.member.unwrap())
     }
 
-    pub(crate) async fn remove(&self, id: &str) -> Answer<()> {
+    pub(crate) async fn change_role(&self, id: &str, role: Role) -> Answer<UpdateMemberResponse> {
+        let request = self.request(UpdateMemberRequest { id: id.to_owned(), role: role.into() });
+        answer(self.running.members().update_member(request).await)
+    }
+
+    pub(crate) async fn remove(&self, id: &str) -> Answer<Revocations> {
         let request = self.request(DeleteMemberRequest { id: id.to_owned() });
-        answer(self.running.members().delete_member(request).await).map(drop)
+        answer(self.running.members().delete_member(request).await).map(|answer| answer.revocations.unwrap())
+    }
+
+    /// Ends one's other sessions, and says how many there were.
+    pub(crate) async fn end_other_sessions(&self) -> Answer<i32> {
+        let request = self.request(DeleteOtherSessionsRequest {});
+        answer(self.running.sessions().delete_other_sessions(request).await).map(|answer| answer.ended)
     }
 
     pub(crate) async fn invite(&self, email: &str, role: Role) -> Answer<Invitation> {

@@ -10,7 +10,7 @@ use serde::Serialize;
 use utoipa::ToSchema;
 
 use crate::error::Problem;
-use crate::json::{lacking, optional_rfc3339, rfc3339};
+use crate::json::{known, lacking, optional_rfc3339, rfc3339};
 
 /// An API key of the access token's tenant, without its secret.
 #[derive(Serialize, ToSchema)]
@@ -38,6 +38,13 @@ struct ApiKey {
     #[serde(serialize_with = "optional_rfc3339")]
     #[schema(value_type = Option<String>, format = DateTime, required = true, example = "2026-11-23T08:30:00Z")]
     last_used_at: Option<Timestamp>,
+    /// When it ended before its time, since its creator may not have it any more; null when it did not.
+    #[serde(serialize_with = "optional_rfc3339")]
+    #[schema(value_type = Option<String>, format = DateTime, required = true)]
+    revoked_at: Option<Timestamp>,
+    /// Why: `member_removed`, `role_changed` or `user_disabled`; null when it was not revoked.
+    #[schema(required = true, example = "role_changed")]
+    revoke_reason: Option<String>,
 }
 
 impl TryFrom<v1::ApiKey> for ApiKey {
@@ -53,6 +60,8 @@ impl TryFrom<v1::ApiKey> for ApiKey {
             created_at: key.created_at.ok_or_else(lacking("api_key.created_at"))?,
             expires_at: key.expires_at,
             last_used_at: key.last_used_at,
+            revoked_at: key.revoked_at,
+            revoke_reason: known(key.revoke_reason),
         })
     }
 }

@@ -36,6 +36,8 @@ struct RecoveryCodes {
 }
 
 /// Switch the second factor on
+///
+/// Ends the caller's other sessions, in all of their tenants.
 #[utoipa::path(
     tag = "mfa",
     params(TenantIdHeader),

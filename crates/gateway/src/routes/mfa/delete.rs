@@ -26,6 +26,8 @@ struct DeleteTotp {
 }
 
 /// Switch the second factor off
+///
+/// Ends the caller's other sessions, in all of their tenants.
 #[utoipa::path(
     tag = "mfa",
     params(TenantIdHeader),
