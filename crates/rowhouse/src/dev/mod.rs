@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use rowhouse_auth::MailArgs;
+use rowhouse_auth::{MailArgs, SignUpArgs};
 use rowhouse_chassis::config::TelemetryArgs;
 use rowhouse_chassis::telemetry;
 
@@ -81,6 +81,9 @@ pub struct DevArgs {
     /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
     pub pg_bin_dir: Option<PathBuf>,
+    /// How often one may sign up.
+    #[command(flatten)]
+    pub sign_ups: SignUpArgs,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -136,7 +139,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mailbox) };
     let databases = database.of_the_services(&secrets)?;
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
-    let parts = Parts { telemetry: args.telemetry.clone(), ..parts };
+    let parts = Parts { telemetry: args.telemetry.clone(), sign_ups: args.sign_ups.clone(), ..parts };
     let letters = Letters::announce(Mailbox::at(mailbox));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;

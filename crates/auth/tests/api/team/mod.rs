@@ -6,7 +6,8 @@ use rowhouse_proto::auth::v1::{
     CreateInvitationRequest, DeleteApiKeyRequest, DeleteInvitationRequest, DeleteMemberRequest,
     DeleteSessionRequest, Invitation, IssueTokenRequest, IssueTokenResponse, ListApiKeysRequest,
     ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, ListInvitationsRequest, ListMembersRequest,
-    ListSessionsRequest, Member, RefreshSessionRequest, Role, Session, Tokens, UpdateMemberRequest,
+    ListSessionsRequest, Member, RefreshSessionRequest, ResendInvitationRequest, Role, Session, Tokens,
+    UpdateMemberRequest,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -121,6 +122,12 @@ impl<'a> Caller<'a> {
     pub(crate) async fn invite(&self, email: &str, role: Role) -> Answer<Invitation> {
         let request = self.request(CreateInvitationRequest { email: email.to_owned(), role: role.into() });
         answer(self.running.invitations().create_invitation(request).await)
+            .map(|answer| answer.invitation.unwrap())
+    }
+
+    pub(crate) async fn resend(&self, id: &str) -> Answer<Invitation> {
+        let request = self.request(ResendInvitationRequest { id: id.to_owned() });
+        answer(self.running.invitations().resend_invitation(request).await)
             .map(|answer| answer.invitation.unwrap())
     }
 
