@@ -33,7 +33,7 @@ pub(crate) struct Attempt<'a> {
     pub(crate) device: Option<&'a DeviceToken>,
 }
 
-/// What became of an attempt.
+/// The outcome of counting an attempt.
 pub(crate) struct Admitted {
     pub(crate) admission: Admission,
     pub(crate) counted: Counted,
@@ -41,7 +41,7 @@ pub(crate) struct Admitted {
     pub(crate) known: bool,
 }
 
-/// Under what it is remembered that an account was logged in to from a network.
+/// The key under which it is remembered that an account was logged in to from a network.
 pub(crate) fn familiar(sealing: &Sealing, email: &EmailAddress, network: Option<Network>) -> Digest32 {
     let network = network.map(|network| network.to_string()).unwrap_or_default();
     sealing.digest("familiar address", format!("{}\0{network}", email.as_str()).as_bytes())

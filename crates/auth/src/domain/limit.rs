@@ -18,14 +18,14 @@ pub(crate) struct Limit {
     pub(crate) free: i32,
 }
 
-/// What may happen so many times at once, and once more each time that this time has passed.
+/// A rate: so many times at once, and once more each time that this time has passed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub(crate) at_once: i32,
     pub(crate) every: Duration,
 }
 
-/// What is counted, and how often it may happen.
+/// Something that is counted, such as messages to an address, and how often it may happen.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) key: Digest32,

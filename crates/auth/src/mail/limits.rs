@@ -40,7 +40,7 @@ pub(super) const LIMITS: [(Cause, Against, Rate); 10] = [
 /// The one invitation by a sign-up that an address has at a time.
 const PENDING: Rate = rate(1, Duration::from_hours(7 * 24));
 
-/// By whom a message is caused.
+/// The cause of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     Stranger,
@@ -48,7 +48,7 @@ pub(super) enum Cause {
     Recipient,
 }
 
-/// What a message is counted against.
+/// A subject that messages are counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Against {
     Recipient,
@@ -57,7 +57,7 @@ pub(super) enum Against {
     Tenant,
 }
 
-/// Who asks for a message, and is held to account for it.
+/// The one who asks for a message, and answers for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Requester {
     /// Somebody who has not shown who they are, from this network. Nothing for the second message of one request.

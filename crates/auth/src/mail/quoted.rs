@@ -4,7 +4,7 @@ use unicode_normalization::char::is_combining_mark;
 
 /// There is no room for a message of theirs.
 const LONGEST: usize = 60;
-/// What stands where a text has nothing in it that could be shown.
+/// The stand-in for a text that has nothing in it to be shown.
 const NOTHING: &str = "(no readable name)";
 /// More marks on one letter reach into the lines around it.
 const MOST_MARKS: usize = 3;

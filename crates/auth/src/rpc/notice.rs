@@ -20,7 +20,7 @@ pub(super) struct Doer<'a> {
 }
 
 impl Rpc {
-    /// Has the person be told. What there are too many messages about is refused: nothing is done to an account in silence.
+    /// Has the person be told. Refused when there were too many messages: nothing is done to an account in silence.
     pub(super) async fn notify(
         &self,
         tx: &mut impl Transaction,

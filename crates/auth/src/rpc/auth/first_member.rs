@@ -45,7 +45,7 @@ pub(super) struct SignUp<'a> {
     guesses: Vec<Limit>,
 }
 
-/// What is known of who signs up.
+/// The findings about somebody who signs up.
 pub(super) struct Seen {
     pub(super) identity: Option<Identity>,
     /// Whether the password is looked at.

@@ -1,4 +1,5 @@
-//! What somebody has mailed by naming an address: a link to set a new password, and once more the one that confirms it.
+//! Messages that somebody asks for by naming an address: a link to set a new password, and once more the one that
+//! confirms the address.
 
 use rowhouse_chassis::error::Violations;
 use rowhouse_proto::auth::v1::{
