@@ -23,12 +23,12 @@ use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
-use crate::domain::SessionLifetimes;
+use crate::domain::{Rate, SessionLifetimes};
 use crate::hashing::{Hashing, HashingError};
 use crate::jobs::{LetterSender, Reporting};
 use crate::mail::{MailError, Mailer};
 use crate::outbox::{Outbox, Worker};
-use crate::rpc::Rpc;
+use crate::rpc::{Rpc, SignUpRates};
 use crate::sealing::{EncryptionKeysError, Sealing};
 
 const PUBLIC_METHODS: &[&str] = &[
@@ -39,6 +39,7 @@ const PUBLIC_METHODS: &[&str] = &[
     "/auth.v1.AuthService/Logout",
     "/auth.v1.AuthService/RefreshSession",
     "/auth.v1.AuthService/RequestPasswordReset",
+    "/auth.v1.AuthService/ResendEmailVerification",
     "/auth.v1.AuthService/ResetPassword",
     "/auth.v1.AuthService/SwitchTenant",
     "/auth.v1.AuthService/VerifyEmail",
@@ -148,6 +149,10 @@ impl App {
                 grace: config.sessions.refresh_grace,
             },
             proxies: config.proxies.into(),
+            sign_ups: SignUpRates {
+                from_network: Rate::hourly(config.sign_ups.sign_ups_per_network),
+                of_address: Rate::hourly(config.sign_ups.sign_ups_per_address),
+            },
             require_verified_email: config
                 .require_verified_email
                 .unwrap_or(config.environment.is_production()),

@@ -6,6 +6,7 @@ use ipnet::IpNet;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::config::ProxyArgs;
+use crate::network::Network;
 
 /// The header and metadata key under which a proxy says for whom it asks.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -68,6 +69,12 @@ impl TrustedProxies {
 }
 
 impl Client {
+    /// What the client is counted under; nothing when its address is not known.
+    #[must_use]
+    pub fn network(&self) -> Option<Network> {
+        self.address.map(Network::from)
+    }
+
     /// Puts it on an outgoing call.
     pub fn carry(&self, metadata: &mut MetadataMap) {
         let texts = [

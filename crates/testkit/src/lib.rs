@@ -39,6 +39,7 @@ pub use mail::Letter;
 pub use options::TestOptions;
 pub use proxy::{Flight, Proxy};
 pub use rowhouse::bootstrap::Role;
+pub use rowhouse_auth::SignUpArgs;
 pub use server::TestServer;
 pub use system::TestSystem;
 pub use tenant::Tenant;

@@ -3,6 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
+use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
@@ -25,6 +26,11 @@ pub struct TestOptions {
     pub rate_limits: RateLimits,
     /// Life of an access token.
     pub token_lifetime: Duration,
+    /// Cost of a password's hash. The least by default: tests look at whether a password is checked, not at how long it
+    /// would take to guess it.
+    pub bcrypt_cost: u32,
+    /// How often one may sign up.
+    pub sign_ups: SignUpArgs,
     /// The auth service's database, when something stands between, such as a [`crate::Proxy`].
     pub auth_database_url: Option<String>,
     /// The same for the onboarding service.
@@ -46,6 +52,8 @@ impl Default for TestOptions {
             request_timeout: Duration::from_secs(10),
             rate_limits: RateLimits { tenant: UNREACHED, api_key: UNREACHED },
             token_lifetime: Duration::from_mins(10),
+            bcrypt_cost: 4,
+            sign_ups: SignUpArgs::generous(),
             auth_database_url: None,
             onboarding_database_url: None,
             orders_database_url: None,

@@ -1,7 +1,9 @@
 //! Mail to people.
 
 mod letters;
+pub(crate) mod limits;
 mod mailer;
+mod quoted;
 mod server;
 
 use serde::{Deserialize, Serialize};

@@ -40,6 +40,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         .service(auth::logout::logout)
         .service(auth::token::issue_token)
         .service(auth::verify_email::verify_email)
+        .service(auth::resend_verification::resend_email_verification)
         .service(password::change::change_password)
         .service(password::forgot::request_password_reset)
         .service(password::reset::reset_password)
@@ -59,6 +60,7 @@ pub(crate) fn configure(config: &mut ServiceConfig<'_>) {
         // Else another method of this address would be taken for one of the invitation "accept".
         .route("/v1/invitations/accept", web::to(fallback))
         .service(invitations::delete::delete_invitation)
+        .service(invitations::resend::resend_invitation)
         .service(api_keys::list::list_api_keys)
         .service(api_keys::create::create_api_key)
         .service(api_keys::delete::delete_api_key)

@@ -17,6 +17,7 @@ mod documents;
 mod exchange;
 mod exports;
 mod exports_file;
+mod flood;
 mod headers;
 mod invitations;
 mod jobs;

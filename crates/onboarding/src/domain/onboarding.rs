@@ -11,8 +11,10 @@ pub(crate) struct Onboarding {
     pub(crate) name: TenantName,
     pub(crate) slug: SlugPlan,
     pub(crate) admin: Administrator,
-    /// What makes a repeat safe, when the caller sent a key. The password is still to be added.
+    /// What makes a repeat safe, when the caller sent a key.
     pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
+    /// The password is a part of the fingerprint: it has been hashed.
+    pub(crate) proven: bool,
 }
 
 impl Onboarding {
@@ -38,7 +40,7 @@ impl Onboarding {
         let idempotency =
             key.map(|key| (KeyDigest::new(&email, &key), Fingerprint::new(&name, slug.as_ref(), &email)));
         let slug = SlugPlan::new(slug, &name);
-        Ok(Self { name, slug, admin: Administrator { email, password }, idempotency })
+        Ok(Self { name, slug, admin: Administrator { email, password }, idempotency, proven: false })
     }
 }
 

@@ -19,7 +19,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use rowhouse_auth::MailArgs;
+use rowhouse_auth::{MailArgs, SignUpArgs};
 use rowhouse_chassis::config::TelemetryArgs;
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_chassis::telemetry;
@@ -88,6 +88,9 @@ pub struct DevArgs {
     /// The same of one API key
     #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "50:250")]
     pub api_key_rate_limit: RateLimit,
+    /// How often one may sign up.
+    #[command(flatten)]
+    pub sign_ups: SignUpArgs,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -144,7 +147,8 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let databases = database.of_the_services(&secrets)?;
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
     let rate_limits = RateLimits { tenant: args.tenant_rate_limit, api_key: args.api_key_rate_limit };
-    let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, ..parts };
+    let sign_ups = args.sign_ups.clone();
+    let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
     let letters = Letters::announce(Mailbox::at(mailbox));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;

@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
@@ -37,6 +37,8 @@ pub struct Parts {
     pub token_lifetime: Duration,
     /// How long sessions live.
     pub sessions: SessionArgs,
+    /// How often one may sign up.
+    pub sign_ups: SignUpArgs,
     /// How letters are sent.
     pub mail: MailArgs,
     /// What auth and orders encrypt with.
@@ -74,6 +76,7 @@ impl Parts {
             encryption_keys,
             jobs: WorkerArgs::default(),
             sessions: SessionArgs::default(),
+            sign_ups: SignUpArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
             rate_limits: RateLimits::default(),
@@ -112,6 +115,7 @@ impl Parts {
             token_lifetime: self.token_lifetime,
             proxies: ProxyArgs::default(),
             sessions: self.sessions.clone(),
+            sign_ups: self.sign_ups.clone(),
             mail: self.mail.clone(),
             encryption_keys: self.encryption_keys.clone(),
             jobs: self.jobs.clone(),
