@@ -8,7 +8,7 @@ mod progress;
 mod slug;
 mod tenant;
 
-pub(crate) use administrator::{AdminEmail, Administrator};
+pub(crate) use administrator::Administrator;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
 pub(crate) use job_page::{JobPage, JobPageRequest, JobPageToken};
 pub(crate) use onboarding::Onboarding;
