@@ -5,6 +5,7 @@ mod idempotency;
 mod job_page;
 mod onboarding;
 mod progress;
+mod reserved_slugs;
 mod slug;
 mod tenant;
 
