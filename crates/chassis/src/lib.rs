@@ -5,7 +5,7 @@
 //! * [`telemetry`] writes logs, and traces that go on from process to process;
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
 //! * `sealing` encrypts what the database must not be able to read;
-//! * [`page`] has what lists have in common;
+//! * [`page`] has what lists have in common; [`entity_tags`] reads what a change may depend on;
 //! * [`client`] tells where a request comes from;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
@@ -14,6 +14,7 @@ pub mod client;
 pub mod config;
 #[cfg(feature = "db")]
 pub mod database;
+mod entity_tag;
 pub mod error;
 pub mod grpc;
 pub mod health;
@@ -23,3 +24,5 @@ pub mod sealing;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
+
+pub use entity_tag::entity_tags;
