@@ -85,7 +85,7 @@ async fn strange_orders_that_can_be_placed() {
     for request in [
         of_customer("'; DROP TABLE orders.orders; --"),
         of_customer(&"\u{1f600}".repeat(200)),
-        of_customer("\u{202e}שלום $1 \\x00 %s"),
+        of_customer("שלום $1 \\x00 %s"),
         with_lines(vec![line(&"\u{1f600}".repeat(64), 1, 1); 200]),
         with_lines(vec![line("{\"a\",NULL}", 1, 0), line("NULL", 1, 0), line("\\", 1_000_000, 0)]),
         with_lines(vec![line("chair", 1, MAX)]),
