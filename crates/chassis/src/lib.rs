@@ -6,7 +6,7 @@
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
 //! * `sealing` encrypts what the database must not be able to read;
 //! * [`cpu_pool`] does what keeps a core busy, such as hashing, for those first who are known;
-//! * [`page`] has what lists have in common;
+//! * [`page`] has what lists have in common; [`entity_tags`] reads what a change may depend on;
 //! * [`rate_limit`] says which requests of a tenant or an API key are too many;
 //! * [`client`] tells where a request comes from, and [`network`] under what that is counted;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
@@ -17,6 +17,7 @@ pub mod config;
 pub mod cpu_pool;
 #[cfg(feature = "db")]
 pub mod database;
+mod entity_tag;
 pub mod error;
 pub mod grpc;
 pub mod health;
@@ -28,3 +29,5 @@ pub mod sealing;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
+
+pub use entity_tag::entity_tags;

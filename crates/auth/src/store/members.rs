@@ -89,7 +89,7 @@ pub(crate) async fn list_administrators(tx: &mut TenantTx) -> Result<Vec<EmailAd
 pub(crate) async fn is_member(tx: &mut TenantTx, email: &EmailAddress) -> Result<bool, DbError> {
     let of_address = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
-        .filter(identities::email.eq(email.as_str()));
+        .filter(identities::email.eq_any(email.spellings()));
     Ok(of_address.count().get_result::<i64>(tx).await? > 0)
 }
 

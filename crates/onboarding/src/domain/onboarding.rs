@@ -2,8 +2,8 @@
 
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
+use rowhouse_text::{EmailAddress, Password};
 
-use super::administrator::{AdminEmail, AdminPassword};
 use super::{Administrator, Fingerprint, IdempotencyKey, KeyDigest, SlugPlan, TenantName};
 
 /// All that is needed to bring a tenant into being.
@@ -26,8 +26,8 @@ impl Onboarding {
         let slug = violations.check("slug", slug.map(|slug| slug.parse()).transpose());
         let admin = violations.check("admin", admin.ok_or("send the first owner's address"));
         let admin = admin.map(|AdminCredentials { email, password }| {
-            let email = violations.check("admin.email", AdminEmail::parse(&email));
-            let password = password.map(AdminPassword::parse).transpose();
+            let email = violations.check("admin.email", email.parse::<EmailAddress>());
+            let password = password.map(Password::parse).transpose();
             let password = violations.check("admin.password", password);
             email.zip(password)
         });

@@ -52,10 +52,23 @@ async fn all_that_is_wrong_is_said_at_once_and_nothing_is_done() {
 
     let nobody = OnboardTenantRequest { admin: None, ..request("Acme", "") };
     assert_eq!(fault(&world.onboard(nobody).await.unwrap_err()).violations[0].field, "admin");
-    // Auth is stricter about addresses than this service.
     let quoted = world.onboard(request("Acme", "\"ada\"@example.com").key("k")).await;
     let answer = fault(&quoted.unwrap_err());
     assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "admin.email"));
+    for name in ["\u{200b}\u{200b}", "\u{2800}", "Acme\u{202e}gnp.exe", "\u{2066}Acme", "\u{301}"] {
+        let answer = fault(&world.onboard(request(name, "ada@example.com")).await.unwrap_err());
+        assert_eq!(answer.violations[0].field, "name", "{name:?}");
+    }
+    for slug in
+        ["admin", "www", "api", "login", "postmaster", "support", "rowhouse", "localhost", "xn--bcher-kva"]
+    {
+        let answer = fault(&world.onboard(request("Acme", "ada@example.com").slug(slug)).await.unwrap_err());
+        assert_eq!(
+            (answer.code, answer.violations[0].field.as_str()),
+            (Code::InvalidArgument, "slug"),
+            "{slug}"
+        );
+    }
     assert_eq!(world.counts().await, "0 0 0 0");
     world.stop().await;
 }
@@ -72,6 +85,9 @@ async fn a_chosen_slug_is_had_once_and_a_derived_one_gets_a_suffix() {
     let made = world.onboard(request("株式会社", "cyd@example.com")).await.unwrap().tenant.unwrap();
     assert!(made.slug.starts_with("tenant-"), "{}", made.slug);
     assert_eq!(made.name, "株式会社");
+    // A name is anybody's; a slug that is reserved is not.
+    let admin = world.onboard(request("Admin", "dan@example.com")).await.unwrap().tenant.unwrap();
+    assert!(admin.slug.starts_with("admin-") && admin.slug.len() == 10, "{}", admin.slug);
     world.stop().await;
 }
 

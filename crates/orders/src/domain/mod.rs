@@ -9,7 +9,6 @@ mod order;
 mod page;
 mod priority;
 mod status;
-mod text;
 
 pub(crate) use etag::Condition;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey};

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use rowhouse_text::Text;
 use uuid::Uuid;
 
 use super::currency::Currency;
@@ -11,7 +12,6 @@ use super::etag::{Condition, Etag};
 use super::line::{NewLines, OrderLine};
 use super::priority::OrderPriority;
 use super::status::OrderStatus;
-use super::text::Text;
 
 /// Who orders, as the tenant calls them.
 pub(crate) type Customer = Text<200>;

@@ -9,6 +9,7 @@ use clap::Args;
 use rowhouse_chassis::config::seconds;
 use tokio_postgres::Config;
 
+use super::addresses;
 use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
 
 /// The exit code of `--status` when there is something to do.
@@ -76,6 +77,10 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     let report = migrator.run(&passwords).await?;
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
+    }
+    // The schema is there, whatever comes of this.
+    if let Err(error) = addresses::report(&args.database_url, args.database_ca_file.as_deref()).await {
+        eprintln!("rowhouse: the e-mail addresses were not looked at: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }

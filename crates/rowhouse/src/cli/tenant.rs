@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use rowhouse_text::printable;
 
 use crate::bootstrap::connect;
 use crate::tenants::{
@@ -148,11 +149,6 @@ fn print_overview(out: &mut impl Write, overview: &Overview) -> io::Result<()> {
         writeln!(out, "last suspended  {} UTC: {}", suspension.at, printable(&suspension.reason))?;
     }
     Ok(())
-}
-
-/// A text that others have chosen, without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

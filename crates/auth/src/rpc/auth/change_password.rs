@@ -44,7 +44,7 @@ pub(super) async fn change_password(
     let (Some(()), Some(new)) = (current, new) else { return Err(violations.into()) };
 
     let counted = change.admit(&email).await?;
-    let current = Password::parse(current_password).ok();
+    let current = Password::parse_existing(current_password);
     let stored = identity.password_hash.filter(|_| !identity.disabled);
     let verdict = rpc.hashing.check(current, stored, asker).await?;
     if verdict == Verdict::Wrong {

@@ -73,7 +73,7 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
     let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
     if let Some(access_token) = &asked.access_token {
         let Identity { id, email, email_verified, .. } = rpc.person_of(access_token).await?;
-        if email != asked.email.as_str() {
+        if !asked.email.is_kept_as(&email) {
             return Err(Error::EmailMismatch);
         }
         sign_up.admit_known().await?;
@@ -129,7 +129,7 @@ mod tests {
             let request = PrepareMemberRequest { email, password, role, access_token: None };
             Asked::parse(request, Client::default())
         };
-        for password in ["password1", &"a".repeat(72)] {
+        for password in ["password1", &"a".repeat(129)] {
             match parse("ada", Some(password), 0) {
                 Err(Error::Invalid(violations)) => {
                     let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();

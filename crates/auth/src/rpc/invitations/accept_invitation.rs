@@ -48,12 +48,12 @@ pub(super) async fn accept_invitation(
     };
     for _ in 0..ROUNDS {
         let (invitation, identity) = acceptance.find().await?;
-        if caller.as_ref().is_some_and(|caller| caller.email != invitation.email) {
+        // The address of an invitation was read as one when it was made.
+        let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
+        if caller.as_ref().is_some_and(|caller| !email.is_kept_as(&caller.email)) {
             acceptance.record(&invitation, AuditEntry::denied, "email_mismatch").await?;
             return Err(Error::EmailMismatch);
         }
-        // The address of an invitation was read as one when it was made.
-        let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
         let person =
             acceptance.identify(&invitation, &email, identity, password.clone(), caller.is_some()).await?;
         if let Some((user, me)) = acceptance.join(&invitation, &email, &person).await? {
@@ -155,7 +155,7 @@ impl Acceptance<'_> {
             }
             return Err(Error::TooManyAttempts { wait });
         }
-        let password = Password::parse(password).ok();
+        let password = Password::parse_existing(password);
         let asker = Asker { known, ..self.asker };
         match self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await? {
             // With a second factor the attempt is not a good one before that was shown, which is not done here.
