@@ -32,7 +32,7 @@ pub(crate) use page::{PageRequest, Place};
 pub(crate) use password::{NewPassword, PasswordHash};
 pub(crate) use recovery_code::RecoveryCode;
 pub(crate) use revocation::{KEPT, RevokeReason, effective_scopes, may_still_invite};
-pub(crate) use rowhouse_text::{EmailAddress, Password};
+pub(crate) use rowhouse_text::{EmailAddress, InvalidEmailAddress, Password};
 pub(crate) use session::{EndReason, Presented, SessionLifetimes, SessionState, later};
 pub(crate) use totp::{MfaCode, TotpSecret};
 pub(crate) use user::UserId;

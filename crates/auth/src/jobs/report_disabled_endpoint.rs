@@ -8,6 +8,7 @@ use uuid::Uuid;
 use super::SendLetter;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::mail::Letter;
+use crate::mail::limits::{Requester, admit};
 use crate::sealing::Sealing;
 use crate::store::audit_log::record;
 use crate::store::members::list_administrators;
@@ -46,8 +47,15 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                 webhook_endpoint_id: webhook_endpoint_id.to_string(),
                 gone: reason == "gone",
             };
-            for address in list_administrators(tx).await? {
-                let letter = SendLetter::seal(&self.sealing, tx.tenant(), &address, &letter)
+            for (person, address) in list_administrators(tx).await? {
+                let requester = Requester::Recipient { person, tenant: Some(tx.tenant()), network: None };
+                let Ok(permit) = admit(tx, &self.sealing, requester, &address).await? else {
+                    tracing::info!(
+                        "an administrator is not mailed of a disabled endpoint: there were too many messages"
+                    );
+                    continue;
+                };
+                let letter = SendLetter::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
                 enqueue(tx, NewJob::new(letter)).await.map_err(|error| match error {
                     EnqueueError::Db(error) => Failure::from(error),

@@ -106,7 +106,7 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
                 "the webhook endpoint {webhook_endpoint_id} of \"{}\" was disabled: {why}. What was waiting for it is not sent \
                  any more, and what happens from now on is not sent later.\n\n\
                  Once the receiver works again, enable the endpoint by the API.\n",
-                one_line(tenant)
+                quoted(tenant)
             );
             ("A webhook endpoint was disabled".to_owned(), text)
         }

@@ -64,7 +64,7 @@ pub(crate) enum Requester {
     Stranger { network: Option<Network> },
     /// A member, who has it sent to somebody else.
     Member { person: UserId, tenant: TenantId, network: Option<Network> },
-    /// The person that it goes to, about what they have just done.
+    /// The person that it goes to, about what they have just done, or what has happened in a tenant of theirs.
     Recipient { person: UserId, tenant: Option<TenantId>, network: Option<Network> },
 }
 
