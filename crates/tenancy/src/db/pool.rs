@@ -19,11 +19,10 @@ use super::{
 };
 use crate::{TenantContext, audit};
 
-/// Whether the server can be written to.
-const PING: &str = "SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool";
-
-/// How long a connection may take to answer that, and a new one to be made; readiness itself waits for two seconds.
-const ANSWER: Duration = Duration::from_secs(1);
+/// How long an open connection may take to answer a question, and how long a new one may take to be made. A busy server should not
+/// be taken for a dead connection, and a dead one be replaced within five seconds of the question.
+const ANSWER: Duration = Duration::from_secs(3);
+const NEW_ANSWER: Duration = Duration::from_secs(1);
 
 /// A service's connections. Cloning shares them.
 #[derive(Clone)]
@@ -175,18 +174,20 @@ impl TenantDb {
     ///
     /// Asked once a second by readiness, so it also finds out that the server behind the same name has become another one.
     pub async fn ping(&self) -> Result<(), DbError> {
-        let answer = self.look().await;
-        self.availability.answers(answer.as_ref().map(drop));
-        answer
+        let db = self.clone();
+        // Whoever gives up waiting has not found out what this finds out.
+        let asked = tokio::spawn(async move {
+            let answer = db.look().await;
+            db.availability.answers(answer.as_ref().map(drop));
+            answer
+        });
+        asked.await.unwrap_or_else(|error| Err(DbError::Unavailable(error.to_string())))
     }
 
     async fn look(&self) -> Result<(), DbError> {
-        use diesel::dsl::sql;
-        use diesel_async::RunQueryDsl;
         let mut conn = self.acquire(None).await?;
         conn.ask();
-        let read_only = sql::<diesel::sql_types::Bool>(PING);
-        let Ok(read_only) = timeout(ANSWER, read_only.get_result::<bool>(&mut **conn)).await else {
+        let Ok(read_only) = timeout(ANSWER, session::is_read_only(&mut conn)).await else {
             self.doubt();
             return Err(DbError::Unavailable(
                 "a connection that was open does not answer any more".to_owned(),
@@ -204,7 +205,7 @@ impl TenantDb {
     fn doubt(&self) {
         let (connector, availability) = (self.connector.clone(), Arc::clone(&self.availability));
         tokio::spawn(async move {
-            if matches!(timeout(ANSWER, connector.connect()).await, Ok(Ok(_))) {
+            if matches!(timeout(NEW_ANSWER, connector.connect()).await, Ok(Ok(_))) {
                 availability.renew("does not answer, and a new one does");
             }
         });

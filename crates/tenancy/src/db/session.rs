@@ -1,7 +1,9 @@
 //! The settings that a session begins with, and those that no session can change.
 
-use diesel::QueryableByName;
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
 use diesel::sql_types::{Bool, Text};
+use diesel::{QueryResult, QueryableByName};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_connection::SESSION;
 
@@ -72,6 +74,29 @@ fn violation(facts: &Facts) -> Option<String> {
             "the database's encoding is {encoding}: make it with ENCODING 'UTF8', as `rowhouse migrate` does"
         )
     })
+}
+
+/// Whether nothing can be written over the connection, by now. One round trip: it stays prepared, as no SQL in a string would.
+pub(super) async fn is_read_only(conn: &mut AsyncPgConnection) -> QueryResult<bool> {
+    AskReadOnly.get_result(conn).await
+}
+
+struct AskReadOnly;
+
+impl Query for AskReadOnly {
+    type SqlType = Bool;
+}
+
+impl QueryId for AskReadOnly {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for AskReadOnly {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool");
+        Ok(())
+    }
 }
 
 #[derive(QueryableByName)]
