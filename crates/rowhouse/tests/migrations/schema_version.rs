@@ -67,6 +67,26 @@ async fn a_newer_schema_serves_until_it_says_otherwise() {
     assert_eq!(refused_after(&newer).await, [""; 0]);
 }
 
+/// Each with the login of each other one, and with the administrator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_roles_login_is_refused() {
+    let database = TestDatabase::create().await;
+    let logins = Role::ALL.map(|role| (role.name(), database.url(role)));
+    let logins = logins.into_iter().chain([("postgres", database.admin_url())]);
+    for (found, url) in logins {
+        for expected in Role::ALL.map(Role::name).into_iter().filter(|expected| *expected != found) {
+            let schema = expected.strip_prefix("rowhouse_").unwrap();
+            let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(url.clone()) };
+            let refused = database::open(&args, Environment::Dev, schema).await.map(drop).unwrap_err();
+            let sentence = format!(
+                "DATABASE_URL logs in as {found}, and this service works as {expected}: set DATABASE_URL \
+                 (--database-url) to a URL with the login of {expected}"
+            );
+            assert_eq!(refused.to_string(), sentence);
+        }
+    }
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_served_from_it() {
     let database = TestDatabase::create().await;
