@@ -15,6 +15,10 @@ ci:
 test *arguments:
     cargo test --workspace {{ arguments }}
 
+# What depends on PostgreSQL's major version (15 to 18), on that version; its programs are fetched once.
+test-postgres version:
+    .ci/test-postgres {{ version }}
+
 # Format, and deny every lint.
 lint:
     cargo fmt --all
