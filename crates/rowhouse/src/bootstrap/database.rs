@@ -42,6 +42,7 @@ pub async fn create_database(
 ///
 /// An administrator who may not give it away keeps it and lets the owner create schemas in it.
 pub async fn grant_database(admin: &Client, database: &str) -> Result<(), MigrateError> {
+    check_owner(admin, database).await?;
     let database = quote_identifier(database);
     let given = admin.batch_execute(&format!("ALTER DATABASE {database} OWNER TO rowhouse_owner")).await;
     match given {
@@ -59,6 +60,22 @@ pub async fn grant_database(admin: &Client, database: &str) -> Result<(), Migrat
          COMMIT"
     );
     Ok(admin.batch_execute(&grant).await?)
+}
+
+/// To anybody else PostgreSQL grants nothing, with no more than a warning.
+async fn check_owner(admin: &Client, database: &str) -> Result<(), MigrateError> {
+    let row = admin
+        .query_one(
+            "SELECT pg_catalog.pg_has_role(d.datdba, 'USAGE'), pg_catalog.quote_ident(current_user),
+                 pg_catalog.quote_ident(d.datname), pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(d.datdba))
+             FROM pg_catalog.pg_database d WHERE d.datname = $1",
+            &[&database],
+        )
+        .await?;
+    if row.get(0) {
+        return Ok(());
+    }
+    Err(MigrateError::NotOwner { role: row.get(1), database: row.get(2), owner: row.get(3) })
 }
 
 /// Only the owner may use it: the list of migrations is in it, from which one function of `rowhouse_definer` tells the

@@ -16,6 +16,8 @@ const PENDING: u8 = 3;
 
 pub(super) const EXAMPLES: &str = "Makes the database if there is none, the roles, their grants and the schema. Repeating it changes nothing.
 The services' URLs are only read for the passwords in them, which their roles get.
+Roles belong to the cluster: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
+administer all databases of Rowhouse in it.
 
 A migration that would have to wait for others' locks stands in nobody's way: it gives up after a second and tries again.
 With --status nothing is changed: each migration is listed, and the exit code is 0 if there is nothing to do, else 3.

@@ -70,7 +70,7 @@ struct Show {
 
 #[derive(Args)]
 struct Database {
-    /// URL of the database, for the role that migrates it; to suspend, one that may end other roles' sessions
+    /// URL of the database, for a superuser or a member of `rowhouse_administrators`, such as the role that migrates it
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
     /// PEM file with the authorities that may have signed the database's certificate

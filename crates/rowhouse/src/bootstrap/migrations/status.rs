@@ -98,7 +98,10 @@ async fn look(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>)
     let owner = client
         .query_opt(
             "SELECT FROM pg_catalog.pg_roles r
-             WHERE r.rolname = 'rowhouse_owner' AND pg_catalog.pg_has_role(r.oid, 'MEMBER')",
+             WHERE r.rolname = 'rowhouse_owner' AND pg_catalog.pg_has_role(r.oid,
+                 -- From 16 on a member need not be able to become what it is a member of.
+                 CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 160000
+                     THEN 'SET' ELSE 'MEMBER' END)",
             &[],
         )
         .await?;

@@ -62,7 +62,8 @@ WHERE r.name = 'tenancy.set_tenant_context(uuid,uuid,bigint)'
     )
 
 UNION ALL
-SELECT 'kernel_closed' AS rule, s.name, format('GRANT EXECUTE ON FUNCTION %s TO %s', r.name, s.name)
+SELECT 'kernel_closed' AS rule, s.name,
+    s.if_service || format('GRANT EXECUTE ON FUNCTION %s TO %s', r.name, s.name) || s.if_administrator
 FROM service_roles s
 JOIN routines r ON r.name IN ('tenancy.current_tenant()', 'tenancy.set_tenant_context(uuid,uuid,bigint)')
 WHERE NOT has_function_privilege(s.oid, r.oid, 'EXECUTE')
