@@ -155,6 +155,15 @@ impl TenantDb {
         Ok(role.get_result(&mut **conn).await?)
     }
 
+    /// The role that statements run as.
+    pub async fn role(&self) -> Result<String, DbError> {
+        use diesel::dsl::sql;
+        use diesel_async::RunQueryDsl;
+        let mut conn = self.acquire().await?;
+        let role = sql::<diesel::sql_types::Text>("SELECT current_user::text");
+        Ok(role.get_result(&mut *conn).await?)
+    }
+
     /// The server's version as a number, such as 150018 for 15.18.
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
