@@ -16,6 +16,7 @@ pub const RATE_LIMIT: &str = "ratelimit";
 
 /// Which limits a request was counted against, and whether it is too many.
 #[derive(Clone, Debug, Default)]
+#[must_use = "a refusal has to be answered with"]
 pub struct Decision([Option<Outcome>; 2]);
 
 impl Decision {

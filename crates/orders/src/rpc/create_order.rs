@@ -60,7 +60,7 @@ async fn place(
                 fingerprint,
                 response: response.encode_to_vec(),
             });
-            let number = insert_order(tx, &order, event, answer).await?;
+            let number = insert_order(tx, &order, event, answer.as_ref()).await?;
             response.order.get_or_insert_default().number = number;
             Ok(response)
         })

@@ -65,6 +65,7 @@ fn first_calls(tenant: TenantId, keys: Vec<String>) -> _ {
 }
 
 /// What is told of an order, in two parts: between them stands its number.
+#[derive(Default)]
 pub(crate) struct CreatedEvent {
     pub(crate) before_number: String,
     pub(crate) after_number: String,
@@ -94,14 +95,10 @@ pub(crate) async fn insert_order(
     tx: &mut TenantTx,
     order: &Order,
     event: Option<CreatedEvent>,
-    answer: Option<KeptAnswer<'_>>,
+    answer: Option<&KeptAnswer<'_>>,
 ) -> Result<i64, PlacementError> {
     let lines = order.lines.as_slice();
-    let event = event.unwrap_or(CreatedEvent {
-        before_number: String::new(),
-        after_number: String::new(),
-        listeners: Vec::new(),
-    });
+    let event = event.unwrap_or_default();
     let placement = Placement {
         tenant: tx.tenant(),
         id: order.id.as_uuid(),
@@ -114,9 +111,9 @@ pub(crate) async fn insert_order(
         event_id: Uuid::now_v7(),
         delivery_ids: event.listeners.iter().map(|_| Uuid::now_v7()).collect(),
         event,
-        key: answer.as_ref().map(|answer| answer.key.as_str()),
-        fingerprint: answer.as_ref().map(|answer| answer.fingerprint.as_bytes()),
-        response: answer.as_ref().map(|answer| answer.response.as_slice()),
+        key: answer.map(|answer| answer.key.as_str()),
+        fingerprint: answer.map(|answer| answer.fingerprint.as_bytes()),
+        response: answer.map(|answer| answer.response.as_slice()),
     };
     placement.get_result::<i64>(tx).await.map_err(|error| match error {
         DatabaseError(_, information) if information.constraint_name() == Some("idempotency_keys_pkey") => {

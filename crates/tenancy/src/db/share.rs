@@ -5,7 +5,6 @@
 //! more tenant.
 
 use std::collections::{HashMap, VecDeque};
-use std::mem;
 use std::ops::{Deref, DerefMut};
 use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
@@ -234,7 +233,7 @@ impl Recent {
         let Some(tenant) = party else { return };
         match &mut self.latest {
             Some((latest, at)) if *latest == tenant => *at = now,
-            latest => self.another = mem::replace(latest, Some((tenant, now))),
+            latest => self.another = latest.replace((tenant, now)),
         }
     }
 

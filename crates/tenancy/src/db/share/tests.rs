@@ -238,7 +238,7 @@ async fn nothing_is_lost_in_any_order() {
                 _ => {}
             }
             // Half of the time a permit is sent and nobody looks.
-            if which % 2 == 0 {
+            if which.is_multiple_of(2) {
                 waiting.retain_mut(|(_, one)| granted(one).map(|permit| held.push(permit)).is_none());
             }
             let state = shares.0.lock();
