@@ -20,5 +20,10 @@ GRANT UPDATE (
     sealed_secret, previous_sealed_secret, previous_secret_expires_at
 ) ON orders.webhook_endpoints TO rowhouse_orders;
 
+-- Deliveries of one part are sent one after the other, by one job. Those from before are of the first; one that follows another of its
+-- order waits for it in whichever part that is.
+ALTER TABLE orders.webhook_deliveries ADD COLUMN part integer NOT NULL DEFAULT 0;
+GRANT INSERT (part) ON orders.webhook_deliveries TO rowhouse_orders;
+
 -- A test event is about no order. Its delivery has the event's own id in place of the order's: it waits for no other.
 ALTER TABLE orders.order_events ALTER COLUMN order_id DROP NOT NULL;

@@ -41,8 +41,8 @@ const INSERT_EVENT: &str = "
         VALUES ($1, $2, $3, $4, $5, $6)
     )
     INSERT INTO orders.webhook_deliveries
-        (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left)
-    SELECT $1, d.id, d.endpoint, $2, $10, $4, $7 FROM unnest($8, $9) AS d (id, endpoint)";
+        (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left, part)
+    SELECT $1, d.id, d.endpoint, $2, $10, $4, $7, $11 FROM unnest($8, $9) AS d (id, endpoint)";
 
 /// Writes an event, and a delivery of it to each of the endpoints. The deliveries' ids, in the order of the endpoints.
 pub(crate) async fn insert_event(
@@ -63,6 +63,7 @@ pub(crate) async fn insert_event(
         .bind::<Array<SqlUuid>, _>(&deliveries)
         .bind::<Array<SqlUuid>, _>(endpoints)
         .bind::<SqlUuid, _>(new.sequence())
+        .bind::<Integer, _>(Part::of(new.sequence()).number())
         .execute(tx)
         .await?;
     Ok(deliveries)
@@ -102,7 +103,7 @@ pub(crate) struct Next {
     pub(crate) is_due: bool,
 }
 
-/// An index has the last bits of the order's id, and in each part what is due first.
+/// An index has in each part what is due first.
 const FIND_NEXT: &str = "
     SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret,
         CASE WHEN e.previous_secret_expires_at > now() THEN e.previous_sealed_secret END AS previous_sealed_secret,
@@ -112,7 +113,7 @@ const FIND_NEXT: &str = "
     CROSS JOIN LATERAL (
         SELECT w.* FROM orders.webhook_deliveries w
         WHERE w.tenant_id = $1 AND w.webhook_endpoint_id = $2 AND w.state = 'pending'
-            AND get_byte(uuid_send(w.order_id), 15) & 3 = p.part
+            AND w.part = p.part
             AND NOT EXISTS (
                 SELECT FROM orders.webhook_deliveries b
                 WHERE b.tenant_id = $1 AND b.webhook_endpoint_id = $2 AND b.order_id = w.order_id
@@ -131,7 +132,7 @@ pub(crate) async fn find_next(
     endpoint: Uuid,
     parts: &[Part],
 ) -> Result<Option<Next>, DbError> {
-    let parts: Vec<i32> = parts.iter().map(|part| part.number().into()).collect();
+    let parts: Vec<i32> = parts.iter().map(|part| part.number()).collect();
     Ok(diesel::sql_query(FIND_NEXT)
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(endpoint)
@@ -237,7 +238,7 @@ const FAIL_PENDING: &str = "
     WHERE tenant_id = $1 AND id IN (
         SELECT w.id FROM orders.webhook_deliveries w
         WHERE w.tenant_id = $1 AND w.webhook_endpoint_id = $2 AND w.state = 'pending'
-            AND get_byte(uuid_send(w.order_id), 15) & 3 = $3
+            AND w.part = $3
         ORDER BY w.next_attempt_at, w.order_version LIMIT $4
     )
     RETURNING id";
@@ -259,7 +260,7 @@ pub(crate) async fn fail_pending(
     let failed: Vec<Id> = diesel::sql_query(FAIL_PENDING)
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(endpoint)
-        .bind::<Integer, _>(i32::from(part.number()))
+        .bind::<Integer, _>(part.number())
         .bind::<BigInt, _>(limit)
         .load(tx)
         .await?;

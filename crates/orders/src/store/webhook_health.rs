@@ -58,7 +58,7 @@ pub(crate) async fn forget_failures(tx: &mut TenantTx, id: Uuid, resume: bool) -
     diesel::sql_query(
         "UPDATE orders.webhook_endpoints SET failure_count = 0, failing_since = NULL,
              paused_until = CASE WHEN $3 THEN NULL ELSE paused_until END
-         WHERE tenant_id = $1 AND id = $2",
+         WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<SqlUuid, _>(id)

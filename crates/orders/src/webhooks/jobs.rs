@@ -48,23 +48,13 @@ pub(super) async fn enqueue(
     rowhouse_jobs::enqueue(tx, job.new_job()).await.map(drop)
 }
 
-/// The same, without waiting for the time of the next attempt.
-pub(crate) async fn deliver_at_once(
-    tx: &mut TenantTx,
-    webhook_endpoint_id: Uuid,
-    order_id: Uuid,
-) -> Result<(), EnqueueError> {
-    let job = SendWebhooks { webhook_endpoint_id, part: Some(Part::of(order_id)) };
-    rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await.map(drop)
-}
-
-/// Has all that is pending for an endpoint be looked at now: it is sent, or given up if the endpoint is disabled.
+/// Has all that is pending for an endpoint be looked at now: what is due is sent, or given up if the endpoint is disabled.
 ///
 /// Jobs are locked before their endpoint, here as everywhere.
 pub(crate) async fn look_at_all(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     for part in Part::ALL {
         let job = SendWebhooks { webhook_endpoint_id, part: Some(part) };
-        rowhouse_jobs::enqueue(tx, job.new_job()).await?;
+        rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await?;
     }
     Ok(())
 }
@@ -93,7 +83,6 @@ pub(crate) async fn try_endpoint_now(
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct DeliverWebhook {
     webhook_endpoint_id: Uuid,
-    order_id: Uuid,
 }
 
 impl Job for DeliverWebhook {
@@ -108,7 +97,7 @@ pub(crate) struct HandOver;
 impl Handler<DeliverWebhook> for HandOver {
     async fn run(&self, run: &Run, job: DeliverWebhook) -> Result<(), Failure> {
         run.complete("webhooks.hand_over", async |tx| {
-            enqueue(tx, job.webhook_endpoint_id, job.order_id).await.map_err(not_enqueued)
+            look_at_all(tx, job.webhook_endpoint_id).await.map_err(not_enqueued)
         })
         .await
     }

@@ -1,7 +1,7 @@
 //! Telling a tenant's own systems what happens to its orders.
 //!
 //! A change of an order writes, in its own transaction, the event and a delivery for each endpoint that wants to hear of
-//! it. An endpoint's orders are divided into a few parts, and a job for each part sends what is pending, one after the other,
+//! it. An endpoint's deliveries are divided into a few parts, and a job for each part sends what is pending, one after the other,
 //! so that each endpoint hears of an order in the order in which it changed; at least once, since whoever sends may be killed
 //! before it has written down that it has sent.
 //!
@@ -25,7 +25,7 @@ mod tidy;
 pub(crate) use deliver::Deliver;
 pub(crate) use event::{EventType, Events, send_test, tell, tell_created};
 pub(crate) use guard::Guard;
-pub(crate) use jobs::{HandOver, deliver_at_once, look_at_all, try_endpoint_now};
+pub(crate) use jobs::{HandOver, look_at_all, try_endpoint_now};
 pub(crate) use part::Part;
 pub(crate) use record::{FAILING, GONE};
 pub(crate) use schedule::MAX_ATTEMPTS;

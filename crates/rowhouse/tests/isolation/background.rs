@@ -29,6 +29,10 @@ impl Things {
         let export = caller.until(&format!("/v1/exports/{}", id(&export)), "state", "succeeded").await;
         let job = export["job_id"].as_str().unwrap().to_owned();
         caller.until(&format!("/v1/jobs/{job}"), "status", "succeeded").await;
+        // The endpoint has failed once, and says so from now on.
+        while caller.get("/v1/webhook-endpoints").await["webhook_endpoints"][0]["failing_since"].is_null() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         Self {
             tenant: caller.tenant.id.clone(),
             export: id(&export),
