@@ -66,8 +66,8 @@ fn if_match(request: &HttpRequest) -> Option<String> {
 /// Whether `If-None-Match` says that the caller has this version already (RFC 9110 §13.1.2: the comparison is
 /// the weak one).
 pub(crate) fn has_already(request: &HttpRequest, etag: &str) -> bool {
-    let values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
-    values.into_iter().any(|value| {
+    let mut values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    values.any(|value| {
         value.trim() == "*"
             || entity_tags(value)
                 .is_some_and(|tags| tags.iter().any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag))

@@ -41,7 +41,7 @@ impl EmailAddress {
     /// Whether a text that is kept somewhere is this address.
     #[must_use]
     pub fn is_kept_as(&self, text: &str) -> bool {
-        text == self.address || text.parse() == Ok(Self::clone(self))
+        text == self.address || text.parse::<Self>().is_ok_and(|kept| kept == *self)
     }
 }
 
