@@ -6,6 +6,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, MAX_METADATA, Violations, from_db, internal, invalid_argument, retryable, status,
     status_with,
 };
+use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::{Permission, TokenError};
 use serde::Serialize;
@@ -62,6 +63,8 @@ pub(crate) enum Error {
     EmailMismatch,
     #[error("the person is a member already")]
     AlreadyMember,
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     #[error("the tenant would have no owner")]
     LastOwner,
     #[error("{0}")]
@@ -163,6 +166,7 @@ impl Error {
                     HASHING_RETRY_AFTER,
                 );
             }
+            Self::Limit(exceeded) => return exceeded.into(),
             Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
             error @ (Self::Hashing(_)
             | Self::Token(_)

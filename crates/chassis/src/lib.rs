@@ -7,6 +7,7 @@
 //! * `sealing` encrypts what the database must not be able to read;
 //! * [`page`] has what lists have in common;
 //! * [`client`] tells where a request comes from;
+//! * [`limits`] has the ceilings;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
 
@@ -17,6 +18,7 @@ pub mod database;
 pub mod error;
 pub mod grpc;
 pub mod health;
+pub mod limits;
 pub mod page;
 #[cfg(feature = "sealing")]
 pub mod sealing;

@@ -53,6 +53,8 @@ pub(crate) enum AuthError {
     NotAMember,
     #[error("auth refuses the address or the password")]
     Invalid(Vec<FieldViolation>),
+    #[error("the person is a member of as many tenants as there may be")]
+    TooManyTenants,
     #[error("auth finds no such tenant")]
     UnknownTenant,
     #[error("auth finds the tenant suspended")]
@@ -154,6 +156,7 @@ impl From<Fault> for AuthError {
             Code::PermissionDenied => Self::NotAMember,
             Code::TenantUnknown => Self::UnknownTenant,
             Code::TenantSuspended => Self::TenantSuspended,
+            Code::LimitExceeded => Self::TooManyTenants,
             Code::ResourceExhausted => Self::Busy { retry_after },
             Code::Unavailable => Self::Unavailable { retry_after },
             Code::DeadlineExceeded => Self::DeadlineExceeded,

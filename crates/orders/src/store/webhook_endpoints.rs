@@ -7,10 +7,9 @@ use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::page::PageSize;
-use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
-use super::lock_count;
 use crate::schema::{webhook_deliveries, webhook_endpoints};
 use crate::webhooks::{EventType, Events, Target};
 

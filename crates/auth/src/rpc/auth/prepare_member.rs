@@ -2,18 +2,20 @@
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::limits::TENANTS_OF_PERSON;
 use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User};
 use rowhouse_tokens::Role;
 use tonic::Request;
 
 use super::first_member::{SignUp, onboarding_only};
-use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing};
+use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::outbox::Task;
 use crate::rpc::{Rpc, role};
 use crate::store::attempts::Admission;
 use crate::store::identities::Identity;
+use crate::store::memberships::count_tenants_of;
 
 /// What the caller is told is the same for an address without an identity as for one whose person has not shown who
 /// they are: an id that they cannot know yet.
@@ -25,6 +27,12 @@ pub(super) async fn prepare_member(
     let client = rpc.proxies.client(&request);
     let asked = Asked::parse(request.into_inner(), client)?;
     let standing = identify(rpc, &asked).await?;
+    if let Standing::Known { id, .. } = standing {
+        let counted = rpc.db.global_tx("auth.count_tenants", async |tx| {
+            count_tenants_of(tx, UserId::from(id)).await.map_err(Error::from)
+        });
+        TENANTS_OF_PERSON.allows(counted.await? + 1)?;
+    }
     let proof = MemberProof::new(asked.role, standing, &asked.client);
     let (id, email_verified) = proof.user();
     Ok(PrepareMemberResponse {
