@@ -7,6 +7,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, MAX_METADATA, Violations, from_db, internal, invalid_argument, retryable, status,
     status_with,
 };
+use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::{Permission, TokenError};
 use serde::Serialize;
@@ -65,6 +66,8 @@ pub(crate) enum Error {
     EmailMismatch,
     #[error("the person is a member already")]
     AlreadyMember,
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     #[error("the tenant would have no owner")]
     LastOwner,
     #[error("{0}")]
@@ -173,6 +176,7 @@ impl Error {
                     CONTENTION_RETRY_AFTER,
                 );
             }
+            Self::Limit(exceeded) => return exceeded.into(),
             Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
             error @ (Self::Hashing(_)
             | Self::Token(_)

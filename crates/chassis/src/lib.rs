@@ -9,6 +9,7 @@
 //! * [`page`] has what lists have in common; [`entity_tags`] reads what a change may depend on;
 //! * [`rate_limit`] says which requests of a tenant or an API key are too many;
 //! * [`client`] tells where a request comes from, and [`network`] under what that is counted;
+//! * [`limits`] has the ceilings;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
 
@@ -21,6 +22,7 @@ mod entity_tag;
 pub mod error;
 pub mod grpc;
 pub mod health;
+pub mod limits;
 pub mod network;
 pub mod page;
 pub mod rate_limit;

@@ -63,6 +63,8 @@ pub(crate) enum AuthError {
     NotAMember,
     #[error("auth refuses the address or the password")]
     Invalid(Vec<FieldViolation>),
+    #[error("the person is a member of as many tenants as there may be")]
+    TooManyTenants,
     #[error("auth finds no such tenant")]
     UnknownTenant,
     #[error("auth finds the tenant suspended")]
@@ -167,6 +169,7 @@ impl From<Fault> for AuthError {
             Code::TenantUnknown => Self::UnknownTenant,
             Code::TenantSuspended => Self::TenantSuspended,
             Code::TooManyAttempts => Self::TooMany { retry_after },
+            Code::LimitExceeded => Self::TooManyTenants,
             Code::ResourceExhausted => Self::Busy { retry_after },
             Code::Unavailable => Self::Unavailable { retry_after },
             Code::DeadlineExceeded => Self::DeadlineExceeded,

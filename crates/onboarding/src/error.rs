@@ -5,6 +5,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
 };
 use rowhouse_chassis::grpc::reject;
+use rowhouse_chassis::limits::{self, LimitExceeded};
 use rowhouse_jobs::{CancelError, EnqueueError};
 use rowhouse_tenancy::DbError;
 use rowhouse_tenancy::grpc::AuthenticateError;
@@ -118,6 +119,7 @@ impl Error {
                 "this idempotency key made a tenant that the person does not belong to any more: use a new key for a \
                  new tenant",
             ),
+            Self::Auth(AuthError::TooManyTenants) => LimitExceeded(limits::TENANTS_OF_PERSON).into(),
             Self::PeopleOnly => status(
                 Code::PermissionDenied,
                 "a tenant's first owner is a person: send a person's access token, or none",
@@ -214,6 +216,7 @@ mod tests {
             (Error::Auth(AuthError::Caller(Code::EmailMismatch)), Code::EmailMismatch),
             (Error::Auth(AuthError::Caller(Code::TokenRevoked)), Code::TokenRevoked),
             (Error::PeopleOnly, Code::PermissionDenied),
+            (Error::Auth(AuthError::TooManyTenants), Code::LimitExceeded),
             (Error::Auth(AuthError::Invalid(Vec::new())), Code::InvalidArgument),
             (Error::Auth(AuthError::UnknownTenant), Code::Internal),
             (Error::Auth(AuthError::TenantSuspended), Code::TenantSuspended),

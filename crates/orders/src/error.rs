@@ -3,6 +3,7 @@
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
+use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
@@ -46,18 +47,14 @@ pub(crate) enum Error {
     DeliveryNotFound,
     #[error(transparent)]
     UrlNotAllowed(#[from] NotAllowed),
-    #[error("the tenant has {0} webhook endpoints, which is the most")]
-    TooManyEndpoints(i64),
+    #[error(transparent)]
+    Limit(#[from] LimitExceeded),
     #[error("a webhook endpoint's secret cannot be made")]
     Secret(#[from] NotOurs),
     #[error("there is no such export")]
     ExportNotFound,
     #[error("the export is {0}")]
     ExportNotReady(ExportState),
-    #[error("the tenant has {0} exports that have not ended, which is the most")]
-    TooManyExports(i64),
-    #[error("the tenant has {most} exports or {most_bytes} bytes of them, which is the most")]
-    TooMuchExported { most: i64, most_bytes: i64 },
     #[error("an event cannot be written")]
     Event(#[from] serde_json::Error),
     #[error(transparent)]
@@ -116,30 +113,11 @@ impl Error {
                 status(Code::WebhookDeliveryNotFound, "there is no webhook delivery with this id")
             }
             Self::UrlNotAllowed(reason) => status(Code::UrlNotAllowed, reason.to_string()),
-            Self::TooManyEndpoints(most) => status(
-                Code::ResourceExhausted,
-                format!(
-                    "there are {most} webhook endpoints, which is the most: delete one that is not needed"
-                ),
-            ),
+            Self::Limit(exceeded) => exceeded.into(),
             Self::ExportNotFound => status(Code::ExportNotFound, "there is no export with this id"),
             Self::ExportNotReady(state) => status(
                 Code::ExportNotReady,
                 format!("the export is {state}: it has a file once it has succeeded"),
-            ),
-            Self::TooManyExports(most) => status(
-                Code::ResourceExhausted,
-                format!(
-                    "there are {most} exports that have not ended, which is the most: wait for one, or cancel one"
-                ),
-            ),
-            Self::TooMuchExported { most, most_bytes } => status(
-                Code::ResourceExhausted,
-                format!(
-                    "there are {most} exports, or {} MiB of them, which is the most: fetch one that is there, or wait until \
-                     one expires, a day after its end",
-                    most_bytes >> 20
-                ),
             ),
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::Unauthenticated | Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => {
@@ -168,6 +146,7 @@ impl From<Violations> for Error {
 mod tests {
     use prost::Message;
     use rowhouse_chassis::error::fault;
+    use rowhouse_chassis::limits;
 
     use super::*;
     use crate::domain::OrderStatus::{Cancelled, Paid};
@@ -194,11 +173,9 @@ mod tests {
             (Error::EndpointDisabled, Code::WebhookEndpointDisabled),
             (Error::DeliveryNotFound, Code::WebhookDeliveryNotFound),
             (Error::UrlNotAllowed(NotAllowed::Host), Code::UrlNotAllowed),
-            (Error::TooManyEndpoints(50), Code::ResourceExhausted),
+            (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LimitExceeded),
             (Error::ExportNotFound, Code::ExportNotFound),
             (Error::ExportNotReady(ExportState::Running), Code::ExportNotReady),
-            (Error::TooManyExports(10), Code::ResourceExhausted),
-            (Error::TooMuchExported { most: 50, most_bytes: 1 << 30 }, Code::ResourceExhausted),
             (Error::Secret(NotOurs), Code::Internal),
             (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
         ] {

@@ -51,6 +51,8 @@ pub(crate) enum EndReason {
     PasswordChanged,
     /// The person's second factor was switched on or off.
     FactorChanged,
+    /// It was not used for longest of more than there may be.
+    TooMany,
 }
 
 impl EndReason {
@@ -65,6 +67,7 @@ impl EndReason {
             Self::Removed => "removed",
             Self::PasswordChanged => "password_changed",
             Self::FactorChanged => "factor_changed",
+            Self::TooMany => "too_many",
         }
     }
 }

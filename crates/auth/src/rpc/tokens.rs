@@ -2,17 +2,18 @@
 
 use chrono::Utc;
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::limits::SESSIONS;
 use rowhouse_proto::auth::v1::Tokens;
 use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
 use rowhouse_tokens::{Principal, Role};
 use uuid::Uuid;
 
 use super::Rpc;
-use crate::domain::{Action, Actor, AuditEntry, DeviceToken, OpaqueToken, TokenKind, UserId};
+use crate::domain::{Action, Actor, AuditEntry, DeviceToken, EndReason, OpaqueToken, TokenKind, UserId};
 use crate::error::Error;
 use crate::store::audit_log::record;
 use crate::store::memberships::hold_role;
-use crate::store::sessions::{NewSession, insert_session};
+use crate::store::sessions::{NewSession, Which, end_sessions, insert_session};
 use crate::store::totp::has_confirmed_totp;
 
 /// By what a session begins.
@@ -71,6 +72,14 @@ impl Rpc {
                     .on("session", id)
                     .with("method", method.as_str());
                 record(tx, entry).await?;
+                // Nobody is kept from logging in by sessions that they have forgotten.
+                let surplus = Which::Surplus { user, begun: id, keep: SESSIONS.maximum - 1 };
+                for ended in end_sessions(tx, surplus, EndReason::TooMany).await? {
+                    let entry = AuditEntry::success(Actor::System, Action::SessionEnd, client)
+                        .on("session", ended)
+                        .with("reason", EndReason::TooMany.as_str());
+                    record(tx, entry).await?;
+                }
                 Ok::<_, Error>(role)
             })
             .await?;

@@ -5,7 +5,7 @@ use diesel::dsl::{IntervalDsl, now, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use rowhouse_tokens::{Permission, Role};
 use uuid::Uuid;
 
@@ -75,6 +75,12 @@ pub(crate) async fn insert_api_key(tx: &mut TenantTx, new: NewApiKey<'_>) -> Res
         .get_result(tx)
         .await?;
     Ok(row)
+}
+
+/// How many keys there are. Until the transaction ends, no other of the tenant's can count them.
+pub(crate) async fn count_keys(tx: &mut TenantTx) -> Result<i64, DbError> {
+    lock_count(tx, "auth.api_keys").await?;
+    Ok(of_tenant(api_keys::table, tx.tenant()).count().get_result(tx).await?)
 }
 
 /// Newest first, those that have expired or were revoked too: a person wants to see why a program has stopped working.

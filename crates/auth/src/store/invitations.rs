@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
@@ -155,6 +155,13 @@ pub(crate) async fn replace_invitation(
         .await
         .optional()?;
     row.map(invitation).transpose()
+}
+
+/// How many invitations can still be accepted. Until the transaction ends, no other of the tenant's can count them.
+pub(crate) async fn count_pending(tx: &mut TenantTx) -> Result<i64, DbError> {
+    lock_count(tx, "auth.invitations").await?;
+    let pending = of_tenant(invitations::table, tx.tenant()).filter(invitations::expires_at.gt(now));
+    Ok(pending.count().get_result(tx).await?)
 }
 
 /// Those that can still be accepted, newest first.

@@ -1,9 +1,9 @@
 //! The table `auth.memberships`: a tenant's members.
 
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Uuid as SqlUuid};
+use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction, lock_count, of_tenant};
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
@@ -62,6 +62,27 @@ pub(crate) async fn add_membership(
             error => error,
         })?;
     Ok((inserted == 1).then_some(id))
+}
+
+/// How many members the tenant has. Until the transaction ends, no other of the tenant's can count them.
+pub(crate) async fn count_members(tx: &mut TenantTx) -> Result<i64, DbError> {
+    lock_count(tx, "auth.memberships").await?;
+    Ok(of_tenant(memberships::table, tx.tenant()).count().get_result(tx).await?)
+}
+
+/// How many tenants a person is a member of. Until the transaction ends, nobody else can count them. Looks across tenants,
+/// through a function made for it.
+pub(crate) async fn count_tenants_of(tx: &mut impl Transaction, user: UserId) -> Result<i64, DbError> {
+    #[derive(QueryableByName)]
+    struct Row {
+        #[diesel(sql_type = BigInt)]
+        tenants: i64,
+    }
+    let row: Row = diesel::sql_query("SELECT auth.count_tenants_of($1) AS tenants")
+        .bind::<SqlUuid, _>(user.as_uuid())
+        .get_result(tx)
+        .await?;
+    Ok(row.tenants)
 }
 
 /// Makes a person a member, if they are not, and says in which role they are one now.

@@ -8,7 +8,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::client::Client;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
@@ -117,6 +117,13 @@ pub(crate) async fn find_state(
 pub(crate) enum Which {
     One(Uuid),
     AllOf(UserId),
+    /// Those that a person has too many, when these are not to end: one that has just begun, and as many others as `keep` says, the
+    /// last used ones. Until the transaction ends, no other that begins one of the person's can count them.
+    Surplus {
+        user: UserId,
+        begun: Uuid,
+        keep: i64,
+    },
 }
 
 /// Ends sessions at once, their access tokens included, and says which.
@@ -125,16 +132,32 @@ pub(crate) async fn end_sessions(
     which: Which,
     reason: EndReason,
 ) -> Result<Vec<Uuid>, DbError> {
-    let live = of_tenant(sessions::table, tx.tenant()).filter(sessions::ended_at.is_null());
-    let live = live.select(sessions::id).order(sessions::id).for_update();
+    if let Which::Surplus { user, .. } = which {
+        lock_count(tx, &format!("auth.sessions/{user}")).await?;
+    }
+    let tenant = tx.tenant();
+    let live =
+        || of_tenant(sessions::table, tenant).filter(sessions::ended_at.is_null()).select(sessions::id);
+    let in_order = || live().order(sessions::id).for_update();
     let ids: Vec<Uuid> = match which {
-        Which::One(id) => live.filter(sessions::id.eq(id)).load(tx).await?,
-        Which::AllOf(user) => live.filter(sessions::user_id.eq(user.as_uuid())).load(tx).await?,
+        Which::One(id) => in_order().filter(sessions::id.eq(id)).load(tx).await?,
+        Which::AllOf(user) => in_order().filter(sessions::user_id.eq(user.as_uuid())).load(tx).await?,
+        Which::Surplus { user, begun, keep } => {
+            live()
+                .filter(sessions::user_id.eq(user.as_uuid()))
+                .filter(sessions::id.ne(begun))
+                .filter(sessions::idle_expires_at.gt(now))
+                .filter(sessions::expires_at.gt(now))
+                .order((sessions::last_used_at.desc(), sessions::id.desc()))
+                .offset(keep)
+                .load(tx)
+                .await?
+        }
     };
     if ids.is_empty() {
         return Ok(ids);
     }
-    diesel::update(of_tenant(sessions::table, tx.tenant()).filter(sessions::id.eq_any(&ids)))
+    diesel::update(of_tenant(sessions::table, tenant).filter(sessions::id.eq_any(&ids)))
         .set((sessions::ended_at.eq(now), sessions::end_reason.eq(reason.as_str())))
         .execute(tx)
         .await?;

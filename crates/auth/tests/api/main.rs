@@ -12,6 +12,7 @@ mod accept_invitation;
 mod api_keys;
 mod audit_log;
 mod binary;
+mod ceilings;
 mod international;
 mod invitations;
 mod leavers;

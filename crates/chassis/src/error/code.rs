@@ -106,6 +106,7 @@ codes! {
     UrlNotAllowed "url_not_allowed" "URL_NOT_ALLOWED" InvalidArgument 400 "The URL leads to where nothing is sent";
     EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";
     IdempotencyKeyReused "idempotency_key_reused" "IDEMPOTENCY_KEY_REUSED" FailedPrecondition 422 "The idempotency key was used for another request";
+    LimitExceeded "limit_exceeded" "LIMIT_EXCEEDED" FailedPrecondition 409 "There is as much as there may be";
     TooManyAttempts "too_many_attempts" "TOO_MANY_ATTEMPTS" ResourceExhausted 429 "Too many attempts";
     RateLimited "rate_limited" "RATE_LIMITED" ResourceExhausted 429 "Too many requests";
     ResourceExhausted "resource_exhausted" "RESOURCE_EXHAUSTED" ResourceExhausted 429 "Too much at once";

@@ -35,6 +35,10 @@ pub(crate) struct Document<'a> {
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = String)]
     pub(super) mfa_token: Option<&'a str>,
+    /// With `limit_exceeded`: which limit, and how much there may be.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    #[schema(required = false, value_type = ReachedLimit)]
+    pub(super) limit: Option<&'a ReachedLimit>,
     /// At `/v1/auth/token`: the error's name in RFC 6749, section 5.2.
     #[serde(skip_serializing_if = "Option::is_none")]
     #[schema(required = false, value_type = String)]
@@ -57,6 +61,15 @@ pub(crate) struct FieldError {
     pub(crate) field: String,
     /// What to change.
     pub(crate) detail: String,
+}
+
+/// A limit that is reached.
+#[derive(Debug, PartialEq, Serialize, ToSchema)]
+pub(crate) struct ReachedLimit {
+    #[schema(example = "api_keys")]
+    pub(crate) name: String,
+    #[schema(minimum = 1, example = 100)]
+    pub(crate) maximum: i64,
 }
 
 /// A tenant that a person can log in to.

@@ -11,11 +11,12 @@ use std::time::Duration;
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
+use rowhouse_chassis::limits::{LIMIT_KEY, MAXIMUM_KEY};
 use rowhouse_chassis::telemetry;
 use rowhouse_tokens::TokenError;
 use tonic::Status;
 
-pub(crate) use document::{Document, FieldError, TenantChoice};
+pub(crate) use document::{Document, FieldError, ReachedLimit, TenantChoice};
 
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 
@@ -41,6 +42,7 @@ enum Extra {
     Tenants(Vec<TenantChoice>),
     /// What the second step of a login goes on with. A secret.
     MfaToken(String),
+    Limit(ReachedLimit),
     /// The methods that the address does know.
     Allow(String),
 }
@@ -101,6 +103,7 @@ impl Problem {
             errors: &self.errors,
             tenants: if let Extra::Tenants(tenants) = &self.extra { tenants } else { &[] },
             mfa_token: if let Extra::MfaToken(token) = &self.extra { Some(token) } else { None },
+            limit: if let Extra::Limit(limit) = &self.extra { Some(limit) } else { None },
             error: self.at_token_endpoint.then(|| oauth::name(self.code)),
             error_description: self.at_token_endpoint.then(|| oauth::description(&self.detail)),
             trace_id: if self.code == Code::Internal { telemetry::trace_id() } else { None },
@@ -152,6 +155,11 @@ impl From<Status> for Problem {
 fn extra(mut metadata: HashMap<String, String>) -> Extra {
     if let Some(token) = metadata.remove("mfa_token") {
         return Extra::MfaToken(token);
+    }
+    if let (Some(name), Some(maximum)) = (metadata.remove(LIMIT_KEY), metadata.remove(MAXIMUM_KEY))
+        && let Ok(maximum) = maximum.parse()
+    {
+        return Extra::Limit(ReachedLimit { name, maximum });
     }
     let tenants = metadata.get("tenants").map(|listed| serde_json::from_str(listed));
     match tenants.transpose() {

@@ -8,6 +8,7 @@ use actix_web::App;
 use actix_web::dev::ResourceDef;
 use actix_web::web::Bytes;
 use rowhouse_chassis::error::{Code, status_with};
+use rowhouse_chassis::limits::{self, LimitExceeded};
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::{Header, HeaderBuilder};
 use utoipa::openapi::path::{Operation, PathItem};
@@ -19,7 +20,7 @@ use utoipa_actix_web::AppExt;
 
 pub(crate) use parameters::{IdempotencyKeyHeader, IfMatchHeader, IfNoneMatchHeader, TenantIdHeader};
 
-use crate::error::{Document, FieldError, PROBLEM_JSON, Problem, TenantChoice};
+use crate::error::{Document, FieldError, PROBLEM_JSON, Problem, ReachedLimit, TenantChoice};
 use crate::routes;
 
 /// What every call of a service can end with.
@@ -110,7 +111,7 @@ fn response(status: u16, codes: &[Code]) -> Response {
         description = include_str!("description.md"),
         license(name = "Apache-2.0", identifier = "Apache-2.0"),
     ),
-    components(schemas(Document<'static>, FieldError, TenantChoice)),
+    components(schemas(Document<'static>, FieldError, ReachedLimit, TenantChoice)),
     tags(
         (name = "tenants", description = "Companies that use the system, each behind its own walls."),
         (name = "auth", description = "Access tokens, and the keys that verify them."),
@@ -203,6 +204,7 @@ fn example(code: Code) -> Example {
         Code::InvalidClient | Code::InvalidScope | Code::UnsupportedGrantType => {
             Problem::new(code, "What is wrong with this request, and what to change.").at_token_endpoint()
         }
+        Code::LimitExceeded => tonic::Status::from(LimitExceeded(limits::API_KEYS)).into(),
         Code::Internal => Problem::internal(),
         _ => Problem::new(code, "What is wrong with this request, and what to change."),
     };

@@ -26,6 +26,7 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
         AuthError::Invalid(_) | AuthError::Caller(_) => {
             Failure::fatal("what was found out about the first owner cannot be read any more: sign up again")
         }
+        AuthError::TooManyTenants => Failure::fatal("the first owner is in as many tenants as there may be"),
         AuthError::NotAMember => Failure::fatal("the first owner was removed before the set-up had ended"),
         AuthError::UnknownTenant
         | AuthError::TenantSuspended

@@ -7,10 +7,9 @@ use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::sql_types::{BigInt, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
-use super::lock_count;
 use crate::domain::OrderStatus;
 use crate::exports::{Export, ExportState, Format};
 use crate::schema::{exports, orders};

@@ -194,7 +194,7 @@ async fn ten_are_enough_at_once() {
             Ok(export) => taken.push(export.id),
             Err(status) => {
                 let fault = refusal::<()>(Err(status));
-                assert_eq!(fault.code, Code::ResourceExhausted);
+                assert_eq!(fault.code, Code::LimitExceeded);
                 assert!(fault.detail.contains("10 exports"), "{}", fault.detail);
                 refused += 1;
             }
@@ -248,7 +248,7 @@ async fn what_is_kept_has_a_limit() {
                  expires_at = now() + interval '1 hour'";
     admin.batch_execute(large).await.unwrap();
     let fault = refusal(exports.create(ExportFormat::Csv, None).await);
-    assert_eq!(fault.code, Code::ResourceExhausted);
+    assert_eq!(fault.code, Code::LimitExceeded);
     assert!(fault.detail.contains("1024 MiB"), "{}", fault.detail);
     Exports::of(&world, globex.tenant, Role::Member).await.create(ExportFormat::Csv, None).await.unwrap();
     admin.batch_execute("UPDATE orders.exports SET expires_at = now() WHERE size_bytes > 0").await.unwrap();

@@ -1,6 +1,7 @@
 //! Making an API key.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::limits::API_KEYS;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -12,7 +13,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::rpc::{Rpc, held_role, permitted, person};
-use crate::store::api_keys::{NewApiKey, insert_api_key};
+use crate::store::api_keys::{NewApiKey, count_keys, insert_api_key};
 use crate::store::audit_log::record;
 
 /// A key does not get what its maker has not.
@@ -44,6 +45,7 @@ pub(super) async fn create_api_key(
         if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
             return Err(Error::NotPermitted(*denied));
         }
+        API_KEYS.allows(count_keys(tx).await? + 1)?;
         let (hint, digest) = (hint(&secret), key.digest());
         let new =
             NewApiKey { id, name: &name, hint, digest, scopes: &scopes, created_by: caller, expires_at };

@@ -4,18 +4,20 @@ use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::grpc::{Deadline, deadline};
+use rowhouse_chassis::limits::TENANTS_OF_PERSON;
 use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User};
 use rowhouse_tokens::Role;
 use tonic::Request;
 
 use super::first_member::{Seen, SignUp, onboarding_only};
-use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing};
+use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::outbox::Task;
 use crate::rpc::{Rpc, role};
 use crate::store::attempts::Admission;
 use crate::store::identities::Identity;
+use crate::store::memberships::count_tenants_of;
 
 /// What the caller is told is the same for an address without an identity as for one whose person has not shown who
 /// they are: an id that they cannot know yet.
@@ -28,6 +30,12 @@ pub(super) async fn prepare_member(
     let deadline = deadline(&request);
     let asked = Asked::parse(request.into_inner(), client)?;
     let standing = identify(rpc, &asked, deadline).await?;
+    if let Standing::Known { id, .. } = standing {
+        let counted = rpc.db.global_tx("auth.count_tenants", async |tx| {
+            count_tenants_of(tx, UserId::from(id)).await.map_err(Error::from)
+        });
+        TENANTS_OF_PERSON.allows(counted.await? + 1)?;
+    }
     let proof = MemberProof::new(asked.role, standing, &asked.client);
     let (id, email_verified) = proof.user();
     Ok(PrepareMemberResponse {
@@ -80,11 +88,11 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
         return Ok(Standing::Known { id: id.as_uuid(), email_verified });
     }
     let Seen { identity, guess: Admission { wait, .. }, known } = sign_up.admit().await?;
-    let asker = Asker { known, network: asked.client.network(), deadline };
+    let caller = Asker { known, network: asked.client.network(), deadline };
     let password = asked.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
-            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), asker).await?),
+            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), caller).await?),
             None => None,
         };
         sign_up.forgive().await?;
@@ -93,7 +101,7 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
     let Some(password) = password else { return Ok(Standing::Unproven) };
     let looked_at = wait == 0 && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
-    match rpc.hashing.check(Some(password), stored, asker).await? {
+    match rpc.hashing.check(Some(password), stored, caller).await? {
         Verdict::Right { .. } => {
             sign_up.forgive().await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);

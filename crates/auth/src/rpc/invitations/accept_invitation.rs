@@ -4,6 +4,7 @@ use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_chassis::grpc::deadline;
+use rowhouse_chassis::limits::{MEMBERS, TENANTS_OF_PERSON};
 use rowhouse_proto::auth::v1::{AcceptInvitationRequest, AcceptInvitationResponse, Tenant, User};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
 use tonic::Request;
@@ -20,7 +21,7 @@ use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity, insert_identity, verify_email};
 use crate::store::invitations::{Invitation, find_by_token, use_up_token};
 use crate::store::members::{lock_member_of, set_role};
-use crate::store::memberships::{Me, add_membership, find_me};
+use crate::store::memberships::{Me, add_membership, count_members, count_tenants_of, find_me};
 use crate::store::sessions::outdate_tokens;
 use crate::throttle::{Admitted, Attempt};
 
@@ -218,6 +219,9 @@ impl Acceptance<'_> {
             .with("email", invitation.email.clone());
         record(tx, accepted).await?;
         if let Some(member) = add_membership(tx, user, invitation.role).await? {
+            // Counted with this one.
+            MEMBERS.allows(count_members(tx).await?)?;
+            TENANTS_OF_PERSON.allows(count_tenants_of(tx, user).await?)?;
             let added = AuditEntry::success(actor, Action::MemberAdd, &self.client)
                 .on("member", member)
                 .with("user_id", user.to_string())

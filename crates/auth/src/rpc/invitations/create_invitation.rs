@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::{Permission, Role};
@@ -17,7 +18,7 @@ use crate::error::Error;
 use crate::rpc::{Rpc, held_role, permitted, person, role};
 use crate::store::audit_log::record;
 use crate::store::invitations::{
-    Invitation, NewInvitation, insert_invitation, lock_invitation, replace_invitation,
+    Invitation, NewInvitation, count_pending, insert_invitation, lock_invitation, replace_invitation,
 };
 use crate::store::members::is_member;
 
@@ -59,6 +60,7 @@ pub(super) async fn create_invitation(
             }
         }
         let (invitation, token) = written.ok_or(Error::Contended)?;
+        PENDING_INVITATIONS.allows(count_pending(tx).await?)?;
         let entry = AuditEntry::success(Actor::User(caller), Action::InvitationCreate, &client)
             .on("invitation", invitation.id)
             .with("email", email.as_str())

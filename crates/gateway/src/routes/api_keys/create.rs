@@ -4,6 +4,7 @@ use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, post, web};
 use prost_types::Timestamp;
+use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1;
 use serde::{Deserialize, Serialize};
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ use crate::json::{Body, lacking, optional_time, private, write};
 use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, CALLER, BODY);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded]);
 
 /// What the key is for.
 #[derive(Deserialize, ToSchema)]

@@ -3,6 +3,7 @@
 use actix_web::http::StatusCode;
 use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, post, web};
+use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1;
 use serde::Deserialize;
 use utoipa::ToSchema;
@@ -16,7 +17,7 @@ use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::orders::OrderStatus;
 
-problems!(Problems: UPSTREAM, CALLER, BODY);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded]);
 
 /// What to export.
 #[derive(Deserialize, ToSchema)]

@@ -18,7 +18,13 @@ use crate::routes::identity::{OwnTenant, Role, User};
 
 problems!(
     Problems: UPSTREAM, BODY, GUESSING, CALLER,
-    &[Code::OneTimeTokenInvalid, Code::InvalidCredentials, Code::EmailMismatch, Code::AlreadyMember],
+    &[
+        Code::LimitExceeded,
+        Code::OneTimeTokenInvalid,
+        Code::InvalidCredentials,
+        Code::EmailMismatch,
+        Code::AlreadyMember,
+    ],
 );
 
 /// The link's token, and what shows who accepts.

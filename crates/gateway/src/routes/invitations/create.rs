@@ -17,7 +17,7 @@ use crate::openapi::{BODY, CALLER, GUESSING, TenantIdHeader, UPSTREAM, problems}
 use crate::query::NoQuery;
 use crate::routes::identity::Role;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, GUESSING, &[Code::AlreadyMember]);
+problems!(Problems: UPSTREAM, CALLER, BODY, GUESSING, &[Code::LimitExceeded, Code::AlreadyMember]);
 
 /// Whom to invite, and as what.
 #[derive(Deserialize, ToSchema)]

@@ -20,7 +20,13 @@ use crate::query::NoQuery;
 
 problems!(
     Problems: UPSTREAM, BODY, GUESSING, CALLER,
-    &[Code::InvalidCredentials, Code::EmailMismatch, Code::SlugTaken, Code::IdempotencyKeyReused],
+    &[
+        Code::LimitExceeded,
+        Code::InvalidCredentials,
+        Code::EmailMismatch,
+        Code::SlugTaken,
+        Code::IdempotencyKeyReused,
+    ],
 );
 
 /// A company, and its first owner.

@@ -16,7 +16,7 @@ use crate::json::{Body, lacking, private, write};
 use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::UrlNotAllowed]);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded, Code::UrlNotAllowed]);
 
 /// Where to send what.
 #[derive(Deserialize, ToSchema)]

@@ -1,6 +1,7 @@
 //! Having an export written.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
 use rowhouse_tokens::{Permission, Principal};
@@ -13,13 +14,6 @@ use crate::error::Error;
 use crate::exports::{Format, WriteExport};
 use crate::rpc::order::parse_status;
 use crate::store::exports::{NewExport, insert_export, usage};
-
-/// How many of a tenant's exports may be queued or running at once.
-const MAX_UNFINISHED: i64 = 10;
-/// How many of a tenant's exports may be there at once, and how large those may be together before there is another: they are kept
-/// for a day, in the database that everybody shares.
-const MAX_KEPT: i64 = 50;
-const MAX_KEPT_BYTES: i64 = 1 << 30;
 
 pub(super) async fn create_export(
     rpc: &ExportRpc,
@@ -34,16 +28,14 @@ pub(super) async fn create_export(
     };
     let created = rpc.db.tx(&cx, "exports.create", async |tx| {
         let usage = usage(tx).await?;
-        if usage.unfinished >= MAX_UNFINISHED {
-            return Err(Error::TooManyExports(MAX_UNFINISHED));
-        }
-        if usage.kept >= MAX_KEPT || usage.size_bytes >= MAX_KEPT_BYTES {
-            return Err(Error::TooMuchExported { most: MAX_KEPT, most_bytes: MAX_KEPT_BYTES });
-        }
+        UNFINISHED_EXPORTS.allows(usage.unfinished + 1)?;
+        // They are kept for a day, in the database that everybody shares.
+        EXPORTS.allows(usage.kept + 1)?;
+        EXPORT_MIB.allows((usage.size_bytes >> 20) + 1)?;
         let id = Uuid::now_v7();
         let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;
         let new = NewExport { id, format, status, job_id: job.as_uuid(), created_by: *created_by };
-        Ok(insert_export(tx, &new).await?)
+        Ok::<_, Error>(insert_export(tx, &new).await?)
     });
     Ok(CreateExportResponse { export: Some(created.await?.into()) })
 }

@@ -1,6 +1,7 @@
 //! Registering an endpoint.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -12,9 +13,6 @@ use crate::error::Error;
 use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
 use crate::webhooks::{Events, Guard, Secret, Target, tidy_from_now_on};
 
-/// Each event is sent to all of them.
-const MAX_ENDPOINTS: i64 = 50;
-
 pub(super) async fn create_endpoint(
     rpc: &WebhookRpc,
     request: &Request<CreateWebhookEndpointRequest>,
@@ -24,12 +22,10 @@ pub(super) async fn create_endpoint(
     let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
     let sealed = secret.seal(&rpc.sealing, id)?;
     let endpoint = rpc.db.tx(&cx, "webhook_endpoints.create", async |tx| {
-        if count_endpoints(tx).await? >= MAX_ENDPOINTS {
-            return Err(Error::TooManyEndpoints(MAX_ENDPOINTS));
-        }
+        WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
         let endpoint = insert_endpoint(tx, id, &target, &events, &sealed).await?;
         tidy_from_now_on(tx).await?;
-        Ok(endpoint)
+        Ok::<_, Error>(endpoint)
     });
     let endpoint = endpoint.await?;
     Ok(CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret: secret.reveal() })

@@ -121,7 +121,7 @@ async fn endpoints_are_paged_newest_first_up_to_a_number() {
         made.insert(0, created.webhook_endpoint.unwrap());
     }
     let refused = refusal(webhooks.create("https://example.com/", &["*"]).await);
-    assert_eq!(refused.code, Code::ResourceExhausted);
+    assert_eq!(refused.code, Code::LimitExceeded);
 
     let mut seen = Vec::new();
     let mut page_token = String::new();

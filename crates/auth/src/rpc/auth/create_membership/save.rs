@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use rowhouse_chassis::limits::TENANTS_OF_PERSON;
 use rowhouse_jobs::enqueue;
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::Role;
@@ -20,7 +21,7 @@ use crate::store::audit_log::record;
 use crate::store::identities::{find_identity, insert_identity};
 use crate::store::invitations::{Founding, ensure_invitation, find_invited};
 use crate::store::memberships::{
-    add_membership, ensure_membership, find_active_role, is_provisioning, tenant_name,
+    add_membership, count_tenants_of, ensure_membership, find_active_role, is_provisioning, tenant_name,
 };
 
 /// How long an invitation is good.
@@ -81,6 +82,8 @@ async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, 
     let Some(membership) = add_membership(tx, user, new.role).await? else {
         return Ok(ensure_membership(tx, user, new.role).await?);
     };
+    // Counted with this one. It was looked at before the tenant was made; others may have been faster since.
+    TENANTS_OF_PERSON.allows(count_tenants_of(tx, user).await?)?;
     let entry = AuditEntry::success(Actor::User(user), Action::MemberAdd, &new.client)
         .on("member", membership)
         .with("user_id", user.to_string())

@@ -1,0 +1,129 @@
+//! The ceilings: how much of each thing there may be. `docs/limits.md` has the same table.
+
+use std::fmt;
+
+use tonic::Status;
+
+use crate::error::{Code, status_with};
+
+/// The key of an error's metadata under which the limit's name stands.
+pub const LIMIT_KEY: &str = "limit";
+
+/// The key of an error's metadata under which it stands how much there may be.
+pub const MAXIMUM_KEY: &str = "maximum";
+
+/// How much there may be of something.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Limit {
+    /// Stable, for programs to decide by.
+    pub name: &'static str,
+    /// There may be this much of it, and not more.
+    pub maximum: i64,
+    /// What is counted, and of whom.
+    pub counted: &'static str,
+    /// What happens to one more, and what to do about it.
+    pub beyond: &'static str,
+}
+
+macro_rules! limits {
+    ($($constant:ident $name:literal $maximum:literal $counted:literal, $beyond:literal;)*) => {
+        $(
+            #[doc = $counted]
+            pub const $constant: Limit =
+                Limit { name: $name, maximum: $maximum, counted: $counted, beyond: $beyond };
+        )*
+
+        /// Every limit.
+        pub const LIMITS: &[Limit] = &[$($constant),*];
+    };
+}
+
+limits! {
+    API_KEYS "api_keys" 100
+        "API keys of a tenant, expired and revoked ones included",
+        "refused: delete keys that are not needed";
+    PENDING_INVITATIONS "pending_invitations" 200
+        "invitations of a tenant that can still be accepted",
+        "refused: delete invitations, or wait until some are accepted or expire";
+    MEMBERS "members" 10_000
+        "members of a tenant",
+        "refused: an invitation cannot be accepted until a member is removed";
+    TENANTS_OF_PERSON "tenants_of_person" 100
+        "tenants that a person is a member of",
+        "refused: leave a tenant that is not needed";
+    SESSIONS "sessions" 50
+        "sessions of a person in a tenant",
+        "a login is never refused for it: the session that was not used for longest ends";
+    WEBHOOK_ENDPOINTS "webhook_endpoints" 50
+        "webhook endpoints of a tenant",
+        "refused: delete endpoints that are not needed";
+    UNFINISHED_EXPORTS "unfinished_exports" 10
+        "exports of a tenant that are queued or running",
+        "refused: wait for one, or cancel one";
+    EXPORTS "exports" 50
+        "exports of a tenant that are there",
+        "refused: wait until some expire, a day after their end";
+    EXPORT_MIB "export_mib" 1024
+        "MiB of a tenant's exports together, before another is begun",
+        "refused: wait until some expire, a day after their end";
+}
+
+/// There is as much of something as there may be.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct LimitExceeded(pub Limit);
+
+impl fmt::Display for LimitExceeded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self(Limit { name, maximum, counted, beyond }) = self;
+        write!(f, "the limit {name} is reached: {maximum} {counted}; one more is {beyond}")
+    }
+}
+
+impl std::error::Error for LimitExceeded {}
+
+impl Limit {
+    /// Refuses when there is more than there may be: for what is counted with the new one.
+    pub fn allows(self, count: i64) -> Result<(), LimitExceeded> {
+        if count <= self.maximum { Ok(()) } else { Err(LimitExceeded(self)) }
+    }
+}
+
+impl From<LimitExceeded> for Status {
+    /// Waiting alone does not help, so it names no time to try again after.
+    fn from(exceeded: LimitExceeded) -> Self {
+        let Limit { name, maximum, .. } = exceeded.0;
+        let metadata = [(LIMIT_KEY, name.to_owned()), (MAXIMUM_KEY, maximum.to_string())];
+        let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
+        status_with(Code::LimitExceeded, exceeded.to_string(), metadata)
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::error::fault;
+
+    #[test]
+    fn the_last_one_is_allowed() {
+        assert_eq!(API_KEYS.allows(100), Ok(()));
+        assert_eq!(API_KEYS.allows(101), Err(LimitExceeded(API_KEYS)));
+    }
+
+    #[test]
+    fn the_error_names_the_limit() {
+        let fault = fault(&LimitExceeded(SESSIONS).into());
+        assert_eq!(fault.code, Code::LimitExceeded);
+        assert_eq!((&*fault.metadata["limit"], &*fault.metadata["maximum"]), ("sessions", "50"));
+        assert!(fault.detail.contains("sessions") && fault.retry_after.is_none(), "{}", fault.detail);
+    }
+
+    #[test]
+    fn the_documentation_has_the_same_table() {
+        let documentation = include_str!("../../../docs/limits.md");
+        let lines: Vec<&str> = documentation.lines().filter(|line| line.starts_with("| `")).collect();
+        let row = |Limit { name, maximum, counted, beyond }: &Limit| {
+            format!("| `{name}` | {maximum} | {counted} | {beyond} |")
+        };
+        assert_eq!(lines, LIMITS.iter().map(row).collect::<Vec<_>>());
+    }
+}
