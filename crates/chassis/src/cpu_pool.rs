@@ -278,7 +278,7 @@ mod tests {
     }
 
     fn refused<R>(answer: &Result<R, CpuPoolError>) -> bool {
-        matches!(answer, Err(CpuPoolError::Busy { retry_after }) if retry_after >= Duration::from_secs(1))
+        matches!(answer, Err(CpuPoolError::Busy { retry_after }) if *retry_after >= Duration::from_secs(1))
     }
 
     #[tokio::test]
