@@ -2,6 +2,18 @@ DROP FUNCTION jobs.claim(text, uuid, integer, integer, integer, interval);
 DROP FUNCTION jobs.claim(uuid, integer, interval);
 DELETE FROM tenancy.definer_functions WHERE function_name = 'jobs.claim(text, uuid, integer, integer, integer, interval)';
 
+-- Before the column that it names goes.
+CREATE OR REPLACE FUNCTION jobs.next_due() RETURNS timestamptz
+LANGUAGE sql STABLE SECURITY DEFINER
+SET search_path = ''
+BEGIN ATOMIC
+    SELECT least(
+        (SELECT pg_catalog.now() FROM jobs.lanes l WHERE l.queue = session_user AND l.ready LIMIT 1),
+        (SELECT pg_catalog.min(l.due_at) FROM jobs.lanes l
+         WHERE l.queue = session_user AND NOT l.ready AND l.due_at < 'infinity')
+    );
+END;
+
 -- A tenant's lanes become one, at which workers look at once.
 DELETE FROM jobs.lanes l USING jobs.lanes o
 WHERE o.queue = l.queue AND o.tenant_id = l.tenant_id AND o.class < l.class;
@@ -108,17 +120,6 @@ BEGIN
     END IF;
 END
 $$;
-
-CREATE OR REPLACE FUNCTION jobs.next_due() RETURNS timestamptz
-LANGUAGE sql STABLE SECURITY DEFINER
-SET search_path = ''
-BEGIN ATOMIC
-    SELECT least(
-        (SELECT pg_catalog.now() FROM jobs.lanes l WHERE l.queue = session_user AND l.ready LIMIT 1),
-        (SELECT pg_catalog.min(l.due_at) FROM jobs.lanes l
-         WHERE l.queue = session_user AND NOT l.ready AND l.due_at < 'infinity')
-    );
-END;
 
 CREATE OR REPLACE FUNCTION jobs.purge(keep interval, most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER

@@ -85,7 +85,7 @@ async fn tenant_tables(conn: &mut AsyncPgConnection) -> Vec<TenantTable> {
                 has_table_privilege(c.oid, 'DELETE') AS deletable
          FROM pg_class c
          WHERE c.relkind = 'r' AND has_schema_privilege(c.relnamespace, 'USAGE')
-            AND has_table_privilege(c.oid, 'SELECT') AND c.relrowsecurity
+            AND has_any_column_privilege(c.oid, 'SELECT') AND c.relrowsecurity
             AND EXISTS (SELECT FROM pg_attribute a WHERE a.attrelid = c.oid AND a.attname = 'tenant_id')",
     )
     .load(conn)

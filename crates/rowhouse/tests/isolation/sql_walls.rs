@@ -188,7 +188,7 @@ async fn webhooks() {
         ),
         (
             Role::Orders,
-            "UPDATE orders.webhook_endpoints SET sealed_secret = ''".to_owned(),
+            "UPDATE orders.webhook_endpoints SET created_at = now()".to_owned(),
             "permission denied",
         ),
         (Role::Orders, "UPDATE orders.order_events SET body = '{}'".to_owned(), "permission denied"),
