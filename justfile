@@ -15,6 +15,10 @@ ci:
 test *arguments:
     cargo test --workspace {{ arguments }}
 
+# What depends on PostgreSQL's major version (15 to 18), on that version; its programs are fetched once.
+test-postgres version:
+    .ci/test-postgres {{ version }}
+
 # Format, and deny every lint.
 lint:
     cargo fmt --all
@@ -51,3 +55,8 @@ bench-flood seconds="10":
 bench-jobs workers="8":
     cargo build --release -p rowhouse-bench
     target/release/rowhouse-bench --jobs --concurrency {{ workers }}
+
+# Measure what other tenants do to one: its exports and requests alone and beside them.
+bench-neighbours seconds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --neighbours --seconds {{ seconds }}

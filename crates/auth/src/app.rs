@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_jobs::Workers;
@@ -22,12 +23,12 @@ use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, issuer};
 use tonic::service::Routes;
 
 use crate::Config;
-use crate::domain::SessionLifetimes;
+use crate::domain::{Rate, SessionLifetimes};
 use crate::hashing::{Hashing, HashingError};
-use crate::jobs::LetterSender;
+use crate::jobs::{LetterSender, Reporting};
 use crate::mail::{MailError, Mailer};
 use crate::outbox::{Outbox, Worker};
-use crate::rpc::Rpc;
+use crate::rpc::{Rpc, SignUpRates};
 use crate::sealing::{EncryptionKeysError, Sealing};
 
 const PUBLIC_METHODS: &[&str] = &[
@@ -38,6 +39,7 @@ const PUBLIC_METHODS: &[&str] = &[
     "/auth.v1.AuthService/Logout",
     "/auth.v1.AuthService/RefreshSession",
     "/auth.v1.AuthService/RequestPasswordReset",
+    "/auth.v1.AuthService/ResendEmailVerification",
     "/auth.v1.AuthService/ResetPassword",
     "/auth.v1.AuthService/SwitchTenant",
     "/auth.v1.AuthService/VerifyEmail",
@@ -60,6 +62,7 @@ pub struct App {
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
+    rate_limits: RateLimits,
 }
 
 /// Why the service does not start.
@@ -127,7 +130,9 @@ impl App {
         let outbox = Outbox::new(sealing.clone());
         let mailer = Mailer::new(&config.mail, config.environment)?;
         let letters = LetterSender { sealing: sealing.clone(), mailer: mailer.clone() };
-        let workers = Workers::new(db.clone(), config.jobs).handle(letters);
+        let workers = Workers::new(db.clone(), config.jobs)
+            .handle(letters)
+            .handle(Reporting { sealing: sealing.clone() });
         let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         let rpc = Rpc {
@@ -144,6 +149,10 @@ impl App {
                 grace: config.sessions.refresh_grace,
             },
             proxies: config.proxies.into(),
+            sign_ups: SignUpRates {
+                from_network: Rate::hourly(config.sign_ups.sign_ups_per_network),
+                of_address: Rate::hourly(config.sign_ups.sign_ups_per_address),
+            },
             require_verified_email: config
                 .require_verified_email
                 .unwrap_or(config.environment.is_production()),
@@ -157,6 +166,7 @@ impl App {
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
+            rate_limits: config.grpc.rate_limits(),
         })
     }
 
@@ -174,6 +184,7 @@ impl App {
             public_methods: PUBLIC_METHODS,
             reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
             request_timeout: self.request_timeout,
+            rate_limits: self.rate_limits,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -190,8 +201,8 @@ impl App {
             .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
         let _following = self.signing.follow(shutdown.clone());
         let worker = tokio::spawn(self.worker.run(shutdown.clone()));
-        let until = shutdown.clone();
-        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
         if served.is_err() {
             // Nobody has asked them to stop.

@@ -60,6 +60,9 @@ pub struct Config {
     /// How long sessions live.
     #[command(flatten)]
     pub sessions: SessionArgs,
+    /// How often one may sign up.
+    #[command(flatten)]
+    pub sign_ups: SignUpArgs,
     /// How letters are sent.
     #[command(flatten)]
     pub mail: MailArgs,
@@ -115,6 +118,46 @@ impl Default for SessionArgs {
             session_lifetime: Duration::from_hours(30 * 24),
             refresh_grace: Duration::from_secs(10),
         }
+    }
+}
+
+/// How often one may sign up.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Sign-ups")]
+pub struct SignUpArgs {
+    /// Tenants that may be onboarded an hour from one network (an IPv4 address, or a /64 of IPv6; a /48 may four times as
+    /// many), and at once
+    #[arg(
+        long,
+        env = "ROWHOUSE_SIGN_UPS_PER_NETWORK",
+        value_name = "NUMBER",
+        default_value = "20",
+        value_parser = clap::value_parser!(i32).range(1..=100_000),
+    )]
+    pub sign_ups_per_network: i32,
+    /// Tenants that may be onboarded an hour with one e-mail address by whoever has not shown that it is theirs, and at
+    /// once
+    #[arg(
+        long,
+        env = "ROWHOUSE_SIGN_UPS_PER_ADDRESS",
+        value_name = "NUMBER",
+        default_value = "10",
+        value_parser = clap::value_parser!(i32).range(1..=100_000),
+    )]
+    pub sign_ups_per_address: i32,
+}
+
+impl Default for SignUpArgs {
+    fn default() -> Self {
+        Self { sign_ups_per_network: 20, sign_ups_per_address: 10 }
+    }
+}
+
+impl SignUpArgs {
+    /// For those whose sign-ups are not what is looked at, such as tests.
+    #[must_use]
+    pub const fn generous() -> Self {
+        Self { sign_ups_per_network: 100_000, sign_ups_per_address: 100_000 }
     }
 }
 
@@ -220,6 +263,8 @@ mod tests {
             "--token-lifetime -1",
             "--bcrypt-cost 3",
             "--bcrypt-cost 31",
+            "--sign-ups-per-network 0",
+            "--sign-ups-per-address -1",
         ] {
             assert!(parse(refused).is_err(), "{refused}");
         }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
     Code, FieldViolation, MAX_METADATA, Violations, from_db, internal, invalid_argument, retryable, status,
     status_with,
@@ -15,11 +16,11 @@ use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
-use crate::outbox::EnqueueError;
+use crate::outbox::{EnqueueError, FirstMessageError};
 use crate::sealing::NotOurs;
 
-/// When a full queue of passwords is likely to have moved on.
-const HASHING_RETRY_AFTER: Duration = Duration::from_secs(2);
+/// When others are likely to be done with the same person.
+const CONTENTION_RETRY_AFTER: Duration = Duration::from_secs(2);
 
 /// The key of the error's metadata under which the tenants stand that a caller can choose from.
 const TENANTS_KEY: &str = "tenants";
@@ -39,6 +40,8 @@ pub(crate) enum Error {
     InvalidCredentials,
     #[error("too many attempts")]
     TooManyAttempts { wait: Duration },
+    #[error("too many messages")]
+    TooManyMessages { wait: Duration },
     #[error("a second factor is needed")]
     MfaRequired { mfa_token: String },
     #[error("the token of the login's first step is not valid")]
@@ -138,6 +141,13 @@ impl Error {
             Self::TooManyAttempts { wait } => {
                 return retryable(Code::TooManyAttempts, "too many attempts: wait before the next one", wait);
             }
+            Self::TooManyMessages { wait } => {
+                return retryable(
+                    Code::TooManyAttempts,
+                    "this would send a message, and there were too many of them: wait before the next one",
+                    wait,
+                );
+            }
             Self::MfaRequired { mfa_token } => {
                 return status_with(
                     Code::MfaRequired,
@@ -152,18 +162,18 @@ impl Error {
                     [(TENANTS_KEY.to_owned(), list(&memberships))],
                 );
             }
-            Self::Hashing(HashingError::Busy) => {
+            Self::Hashing(HashingError::Pool(CpuPoolError::Busy { retry_after })) => {
                 return retryable(
                     Code::ResourceExhausted,
                     "too many passwords are being checked at once: try again",
-                    HASHING_RETRY_AFTER,
+                    retry_after,
                 );
             }
             Self::Contended => {
                 return retryable(
                     Code::Unavailable,
                     "others were changing the same person: try again",
-                    HASHING_RETRY_AFTER,
+                    CONTENTION_RETRY_AFTER,
                 );
             }
             Self::Limit(exceeded) => return exceeded.into(),
@@ -255,6 +265,15 @@ impl From<rowhouse_jobs::EnqueueError> for Error {
     }
 }
 
+impl From<FirstMessageError> for Error {
+    fn from(error: FirstMessageError) -> Self {
+        match error {
+            FirstMessageError::Random(error) => error.into(),
+            FirstMessageError::Db(error) => error.into(),
+        }
+    }
+}
+
 impl From<EnqueueError> for Error {
     fn from(error: EnqueueError) -> Self {
         Self::Enqueue(error)
@@ -301,6 +320,10 @@ mod tests {
         fault(&error.into_status("auth.test"))
     }
 
+    fn busy() -> CpuPoolError {
+        CpuPoolError::Busy { retry_after: Duration::from_secs(7) }
+    }
+
     fn membership(name: &str) -> ActiveMembership {
         let (slug, name) = ("acme".to_owned(), name.to_owned());
         ActiveMembership { tenant: TenantId::generate(), slug, name, role: Role::Member }
@@ -318,13 +341,16 @@ mod tests {
             (Error::OnboardingOnly, Code::PermissionDenied),
             (Error::Unauthenticated, Code::Internal),
             (Error::Contended, Code::Unavailable),
-            (Error::Hashing(HashingError::Busy), Code::ResourceExhausted),
+            (Error::Hashing(busy().into()), Code::ResourceExhausted),
+            (Error::TooManyMessages { wait: Duration::from_secs(7) }, Code::TooManyAttempts),
             (Error::Token(TokenError::Signing), Code::Internal),
             (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
         ] {
             assert_eq!(answer(error).code, code);
         }
-        assert!(answer(Error::Hashing(HashingError::Busy)).retry_after.is_some());
+        let expected = Some(Duration::from_secs(7));
+        assert_eq!(answer(Error::Hashing(busy().into())).retry_after, expected);
+        assert_eq!(answer(Error::TooManyMessages { wait: Duration::from_secs(7) }).retry_after, expected);
     }
 
     #[test]

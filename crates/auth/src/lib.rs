@@ -22,7 +22,7 @@ mod store;
 mod throttle;
 
 pub use app::{App, RunError, StartError};
-pub use config::{Config, MailArgs, SessionArgs};
+pub use config::{Config, MailArgs, SessionArgs, SignUpArgs};
 pub use mail::MailError;
 use rowhouse_chassis::shutdown::Shutdown;
 pub use sealing::EncryptionKeysError;

@@ -52,6 +52,13 @@ diesel::table! {
 }
 
 diesel::table! {
+    auth.allowances (key) {
+        key -> Binary,
+        full_at -> Timestamptz,
+    }
+}
+
+diesel::table! {
     auth.familiar_addresses (key) {
         key -> Binary,
         last_at -> Timestamptz,

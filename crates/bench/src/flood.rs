@@ -22,18 +22,20 @@ const FLOOD: usize = 64;
 /// Listing at this concurrency leaves room to see the difference.
 const READERS: usize = 4;
 
-/// How often each of the two is measured.
-const TURNS: usize = 3;
-
 #[derive(Default)]
 struct Answers {
     looked_at: AtomicU64,
     turned_away: AtomicU64,
 }
 
-pub(crate) async fn run(system: &System, tenant: &Tenant, seconds: u64) -> Result<(), Failure> {
+pub(crate) async fn run(
+    system: &System,
+    tenant: &Tenant,
+    seconds: u64,
+    rounds: usize,
+) -> Result<(), Failure> {
     let mut rows = Vec::new();
-    for _ in 0..TURNS {
+    for _ in 0..rounds {
         rows.push(("without", wrk::measure(system, tenant, Operation::List, READERS, seconds)?, 0.0, 0.0));
         let (figures, looked_at, turned_away) = flooded(system, tenant, seconds).await?;
         rows.push(("with", figures, looked_at, turned_away));

@@ -59,23 +59,25 @@ async fn call(
             client.list_orders(request(bearer, list)).await?;
         }
         Operation::Create => {
-            let lines = (1..=2)
-                .map(|n| OrderLine { sku: format!("sku-{n}"), quantity: n, unit_price_minor: 1000 })
-                .collect();
-            let create = CreateOrderRequest {
-                customer: "Customer".to_owned(),
-                currency: "EUR".to_owned(),
-                lines,
-                idempotency_key: None,
-                priority: 0,
-            };
-            client.create_order(request(bearer, create)).await?;
+            client.create_order(request(bearer, an_order())).await?;
         }
     }
     Ok(())
 }
 
-fn request<T>(bearer: &MetadataValue<Ascii>, message: T) -> Request<T> {
+/// An order of two lines.
+pub(crate) fn an_order() -> CreateOrderRequest {
+    let line = |n| OrderLine { sku: format!("sku-{n}"), quantity: n, unit_price_minor: 1000 };
+    CreateOrderRequest {
+        customer: "Customer".to_owned(),
+        currency: "EUR".to_owned(),
+        lines: vec![line(1), line(2)],
+        idempotency_key: None,
+        priority: 0,
+    }
+}
+
+pub(crate) fn request<T>(bearer: &MetadataValue<Ascii>, message: T) -> Request<T> {
     let mut request = Request::new(message);
     request.metadata_mut().insert("authorization", bearer.clone());
     request

@@ -13,16 +13,13 @@ use graphile_worker::{
 };
 use rowhouse::bootstrap::{RolePasswords, connect, migrate};
 use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
-use rowhouse_jobs::{Failure, Handler, Job, Run, WorkerArgs, Workers};
+use rowhouse_jobs::{Class, Failure, Handler, Job, Run, WorkerArgs, Workers};
 use rowhouse_tenancy::{DatabaseConfig, TenantDb};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use crate::Failure as BenchFailure;
-
-const JOBS: usize = 20_000;
-const ROUNDS: usize = 3;
 
 /// A job that does nothing.
 #[derive(Clone, Serialize, Deserialize)]
@@ -32,18 +29,24 @@ struct Nothing {
 
 impl Job for Nothing {
     const KIND: &'static str = "bench.nothing";
+    const CLASS: Class = Class::Interactive;
 }
 
 /// Counts what was done, and says when it is all.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Debug)]
 struct Done {
-    count: Arc<AtomicUsize>,
+    /// How many are not done yet.
+    left: Arc<AtomicUsize>,
     all: Arc<Notify>,
 }
 
 impl Done {
+    fn of(jobs: usize) -> Self {
+        Self { left: Arc::new(AtomicUsize::new(jobs)), all: Arc::default() }
+    }
+
     fn one(&self) {
-        if self.count.fetch_add(1, Ordering::Relaxed) + 1 == JOBS {
+        if self.left.fetch_sub(1, Ordering::Relaxed) == 1 {
             self.all.notify_one();
         }
     }
@@ -70,7 +73,7 @@ impl TaskHandler for Nothing {
 
 /// Measures with so many workers, and prints.
 #[allow(clippy::print_stdout, reason = "the figures are the program's output")]
-pub(crate) async fn run(workers: usize) -> Result<(), BenchFailure> {
+pub(crate) async fn run(workers: usize, jobs: usize, rounds: usize) -> Result<(), BenchFailure> {
     let directory = tempfile::Builder::new()
         .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
         .tempdir()?;
@@ -88,18 +91,20 @@ pub(crate) async fn run(workers: usize) -> Result<(), BenchFailure> {
     let admin = connect(&cluster.admin_url("bench"), None).await?;
     let url = format!("postgres://rowhouse_orders:{password}@127.0.0.1:{}/bench", cluster.port());
 
-    println!("{JOBS} jobs that do nothing, {workers} workers, jobs per second, in turns");
+    println!("{jobs} jobs that do nothing, {workers} workers, jobs per second, in turns");
     println!(
         "{:>24} {:>24} {:>24} {:>24}",
         "graphile_worker", "with a local queue", "rowhouse, 1 tenant", "rowhouse, 200 tenants"
     );
     let mut rates = [Vec::new(), Vec::new(), Vec::new(), Vec::new()];
-    for round in 0..ROUNDS {
+    for round in 0..rounds {
         let measured = [
-            graphile(&cluster.admin_url("bench"), &admin, &format!("once_{round}"), workers, false).await?,
-            graphile(&cluster.admin_url("bench"), &admin, &format!("local_{round}"), workers, true).await?,
-            ours(&url, &admin, 1, workers).await?,
-            ours(&url, &admin, 200, workers).await?,
+            graphile(&cluster.admin_url("bench"), &admin, &format!("once_{round}"), workers, jobs, false)
+                .await?,
+            graphile(&cluster.admin_url("bench"), &admin, &format!("local_{round}"), workers, jobs, true)
+                .await?,
+            ours(&url, &admin, 1, workers, jobs).await?,
+            ours(&url, &admin, 200, workers, jobs).await?,
         ];
         let [by_one, by_hundred, single, many] = measured;
         println!("{by_one:>24.0} {by_hundred:>24.0} {single:>24.0} {many:>24.0}");
@@ -119,11 +124,17 @@ fn median(mut rates: Vec<f64>) -> f64 {
     rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-fn per_second(began: Instant) -> f64 {
-    f64::from(u32::try_from(JOBS).unwrap_or(u32::MAX)) / began.elapsed().as_secs_f64()
+fn per_second(jobs: usize, began: Instant) -> f64 {
+    f64::from(u32::try_from(jobs).unwrap_or(u32::MAX)) / began.elapsed().as_secs_f64()
 }
 
-async fn ours(url: &str, admin: &Client, tenants: usize, workers: usize) -> Result<f64, BenchFailure> {
+async fn ours(
+    url: &str,
+    admin: &Client,
+    tenants: usize,
+    workers: usize,
+    jobs: usize,
+) -> Result<f64, BenchFailure> {
     let fill = format!(
         "TRUNCATE jobs.jobs, jobs.lanes;
          INSERT INTO tenancy.tenants (id, slug, name, status)
@@ -131,25 +142,26 @@ async fn ours(url: &str, admin: &Client, tenants: usize, workers: usize) -> Resu
          ON CONFLICT DO NOTHING;
          INSERT INTO jobs.jobs (tenant_id, id, queue, kind, payload, max_attempts)
          SELECT t.id, gen_random_uuid(), 'rowhouse_orders', 'bench.nothing', jsonb_build_object('number', n), 20
-         FROM generate_series(1, {JOBS}) n
+         FROM generate_series(1, {jobs}) n
          JOIN tenancy.tenants t ON t.slug = 'bench-{tenants}-' || 1 + n % {tenants};"
     );
     admin.batch_execute(&fill).await?;
     admin.batch_execute("VACUUM ANALYZE jobs.jobs, jobs.lanes").await?;
     let config = DatabaseConfig {
-        url: url.to_owned(),
         pool_size: u32::try_from(workers)? + 2,
         acquire_timeout: Duration::from_secs(30),
-        ca_file: None,
+        ..DatabaseConfig::new(url)
     };
     let db = TenantDb::connect(&config).await?;
-    let done = Done::default();
-    let args = WorkerArgs { workers, lease: Duration::from_secs(60) };
+    let done = Done::of(jobs);
+    let args =
+        WorkerArgs { workers, jobs_per_tenant: workers, lease: Duration::from_secs(60), ..WorkerArgs::NONE };
     let began = Instant::now();
-    let working =
-        tokio::spawn(Workers::new(db, args).handle::<Nothing>(done.clone()).run(std::future::pending()));
+    let working = tokio::spawn(
+        Workers::new(db, args).handle::<Nothing>(done.clone()).run(std::future::pending(), Duration::ZERO),
+    );
     done.all.notified().await;
-    let rate = per_second(began);
+    let rate = per_second(jobs, began);
     working.abort();
     let left = admin.query_one("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", &[]).await?;
     match left.get(0) {
@@ -164,9 +176,10 @@ async fn graphile(
     admin: &Client,
     schema: &str,
     workers: usize,
+    jobs: usize,
     local_queue: bool,
 ) -> Result<f64, BenchFailure> {
-    let done = Done::default();
+    let done = Done::of(jobs);
     let options = WorkerOptions::default()
         .schema(schema.to_owned())
         .concurrency(workers)
@@ -180,15 +193,15 @@ async fn graphile(
     let worker = options.init().await?;
     let utils = worker.create_utils();
     let spec = JobSpec::default();
-    let jobs: Vec<_> = (0..JOBS).map(|number| (Nothing { number }, &spec)).collect();
-    for jobs in jobs.chunks(1_000) {
-        utils.add_jobs(jobs).await?;
+    let all: Vec<_> = (0..jobs).map(|number| (Nothing { number }, &spec)).collect();
+    for some in all.chunks(1_000) {
+        utils.add_jobs(some).await?;
     }
     admin.batch_execute(&format!("VACUUM ANALYZE {schema}._private_jobs")).await?;
     let began = Instant::now();
     if !local_queue {
         worker.run_once().await?;
-        return Ok(per_second(began));
+        return Ok(per_second(jobs, began));
     }
     let worker = Arc::new(worker);
     let working = tokio::spawn({
@@ -196,7 +209,7 @@ async fn graphile(
         async move { worker.run().await.map_err(|error| error.to_string()) }
     });
     done.all.notified().await;
-    let rate = per_second(began);
+    let rate = per_second(jobs, began);
     worker.request_shutdown();
     working.await??;
     Ok(rate)

@@ -7,6 +7,7 @@
 mod flood;
 mod grpc;
 mod jobs;
+mod neighbours;
 mod pgbench;
 mod report;
 mod system;
@@ -23,6 +24,9 @@ struct Arguments {
     /// Seconds a measurement.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
+    /// How often each is measured, in turns, where two are compared.
+    #[arg(long, default_value_t = 3)]
+    rounds: usize,
     /// Concurrent requests at the gateway and at gRPC, and pgbench's clients.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
@@ -38,6 +42,18 @@ struct Arguments {
     /// Measure jobs per second beside `graphile_worker` on the same PostgreSQL, and nothing else.
     #[arg(long)]
     jobs: bool,
+    /// Jobs a measurement, for --jobs.
+    #[arg(long, default_value_t = 20_000)]
+    job_count: usize,
+    /// Measure what other tenants do to one, and nothing else.
+    #[arg(long)]
+    neighbours: bool,
+    /// Leave the limits of requests a second on, as they are by default.
+    #[arg(long)]
+    rate_limits: bool,
+    /// Maintenance jobs that are due, for --neighbours.
+    #[arg(long, default_value_t = 10_000)]
+    maintenance: u32,
 }
 
 #[tokio::main]
@@ -62,13 +78,18 @@ type Failure = Box<dyn std::error::Error>;
 
 async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
     if arguments.jobs {
-        jobs::run(arguments.concurrency).await?;
+        jobs::run(arguments.concurrency, arguments.job_count, arguments.rounds).await?;
         return Ok(None);
     }
-    let system = System::start().await?;
+    let system = System::start(arguments.rate_limits).await?;
+    if arguments.neighbours {
+        neighbours::run(&system, arguments.seconds, arguments.rounds, arguments.maintenance).await?;
+        system.stop()?;
+        return Ok(None);
+    }
     let tenant = system.seed(arguments.tenants, arguments.orders)?;
     if arguments.flood {
-        flood::run(&system, &tenant, arguments.seconds).await?;
+        flood::run(&system, &tenant, arguments.seconds, arguments.rounds).await?;
         system.stop()?;
         return Ok(None);
     }

@@ -2,6 +2,7 @@
 
 use std::io::Write;
 use std::process::{Child, Command, Output, Stdio};
+use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
 use serde_json::Value;
@@ -14,6 +15,7 @@ pub(crate) struct System {
     process: Child,
     directory: tempfile::TempDir,
     endpoints: Value,
+    networks: AtomicU16,
 }
 
 /// The tenant that is measured.
@@ -25,7 +27,11 @@ pub(crate) struct Tenant {
 }
 
 impl System {
-    pub(crate) async fn start() -> Result<Self, Failure> {
+    /// `rate_limits`: with those that there are by default, or with none.
+    pub(crate) async fn start(rate_limits: bool) -> Result<Self, Failure> {
+        let unlimited =
+            ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"].map(|limit| (limit, "0"));
+        let unlimited = unlimited.into_iter().filter(|_| !rate_limits);
         let directory = tempfile::Builder::new()
             .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
             .tempdir()?;
@@ -38,10 +44,11 @@ impl System {
             .arg(directory.path().join("data"))
             .env_remove("DATABASE_URL")
             .env("ROWHOUSE_LOG", "warn")
+            .envs(unlimited)
             .stdout(Stdio::null())
             .spawn()
             .map_err(|error| format!("{} cannot be started ({error}); build it first", binary.display()))?;
-        let mut system = Self { process, directory, endpoints: Value::Null };
+        let mut system = Self { process, directory, endpoints: Value::Null, networks: AtomicU16::new(0) };
         let path = system.directory.path().join("data/endpoints.json");
         while !path.exists() {
             if let Some(status) = system.process.try_wait()? {
@@ -74,31 +81,57 @@ impl System {
 
     /// Onboards the measured tenant over REST and adds the others, and everybody's orders, in SQL.
     pub(crate) fn seed(&self, tenants: usize, orders: usize) -> Result<Tenant, Failure> {
-        let onboarded = self.post(
-            "/v1/tenants",
-            r#"{"name":"Measured","slug":"measured","admin":{"email":"m@example.com","password":"correct horse"}}"#,
-        )?;
-        let login = self.post("/v1/auth/login", r#"{"email":"m@example.com","password":"correct horse"}"#)?;
-        let id = text(&onboarded, "/tenant/id")?.parse()?;
-        let sql = format!(
+        self.onboard("measured")?;
+        self.psql(&format!(
             "INSERT INTO tenancy.tenants (id, slug, name, status)
                 SELECT gen_random_uuid(), 'tenant-' || n, 'Tenant ' || n, 'active' FROM generate_series(2, {tenants}) n;
-             INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
-                SELECT t.id, gen_random_uuid(), n, 'Customer ' || n, 'EUR', 3000
-                FROM tenancy.tenants t, generate_series(1, {orders}) n;
-             INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
-                SELECT o.tenant_id, gen_random_uuid(), o.id, p, 'sku-' || p, p, 1000 FROM orders.orders o, generate_series(1, 2) p;
              INSERT INTO orders.number_series (tenant_id, id, last_number)
-                SELECT id, 'orders', {orders} FROM tenancy.tenants;
-             VACUUM ANALYZE;
-             SELECT id FROM orders.orders WHERE tenant_id = '{id}' AND number = {orders} / 2;"
+                SELECT id, 'orders', 0 FROM tenancy.tenants ON CONFLICT (tenant_id, id) DO NOTHING;"
+        ))?;
+        self.fill_orders(orders)?;
+        self.tenant("measured")
+    }
+
+    /// Adds a tenant over REST, with an owner.
+    pub(crate) fn onboard(&self, slug: &str) -> Result<(), Failure> {
+        let name = slug.to_ascii_uppercase();
+        let admin = credentials(slug);
+        self.post("/v1/tenants", &format!(r#"{{"name":"{name}","slug":"{slug}","admin":{admin}}}"#)).map(drop)
+    }
+
+    /// An access token of a tenant's owner.
+    pub(crate) fn login(&self, slug: &str) -> Result<String, Failure> {
+        text(&self.post("/v1/auth/login", &credentials(slug))?, "/access_token").map(ToOwned::to_owned)
+    }
+
+    /// Gives so many orders to each tenant that has none.
+    pub(crate) fn fill_orders(&self, orders: usize) -> Result<(), Failure> {
+        let fill = format!(
+            "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
+                SELECT s.tenant_id, gen_random_uuid(), n, 'Customer ' || n, 'EUR', 3000
+                FROM orders.number_series s, generate_series(1, {orders}) n WHERE s.last_number = 0;
+             INSERT INTO orders.order_lines (tenant_id, id, order_id, position, sku, quantity, unit_price_minor)
+                SELECT o.tenant_id, gen_random_uuid(), o.id, p, 'sku-' || p, p, 1000
+                FROM orders.orders o JOIN orders.number_series s ON s.tenant_id = o.tenant_id AND s.last_number = 0,
+                    generate_series(1, 2) p;
+             UPDATE orders.number_series SET last_number = {orders} WHERE last_number = 0;
+             VACUUM ANALYZE;"
         );
-        let order = self.psql(&sql)?.trim().parse()?;
-        Ok(Tenant { id, token: text(&login, "/access_token")?.to_owned(), order })
+        self.psql(&fill).map(drop)
+    }
+
+    /// A tenant that has orders.
+    pub(crate) fn tenant(&self, slug: &str) -> Result<Tenant, Failure> {
+        let row = self.psql(&format!(
+            "SELECT t.id, o.id FROM tenancy.tenants t JOIN orders.orders o ON o.tenant_id = t.id
+             WHERE t.slug = '{slug}' ORDER BY o.number LIMIT 1;"
+        ))?;
+        let (id, order) = row.trim().split_once('|').ok_or_else(|| format!("{slug} has no order"))?;
+        Ok(Tenant { id: id.parse()?, token: self.login(slug)?, order: order.parse()? })
     }
 
     /// As superuser.
-    fn psql(&self, sql: &str) -> Result<String, Failure> {
+    pub(crate) fn psql(&self, sql: &str) -> Result<String, Failure> {
         let mut psql = Command::new("psql")
             .args(["--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname"])
             .arg(self.endpoint("database"))
@@ -113,6 +146,8 @@ impl System {
     }
 
     fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
+        // Each from a network of its own: what strangers are limited by is not what is measured.
+        let network = self.networks.fetch_add(1, Ordering::Relaxed);
         let curl = Command::new("curl")
             .args([
                 "--silent",
@@ -121,6 +156,7 @@ impl System {
                 "--header",
                 "content-type: application/json",
             ])
+            .args(["--header", &format!("x-forwarded-for: 2001:db8:{network:x}::1")])
             .args(["--data", body])
             .arg(format!("{}{path}", self.endpoint("gateway")))
             .output()?;
@@ -139,6 +175,10 @@ impl Drop for System {
         // After `stop` there is nothing to kill, and that is fine.
         drop(self.process.kill());
     }
+}
+
+fn credentials(slug: &str) -> String {
+    format!(r#"{{"email":"{slug}@example.com","password":"correct horse"}}"#)
 }
 
 /// What a program printed, or what it complained of.

@@ -7,6 +7,40 @@ use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant, output};
 
+/// What is asked of the gateway.
+#[derive(Clone, Copy, Debug)]
+pub(crate) struct Load {
+    pub(crate) operation: Operation,
+    /// Of lists.
+    pub(crate) page_size: u32,
+    pub(crate) concurrency: usize,
+    pub(crate) seconds: u64,
+}
+
+impl Load {
+    /// The program, ready to be started.
+    pub(crate) fn command(self, system: &System, tenant: &Tenant) -> Result<Command, Failure> {
+        let Self { operation, page_size, concurrency, seconds } = self;
+        let gateway = system.endpoint("gateway");
+        let url = match operation {
+            Operation::Get => format!("{gateway}/v1/orders/{}", tenant.order),
+            Operation::List => format!("{gateway}/v1/orders?page_size={page_size}"),
+            Operation::Create => format!("{gateway}/v1/orders"),
+        };
+        let script = system.directory().join(format!("{operation:?}.lua"));
+        std::fs::write(&script, lua(operation))?;
+        let mut command = Command::new("wrk");
+        command
+            .args(["--threads", "1", "--latency"])
+            .args(["--connections", &concurrency.to_string(), "--duration", &format!("{seconds}s")])
+            .args(["--header", &format!("authorization: Bearer {}", tenant.token)])
+            .arg("--script")
+            .arg(&script)
+            .arg(url);
+        Ok(command)
+    }
+}
+
 pub(crate) fn measure(
     system: &System,
     tenant: &Tenant,
@@ -14,24 +48,8 @@ pub(crate) fn measure(
     concurrency: usize,
     seconds: u64,
 ) -> Result<Figures, Failure> {
-    let gateway = system.endpoint("gateway");
-    let url = match operation {
-        Operation::Get => format!("{gateway}/v1/orders/{}", tenant.order),
-        Operation::List => format!("{gateway}/v1/orders?page_size=20"),
-        Operation::Create => format!("{gateway}/v1/orders"),
-    };
-    let script = system.directory().join("wrk.lua");
-    std::fs::write(&script, lua(operation))?;
-    let printed = output(
-        &Command::new("wrk")
-            .args(["--threads", "1", "--latency"])
-            .args(["--connections", &concurrency.to_string(), "--duration", &format!("{seconds}s")])
-            .args(["--header", &format!("authorization: Bearer {}", tenant.token)])
-            .arg("--script")
-            .arg(&script)
-            .arg(url)
-            .output()?,
-    )?;
+    let load = Load { operation, page_size: 20, concurrency, seconds };
+    let printed = output(&load.command(system, tenant)?.output()?)?;
     if printed.contains("Non-2xx") || printed.contains("Socket errors") {
         return Err(printed.into());
     }

@@ -3,9 +3,11 @@
 use std::net::IpAddr;
 
 use ipnet::IpNet;
+use rowhouse_text::printable;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::config::ProxyArgs;
+use crate::network::Network;
 
 /// The header and metadata key under which a proxy says for whom it asks.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
@@ -68,24 +70,27 @@ impl TrustedProxies {
 }
 
 impl Client {
-    /// Puts it on an outgoing call.
+    /// What the client is counted under; nothing when its address is not known.
+    #[must_use]
+    pub fn network(&self) -> Option<Network> {
+        self.address.map(Network::from)
+    }
+
+    /// Puts it on an outgoing call. A program that is not known is empty there, lest the call's own `user-agent`, which is this process's, is
+    /// taken for it.
     pub fn carry(&self, metadata: &mut MetadataMap) {
-        let texts = [
-            (FORWARDED_FOR, self.address.map(|it| it.to_string())),
-            (FORWARDED_USER_AGENT, self.user_agent.clone()),
-        ];
-        for (key, text) in texts {
-            if let Some(Ok(value)) = text.map(MetadataValue::<Ascii>::try_from) {
-                metadata.insert(key, value);
-            }
+        if let Some(Ok(address)) = self.address.map(|it| MetadataValue::<Ascii>::try_from(it.to_string())) {
+            metadata.insert(FORWARDED_FOR, address);
         }
+        let agent = self.user_agent.as_deref().and_then(|agent| MetadataValue::try_from(agent).ok());
+        metadata.insert(FORWARDED_USER_AGENT, agent.unwrap_or(MetadataValue::from_static("")));
     }
 }
 
 /// What a `user-agent` header is kept as.
 #[must_use]
 pub fn user_agent(text: &str) -> Option<String> {
-    let text: String = text.trim().chars().take(LONGEST_USER_AGENT).collect();
+    let text: String = printable(text.trim()).chars().take(LONGEST_USER_AGENT).collect();
     (!text.is_empty()).then_some(text)
 }
 
@@ -135,6 +140,13 @@ mod tests {
         request.extensions_mut().insert(peer);
         let proxies = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
         assert_eq!(proxies.client(&request), sent);
+        request.metadata_mut().insert("user-agent", "tonic/0".parse().unwrap());
+        assert_eq!(proxies.client(&request), sent);
+        let unknown = Client { user_agent: None, ..sent };
+        unknown.carry(request.metadata_mut());
+        assert_eq!(proxies.client(&request), unknown);
+        request.metadata_mut().remove(FORWARDED_USER_AGENT);
+        assert_eq!(proxies.client(&request).user_agent.as_deref(), Some("tonic/0"));
         let nobody = TrustedProxies(Vec::new()).client(&request);
         assert_eq!(nobody.address, Some("127.0.0.1".parse().unwrap()));
     }
@@ -143,5 +155,6 @@ mod tests {
     fn a_user_agent_is_cut() {
         assert_eq!(user_agent("  "), None);
         assert_eq!(user_agent(&"é".repeat(500)).unwrap().chars().count(), 200);
+        assert_eq!(user_agent("curl\u{202e}/8\n").as_deref(), Some("curl\u{fffd}/8"));
     }
 }

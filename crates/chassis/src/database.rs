@@ -18,6 +18,17 @@ pub enum DatabaseError {
     /// It does not answer.
     #[error("the database cannot be audited: {0}")]
     Audit(#[from] DbError),
+    /// The URL names a role that is not this service's.
+    #[error(
+        "DATABASE_URL logs in as {found}, and this service works as {expected}: set DATABASE_URL (--database-url) to \
+         a URL with the login of {expected}"
+    )]
+    OtherRole {
+        /// Whose the login is.
+        found: String,
+        /// Whose it should be.
+        expected: String,
+    },
     /// The server has a known hole in its row-level security, in production.
     #[error("{0}")]
     ServerVersion(String),
@@ -48,14 +59,18 @@ fn lines(violations: &[Violation]) -> String {
     violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
-/// Connects, looks whether program and schema go together, and audits the service's own `schema` as its own role:
-/// behind walls with a hole nothing is served.
+/// Connects, looks whether the role is the service's own, and program and schema go together, and audits the service's
+/// `schema`: behind walls with a hole nothing is served. The role is named after the schema, as `rowhouse migrate` does it.
 pub async fn open(
     args: &DatabaseArgs,
     environment: Environment,
     schema: &'static str,
 ) -> Result<TenantDb, DatabaseError> {
     let db = TenantDb::connect(&args.to_config()).await?;
+    let (found, expected) = (db.role().await?, format!("rowhouse_{schema}"));
+    if found != expected {
+        return Err(DatabaseError::OtherRole { found, expected });
+    }
     if let Some(warning) = audit::server_version_warning(db.server_version().await?) {
         if environment.is_production() {
             return Err(DatabaseError::ServerVersion(warning));

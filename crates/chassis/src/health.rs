@@ -1,5 +1,7 @@
 //! Health: the process is alive; its services are ready when what they stand on answers.
 
+mod watched;
+
 use std::time::Duration;
 
 use tokio::time::MissedTickBehavior;
@@ -8,8 +10,9 @@ use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_check_response::ServingStatus as Answer;
 use tonic_health::pb::health_client::HealthClient;
 use tonic_health::pb::health_server::{Health, HealthServer};
-use tonic_health::server::{HealthReporter, health_reporter};
+use tonic_health::server::HealthReporter;
 
+use self::watched::Watched;
 use crate::grpc::{TracedChannel, set_deadline};
 use crate::shutdown::Shutdown;
 
@@ -43,7 +46,8 @@ where
         services: &'static [&'static str],
         readiness: Option<R>,
     ) -> (Self, HealthServer<impl Health>) {
-        let (inner, server) = health_reporter();
+        let inner = HealthReporter::new();
+        let server = HealthServer::new(Watched::new(&inner));
         let first = if readiness.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
         let reporter = Self { inner, services, readiness, interval: INTERVAL, check_timeout: CHECK_TIMEOUT };
         reporter.tell(first).await;
@@ -102,7 +106,7 @@ mod tests {
     use std::sync::Arc;
     use std::sync::atomic::{AtomicU8, Ordering};
 
-    use tokio_stream::StreamExt;
+    use futures_util::{FutureExt, StreamExt};
     use tonic::Request;
     use tonic_health::server::HealthService;
 
@@ -148,5 +152,25 @@ mod tests {
         assert_eq!(next().await, Some(Answer::NotServing));
         assert_eq!(next().await, None);
         following.await.unwrap();
+    }
+    /// The protocol: `Watch` answers at once, and goes on; `Check` is refused.
+    #[tokio::test]
+    async fn an_unknown_service_can_be_watched_until_the_server_stops() {
+        let (trigger, shutdown) = Shutdown::new();
+        let never_asked = None::<fn() -> std::future::Ready<bool>>;
+        let (reporter, _server) = Reporter::new(&[SERVICE], never_asked).await;
+        let service = Watched::new(&reporter.inner);
+        let request = || Request::new(HealthCheckRequest { service: "nope".into() });
+        let mut watching = service.watch(request()).await.unwrap().into_inner();
+        let first = watching.next().await.unwrap().unwrap();
+        assert_eq!(first.status(), Answer::ServiceUnknown);
+        let code = service.check(request()).await.unwrap_err().code();
+        assert_eq!(code, tonic::Code::NotFound);
+
+        reporter.tell(ServingStatus::NotServing).await;
+        assert!(watching.next().now_or_never().is_none(), "it stays open, and nothing more is said");
+        trigger.request();
+        reporter.follow(&shutdown).await;
+        assert!(watching.next().await.is_none());
     }
 }

@@ -5,23 +5,30 @@
 //! * [`telemetry`] writes logs, and traces that go on from process to process;
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
 //! * `sealing` encrypts what the database must not be able to read;
-//! * [`page`] has what lists have in common;
-//! * [`client`] tells where a request comes from;
-//! * [`limits`] has the ceilings;
+//! * [`cpu_pool`] does what keeps a core busy, such as hashing, for those first who are known;
+//! * [`page`] has what lists have in common; [`entity_tags`] reads what a change may depend on;
+//! * [`rate_limit`] says which requests of a tenant or an API key are too many, and [`limits`] has the ceilings;
+//! * [`client`] tells where a request comes from, and [`network`] under what that is counted;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in.
 
 pub mod client;
 pub mod config;
+pub mod cpu_pool;
 #[cfg(feature = "db")]
 pub mod database;
+mod entity_tag;
 pub mod error;
 pub mod grpc;
 pub mod health;
 pub mod limits;
+pub mod network;
 pub mod page;
+pub mod rate_limit;
 #[cfg(feature = "sealing")]
 pub mod sealing;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
+
+pub use entity_tag::entity_tags;

@@ -1,14 +1,20 @@
 //! Being asked to stop.
 
 use std::io;
+use std::time::Duration;
 
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
+
+/// How long what is running, calls and jobs alike, may take to finish once a process was asked to stop. After that it is given
+/// up, so that a process with a few servers and a database is gone within ten seconds.
+pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
 
 /// Knows whether the process, or a part of it, was asked to stop. Clones know the same.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     token: CancellationToken,
+    limit: Duration,
 }
 
 /// Asks the [`Shutdown`] that it was made with to stop.
@@ -21,8 +27,20 @@ impl Shutdown {
     /// A shutdown, and what requests it. Dropping the trigger requests nothing.
     #[must_use]
     pub fn new() -> (Trigger, Self) {
+        Self::within(DRAIN_LIMIT)
+    }
+
+    /// The same, with less time than [`DRAIN_LIMIT`] for what is running.
+    #[must_use]
+    pub fn within(limit: Duration) -> (Trigger, Self) {
         let token = CancellationToken::new();
-        (Trigger { token: token.clone() }, Self { token })
+        (Trigger { token: token.clone() }, Self { token, limit })
+    }
+
+    /// How long what is running may go on after the request.
+    #[must_use]
+    pub const fn limit(&self) -> Duration {
+        self.limit
     }
 
     /// A shutdown that SIGTERM and SIGINT request. The second signal ends the process at once: who sends it

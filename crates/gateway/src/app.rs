@@ -8,6 +8,7 @@ use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::grpc::{BindError, DRAIN_LIMIT, EndpointError, Listener};
+use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
 use utoipa_actix_web::AppExt;
@@ -15,6 +16,7 @@ use utoipa_actix_web::AppExt;
 use crate::Config;
 use crate::clients::Clients;
 use crate::head::head;
+use crate::limits::tell_limits;
 use crate::openapi::Served;
 use crate::readiness::Readiness;
 use crate::routes;
@@ -26,6 +28,7 @@ pub struct App {
     clients: Clients,
     proxies: TrustedProxies,
     verifier: Verifier,
+    limiter: RateLimiter,
     api: Served,
 }
 
@@ -70,6 +73,7 @@ impl App {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
             clients: Clients::new(&config)?,
+            limiter: RateLimiter::new(config.rate_limits()),
             proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
             api: Served::new()?,
@@ -89,6 +93,7 @@ impl App {
         let clients = web::Data::new(self.clients);
         let proxies = web::Data::new(self.proxies);
         let verifier = web::Data::new(self.verifier);
+        let limiter = web::Data::new(self.limiter);
         let api = web::Data::new(self.api);
         let stop = web::Data::new(shutdown.clone());
         let server = HttpServer::new(move || {
@@ -99,10 +104,12 @@ impl App {
                 .app_data(clients.clone())
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())
+                .app_data(limiter.clone())
                 .app_data(readiness.clone())
                 .app_data(api.clone())
                 .app_data(stop.clone())
                 .default_service(web::to(routes::fallback))
+                .wrap(from_fn(tell_limits))
                 .wrap(from_fn(head))
                 .wrap(from_fn(trace))
         });

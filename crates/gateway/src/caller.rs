@@ -11,6 +11,7 @@ use rowhouse_tokens::{TokenError, VerifiedToken, Verifier};
 use tracing::{Span, field};
 
 use crate::error::Problem;
+use crate::limits::admit;
 use crate::origin::Origin;
 
 /// A caller whose access token was verified, and the one tenant that it names.
@@ -40,6 +41,7 @@ impl Caller {
         let token = verifier(request)?.verify(bearer(request.headers())?).await?;
         let caller = Self { token, origin: Origin::of(request)? };
         Span::current().record("tenant_id", field::display(caller.tenant()));
+        admit(request, caller.tenant(), Some(caller.token.principal()))?;
         check_tenant(request.headers(), caller.tenant())?;
         Ok(caller)
     }
@@ -79,13 +81,14 @@ impl Viewer {
     async fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let verifier = verifier(request)?;
         let token = bearer(request.headers())?;
-        let tenant = match verifier.verify(token).await {
-            Ok(access) => access.tenant_id(),
-            Err(TokenError::WrongType) => verifier.verify_status(token).await?,
+        let (tenant, principal) = match verifier.verify(token).await {
+            Ok(access) => (access.tenant_id(), Some(access.principal().clone())),
+            Err(TokenError::WrongType) => (verifier.verify_status(token).await?, None),
             Err(error) => return Err(error.into()),
         };
         let tenant = TenantId::from_uuid(tenant);
         Span::current().record("tenant_id", field::display(tenant));
+        admit(request, tenant, principal.as_ref())?;
         check_tenant(request.headers(), tenant)?;
         Ok(Self { tenant, token: token.to_owned(), origin: Origin::of(request)? })
     }

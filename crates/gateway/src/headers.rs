@@ -5,6 +5,7 @@ use std::future::{Ready, ready};
 use actix_web::dev::Payload;
 use actix_web::http::header::{self, HeaderName};
 use actix_web::{FromRequest, HttpRequest};
+use rowhouse_chassis::entity_tags;
 
 use crate::error::Problem;
 
@@ -35,7 +36,7 @@ impl FromRequest for IdempotencyKey {
     }
 }
 
-/// The entity tag that a change depends on, as `If-Match` has it; empty when the change depends on nothing.
+/// The entity tags that a change depends on, as `If-Match` has them; empty when the change depends on nothing.
 pub(crate) struct IfMatch(pub(crate) String);
 
 impl FromRequest for IfMatch {
@@ -43,39 +44,34 @@ impl FromRequest for IfMatch {
     type Future = Ready<Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        let mut values = request.headers().get_all(header::IF_MATCH);
-        let tag = match (values.next(), values.next()) {
-            (None, _) => Some(String::new()),
-            (Some(value), None) => match value.to_str().ok().map(str::trim) {
-                // Any version will do, as long as there is one.
-                Some("*") => Some(String::new()),
-                Some(tag) if is_entity_tag(tag) => Some(tag.to_owned()),
-                _ => None,
-            },
-            (Some(_), Some(_)) => None,
-        };
-        let detail = "send one entity tag as the ETag header had it, quotes included, such as \"1\"";
-        ready(tag.map(Self).ok_or_else(|| Problem::invalid(IF_MATCH, detail)))
+        let detail = "send the entity tag that the ETag header had, quotes included, such as \"1\", or several with commas between \
+                      them";
+        ready(if_match(request).map(Self).ok_or_else(|| Problem::invalid(IF_MATCH, detail)))
     }
 }
 
-/// RFC 9110 §8.8.3: an opaque string in quotes, after `W/` when it is weak.
-fn is_entity_tag(text: &str) -> bool {
-    let opaque = text.strip_prefix("W/").unwrap_or(text);
-    let inner = opaque.strip_prefix('"').and_then(|rest| rest.strip_suffix('"'));
-    inner.is_some_and(|inner| inner.bytes().all(|byte| byte.is_ascii_graphic() && byte != b'"'))
+/// A header that is sent several times is one list (RFC 9110 §5.3).
+fn if_match(request: &HttpRequest) -> Option<String> {
+    let values = request.headers().get_all(header::IF_MATCH);
+    let values: Vec<&str> = values.map(|value| value.to_str().ok()).collect::<Option<_>>()?;
+    let list = values.join(", ");
+    match list.trim() {
+        "" if values.is_empty() => Some(String::new()),
+        // Any version will do, as long as there is one.
+        "*" => Some(String::new()),
+        list => entity_tags(list).map(|tags| tags.join(", ")),
+    }
 }
 
 /// Whether `If-None-Match` says that the caller has this version already (RFC 9110 §13.1.2: the comparison is
-/// the weak one). Our tags have no comma in them.
+/// the weak one).
 pub(crate) fn has_already(request: &HttpRequest, etag: &str) -> bool {
-    request
-        .headers()
-        .get_all(header::IF_NONE_MATCH)
-        .filter_map(|value| value.to_str().ok())
-        .flat_map(|value| value.split(','))
-        .map(str::trim)
-        .any(|tag| tag == "*" || tag.strip_prefix("W/").unwrap_or(tag) == etag)
+    let mut values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
+    values.any(|value| {
+        value.trim() == "*"
+            || entity_tags(value)
+                .is_some_and(|tags| tags.iter().any(|tag| tag.strip_prefix("W/").unwrap_or(tag) == etag))
+    })
 }
 
 #[cfg(test)]
@@ -105,7 +101,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn one_tag_or_any_or_none() {
+    async fn tags_or_any_or_none() {
         let tag = async |values: &[&[u8]]| {
             let extracted = IfMatch::extract(&request(IF_MATCH, values)).await;
             extracted.map(|IfMatch(tag)| tag).map_err(|problem| problem.code().http())
@@ -114,17 +110,20 @@ mod tests {
         assert_eq!(tag(&[b"*"]).await, Ok(String::new()));
         assert_eq!(tag(&[b" \"3\" "]).await, Ok("\"3\"".to_owned()));
         assert_eq!(tag(&[b"W/\"3\""]).await, Ok("W/\"3\"".to_owned()));
-        for refused in ["", "3", "\"3", "\"3\", \"4\"", "w/\"3\"", "\"", "\"a b\"", "\"é\""] {
+        assert_eq!(tag(&[b"\"3\",\"4\""]).await, Ok("\"3\", \"4\"".to_owned()));
+        assert_eq!(tag(&[b"\"3\"", b"W/\"4\""]).await, Ok("\"3\", W/\"4\"".to_owned()));
+        for refused in ["", ",", "3", "\"3", "\"3\" \"4\"", "\"3\", *", "w/\"3\"", "\"", "\"a b\"", "\"é\""]
+        {
             assert_eq!(tag(&[refused.as_bytes()]).await, Err(400), "{refused:?}");
         }
-        assert_eq!(tag(&[b"\"3\"", b"\"4\""]).await, Err(400));
+        assert_eq!(tag(&[b"\"3\"", b"*"]).await, Err(400));
     }
 
     #[test]
     fn what_the_caller_has() {
         let has = |values: &[&[u8]]| has_already(&request("if-none-match", values), "\"3\"");
         assert!(has(&[b"\"3\""]) && has(&[b"W/\"3\""]) && has(&[b"*"]));
-        assert!(has(&[b"\"1\", \"3\""]) && has(&[b"\"1\"", b"\"3\""]));
+        assert!(has(&[b"\"1,\", \"3\""]) && has(&[b"\"1\", \"3\""]) && has(&[b"\"1\"", b"\"3\""]));
         assert!(!has(&[]) && !has(&[b"\"1\""]) && !has(&[b"3"]) && !has(&[&[0xff]]));
     }
 }

@@ -13,6 +13,7 @@ mod error;
 mod head;
 mod headers;
 mod json;
+mod limits;
 mod openapi;
 mod origin;
 mod query;

@@ -4,20 +4,63 @@ use std::time::Duration;
 
 use clap::Args;
 
+use crate::Class;
+
 /// A service's workers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Jobs")]
 pub struct WorkerArgs {
-    /// Number of jobs that are run at once; 0 leaves them to other instances
+    /// Number of jobs that are run at once of those that somebody waits for, such as exports; 0 leaves them to other
+    /// instances
     #[arg(
         id = "job_workers",
         long = "job-workers",
         env = "ROWHOUSE_JOB_WORKERS",
         value_name = "NUMBER",
         default_value = "4",
-        value_parser = workers,
+        value_parser = number::<0>,
     )]
     pub workers: usize,
+    /// The same of deliveries, which wait for the network: webhooks and emails
+    #[arg(
+        id = "delivery_workers",
+        long = "delivery-workers",
+        env = "ROWHOUSE_DELIVERY_WORKERS",
+        value_name = "NUMBER",
+        default_value = "64",
+        value_parser = number::<0>,
+    )]
+    pub delivery_workers: usize,
+    /// The same of maintenance, such as removing what has expired
+    #[arg(
+        id = "maintenance_workers",
+        long = "maintenance-workers",
+        env = "ROWHOUSE_MAINTENANCE_WORKERS",
+        value_name = "NUMBER",
+        default_value = "1",
+        value_parser = number::<0>,
+    )]
+    pub maintenance_workers: usize,
+    /// The most jobs of one tenant that are run at once, by all instances, of those that somebody waits for
+    #[arg(
+        id = "jobs_per_tenant",
+        long = "jobs-per-tenant",
+        env = "ROWHOUSE_JOBS_PER_TENANT",
+        value_name = "NUMBER",
+        default_value = "3",
+        value_parser = number::<1>,
+    )]
+    pub jobs_per_tenant: usize,
+    /// The same of deliveries; fewer while many tenants have some
+    #[arg(
+        id = "deliveries_per_tenant",
+        long = "deliveries-per-tenant",
+        env = "ROWHOUSE_DELIVERIES_PER_TENANT",
+        value_name = "NUMBER",
+        default_value = "8",
+        value_parser = number::<1>,
+    )]
+    pub deliveries_per_tenant: usize,
     /// Time after which a job is taken from an instance that no longer answers, in seconds
     #[arg(
         id = "job_lease",
@@ -30,16 +73,48 @@ pub struct WorkerArgs {
     pub lease: Duration,
 }
 
-impl Default for WorkerArgs {
-    fn default() -> Self {
-        Self { workers: 4, lease: Duration::from_secs(30) }
+impl WorkerArgs {
+    /// As many as there are when nothing is configured.
+    pub const DEFAULT: Self = Self {
+        workers: 4,
+        delivery_workers: 64,
+        maintenance_workers: 1,
+        jobs_per_tenant: 3,
+        deliveries_per_tenant: 8,
+        lease: Duration::from_secs(30),
+    };
+
+    /// No workers: other instances do the jobs.
+    pub const NONE: Self = Self { workers: 0, delivery_workers: 0, maintenance_workers: 0, ..Self::DEFAULT };
+
+    pub(crate) const fn workers_of(&self, class: Class) -> usize {
+        match class {
+            Class::Interactive => self.workers,
+            Class::Delivery => self.delivery_workers,
+            Class::Maintenance => self.maintenance_workers,
+        }
+    }
+
+    /// How many jobs of one tenant may run at once.
+    pub(crate) const fn tenant_most(&self, class: Class) -> usize {
+        match class {
+            Class::Interactive => self.jobs_per_tenant,
+            Class::Delivery => self.deliveries_per_tenant,
+            Class::Maintenance => 1,
+        }
     }
 }
 
-fn workers(text: &str) -> Result<usize, String> {
+impl Default for WorkerArgs {
+    fn default() -> Self {
+        Self::DEFAULT
+    }
+}
+
+fn number<const LEAST: usize>(text: &str) -> Result<usize, String> {
     match text.parse() {
-        Ok(workers) if workers <= 1_000 => Ok(workers),
-        _ => Err("send a number from 0 to 1000".to_owned()),
+        Ok(number) if (LEAST..=1_000).contains(&number) => Ok(number),
+        _ => Err(format!("send a number from {LEAST} to 1000")),
     }
 }
 

@@ -2,14 +2,13 @@
 
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::{Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, TenantId};
 use uuid::Uuid;
 
-use crate::JobId;
+use crate::{Class, JobId};
 
 /// A job that is ours, as far as it is known outside of its tenant.
 #[derive(Clone, Copy, Debug)]
@@ -23,8 +22,8 @@ pub(crate) struct Claimed {
 /// The outcome of a claim.
 pub(crate) struct Claims {
     pub(crate) jobs: Vec<Claimed>,
-    /// Somebody else is just looking at what is left.
-    pub(crate) contended: bool,
+    /// How long there is nothing more to claim; without an end, if nothing is queued.
+    pub(crate) wait: Option<Duration>,
 }
 
 #[derive(QueryableByName)]
@@ -33,46 +32,38 @@ struct ClaimRow {
     tenant_id: Option<TenantId>,
     #[diesel(sql_type = Nullable<SqlUuid>)]
     job_id: Option<Uuid>,
+    #[diesel(sql_type = Nullable<Double>)]
+    wait: Option<f64>,
 }
 
-/// Claims at most so many jobs, for the time of the lease.
+const CLAIM: &str =
+    "SELECT tenant_id, job_id, wait FROM jobs.claim($1, $2, $3, $4, $5, make_interval(secs => $6))";
+
+/// Claims at most so many jobs of the class, for the time of the lease; none of a tenant that has `tenant_most` running.
 pub(crate) async fn claim_jobs(
     tx: &mut GlobalTx,
-    most: i32,
+    class: Class,
+    most: usize,
+    tenant_most: usize,
     lease_time: Duration,
 ) -> Result<Claims, DbError> {
     let lease = Uuid::new_v4();
-    let rows: Vec<ClaimRow> =
-        diesel::sql_query("SELECT tenant_id, job_id FROM jobs.claim($1, $2, make_interval(secs => $3))")
-            .bind::<SqlUuid, _>(lease)
-            .bind::<Integer, _>(most)
-            .bind::<Double, _>(lease_time.as_secs_f64())
-            .load(tx)
-            .await?;
-    let found = rows.len();
-    let jobs: Vec<Claimed> = rows
+    let rows: Vec<ClaimRow> = diesel::sql_query(CLAIM)
+        .bind::<Text, _>(class.as_str())
+        .bind::<SqlUuid, _>(lease)
+        .bind::<Integer, _>(i32::try_from(most).unwrap_or(i32::MAX))
+        .bind::<Integer, _>(i32::try_from(tenant_most).unwrap_or(i32::MAX))
+        .bind::<Nullable<Integer>, _>(class.spread())
+        .bind::<Double, _>(lease_time.as_secs_f64())
+        .load(tx)
+        .await?;
+    let wait = rows.last().and_then(|row| row.wait);
+    let wait = wait.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
+    let jobs = rows
         .into_iter()
         .filter_map(|row| Some(Claimed { tenant: row.tenant_id?, id: row.job_id?.into(), lease }))
         .collect();
-    let contended = jobs.len() < found;
-    Ok(Claims { jobs, contended })
-}
-
-#[derive(QueryableByName)]
-struct NextDue {
-    #[diesel(sql_type = Nullable<Timestamptz>)]
-    due_at: Option<DateTime<Utc>>,
-    #[diesel(sql_type = Timestamptz)]
-    now: DateTime<Utc>,
-}
-
-/// How long there is nothing to do; nothing when nothing is queued at all.
-pub(crate) async fn idle_time(tx: &mut GlobalTx) -> Result<Option<Duration>, DbError> {
-    let NextDue { due_at, now } =
-        diesel::sql_query("SELECT jobs.next_due() AS due_at, clock_timestamp() AS now")
-            .get_result(tx)
-            .await?;
-    Ok(due_at.map(|due_at| (due_at - now).to_std().unwrap_or_default()))
+    Ok(Claims { jobs, wait })
 }
 
 #[derive(QueryableByName)]

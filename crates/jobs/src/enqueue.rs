@@ -29,8 +29,8 @@ struct Kept {
 /// Of a job that waits to be tried again and of a recurring one the time stays, unless there is hurry.
 const INSERT: &str = "
     INSERT INTO jobs.jobs AS j
-        (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable)
-    VALUES ($1, $2, $3, $4, $5, coalesce($6, now() + make_interval(secs => $7)), $8, $9, $10)
+        (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable, class)
+    VALUES ($1, $2, $3, $4, $5, coalesce($6, now() + make_interval(secs => $7)), $8, $9, $10, $12)
     ON CONFLICT (tenant_id, queue, unique_key) WHERE status IN ('queued', 'running') DO UPDATE SET
         again = j.again OR j.status = 'running',
         due_at = CASE
@@ -66,6 +66,7 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
         .bind::<Nullable<BigInt>, _>(every)
         .bind::<Bool, _>(J::CANCELLABLE)
         .bind::<Bool, _>(hurry)
+        .bind::<Text, _>(J::CLASS.as_str())
         .get_result(tx)
         .await
         .map_err(DbError::from)?;

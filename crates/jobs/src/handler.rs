@@ -8,14 +8,15 @@ use futures_util::future::BoxFuture;
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde_json::Value;
 
-use crate::{Job, LostLease, Run};
+use crate::{Class, Job, LostLease, Run};
 
 /// Does one kind of job.
 pub trait Handler<J: Job>: Send + Sync + 'static {
     /// Does the job. It may have been begun before, and stopped anywhere.
     ///
     /// Work that is committed by [`Run::complete`] is done once. When `Ok` is returned without it, the job succeeds
-    /// after the return. The future is dropped when the job is cancelled, is another's, or the service stops.
+    /// after the return. A panic is a failure of which another attempt may do better. The future is dropped when the job is
+    /// cancelled, is another's, or the service stops.
     fn run(&self, run: &Run, job: J) -> impl Future<Output = Result<(), Failure>> + Send;
 
     /// Says in other tables that the job has ended without success, in the transaction in which it does. An error puts
@@ -106,6 +107,7 @@ impl From<LostLease> for Failure {
 
 /// A handler whose kind is known by name.
 pub(crate) trait AnyHandler: Send + Sync {
+    fn class(&self) -> Class;
     fn run<'a>(&'a self, run: &'a Run, payload: Value) -> BoxFuture<'a, Result<(), Failure>>;
     fn ended<'a>(
         &'a self,
@@ -127,6 +129,10 @@ impl<J: Job, H: Handler<J>> Typed<J, H> {
 }
 
 impl<J: Job, H: Handler<J>> AnyHandler for Typed<J, H> {
+    fn class(&self) -> Class {
+        J::CLASS
+    }
+
     fn run<'a>(&'a self, run: &'a Run, payload: Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
             // serde quotes what it did not expect: that is for the log.

@@ -8,6 +8,8 @@ use serde::Serialize;
 use serde::de::DeserializeOwned;
 use uuid::Uuid;
 
+use crate::Class;
+
 /// A kind of work, with what it needs to know. Its value is kept as JSON in the tenant's rows: put ids in it, and no
 /// secrets.
 ///
@@ -15,6 +17,8 @@ use uuid::Uuid;
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name of the kind, unique in the service, such as `export.write`. Tenants see it.
     const KIND: &'static str;
+    /// Whose workers do it.
+    const CLASS: Class;
     /// How often it is begun before it is given up. With the delays between them, 20 attempts take about nine hours.
     const MAX_ATTEMPTS: i32 = 20;
     /// Whether the tenant's people may cancel it.

@@ -11,6 +11,7 @@
 mod args;
 mod backoff;
 mod claim;
+mod class;
 mod enqueue;
 mod handler;
 mod job;
@@ -20,9 +21,11 @@ mod must_not_compile;
 mod run;
 mod schema;
 mod task;
+mod transactions;
 mod worker;
 
 pub use args::WorkerArgs;
+pub use class::Class;
 pub use enqueue::{EnqueueError, enqueue, withdraw};
 pub use handler::{End, Failure, Handler};
 pub use job::{Job, JobId, NewJob};

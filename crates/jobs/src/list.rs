@@ -4,11 +4,10 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{case_when, now};
 use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
-use diesel::sql_types::Timestamptz;
+use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
@@ -216,31 +215,24 @@ pub enum CancelError {
     Db(#[from] DbError),
 }
 
-/// Has a job of any service be cancelled. Its own service's worker ends it, so that what the job was about is told as well:
-/// soon, if it waits; at its next transaction, if it runs.
+#[derive(QueryableByName)]
+struct Requested {
+    #[diesel(sql_type = Bool)]
+    requested: bool,
+}
+
+/// Has a job of any service be cancelled, which the onboarding service alone may. Its own service's worker ends it, so that
+/// what the job was about is told as well: soon, if it waits; at its next transaction, if it runs.
 pub async fn cancel_job(tx: &mut TenantTx, id: JobId) -> Result<JobRecord, CancelError> {
-    let unended = jobs::status.eq_any([JobStatus::Queued.as_str(), JobStatus::Running.as_str()]);
-    let requested: Option<JobRow> = diesel::update(of_tenant(jobs::table, tx.tenant()))
-        .filter(jobs::id.eq(id.as_uuid()))
-        .filter(unended.and(jobs::cancellable))
-        .set((
-            jobs::cancel_requested.eq(true),
-            jobs::due_at.eq(case_when(
-                jobs::status.eq(JobStatus::Queued.as_str()),
-                now.into_sql::<Timestamptz>(),
-            )
-            .otherwise(jobs::due_at)),
-        ))
-        .returning(JobRow::as_returning())
+    let Requested { requested } = diesel::sql_query("SELECT jobs.cancel($1, $2) AS requested")
+        .bind::<SqlUuid, _>(tx.tenant())
+        .bind::<SqlUuid, _>(id.as_uuid())
         .get_result(tx)
         .await
-        .optional()
         .map_err(DbError::from)?;
-    if let Some(row) = requested {
-        return Ok(row.try_into()?);
-    }
     let job = find_job(tx, id).await?.ok_or(CancelError::NotFound)?;
     match job.status {
+        _ if requested => Ok(job),
         JobStatus::Cancelled => Ok(job),
         _ if !job.cancellable => Err(CancelError::NotCancellable),
         status => Err(CancelError::Ended(status)),

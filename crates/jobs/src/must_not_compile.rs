@@ -1,9 +1,9 @@
-//! What leaving the tenant out looks like: it does not compile. Run by `cargo test --doc`.
+//! What leaving the tenant or the class out looks like: it does not compile. Run by `cargo test --doc`.
 
 /// In a tenant's transaction a job is enqueued:
 ///
 /// ```
-/// use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
 /// use rowhouse_tenancy::TenantTx;
 /// use serde::{Deserialize, Serialize};
 ///
@@ -12,6 +12,7 @@
 ///
 /// impl Job for Remind {
 ///     const KIND: &'static str = "order.remind";
+///     const CLASS: Class = Class::Delivery;
 /// }
 ///
 /// async fn remind(tx: &mut TenantTx, order: String) -> Result<JobId, EnqueueError> {
@@ -22,12 +23,12 @@
 /// In a transaction that is in no tenant it is not:
 ///
 /// ```compile_fail,E0308
-/// # use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// # use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
 /// use rowhouse_tenancy::GlobalTx;
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize)]
 /// # struct Remind { order: String }
-/// # impl Job for Remind { const KIND: &'static str = "order.remind"; }
+/// # impl Job for Remind { const KIND: &'static str = "order.remind"; const CLASS: Class = Class::Delivery; }
 /// async fn remind(tx: &mut GlobalTx, order: String) -> Result<JobId, EnqueueError> {
 ///     enqueue(tx, NewJob::new(Remind { order })).await
 /// }
@@ -36,11 +37,11 @@
 /// Nor without any:
 ///
 /// ```compile_fail,E0061
-/// # use rowhouse_jobs::{EnqueueError, Job, JobId, NewJob, enqueue};
+/// # use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
 /// # use serde::{Deserialize, Serialize};
 /// # #[derive(Serialize, Deserialize)]
 /// # struct Remind { order: String }
-/// # impl Job for Remind { const KIND: &'static str = "order.remind"; }
+/// # impl Job for Remind { const KIND: &'static str = "order.remind"; const CLASS: Class = Class::Delivery; }
 /// async fn remind(order: String) -> Result<JobId, EnqueueError> {
 ///     enqueue(NewJob::new(Remind { order })).await
 /// }
@@ -50,7 +51,7 @@ pub struct WithoutTenant;
 /// A handler reads and writes through its run:
 ///
 /// ```
-/// use rowhouse_jobs::{Failure, Handler, Job, Run};
+/// use rowhouse_jobs::{Class, Failure, Handler, Job, Run};
 /// use rowhouse_tenancy::TenantDb;
 /// use serde::{Deserialize, Serialize};
 ///
@@ -58,6 +59,7 @@ pub struct WithoutTenant;
 /// struct Remind;
 /// impl Job for Remind {
 ///     const KIND: &'static str = "order.remind";
+///     const CLASS: Class = Class::Delivery;
 /// }
 ///
 /// struct Reminder;
@@ -74,3 +76,16 @@ pub struct WithoutTenant;
 /// let run = rowhouse_jobs::Run::new;
 /// ```
 pub struct WithoutRun;
+
+/// A kind of job says whose workers do it:
+///
+/// ```compile_fail,E0046
+/// # use rowhouse_jobs::Job;
+/// # use serde::{Deserialize, Serialize};
+/// #[derive(Serialize, Deserialize)]
+/// struct Remind;
+/// impl Job for Remind {
+///     const KIND: &'static str = "order.remind";
+/// }
+/// ```
+pub struct WithoutClass;

@@ -3,15 +3,16 @@
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb, TenantTx, TransactionBody};
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx, TransactionBody};
 
 use crate::JobId;
 use crate::claim::Claimed;
 use crate::task::{Hold, Task, hold, set_progress, succeed};
+use crate::transactions::Transactions;
 
 /// One attempt at a job, and its handler's way to the database.
 pub struct Run {
-    db: TenantDb,
+    transactions: Transactions,
     cx: TenantContext,
     claimed: Claimed,
     attempt: i32,
@@ -42,9 +43,9 @@ impl Hold {
 }
 
 impl Run {
-    pub(crate) fn new(db: TenantDb, claimed: Claimed, task: &Task, lease: Duration) -> Self {
+    pub(crate) fn new(transactions: Transactions, claimed: Claimed, task: &Task, lease: Duration) -> Self {
         Self {
-            db,
+            transactions,
             cx: TenantContext::system(SystemOrigin::Job, claimed.tenant),
             claimed,
             attempt: task.attempts,
@@ -78,7 +79,7 @@ impl Run {
         self.attempt >= self.max_attempts
     }
 
-    /// Runs `body` in a transaction of the tenant, as [`TenantDb::tx`] does, if the job is still this run's: no other run
+    /// Runs `body` in a transaction of the tenant, as [`rowhouse_tenancy::TenantDb::tx`] does, if the job is still this run's: no other run
     /// commits anything until the transaction has ended. The claim is prolonged by it.
     pub async fn tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
     where
@@ -86,7 +87,7 @@ impl Run {
         T: Send,
         E: From<DbError> + From<LostLease> + Send,
     {
-        self.db
+        self.transactions
             .tx(&self.cx, operation, async move |tx| {
                 hold(tx, &self.claimed, self.lease).await?.kept()?;
                 body(tx).await
@@ -103,7 +104,7 @@ impl Run {
         E: From<DbError> + From<LostLease> + Send,
     {
         let done = self
-            .db
+            .transactions
             .tx(&self.cx, operation, async move |tx| {
                 succeed(tx, &self.claimed).await?.kept()?;
                 body(tx).await
@@ -126,8 +127,9 @@ impl Run {
     pub(crate) async fn until_lost(&self) -> Result<LostLease, DbError> {
         loop {
             tokio::time::sleep(self.lease / 3).await;
-            let held =
-                self.db.tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
+            let held = self
+                .transactions
+                .tx_at_once(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
             match held.await.map(Hold::kept) {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return Ok(lost),

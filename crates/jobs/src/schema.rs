@@ -8,7 +8,6 @@ diesel::table! {
         id -> Uuid,
         queue -> Text,
         kind -> Text,
-        payload -> Jsonb,
         unique_key -> Nullable<Text>,
         status -> Text,
         due_at -> Timestamptz,

@@ -4,23 +4,28 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Double, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Double, Integer, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
 
+use crate::Class;
 use crate::claim::Claimed;
 use crate::schema::jobs;
 
 /// What is to be done.
-#[derive(Queryable, Selectable)]
-#[diesel(table_name = jobs)]
+#[derive(QueryableByName)]
 pub(crate) struct Task {
+    #[diesel(sql_type = Text)]
     pub(crate) kind: String,
+    #[diesel(sql_type = Jsonb)]
     pub(crate) payload: Value,
     /// How often it was begun, this time included.
+    #[diesel(sql_type = Integer)]
     pub(crate) attempts: i32,
+    #[diesel(sql_type = Integer)]
     pub(crate) max_attempts: i32,
+    #[diesel(sql_type = Bool)]
     pub(crate) cancel_requested: bool,
 }
 
@@ -33,18 +38,22 @@ pub(crate) enum Hold {
     Lost,
 }
 
+/// Through a function: what jobs are about is granted to nobody, since a tenant's jobs of all services are in one table.
 pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &Claimed) -> Result<Option<Task>, DbError> {
-    Ok(of_tenant(jobs::table, tx.tenant())
-        .filter(jobs::id.eq(claimed.id.as_uuid()).and(jobs::lease.eq(claimed.lease)))
-        .select(Task::as_select())
-        .first(tx)
-        .await
-        .optional()?)
+    Ok(diesel::sql_query(
+        "SELECT kind, payload, attempts, max_attempts, cancel_requested FROM jobs.task($1, $2, $3)",
+    )
+    .bind::<SqlUuid, _>(claimed.tenant)
+    .bind::<SqlUuid, _>(claimed.id.as_uuid())
+    .bind::<SqlUuid, _>(claimed.lease)
+    .get_result(tx)
+    .await
+    .optional()?)
 }
 
 #[derive(QueryableByName)]
 struct Held {
-    #[diesel(sql_type = diesel::sql_types::Bool)]
+    #[diesel(sql_type = Bool)]
     cancel_requested: bool,
 }
 
@@ -126,6 +135,22 @@ pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<()
     .bind::<SqlUuid, _>(claimed.tenant)
     .bind::<SqlUuid, _>(claimed.id.as_uuid())
     .bind::<SqlUuid, _>(claimed.lease)
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Has the job be done by the workers of another class, as if it had not been begun.
+pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) -> Result<(), DbError> {
+    diesel::sql_query(
+        "UPDATE jobs.jobs SET class = $4, status = 'queued', lease = NULL, due_at = clock_timestamp(),
+             attempts = attempts - 1
+         WHERE tenant_id = $1 AND id = $2 AND lease = $3",
+    )
+    .bind::<SqlUuid, _>(claimed.tenant)
+    .bind::<SqlUuid, _>(claimed.id.as_uuid())
+    .bind::<SqlUuid, _>(claimed.lease)
+    .bind::<Text, _>(class.as_str())
     .execute(tx)
     .await?;
     Ok(())

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_jobs::Workers;
@@ -40,6 +41,7 @@ pub struct App {
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
+    rate_limits: RateLimits,
 }
 
 /// Why the service does not start.
@@ -109,6 +111,7 @@ impl App {
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
+            rate_limits: config.grpc.rate_limits(),
         })
     }
 
@@ -126,6 +129,7 @@ impl App {
             public_methods: PUBLIC_METHODS,
             reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
             request_timeout: self.request_timeout,
+            rate_limits: self.rate_limits,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -134,8 +138,8 @@ impl App {
         };
         let _following = self.signing.follow(shutdown.clone());
         let listening = tokio::spawn(self.rpc.outcomes.clone().listen(self.rpc.db.clone()));
-        let until = shutdown.clone();
-        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }));
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
+        let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let jobs = JobServiceServer::new(self.rpc.clone()).max_decoding_message_size(MAX_REQUEST);
         let routes =
             Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))

@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
-use rowhouse_chassis::grpc::{TracedChannel, set_deadline};
+use rowhouse_chassis::grpc::{Deadline, TracedChannel, set_deadline};
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipRequest, DeleteMembershipRequest, PrepareMemberRequest, PrepareMemberResponse, Role,
@@ -42,6 +43,15 @@ pub(crate) struct Caller {
     pub(crate) client: Client,
     /// The access token that they sent, if they did.
     pub(crate) token: Option<VerifiedToken>,
+    /// Until when they wait.
+    pub(crate) deadline: Option<Deadline>,
+}
+
+impl Caller {
+    /// For whom a password is hashed.
+    pub(crate) fn asker(&self) -> Asker {
+        Asker { known: self.token.is_some(), network: self.client.network(), deadline: self.deadline }
+    }
 }
 
 /// Why there is no owner, as far as auth's answer tells.
@@ -59,6 +69,8 @@ pub(crate) enum AuthError {
     UnknownTenant,
     #[error("auth finds the tenant suspended")]
     TenantSuspended,
+    #[error("auth has seen too many sign-ups")]
+    TooMany { retry_after: Option<Duration> },
     #[error("auth is busy")]
     Busy { retry_after: Option<Duration> },
     #[error("auth cannot be reached")]
@@ -157,6 +169,7 @@ impl From<Fault> for AuthError {
             Code::TenantUnknown => Self::UnknownTenant,
             Code::TenantSuspended => Self::TenantSuspended,
             Code::LimitExceeded => Self::TooManyTenants,
+            Code::TooManyAttempts => Self::TooMany { retry_after },
             Code::ResourceExhausted => Self::Busy { retry_after },
             Code::Unavailable => Self::Unavailable { retry_after },
             Code::DeadlineExceeded => Self::DeadlineExceeded,

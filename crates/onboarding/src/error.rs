@@ -1,5 +1,6 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
+use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
 };
@@ -31,12 +32,10 @@ pub(crate) enum Error {
     Failed(String),
     #[error("calls with the same idempotency key got in each other's way, repeatedly")]
     Contended,
-    #[error("too many passwords are being hashed")]
-    TooManyProofs,
+    #[error(transparent)]
+    Hashing(#[from] CpuPoolError),
     #[error("a password cannot be hashed: {0}")]
     Bcrypt(#[from] bcrypt::BcryptError),
-    #[error("the hashing thread did not finish: {0}")]
-    Task(#[from] tokio::task::JoinError),
     #[error("a status token cannot be made: {0}")]
     Signing(TokenError),
     #[error("a job cannot be written: {0}")]
@@ -154,11 +153,17 @@ impl Error {
                 "too many passwords are being checked at once: try again",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
-            Self::TooManyProofs => retryable(
+            Self::Auth(AuthError::TooMany { retry_after }) => retryable(
+                Code::TooManyAttempts,
+                "too many sign-ups from this network or with this e-mail address: wait before the next one",
+                retry_after.unwrap_or(RETRY_AFTER),
+            ),
+            Self::Hashing(CpuPoolError::Busy { retry_after }) => retryable(
                 Code::ResourceExhausted,
                 "too many passwords are being checked at once: try again",
-                RETRY_AFTER,
+                retry_after,
             ),
+            Self::Hashing(error @ CpuPoolError::Thread(_)) => internal(operation, &error),
             Self::Bcrypt(error) => internal(operation, &error),
             Self::Auth(AuthError::Unavailable { retry_after }) => {
                 tracing::warn!(operation, "{operation}: auth is not available");
@@ -176,7 +181,6 @@ impl Error {
             Self::Auth(
                 error @ (AuthError::UnknownTenant | AuthError::Unexpected(_) | AuthError::Token(_)),
             ) => internal(operation, &error),
-            Self::Task(error) => internal(operation, &error),
             Self::Signing(error) => internal(operation, &error),
             Self::Job(error) => internal(operation, &error),
             error @ Self::Unauthenticated => internal(operation, &error),
@@ -217,6 +221,7 @@ mod tests {
             (Error::Auth(AuthError::UnknownTenant), Code::Internal),
             (Error::Auth(AuthError::TenantSuspended), Code::TenantSuspended),
             (Error::Auth(AuthError::Busy { retry_after: None }), Code::ResourceExhausted),
+            (Error::Auth(AuthError::TooMany { retry_after: None }), Code::TooManyAttempts),
             (Error::Auth(AuthError::Unavailable { retry_after: None }), Code::Unavailable),
             (Error::Auth(AuthError::DeadlineExceeded), Code::DeadlineExceeded),
             (Error::Auth(AuthError::Unexpected(Code::TokenInvalid)), Code::Internal),

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::sealing::{EncryptionKeysError, Sealing};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_jobs::Workers;
@@ -21,7 +22,7 @@ use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, Guard, Sender, Tidy};
+use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
 
 /// Every method needs a token.
 const PUBLIC_METHODS: &[&str] = &[];
@@ -39,6 +40,7 @@ pub struct App {
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
+    rate_limits: RateLimits,
 }
 
 /// Why the service does not start.
@@ -89,6 +91,7 @@ impl App {
         let deliver = Deliver { sender: Sender::new(guard)?, sealing: sealing.clone() };
         let workers = Workers::new(db.clone(), config.jobs)
             .handle(deliver)
+            .handle(HandOver)
             .handle(Tidy)
             .handle(Writing)
             .handle(Deleting)
@@ -103,6 +106,7 @@ impl App {
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
+            rate_limits: config.grpc.rate_limits(),
         })
     }
 
@@ -120,6 +124,7 @@ impl App {
             public_methods: PUBLIC_METHODS,
             reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
             request_timeout: self.request_timeout,
+            rate_limits: self.rate_limits,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -129,9 +134,9 @@ impl App {
         let routes = Routes::new(OrderServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
             .add_service(ExportServiceServer::new(self.exports).max_decoding_message_size(MAX_REQUEST))
             .add_service(WebhookServiceServer::new(self.webhooks).max_decoding_message_size(MAX_REQUEST));
-        let until = shutdown.clone();
+        let (until, limit) = (shutdown.clone(), shutdown.limit());
         // Boxed: the futures hold the whole server, too much for the stack of each that awaits them.
-        let mut workers = Box::pin(self.workers.run(async move { until.requested().await }));
+        let mut workers = Box::pin(self.workers.run(async move { until.requested().await }, limit));
         let mut serving = Box::pin(grpc::serve(self.listener, options, routes, shutdown));
         let mut working = true;
         let served = loop {

@@ -12,6 +12,7 @@ use tonic::Status;
 
 use crate::domain::Refusal;
 use crate::exports::ExportState;
+use crate::store::placement::PlacementError;
 use crate::webhooks::NotAllowed;
 
 /// The outcome of a call that did not succeed.
@@ -40,6 +41,8 @@ pub(crate) enum Error {
     KeptAnswer(#[from] prost::DecodeError),
     #[error("there is no such webhook endpoint")]
     EndpointNotFound,
+    #[error("the webhook endpoint is disabled")]
+    EndpointDisabled,
     #[error("there is no such webhook delivery")]
     DeliveryNotFound,
     #[error(transparent)]
@@ -56,6 +59,15 @@ pub(crate) enum Error {
     Event(#[from] serde_json::Error),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<PlacementError> for Error {
+    fn from(error: PlacementError) -> Self {
+        match error {
+            PlacementError::KeyTaken => Self::KeyTaken,
+            PlacementError::Db(error) => Self::Db(error),
+        }
+    }
 }
 
 impl Error {
@@ -93,6 +105,10 @@ impl Error {
             Self::EndpointNotFound => {
                 status(Code::WebhookEndpointNotFound, "there is no webhook endpoint with this id")
             }
+            Self::EndpointDisabled => status(
+                Code::WebhookEndpointDisabled,
+                "the endpoint is disabled, and is sent nothing: enable it first",
+            ),
             Self::DeliveryNotFound => {
                 status(Code::WebhookDeliveryNotFound, "there is no webhook delivery with this id")
             }
@@ -154,6 +170,7 @@ mod tests {
             (Error::Unauthenticated, Code::Internal),
             (Error::KeptAnswer(unreadable), Code::Internal),
             (Error::EndpointNotFound, Code::WebhookEndpointNotFound),
+            (Error::EndpointDisabled, Code::WebhookEndpointDisabled),
             (Error::DeliveryNotFound, Code::WebhookDeliveryNotFound),
             (Error::UrlNotAllowed(NotAllowed::Host), Code::UrlNotAllowed),
             (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LimitExceeded),

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use rowhouse_jobs::{EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
 use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ pub(crate) struct PurgeKeys {}
 
 impl Job for PurgeKeys {
     const KIND: &'static str = PURGE;
+    const CLASS: Class = Class::Maintenance;
 }
 
 /// Has it done again and again, if it is not already.

@@ -98,7 +98,7 @@ diesel::table! {
     orders.order_events (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,
-        order_id -> Uuid,
+        order_id -> Nullable<Uuid>,
         order_version -> Int8,
         #[sql_name = "type"]
         type_ -> Text,
@@ -147,6 +147,12 @@ diesel::table! {
         events -> Array<Text>,
         enabled -> Bool,
         sealed_secret -> Bytea,
+        failure_count -> Int4,
+        failing_since -> Nullable<Timestamptz>,
+        paused_until -> Nullable<Timestamptz>,
+        disabled_reason -> Nullable<Text>,
+        previous_sealed_secret -> Nullable<Bytea>,
+        previous_secret_expires_at -> Nullable<Timestamptz>,
         created_at -> Timestamptz,
         updated_at -> Timestamptz,
         deleted_at -> Nullable<Timestamptz>,

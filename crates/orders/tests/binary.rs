@@ -77,3 +77,17 @@ fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(!said.contains("hunter2"), "{said}");
 }
+
+/// As after two Secrets were swapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_services_login_is_refused() {
+    let database = TestDatabase::create().await;
+    let output = program(&database.url(Role::Auth), &trust()).output().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said.lines().last().unwrap(),
+        "rowhouse-orders: DATABASE_URL logs in as rowhouse_auth, and this service works as rowhouse_orders: set \
+         DATABASE_URL (--database-url) to a URL with the login of rowhouse_orders"
+    );
+}

@@ -2,6 +2,7 @@
 //!
 //! The only crate that knows all the others. As a library it is what the tests boot their databases with.
 
+pub mod addresses;
 pub mod backfill;
 pub mod bootstrap;
 pub mod cli;

@@ -40,10 +40,8 @@ impl World {
         let database = TestDatabase::create().await;
         let cx = add_tenant(&database, "acme").await;
         let db = TenantDb::connect(&DatabaseConfig {
-            url: database.url(Role::Orders),
             pool_size,
-            acquire_timeout: Duration::from_secs(5),
-            ca_file: None,
+            ..DatabaseConfig::new(database.url(Role::Orders))
         })
         .await
         .unwrap();

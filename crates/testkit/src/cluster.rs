@@ -175,7 +175,7 @@ fn file(directory: &Path) -> PathBuf {
 }
 
 /// `PG_BIN_DIR` counts here as well. `DATABASE_URL` does not: tests never touch a server that is somebody's.
-fn programs() -> Programs {
+pub(crate) fn programs() -> Programs {
     let named = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
     Programs::find(named.as_deref()).unwrap_or_else(|error| panic!("{error}"))
 }

@@ -1,8 +1,17 @@
 //! What a test may want to be different.
 
+use std::num::NonZeroU32;
 use std::time::Duration;
 
+use rowhouse_auth::SignUpArgs;
+use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
+
+/// Limits that answers tell of, and that no test comes near.
+const UNREACHED: RateLimit = {
+    let many = NonZeroU32::MIN.saturating_add(99_999);
+    RateLimit::new(many, many)
+};
 
 /// How a [`crate::TestSystem`] is made.
 #[derive(Clone, Debug)]
@@ -13,8 +22,15 @@ pub struct TestOptions {
     pub acquire_timeout: Duration,
     /// The longest time that a request may take.
     pub request_timeout: Duration,
+    /// How many requests a tenant and an API key may send to the gateway; the services take twice as many.
+    pub rate_limits: RateLimits,
     /// Life of an access token.
     pub token_lifetime: Duration,
+    /// Cost of a password's hash. The least by default: tests look at whether a password is checked, not at how long it
+    /// would take to guess it.
+    pub bcrypt_cost: u32,
+    /// How often one may sign up.
+    pub sign_ups: SignUpArgs,
     /// The auth service's database, when something stands between, such as a [`crate::Proxy`].
     pub auth_database_url: Option<String>,
     /// The same for the onboarding service.
@@ -34,7 +50,10 @@ impl Default for TestOptions {
             pool_size: 4,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
+            rate_limits: RateLimits { tenant: UNREACHED, api_key: UNREACHED },
             token_lifetime: Duration::from_mins(10),
+            bcrypt_cost: 4,
+            sign_ups: SignUpArgs::generous(),
             auth_database_url: None,
             onboarding_database_url: None,
             orders_database_url: None,

@@ -13,9 +13,6 @@ use tempfile::TempDir;
 
 use crate::{Letter, TestDatabase, TestOptions, mail};
 
-/// bcrypt's least cost: tests look at whether a password is checked, not at how long it would take to guess it.
-const BCRYPT_COST: u32 = 4;
-
 /// auth, onboarding, orders and the gateway on free ports, on a database of their own.
 pub struct TestSystem {
     system: System,
@@ -71,8 +68,10 @@ impl TestSystem {
         let parts = Parts {
             telemetry: telemetry_args,
             request_timeout: options.request_timeout,
-            bcrypt_cost: BCRYPT_COST,
+            rate_limits: options.rate_limits,
+            bcrypt_cost: options.bcrypt_cost,
             token_lifetime: options.token_lifetime,
+            sign_ups: options.sign_ups.clone(),
             jobs: options.jobs.clone(),
             ..Parts::new(
                 Addresses::free(),

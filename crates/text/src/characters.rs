@@ -67,6 +67,13 @@ pub(crate) fn is_visible(c: char) -> bool {
     seen.contains(category(c)) && !is_ignorable(c) && !BLANK.contains(&c)
 }
 
+/// Whether nothing is seen of the character, wherever it stands: a space, a line break, a control or format character, and what else is drawn
+/// as nothing.
+#[must_use]
+pub fn is_blank(c: char) -> bool {
+    !is_visible(c) && (!is_mark(c) || is_ignorable(c))
+}
+
 /// Whether it is written onto the character before it.
 pub(crate) fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
@@ -238,7 +245,7 @@ mod tests {
     #[test]
     fn what_is_seen_by_itself() {
         for c in ['a', 'ß', '字', '1', '½', '!', '_', '€', '🦀', '⠁'] {
-            assert!(is_visible(c), "{c:?}");
+            assert!(is_visible(c) && !is_blank(c), "{c:?}");
         }
         for c in [
             ' ',
@@ -252,6 +259,7 @@ mod tests {
             '\u{200b}',
         ] {
             assert!(!is_visible(c), "{c:?}");
+            assert_eq!(is_blank(c), c != '\u{301}', "{c:?}");
         }
     }
 }

@@ -64,6 +64,8 @@ actions! {
     MemberRemove "member.remove";
     /// An invitation was sent.
     InvitationCreate "invitation.create";
+    /// An invitation was sent again, with a new link.
+    InvitationResend "invitation.resend";
     /// An invitation was taken back.
     InvitationDelete "invitation.delete";
     /// An invitation ended, since its sender may not invite any more; `reason` says why.
@@ -90,6 +92,8 @@ actions! {
     MfaEnable "mfa.enable";
     /// A person switched their second factor off.
     MfaDisable "mfa.disable";
+    /// The system disabled a webhook endpoint; `reason` says why: `failing`, `gone`.
+    WebhookEndpointDisable "webhook_endpoint.disable";
 }
 
 /// One entry. Never has a secret in it.

@@ -66,24 +66,25 @@ impl MemberProof {
         email: &EmailAddress,
     ) -> Result<Vec<u8>, NotOurs> {
         let plain = serde_json::to_vec(self).or(Err(NotOurs))?;
-        sealing.seal(PURPOSE, &owner(tenant, email), &plain)
+        sealing.seal(PURPOSE, &owner(tenant, email.as_str()), &plain)
     }
 
-    /// Reads what was sealed for the same tenant and address.
+    /// Reads what was sealed for the same tenant and address, before a release perhaps that writes the address in another way.
     pub(crate) fn open(
         sealing: &Sealing,
         tenant: TenantId,
         email: &EmailAddress,
         sealed: &[u8],
     ) -> Result<Self, NotOurs> {
-        let plain = sealing.open(PURPOSE, &owner(tenant, email), sealed)?;
+        let mut opened = email.spellings().iter().map(|it| sealing.open(PURPOSE, &owner(tenant, it), sealed));
+        let plain = opened.find_map(Result::ok).ok_or(NotOurs)?;
         serde_json::from_slice(&plain).or(Err(NotOurs))
     }
 }
 
 /// The id's length never differs, so no other two read the same.
-fn owner(tenant: TenantId, email: &EmailAddress) -> Vec<u8> {
-    [tenant.as_uuid().as_bytes(), email.as_str().as_bytes()].concat()
+fn owner(tenant: TenantId, email: &str) -> Vec<u8> {
+    [tenant.as_uuid().as_bytes(), email.as_bytes()].concat()
 }
 
 #[cfg(test)]

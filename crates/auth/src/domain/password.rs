@@ -1,10 +1,11 @@
 //! Passwords and what is kept of them.
 
+use std::borrow::Cow;
 use std::collections::HashSet;
 use std::fmt;
 
+use rowhouse_text::{InvalidPassword, Password};
 use serde::{Deserialize, Serialize};
-use zeroize::Zeroizing;
 use zxcvbn::{Score, zxcvbn};
 
 use super::EmailAddress;
@@ -17,40 +18,13 @@ const MOST_DISGUISES: usize = 4;
 /// A longer password of fewer different characters is a key that was held down, or a few.
 const LEAST_DIFFERENT: usize = 5;
 
-/// A password that can be hashed: 8 to 71 bytes, no NUL. Wiped from memory when dropped.
-///
-/// bcrypt reads 72 bytes, of which the last is a NUL: it would ignore the rest of a longer password, and
-/// everything behind a NUL.
-#[derive(Clone)]
-pub(crate) struct Password(Zeroizing<String>);
-
-/// The text cannot be a password here.
+/// The text cannot be a password that somebody chooses here.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum InvalidPassword {
-    #[error("send a password of 8 bytes or more")]
-    TooShort,
-    #[error("send a password of 71 bytes at most; letters outside ASCII count as several")]
-    TooLong,
-    #[error("send a password without NUL characters")]
-    Nul,
+pub(crate) enum InvalidNewPassword {
+    #[error(transparent)]
+    NoPassword(#[from] InvalidPassword),
     #[error("choose another password: this one is among the first that are guessed")]
     Common,
-}
-
-impl Password {
-    pub(crate) fn parse(text: String) -> Result<Self, InvalidPassword> {
-        let text = Zeroizing::new(text);
-        match text.len() {
-            0..8 => Err(InvalidPassword::TooShort),
-            8..=71 if text.contains('\0') => Err(InvalidPassword::Nul),
-            8..=71 => Ok(Self(text)),
-            _ => Err(InvalidPassword::TooLong),
-        }
-    }
-
-    pub(crate) fn expose(&self) -> &str {
-        &self.0
-    }
 }
 
 /// A password that a person may choose: none of the commonest, nor a variant of one, nor made of the person's own
@@ -60,18 +34,21 @@ pub(crate) struct NewPassword(Password);
 
 impl NewPassword {
     /// Takes a tenth of a millisecond, and two at most, whatever is sent.
-    pub(crate) fn parse(text: String, email: &EmailAddress) -> Result<Self, InvalidPassword> {
-        let password = Password::parse(text)?;
-        if is_common(password.expose(), email.as_str()) {
-            return Err(InvalidPassword::Common);
-        }
-        Ok(Self(password))
+    pub(crate) fn parse(text: String, email: &EmailAddress) -> Result<Self, InvalidNewPassword> {
+        Self::unlike(text, email.spellings())
     }
 
     /// The same while the person's address is not known, for all that can be said about the password then.
-    pub(crate) fn parse_for_nobody(text: String) -> Result<Self, InvalidPassword> {
+    pub(crate) fn parse_for_nobody(text: String) -> Result<Self, InvalidNewPassword> {
+        Self::unlike(text, &[])
+    }
+
+    fn unlike(text: String, spellings: &[String]) -> Result<Self, InvalidNewPassword> {
         let password = Password::parse(text)?;
-        if is_common(password.expose(), "") { Err(InvalidPassword::Common) } else { Ok(Self(password)) }
+        if is_common(password.expose(), spellings) {
+            return Err(InvalidNewPassword::Common);
+        }
+        Ok(Self(password))
     }
 }
 
@@ -82,9 +59,10 @@ impl From<NewPassword> for Password {
 }
 
 /// Whether it is guessed within a million attempts, which is where the lists of the commonest passwords and their
-/// usual variants end.
-fn is_common(password: &str, email: &str) -> bool {
-    if !email.is_empty() && password.to_lowercase().contains(email) {
+/// usual variants end. `addresses` are the spellings of the person's own.
+fn is_common(password: &str, addresses: &[String]) -> bool {
+    let lower = password.to_lowercase();
+    if addresses.iter().any(|address| lower.contains(address.as_str())) {
         return true;
     }
     if password.chars().count() > LONGEST_COMMON {
@@ -94,18 +72,22 @@ fn is_common(password: &str, email: &str) -> bool {
     if disguises.len() > MOST_DISGUISES {
         return false;
     }
-    let parts = email.split(|c: char| !c.is_alphanumeric()).chain(email.split('@')).chain(["rowhouse"]);
+    let parts = addresses
+        .iter()
+        .flat_map(|address| address.split(|c: char| !c.is_alphanumeric()).chain(address.split('@')))
+        .chain(["rowhouse"]);
     let of_the_person: Vec<&str> = parts.filter(|part| part.chars().count() > 2).collect();
     zxcvbn(password, &of_the_person).score() < Score::Two
 }
 
-impl fmt::Debug for Password {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("Password(..)")
-    }
-}
+/// What begins a hash of [`Password::for_bcrypt`], as passlib's `bcrypt_sha256` writes it:
+/// `$bcrypt-sha256$v=2,t=2b,r=12$` salt `$` checksum.
+const PREHASHED: &str = "$bcrypt-sha256$v=2,t=2b,r=";
+/// The characters of `$2b$12$` and the salt behind it in bcrypt's own format.
+const BEFORE_CHECKSUM: usize = 29;
 
-/// A bcrypt hash in modular crypt format.
+/// What is kept of a password: bcrypt's hash of its prehash. Of a password that was set when 8 to 71 bytes were asked for and has not been
+/// used since, bcrypt's hash of the text as it was typed, in modular crypt format (`$2b$12$…`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PasswordHash(String);
@@ -113,6 +95,22 @@ pub(crate) struct PasswordHash(String);
 impl PasswordHash {
     pub(crate) fn as_str(&self) -> &str {
         &self.0
+    }
+
+    /// The one with this hash of the password's prehash, in bcrypt's own format.
+    pub(crate) fn of_prehash(cost: u32, salt: &str, bcrypt: &str) -> Self {
+        let checksum = bcrypt.get(BEFORE_CHECKSUM..).unwrap_or_default();
+        Self(format!("{PREHASHED}{cost}${salt}${checksum}"))
+    }
+
+    /// The hash in bcrypt's own format, and whether it is one of the prehash.
+    pub(crate) fn to_bcrypt(&self) -> (Cow<'_, str>, bool) {
+        let Some(parts) = self.0.strip_prefix(PREHASHED) else { return (Cow::Borrowed(&self.0), false) };
+        let mut parts = parts.split('$');
+        let (cost, salt, checksum) = (parts.next(), parts.next(), parts.next());
+        let (cost, salt, checksum) =
+            (cost.unwrap_or_default(), salt.unwrap_or_default(), checksum.unwrap_or_default());
+        (Cow::Owned(format!("$2b${cost:0>2}${salt}{checksum}")), true)
     }
 }
 
@@ -134,30 +132,11 @@ impl fmt::Debug for PasswordHash {
 mod tests {
     use super::*;
 
-    #[test]
-    fn the_length_counts_in_bytes() {
-        for (text, expected) in [
-            ("", Err(InvalidPassword::TooShort)),
-            ("1234567", Err(InvalidPassword::TooShort)),
-            ("12345678", Ok(())),
-            ("        ", Ok(())),
-            ("пароль", Ok(())),
-            (&"a".repeat(71), Ok(())),
-            (&"a".repeat(72), Err(InvalidPassword::TooLong)),
-            (&"€".repeat(23), Ok(())),
-            (&"€".repeat(24), Err(InvalidPassword::TooLong)),
-            ("12345678\0", Err(InvalidPassword::Nul)),
-            ("\0", Err(InvalidPassword::TooShort)),
-        ] {
-            assert_eq!(Password::parse(text.to_owned()).map(drop), expected, "{text:?}");
-        }
-    }
-
     fn is_refused(text: &str) -> bool {
         let email = "ada.lovelace@analytical-engines.example".parse().unwrap();
         match NewPassword::parse(text.to_owned(), &email) {
             Ok(_) => false,
-            Err(error) => error == InvalidPassword::Common,
+            Err(error) => error == InvalidNewPassword::Common,
         }
     }
 
@@ -187,6 +166,7 @@ mod tests {
             "admin123",
             "abcdefgh",
             &"1".repeat(71),
+            &"1".repeat(128),
             &"ab".repeat(35),
         ] {
             assert!(is_refused(text), "{text:?}");
@@ -232,25 +212,38 @@ mod tests {
         let email = "ada@example.com".parse().unwrap();
         for (text, expected) in [
             ("1234567", InvalidPassword::TooShort),
-            (&"1".repeat(72), InvalidPassword::TooLong),
+            (&"1".repeat(129), InvalidPassword::TooLong),
             ("12345678\0", InvalidPassword::Nul),
         ] {
-            assert_eq!(NewPassword::parse(text.to_owned(), &email).unwrap_err(), expected, "{text:?}");
+            assert_eq!(NewPassword::parse(text.to_owned(), &email).unwrap_err(), expected.into(), "{text:?}");
         }
     }
 
     #[test]
-    fn nothing_is_normalised() {
-        for text in ["  padded  ", "MiXeD CaSe", "e\u{301}e\u{301}e\u{301}"] {
-            assert_eq!(Password::parse(text.to_owned()).unwrap().expose(), text);
+    fn an_international_address_is_no_password_in_either_spelling() {
+        let email = "ada@bücherregal.example".parse().unwrap();
+        for text in
+            ["ada@bücherregal.example", "ada@xn--bcherregal-9db.example", "bücherregal", "Bücherregal1"]
+        {
+            let parsed = NewPassword::parse(text.to_owned(), &email);
+            assert_eq!(parsed.map(drop), Err(InvalidNewPassword::Common), "{text:?}");
         }
+    }
+
+    #[test]
+    fn a_hash_is_written_as_passlib_writes_it() {
+        let salt = "n79VH.0Q2TMWmt3Oqt9uku";
+        let bcrypt = format!("$2b$04${salt}E9qjVnkzEWr9OitExy6DYk7l7AjZ4iK");
+        let hash = PasswordHash::of_prehash(4, salt, &bcrypt);
+        let expected = format!("$bcrypt-sha256$v=2,t=2b,r=4${salt}$E9qjVnkzEWr9OitExy6DYk7l7AjZ4iK");
+        assert_eq!(hash.as_str(), expected);
+        assert_eq!(hash.to_bcrypt(), (bcrypt.clone().into(), true));
+        assert_eq!(PasswordHash::from(bcrypt.clone()).to_bcrypt(), (bcrypt.into(), false));
     }
 
     #[test]
     fn debug_shows_nothing() {
-        let password = Password::parse("correct horse".to_owned()).unwrap();
         let hash = PasswordHash::from("$2b$04$abcdefgh".to_owned());
-        let shown = format!("{password:?} {hash:?}");
-        assert!(!shown.contains("horse") && !shown.contains("$2b"), "{shown}");
+        assert_eq!(format!("{hash:?}"), "PasswordHash(..)");
     }
 }

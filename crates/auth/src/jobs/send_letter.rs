@@ -4,12 +4,13 @@ use std::time::Duration;
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD_NO_PAD as BASE64;
-use rowhouse_jobs::{Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantId;
 use serde::{Deserialize, Serialize};
 
 use crate::domain::EmailAddress;
-use crate::mail::{Letter, Mailer, SendError};
+use crate::mail::limits::OutgoingEmail;
+use crate::mail::{Mailer, SendError};
 use crate::outbox::is_too_old;
 use crate::sealing::{NotOurs, Sealing};
 use crate::store::memberships::is_provisioning;
@@ -33,35 +34,24 @@ pub(crate) struct SendLetter {
     sealed: String,
 }
 
-#[derive(Serialize, Deserialize)]
-struct Addressed {
-    to: String,
-    letter: Letter,
-}
-
 impl Job for SendLetter {
     const KIND: &'static str = "letter.send";
+    const CLASS: Class = Class::Delivery;
     /// Letters that are too old are given up before.
     const MAX_ATTEMPTS: i32 = 10_000;
 }
 
 impl SendLetter {
-    pub(crate) fn seal(
-        sealing: &Sealing,
-        tenant: TenantId,
-        to: &EmailAddress,
-        letter: &Letter,
-    ) -> Result<Self, NotOurs> {
-        let addressed = Addressed { to: to.as_str().to_owned(), letter: letter.clone() };
-        let plain = serde_json::to_vec(&addressed).or(Err(NotOurs))?;
+    pub(crate) fn seal(sealing: &Sealing, tenant: TenantId, email: &OutgoingEmail) -> Result<Self, NotOurs> {
+        let plain = serde_json::to_vec(email).or(Err(NotOurs))?;
         Ok(Self { sealed: BASE64.encode(sealing.seal(PURPOSE, tenant.as_uuid().as_bytes(), &plain)?) })
     }
 
-    fn open(&self, sealing: &Sealing, tenant: TenantId) -> Option<(EmailAddress, Letter)> {
+    fn open(&self, sealing: &Sealing, tenant: TenantId) -> Option<(EmailAddress, OutgoingEmail)> {
         let sealed = BASE64.decode(&self.sealed).ok()?;
         let plain = sealing.open(PURPOSE, tenant.as_uuid().as_bytes(), &sealed).ok()?;
-        let Addressed { to, letter } = serde_json::from_slice(&plain).ok()?;
-        Some((to.parse().ok()?, letter))
+        let email: OutgoingEmail = serde_json::from_slice(&plain).ok()?;
+        Some((email.recipient().ok()?, email))
     }
 
     /// As the invitation of a first member, which is taken back with the tenant if that cannot be set up.
@@ -90,7 +80,8 @@ impl Handler<SendLetter> for LetterSender {
         }
         // Another instance, of a newer version or with a newer key, may be able to read it.
         let opened = job.open(&self.sealing, run.context().tenant());
-        let (to, letter) = opened.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
+        let (to, email) = opened.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
+        let letter = email.letter();
         let waits =
             run.tx("auth.is_provisioning", async |tx| Ok::<_, Failure>(is_provisioning(tx).await?)).await?;
         if waits {
@@ -98,7 +89,7 @@ impl Handler<SendLetter> for LetterSender {
             let delay = HEAD_START.saturating_mul(attempts).min(LONGEST_WAIT);
             return Err(Failure::retry_after("the tenant is still being set up", delay));
         }
-        match self.mailer.send(&to, &letter, id).await {
+        match self.mailer.send(&to, letter, id).await {
             Ok(()) => {
                 tracing::info!("sent the letter {letter:?}");
                 Ok(())
@@ -123,13 +114,13 @@ mod tests {
     #[test]
     fn a_letter_is_read_in_its_tenant_only() {
         let (sealing, tenant) = (sealing(), TenantId::generate());
-        let to = "ada@example.com".parse().unwrap();
-        let letter = Letter::Welcome { tenant: "Acme".to_owned(), slug: "acme".to_owned() };
-        let job = SendLetter::seal(&sealing, tenant, &to, &letter).unwrap();
+        // As it was enqueued by earlier versions.
+        let email = r#"{"to":"ada@example.com","letter":{"Welcome":{"tenant":"Acme","slug":"acme"}}}"#;
+        let job = SendLetter::seal(&sealing, tenant, &serde_json::from_str(email).unwrap()).unwrap();
         let payload = serde_json::to_string(&job).unwrap();
         assert!(!payload.contains("ada") && !payload.contains("Acme"), "{payload}");
         let (opened, _) = job.open(&sealing, tenant).unwrap();
-        assert_eq!(opened, to);
+        assert_eq!(opened.as_str(), "ada@example.com");
         assert!(job.open(&sealing, TenantId::generate()).is_none());
     }
 }

@@ -1,10 +1,11 @@
 //! What the letters say.
 
 use super::Letter;
+use super::quoted::{quoted, quoted_address};
 
-/// A tenant's name is written by whoever onboards it, and the letter goes to whomever they name: there is no room for
-/// a message of theirs.
-const LONGEST_NAME: usize = 60;
+/// Subjects are the same for everybody: what others wrote stands in the body, quoted.
+const INVITATION: &str = "Invitation to join a company";
+const WELCOME: &str = "Welcome: your company is set up";
 
 /// A letter in words.
 pub(super) struct Text {
@@ -46,35 +47,35 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
             ),
         ),
         Letter::Invitation { tenant, inviter: Some(inviter), role, token } => {
-            let (tenant, inviter) = (one_line(tenant), one_line(inviter));
+            let (tenant, inviter) = (quoted(tenant), quoted_address(inviter));
             let text = format!(
                 "{inviter} invites you to join \"{tenant}\" in the role {}. Accept by this link. It is good for seven \
                  days, and once.\n\n{}\n\
                  If you do not want to join, ignore this letter.\n",
-                one_line(role),
+                quoted(role),
                 link("accept-invitation", token)
             );
-            (format!("Invitation to {tenant}"), text)
+            (INVITATION.to_owned(), text)
         }
         Letter::Invitation { tenant, inviter: None, role, token } => {
-            let tenant = one_line(tenant);
+            let tenant = quoted(tenant);
             let text = format!(
                 "somebody, probably you, has set up \"{tenant}\" with your e-mail address in the role {}. Join it by \
                  this link. It is good for seven days, and once. Your account and its password stay as they \
                  are.\n\n{}\n\
                  If it was not you, ignore this letter: nothing happens without the link.\n",
-                one_line(role),
+                quoted(role),
                 link("accept-invitation", token)
             );
-            (format!("Invitation to {tenant}"), text)
+            (INVITATION.to_owned(), text)
         }
         Letter::Welcome { tenant, slug } => {
-            let tenant = one_line(tenant);
+            let tenant = quoted(tenant);
             let text = format!(
                 "\"{tenant}\" is set up, and you are its owner. Log in with your e-mail address; who belongs to several \
                  companies names this one by \"{slug}\".\n\n{public_url}/login?tenant={slug}\n"
             );
-            (format!("Welcome to {tenant}"), text)
+            (WELCOME.to_owned(), text)
         }
         Letter::PasswordChanged => (
             "Your password was changed".to_owned(),
@@ -95,18 +96,22 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
              password at once and switch the second factor on again.\n"
                 .to_owned(),
         ),
+        Letter::WebhookEndpointDisabled { tenant, webhook_endpoint_id, gone } => {
+            let why = if *gone {
+                "its receiver answered 410 (Gone)"
+            } else {
+                "for five days it has taken nothing that was sent to it"
+            };
+            let text = format!(
+                "the webhook endpoint {webhook_endpoint_id} of \"{}\" was disabled: {why}. What was waiting for it is not sent \
+                 any more, and what happens from now on is not sent later.\n\n\
+                 Once the receiver works again, enable the endpoint by the API.\n",
+                quoted(tenant)
+            );
+            ("A webhook endpoint was disabled".to_owned(), text)
+        }
     };
     Text { subject, body: format!("Hello,\n\n{body}") }
-}
-
-/// Other people's words: on one line, and not too many.
-fn one_line(text: &str) -> String {
-    let visible = text.chars().map(|c| if c.is_control() { ' ' } else { c });
-    let mut line: String = visible.clone().take(LONGEST_NAME).collect();
-    if visible.count() > LONGEST_NAME {
-        line.push('…');
-    }
-    line
 }
 
 #[cfg(test)]
@@ -148,14 +153,16 @@ mod tests {
 
     #[test]
     fn a_name_cannot_become_a_header_or_a_letter() {
-        let Text { subject, body } =
-            write(&invitation("Acme\r\nBcc: all@example.com\r\n\r\nhttps://evil.example", None), URL);
-        assert!(!subject.contains(['\r', '\n']), "{subject:?}");
-        assert!(
-            !body.lines().any(|line| line.starts_with("Bcc") || line.starts_with("https://evil")),
-            "{body}"
-        );
-        let Text { subject, .. } = write(&invitation(&"ü".repeat(200), None), URL);
-        assert!(subject.chars().count() < 80, "{subject}");
+        let name = "Acme\r\nBcc: all@example.com\r\n\r\nhttps://evil.example";
+        for inviter in [None, Some("www.evil.example/x@evil.example")] {
+            let Text { subject, body } = write(&invitation(name, inviter), URL);
+            assert_eq!(subject, INVITATION);
+            assert!(body.contains("\"Acme Bcc all (at) example·com https evil·example\""), "{body}");
+            assert!(!body.contains("evil.") && body.matches("://").count() == 1, "{body}");
+        }
+        let (tenant, slug) = (name.to_owned(), "acme".to_owned());
+        let Text { subject, body } = write(&Letter::Welcome { tenant, slug }, URL);
+        assert_eq!(subject, WELCOME);
+        assert!(!body.contains("evil.") && body.matches("://").count() == 1, "{body}");
     }
 }

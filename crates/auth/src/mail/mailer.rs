@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
 use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
@@ -128,11 +129,15 @@ impl Mailer {
 
     fn message(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<Message, SendError> {
         let Text { subject, body } = write(letter, &self.public_url);
-        let to = mailbox(to)?;
+        let to = mailbox(to);
+        let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()]);
+        let envelope = envelope.map_err(|error| SendError::Permanent(error.to_string()))?;
         let message_id = format!("<{id}@{}>", self.from.email.domain());
         MessageBuilder::new()
             .from((*self.from).clone())
             .to(to)
+            // Made of the headers, it would be read with rules that refuse marks, as Hindi and Thai have them.
+            .envelope(envelope)
             .subject(subject)
             .message_id(Some(message_id))
             .date_now()
@@ -147,14 +152,11 @@ impl Mailer {
     }
 }
 
-/// The address with its domain in the form that every server knows.
-fn mailbox(to: &EmailAddress) -> Result<Mailbox, SendError> {
-    let address = to.as_str().rsplit_once('@').and_then(|(local, domain)| {
-        let domain = idna::domain_to_ascii(domain).ok()?;
-        Address::new(local, domain).ok()
-    });
-    let unusable = || SendError::Permanent("the address cannot be written to".to_owned());
-    Ok(Mailbox::new(None, address.ok_or_else(unusable)?))
+/// The address, whose domain every server knows and whose local part takes SMTPUTF8 (RFC 6531) unless it is ASCII. It was validated by rules that
+/// are stricter than the library's, save that the library refuses marks.
+fn mailbox(to: &EmailAddress) -> Mailbox {
+    let (local, domain) = to.as_str().rsplit_once('@').unwrap_or_default();
+    Mailbox::new(None, Address::new_dangerous(local, domain))
 }
 
 /// What a server's refusal means. The text is the server's, which may quote the letter: its token is left out.
@@ -166,8 +168,11 @@ fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &L
     let code = error.status().map(u16::from);
     // 530 to 538 are about this service's own login, which somebody will mend.
     let about_the_letter = matches!(code, Some(550..=559));
-    let unwritable = error.is_client() && !to.as_str().is_ascii();
-    if about_the_letter || unwritable { SendError::Permanent(text) } else { SendError::Temporary(text) }
+    if error.is_client() && !to.as_str().is_ascii() {
+        let reason = format!("the SMTP server takes no internationalised addresses (SMTPUTF8): {text}");
+        return SendError::Permanent(reason);
+    }
+    if about_the_letter { SendError::Permanent(text) } else { SendError::Temporary(text) }
 }
 
 /// A letter appears whole or not at all.
@@ -259,8 +264,9 @@ mod tests {
             ("root@localhost", "root@localhost"),
             ("jürgen@bücher.example", "jürgen@xn--bcher-kva.example"),
             ("用户@例子.公司", "用户@xn--fsqu00a.xn--55qx5d"),
+            ("संपर्क@डाटामेल.भारत", "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c"),
         ] {
-            let mailbox = mailbox(&text.parse().unwrap()).unwrap();
+            let mailbox = mailbox(&text.parse().unwrap());
             assert_eq!(mailbox.email.to_string(), expected);
         }
     }

@@ -1,7 +1,9 @@
 //! Mail to people.
 
 mod letters;
+pub(crate) mod limits;
 mod mailer;
+mod quoted;
 mod server;
 
 use serde::{Deserialize, Serialize};
@@ -37,6 +39,13 @@ pub(crate) enum Letter {
     PasswordChanged,
     MfaEnabled,
     MfaDisabled,
+    /// To a tenant's administrators: nobody but the system did it.
+    WebhookEndpointDisabled {
+        tenant: String,
+        webhook_endpoint_id: String,
+        /// Its receiver wants it so; otherwise it takes nothing.
+        gone: bool,
+    },
 }
 
 impl Letter {
@@ -46,7 +55,11 @@ impl Letter {
             Self::VerifyEmail { token }
             | Self::SetPassword { token, .. }
             | Self::Invitation { token, .. } => Some(token),
-            Self::Welcome { .. } | Self::PasswordChanged | Self::MfaEnabled | Self::MfaDisabled => None,
+            Self::Welcome { .. }
+            | Self::PasswordChanged
+            | Self::MfaEnabled
+            | Self::MfaDisabled
+            | Self::WebhookEndpointDisabled { .. } => None,
         }
     }
 }
@@ -62,6 +75,7 @@ impl std::fmt::Debug for Letter {
             Self::PasswordChanged => "PasswordChanged",
             Self::MfaEnabled => "MfaEnabled",
             Self::MfaDisabled => "MfaDisabled",
+            Self::WebhookEndpointDisabled { .. } => "WebhookEndpointDisabled",
         })
     }
 }

@@ -5,6 +5,8 @@
 //! It is also what makes answers alike: a request does the same whether an address has an identity or not, and
 //! the difference is made here, where nobody can watch.
 
+mod first_message;
+mod purge;
 mod schedule;
 mod worker;
 
@@ -16,11 +18,12 @@ use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;
 use uuid::Uuid;
 
+pub(crate) use first_message::{FirstMessageError, first_message};
 pub(crate) use schedule::is_too_old;
 pub(crate) use worker::Worker;
 
 use crate::domain::{EmailAddress, Outcome, UserId};
-use crate::mail::Letter;
+use crate::mail::limits::{OutgoingEmail, Permit};
 use crate::sealing::{NotOurs, Sealing};
 use crate::store::outbox::insert_task;
 
@@ -29,18 +32,12 @@ const PURPOSE: &str = "outbox";
 /// Something to do. Kept encrypted: letters have one-time links in them.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// Send a letter.
-    Mail {
-        /// The address.
-        to: String,
-        /// What to write.
-        letter: Letter,
-    },
-    /// Mail a link to set a new password, if the address has an identity.
-    RequestPasswordReset {
-        /// The address, known or not.
-        email: String,
-    },
+    /// Send a message.
+    Mail(OutgoingEmail),
+    /// Mail a link to set a new password, if the address, known or not, has an identity.
+    RequestPasswordReset(Permit),
+    /// Mail the link again that confirms the address, known or not, if it has an identity and is not confirmed.
+    ResendVerification(Permit),
     /// Write to the logs of the tenants of this address, of which there may be none, that a login failed.
     SignInFailed {
         /// The address, known or not.
@@ -49,8 +46,11 @@ pub(crate) enum Task {
         tenant: Option<String>,
         /// What was wrong, such as `wrong_password`.
         reason: String,
-        /// The attempt was turned away unseen.
+        /// The attempt was refused unseen.
         denied: bool,
+        /// It was the right password of an unconfirmed address, and perhaps the message that confirms it was lost.
+        #[serde(default)]
+        resend: bool,
         /// Where it came from.
         ip_address: Option<String>,
         /// By which program.
@@ -125,11 +125,6 @@ impl Task {
         }
     }
 
-    /// A letter to an address.
-    pub(crate) fn mail(to: &EmailAddress, letter: Letter) -> Self {
-        Self::Mail { to: to.as_str().to_owned(), letter }
-    }
-
     /// A login that failed, or was turned away.
     pub(crate) fn sign_in_failed(
         email: &EmailAddress,
@@ -143,8 +138,19 @@ impl Task {
             tenant: tenant.map(str::to_owned),
             reason: reason.to_owned(),
             denied: outcome == Outcome::Denied,
+            resend: false,
             ip_address: client.address.map(|address| address.to_string()),
             user_agent: client.user_agent.clone(),
+        }
+    }
+
+    /// A login that failed for no other reason than that the address is not confirmed.
+    pub(crate) fn unconfirmed(email: &EmailAddress, tenant: Option<&str>, client: &Client) -> Self {
+        match Self::sign_in_failed(email, tenant, "email_not_verified", Outcome::Failure, client) {
+            Self::SignInFailed { email, tenant, reason, denied, ip_address, user_agent, .. } => {
+                Self::SignInFailed { email, tenant, reason, denied, resend: true, ip_address, user_agent }
+            }
+            other => other,
         }
     }
 }

@@ -3,23 +3,28 @@
 use std::time::Duration;
 
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::network::Network;
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb, TenantId};
+use rowhouse_tenancy::{DbError, GlobalTx, SystemOrigin, TenantContext, TenantDb, TenantId};
 use tokio::task::JoinSet;
-use tokio::time::{Instant, sleep};
+use tokio::time::sleep;
 use uuid::Uuid;
 
+use super::first_message::{FirstMessageError, first_message};
+use super::purge::purge_regularly;
 use super::schedule::{delay_after, is_too_old};
 use super::{Deed, EnqueueError, Outbox, PURPOSE, Task};
-use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OneTimePurpose, OneTimeToken, UserId};
+use crate::domain::{
+    Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
+};
+use crate::mail::limits::{self, Permit, Requester};
 use crate::mail::{Letter, Mailer, SendError};
 use crate::sealing::Sealing;
 use crate::store::audit_log::record;
-use crate::store::identities::find_identity;
+use crate::store::identities::{Identity, find_identity};
 use crate::store::memberships::list_active_memberships;
 use crate::store::one_time_tokens::{insert_token, remove_tokens};
 use crate::store::outbox::{Claimed, claim_tasks, postpone_task, remove_task};
-use crate::store::{attempts, one_time_tokens};
 
 /// So many are done at a time: one that takes long does not hold the others up.
 const AT_ONCE: usize = 8;
@@ -29,7 +34,6 @@ const LEASE: Duration = Duration::from_secs(60);
 const INTERVAL: Duration = Duration::from_secs(1);
 /// Another instance, of a newer version or with a newer key, may be able to read what this one cannot.
 const UNREADABLE_ATTEMPTS: i32 = 8;
-const PURGE_INTERVAL: Duration = Duration::from_hours(1);
 
 /// Does what is in the outbox, as every instance of the service does. Cloning shares it.
 #[derive(Clone)]
@@ -55,6 +59,15 @@ enum TaskError {
     Db(#[from] DbError),
 }
 
+impl From<FirstMessageError> for TaskError {
+    fn from(error: FirstMessageError) -> Self {
+        match error {
+            FirstMessageError::Random(error) => error.into(),
+            FirstMessageError::Db(error) => error.into(),
+        }
+    }
+}
+
 impl TaskError {
     const fn is_final(&self, attempts: i32) -> bool {
         match self {
@@ -73,7 +86,7 @@ impl Worker {
     /// Works until `shutdown` is requested, and finishes what it is doing.
     pub(crate) async fn run(self, shutdown: Shutdown) {
         let mut running = JoinSet::new();
-        let mut next_purge = Instant::now();
+        let purging = tokio::spawn(purge_regularly(self.db.clone()));
         let mut reachable = true;
         loop {
             // At the very start as well: the first connection is for who asks whether the service is ready.
@@ -82,10 +95,6 @@ impl Worker {
                 Some(_) = running.join_next() => {}
                 () = self.outbox.added.notified() => {}
                 () = sleep(INTERVAL) => {}
-            }
-            if Instant::now() >= next_purge {
-                next_purge = Instant::now() + PURGE_INTERVAL;
-                self.purge().await;
             }
             match self.claim(AT_ONCE - running.len()).await {
                 Ok(claimed) => {
@@ -103,22 +112,13 @@ impl Worker {
                 Err(_) => {}
             }
         }
+        purging.abort();
         while running.join_next().await.is_some() {}
     }
 
     async fn claim(&self, most: usize) -> Result<Vec<Claimed>, DbError> {
         let Ok(most @ 1..) = i32::try_from(most) else { return Ok(Vec::new()) };
         self.db.global_tx("auth.claim_tasks", async |tx| claim_tasks(tx, most, LEASE).await).await
-    }
-
-    async fn purge(&self) {
-        let purged = self.db.global_tx("auth.purge", async |tx| {
-            attempts::purge(tx).await?;
-            one_time_tokens::purge(tx).await
-        });
-        if let Err(error) = purged.await {
-            tracing::warn!(%error, "what has expired could not be removed: {error}");
-        }
     }
 
     /// Does a task, or puts it off, or gives it up.
@@ -143,17 +143,22 @@ impl Worker {
     async fn execute(&self, claimed: Claimed) -> Result<(), TaskError> {
         let Claimed { id, .. } = claimed;
         match self.open(&claimed)? {
-            Task::Mail { to, letter } => {
-                self.mailer.send(&address(&to)?, &letter, id).await?;
+            Task::Mail(email) => {
+                let letter = email.letter();
+                self.mailer.send(&readable(email.recipient())?, letter, id).await?;
                 tracing::info!(task = %id, "sent the letter {letter:?}");
                 self.db
                     .global_tx("auth.remove_task", async |tx| Ok::<_, TaskError>(remove_task(tx, id).await?))
                     .await
             }
-            Task::RequestPasswordReset { email } => self.mail_reset_link(id, &address(&email)?).await,
-            Task::SignInFailed { email, tenant: _, reason, denied, ip_address, user_agent } => {
-                let email = address(&email)?;
+            Task::RequestPasswordReset(permit) => self.mail_reset_link(id, permit).await,
+            Task::ResendVerification(permit) => self.resend_verification(id, permit).await,
+            Task::SignInFailed { email, tenant: _, reason, denied, resend, ip_address, user_agent } => {
+                let email = readable(email.parse())?;
                 let client = client(ip_address.as_deref(), user_agent);
+                if resend {
+                    self.resend_after_login(&email, client.network()).await?;
+                }
                 let found = self.db.global_tx("auth.find_identity", async |tx| {
                     Ok::<_, TaskError>(find_identity(tx, &email).await?)
                 });
@@ -188,23 +193,69 @@ impl Worker {
     }
 
     /// Mails a link to set a password, if the address has an identity that may be logged in to.
-    async fn mail_reset_link(&self, id: Uuid, email: &EmailAddress) -> Result<(), TaskError> {
+    async fn mail_reset_link(&self, id: Uuid, permit: Permit) -> Result<(), TaskError> {
+        let email = readable(permit.recipient())?;
         let token = OneTimeToken::generate()?;
         self.db
             .global_tx("auth.mail_reset_link", async |tx| {
-                let identity = find_identity(tx, email).await?.filter(|identity| !identity.disabled);
+                let identity = find_identity(tx, &email).await?.filter(|identity| !identity.disabled);
                 if let Some(identity) = identity {
                     remove_tokens(tx, identity.id, OneTimePurpose::SetPassword).await?;
                     let lifetime = OneTimeToken::RESET_LIFETIME;
                     insert_token(tx, &token, identity.id, OneTimePurpose::SetPassword, lifetime).await?;
                     let letter = Letter::SetPassword { token: token.expose(), first: false };
-                    self.outbox.add(tx, &Task::mail(email, letter)).await?;
+                    self.outbox.add(tx, &Task::Mail(permit.email(letter))).await?;
                 }
                 Ok::<_, TaskError>(remove_task(tx, id).await?)
             })
             .await?;
         self.outbox.wake();
         Ok(())
+    }
+
+    async fn resend_verification(&self, id: Uuid, permit: Permit) -> Result<(), TaskError> {
+        let email = readable(permit.recipient())?;
+        self.db
+            .global_tx("auth.resend_verification", async |tx| {
+                self.verification(tx, &email, permit).await?;
+                Ok::<_, TaskError>(remove_task(tx, id).await?)
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(())
+    }
+
+    /// The login itself was answered like any that fails.
+    async fn resend_after_login(
+        &self,
+        email: &EmailAddress,
+        network: Option<Network>,
+    ) -> Result<(), TaskError> {
+        self.db
+            .global_tx("auth.resend_after_login", async |tx| {
+                let stranger = Requester::Stranger { network };
+                if let Ok(permit) = limits::admit(tx, &self.sealing, stranger, email).await? {
+                    self.verification(tx, email, permit).await?;
+                }
+                Ok::<_, TaskError>(())
+            })
+            .await?;
+        self.outbox.wake();
+        Ok(())
+    }
+
+    /// The message that confirms an address, or sets the first password, once more: if the address has an identity that is
+    /// not confirmed.
+    async fn verification(
+        &self,
+        tx: &mut GlobalTx,
+        email: &EmailAddress,
+        permit: Permit,
+    ) -> Result<(), TaskError> {
+        let unconfirmed = |identity: &Identity| !identity.disabled && !identity.email_verified;
+        let Some(identity) = find_identity(tx, email).await?.filter(unconfirmed) else { return Ok(()) };
+        let message = first_message(tx, permit, identity.id, identity.password_hash.is_some()).await?;
+        Ok(self.outbox.add(tx, &message).await?)
     }
 
     async fn tenants_of(&self, user: UserId) -> Result<Vec<TenantId>, TaskError> {
@@ -255,8 +306,8 @@ impl Worker {
     }
 }
 
-fn address(text: &str) -> Result<EmailAddress, TaskError> {
-    text.parse().or(Err(TaskError::Unreadable("its address is none".to_owned())))
+fn readable(address: Result<EmailAddress, InvalidEmailAddress>) -> Result<EmailAddress, TaskError> {
+    address.or(Err(TaskError::Unreadable("its address is none".to_owned())))
 }
 
 fn client(ip_address: Option<&str>, user_agent: Option<String>) -> Client {

@@ -7,6 +7,7 @@ mod bearer;
 mod invitations;
 mod members;
 mod mfa;
+mod notice;
 mod role;
 mod sessions;
 mod tokens;
@@ -22,7 +23,7 @@ use rowhouse_tokens::{Permission, Principal, Role, TokenIssuer, Verifier};
 use tonic::{Request, Response, Status};
 use uuid::Uuid;
 
-use crate::domain::{SessionLifetimes, UserId};
+use crate::domain::{Rate, SessionLifetimes, UserId};
 use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
 use crate::outbox::Outbox;
@@ -41,8 +42,16 @@ pub(crate) struct Rpc {
     pub(crate) token_lifetime: Duration,
     pub(crate) sessions: SessionLifetimes,
     pub(crate) proxies: TrustedProxies,
+    pub(crate) sign_ups: SignUpRates,
     /// Whether a person has to have confirmed their address before they can log in.
     pub(crate) require_verified_email: bool,
+}
+
+/// How often one may sign up.
+pub(crate) struct SignUpRates {
+    pub(crate) from_network: Rate,
+    /// With the address, when nothing shows that it is one's own.
+    pub(crate) of_address: Rate,
 }
 
 type Reply<T> = Result<Response<T>, Status>;

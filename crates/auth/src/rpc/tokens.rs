@@ -13,7 +13,7 @@ use crate::domain::{Action, Actor, AuditEntry, DeviceToken, EndReason, OpaqueTok
 use crate::error::Error;
 use crate::store::audit_log::record;
 use crate::store::memberships::hold_role;
-use crate::store::sessions::{NewSession, Which, end_sessions, insert_session, purge};
+use crate::store::sessions::{NewSession, Which, end_sessions, insert_session};
 use crate::store::totp::has_confirmed_totp;
 
 /// By what a session begins.
@@ -79,10 +79,6 @@ impl Rpc {
                         .on("session", ended)
                         .with("reason", EndReason::TooMany.as_str());
                     record(tx, entry).await?;
-                }
-                // Now and then is enough, and a login takes its time anyhow.
-                if id.as_bytes().last().is_some_and(|byte| byte % 32 == 0) {
-                    purge(tx).await?;
                 }
                 Ok::<_, Error>(role)
             })

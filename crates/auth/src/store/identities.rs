@@ -42,7 +42,7 @@ macro_rules! find {
     ($tx:ident, $condition:expr) => {{
         let confirmed =
             totp::table.filter(totp::user_id.eq(identities::id)).filter(totp::confirmed_at.is_not_null());
-        let found = identities::table
+        let found: Vec<Row> = identities::table
             .filter($condition)
             .select((
                 identities::id,
@@ -52,22 +52,27 @@ macro_rules! find {
                 identities::disabled_at,
                 exists(confirmed),
             ))
-            .first::<Row>($tx)
-            .await
-            .optional()?;
-        Ok(found.map(identity))
+            .load($tx)
+            .await?;
+        found.into_iter().map(identity).collect::<Vec<Identity>>()
     }};
 }
 
+/// The person with the address. Of two who were added under different spellings of one mailbox, the one who is not disabled, and then the one
+/// with the spelling that was typed; `rowhouse migrate` reports such pairs.
 pub(crate) async fn find_identity(
     tx: &mut impl Transaction,
     email: &EmailAddress,
 ) -> Result<Option<Identity>, DbError> {
-    find!(tx, identities::email.eq(email.as_str()))
+    let spellings = email.spellings();
+    let mut found = find!(tx, identities::email.eq_any(spellings));
+    found.sort_by_key(|it| (it.disabled, spellings.iter().position(|spelling| *spelling == it.email)));
+    Ok(found.into_iter().next())
 }
 
 pub(crate) async fn get_identity(tx: &mut impl Transaction, id: UserId) -> Result<Option<Identity>, DbError> {
-    find!(tx, identities::id.eq(id.as_uuid()))
+    let mut found = find!(tx, identities::id.eq(id.as_uuid()));
+    Ok(found.pop())
 }
 
 /// Says whether the identity is new; the address may have one already.

@@ -1,5 +1,6 @@
 //! Queries, and nothing else.
 
+pub(crate) mod allowances;
 pub(crate) mod api_keys;
 pub(crate) mod attempts;
 pub(crate) mod audit_log;

@@ -77,8 +77,13 @@ pub(crate) async fn remove_tokens(
     Ok(())
 }
 
-/// Removes what has expired.
-pub(crate) async fn purge(tx: &mut GlobalTx) -> Result<(), DbError> {
-    diesel::delete(one_time_tokens::table.filter(one_time_tokens::expires_at.lt(now))).execute(tx).await?;
-    Ok(())
+/// Removes up to `most` tokens that have expired, and says how many they were.
+pub(crate) async fn purge_tokens(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
+    let old = one_time_tokens::table
+        .filter(one_time_tokens::expires_at.lt(now))
+        .order(one_time_tokens::expires_at)
+        .limit(most)
+        .select(one_time_tokens::digest);
+    let old: Vec<Vec<u8>> = old.load(tx).await?;
+    Ok(diesel::delete(one_time_tokens::table.filter(one_time_tokens::digest.eq_any(old))).execute(tx).await?)
 }

@@ -172,6 +172,10 @@ async fn what_cannot_be_is_refused() {
     let refused = ada.make_key_with(request).await.unwrap_err();
     let fields: Vec<_> = refused.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!((refused.code, fields), (Code::InvalidArgument, vec!["name", "scopes", "expires_at"]));
+    for name in ["\u{200b}\u{200b}", "\u{2800}", "Acme\u{202e}gnp.exe", "\u{2066}Acme", "a\u{e000}"] {
+        let refused = ada.make_key(name, &["orders:read"]).await.unwrap_err();
+        assert_eq!(refused.violations[0].field, "name", "{name:?}");
+    }
     for scope in ["orders:*", "", "orders:read orders:write"] {
         let refused = ada.make_key("key", &["orders:read", scope]).await.unwrap_err();
         assert_eq!(refused.violations[0].field, "scopes", "{scope}");

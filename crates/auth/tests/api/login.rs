@@ -134,7 +134,7 @@ async fn a_hash_from_cheaper_times_is_renewed_at_login() {
     service.member(acme, "ada@example.com").await;
     let hash = "SELECT password_hash FROM auth.identities";
     let before = service.value(hash).await;
-    assert!(before.starts_with("$2b$04$"), "{before}");
+    assert!(before.starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"), "{before}");
 
     let mut dearer = config(&service.database, &service.keys);
     dearer.bcrypt_cost = 5;
@@ -143,13 +143,63 @@ async fn a_hash_from_cheaper_times_is_renewed_at_login() {
     assert_eq!(service.value(hash).await, before, "only the right password is hashed anew");
     dearer.login("ada@example.com", PASSWORD, None).await.unwrap();
     let after = service.value(hash).await;
-    assert!(after.starts_with("$2b$05$"), "{after}");
+    assert!(after.starts_with("$bcrypt-sha256$v=2,t=2b,r=5$"), "{after}");
     assert_eq!(service.value("SELECT updated_at > created_at FROM auth.identities").await, "true");
 
     dearer.login("ada@example.com", PASSWORD, None).await.unwrap();
     service.running.login("ada@example.com", PASSWORD, None).await.unwrap();
     assert_eq!(service.value(hash).await, after, "a dearer hash stays");
     dearer.stop().await;
+    service.running.stop().await;
+}
+
+/// As they were made until passwords were hashed before bcrypt: of four characters, and of a text that a keyboard had decomposed.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hash_from_before_still_opens_and_is_renewed_at_login() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, "ada@example.com").await;
+    let hash = "SELECT password_hash FROM auth.identities";
+    for (password, old) in [
+        ("паро", "$2b$04$n79VH.0Q2TMWmt3Oqt9ukuHCYudMBtbHF8VkneqGNPJQHOeU.VOCa"),
+        ("cafe\u{301} 4711", "$2b$04$n79VH.0Q2TMWmt3Oqt9ukuE/GlQAZblnv.3XhyfFMSwiQ8HEHx0ty"),
+    ] {
+        service.sql(&format!("UPDATE auth.identities SET password_hash = '{old}'")).await;
+        let wrong = service.running.login("ada@example.com", PASSWORD, None).await;
+        assert_eq!(refused(wrong), Code::InvalidCredentials);
+        assert_eq!(service.value(hash).await, old, "only the right password is hashed anew");
+        service.running.login("ada@example.com", password, None).await.unwrap();
+        let renewed = service.value(hash).await;
+        assert!(renewed.starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"), "{renewed}");
+        service.running.login("ada@example.com", password, None).await.unwrap();
+        assert_eq!(service.value(hash).await, renewed);
+    }
+    // By now it is the same from every keyboard.
+    service.running.login("ada@example.com", "café 4711", None).await.unwrap();
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn passwords_are_counted_in_characters_and_read_to_their_end() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    // Different characters, since a few that are repeated are too easy to guess.
+    let longest: String = ('а'..='я').cycle().take(128).collect();
+    for (email, password) in [("ada@example.com", longest.as_str()), ("bob@example.com", "жщЫфЩЖюш")]
+    {
+        service.create_membership(acme, email, password, Role::Viewer).await.unwrap();
+        service.running.login(email, password, None).await.unwrap();
+    }
+    let (almost, _) = longest.split_at(longest.len() - 'я'.len_utf8());
+    let other_end = format!("{almost}z");
+    for wrong in [almost, &other_end] {
+        let refused = refused(service.running.login("ada@example.com", wrong, None).await);
+        assert_eq!(refused, Code::InvalidCredentials);
+    }
+    for password in ["жщЫфЩЖю", &format!("{longest}!")] {
+        let answer = service.create_membership(acme, "eve@example.com", password, Role::Viewer).await;
+        assert_eq!(fault(&answer.unwrap_err()).violations[0].field, "password");
+    }
     service.running.stop().await;
 }
 

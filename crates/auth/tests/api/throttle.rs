@@ -165,3 +165,74 @@ async fn the_logs_of_the_persons_tenants_tell_of_it() {
     service.until(logged, "denied 203.0.113.1,failure 203.0.113.1 7").await;
     service.running.stop().await;
 }
+
+/// A new address for each attempt is the same network.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_ipv6_network_is_one_client() {
+    let service = world().await;
+    let mut codes = Vec::new();
+    for n in 0..8 {
+        let address = format!("2001:db8::{n:x}:{n:x}");
+        codes.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
+    }
+    assert_eq!(codes.last(), Some(&Code::TooManyAttempts), "an account is guessed at as from one address");
+    // Elsewhere nothing happened.
+    let device = attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1::1", None).await.unwrap().device_token;
+    let mut codes = Vec::new();
+    for n in 0..70 {
+        let (email, address) = (format!("person{n}@example.com"), format!("2001:db8::1:{n:x}"));
+        codes.push(attempt(&service, &email, "wrong horse", &address, None).await.unwrap_err().code);
+    }
+    assert_eq!((codes[30], codes[69]), (Code::InvalidCredentials, Code::TooManyAttempts));
+    // Nor where the person is known, with any address of that network, nor to their device in this one.
+    attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1:abcd::1", None).await.unwrap();
+    attempt(&service, EMAIL, PASSWORD, "2001:db8::2", device).await.unwrap();
+    service.running.stop().await;
+}
+
+/// Whoever has a /48 has not 65,536 times as much, and its neighbours who are known are not held up by it.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_wider_network_is_allowed_more_and_not_all() {
+    let service = world().await;
+    attempt(&service, EMAIL, PASSWORD, "2001:db8:0:ffff::1", None).await.unwrap();
+    let mut looked_at = 0;
+    loop {
+        let (email, address) = (format!("p{looked_at}@example.com"), format!("2001:db8:0:{looked_at:x}::1"));
+        match attempt(&service, &email, "wrong horse", &address, None).await.unwrap_err().code {
+            Code::InvalidCredentials => looked_at += 1,
+            code => break assert_eq!(code, Code::TooManyAttempts),
+        }
+    }
+    assert_eq!(looked_at, 240);
+    service
+        .sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE failures > 200")
+        .await;
+    let stranger = attempt(&service, "q@example.com", "wrong horse", "2001:db8:0:aaaa::1", None).await;
+    assert_eq!(stranger.unwrap_err().code, Code::TooManyAttempts);
+    attempt(&service, EMAIL, PASSWORD, "2001:db8:0:ffff::2", None).await.unwrap();
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_attempt_writes_no_row() {
+    let service = world().await;
+    let rows = "SELECT count(*) FROM auth.attempts";
+    loop {
+        let email = format!("person{}@example.com", uuid::Uuid::now_v7());
+        let refused = attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err();
+        if refused.code == Code::TooManyAttempts {
+            break;
+        }
+    }
+    service
+        .sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE failures > 50")
+        .await;
+    let before = service.value(rows).await;
+    for n in 0..100 {
+        let email = format!("someone{n}@example.com");
+        let refused = attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err();
+        assert_eq!(refused.code, Code::TooManyAttempts);
+    }
+    assert_eq!(service.value(rows).await, before);
+    service.running.stop().await;
+}

@@ -19,9 +19,20 @@ pub struct DatabaseArgs {
         long = "database-url",
         env = "DATABASE_URL",
         value_name = "URL",
-        hide_env_values = true
+        hide_env_values = true,
+        required_unless_present = "database_url_file",
+        default_value = "",
+        hide_default_value = true
     )]
     pub url: String,
+    /// File with that URL, which then counts; it is read for each new connection, so the password in it may change
+    #[arg(
+        id = "database_url_file",
+        long = "database-url-file",
+        env = "ROWHOUSE_DATABASE_URL_FILE",
+        value_name = "FILE"
+    )]
+    pub url_file: Option<PathBuf>,
     /// Number of connections that are kept open at most
     #[arg(
         id = "database_pool_size",
@@ -42,6 +53,16 @@ pub struct DatabaseArgs {
         value_parser = seconds,
     )]
     pub acquire_timeout: Duration,
+    /// The longest life of a connection, in seconds
+    #[arg(
+        id = "database_max_lifetime",
+        long = "database-max-lifetime",
+        env = "ROWHOUSE_DATABASE_MAX_LIFETIME",
+        value_name = "SECONDS",
+        default_value = "1800",
+        value_parser = seconds,
+    )]
+    pub max_lifetime: Duration,
     /// PEM file with the authorities that may have signed the database's certificate
     #[arg(
         id = "database_ca_file",
@@ -56,7 +77,9 @@ impl DatabaseArgs {
     /// The database at `url`, the rest by default.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        Self { url: url.into(), pool_size: 8, acquire_timeout: Duration::from_secs(5), ca_file: None }
+        let DatabaseConfig { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file } =
+            DatabaseConfig::new(url);
+        Self { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file }
     }
 
     /// What the `tenancy` crate connects by.
@@ -64,8 +87,10 @@ impl DatabaseArgs {
     pub fn to_config(&self) -> DatabaseConfig {
         DatabaseConfig {
             url: self.url.clone(),
+            url_file: self.url_file.clone(),
             pool_size: self.pool_size,
             acquire_timeout: self.acquire_timeout,
+            max_lifetime: self.max_lifetime,
             ca_file: self.ca_file.clone(),
         }
     }
@@ -76,7 +101,9 @@ impl fmt::Debug for DatabaseArgs {
         // The URL holds the password.
         f.debug_struct("DatabaseArgs")
             .field("pool_size", &self.pool_size)
+            .field("url_file", &self.url_file)
             .field("acquire_timeout", &self.acquire_timeout)
+            .field("max_lifetime", &self.max_lifetime)
             .field("ca_file", &self.ca_file)
             .finish_non_exhaustive()
     }

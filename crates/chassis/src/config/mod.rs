@@ -18,6 +18,8 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 pub use database::DatabaseArgs;
 pub use environment::Environment;
 
+use crate::rate_limit::{RateLimit, RateLimits};
+
 /// Reads a whole number of seconds: the value parser of every duration.
 pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
     text.parse().map(Duration::from_secs)
@@ -36,13 +38,31 @@ pub struct GrpcArgs {
     /// The longest time that a request may take, in seconds; a caller may ask for less
     #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request_timeout: Duration,
+    /// Requests a second of one tenant, and how many at once, such as 100:500; 0 for no limit. Each instance counts for itself
+    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", default_value = "200:1000")]
+    pub tenant_rate_limit: RateLimit,
+    /// The same of one API key
+    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "100:500")]
+    pub api_key_rate_limit: RateLimit,
 }
 
 impl GrpcArgs {
-    /// A server at `listen`, the rest by default.
+    /// A server at `listen`, the rest by default, but for the rates, which are not limited.
     #[must_use]
     pub const fn new(listen: SocketAddr) -> Self {
-        Self { listen, reflection: false, request_timeout: Duration::from_secs(10) }
+        Self {
+            listen,
+            reflection: false,
+            request_timeout: Duration::from_secs(10),
+            tenant_rate_limit: RateLimit::OFF,
+            api_key_rate_limit: RateLimit::OFF,
+        }
+    }
+
+    /// How many calls a tenant and an API key may make.
+    #[must_use]
+    pub const fn rate_limits(&self) -> RateLimits {
+        RateLimits { tenant: self.tenant_rate_limit, api_key: self.api_key_rate_limit }
     }
 }
 
@@ -166,6 +186,8 @@ mod tests {
         let parsed = parse("").unwrap();
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(10));
         assert!(!parsed.grpc.reflection);
+        assert_eq!(parsed.grpc.tenant_rate_limit, "200:1000".parse().unwrap());
+        assert_eq!(parsed.grpc.api_key_rate_limit, "100:500".parse().unwrap());
         assert_eq!(parsed.environment, Environment::Production);
         assert_eq!(parsed.telemetry.log_format, LogFormat::Text);
         assert_eq!(parsed.telemetry.log, TelemetryArgs::default().log);
@@ -181,8 +203,22 @@ mod tests {
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(3));
         assert_eq!(parsed.environment, Environment::Dev);
         assert_eq!(parsed.telemetry.log_format, LogFormat::Json);
+        assert_eq!(parse("--tenant-rate-limit 0").unwrap().grpc.rate_limits().tenant, RateLimit::OFF);
         assert!(parse("--request-timeout 1.5").is_err());
+        assert!(parse("--tenant-rate-limit 100/s").is_err());
         assert!(parse("--environment staging").is_err());
+    }
+
+    #[cfg(feature = "db")]
+    #[test]
+    fn the_database_is_named_by_a_url_or_by_a_file_with_one() {
+        let others = "test --listen 127.0.0.1:0 --trust-dir trust --signing-keys keys";
+        let parse =
+            |database: &str| Everything::try_parse_from(others.split(' ').chain(database.split_whitespace()));
+        assert!(parse("").is_err());
+        assert_eq!(parse("--database-url postgres:///").unwrap().database.to_config().url_file, None);
+        let config = parse("--database-url-file /run/url").unwrap().database.to_config();
+        assert_eq!((config.url.as_str(), config.url_file), ("", Some("/run/url".into())));
     }
 
     #[cfg(feature = "db")]

@@ -101,12 +101,14 @@ codes! {
     ExportNotFound "export_not_found" "EXPORT_NOT_FOUND" NotFound 404 "There is no such export";
     ExportNotReady "export_not_ready" "EXPORT_NOT_READY" FailedPrecondition 409 "The export has no file";
     WebhookEndpointNotFound "webhook_endpoint_not_found" "WEBHOOK_ENDPOINT_NOT_FOUND" NotFound 404 "There is no such webhook endpoint";
+    WebhookEndpointDisabled "webhook_endpoint_disabled" "WEBHOOK_ENDPOINT_DISABLED" FailedPrecondition 409 "The webhook endpoint is disabled";
     WebhookDeliveryNotFound "webhook_delivery_not_found" "WEBHOOK_DELIVERY_NOT_FOUND" NotFound 404 "There is no such webhook delivery";
     UrlNotAllowed "url_not_allowed" "URL_NOT_ALLOWED" InvalidArgument 400 "The URL leads to where nothing is sent";
     EtagMismatch "etag_mismatch" "ETAG_MISMATCH" Aborted 412 "The resource has changed since it was read";
     IdempotencyKeyReused "idempotency_key_reused" "IDEMPOTENCY_KEY_REUSED" FailedPrecondition 422 "The idempotency key was used for another request";
     LimitExceeded "limit_exceeded" "LIMIT_EXCEEDED" FailedPrecondition 409 "There is as much as there may be";
     TooManyAttempts "too_many_attempts" "TOO_MANY_ATTEMPTS" ResourceExhausted 429 "Too many attempts";
+    RateLimited "rate_limited" "RATE_LIMITED" ResourceExhausted 429 "Too many requests";
     ResourceExhausted "resource_exhausted" "RESOURCE_EXHAUSTED" ResourceExhausted 429 "Too much at once";
     DeadlineExceeded "deadline_exceeded" "DEADLINE_EXCEEDED" DeadlineExceeded 504 "The request took too long";
     Unavailable "unavailable" "UNAVAILABLE" Unavailable 503 "The service is not available for the moment";

@@ -21,8 +21,9 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// `budget`: see [`budget`].
-    pub(super) fn after(budget: Duration) -> Self {
+    /// The moment when so much time has passed.
+    #[must_use]
+    pub fn after(budget: Duration) -> Self {
         Self(Instant::now() + budget)
     }
 }

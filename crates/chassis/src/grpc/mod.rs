@@ -8,6 +8,7 @@ mod envelope;
 mod listener;
 mod operations;
 mod panics;
+mod rate_limit;
 mod reject;
 mod rpc;
 mod server;
@@ -17,4 +18,6 @@ pub use channel::{EndpointError, TracedChannel, channel};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
 pub use reject::reject;
-pub use server::{DRAIN_LIMIT, GrpcOptions, ServeError, serve};
+pub use server::{GrpcOptions, ServeError, serve};
+
+pub use crate::shutdown::DRAIN_LIMIT;

@@ -15,14 +15,12 @@ use tonic::transport::server::TcpIncoming;
 use super::envelope::EnvelopeLayer;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
+use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::health;
+use crate::rate_limit::{RateLimiter, RateLimits};
 use crate::shutdown::Shutdown;
-
-/// How long running calls may take to finish once the server was asked to stop. After that they are given up,
-/// so that a process with a few such servers and a database is gone within ten seconds.
-pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
 
 /// How long the answers to calls that were given up may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -37,6 +35,8 @@ pub struct GrpcOptions<R> {
     pub reflection: Option<&'static [u8]>,
     /// The longest time that a call may take; a caller may ask for less.
     pub request_timeout: Duration,
+    /// How many calls a tenant and an API key may make.
+    pub rate_limits: RateLimits,
     /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
     pub readiness: Option<R>,
     /// The names under which readiness is told, such as `auth.v1.AuthService`.
@@ -58,10 +58,10 @@ pub enum ServeError {
 }
 
 /// Serves `routes` until `shutdown` is requested, and then until the running calls are finished, for
-/// [`DRAIN_LIMIT`] at most.
+/// [`Shutdown::limit`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
-/// verification of its token. Needs a tokio runtime.
+/// verification of its token, the limit of its tenant's rate. Needs a tokio runtime.
 pub async fn serve<R, F>(
     listener: Listener,
     options: GrpcOptions<R>,
@@ -80,6 +80,7 @@ where
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         operations = operations.add_service(reflection.build_v1()?);
     }
+    let limiter = Arc::new(RateLimiter::new(options.rate_limits));
     let stop = CancellationToken::new();
     let public = PublicMethods(options.public_methods);
     let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
@@ -91,17 +92,19 @@ where
         .layer(OperationsLayer { routes: operations.prepare() })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
+        .layer(RateLimitLayer { limiter })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
     let mut server = std::pin::pin!(server);
+    let limit = shutdown.limit();
     let overdue = async {
         shutdown.requested().await;
-        tokio::time::sleep(DRAIN_LIMIT).await;
+        tokio::time::sleep(limit).await;
     };
     tokio::select! {
         ended = &mut server => ended?,
         () = overdue => {
-            tracing::warn!("calls were still running {DRAIN_LIMIT:?} after the request to stop; giving them up");
+            tracing::warn!("calls were still running {limit:?} after the request to stop; giving them up");
             stop.cancel();
             if let Ok(ended) = tokio::time::timeout(LAST_WORDS, server).await {
                 ended?;

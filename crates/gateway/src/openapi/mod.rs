@@ -11,9 +11,9 @@ use rowhouse_chassis::error::{Code, status_with};
 use rowhouse_chassis::limits::{self, LimitExceeded};
 use utoipa::openapi::example::{Example, ExampleBuilder};
 use utoipa::openapi::header::{Header, HeaderBuilder};
-use utoipa::openapi::path::PathItem;
+use utoipa::openapi::path::{Operation, PathItem};
 use utoipa::openapi::schema::{ComponentsBuilder, ObjectBuilder, SchemaType, Type};
-use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityScheme};
+use utoipa::openapi::security::{HttpAuthScheme, HttpBuilder, SecurityRequirement, SecurityScheme};
 use utoipa::openapi::{ContentBuilder, OpenApi, Ref, RefOr, Response, ResponseBuilder};
 use utoipa::{Modify, OpenApi as _};
 use utoipa_actix_web::AppExt;
@@ -29,6 +29,7 @@ pub(crate) const UPSTREAM: &[Code] =
 
 /// What every call with an access token can end with.
 pub(crate) const CALLER: &[Code] = &[
+    Code::RateLimited,
     Code::InvalidArgument,
     Code::TokenMissing,
     Code::TokenInvalid,
@@ -156,6 +157,17 @@ impl Modify for Shared {
                 "`Bearer`, with `error=\"invalid_token\"` when an access token was sent; `Basic` for an API key.",
             ),
             ("Accept", Type::String, "The media type that is understood."),
+            (
+                "RateLimit-Policy",
+                Type::String,
+                "The caller's limits, such as `\"tenant\";q=500;w=5`: `q` requests at once, which are there again after `w` \
+                 seconds. `tenant` is of all callers of the tenant together, `api-key` of one key.",
+            ),
+            (
+                "RateLimit",
+                Type::String,
+                "What is left of them, such as `\"tenant\";r=498;t=1`: `r` requests at once, and more within `t` seconds.",
+            ),
         ];
         for (name, kind, description) in headers {
             components = components.header(name, header(kind, description));
@@ -204,7 +216,32 @@ fn example(code: Code) -> Example {
 #[must_use]
 pub fn document() -> OpenApi {
     let app = App::new().into_utoipa_app().openapi(Api::openapi());
-    app.configure(routes::configure).split_for_parts().1
+    let mut document = app.configure(routes::configure).split_for_parts().1;
+    for item in document.paths.paths.values_mut() {
+        let operations = [&mut item.get, &mut item.post, &mut item.put, &mut item.patch, &mut item.delete];
+        operations.into_iter().flatten().for_each(describe_limits);
+    }
+    document
+}
+
+/// Adds the headers that tell of a caller's limits to the answers of an operation that needs an access token: to those that
+/// are no errors, and to the one that they end in.
+fn describe_limits(operation: &mut Operation) {
+    let bearer = SecurityRequirement::new("bearer", Vec::<String>::new());
+    let security = operation.security.as_deref().unwrap_or_default();
+    if security.is_empty() || security.iter().any(|requirement| *requirement != bearer) {
+        return;
+    }
+    for (status, response) in &mut operation.responses.responses {
+        if let RefOr::T(response) = response
+            && (status.starts_with(['2', '3']) || status == "429")
+        {
+            for name in ["RateLimit", "RateLimit-Policy"] {
+                let reference = Ref::new(format!("#/components/headers/{name}"));
+                response.headers.insert(name.to_owned(), RefOr::Ref(reference));
+            }
+        }
+    }
 }
 
 /// The document as it is served, and what else is known from it.

@@ -34,9 +34,9 @@ headers! {
         "Makes the call safe to repeat: the same key with the same request returns the first answer, with \
          another request it is refused. A UUID is a good key.";
     IfMatchHeader "If-Match" text().examples(["\"1\""]),
-        "The ETag of the version that you have read. When the order has changed since, nothing is done.";
+        "The ETag of the version that you have read, or several with commas between them. When the order has changed since, nothing is done.";
     IfNoneMatchHeader "If-None-Match" text().examples(["\"1\""]),
-        "The ETag of the version that you have. When the order is still the same, the answer is an empty 304.";
+        "The ETag of the version that you have, or several with commas between them. When the order is still the same, the answer is an empty 304.";
 }
 
 fn text() -> ObjectBuilder {

@@ -69,6 +69,8 @@ impl Alone {
             onboarding_endpoint: upstream.clone(),
             orders_endpoint: upstream,
             request_timeout,
+            tenant_rate_limit: "1000:10000".parse().unwrap(),
+            api_key_rate_limit: "1000:10000".parse().unwrap(),
             proxies: ProxyArgs::default(),
             trust: TrustArgs { trust_dir: keys.directory.path().to_owned() },
             telemetry: TelemetryArgs::default(),

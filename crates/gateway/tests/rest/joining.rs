@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use reqwest::Method;
 use rowhouse_testkit::{TestSystem, mail};
 use serde_json::json;
 
@@ -17,7 +18,7 @@ async fn a_new_person_joins() {
     let api = Api::of(system.gateway_url()).await;
     let ada = api.with_token(acme.token.as_str());
     ada.post("/v1/invitations", &json!({ "email": GRACE, "role": "member" })).expect(201).await;
-    let letter = system.mail_to(GRACE, "Invitation to Acme").await;
+    let letter = system.mail_to(GRACE, "Invitation").await;
     assert!(letter.body.contains(&acme.admin_email), "{}", letter.body);
 
     for password in [json!(null), json!("short"), json!("password123")] {
@@ -54,7 +55,7 @@ async fn a_person_with_an_identity_joins_another_tenant() {
     let (ada, gina) = (api.with_token(acme.token.as_str()), api.with_token(globex.token.as_str()));
     let invitation = json!({ "email": globex.admin_email, "role": "viewer" });
     ada.post("/v1/invitations", &invitation).expect(201).await;
-    let letter = system.mail_to(&globex.admin_email, "Invitation to Acme").await;
+    let letter = system.mail_to(&globex.admin_email, "Invitation").await;
     let body = json!({ "token": letter.token });
 
     let other = json!({ "token": letter.token, "password": "another password" });
@@ -88,7 +89,7 @@ async fn only_the_last_link_is_good() {
         async move { api.post("/v1/invitations/accept", &body).send().await }
     };
     ada.post("/v1/invitations", &invite).expect(201).await;
-    let first = system.mail_to(GRACE, "Invitation to Acme").await;
+    let first = system.mail_to(GRACE, "Invitation").await;
     let again = ada.post("/v1/invitations", &invite).expect(201).await;
     let both = async {
         loop {
@@ -107,5 +108,41 @@ async fn only_the_last_link_is_good() {
     ada.delete(again.header("location")).expect(204).await;
     let refused = accept(&second.token).await;
     assert_eq!((refused.status, &refused.body["code"]), (400, &json!("one_time_token_invalid")));
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_invitation_is_sent_again() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(acme.token.as_str());
+    let invited = ada.post("/v1/invitations", &json!({ "email": GRACE, "role": "member" })).expect(201).await;
+    let first = system.mail_to(GRACE, "Invitation").await;
+    let path = format!("/v1/invitations/{}/resend", invited.text("id"));
+    for _ in 0..4 {
+        let resent = ada.request(Method::POST, &path).expect(200).await;
+        assert_eq!((resent.text("id"), resent.text("email")), (invited.text("id"), GRACE));
+    }
+    let refused = ada.request(Method::POST, &path).refused(429, "too_many_attempts").await;
+    assert!(refused.header("retry-after").parse::<u64>().unwrap() > 60);
+    let body = json!({ "token": first.token, "password": PASSWORD });
+    api.post("/v1/invitations/accept", &body).refused(400, "one_time_token_invalid").await;
+    api.request(Method::POST, &path).refused(401, "token_missing").await;
+    let missing = "/v1/invitations/01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c/resend";
+    ada.request(Method::POST, missing).refused(404, "invitation_not_found").await;
+
+    // The link that confirms an address, too; and nobody learns whose is confirmed.
+    for email in [acme.admin_email.as_str(), GRACE, "nobody@example.com"] {
+        let answer = api.post("/v1/auth/email/resend", &json!({ "email": email })).expect(202).await;
+        assert_eq!(answer.text, "{}");
+    }
+    let confirmations = async {
+        while mail::letters_to(system.mailbox(), &acme.admin_email).len() < 3 {
+            tokio::task::yield_now().await;
+        }
+    };
+    tokio::time::timeout(Duration::from_secs(20), confirmations).await.unwrap();
+    api.post("/v1/auth/email/resend", &json!({ "email": "ada" })).refused(400, "invalid_argument").await;
     system.shutdown().await;
 }

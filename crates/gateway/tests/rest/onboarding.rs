@@ -1,6 +1,6 @@
 //! Bringing tenants into being.
 
-use rowhouse_testkit::TestSystem;
+use rowhouse_testkit::{SignUpArgs, TestOptions, TestSystem};
 use serde_json::{Value, json};
 
 use crate::api::Api;
@@ -109,7 +109,7 @@ async fn an_address_with_an_identity_joins_by_its_password_only() {
     api.post("/v1/auth/login", &login(PASSWORD, "acme")).expect(200).await;
 
     // Who reads the address's mail may join all the same, with the password as long as the address is not confirmed.
-    let letter = system.mail_to("ada@acme.example", "Invitation to Evil").await;
+    let letter = system.mail_to("ada@acme.example", "Invitation").await;
     let accept = json!({ "token": letter.token });
     api.post("/v1/invitations/accept", &accept).refused(400, "invalid_argument").await;
     let accept = json!({ "token": letter.token, "password": PASSWORD });
@@ -179,5 +179,26 @@ async fn an_address_is_confirmed_by_a_mailed_link() {
     api.post("/v1/auth/email/verify", &token).expect(204).await;
     assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], true);
     api.post("/v1/auth/email/verify", &token).refused(400, "one_time_token_invalid").await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_onboards_so_many_and_a_repeat_is_none() {
+    let sign_ups = SignUpArgs { sign_ups_per_network: 3, sign_ups_per_address: 100 };
+    let system = TestSystem::start_with(TestOptions { sign_ups, ..TestOptions::default() }).await;
+    let api = Api::of(system.gateway_url()).await;
+    let onboard = |number: usize, from: &str| {
+        let request = api
+            .post("/v1/tenants", &company(&format!("Firm {number}"), &format!("ada@firm{number}.example")));
+        request.header("idempotency-key", format!("key-{number}")).header("x-forwarded-for", from)
+    };
+    for number in 0..3 {
+        onboard(number, &format!("2001:db8::{number}")).expect(201).await;
+    }
+    let refused = onboard(3, "2001:db8::3").refused(429, "too_many_attempts").await;
+    assert!((60..=3600).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
+    // What was answered before is answered again, from there as well.
+    onboard(0, "2001:db8::3").expect(201).await;
+    onboard(3, "2001:db8:0:1::1").expect(201).await;
     system.shutdown().await;
 }

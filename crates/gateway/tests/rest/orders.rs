@@ -174,9 +174,12 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
     assert_eq!((paid.header("etag"), &paid.body["version"]), ("\"2\"", &json!(2)));
     assert_eq!((&paid.body["status"], &paid.body["id"]), (&json!("paid"), &order.body["id"]));
     assert_eq!(api.get(path(&order)).expect(200).await.body, paid.body);
-    for stale in ["\"1\"", "W/\"2\"", "\"99\"", "\"\""] {
+    for stale in ["\"1\"", "W/\"2\"", "\"99\"", "\"\"", "\"1\", W/\"2\", \"3\""] {
         set(&order, "fulfilled").header("if-match", stale).refused(412, "etag_mismatch").await;
     }
+    let high = json!({ "priority": "high" });
+    let one_of = api.patch(path(&order), &high).header("if-match", "\"0\", \"2\"").expect(200).await;
+    assert_eq!(one_of.header("etag"), "\"3\"");
     set(&order, "fulfilled").header("if-match", "*").expect(200).await;
     for status in ["placed", "paid", "cancelled"] {
         let refused = set(&order, status).send().await;

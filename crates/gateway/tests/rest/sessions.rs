@@ -45,6 +45,13 @@ async fn a_person_sees_their_sessions() {
     assert!(sessions.iter().all(|one| one["user_id"] == me.body["user"]["id"]));
     let phone = api.with_token(phone.text("access_token"));
     assert_eq!(listed(&phone).await[1]["current"], true);
+    // A program that does not say what it is: never the gateway's own client.
+    let unknown = json!({ "email": globex.admin_email, "password": globex.password, "tenant": globex.slug });
+    let unknown = api.post("/v1/auth/login", &unknown).expect(200).await;
+    let unknown = api.with_token(unknown.text("access_token"));
+    assert_eq!(listed(&unknown).await[0]["user_agent"], Value::Null);
+    let log = unknown.get("/v1/audit-log").expect(200).await;
+    assert!(!log.body.to_string().contains("tonic"), "{}", log.body);
 
     let mut paged = Vec::new();
     let mut token = String::new();

@@ -42,7 +42,7 @@ async fn a_tenant_sees_itself() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_is_being_set_up_is_shown_to_who_set_it_up() {
     let options = TestOptions {
-        jobs: WorkerArgs { workers: 0, ..WorkerArgs::default() },
+        jobs: WorkerArgs::NONE,
         request_timeout: Duration::from_secs(3),
         ..TestOptions::default()
     };

@@ -229,3 +229,71 @@ async fn wrong_values_are_named() {
     }
     system.shutdown().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_secret_is_replaced_and_an_endpoint_is_tested() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await.with_token(&acme.token);
+    let mut receiver = Receiver::start(&[]).await;
+    let body = json!({ "url": receiver.url, "events": ["order.created"] });
+    let made = api.post("/v1/webhook-endpoints", &body).expect(201).await;
+    assert_eq!(made.body["previous_secret_expires_at"], json!(null));
+    let path = made.header("location");
+    let rotated = api.post(format!("{path}/rotate-secret"), &json!({})).expect(200).await;
+    assert_eq!(rotated.body["id"], made.body["id"]);
+    assert_ne!(rotated.body["secret"], made.body["secret"]);
+    assert!(rotated.body["previous_secret_expires_at"].is_string(), "{}", rotated.text);
+
+    let sent = api.request(Method::POST, format!("{path}/test")).expect(202).await;
+    assert_eq!(
+        (sent.text("state"), &sent.body["event_type"], &sent.body["order_id"]),
+        ("pending", &json!("webhook.test"), &json!(null))
+    );
+    let (head, event) = receiver.next().await;
+    assert_eq!(event["type"], "webhook.test");
+    let signatures = head.iter().find_map(|line| line.strip_prefix("webhook-signature: ")).unwrap();
+    assert_eq!(signatures.split(' ').filter(|signature| signature.starts_with("v1,")).count(), 2);
+
+    for (seconds, fields) in [(json!(-1), ["overlap_seconds"]), (json!(604_801), ["overlap_seconds"])] {
+        let body = json!({ "overlap_seconds": seconds });
+        let refused = api.post(format!("{path}/rotate-secret"), &body).expect(400).await;
+        assert_eq!(refused.fields(), fields);
+    }
+    api.patch(path, &json!({ "enabled": false })).expect(200).await;
+    api.request(Method::POST, format!("{path}/test")).refused(409, "webhook_endpoint_disabled").await;
+    let nowhere = format!("/v1/webhook-endpoints/{NOBODY}");
+    for way in ["rotate-secret", "test"] {
+        let path = format!("{nowhere}/{way}");
+        let call = if way == "test" { api.request(Method::POST, path) } else { api.post(path, &json!({})) };
+        call.refused(404, "webhook_endpoint_not_found").await;
+    }
+    system.shutdown().await;
+}
+
+/// Nobody looks at an endpoint that works. When the system disables one, the tenant's log says so and its administrators get an
+/// email.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_disabled_is_logged_and_mailed() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await.with_token(&acme.token);
+    let mut receiver = Receiver::start(&[410]).await;
+    let body = json!({ "url": receiver.url, "events": ["*"] });
+    let made = api.post("/v1/webhook-endpoints", &body).expect(201).await;
+    api.post("/v1/orders", &order()).expect(201).await;
+    receiver.next().await;
+
+    let mail = system.mail_to(&acme.admin_email, "A webhook endpoint was disabled").await;
+    assert!(mail.body.contains(made.text("id")) && mail.body.contains("410"), "{}", mail.body);
+    let list = api.get("/v1/webhook-endpoints").expect(200).await;
+    let endpoint = &list.body["webhook_endpoints"][0];
+    assert_eq!((&endpoint["enabled"], &endpoint["disabled_reason"]), (&json!(false), &json!("gone")));
+    let log = api.get("/v1/audit-log?action=webhook_endpoint.disable").expect(200).await;
+    let entries = log.body["entries"].as_array().unwrap();
+    assert_eq!(entries.len(), 1, "{}", log.text);
+    assert_eq!(entries[0]["actor"]["type"], "system");
+    assert_eq!(entries[0]["target"]["id"], made.body["id"]);
+    assert_eq!(entries[0]["details"]["reason"], "gone");
+    system.shutdown().await;
+}

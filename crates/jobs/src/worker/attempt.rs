@@ -1,9 +1,11 @@
 //! One attempt at one job, from its claim to its outcome.
 
+use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantDb};
+use futures_util::FutureExt;
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
 use tokio::sync::watch;
 use tracing::Instrument;
 
@@ -11,11 +13,16 @@ use super::Handlers;
 use crate::backoff::{delay_after, with_jitter};
 use crate::claim::Claimed;
 use crate::handler::{AnyHandler, Then};
-use crate::task::{Task, bury, cancel, find_task, give_back, postpone};
-use crate::{End, Failure, LostLease, Run};
+use crate::task::{Task, bury, cancel, find_task, give_back, move_to, postpone};
+use crate::transactions::Transactions;
+use crate::{Class, End, Failure, LostLease, Run};
+
+/// What the tenant's people are told of a panic. Its own words may be about anything; the process's panic hook writes them to
+/// the log.
+const PANICKED: &str = "it panicked: the service's log says where and why";
 
 pub(super) struct Attempt {
-    db: TenantDb,
+    transactions: Transactions,
     cx: TenantContext,
     handlers: Arc<Handlers>,
     claimed: Claimed,
@@ -29,17 +36,25 @@ enum Outcome {
     Failed(Failure),
     Cancelled,
     GiveBack,
+    /// It is for the workers of another class.
+    Move(Class),
 }
 
 impl Attempt {
-    pub(super) fn new(db: TenantDb, handlers: Arc<Handlers>, claimed: Claimed, lease: Duration) -> Self {
+    pub(super) fn new(
+        transactions: Transactions,
+        handlers: Arc<Handlers>,
+        claimed: Claimed,
+        lease: Duration,
+    ) -> Self {
         let cx = TenantContext::system(SystemOrigin::Job, claimed.tenant);
-        Self { db, cx, handlers, claimed, lease }
+        Self { transactions, cx, handlers, claimed, lease }
     }
 
-    /// Makes the attempt. What cannot be written down is done again when the lease is over.
-    pub(super) async fn make(self, stopping: watch::Receiver<bool>) {
-        let found = self.db.tx(&self.cx, "jobs.find", async |tx| find_task(tx, &self.claimed).await).await;
+    /// Makes the attempt, in the workers of a class. What cannot be written down is done again when the lease is over.
+    pub(super) async fn make(self, class: Class, stopping: watch::Receiver<bool>) {
+        let found =
+            self.transactions.tx(&self.cx, "jobs.find", async |tx| find_task(tx, &self.claimed).await).await;
         let task = match found {
             Ok(Some(task)) => task,
             Ok(None) => return,
@@ -56,13 +71,16 @@ impl Attempt {
             job_id = %self.claimed.id,
             attempt = task.attempts,
         );
-        self.see_to(task, stopping).instrument(span).await;
+        self.see_to(class, task, stopping).instrument(span).await;
     }
 
-    async fn see_to(self, task: Task, mut stopping: watch::Receiver<bool>) {
+    async fn see_to(self, class: Class, task: Task, mut stopping: watch::Receiver<bool>) {
         let handler = self.handlers.get(task.kind.as_str());
         let outcome = if task.cancel_requested {
             Outcome::Cancelled
+        } else if let Some(other) = handler.map(|handler| handler.class()).filter(|of| *of != class) {
+            // A program of before there were classes has enqueued it, or one in which its kind had another.
+            Outcome::Move(other)
         } else if task.attempts > task.max_attempts {
             // The workers that had it have ended in the middle, each time. It is not to take another one along.
             Outcome::Failed(Failure::fatal("it was begun as often as it may be, and never came to an end"))
@@ -71,7 +89,13 @@ impl Attempt {
         } else {
             Outcome::Failed(Failure::retry("this version of the program does not know this kind of job"))
         };
-        if let Err(error) = self.settle(&task, handler.map(AsRef::as_ref), outcome).await {
+        let settled = AssertUnwindSafe(self.settle(&task, handler.map(AsRef::as_ref), outcome));
+        let settled = match settled.catch_unwind().await {
+            Ok(settled) => settled,
+            // The handler's word on the end; the end waits for it.
+            Err(_panic) => self.put_off(&task, delay_after(task.attempts), PANICKED).await,
+        };
+        if let Err(error) = settled {
             tracing::warn!(kind = task.kind, %error, "a job's outcome could not be written down: {error}");
         }
     }
@@ -82,9 +106,11 @@ impl Attempt {
         handler: &dyn AnyHandler,
         stopping: &mut watch::Receiver<bool>,
     ) -> Outcome {
-        let run = Run::new(self.db.clone(), self.claimed, task, self.lease);
+        let run = Run::new(self.transactions.clone(), self.claimed, task, self.lease);
+        // What it leaves behind is dropped with the future: its transaction is undone.
+        let running = AssertUnwindSafe(handler.run(&run, task.payload.clone())).catch_unwind();
         let outcome = tokio::select! {
-            outcome = handler.run(&run, task.payload.clone()) => outcome,
+            outcome = running => outcome.unwrap_or_else(|_panic| Err(Failure::retry(PANICKED))),
             lost = run.until_lost() => {
                 return match lost {
                     Ok(LostLease::Cancelled) => Outcome::Cancelled,
@@ -112,7 +138,14 @@ impl Attempt {
         match outcome {
             Outcome::Settled => Ok(()),
             Outcome::GiveBack => {
-                self.db.tx(&self.cx, "jobs.give_back", async |tx| give_back(tx, &self.claimed).await).await
+                self.transactions
+                    .tx(&self.cx, "jobs.give_back", async |tx| give_back(tx, &self.claimed).await)
+                    .await
+            }
+            Outcome::Move(class) => {
+                self.transactions
+                    .tx(&self.cx, "jobs.move", async |tx| move_to(tx, &self.claimed, class).await)
+                    .await
             }
             Outcome::Cancelled => self.end(task, handler, End::Cancelled).await,
             Outcome::Failed(Failure { reason, then }) => match then {
@@ -120,12 +153,7 @@ impl Attempt {
                 Then::LetGo => self.end(task, handler, End::Cancelled).await,
                 Then::Retry(delay) if task.attempts < task.max_attempts => {
                     let delay = delay.map_or_else(|| delay_after(task.attempts), with_at_least_jitter);
-                    tracing::warn!(kind = task.kind, ?delay, "a job is put off: {reason}");
-                    self.db
-                        .tx(&self.cx, "jobs.postpone", async |tx| {
-                            postpone(tx, &self.claimed, delay, &reason).await
-                        })
-                        .await
+                    self.put_off(task, delay, &reason).await
                 }
                 Then::Retry(_) | Then::GiveUp => {
                     tracing::error!(kind = task.kind, "a job is given up: {reason}");
@@ -135,9 +163,16 @@ impl Attempt {
         }
     }
 
+    async fn put_off(&self, task: &Task, delay: Duration, reason: &str) -> Result<(), DbError> {
+        tracing::warn!(kind = task.kind, ?delay, "a job is put off: {reason}");
+        self.transactions
+            .tx(&self.cx, "jobs.postpone", async |tx| postpone(tx, &self.claimed, delay, reason).await)
+            .await
+    }
+
     /// Ends the job and says so in the handler's own tables, or neither.
     async fn end(&self, task: &Task, handler: Option<&dyn AnyHandler>, end: End) -> Result<(), DbError> {
-        self.db
+        self.transactions
             .tx(&self.cx, "jobs.end", async |tx| {
                 let ended = match &end {
                     End::Dead { reason } => bury(tx, &self.claimed, reason).await?,

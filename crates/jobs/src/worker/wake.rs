@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rowhouse_tenancy::{ConnectError, DbError, Listener, TenantDb};
+use rowhouse_tenancy::{DbError, TenantDb};
 use tokio::sync::Notify;
 use tokio::task::JoinHandle;
 use tokio::time::sleep;
@@ -19,14 +19,6 @@ pub(super) struct Wake {
     task: JoinHandle<()>,
 }
 
-#[derive(Debug, thiserror::Error)]
-enum ListenError {
-    #[error(transparent)]
-    Db(#[from] DbError),
-    #[error(transparent)]
-    Connect(#[from] ConnectError),
-}
-
 impl Wake {
     pub(super) fn start(db: TenantDb) -> Self {
         let (heard, listening) = (Arc::<Notify>::default(), Arc::<AtomicBool>::default());
@@ -39,7 +31,7 @@ impl Wake {
         self.heard.notified().await;
     }
 
-    /// How often to look all the same.
+    /// How often to look all the same: seldom only while notifications arrive.
     pub(super) fn interval(&self) -> Duration {
         if self.listening.load(Ordering::Relaxed) { LISTENING_INTERVAL } else { POLLING_INTERVAL }
     }
@@ -52,25 +44,17 @@ impl Drop for Wake {
 }
 
 async fn listen(db: TenantDb, heard: Arc<Notify>, listening: Arc<AtomicBool>) {
-    loop {
-        match listener(&db).await {
-            Ok(mut listener) => {
-                listening.store(true, Ordering::Relaxed);
-                // What was said before anybody listened.
-                heard.notify_one();
-                while listener.heard().await {
-                    heard.notify_one();
-                }
-                listening.store(false, Ordering::Relaxed);
-                heard.notify_one();
-            }
+    let channel = loop {
+        match db.global_tx::<_, DbError, _>("jobs.channel", async |tx| channel(tx).await).await {
+            Ok(channel) => break channel,
             Err(error) => tracing::debug!(%error, "jobs are polled for, since nobody can listen: {error}"),
         }
         sleep(OUTAGE).await;
+    };
+    let mut listener = db.listen(channel);
+    loop {
+        listener.heard().await;
+        listening.store(listener.is_listening(), Ordering::Relaxed);
+        heard.notify_one();
     }
-}
-
-async fn listener(db: &TenantDb) -> Result<Listener, ListenError> {
-    let channel = db.global_tx("jobs.channel", async |tx| channel(tx).await).await?;
-    Ok(db.listen(&channel).await?)
 }

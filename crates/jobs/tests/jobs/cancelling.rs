@@ -2,12 +2,14 @@
 
 use std::time::Duration;
 
-use rowhouse_jobs::{CancelError, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job};
+use rowhouse_jobs::{
+    CancelError, Class, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job,
+};
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_testkit::Role;
 use serde::{Deserialize, Serialize};
 
-use crate::world::{Crew, World, connect, note};
+use crate::world::{Crew, DRAIN, World, connect, note};
 
 const LEASE: Duration = Duration::from_secs(3);
 
@@ -36,17 +38,18 @@ async fn a_job_that_waits_is_not_begun_any_more() {
 async fn a_running_job_stops_and_commits_nothing_more() {
     let world = World::new().await;
     let cx = world.tenant().await;
+    let db = connect(&world.database.url(Role::Onboarding)).await;
     let mut crew = Crew::start(world.db.clone(), 2, LEASE);
     let told = world.enqueue(&cx, note("told")).await;
     let run = crew.next().await;
-    cancel(&world.db, &cx, told).await.unwrap();
+    cancel(&db, &cx, told).await.unwrap();
     // It does not wait for anything, and is refused at its commit.
     run.succeed();
     world.until(&cx, told, |job| job.status == JobStatus::Cancelled).await;
 
     let silent = world.enqueue(&cx, note("silent")).await;
     let run = crew.next().await;
-    cancel(&world.db, &cx, silent).await.unwrap();
+    cancel(&db, &cx, silent).await.unwrap();
     // It waits for something, and is stopped there.
     world.until(&cx, silent, |job| job.status == JobStatus::Cancelled).await;
     run.succeed();
@@ -58,6 +61,7 @@ struct Internal;
 
 impl Job for Internal {
     const KIND: &'static str = "test.internal";
+    const CLASS: Class = Class::Interactive;
 }
 
 struct Nothing;
@@ -72,22 +76,23 @@ impl Handler<Internal> for Nothing {
 async fn some_jobs_cannot_be_cancelled() {
     let world = World::new().await;
     let (cx, other) = (world.tenant().await, world.tenant().await);
+    let db = connect(&world.database.url(Role::Onboarding)).await;
     let id = world.enqueue(&cx, NewJob::new(Internal)).await;
-    assert!(matches!(cancel(&world.db, &cx, id).await, Err(CancelError::NotCancellable)));
-    assert!(matches!(cancel(&world.db, &other, id).await, Err(CancelError::NotFound)));
+    assert!(matches!(cancel(&db, &cx, id).await, Err(CancelError::NotCancellable)));
+    assert!(matches!(cancel(&db, &other, id).await, Err(CancelError::NotFound)));
 
     let mut crew = Crew::start(world.db.clone(), 1, LEASE);
     let ended = world.enqueue(&cx, note("done")).await;
     crew.next().await.succeed();
     world.until(&cx, ended, |job| job.status == JobStatus::Succeeded).await;
-    assert!(matches!(cancel(&world.db, &cx, ended).await, Err(CancelError::Ended(JobStatus::Succeeded))));
+    assert!(matches!(cancel(&db, &cx, ended).await, Err(CancelError::Ended(JobStatus::Succeeded))));
 
     // A crew without a handler for it leaves it; one with ends it.
     let job = world.until(&cx, id, |job| job.last_error.is_some()).await;
     assert_eq!(job.status, JobStatus::Queued);
     let workers = rowhouse_jobs::Workers::new(world.db.clone(), rowhouse_jobs::WorkerArgs::default());
     drop(crew);
-    let task = tokio::spawn(workers.handle::<Internal>(Nothing).run(std::future::pending()));
+    let task = tokio::spawn(workers.handle::<Internal>(Nothing).run(std::future::pending(), DRAIN));
     world.until(&cx, id, |job| job.status == JobStatus::Succeeded).await;
     task.abort();
 }

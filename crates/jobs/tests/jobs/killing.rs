@@ -16,7 +16,7 @@ const ADDRESS: &str = "ROWHOUSE_TEST_WORKER_DATABASE_URL";
 #[allow(clippy::disallowed_methods, reason = "a test's process has no command line of its own")]
 async fn worker() {
     let Ok(url) = std::env::var(ADDRESS) else { return };
-    let args = WorkerArgs { workers: 4, lease: Duration::from_secs(1) };
+    let args = WorkerArgs { lease: Duration::from_secs(1), ..WorkerArgs::default() };
     work(connect(&url).await, args).await.unwrap();
 }
 

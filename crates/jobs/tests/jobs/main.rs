@@ -3,10 +3,12 @@
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod cancelling;
+mod classes;
 mod enqueueing;
 mod fairness;
 mod killing;
 mod outcomes;
+mod panics;
 mod suspension;
 mod times;
 mod waking;

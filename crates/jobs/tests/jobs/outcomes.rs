@@ -80,3 +80,22 @@ async fn a_service_that_stops_gives_its_jobs_back() {
     unfinished.succeed();
     assert_eq!(world.notes(&cx).await, ["handed over"]);
 }
+
+/// What is done while the service stops is done, if it is done within the time that calls have, too.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_that_stops_lets_its_jobs_finish() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let mut crew = Crew::start_for(world.db.clone(), Duration::from_secs(20));
+    let id = world.enqueue(&cx, note("last")).await;
+    let run = crew.next().await;
+    let stopping = tokio::spawn(crew.stop());
+    let other = world.enqueue(&cx, note("too late")).await;
+    // Longer than jobs once had.
+    tokio::time::sleep(Duration::from_millis(1_500)).await;
+    assert!(!stopping.is_finished());
+    run.succeed();
+    stopping.await.unwrap();
+    assert_eq!(world.job(&cx, id).await.status, JobStatus::Succeeded);
+    assert_eq!(world.job(&cx, other).await.status, JobStatus::Queued, "nothing new is begun");
+}

@@ -43,6 +43,13 @@ async fn no_role_reaches_the_lanes_or_another_services_queue() {
                     .await
                     .unwrap();
             assert_eq!(claimed.count, 0, "{role:?} claims another's jobs");
+            let claimed: Count = sql_query(
+                "SELECT count(job_id) FROM jobs.claim('interactive', gen_random_uuid(), 10, 10, NULL, interval '1 minute')",
+            )
+            .get_result(&mut conn)
+            .await
+            .unwrap();
+            assert_eq!(claimed.count, 0, "{role:?} claims another's jobs");
         }
     }
 }
@@ -70,4 +77,54 @@ async fn a_claim_leaves_no_tenant_open() {
         .execute(&mut conn)
         .await
         .unwrap();
+}
+
+/// Inside a tenant a service sees that the others' jobs are there. It neither learns what they are about nor changes them.
+#[tokio::test(flavor = "multi_thread")]
+async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let id = world.enqueue(&cx, note("orders'")).await;
+    let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{}')", cx.tenant());
+    for role in [Role::Auth, Role::Onboarding] {
+        let mut conn = world.database.connect_as(role).await;
+        for (change, refusal) in [
+            ("UPDATE jobs.jobs SET status = 'cancelled', finished_at = now()", "another service"),
+            ("UPDATE jobs.jobs SET cancel_requested = true", "another service"),
+            ("UPDATE jobs.jobs SET due_at = 'infinity'", "another service"),
+            ("UPDATE jobs.jobs SET class = 'maintenance'", "another service"),
+            ("SELECT payload FROM jobs.jobs", "permission denied"),
+            ("SELECT * FROM jobs.jobs", "permission denied"),
+        ] {
+            conn.batch_execute(&enter).await.unwrap();
+            let error = conn.batch_execute(change).await.unwrap_err().to_string();
+            assert!(error.contains(refusal), "{role:?} {change}: {error}");
+            conn.batch_execute("ROLLBACK").await.unwrap();
+        }
+    }
+    // A claim that it knows of does not help.
+    let claim = format!(
+        "SELECT count(job_id) FROM jobs.claim('interactive', '{id}', 10, 10, NULL, interval '1 minute')"
+    );
+    let mut own = world.database.connect_as(Role::Orders).await;
+    assert_eq!(sql_query(claim).get_result::<Count>(&mut own).await.unwrap().count, 1);
+    let task = format!("SELECT count(*) FROM jobs.task('{}', '{id}', '{id}')", cx.tenant());
+    for (role, seen) in [(Role::Auth, 0), (Role::Onboarding, 0), (Role::Orders, 1)] {
+        let mut conn = world.database.connect_as(role).await;
+        let outside: Count = sql_query(&task).get_result(&mut conn).await.unwrap();
+        assert_eq!(outside.count, 0, "{role:?} outside of the tenant");
+        conn.batch_execute(&enter).await.unwrap();
+        assert_eq!(sql_query(&task).get_result::<Count>(&mut conn).await.unwrap().count, seen, "{role:?}");
+    }
+    // Only onboarding, which has the calls for it, asks for the end of the others' jobs; only orders has auth do something.
+    for (role, refused) in [
+        (Role::Auth, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
+        (Role::Orders, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
+        (Role::Auth, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
+        (Role::Onboarding, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
+    ] {
+        let mut conn = world.database.connect_as(role).await;
+        let error = conn.batch_execute(&format!("SELECT {refused}")).await.unwrap_err().to_string();
+        assert!(error.contains("permission denied"), "{role:?} {refused}: {error}");
+    }
 }

@@ -6,8 +6,8 @@ use diesel::prelude::*;
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_jobs::{
-    End, EnqueueError, Failure, Handler, Job, JobId, JobRecord, ListJobs, NewJob, Run, WorkerArgs, Workers,
-    enqueue, find_job, list_jobs,
+    Class, End, EnqueueError, Failure, Handler, Job, JobId, JobRecord, ListJobs, NewJob, Run, WorkerArgs,
+    Workers, enqueue, find_job, list_jobs,
 };
 use rowhouse_tenancy::{
     DatabaseConfig, DbError, SystemOrigin, TenantContext, TenantDb, TenantId, TenantTx, of_tenant,
@@ -20,6 +20,8 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
+/// How long the test's workers go on after they were asked to stop.
+pub(crate) const DRAIN: Duration = Duration::from_millis(600);
 
 diesel::table! {
     orders.effects (tenant_id, id) { tenant_id -> Uuid, id -> Uuid, note -> Text, }
@@ -117,12 +119,7 @@ impl World {
 }
 
 pub(crate) async fn connect(url: &str) -> TenantDb {
-    let config = DatabaseConfig {
-        url: url.to_owned(),
-        pool_size: 8,
-        acquire_timeout: Duration::from_secs(10),
-        ca_file: None,
-    };
+    let config = DatabaseConfig { acquire_timeout: Duration::from_secs(10), ..DatabaseConfig::new(url) };
     TenantDb::connect(&config).await.unwrap()
 }
 
@@ -140,12 +137,48 @@ pub(crate) struct Note(pub(crate) String);
 
 impl Job for Note {
     const KIND: &'static str = "test.note";
+    const CLASS: Class = Class::Interactive;
     const MAX_ATTEMPTS: i32 = 3;
     const CANCELLABLE: bool = true;
 }
 
 pub(crate) fn note(text: &str) -> NewJob<Note> {
     NewJob::new(Note(text.to_owned()))
+}
+
+/// The same as a delivery, and as maintenance.
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Parcel(pub(crate) String);
+
+impl Job for Parcel {
+    const KIND: &'static str = "test.parcel";
+    const CLASS: Class = Class::Delivery;
+}
+
+#[derive(Clone, Debug, Serialize, Deserialize)]
+pub(crate) struct Chore(pub(crate) String);
+
+impl Job for Chore {
+    const KIND: &'static str = "test.chore";
+    const CLASS: Class = Class::Maintenance;
+}
+
+impl From<Note> for String {
+    fn from(Note(note): Note) -> Self {
+        note
+    }
+}
+
+impl From<Parcel> for String {
+    fn from(Parcel(note): Parcel) -> Self {
+        note
+    }
+}
+
+impl From<Chore> for String {
+    fn from(Chore(note): Chore) -> Self {
+        note
+    }
 }
 
 /// A run that waits for the test to say what becomes of it.
@@ -170,8 +203,9 @@ impl Waiting {
 /// Asks the test what to do, does it, and leaves a note of how it ended.
 struct Asking(mpsc::UnboundedSender<Waiting>);
 
-impl Handler<Note> for Asking {
-    async fn run(&self, run: &Run, Note(note): Note) -> Result<(), Failure> {
+impl<J: Job + Into<String>> Handler<J> for Asking {
+    async fn run(&self, run: &Run, job: J) -> Result<(), Failure> {
+        let note = job.into();
         let (answer, answered) = oneshot::channel();
         let tenant = run.context().tenant();
         self.0.send(Waiting { tenant, note: note.clone(), attempt: run.attempt(), answer }).unwrap();
@@ -179,8 +213,8 @@ impl Handler<Note> for Asking {
         run.complete("test.note", async |tx| Ok::<_, Failure>(write_note(tx, &note).await?)).await
     }
 
-    async fn ended(&self, tx: &mut TenantTx, Note(note): Note, end: &End) -> Result<(), DbError> {
-        write_note(tx, &format!("{note}: {end:?}")).await
+    async fn ended(&self, tx: &mut TenantTx, job: J, end: &End) -> Result<(), DbError> {
+        write_note(tx, &format!("{}: {end:?}", job.into())).await
     }
 }
 
@@ -193,12 +227,29 @@ pub(crate) struct Crew {
 
 impl Crew {
     pub(crate) fn start(db: TenantDb, workers: usize, lease: Duration) -> Self {
+        let args = WorkerArgs { workers, jobs_per_tenant: workers, lease, ..WorkerArgs::default() };
+        Self::start_with(db, args)
+    }
+
+    /// With these workers.
+    pub(crate) fn start_with(db: TenantDb, args: WorkerArgs) -> Self {
+        Self::run(db, args, DRAIN)
+    }
+
+    /// One that has more time to finish what it is doing.
+    pub(crate) fn start_for(db: TenantDb, drain: Duration) -> Self {
+        Self::run(db, WorkerArgs::default(), drain)
+    }
+
+    fn run(db: TenantDb, args: WorkerArgs, drain: Duration) -> Self {
         let (sender, waiting) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
-        let workers = Workers::new(db, WorkerArgs { workers, lease }).handle::<Note>(Asking(sender));
-        let task = tokio::spawn(workers.run(async {
-            drop(stopped.await);
-        }));
+        let workers = Workers::new(db, args)
+            .handle::<Note>(Asking(sender.clone()))
+            .handle::<Parcel>(Asking(sender.clone()))
+            .handle::<Chore>(Asking(sender));
+        let stopped = async { drop(stopped.await) };
+        let task = tokio::spawn(workers.run(stopped, drain));
         Self { waiting, stop: Some(stop), task }
     }
 
@@ -236,5 +287,5 @@ impl Handler<Note> for Writing {
 
 /// Workers that only work.
 pub(crate) fn work(db: TenantDb, args: WorkerArgs) -> JoinHandle<()> {
-    tokio::spawn(Workers::new(db, args).handle::<Note>(Writing).run(std::future::pending()))
+    tokio::spawn(Workers::new(db, args).handle::<Note>(Writing).run(std::future::pending(), DRAIN))
 }

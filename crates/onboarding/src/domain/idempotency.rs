@@ -2,11 +2,16 @@
 
 use std::str::FromStr;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use bcrypt::BcryptError;
+use rowhouse_text::{EmailAddress, Password};
 use sha2::{Digest, Sha256};
 
-use super::administrator::{AdminEmail, AdminPassword};
 use super::{Slug, TenantName};
+
+/// The most bytes of a password that bcrypt takes; it needs one more for a NUL.
+const LONGEST_AS_IT_IS: usize = 71;
 
 /// The caller's key: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -29,7 +34,7 @@ impl FromStr for IdempotencyKey {
 pub(crate) struct KeyDigest([u8; 32]);
 
 impl KeyDigest {
-    pub(crate) fn new(email: &AdminEmail, IdempotencyKey(key): &IdempotencyKey) -> Self {
+    pub(crate) fn new(email: &EmailAddress, IdempotencyKey(key): &IdempotencyKey) -> Self {
         Self(digest(&[email.as_str(), key]))
     }
 
@@ -44,7 +49,7 @@ impl KeyDigest {
 pub(crate) struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    pub(crate) fn new(name: &TenantName, slug: Option<&Slug>, email: &AdminEmail) -> Self {
+    pub(crate) fn new(name: &TenantName, slug: Option<&Slug>, email: &EmailAddress) -> Self {
         // A slug that was sent is never empty.
         Self(digest(&[name.as_str(), slug.map_or("", Slug::as_str), email.as_str()]))
     }
@@ -69,10 +74,17 @@ pub(crate) struct PasswordProof(String);
 
 impl PasswordProof {
     /// Takes as long as a login does.
-    pub(crate) fn new(password: &AdminPassword, key: &KeyDigest, cost: u32) -> Result<Self, BcryptError> {
+    pub(crate) fn new(password: &Password, key: &KeyDigest, cost: u32) -> Result<Self, BcryptError> {
         let mut salt = [0; 16];
         salt.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
-        let parts = bcrypt::hash_with_salt(password.expose(), cost, salt)?;
+        // bcrypt reads 71 bytes. A password that fits is taken as it is, as it was before longer ones could be sent: a request that is
+        // repeated after a release is still the same.
+        let parts = if password.expose().len() <= LONGEST_AS_IT_IS {
+            bcrypt::non_truncating_hash_with_salt(password.expose(), cost, salt)?
+        } else {
+            let prehashed = password.for_bcrypt(&BASE64_STANDARD.encode(salt));
+            bcrypt::non_truncating_hash_with_salt(prehashed.as_bytes(), cost, salt)?
+        };
         Ok(Self(parts.to_string()))
     }
 }
@@ -103,8 +115,7 @@ mod tests {
 
     #[test]
     fn the_same_key_of_two_people_is_two_keys() {
-        let digest =
-            |email, key: &str| KeyDigest::new(&AdminEmail::parse(email).unwrap(), &key.parse().unwrap());
+        let digest = |email: &str, key: &str| KeyDigest::new(&email.parse().unwrap(), &key.parse().unwrap());
         assert_eq!(digest("ada@example.com", "k1"), digest(" ADA@example.com", "k1"));
         assert_ne!(digest("ada@example.com", "k1"), digest("eve@example.com", "k1"));
         assert_ne!(digest("ada@example.com", "k1"), digest("ada@example.com", "k2"));
@@ -113,12 +124,10 @@ mod tests {
 
     #[test]
     fn another_password_is_another_request() {
-        let key =
-            |key: &str| KeyDigest::new(&AdminEmail::parse("ada@example.com").unwrap(), &key.parse().unwrap());
-        let plain =
-            Fingerprint::new(&"Acme".parse().unwrap(), None, &AdminEmail::parse("ada@example.com").unwrap());
+        let key = |key: &str| KeyDigest::new(&"ada@example.com".parse().unwrap(), &key.parse().unwrap());
+        let plain = Fingerprint::new(&"Acme".parse().unwrap(), None, &"ada@example.com".parse().unwrap());
         let with = |password: &str, of: &str| {
-            let password = AdminPassword::parse(password.to_owned()).unwrap();
+            let password = Password::parse(password.to_owned()).unwrap();
             plain.with(Some(&PasswordProof::new(&password, &key(of), 4).unwrap()))
         };
         assert_eq!(with("correct horse", "k"), with("correct horse", "k"));
@@ -126,13 +135,19 @@ mod tests {
         assert_ne!(with("correct horse", "k"), with("correct horse", "l"), "the key is the salt");
         assert_ne!(with("correct horse", "k"), plain.with(None));
         assert_eq!(plain.with(None), plain.with(None));
+
+        // All characters of a long one count, however they are composed.
+        let long = |end: &str| with(&format!("{}{end}", "ж".repeat(100)), "k");
+        assert_eq!(long("é"), long("e\u{301}"));
+        assert_ne!(long("e"), long("f"));
+        assert_eq!(with("café naïve 4711", "k"), with("cafe\u{301} nai\u{308}ve 4711", "k"));
     }
 
     #[test]
     fn each_field_counts() {
-        let fingerprint = |name: &str, slug: Option<&str>, email| {
+        let fingerprint = |name: &str, slug: Option<&str>, email: &str| {
             let slug = slug.map(|slug| slug.parse().unwrap());
-            Fingerprint::new(&name.parse().unwrap(), slug.as_ref(), &AdminEmail::parse(email).unwrap())
+            Fingerprint::new(&name.parse().unwrap(), slug.as_ref(), &email.parse().unwrap())
         };
         let first = fingerprint("Acme", Some("acme"), "ada@example.com");
         assert_eq!(first, fingerprint(" Acme ", Some("acme"), "Ada@example.com"));

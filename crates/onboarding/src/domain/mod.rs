@@ -5,10 +5,11 @@ mod idempotency;
 mod job_page;
 mod onboarding;
 mod progress;
+mod reserved_slugs;
 mod slug;
 mod tenant;
 
-pub(crate) use administrator::{AdminEmail, Administrator};
+pub(crate) use administrator::Administrator;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
 pub(crate) use job_page::{JobPage, JobPageRequest, JobPageToken};
 pub(crate) use onboarding::Onboarding;

@@ -2,8 +2,8 @@
 
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
+use rowhouse_text::{EmailAddress, Password};
 
-use super::administrator::{AdminEmail, AdminPassword};
 use super::{Administrator, Fingerprint, IdempotencyKey, KeyDigest, SlugPlan, TenantName};
 
 /// All that is needed to bring a tenant into being.
@@ -11,8 +11,10 @@ pub(crate) struct Onboarding {
     pub(crate) name: TenantName,
     pub(crate) slug: SlugPlan,
     pub(crate) admin: Administrator,
-    /// What makes a repeat safe, when the caller sent a key. The password is still to be added.
+    /// What makes a repeat safe, when the caller sent a key.
     pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
+    /// The password is a part of the fingerprint: it has been hashed.
+    pub(crate) proven: bool,
 }
 
 impl Onboarding {
@@ -24,8 +26,8 @@ impl Onboarding {
         let slug = violations.check("slug", slug.map(|slug| slug.parse()).transpose());
         let admin = violations.check("admin", admin.ok_or("send the first owner's address"));
         let admin = admin.map(|AdminCredentials { email, password }| {
-            let email = violations.check("admin.email", AdminEmail::parse(&email));
-            let password = password.map(AdminPassword::parse).transpose();
+            let email = violations.check("admin.email", email.parse::<EmailAddress>());
+            let password = password.map(Password::parse).transpose();
             let password = violations.check("admin.password", password);
             email.zip(password)
         });
@@ -38,7 +40,7 @@ impl Onboarding {
         let idempotency =
             key.map(|key| (KeyDigest::new(&email, &key), Fingerprint::new(&name, slug.as_ref(), &email)));
         let slug = SlugPlan::new(slug, &name);
-        Ok(Self { name, slug, admin: Administrator { email, password }, idempotency })
+        Ok(Self { name, slug, admin: Administrator { email, password }, idempotency, proven: false })
     }
 }
 

@@ -7,10 +7,11 @@ use unicode_normalization::char::is_combining_mark;
 use uuid::Uuid;
 
 use super::TenantName;
+use super::reserved_slugs::is_reserved;
 
 const LONGEST: usize = 63;
 
-/// 3 to 63 characters of a-z, 0-9 and inner hyphens. Never the form of an id, since login takes either.
+/// 3 to 63 characters of a-z, 0-9 and inner hyphens. Never the form of an id, since login takes either, and never a reserved name.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slug(String);
 
@@ -24,6 +25,13 @@ impl FromStr for Slug {
     type Err = &'static str;
 
     fn from_str(text: &str) -> Result<Self, &'static str> {
+        let slug = Self::reserved_or_not(text)?;
+        if is_reserved(text) { Err("choose another slug: this one is reserved") } else { Ok(slug) }
+    }
+}
+
+impl Slug {
+    fn reserved_or_not(text: &str) -> Result<Self, &'static str> {
         let valid = (3..=LONGEST).contains(&text.len())
             && text.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-'))
             && !text.starts_with('-')
@@ -43,7 +51,7 @@ impl FromStr for Slug {
 pub(crate) enum SlugPlan {
     /// The one that the caller chose.
     Chosen(Slug),
-    /// One made from the name, with a suffix when it is taken.
+    /// One made from the name, with a suffix when it is taken or reserved.
     Derived(Slug),
     /// Nothing can be made from the name.
     Made,
@@ -51,7 +59,7 @@ pub(crate) enum SlugPlan {
 
 impl SlugPlan {
     pub(crate) fn new(chosen: Option<Slug>, name: &TenantName) -> Self {
-        match (chosen, fold(name.as_str()).parse()) {
+        match (chosen, Slug::reserved_or_not(&fold(name.as_str()))) {
             (Some(chosen), _) => Self::Chosen(chosen),
             (None, Ok(derived)) => Self::Derived(derived),
             (None, Err(_)) => Self::Made,
@@ -70,6 +78,7 @@ impl SlugPlan {
         let (_, six) = id.split_at(id.len() - 6);
         let (_, four) = id.split_at(id.len() - 4);
         match (self, attempt) {
+            (Self::Derived(slug), 0) if is_reserved(slug.as_str()) => Some(suffixed(slug.as_str(), four)),
             (Self::Chosen(slug) | Self::Derived(slug), 0) => Some(slug.clone()),
             (Self::Derived(slug), 1) => Some(suffixed(slug.as_str(), four)),
             (Self::Derived(slug), 2..=4) => Some(suffixed(slug.as_str(), six)),
@@ -138,6 +147,9 @@ mod tests {
             &"a".repeat(64),
             "01890a5d-ac96-774b-bcce-b302099a8057",
             "01890a5dac96774bbcceb302099a8057",
+            "admin",
+            "www",
+            "xn--bcher-kva",
         ] {
             assert!(text.parse::<Slug>().is_err(), "{text:?}");
         }
@@ -186,6 +198,8 @@ mod tests {
         };
         let derived = ["acme", "acme-8057", "acme-9a8057", "acme-9a8057", "acme-9a8057"];
         assert_eq!(tried(&plan("Acme")), derived);
+        let reserved = ["admin-8057", "admin-8057", "admin-9a8057", "admin-9a8057", "admin-9a8057"];
+        assert_eq!(tried(&plan("Admin")), reserved);
         let chosen = SlugPlan::new(Some("acme-inc".parse().unwrap()), &"Acme".parse().unwrap());
         assert_eq!(tried(&chosen), ["acme-inc"]);
         assert_eq!(tried(&SlugPlan::Made).len(), 5);
@@ -193,7 +207,8 @@ mod tests {
 
     #[test]
     fn every_slug_that_is_tried_is_one() {
-        for name in ["a".repeat(200), "ab-".repeat(66), "Acme".to_owned(), "🦀".to_owned()] {
+        for name in ["a".repeat(200), "ab-".repeat(66), "Acme".to_owned(), "🦀".to_owned(), "WWW".to_owned()]
+        {
             for slug in (0..5).map_while(|attempt| plan(&name).attempt(attempt, Uuid::now_v7())) {
                 assert_eq!(slug.as_str().parse(), Ok(slug.clone()), "{name}");
             }

@@ -4,35 +4,12 @@ use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
 use rowhouse_tenancy::TenantId;
+use rowhouse_text::Text;
 
 use super::Slug;
 
-/// A company's name, as people write it: trimmed, 1 to 200 characters on one line.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct TenantName(String);
-
-impl TenantName {
-    pub(crate) fn as_str(&self) -> &str {
-        &self.0
-    }
-}
-
-impl FromStr for TenantName {
-    type Err = &'static str;
-
-    fn from_str(text: &str) -> Result<Self, &'static str> {
-        let name = text.trim();
-        if name.is_empty() {
-            Err("send the tenant's name")
-        } else if name.chars().count() > 200 {
-            Err("send a name of 200 characters at most")
-        } else if name.chars().any(char::is_control) {
-            Err("send a name without line breaks and other control characters")
-        } else {
-            Ok(Self(name.to_owned()))
-        }
-    }
-}
+/// A company's name, as people write it.
+pub(crate) type TenantName = Text<200>;
 
 /// Where a tenant is in its life.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -109,6 +86,10 @@ mod tests {
             ("Acme\nGlobex", None),
             ("Acme\0", None),
             ("\u{1b}[31mAcme", None),
+            ("\u{200b}\u{200b}", None),
+            ("\u{2800}", None),
+            ("Acme\u{202e}gnp.exe", None),
+            ("\u{2066}Acme", None),
         ] {
             let name = text.parse::<TenantName>().ok();
             assert_eq!(name.as_ref().map(TenantName::as_str), expected, "{text:?}");

@@ -30,6 +30,7 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
         AuthError::NotAMember => Failure::fatal("the first owner was removed before the set-up had ended"),
         AuthError::UnknownTenant
         | AuthError::TenantSuspended
+        | AuthError::TooMany { .. }
         | AuthError::Busy { .. }
         | AuthError::Unavailable { .. }
         | AuthError::DeadlineExceeded

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_jobs::{Class, End, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 
@@ -19,6 +19,7 @@ pub(crate) struct SetUpTenant {}
 
 impl Job for SetUpTenant {
     const KIND: &'static str = "tenant.set_up";
+    const CLASS: Class = Class::Interactive;
     const MAX_ATTEMPTS: i32 = MAX_ATTEMPTS;
 }
 

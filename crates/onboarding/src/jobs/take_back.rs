@@ -3,7 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowhouse_jobs::{End, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_jobs::{Class, End, Failure, Handler, Job, NewJob, Run, enqueue};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 
@@ -24,6 +24,7 @@ pub(crate) struct TakeBackTenant {}
 
 impl Job for TakeBackTenant {
     const KIND: &'static str = "tenant.take_back";
+    const CLASS: Class = Class::Interactive;
     const MAX_ATTEMPTS: i32 = MAX_ATTEMPTS;
 }
 

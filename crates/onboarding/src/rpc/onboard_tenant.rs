@@ -17,7 +17,7 @@ use crate::auth_client::{Caller, Prepared};
 use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, Tenant, TenantStatus};
 use crate::error::Error;
 use crate::jobs::SetUpTenant;
-use crate::store::idempotency_keys::{Claim, claim_key, find_claim, release_key};
+use crate::store::idempotency_keys::{Claim, Claimed, claim_key, find_claimed, release_key};
 use crate::store::onboardings::{NewOnboarding, insert_onboarding};
 use crate::store::tenants::{activate_tenant, create_tenant, find_onboarded};
 
@@ -40,12 +40,12 @@ pub(super) async fn onboard_tenant(
     rpc: &Rpc,
     request: Request<OnboardTenantRequest>,
 ) -> Result<OnboardTenantResponse, Error> {
-    let time = Time::of(deadline(&request));
-    let caller = rpc.caller(&request).await?;
-    let onboarding = Onboarding::parse(request.into_inner()).map_err(Error::Invalid)?;
-    let onboarding = rpc.proofs.add(onboarding).await?;
+    let deadline = deadline(&request);
+    let time = Time::of(deadline);
+    let caller = rpc.caller(&request, deadline).await?;
+    let mut onboarding = Onboarding::parse(request.into_inner()).map_err(Error::Invalid)?;
     for _ in 0..ROUNDS {
-        let Some(tenant) = rpc.accept(&onboarding, &caller, time).await? else { continue };
+        let Some(tenant) = rpc.accept(&mut onboarding, &caller, time).await? else { continue };
         match rpc.outcome(tenant, time).await {
             Ok(Onboarded { tenant, progress: Some(progress) }) => return rpc.response(tenant, &progress),
             Ok(Onboarded { progress: None, .. }) => {
@@ -77,40 +77,38 @@ impl Time {
 
 impl Rpc {
     /// A token is not needed, but one that was sent has to be good: who sends one means to be recognised.
-    async fn caller<T>(&self, request: &Request<T>) -> Result<Caller, Error> {
+    async fn caller<T>(&self, request: &Request<T>, deadline: Option<Deadline>) -> Result<Caller, Error> {
         let client = self.proxies.client(request);
         let metadata = request.metadata();
         if !metadata.contains_key("authorization") {
-            return Ok(Caller { client, token: None });
+            return Ok(Caller { client, token: None, deadline });
         }
         let bearer = bearer(metadata).ok_or(Error::Token(TokenError::Malformed))?;
         let token = self.verifier.verify(bearer).await.map_err(Error::Token)?;
         match token.principal() {
-            Principal::User { .. } => Ok(Caller { client, token: Some(token) }),
+            Principal::User { .. } => Ok(Caller { client, token: Some(token), deadline }),
             Principal::ApiKey { .. } | Principal::Service { .. } => Err(Error::PeopleOnly),
         }
     }
 
     /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
     /// given back.
+    ///
+    /// A password is hashed here only for a key that is known, or when auth has let the sign-up through, which counts it.
     async fn accept(
         &self,
-        onboarding: &Onboarding,
+        onboarding: &mut Onboarding,
         caller: &Caller,
         time: Time,
     ) -> Result<Option<TenantId>, Error> {
-        if let Some((key, fingerprint)) = &onboarding.idempotency {
-            let claim = self.db.global_tx("onboarding.find_claim", async |tx| {
-                find_claim(tx, key, fingerprint).await.map_err(Error::from)
-            });
-            match claim.await? {
-                Some(Claim::Repeat(earlier)) => return Ok(Some(earlier)),
-                Some(Claim::OtherRequest) => return Err(Error::IdempotencyKeyReused),
-                Some(Claim::Ours | Claim::Released) | None => {}
-            }
+        if let Some(claimed) = self.find_claimed(onboarding).await? {
+            self.proofs.add(onboarding, caller.asker()).await?;
+            let same = onboarding.idempotency.is_some_and(|(_, fingerprint)| claimed.is_of(&fingerprint));
+            return if same { Ok(Some(claimed.tenant())) } else { Err(Error::IdempotencyKeyReused) };
         }
         let cx = TenantContext::system(SystemOrigin::Onboarding, TenantId::generate());
         let prepared = self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.left()).await?;
+        self.proofs.add(onboarding, caller.asker()).await?;
         for attempt in 0.. {
             let Some(slug) = onboarding.slug.attempt(attempt, Uuid::now_v7()) else { break };
             let new = NewTenant { name: &onboarding.name, slug: &slug };
@@ -120,6 +118,15 @@ impl Rpc {
             }
         }
         Err(Error::NoFreeSlug)
+    }
+
+    /// What an earlier request has claimed with the same key.
+    async fn find_claimed(&self, onboarding: &Onboarding) -> Result<Option<Claimed>, Error> {
+        let Some((key, _)) = &onboarding.idempotency else { return Ok(None) };
+        let claimed = self
+            .db
+            .global_tx("onboarding.find_claim", async |tx| find_claimed(tx, key).await.map_err(Error::from));
+        claimed.await
     }
 
     /// Writes down, in one transaction, all that it takes to complete the onboarding: its commit is the acceptance.

@@ -20,36 +20,33 @@ pub(crate) enum Claim {
     Released,
 }
 
+/// A key that was claimed.
 #[derive(QueryableByName)]
-struct ClaimRow {
+pub(crate) struct Claimed {
     #[diesel(sql_type = Bytea)]
     fingerprint: Vec<u8>,
     #[diesel(sql_type = Uuid)]
     tenant_id: TenantId,
 }
 
-/// What the key stands for, if it was claimed before.
-pub(crate) async fn find_claim(
-    tx: &mut GlobalTx,
-    key: &KeyDigest,
-    fingerprint: &Fingerprint,
-) -> Result<Option<Claim>, DbError> {
-    let claim = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
+/// What the key was claimed for before, if it was.
+pub(crate) async fn find_claimed(tx: &mut GlobalTx, key: &KeyDigest) -> Result<Option<Claimed>, DbError> {
+    let claimed = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
         .bind::<Bytea, _>(key.as_bytes())
-        .get_result::<ClaimRow>(tx)
+        .get_result(tx)
         .await
         .optional()?;
-    Ok(claim.map(|claim| claim.seen_by(fingerprint)))
+    Ok(claimed)
 }
 
-impl ClaimRow {
-    /// What somebody else's claim is to a request.
-    fn seen_by(&self, fingerprint: &Fingerprint) -> Claim {
-        if self.fingerprint == fingerprint.as_bytes() {
-            Claim::Repeat(self.tenant_id)
-        } else {
-            Claim::OtherRequest
-        }
+impl Claimed {
+    /// By a request like this one.
+    pub(crate) fn is_of(&self, fingerprint: &Fingerprint) -> bool {
+        self.fingerprint == fingerprint.as_bytes()
+    }
+
+    pub(crate) const fn tenant(&self) -> TenantId {
+        self.tenant_id
     }
 }
 
@@ -63,13 +60,14 @@ pub(crate) async fn claim_key(
         .bind::<Bytea, _>(key.as_bytes())
         .bind::<Bytea, _>(fingerprint.as_bytes())
         .bind::<Uuid, _>(tx.tenant())
-        .get_result::<ClaimRow>(tx)
+        .get_result::<Claimed>(tx)
         .await
         .optional()?;
     Ok(match claim {
         None => Claim::Released,
         Some(claim) if claim.tenant_id == tx.tenant() => Claim::Ours,
-        Some(claim) => claim.seen_by(fingerprint),
+        Some(claim) if claim.is_of(fingerprint) => Claim::Repeat(claim.tenant_id),
+        Some(_) => Claim::OtherRequest,
     })
 }
 

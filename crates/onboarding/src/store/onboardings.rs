@@ -7,9 +7,10 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
+use rowhouse_text::EmailAddress;
 use uuid::Uuid;
 
-use crate::domain::{AdminEmail, KeyDigest, Progress};
+use crate::domain::{KeyDigest, Progress};
 use crate::schema::onboardings;
 
 /// A reason is a sentence or two.
@@ -54,7 +55,7 @@ impl From<ProgressRow> for Progress {
 
 /// A set-up that is accepted.
 pub(crate) struct NewOnboarding<'a> {
-    pub(crate) email: &'a AdminEmail,
+    pub(crate) email: &'a EmailAddress,
     pub(crate) owner_id: Uuid,
     pub(crate) member_proof: &'a [u8],
     pub(crate) key: Option<&'a KeyDigest>,

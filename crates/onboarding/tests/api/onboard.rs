@@ -37,7 +37,7 @@ async fn the_owner_can_log_in_when_the_call_returns() {
     let kinds = "rowhouse_auth letter.send,rowhouse_onboarding tenant.set_up,rowhouse_orders orders.purge";
     assert_eq!(world.value(jobs).await, kinds);
     assert_eq!(world.value("SELECT count(member_proof) FROM onboarding.onboardings").await, "0");
-    world.mail_to("ada@example.com", "Welcome to Acme").await;
+    world.mail_to("ada@example.com", "Welcome").await;
     world.stop().await;
 }
 
@@ -52,10 +52,23 @@ async fn all_that_is_wrong_is_said_at_once_and_nothing_is_done() {
 
     let nobody = OnboardTenantRequest { admin: None, ..request("Acme", "") };
     assert_eq!(fault(&world.onboard(nobody).await.unwrap_err()).violations[0].field, "admin");
-    // Auth is stricter about addresses than this service.
     let quoted = world.onboard(request("Acme", "\"ada\"@example.com").key("k")).await;
     let answer = fault(&quoted.unwrap_err());
     assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "admin.email"));
+    for name in ["\u{200b}\u{200b}", "\u{2800}", "Acme\u{202e}gnp.exe", "\u{2066}Acme", "\u{301}"] {
+        let answer = fault(&world.onboard(request(name, "ada@example.com")).await.unwrap_err());
+        assert_eq!(answer.violations[0].field, "name", "{name:?}");
+    }
+    for slug in
+        ["admin", "www", "api", "login", "postmaster", "support", "rowhouse", "localhost", "xn--bcher-kva"]
+    {
+        let answer = fault(&world.onboard(request("Acme", "ada@example.com").slug(slug)).await.unwrap_err());
+        assert_eq!(
+            (answer.code, answer.violations[0].field.as_str()),
+            (Code::InvalidArgument, "slug"),
+            "{slug}"
+        );
+    }
     assert_eq!(world.counts().await, "0 0 0 0");
     world.stop().await;
 }
@@ -72,6 +85,9 @@ async fn a_chosen_slug_is_had_once_and_a_derived_one_gets_a_suffix() {
     let made = world.onboard(request("株式会社", "cyd@example.com")).await.unwrap().tenant.unwrap();
     assert!(made.slug.starts_with("tenant-"), "{}", made.slug);
     assert_eq!(made.name, "株式会社");
+    // A name is anybody's; a slug that is reserved is not.
+    let admin = world.onboard(request("Admin", "dan@example.com")).await.unwrap().tenant.unwrap();
+    assert!(admin.slug.starts_with("admin-") && admin.slug.len() == 10, "{}", admin.slug);
     world.stop().await;
 }
 
@@ -120,7 +136,6 @@ async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
     let wrong = request("Globex", "ada@example.com").slug("globex").password("wrong horse");
     let none = request("Hooli", "ada@example.com").slug("hooli").without_password();
     for request in [wrong, none] {
-        let name = request.name.clone();
         let answer = world.onboard(request).await.unwrap();
         let (tenant, admin) = (answer.tenant.unwrap(), answer.admin.unwrap());
         assert_eq!(tenant.status(), TenantStatus::Active);
@@ -128,8 +143,13 @@ async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
         assert_ne!(admin.id, first.id);
         let slug = Some(tenant.slug.as_str());
         assert_eq!(refused(world.login("ada@example.com", PASSWORD, slug).await), Code::InvalidCredentials);
-        world.mail_to("ada@example.com", &format!("Invitation to {name}")).await;
     }
+    let letter = world.mail_to("ada@example.com", "Invitation").await;
+    assert!(
+        letter.body.contains("\"Globex\""),
+        "the one of Hooli is not sent while it is pending: {}",
+        letter.body
+    );
     assert_eq!(world.counts().await, "3 1 1 0");
 
     world.onboard(request("Initech", "ada@example.com").slug("initech")).await.unwrap();

@@ -3,6 +3,8 @@
 use std::fmt;
 use std::str::FromStr;
 
+use rowhouse_chassis::entity_tags;
+
 /// An order's version, as a strong entity tag: `"3"`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Etag {
@@ -26,14 +28,16 @@ impl fmt::Display for Etag {
 pub(crate) enum Condition {
     /// Nothing.
     Always,
-    /// Its tag is this one. A tag that no order could have is held by none, which is the caller's way to
+    /// Its tag is one of these. A tag that no order could have is held by none, which is the caller's way to
     /// find out that it is stale.
-    TagIs(String),
+    TagIn(Vec<String>),
 }
 
 /// The text is no condition.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send one entity tag as the order came with it, quotes included, such as \"3\"; or * for any")]
+#[error(
+    "send the entity tag that the order came with, quotes included, such as \"3\", or several with commas between them; or * for any"
+)]
 pub(crate) struct InvalidCondition;
 
 impl Condition {
@@ -41,7 +45,7 @@ impl Condition {
     pub(crate) fn holds_for(&self, tag: Etag) -> bool {
         match self {
             Self::Always => true,
-            Self::TagIs(wanted) => *wanted == tag.to_string(),
+            Self::TagIn(wanted) => wanted.contains(&tag.to_string()),
         }
     }
 }
@@ -54,14 +58,8 @@ impl FromStr for Condition {
         if matches!(text, "" | "*") {
             return Ok(Self::Always);
         }
-        let quoted = text.strip_prefix("W/").unwrap_or(text);
-        let opaque =
-            quoted.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).ok_or(InvalidCondition)?;
-        if opaque.bytes().all(|byte| matches!(byte, 0x21 | 0x23..=0x7e | 0x80..)) {
-            Ok(Self::TagIs(text.to_owned()))
-        } else {
-            Err(InvalidCondition)
-        }
+        let tags = entity_tags(text).ok_or(InvalidCondition)?;
+        Ok(Self::TagIn(tags.into_iter().map(str::to_owned).collect()))
     }
 }
 
@@ -85,6 +83,11 @@ mod tests {
             ("\"\"", false),
             ("\"abc\"", false),
             ("\"é\"", false),
+            ("\"2\", \"3\"", true),
+            ("\"3\",\"2\"", true),
+            ("\"2\", W/\"3\"", false),
+            ("\"1\", \"2\"", false),
+            ("\"1,\", \"3\"", true),
         ] {
             assert_eq!(text.parse::<Condition>().unwrap().holds_for(tag), holds, "{text:?}");
         }
@@ -100,7 +103,8 @@ mod tests {
             "'3'",
             "w/\"3\"",
             "W/3",
-            "\"2\", \"3\"",
+            "\"2\" \"3\"",
+            "\"3\", *",
             "\"3\0\"",
             "\"\"\"",
             "**",

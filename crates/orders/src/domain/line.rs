@@ -1,7 +1,8 @@
 //! The lines of an order.
 
+use rowhouse_text::Text;
+
 use super::money::Amount;
-use super::text::Text;
 
 /// What is ordered, as the tenant's catalogue calls it.
 pub(crate) type Sku = Text<64>;

@@ -9,11 +9,12 @@ mod order;
 mod page;
 mod priority;
 mod status;
-mod text;
 
 pub(crate) use etag::Condition;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use line::{NewLine, NewLines, OrderLine};
+#[cfg(test)]
+pub(crate) use order::placed;
 pub(crate) use order::{NewOrder, Order, OrderChange, OrderId, Refusal};
 pub(crate) use page::{Page, PageRequest, PageToken};
 pub(crate) use priority::OrderPriority;

@@ -4,6 +4,7 @@ use std::fmt;
 use std::str::FromStr;
 
 use chrono::{DateTime, Utc};
+use rowhouse_text::Text;
 use uuid::Uuid;
 
 use super::currency::Currency;
@@ -11,7 +12,6 @@ use super::etag::{Condition, Etag};
 use super::line::{NewLines, OrderLine};
 use super::priority::OrderPriority;
 use super::status::OrderStatus;
-use super::text::Text;
 
 /// Who orders, as the tenant calls them.
 pub(crate) type Customer = Text<200>;
@@ -66,6 +66,25 @@ pub(crate) struct NewOrder {
     pub(crate) priority: OrderPriority,
 }
 
+impl NewOrder {
+    /// As it is when it is placed, but for its number.
+    pub(crate) fn placed_at(&self, now: DateTime<Utc>) -> Order {
+        Order {
+            id: self.id,
+            number: 0,
+            customer: self.customer.as_str().to_owned(),
+            currency: self.currency.code().to_owned(),
+            status: OrderStatus::Placed,
+            priority: self.priority,
+            total_minor: self.lines.total().minor(),
+            lines: self.lines.as_slice().iter().map(OrderLine::from).collect(),
+            version: 1,
+            created_at: now,
+            updated_at: now,
+        }
+    }
+}
+
 /// What is to become of an order; nothing is what stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OrderChange {
@@ -116,7 +135,7 @@ impl Order {
 }
 
 #[cfg(test)]
-pub(super) fn placed(number: i64, lines: usize) -> Order {
+pub(crate) fn placed(number: i64, lines: usize) -> Order {
     let line = OrderLine { sku: "chair".to_owned(), quantity: 1, unit_price_minor: 4_950 };
     Order {
         id: OrderId::generate(),

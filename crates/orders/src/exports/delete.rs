@@ -1,6 +1,6 @@
 //! Removing exports that nobody can fetch any more.
 
-use rowhouse_jobs::{EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -20,6 +20,7 @@ pub(crate) struct DeleteExport {
 
 impl Job for DeleteExport {
     const KIND: &'static str = "export.delete";
+    const CLASS: Class = Class::Maintenance;
 }
 
 /// Does [`DeleteExport`].

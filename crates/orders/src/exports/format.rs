@@ -5,6 +5,7 @@ use std::io;
 use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
+use rowhouse_text::is_blank;
 
 use crate::domain::{Order, OrderLine};
 use crate::json::{OrderJson, rfc3339};
@@ -15,7 +16,7 @@ pub(crate) enum Format {
     /// RFC 4180: UTF-8, CRLF, a header, and one line an order line, on which the order's own fields are repeated.
     ///
     /// A spreadsheet takes a cell for a formula that begins with one of `=`, `+`, `-`, `@`, a tab, a line break, or the
-    /// full-width form of such a character. What people have typed, customers and SKUs, then has a `'` before it.
+    /// full-width form of such a character, blanks and quotes before it aside. What people have typed, customers and SKUs, then has a `'` before it.
     Csv,
     /// One order a line, as REST shows it. Nothing is changed in it: the format for programs.
     JsonLines,
@@ -156,20 +157,30 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
 }
 
 /// The text as a cell that no spreadsheet takes for a formula, as OWASP has it under "CSV Injection": at its beginning, and where a
-/// spreadsheet of another country, which does not separate by commas and so sees no quotes, begins another cell.
+/// spreadsheet of another country, which does not separate by commas and so sees no quotes, begins another cell. Blanks, characters that
+/// nobody sees, and quotes do not keep a spreadsheet from finding a formula behind them.
 fn harmless(text: &str) -> Cow<'_, str> {
     let begins_formula =
         |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     let separates = |c: char| matches!(c, ';' | '|' | '\t' | '\r' | '\n');
     let mut safe = String::new();
-    let (mut begins_cell, mut copied) = (true, 0);
+    // Where the cell begins, as long as nothing has been seen of it.
+    let mut cell = Some(0);
+    let mut copied = 0;
     for (at, c) in text.char_indices() {
-        if begins_cell && begins_formula(c) {
-            safe.push_str(&text[copied..at]);
-            safe.push('\'');
-            copied = at;
+        if let Some(begin) = cell {
+            if begins_formula(c) {
+                safe.push_str(&text[copied..begin]);
+                safe.push('\'');
+                copied = begin;
+                cell = None;
+            } else if c != '"' && !is_blank(c) {
+                cell = None;
+            }
         }
-        begins_cell = separates(c);
+        if separates(c) {
+            cell = Some(at + c.len_utf8());
+        }
     }
     if safe.is_empty() {
         return Cow::Borrowed(text);

@@ -2,7 +2,7 @@
 
 use std::io;
 
-use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, End, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
@@ -26,6 +26,7 @@ pub(crate) struct WriteExport {
 
 impl Job for WriteExport {
     const KIND: &'static str = "export.write";
+    const CLASS: Class = Class::Interactive;
     const CANCELLABLE: bool = true;
 }
 

@@ -2,17 +2,16 @@
 
 use prost::Message;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
-use rowhouse_tenancy::{TenantContext, TenantTx};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::order::parse_priority;
 use super::{Rpc, authorize};
-use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, Order, OrderId};
+use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
-use crate::store::idempotency_keys::{find_first_call, insert_first_call};
-use crate::store::orders::{Written, insert_order};
-use crate::webhooks::{EventType, tell};
+use crate::store::placement::{KeptAnswer, insert_order, look_before};
+use crate::webhooks::tell_created;
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn create_order(
@@ -21,21 +20,12 @@ pub(super) async fn create_order(
 ) -> Result<CreateOrderResponse, Error> {
     let cx = authorize(&request, Permission::OrdersWrite)?;
     let (new, repeatable) = parse(request.into_inner())?;
-    let Some(repeatable) = repeatable else {
-        let order = rpc.db.tx(&cx, "orders.create", async |tx| place(tx, &new).await);
-        return Ok(CreateOrderResponse { order: Some(order.await?.into()) });
-    };
-    match create_once(rpc, &cx, &new, &repeatable).await {
+    let repeatable = repeatable.as_ref();
+    match place(rpc, &cx, &new, repeatable).await {
         // Another call with the key was faster. It is committed by now, so this finds its answer.
-        Err(Error::KeyTaken) => create_once(rpc, &cx, &new, &repeatable).await,
+        Err(Error::KeyTaken) => place(rpc, &cx, &new, repeatable).await,
         outcome => outcome,
     }
-}
-
-async fn place(tx: &mut TenantTx, new: &NewOrder) -> Result<Order, Error> {
-    let Written { order, listeners } = insert_order(tx, new).await?;
-    tell(tx, EventType::OrderCreated, &order, &listeners).await?;
-    Ok(order)
 }
 
 /// A call with a key.
@@ -45,25 +35,33 @@ struct Repeatable {
     fingerprint: Fingerprint,
 }
 
-/// The order and the answer are kept together or not at all.
-async fn create_once(
+/// The order, what is told of it and the answer are kept together or not at all. While others of the tenant's wait for its
+/// number, nothing is sent but COMMIT.
+async fn place(
     rpc: &Rpc,
     cx: &TenantContext,
     new: &NewOrder,
-    Repeatable { key, fingerprint }: &Repeatable,
+    repeatable: Option<&Repeatable>,
 ) -> Result<CreateOrderResponse, Error> {
     rpc.db
         .tx(cx, "orders.create", async |tx| {
-            if let Some(first) = find_first_call(tx, key).await? {
-                if !first.was(fingerprint) {
+            let mut before = look_before(tx, repeatable.map(|call| &call.key)).await?;
+            if let (Some(first), Some(call)) = (before.first_call(), repeatable) {
+                if !first.was(&call.fingerprint) {
                     return Err(Error::KeyReused);
                 }
                 return Ok(CreateOrderResponse::decode(first.response.as_slice())?);
             }
-            let response = CreateOrderResponse { order: Some(place(tx, new).await?.into()) };
-            if !insert_first_call(tx, key, fingerprint, &response.encode_to_vec()).await? {
-                return Err(Error::KeyTaken);
-            }
+            let order = new.placed_at(before.now);
+            let event = tell_created(tx, &order, before.listeners).await?;
+            let mut response = CreateOrderResponse { order: Some(order.clone().into()) };
+            let answer = repeatable.map(|Repeatable { key, fingerprint }| KeptAnswer {
+                key,
+                fingerprint,
+                response: response.encode_to_vec(),
+            });
+            let number = insert_order(tx, &order, event, answer.as_ref()).await?;
+            response.order.get_or_insert_default().number = number;
             Ok(response)
         })
         .await

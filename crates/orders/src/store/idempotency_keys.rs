@@ -5,7 +5,7 @@ use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 
-use crate::domain::{Fingerprint, IdempotencyKey};
+use crate::domain::Fingerprint;
 use crate::schema::idempotency_keys;
 
 /// What a key was first used for.
@@ -15,46 +15,17 @@ pub(crate) struct FirstCall {
     pub(crate) response: Vec<u8>,
 }
 
+impl From<(Vec<u8>, Vec<u8>)> for FirstCall {
+    fn from((fingerprint, response): (Vec<u8>, Vec<u8>)) -> Self {
+        Self { fingerprint, response }
+    }
+}
+
 impl FirstCall {
     /// Whether it was this request.
     pub(crate) fn was(&self, request: &Fingerprint) -> bool {
         self.fingerprint == request.as_bytes()
     }
-}
-
-pub(crate) async fn find_first_call(
-    tx: &mut TenantTx,
-    key: &IdempotencyKey,
-) -> Result<Option<FirstCall>, DbError> {
-    let found = of_tenant(idempotency_keys::table, tx.tenant())
-        .filter(idempotency_keys::id.eq(key.as_str()))
-        .select((idempotency_keys::fingerprint, idempotency_keys::response))
-        .first(tx)
-        .await
-        .optional()?;
-    Ok(found.map(|(fingerprint, response)| FirstCall { fingerprint, response }))
-}
-
-/// Keeps an answer under its key, or says that the key has one already. While another transaction is about
-/// to keep one, this waits for its end.
-pub(crate) async fn insert_first_call(
-    tx: &mut TenantTx,
-    key: &IdempotencyKey,
-    request: &Fingerprint,
-    response: &[u8],
-) -> Result<bool, DbError> {
-    let inserted = diesel::insert_into(idempotency_keys::table)
-        .values((
-            idempotency_keys::tenant_id.eq(tx.tenant()),
-            idempotency_keys::id.eq(key.as_str()),
-            idempotency_keys::fingerprint.eq(request.as_bytes()),
-            idempotency_keys::response.eq(response),
-        ))
-        .on_conflict((idempotency_keys::tenant_id, idempotency_keys::id))
-        .do_nothing()
-        .execute(tx)
-        .await?;
-    Ok(inserted == 1)
 }
 
 /// Removes answers that are older, `most` of them at most; how many it was.

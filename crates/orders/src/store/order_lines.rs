@@ -1,13 +1,11 @@
-//! The table `orders.order_lines`: what was ordered. Lines are read and written with their order only.
+//! The table `orders.order_lines`: what was ordered. Lines are read and written with their order only, here they are read.
 
 use diesel::dsl;
 use diesel::prelude::*;
-use diesel::sql_types::{Array, BigInt, Integer, Record, SingleValue, Text, Uuid as SqlUuid};
-use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
-use uuid::Uuid;
+use diesel::sql_types::{BigInt, Record, Text};
+use rowhouse_tenancy::{OfTenant, TenantId, of_tenant};
 
-use crate::domain::{OrderId, OrderLine};
+use crate::domain::OrderLine;
 use crate::schema::{order_lines, orders};
 
 type Columns = (order_lines::sku, order_lines::quantity, order_lines::unit_price_minor);
@@ -33,46 +31,4 @@ fn lines_of_order(tenant: TenantId) -> _ {
     let lines: OfTenant<order_lines::table> = of_tenant(order_lines::table, tenant);
     let line: dsl::AsExprOf<Columns, Line> = Columns::default().into_sql::<Line>();
     lines.filter(order_lines::order_id.eq(orders::id)).order(order_lines::position).select(line)
-}
-
-#[diesel::declare_sql_function]
-extern "SQL" {
-    fn unnest<ST: SingleValue>(array: Array<ST>) -> ST;
-}
-
-/// Sends a column an array: the statement's text is then the same for any number of lines, and it is
-/// prepared once.
-pub(super) async fn insert_lines(
-    tx: &mut TenantTx,
-    order: OrderId,
-    lines: &[OrderLine],
-) -> Result<(), DbError> {
-    let ids: Vec<_> = lines.iter().map(|_| Uuid::now_v7()).collect();
-    let positions: Vec<_> = (1..).take(lines.len()).collect();
-    let skus: Vec<_> = lines.iter().map(|line| line.sku.as_str()).collect();
-    let quantities: Vec<_> = lines.iter().map(|line| line.quantity).collect();
-    let unit_prices: Vec<_> = lines.iter().map(|line| line.unit_price_minor).collect();
-    let rows = dsl::select((
-        tx.tenant().into_sql::<SqlUuid>(),
-        order.as_uuid().into_sql::<SqlUuid>(),
-        unnest::<SqlUuid, _>(ids),
-        unnest::<Integer, _>(positions),
-        unnest::<Text, _>(skus),
-        unnest::<BigInt, _>(quantities),
-        unnest::<BigInt, _>(unit_prices),
-    ));
-    diesel::insert_into(order_lines::table)
-        .values(rows)
-        .into_columns((
-            order_lines::tenant_id,
-            order_lines::order_id,
-            order_lines::id,
-            order_lines::position,
-            order_lines::sku,
-            order_lines::quantity,
-            order_lines::unit_price_minor,
-        ))
-        .execute(tx)
-        .await?;
-    Ok(())
 }

@@ -9,11 +9,9 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
-use super::order_lines::{LineRow, insert_lines, lines};
+use super::order_lines::{LineRow, lines};
 use super::webhook_endpoints::listeners;
-use crate::domain::{
-    NewOrder, Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest,
-};
+use crate::domain::{Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest};
 use crate::schema::orders;
 use crate::webhooks::EventType;
 
@@ -33,8 +31,8 @@ struct OrderRow {
     updated_at: DateTime<Utc>,
 }
 
-/// An order that was just written, and the webhook endpoints that want to hear of it.
-pub(crate) struct Written {
+/// An order that was just changed, and the webhook endpoints that want to hear of it.
+pub(crate) struct Changed {
     pub(crate) order: Order,
     pub(crate) listeners: Vec<Uuid>,
 }
@@ -99,32 +97,12 @@ pub(crate) async fn list_upwards(
     found.into_iter().map(|(row, lines)| row.with(lines)).collect()
 }
 
-/// Takes the tenant's next number. Others who place an order wait from here until the transaction ends, so
-/// that little should follow.
-pub(crate) async fn insert_order(tx: &mut TenantTx, new: &NewOrder) -> Result<Written, DbError> {
-    let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::insert_into(orders::table)
-        .values((
-            orders::tenant_id.eq(tx.tenant()),
-            orders::id.eq(new.id.as_uuid()),
-            orders::customer.eq(new.customer.as_str()),
-            orders::currency.eq(new.currency.code()),
-            orders::priority.eq(new.priority.as_str()),
-            orders::total_minor.eq(new.lines.total().minor()),
-        ))
-        .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderCreated)))
-        .get_result(tx)
-        .await?;
-    let lines: Vec<OrderLine> = new.lines.as_slice().iter().map(OrderLine::from).collect();
-    insert_lines(tx, new.id, &lines).await?;
-    Ok(Written { order: row.with(lines)?, listeners })
-}
-
 /// Changes an order that this transaction has locked.
 pub(crate) async fn update_order(
     tx: &mut TenantTx,
     locked: Order,
     OrderChange { status, priority }: OrderChange,
-) -> Result<Written, DbError> {
+) -> Result<Changed, DbError> {
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
@@ -136,7 +114,7 @@ pub(crate) async fn update_order(
         .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderUpdated)))
         .get_result(tx)
         .await?;
-    Ok(Written { order: row.with(locked.lines)?, listeners })
+    Ok(Changed { order: row.with(locked.lines)?, listeners })
 }
 
 impl OrderRow {

@@ -23,6 +23,10 @@ pub(crate) struct Endpoint {
     pub(crate) enabled: bool,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) updated_at: DateTime<Utc>,
+    pub(crate) failing_since: Option<DateTime<Utc>>,
+    pub(crate) paused_until: Option<DateTime<Utc>>,
+    pub(crate) disabled_reason: Option<String>,
+    pub(crate) previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
 /// What is changed about an endpoint; what is absent stays.
@@ -39,6 +43,17 @@ struct ChangeRow<'a> {
     url: Option<&'a str>,
     events: Option<&'a [&'static str]>,
     enabled: Option<bool>,
+    failure_count: Option<i32>,
+    failing_since: Option<Option<DateTime<Utc>>>,
+    paused_until: Option<Option<DateTime<Utc>>>,
+    disabled_reason: Option<Option<&'a str>>,
+}
+
+impl EndpointChange {
+    /// Whether what was found out about the endpoint does not count any more.
+    pub(crate) const fn is_a_new_start(&self) -> bool {
+        self.target.is_some() || self.enabled.is_some()
+    }
 }
 
 /// The ids of those that want to hear of an event, as a column of any statement: most tenants have none, and pay with no
@@ -104,13 +119,28 @@ pub(crate) async fn list_endpoints(
     Ok(query.load(tx).await?)
 }
 
+pub(crate) async fn find_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<Option<Endpoint>, DbError> {
+    Ok(of_tenant(webhook_endpoints::table, tx.tenant())
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .select(Endpoint::as_select())
+        .first(tx)
+        .await
+        .optional()?)
+}
+
 pub(crate) async fn update_endpoint(
     tx: &mut TenantTx,
     id: Uuid,
     change: &EndpointChange,
 ) -> Result<Option<Endpoint>, DbError> {
+    let new_start = change.is_a_new_start();
     let EndpointChange { target, events, enabled } = change;
     let change = ChangeRow {
+        failure_count: new_start.then_some(0),
+        failing_since: new_start.then_some(None),
+        paused_until: new_start.then_some(None),
+        disabled_reason: new_start.then_some(None),
         url: target.as_ref().map(Target::as_str),
         events: events.as_ref().map(Events::as_slice),
         enabled: *enabled,
@@ -123,12 +153,6 @@ pub(crate) async fn update_endpoint(
         .get_result(tx)
         .await
         .optional()?)
-}
-
-/// What its receiver asks for by answering 410.
-pub(crate) async fn disable_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
-    let disabled = EndpointChange { enabled: Some(false), ..EndpointChange::default() };
-    update_endpoint(tx, id, &disabled).await.map(drop)
 }
 
 /// Whether it was there.

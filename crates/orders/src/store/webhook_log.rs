@@ -33,7 +33,8 @@ pub(crate) struct Delivery {
     pub(crate) webhook_endpoint_id: Uuid,
     pub(crate) event_id: Uuid,
     pub(crate) event_type: String,
-    pub(crate) order_id: Uuid,
+    /// Nothing for a test.
+    pub(crate) order_id: Option<Uuid>,
     pub(crate) state: String,
     pub(crate) attempt_count: i32,
     pub(crate) next_attempt_at: Option<DateTime<Utc>>,
@@ -88,7 +89,7 @@ macro_rules! shown {
                 webhook_deliveries::webhook_endpoint_id,
                 webhook_deliveries::event_id,
                 order_events::type_,
-                webhook_deliveries::order_id,
+                order_events::order_id,
                 webhook_deliveries::state,
                 webhook_deliveries::attempt_count,
                 webhook_deliveries::next_attempt_at,

@@ -5,120 +5,128 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use rowhouse_chassis::sealing::{NotOurs, Sealing};
-use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
-use serde::{Deserialize, Serialize};
-use uuid::Uuid;
 
-use super::schedule;
+use super::jobs::{SendWebhooks, not_enqueued};
+use super::part::Part;
+use super::record::{Tried, record};
 use super::secret::Secret;
 use super::send::{Message, SendError, Sender};
 use super::target::Target;
-use crate::store::webhook_deliveries::{
-    Attempt, Next, Outcome, fail_pending, find_next, insert_attempt, lock_pending, update_pending,
-};
-use crate::store::webhook_endpoints::disable_endpoint;
+use crate::store::webhook_deliveries::{Attempt, Next, fail_next, fail_pending, find_next};
+use crate::store::webhook_health::{end_pause, lock_pause};
 
 /// How long one run goes on with what is pending. Then others have their turn.
 const TURN: Duration = Duration::from_secs(10);
+/// How many deliveries are given up in one transaction.
+const BATCH: i64 = 500;
 
-/// Sends to an endpoint what has happened to an order. There is one such job for both, at most, so that nothing overtakes.
-#[derive(Clone, Copy, Debug, Serialize, Deserialize)]
-pub(crate) struct DeliverWebhook {
-    webhook_endpoint_id: Uuid,
-    order_id: Uuid,
-}
-
-impl Job for DeliverWebhook {
-    const KIND: &'static str = "webhook.deliver";
-    /// A delivery that fails is a job well done, which enqueues the next: this is for what fails in another way, such as a
-    /// process that is killed.
-    const MAX_ATTEMPTS: i32 = 100;
-}
-
-impl DeliverWebhook {
-    fn new_job(self) -> NewJob<Self> {
-        NewJob::new(self).unique(format!("webhook:{}:{}", self.webhook_endpoint_id, self.order_id))
-    }
-}
-
-/// Has what is pending sent when it is its turn.
-pub(super) async fn enqueue(
-    tx: &mut TenantTx,
-    webhook_endpoint_id: Uuid,
-    order_id: Uuid,
-) -> Result<(), EnqueueError> {
-    rowhouse_jobs::enqueue(tx, DeliverWebhook { webhook_endpoint_id, order_id }.new_job()).await.map(drop)
-}
-
-/// The same, without waiting for the time of the next attempt.
-pub(crate) async fn deliver_at_once(
-    tx: &mut TenantTx,
-    webhook_endpoint_id: Uuid,
-    order_id: Uuid,
-) -> Result<(), EnqueueError> {
-    let job = DeliverWebhook { webhook_endpoint_id, order_id }.new_job().hurry();
-    rowhouse_jobs::enqueue(tx, job).await.map(drop)
-}
-
-/// Does [`DeliverWebhook`].
+/// Does [`SendWebhooks`].
 pub(crate) struct Deliver {
     pub(crate) sender: Sender,
     pub(crate) sealing: Sealing,
 }
 
-/// What came of an attempt, and what it says in the log.
-struct Tried {
-    attempt: Attempt,
-    retry_after: Option<Duration>,
-}
-
-impl Handler<DeliverWebhook> for Deliver {
-    async fn run(&self, run: &Run, job: DeliverWebhook) -> Result<(), Failure> {
-        let DeliverWebhook { webhook_endpoint_id, order_id } = job;
+impl Handler<SendWebhooks> for Deliver {
+    async fn run(&self, run: &Run, job: SendWebhooks) -> Result<(), Failure> {
+        let SendWebhooks { webhook_endpoint_id: endpoint, part } = job;
+        let parts = parts(part);
         let begun = Instant::now();
-        loop {
-            let next = run.tx("webhooks.next", async |tx| {
-                Ok::<_, Failure>(find_next(tx, webhook_endpoint_id, order_id).await?)
-            });
-            match next.await? {
-                Some(next) if !next.enabled => {
+        let first =
+            run.tx("webhooks.next", async |tx| Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?));
+        let mut next = first.await?;
+        while let Some(delivery) = next {
+            next = match part {
+                Some(part) if !delivery.enabled => {
                     run.tx("webhooks.drop", async |tx| {
                         let reason = "it was not sent: the endpoint is disabled";
-                        Ok::<_, Failure>(fail_pending(tx, webhook_endpoint_id, order_id, reason).await?)
+                        fail_pending(tx, endpoint, part, reason, BATCH).await?;
+                        Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?)
                     })
-                    .await?;
+                    .await?
                 }
-                Some(next) if next.is_due && begun.elapsed() < TURN => {
-                    let tried = self.attempt(&next).await;
+                _ if is_sendable(&delivery, part) && begun.elapsed() < TURN => {
+                    // No connection is held meanwhile.
+                    let tried = self.attempt(&delivery).await;
                     run.tx("webhooks.record", async |tx| {
-                        Ok::<_, Failure>(record(tx, &next, webhook_endpoint_id, tried).await?)
+                        record(tx, &delivery, tried).await.map_err(not_enqueued)?;
+                        Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?)
                     })
-                    .await?;
+                    .await?
                 }
-                Some(_) | None => break,
-            }
+                _ => break,
+            };
         }
         // What is left, or was added since, is the next job's. It and the end of this one are committed together, so that
         // whoever makes something due meanwhile finds one of the two.
         run.complete("webhooks.deliver", async |tx| {
-            if let Some(next) = find_next(tx, webhook_endpoint_id, order_id).await? {
-                rowhouse_jobs::enqueue(tx, job.new_job().at(next.due_at)).await.map_err(
-                    |error| match error {
-                        EnqueueError::Db(error) => Failure::from(error),
-                        error @ EnqueueError::Json(_) => Failure::fatal(error),
-                    },
-                )?;
+            let due_at = match part {
+                Some(_) => next_of_part(tx, job, &parts).await?,
+                None => next_probe(tx, job, &parts).await?,
+            };
+            if let Some(due_at) = due_at {
+                rowhouse_jobs::enqueue(tx, job.new_job().at(due_at)).await.map_err(not_enqueued)?;
             }
             Ok::<_, Failure>(())
         })
         .await
     }
 
-    async fn ended(&self, tx: &mut TenantTx, job: DeliverWebhook, _: &End) -> Result<(), DbError> {
-        let reason = "it was given up: it could not be sent";
-        fail_pending(tx, job.webhook_endpoint_id, job.order_id, reason).await
+    /// The delivery that it came to nothing with is given up, and the others go on.
+    async fn ended(&self, tx: &mut TenantTx, job: SendWebhooks, _: &End) -> Result<(), DbError> {
+        let parts = parts(job.part);
+        if let Some(next) = find_next(tx, job.webhook_endpoint_id, &parts).await? {
+            fail_next(tx, next.id, "it was given up: it could not be sent").await?;
+            rowhouse_jobs::enqueue(tx, job.new_job()).await.map_err(|error| match error {
+                EnqueueError::Db(error) => error,
+                EnqueueError::Json(error) => {
+                    diesel::result::Error::SerializationError(Box::new(error)).into()
+                }
+            })?;
+        }
+        Ok(())
     }
+}
+
+fn parts(part: Option<Part>) -> Vec<Part> {
+    part.map_or_else(|| Part::ALL.to_vec(), |part| vec![part])
+}
+
+/// A part sends while the endpoint is not paused; what looks whether it is back, when the pause is over.
+const fn is_sendable(next: &Next, part: Option<Part>) -> bool {
+    next.enabled
+        && next.is_due
+        && match part {
+            Some(_) => next.pause_is_over.is_none(),
+            None => matches!(next.pause_is_over, Some(true)),
+        }
+}
+
+/// When a part has something to do again. If the endpoint is paused it waits, without a job, for the pause's end.
+async fn next_of_part(
+    tx: &mut TenantTx,
+    job: SendWebhooks,
+    parts: &[Part],
+) -> Result<Option<DateTime<Utc>>, DbError> {
+    let Some(next) = find_next(tx, job.webhook_endpoint_id, parts).await? else { return Ok(None) };
+    let paused = next.pause_is_over.is_some() && lock_pause(tx, job.webhook_endpoint_id).await?.is_some();
+    Ok((!paused).then_some(next.due_at))
+}
+
+/// When a paused endpoint is tried again. If there is nothing left to try it with, its pause is over.
+async fn next_probe(
+    tx: &mut TenantTx,
+    job: SendWebhooks,
+    parts: &[Part],
+) -> Result<Option<DateTime<Utc>>, DbError> {
+    let endpoint = job.webhook_endpoint_id;
+    let Some(paused_until) = lock_pause(tx, endpoint).await? else { return Ok(None) };
+    let next = find_next(tx, endpoint, parts).await?;
+    if next.is_none() {
+        end_pause(tx, endpoint).await?;
+    }
+    Ok(next.map(|next| next.due_at.max(paused_until)))
 }
 
 impl Deliver {
@@ -128,25 +136,34 @@ impl Deliver {
             Ok((target, message)) => self.sender.send(&target, &message).await,
             Err(error) => Err(error),
         };
-        let duration_ms = i64::try_from(begun.elapsed().as_millis()).unwrap_or(i64::MAX);
+        let took = begun.elapsed();
+        let duration_ms = i64::try_from(took.as_millis()).unwrap_or(i64::MAX);
         let (http_status, error, retry_after) = match answer {
             Ok(answer) => (Some(answer.status), refusal(answer.status), answer.retry_after),
             Err(error) => (None, Some(error.to_string()), None),
         };
-        Tried { attempt: Attempt { attempted_at, http_status, error, duration_ms }, retry_after }
+        Tried { attempt: Attempt { attempted_at, http_status, error, duration_ms }, retry_after, took }
     }
 
     fn message(&self, next: &Next, now: DateTime<Utc>) -> Result<(Target, Message), SendError> {
         // What was allowed when it was registered may not be by now.
         let target = Target::parse(&next.url, self.sender.guard()).or(Err(SendError::NotAllowed))?;
         let (id, timestamp) = (next.event_id.to_string(), now.timestamp());
-        let signed = Secret::open(&self.sealing, next.webhook_endpoint_id, &next.sealed_secret)
-            .and_then(|secret| secret.sign(&id, timestamp, next.body.as_bytes()));
-        let signature = signed.map_err(|error: NotOurs| {
+        let signature = self.sign(next, &id, timestamp).map_err(|error: NotOurs| {
             tracing::error!(%error, endpoint = %next.webhook_endpoint_id, "a webhook's secret cannot be read: {error}");
             SendError::Request
         })?;
         Ok((target, Message { id, timestamp, signature, body: next.body.clone() }))
+    }
+
+    /// With the secret, and for a while with the one before.
+    fn sign(&self, next: &Next, id: &str, timestamp: i64) -> Result<String, NotOurs> {
+        let secrets = [Some(&next.sealed_secret), next.previous_sealed_secret.as_ref()];
+        let signed = secrets.into_iter().flatten().map(|sealed| {
+            let secret = Secret::open(&self.sealing, next.webhook_endpoint_id, sealed)?;
+            secret.sign(id, timestamp, next.body.as_bytes())
+        });
+        Ok(signed.collect::<Result<Vec<_>, _>>()?.join(" "))
     }
 }
 
@@ -161,25 +178,6 @@ fn refusal(status: StatusCode) -> Option<String> {
         }
         _ => Some(format!("the endpoint answered {code}")),
     }
-}
-
-/// Writes down what came of an attempt, and what follows from it.
-async fn record(tx: &mut TenantTx, next: &Next, endpoint: Uuid, tried: Tried) -> Result<(), DbError> {
-    let Tried { attempt, retry_after } = tried;
-    // Whoever deleted the endpoint meanwhile wants to hear no more of it.
-    let Some(attempts_left) = lock_pending(tx, next.id).await? else { return Ok(()) };
-    let attempts_left = (attempts_left - 1).max(0);
-    let gone = attempt.http_status == Some(StatusCode::GONE);
-    let outcome = match attempt.error {
-        None => Outcome::Delivered,
-        Some(_) if gone || attempts_left == 0 => Outcome::Failed,
-        Some(_) => Outcome::PutOff { delay: schedule::delay(attempts_left, retry_after) },
-    };
-    if gone {
-        disable_endpoint(tx, endpoint).await?;
-    }
-    update_pending(tx, next.id, attempts_left, outcome).await?;
-    insert_attempt(tx, next.id, &attempt).await
 }
 
 #[cfg(test)]

@@ -1,13 +1,20 @@
 //! Telling a tenant's own systems what happens to its orders.
 //!
 //! A change of an order writes, in its own transaction, the event and a delivery for each endpoint that wants to hear of
-//! it. A job for each endpoint and order sends what is pending, one after the other, so that each endpoint hears of an
-//! order in the order in which it changed; at least once, since whoever sends may be killed before it has written down
-//! that it has sent.
+//! it. An endpoint's deliveries are divided into a few parts, and a job for each part sends what is pending, one after the other,
+//! so that each endpoint hears of an order in the order in which it changed; at least once, since whoever sends may be killed
+//! before it has written down that it has sent.
+//!
+//! An endpoint that fails is paused, for longer each time. At the end of a pause one delivery is sent, alone; if it is taken,
+//! all that waits follows. After days of nothing but failures the endpoint is disabled.
 
+mod breaker;
 mod deliver;
 mod event;
 mod guard;
+mod jobs;
+mod part;
+mod record;
 mod resolve;
 mod schedule;
 mod secret;
@@ -15,9 +22,12 @@ mod send;
 mod target;
 mod tidy;
 
-pub(crate) use deliver::{Deliver, deliver_at_once};
-pub(crate) use event::{EventType, Events, tell};
+pub(crate) use deliver::Deliver;
+pub(crate) use event::{EventType, Events, send_test, tell, tell_created};
 pub(crate) use guard::Guard;
+pub(crate) use jobs::{HandOver, look_at_all, try_endpoint_now};
+pub(crate) use part::Part;
+pub(crate) use record::{FAILING, GONE};
 pub(crate) use schedule::MAX_ATTEMPTS;
 pub(crate) use secret::Secret;
 pub(crate) use send::Sender;

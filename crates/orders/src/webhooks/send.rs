@@ -5,7 +5,7 @@
 
 use std::net::SocketAddr;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
@@ -63,7 +63,7 @@ pub(crate) struct Message {
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// In seconds; a date is not understood.
+    /// For how long it wants to be left alone; a date is taken against this side's clock.
     pub(crate) retry_after: Option<Duration>,
 }
 
@@ -190,8 +190,15 @@ async fn read(mut body: Incoming) {
 }
 
 fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
-    let seconds = response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim().parse().ok()?;
-    Some(Duration::from_secs(seconds))
+    wish(response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim(), SystemTime::now())
+}
+
+/// Seconds or a date, as RFC 9110 has it; a date that has passed is now.
+fn wish(text: &str, now: SystemTime) -> Option<Duration> {
+    match text.parse() {
+        Ok(seconds) => Some(Duration::from_secs(seconds)),
+        Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),
+    }
 }
 
 #[cfg(test)]

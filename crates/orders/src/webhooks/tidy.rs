@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use chrono::Utc;
-use rowhouse_jobs::{EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 
 use crate::store::webhook_deliveries::{delete_events, delete_finished, delete_of_deleted};
 use crate::store::webhook_endpoints::delete_deleted;
+use crate::store::webhook_secrets::delete_expired_secrets;
 
 /// How long deliveries are kept after their end.
 const KEEP: Duration = Duration::from_hours(30 * 24);
@@ -25,6 +26,7 @@ pub(crate) struct TidyWebhooks {}
 
 impl Job for TidyWebhooks {
     const KIND: &'static str = KEY;
+    const CLASS: Class = Class::Maintenance;
 }
 
 /// Has it done again and again, if it is not already.
@@ -57,6 +59,10 @@ impl Handler<TidyWebhooks> for Tidy {
             run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_events(tx, old, BATCH).await?))
                 .await?,
         ) {}
-        run.complete("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_deleted(tx, long_gone).await?)).await
+        run.complete("webhooks.tidy", async |tx| {
+            delete_expired_secrets(tx).await?;
+            Ok::<_, Failure>(delete_deleted(tx, long_gone).await?)
+        })
+        .await
     }
 }

@@ -63,6 +63,10 @@ async fn whatever_people_type_comes_back() {
         "-1",
         "@SUM(A1:A9)",
         "x;=1;-2",
+        "x; =1+1",
+        "x|  @SUM(1)",
+        "x;\u{a0}=1+1",
+        "\"=1+1\"",
         "'t Hooft",
         "Ada, Countess",
         "\"Ada\"",
@@ -76,9 +80,12 @@ async fn whatever_people_type_comes_back() {
     orders.create(CreateOrderRequest { customer: long, lines, ..an_order() }).await.unwrap();
     // Nobody can type these, but a table that was filled otherwise may have them.
     let mut admin = world.database.admin().await;
-    for (number, customer) in
-        [(1, "'two' || chr(10) || 'lines'"), (2, "chr(13) || chr(10) || '=1'"), (3, "chr(9) || '\"'")]
-    {
+    for (number, customer) in [
+        (1, "'two' || chr(10) || 'lines'"),
+        (2, "chr(13) || chr(10) || '=1'"),
+        (3, "chr(9) || '\"'"),
+        (4, "chr(8203) || chr(65279) || ' =1'"),
+    ] {
         let update = format!(
             "UPDATE orders.orders SET customer = {customer} WHERE tenant_id = '{}' AND number = {number}",
             orders.tenant

@@ -14,8 +14,8 @@ use crate::exports_gate::{Gate, Instance, until_count};
 use crate::exports_support::{Exports, assert_has, listed, place_many};
 use crate::world::{World, an_order, refusal};
 
-const WORKERS: WorkerArgs = WorkerArgs { workers: 2, lease: Duration::from_secs(1) };
-const NOBODY: WorkerArgs = WorkerArgs { workers: 0, ..WORKERS };
+const WORKERS: WorkerArgs = WorkerArgs { workers: 2, lease: Duration::from_secs(1), ..WorkerArgs::DEFAULT };
+const NOBODY: WorkerArgs = WorkerArgs { lease: WORKERS.lease, ..WorkerArgs::NONE };
 
 /// The service without workers: these are instances of their own.
 async fn world() -> World {

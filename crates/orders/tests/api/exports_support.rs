@@ -176,15 +176,17 @@ fn as_json(order: &Order) -> Value {
 
 fn as_rows(order: &Order) -> Vec<Vec<String>> {
     let harmless = |text: &str| {
-        let (mut safe, mut before) = (String::new(), ';');
-        for c in text.chars() {
-            if ";|\t\r\n".contains(before) && "=+-@\t\r\n".contains(c) {
-                safe.push('\'');
+        // As a spreadsheet cuts it that sees no quotes, and looks behind what it skips.
+        let cells = text.split_inclusive([';', '|', '\t', '\r', '\n']);
+        let safe = cells.map(|cell| {
+            let seen = cell.trim_start_matches([' ', '"', '\u{a0}', '\u{200b}', '\u{feff}']);
+            if seen.starts_with(['=', '+', '-', '@', '\t', '\r', '\n']) {
+                format!("'{cell}")
+            } else {
+                cell.to_owned()
             }
-            safe.push(c);
-            before = c;
-        }
-        safe
+        });
+        safe.collect::<String>()
     };
     let rows = (1..).zip(&order.lines).map(|(position, line)| {
         vec![

@@ -1,5 +1,6 @@
 //! Calls that are repeated.
 
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, OrderStatus};
 
@@ -21,6 +22,27 @@ async fn a_repeat_gets_the_first_answer() {
     assert_ne!(orders.create(keyed("tuesday")).await.unwrap().id, first.id);
     assert_ne!(orders.create(an_order()).await.unwrap().id, first.id);
     assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders.len(), 3);
+    world.stop().await;
+}
+
+/// What is kept is put together in the database, where a number is as many bytes as it needs.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_has_the_number_however_long_it_is() {
+    let world = World::start().await;
+    let orders = world.tenant("acme").await;
+    orders.create(an_order()).await.unwrap();
+    let mut admin = world.database.admin().await;
+    for power in [7, 14, 21, 28, 35, 42, 49, 56, 62] {
+        let last = (1_i64 << power) - 2;
+        let skip = format!("UPDATE orders.number_series SET last_number = {last}");
+        admin.batch_execute(&skip).await.unwrap();
+        for number in [last + 1, last + 2] {
+            let key = format!("order-{number}");
+            let first = orders.create(keyed(&key)).await.unwrap();
+            assert_eq!(first.number, number);
+            assert_eq!(orders.create(keyed(&key)).await.unwrap(), first);
+        }
+    }
     world.stop().await;
 }
 

@@ -18,6 +18,7 @@ mod exports_support;
 mod idempotency;
 mod invalid;
 mod lifecycle;
+mod neighbours;
 mod numbers;
 mod pages;
 mod priority;

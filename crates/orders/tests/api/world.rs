@@ -51,7 +51,8 @@ impl World {
         let mut config = config(&database.url(DatabaseRole::Orders), &trust);
         change(&mut config);
         let app = App::build(config).await.unwrap();
-        let (stop, shutdown) = Shutdown::new();
+        // What hangs in a test is not waited for.
+        let (stop, shutdown) = Shutdown::within(Duration::from_secs(1));
         let address = app.address();
         let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
         let issuer = TokenIssuer::new(issuer::AUTH, key);
@@ -145,7 +146,7 @@ pub(crate) fn trust(key: &SigningKey) -> TempDir {
 pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
-        database: DatabaseArgs { pool_size: 16, ..DatabaseArgs::new(database_url) },
+        database: DatabaseArgs { pool_size: 32, ..DatabaseArgs::new(database_url) },
         trust: TrustArgs { trust_dir: trust.path().to_owned() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,

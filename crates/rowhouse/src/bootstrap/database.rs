@@ -5,8 +5,7 @@ use std::path::Path;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
-use super::connect::{config, open};
-use super::error::describe;
+use super::connect::address;
 use super::{MigrateError, Role};
 
 /// Makes the database that `admin_url` names, if there is none, and then returns its name.
@@ -14,15 +13,17 @@ pub async fn create_database(
     admin_url: &str,
     ca_file: Option<&Path>,
 ) -> Result<Option<String>, MigrateError> {
-    let refused = |error| MigrateError::Connect(describe(&error));
-    let mut config = config(admin_url)?;
-    match open(&config, ca_file).await? {
+    let mut address = address(admin_url, ca_file)?;
+    match address.connect().await {
         Ok(_) => return Ok(None),
         Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => {}
-        Err(error) => return Err(refused(error)),
+        Err(error) => return Err(error.into()),
     }
+    let config = address.config_mut();
     let Some(name) = config.get_dbname().or(config.get_user()).map(str::to_owned) else { return Ok(None) };
-    let admin = open(config.dbname("postgres"), ca_file).await?.map_err(refused)?;
+    config.dbname("postgres");
+    let (admin, driver) = address.connect().await?;
+    tokio::spawn(driver.run());
     // From template0, in which nobody left anything.
     let create = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", quote_identifier(&name));
     match admin.batch_execute(&create).await {
@@ -42,6 +43,7 @@ pub async fn create_database(
 ///
 /// An administrator who may not give it away keeps it and lets the owner create schemas in it.
 pub async fn grant_database(admin: &Client, database: &str) -> Result<(), MigrateError> {
+    check_owner(admin, database).await?;
     let database = quote_identifier(database);
     let given = admin.batch_execute(&format!("ALTER DATABASE {database} OWNER TO rowhouse_owner")).await;
     match given {
@@ -59,6 +61,22 @@ pub async fn grant_database(admin: &Client, database: &str) -> Result<(), Migrat
          COMMIT"
     );
     Ok(admin.batch_execute(&grant).await?)
+}
+
+/// To anybody else PostgreSQL grants nothing, with no more than a warning.
+async fn check_owner(admin: &Client, database: &str) -> Result<(), MigrateError> {
+    let row = admin
+        .query_one(
+            "SELECT pg_catalog.pg_has_role(d.datdba, 'USAGE'), pg_catalog.quote_ident(current_user),
+                 pg_catalog.quote_ident(d.datname), pg_catalog.quote_ident(pg_catalog.pg_get_userbyid(d.datdba))
+             FROM pg_catalog.pg_database d WHERE d.datname = $1",
+            &[&database],
+        )
+        .await?;
+    if row.get(0) {
+        return Ok(());
+    }
+    Err(MigrateError::NotOwner { role: row.get(1), database: row.get(2), owner: row.get(3) })
 }
 
 /// Only the owner may use it: the list of migrations is in it, from which one function of `rowhouse_definer` tells the

@@ -2,6 +2,8 @@
 
 use std::path::PathBuf;
 
+use rowhouse_connection::ConnectFailure;
+
 /// Why a database could not be brought up to date. Each is a sentence for the person who wanted it.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
@@ -17,6 +19,39 @@ pub enum MigrateError {
     /// A statement failed.
     #[error("PostgreSQL refused: {0}")]
     Refused(String),
+    /// The administrator may not manage the roles, which another one may have made for another database.
+    #[error(
+        "{role} may not manage Rowhouse's roles, which all databases of the cluster share ({reason}): let {by} run \
+         {statements}, then migrate again"
+    )]
+    RolesShared {
+        /// The administrator.
+        role: String,
+        /// What PostgreSQL said.
+        reason: String,
+        /// What changes it.
+        statements: String,
+        /// Who may do that.
+        by: String,
+    },
+    /// The administrator has the group's rights only after SET ROLE.
+    #[error(
+        "{0} is NOINHERIT and an administrator has to inherit: run `ALTER ROLE {0} INHERIT`, then migrate again"
+    )]
+    NoInherit(String),
+    /// The administrator neither owns the database nor is a member of its owner.
+    #[error(
+        "{role} does not own the database {database}: let {owner} or a superuser run `ALTER DATABASE {database} OWNER \
+         TO {role}`, then migrate again"
+    )]
+    NotOwner {
+        /// The administrator.
+        role: String,
+        /// Which database.
+        database: String,
+        /// Whose it is.
+        owner: String,
+    },
     /// Somebody else migrates.
     #[error(
         "another migration has been running on this database for {0} s; try again when it has ended, or wait longer \
@@ -65,6 +100,12 @@ pub enum MigrateError {
         /// What the system said.
         reason: String,
     },
+}
+
+impl From<ConnectFailure> for MigrateError {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Connect(failure.to_string())
+    }
 }
 
 impl From<tokio_postgres::Error> for MigrateError {

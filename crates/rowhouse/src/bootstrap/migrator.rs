@@ -9,8 +9,8 @@ use diesel_migrations::EmbeddedMigrations;
 
 use super::migrations::{self, Done, LockWait, MIGRATIONS, Status, Waiting};
 use super::{
-    MigrateError, RolePasswords, connect, connect_diesel, create_database, database, exclusive,
-    grant_database, roles,
+    MigrateError, RolePasswords, administrators, connect, connect_diesel, create_database, database,
+    exclusive, grant_database, roles,
 };
 
 /// PostgreSQL counts milliseconds in 31 bits.
@@ -48,7 +48,8 @@ impl<'a> Migrator<'a> {
     /// Of the database that `admin_url` names, with the migrations of this program. `ca_file` holds the authorities for
     /// `sslmode=require`.
     ///
-    /// The admin is a superuser, or may create roles and owns the database.
+    /// The admin is a superuser, or may create roles and owns the database; it becomes a member of
+    /// `rowhouse_administrators`.
     #[must_use]
     pub fn new(admin_url: &'a str, ca_file: Option<&'a Path>) -> Self {
         let notice = |line: &str| tracing::info!("{line}");
@@ -91,6 +92,7 @@ where
         );
         admin.batch_execute(&timeouts).await?;
         let created_roles = roles::ensure(&admin, passwords).await?;
+        administrators::check_inherits(&admin).await?;
         let database = database::current(&admin).await?;
         grant_database(&admin, &database).await?;
         database::close_public_schema(&admin).await?;

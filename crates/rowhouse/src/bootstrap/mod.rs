@@ -2,6 +2,7 @@
 //!
 //! Everything can be repeated. Two at once wait for each other.
 
+mod administrators;
 mod connect;
 mod database;
 mod error;

@@ -4,10 +4,10 @@ use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::verifier::set_password;
-use super::{MigrateError, Role, RolePasswords};
+use super::{MigrateError, Role, RolePasswords, administrators};
 
 /// Those that nobody logs in as.
-const CLOSED: [&str; 2] = ["rowhouse_owner", "rowhouse_definer"];
+const CLOSED: [&str; 3] = ["rowhouse_owner", "rowhouse_definer", administrators::GROUP];
 
 /// What each service's role starts its sessions with.
 const TIMEOUTS: [(&str, &str); 3] =
@@ -30,17 +30,29 @@ pub(super) async fn ensure(
                 admin.batch_execute("ROLLBACK").await?;
                 attempt = attempt.saturating_add(1);
             }
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
+                admin.batch_execute("ROLLBACK").await?;
+                return Err(administrators::refusal(admin, error).await);
+            }
             Err(error) => return Err(error.into()),
         }
     }
 }
 
-/// PostgreSQL does not queue changes of roles, it refuses the second one.
+/// All the roles that `migrate` makes.
+pub(super) fn all() -> impl Iterator<Item = &'static str> {
+    CLOSED.into_iter().chain(Role::ALL.map(Role::name))
+}
+
+/// PostgreSQL does not queue changes of roles, it refuses the second one: of the same row as an internal error.
 fn collided(error: &tokio_postgres::Error) -> bool {
-    let Some(server) = error.as_db_error() else { return false };
-    [&SqlState::DUPLICATE_OBJECT, &SqlState::UNIQUE_VIOLATION, &SqlState::T_R_SERIALIZATION_FAILURE]
-        .contains(&server.code())
-        || server.message().starts_with("tuple concurrently")
+    let collisions = [
+        SqlState::DUPLICATE_OBJECT,
+        SqlState::UNIQUE_VIOLATION,
+        SqlState::T_R_SERIALIZATION_FAILURE,
+        SqlState::INTERNAL_ERROR,
+    ];
+    error.code().is_some_and(|code| collisions.contains(code))
 }
 
 async fn ensure_once(
@@ -49,10 +61,8 @@ async fn ensure_once(
 ) -> Result<Vec<&'static str>, tokio_postgres::Error> {
     let mut created = Vec::new();
     admin.batch_execute("BEGIN").await?;
-    for (name, login) in
-        CLOSED.map(|name| (name, false)).into_iter().chain(Role::ALL.map(|role| (role.name(), true)))
-    {
-        if ensure_role(admin, name, login).await? {
+    for name in all() {
+        if ensure_role(admin, name, !CLOSED.contains(&name)).await? {
             created.push(name);
         }
     }
@@ -62,7 +72,7 @@ async fn ensure_once(
             admin.batch_execute(&set_password(role.name(), password)).await?;
         }
     }
-    ensure_memberships(admin).await?;
+    administrators::ensure_memberships(admin).await?;
     admin.batch_execute("COMMIT").await?;
     Ok(created)
 }
@@ -114,24 +124,6 @@ async fn ensure_timeouts(admin: &Client, role: &str) -> Result<(), tokio_postgre
         if !row.get::<_, bool>(0) {
             admin.batch_execute(&format!("ALTER ROLE {role} SET {setting} = '{value}'")).await?;
         }
-    }
-    Ok(())
-}
-
-/// The owner gives functions to the definer; the administrator becomes the owner to migrate.
-async fn ensure_memberships(admin: &Client) -> Result<(), tokio_postgres::Error> {
-    let row = admin
-        .query_one(
-            "SELECT pg_catalog.pg_has_role('rowhouse_owner', 'rowhouse_definer', 'MEMBER'),
-                (SELECT rolsuper FROM pg_catalog.pg_roles WHERE rolname = current_user)",
-            &[],
-        )
-        .await?;
-    if !row.get::<_, bool>(0) {
-        admin.batch_execute("GRANT rowhouse_definer TO rowhouse_owner").await?;
-    }
-    if !row.get::<_, bool>(1) {
-        admin.batch_execute("GRANT rowhouse_owner TO CURRENT_USER").await?;
     }
     Ok(())
 }

@@ -5,12 +5,17 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
+use diesel::dsl::sql;
+use diesel::sql_types::Text;
+use diesel::{OptionalExtension, QueryResult};
+use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowhouse_tenancy::audit::{Scope, run as look};
 
 use crate::bootstrap::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
     "Prints a line for each violation: the rule, the object, the mend. Exits with 1 if there is any.
+The answer is the same whoever asks: a superuser, an administrator (a member of rowhouse_administrators), a service.
 
 Examples:
   rowhouse audit --database-url postgres://admin:secret@db/rowhouse
@@ -18,7 +23,7 @@ Examples:
 
 #[derive(Args)]
 pub(super) struct AuditArgs {
-    /// URL of the database, for any role that can read its catalogue
+    /// URL of the database, for a superuser, an administrator or a service
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
     /// PEM file with the authorities that may have signed the database's certificate
@@ -30,6 +35,11 @@ pub(super) struct AuditArgs {
 pub(super) enum AuditError {
     #[error(transparent)]
     Connect(#[from] MigrateError),
+    #[error(
+        "{0} may not read what is declared in the schema tenancy: audit as a superuser or an administrator, such as \
+         `GRANT rowhouse_administrators TO {0}` makes"
+    )]
+    Closed(String),
     #[error("the database cannot be audited: {0}")]
     Query(#[from] diesel::result::Error),
     #[error("the violations cannot be printed: {0}")]
@@ -38,6 +48,9 @@ pub(super) enum AuditError {
 
 pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     let mut conn = connect_diesel(&args.database_url, args.database_ca_file.as_deref()).await?;
+    if let Some(role) = shut_out(&mut conn).await? {
+        return Err(AuditError::Closed(role));
+    }
     let violations = look(&mut conn, &Scope::All).await?;
     let mut out = io::stdout().lock();
     for violation in &violations {
@@ -48,4 +61,16 @@ pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
         return Ok(ExitCode::SUCCESS);
     }
     Ok(ExitCode::FAILURE)
+}
+
+/// The role that is connected, if it may not read the lists that the audit needs.
+async fn shut_out(conn: &mut AsyncPgConnection) -> QueryResult<Option<String>> {
+    let closed = sql::<Text>(
+        "SELECT pg_catalog.quote_ident(current_user)
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE n.nspname = 'tenancy' AND c.relname IN ('global_tables', 'definer_functions')
+             AND NOT (pg_catalog.has_schema_privilege(n.oid, 'USAGE') AND pg_catalog.has_table_privilege(c.oid, 'SELECT'))
+         LIMIT 1",
+    );
+    closed.get_result(conn).await.optional()
 }

@@ -7,6 +7,8 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
+use super::addresses::{self, AddressesError};
+use crate::addresses::{NAME, PURPOSE};
 use crate::backfill::{
     self, Backfill, BackfillError, Counted, LedgerSummary, Options, Progress, Report, Runner, Target,
     TenantFailure,
@@ -21,6 +23,8 @@ Examples:
   rowhouse backfill orders-priority --dry-run
   rowhouse backfill orders-priority --rate 5000
   rowhouse backfill orders-priority --tenant acme --tenant globex";
+
+const CONCURRENCY: u32 = 4;
 
 #[derive(Args)]
 pub(super) struct BackfillArgs {
@@ -43,7 +47,7 @@ pub(super) struct BackfillArgs {
     #[arg(long = "tenant", value_name = "SLUG-OR-ID")]
     tenants: Vec<String>,
     /// How many tenants to go through at the same time, each on a connection of its own
-    #[arg(long, value_name = "NUMBER", default_value_t = 4, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
+    #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
     concurrency: u32,
     /// URL of the database, for the role that migrates it
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
@@ -59,6 +63,8 @@ pub(super) enum BackfillCliError {
     Unknown(String),
     #[error(transparent)]
     Backfill(#[from] BackfillError),
+    #[error(transparent)]
+    Addresses(#[from] AddressesError),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -67,9 +73,20 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
     let ca_file = args.database_ca_file.as_deref();
     let Some(name) = args.name.filter(|_| !args.list) else {
         let summaries = backfill::summaries(&args.database_url, ca_file).await?;
-        print_list(&mut io::stdout().lock(), &summaries)?;
+        let mut out = io::stdout().lock();
+        print_list(&mut out, &summaries)?;
+        writeln!(
+            out,
+            "{NAME}  {PURPOSE}\n    goes through people and not through tenants; --dry-run shows what is left"
+        )?;
         return Ok(ExitCode::SUCCESS);
     };
+    if name == NAME {
+        if !args.tenants.is_empty() || args.rate.is_some() || args.concurrency != CONCURRENCY {
+            return Err(AddressesError::OfTenants.into());
+        }
+        return Ok(addresses::run(&args.database_url, ca_file, args.dry_run).await?);
+    }
     let Some(backfill) = Backfill::find(&name) else { return Err(BackfillCliError::Unknown(name)) };
     let options = Options {
         batch_size: args.batch_size,
@@ -97,7 +114,7 @@ fn exit_code(success: bool) -> ExitCode {
 }
 
 fn names() -> String {
-    backfill::ALL.iter().map(|backfill| backfill.name).collect::<Vec<_>>().join(", ")
+    backfill::ALL.iter().map(|backfill| backfill.name).chain([NAME]).collect::<Vec<_>>().join(", ")
 }
 
 fn print_failures(failed: &[(Target, TenantFailure)], left_out: usize) {

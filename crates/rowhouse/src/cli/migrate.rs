@@ -9,6 +9,7 @@ use clap::Args;
 use rowhouse_chassis::config::seconds;
 use tokio_postgres::Config;
 
+use super::addresses;
 use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
 
 /// The exit code of `--status` when there is something to do.
@@ -16,6 +17,8 @@ const PENDING: u8 = 3;
 
 pub(super) const EXAMPLES: &str = "Makes the database if there is none, the roles, their grants and the schema. Repeating it changes nothing.
 The services' URLs are only read for the passwords in them, which their roles get.
+Roles belong to the cluster: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
+administer all databases of Rowhouse in it.
 
 A migration that would have to wait for others' locks stands in nobody's way: it gives up after a second and tries again.
 With --status nothing is changed: each migration is listed, and the exit code is 0 if there is nothing to do, else 3.
@@ -74,6 +77,10 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     let report = migrator.run(&passwords).await?;
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
+    }
+    // The schema is there, whatever comes of this.
+    if let Err(error) = addresses::report(&args.database_url, args.database_ca_file.as_deref()).await {
+        eprintln!("rowhouse: the e-mail addresses were not looked at: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }

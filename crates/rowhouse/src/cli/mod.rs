@@ -1,5 +1,6 @@
 //! The command line.
 
+mod addresses;
 mod audit;
 mod backfill;
 mod keys;

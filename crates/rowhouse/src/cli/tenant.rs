@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use rowhouse_text::printable;
 
 use crate::bootstrap::connect;
 use crate::tenants::{
@@ -70,7 +71,7 @@ struct Show {
 
 #[derive(Args)]
 struct Database {
-    /// URL of the database, for the role that migrates it; to suspend, one that may end other roles' sessions
+    /// URL of the database, for a superuser or a member of `rowhouse_administrators`, such as the role that migrates it
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     database_url: String,
     /// PEM file with the authorities that may have signed the database's certificate
@@ -148,11 +149,6 @@ fn print_overview(out: &mut impl Write, overview: &Overview) -> io::Result<()> {
         writeln!(out, "last suspended  {} UTC: {}", suspension.at, printable(&suspension.reason))?;
     }
     Ok(())
-}
-
-/// A text that others have chosen, without what a terminal would obey.
-fn printable(text: &str) -> String {
-    text.chars().map(|c| if c.is_control() { char::REPLACEMENT_CHARACTER } else { c }).collect()
 }
 
 #[cfg(test)]

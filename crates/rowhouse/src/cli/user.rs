@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
+use rowhouse_text::EmailAddress;
 use tokio_postgres::Transaction;
 
 use crate::bootstrap::{MigrateError, connect};
@@ -59,8 +60,12 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
         UserCommand::Disable(user) => (user, true),
         UserCommand::Enable(user) => (user, false),
     };
-    // The form in which auth keeps addresses.
-    let email = user.email.trim().to_lowercase();
+    // In the order in which auth looks for them. What auth would not take any more may still be in the table.
+    let typed = user.email.trim().to_lowercase();
+    let spellings = match user.email.parse::<EmailAddress>() {
+        Ok(address) => address.spellings().to_vec(),
+        Err(_) => vec![typed.clone()],
+    };
     let mut admin = connect(&user.database_url, user.database_ca_file.as_deref()).await?;
     let tx = admin.transaction().await?;
     tx.batch_execute("SET LOCAL ROLE rowhouse_owner").await?;
@@ -68,13 +73,18 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
     let found = tx
         .query_opt(
             &format!(
-                "UPDATE auth.identities SET disabled_at = {disabled_at}, updated_at = now() WHERE email = $1
-                 RETURNING auth.identities.id::text"
+                "UPDATE auth.identities SET disabled_at = {disabled_at}, updated_at = now()
+                 WHERE auth.identities.id = (
+                     SELECT i.id FROM auth.identities i WHERE i.email = ANY ($1)
+                     ORDER BY array_position($1, i.email) LIMIT 1
+                 )
+                 RETURNING auth.identities.id::text, auth.identities.email"
             ),
-            &[&email],
+            &[&spellings],
         )
         .await?;
-    let Some(found) = found else { return Err(UserError::Unknown(email)) };
+    let Some(found) = found else { return Err(UserError::Unknown(typed)) };
+    let email: String = found.try_get(1)?;
     let ended = if disable { Some(end_everywhere(&tx, found.try_get(0)?).await?) } else { None };
     tx.commit().await?;
     if let Some(Ended { sessions, api_keys, invitations }) = ended {

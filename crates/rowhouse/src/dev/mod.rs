@@ -19,8 +19,9 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use clap::Args;
-use rowhouse_auth::MailArgs;
+use rowhouse_auth::{MailArgs, SignUpArgs};
 use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_chassis::telemetry;
 
 use database::Database;
@@ -81,6 +82,15 @@ pub struct DevArgs {
     /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
     pub pg_bin_dir: Option<PathBuf>,
+    /// Requests a second of one tenant at the gateway, and how many at once; 0 for no limit. The services take twice as many
+    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", default_value = "100:500")]
+    pub tenant_rate_limit: RateLimit,
+    /// The same of one API key
+    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "50:250")]
+    pub api_key_rate_limit: RateLimit,
+    /// How often one may sign up.
+    #[command(flatten)]
+    pub sign_ups: SignUpArgs,
     /// Logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
@@ -136,7 +146,9 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mailbox) };
     let databases = database.of_the_services(&secrets)?;
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
-    let parts = Parts { telemetry: args.telemetry.clone(), ..parts };
+    let rate_limits = RateLimits { tenant: args.tenant_rate_limit, api_key: args.api_key_rate_limit };
+    let sign_ups = args.sign_ups.clone();
+    let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
     let letters = Letters::announce(Mailbox::at(mailbox));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;

@@ -23,6 +23,8 @@ pub use parts::{Databases, Parts};
 /// (one) it is less than ten seconds.
 const GATEWAY_LIMIT: Duration = Duration::from_secs(2);
 const SERVICES_LIMIT: Duration = Duration::from_secs(1);
+/// How long the services' calls and jobs have of that; then jobs are released, so that the next start finds them.
+const SERVICES_DRAIN: Duration = Duration::from_millis(600);
 const READY_INTERVAL: Duration = Duration::from_millis(20);
 
 /// The running parts. Dropping it gives them up.
@@ -74,7 +76,7 @@ impl System {
         let gateway = Box::pin(gateway).await.map_err(not_started("the gateway"))?;
         addresses.gateway = gateway.address();
 
-        let (stop_services, shutdown) = Shutdown::new();
+        let (stop_services, shutdown) = Shutdown::within(SERVICES_DRAIN);
         let mut services = JoinSet::new();
         let until = shutdown.clone();
         services.spawn(async move { ended("auth", auth.serve(until).await) });

@@ -4,10 +4,11 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::issuer;
 
@@ -27,12 +28,17 @@ pub struct Parts {
     pub telemetry: TelemetryArgs,
     /// The longest time that a request may take.
     pub request_timeout: Duration,
+    /// How many requests a tenant and an API key may send to the gateway. The services, which are called without it as well, take
+    /// twice as many.
+    pub rate_limits: RateLimits,
     /// Cost of a password's hash.
     pub bcrypt_cost: u32,
     /// Life of an access token.
     pub token_lifetime: Duration,
     /// How long sessions live.
     pub sessions: SessionArgs,
+    /// How often one may sign up.
+    pub sign_ups: SignUpArgs,
     /// How letters are sent.
     pub mail: MailArgs,
     /// What auth and orders encrypt with.
@@ -53,7 +59,7 @@ pub struct Databases {
 }
 
 impl Parts {
-    /// With what the services' own binaries have by default.
+    /// With what the services' own binaries have by default, but for the rates, which are not limited.
     #[must_use]
     pub fn new(
         addresses: Addresses,
@@ -70,15 +76,23 @@ impl Parts {
             encryption_keys,
             jobs: WorkerArgs::default(),
             sessions: SessionArgs::default(),
+            sign_ups: SignUpArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
+            rate_limits: RateLimits::default(),
             bcrypt_cost: 12,
             token_lifetime: Duration::from_mins(10),
         }
     }
 
     fn grpc(&self, listen: SocketAddr) -> GrpcArgs {
-        GrpcArgs { listen, reflection: true, request_timeout: self.request_timeout }
+        GrpcArgs {
+            reflection: true,
+            request_timeout: self.request_timeout,
+            tenant_rate_limit: self.rate_limits.tenant.twice(),
+            api_key_rate_limit: self.rate_limits.api_key.twice(),
+            ..GrpcArgs::new(listen)
+        }
     }
 
     fn trust(&self) -> TrustArgs {
@@ -101,6 +115,7 @@ impl Parts {
             token_lifetime: self.token_lifetime,
             proxies: ProxyArgs::default(),
             sessions: self.sessions.clone(),
+            sign_ups: self.sign_ups.clone(),
             mail: self.mail.clone(),
             encryption_keys: self.encryption_keys.clone(),
             jobs: self.jobs.clone(),
@@ -145,6 +160,8 @@ impl Parts {
             onboarding_endpoint: url(services.onboarding),
             orders_endpoint: url(services.orders),
             request_timeout: self.request_timeout,
+            tenant_rate_limit: self.rate_limits.tenant,
+            api_key_rate_limit: self.rate_limits.api_key,
             proxies: ProxyArgs::default(),
             trust: self.trust(),
             telemetry: self.telemetry.clone(),

@@ -32,12 +32,15 @@ pub enum TenantError {
     /// The administrator may not end other roles' sessions. The tenant is suspended all the same.
     #[error(
         "{slug} is suspended and nobody enters it any more, but {} that had begun before may not be ended by \
-         this role (server processes {}): grant it pg_signal_backend, or be a superuser, and suspend {slug} again",
+         {role} (server processes {}): let an administrator run `GRANT rowhouse_administrators TO {role}`, or a superuser \
+         `GRANT pg_signal_backend TO {role}`, and suspend {slug} again",
         count(.processes.len()), list(.processes)
     )]
     MayNotEnd {
         /// Which tenant.
         slug: String,
+        /// The administrator.
+        role: String,
         /// Those of the server that they run in.
         processes: Vec<i32>,
     },
@@ -98,12 +101,16 @@ mod tests {
 
     #[test]
     fn who_still_runs_is_named() {
-        let error = TenantError::MayNotEnd { slug: "acme".to_owned(), processes: vec![7, 8] };
+        let error = TenantError::MayNotEnd {
+            slug: "acme".to_owned(),
+            role: "operator".to_owned(),
+            processes: vec![7, 8],
+        };
         assert_eq!(
             error.to_string(),
             "acme is suspended and nobody enters it any more, but 2 transactions that had begun before may not be \
-             ended by this role (server processes 7, 8): grant it pg_signal_backend, or be a superuser, and suspend \
-             acme again"
+             ended by operator (server processes 7, 8): let an administrator run `GRANT rowhouse_administrators TO \
+             operator`, or a superuser `GRANT pg_signal_backend TO operator`, and suspend acme again"
         );
     }
 }

@@ -16,5 +16,5 @@ pub use error::TenantError;
 pub use overview::{Overview, Suspension, overview};
 pub use owner::connect_as_owner;
 pub(crate) use owner::enter;
-pub use reason::{InvalidReason, Reason};
+pub use reason::Reason;
 pub use suspension::{Suspended, resume, suspend};

@@ -65,28 +65,30 @@ async fn remaining(
 }
 
 /// As the administrator: the owner may end nobody's session. A process that has gone on to another transaction by then, which
-/// may be another tenant's, is left alone.
+/// may be another tenant's, is left alone. One that may not be ended keeps none of the others.
 async fn terminate(admin: &Client, tenant: &Tenant, left: &[Transaction]) -> Result<(), TenantError> {
-    let (pids, transactions): (Vec<i32>, Vec<&str>) =
-        left.iter().map(|(pid, transaction)| (*pid, transaction.as_str())).unzip();
-    let ended = admin
-        .execute(
-            "SELECT pg_catalog.pg_terminate_backend(f.pid) FROM (
-                 SELECT DISTINCT l.pid FROM pg_catalog.pg_locks l
-                 JOIN unnest($1::integer[], $2::text[]) AS t (pid, transaction)
-                     ON l.pid = t.pid AND l.virtualtransaction = t.transaction
-                 WHERE l.locktype = 'advisory'
-             ) AS f",
-            &[&pids, &transactions],
-        )
-        .await;
-    match ended {
-        Ok(_) => Ok(()),
-        Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => {
-            Err(TenantError::MayNotEnd { slug: tenant.slug.clone(), processes: pids })
+    let mut refused = Vec::new();
+    for (pid, transaction) in left {
+        let ended = admin
+            .execute(
+                "SELECT pg_catalog.pg_terminate_backend(f.pid) FROM (
+                     SELECT DISTINCT l.pid FROM pg_catalog.pg_locks l
+                     WHERE l.locktype = 'advisory' AND l.pid = $1 AND l.virtualtransaction = $2
+                 ) AS f",
+                &[pid, transaction],
+            )
+            .await;
+        match ended {
+            Ok(_) => {}
+            Err(error) if error.code() == Some(&SqlState::INSUFFICIENT_PRIVILEGE) => refused.push(*pid),
+            Err(error) => return Err(error.into()),
         }
-        Err(error) => Err(error.into()),
     }
+    if refused.is_empty() {
+        return Ok(());
+    }
+    let role = admin.query_one("SELECT pg_catalog.quote_ident(current_user)", &[]).await?.try_get(0)?;
+    Err(TenantError::MayNotEnd { slug: tenant.slug.clone(), processes: refused, role })
 }
 
 fn processes(transactions: &[Transaction]) -> Vec<i32> {

@@ -63,7 +63,7 @@ async fn what_cannot_be_is_refused() {
     assert_eq!(unknown.status.code(), Some(1));
     assert_eq!(
         stderr(&unknown),
-        "rowhouse: there is no backfill orders-colour; there are: orders-priority\n"
+        "rowhouse: there is no backfill orders-colour; there are: orders-priority, email-addresses\n"
     );
     for arguments in [
         &[][..],

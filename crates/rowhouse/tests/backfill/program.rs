@@ -26,6 +26,11 @@ pub(crate) async fn backfill(database: &TestDatabase, arguments: &[&str]) -> Out
     tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap()
 }
 
+pub(crate) async fn user(database: &TestDatabase, arguments: &[&str]) -> Output {
+    let child = command(database, &[&["user"], arguments].concat()).spawn().unwrap();
+    tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap()
+}
+
 /// What `rowhouse migrate` says when it ends well.
 pub(crate) async fn migrate(database: &TestDatabase) -> String {
     let child = command(database, &["migrate"]).spawn().unwrap();

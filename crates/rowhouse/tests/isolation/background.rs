@@ -29,6 +29,10 @@ impl Things {
         let export = caller.until(&format!("/v1/exports/{}", id(&export)), "state", "succeeded").await;
         let job = export["job_id"].as_str().unwrap().to_owned();
         caller.until(&format!("/v1/jobs/{job}"), "status", "succeeded").await;
+        // The endpoint has failed once, and says so from now on.
+        while caller.get("/v1/webhook-endpoints").await["webhook_endpoints"][0]["failing_since"].is_null() {
+            tokio::time::sleep(std::time::Duration::from_millis(20)).await;
+        }
         Self {
             tenant: caller.tenant.id.clone(),
             export: id(&export),
@@ -56,6 +60,8 @@ impl Things {
                 &self.endpoint,
                 Some(json!({ "enabled": false, "url": "http://127.0.0.1:10/mine" })),
             ),
+            (Method::POST, "/v1/webhook-endpoints/{id}/rotate-secret", &self.endpoint, Some(json!({}))),
+            (Method::POST, "/v1/webhook-endpoints/{id}/test", &self.endpoint, None),
             (Method::POST, "/v1/webhook-deliveries/{id}/redeliver", &self.delivery, None),
             (Method::DELETE, "/v1/webhook-endpoints/{id}", &self.endpoint, None),
         ]
@@ -150,7 +156,7 @@ async fn a_foreign_page_token_leads_to_ones_own_list() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_token_shows_one_tenant() {
     let options = TestOptions {
-        jobs: WorkerArgs { workers: 0, ..WorkerArgs::default() },
+        jobs: WorkerArgs::NONE,
         request_timeout: std::time::Duration::from_secs(3),
         ..TestOptions::default()
     };

@@ -8,7 +8,8 @@ use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_proto::orders::v1::{
     DeleteWebhookEndpointRequest, DownloadExportRequest, GetExportRequest, ListWebhookDeliveriesRequest,
-    ListWebhookEndpointsRequest, RedeliverWebhookDeliveryRequest, UpdateWebhookEndpointRequest,
+    ListWebhookEndpointsRequest, RedeliverWebhookDeliveryRequest, RotateWebhookSecretRequest,
+    SendTestWebhookRequest, UpdateWebhookEndpointRequest,
 };
 use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
@@ -68,6 +69,9 @@ impl Clients {
             url: Some("http://127.0.0.1:10/mine".to_owned()),
             ..Default::default()
         }));
+        let rotate = RotateWebhookSecretRequest { id: endpoint.clone(), overlap_seconds: None };
+        refused!(webhooks.rotate_webhook_secret(rotate));
+        refused!(webhooks.send_test_webhook(SendTestWebhookRequest { id: endpoint.clone() }));
         refused!(
             webhooks.redeliver_webhook_delivery(RedeliverWebhookDeliveryRequest { id: delivery.clone() })
         );

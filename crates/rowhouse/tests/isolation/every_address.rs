@@ -14,7 +14,7 @@ use tonic_prost::ProstCodec;
 use crate::caller::MISSING;
 
 /// What everybody may call. What is not for a caller without a token asks for a password or another secret.
-const PUBLIC: [&str; 12] = [
+const PUBLIC: [&str; 13] = [
     "/auth.v1.AuthService/CompleteMfa",
     "/auth.v1.AuthService/GetJwks",
     "/auth.v1.AuthService/IssueToken",
@@ -22,6 +22,7 @@ const PUBLIC: [&str; 12] = [
     "/auth.v1.AuthService/Logout",
     "/auth.v1.AuthService/RefreshSession",
     "/auth.v1.AuthService/RequestPasswordReset",
+    "/auth.v1.AuthService/ResendEmailVerification",
     "/auth.v1.AuthService/ResetPassword",
     "/auth.v1.AuthService/SwitchTenant",
     "/auth.v1.AuthService/VerifyEmail",

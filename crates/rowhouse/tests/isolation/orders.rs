@@ -34,11 +34,16 @@ impl Orders {
     }
 
     pub(crate) async fn create(&self, customer: &str) -> Result<Order, Status> {
+        self.create_once(customer, None).await
+    }
+
+    /// With an idempotency key.
+    pub(crate) async fn create_once(&self, customer: &str, key: Option<&str>) -> Result<Order, Status> {
         let request = self.request(CreateOrderRequest {
             customer: customer.to_owned(),
             currency: "EUR".to_owned(),
             lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
-            idempotency_key: None,
+            idempotency_key: key.map(ToOwned::to_owned),
             priority: 0,
         });
         Ok(self.client.clone().create_order(request).await?.into_inner().order.unwrap())

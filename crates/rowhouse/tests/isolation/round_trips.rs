@@ -2,7 +2,8 @@
 
 use std::time::Duration;
 
-use rowhouse_testkit::{Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{Flight, Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use serde_json::json;
 
 use crate::orders::Orders;
 
@@ -22,7 +23,8 @@ async fn orders_take_few_round_trips() {
     // As over a network, so that what does not wait for an answer cannot look as if it did.
     proxy.set_latency(Duration::from_millis(20));
     // Whether anybody wants to be told of a change is seen in the statement that makes it.
-    for (operation, most) in [("get", 2), ("list", 2), ("create", 3), ("update", 4)] {
+    for (operation, most) in [("get", 2), ("list", 2), ("create", 3), ("create with a key", 3), ("update", 4)]
+    {
         // Once to prepare the statements.
         for warm in [false, true] {
             let placed = orders.create("Bob").await.unwrap();
@@ -30,11 +32,14 @@ async fn orders_take_few_round_trips() {
             match operation {
                 "get" => drop(orders.get(&order.id).await.unwrap()),
                 "create" => drop(orders.create("Carol").await.unwrap()),
+                "create with a key" => {
+                    let key = format!("carol-{warm}");
+                    drop(orders.create_once("Carol", Some(&key)).await.unwrap());
+                }
                 "update" => drop(orders.pay(&placed.id).await.unwrap()),
                 _ => drop(orders.list().await.unwrap()),
             }
-            let flights: Vec<_> =
-                proxy.flights().into_iter().filter(|flight| flight.statements != ["SELECT 1"]).collect();
+            let flights: Vec<_> = proxy.flights().into_iter().filter(|flight| !flight.is_routine()).collect();
             if warm {
                 assert!(
                     flights.len() <= most,
@@ -44,6 +49,40 @@ async fn orders_take_few_round_trips() {
                 assert!(flights.len() >= 2, "the proxy saw too little: {flights:#?}");
             }
         }
+    }
+    system.shutdown().await;
+}
+
+/// A tenant's number is taken last, whatever else is written with the order: between its lock and the end of the transaction
+/// nothing is waited for but COMMIT.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_orders_number_is_held_for_one_flight() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::start(&database.url(Role::Orders)).await;
+    let options = TestOptions { orders_database_url: Some(proxy.url()), ..TestOptions::default() };
+    let system = TestSystem::start_on(database, options).await;
+    let tenant = system.onboard("Acme").await;
+    let orders = Orders::of(&system, &tenant).await;
+    for _ in 0..3 {
+        let endpoint = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
+        let url = format!("{}/v1/webhook-endpoints", system.gateway_url());
+        let made = system.http().post(url).bearer_auth(&tenant.token).json(&endpoint).send().await.unwrap();
+        assert_eq!(made.status(), 201);
+    }
+    for key in [None, Some("monday"), Some("tuesday")] {
+        proxy.forget();
+        orders.create_once("Alice", key).await.unwrap();
+        let flights = proxy.flights();
+        let takes_number =
+            |flight: &&Flight| flight.statements.iter().any(|sql| sql.contains("INTO orders.orders"));
+        let Flight { connection, statements } = flights.iter().find(takes_number).unwrap();
+        for table in ["orders.order_lines", "orders.order_events", "orders.webhook_deliveries"] {
+            assert!(statements[0].contains(&format!("INTO {table}")), "{statements:#?}");
+        }
+        let after = flights.iter().skip_while(|flight| !takes_number(flight)).skip(1);
+        let next = after.into_iter().find(|flight| flight.connection == *connection).unwrap();
+        // What has rows that nobody read to their end is committed with a look at whether it went well.
+        assert!(next.statements[0].ends_with("COMMIT"), "{flights:#?}");
     }
     system.shutdown().await;
 }

@@ -13,7 +13,7 @@ use crate::dev::{self, Dev};
 use crate::run::{directory, rowhouse, stderr, stdout};
 
 /// A server with nothing in it that logs every statement.
-async fn server() -> (Cluster, TempDir) {
+pub(crate) async fn server() -> (Cluster, TempDir) {
     let directory = directory();
     let options = ClusterOptions {
         directory: directory.path().to_owned(),
@@ -136,6 +136,7 @@ async fn an_administrator_need_not_be_a_superuser() {
         // From PostgreSQL 16 on, a role is in the hands of who made it.
         let remove = format!(
             "DROP DATABASE of_{name} WITH (FORCE); DROP ROLE rowhouse_owner, rowhouse_definer;
+             DROP ROLE rowhouse_administrators;
              DROP ROLE rowhouse_auth, rowhouse_onboarding, rowhouse_orders"
         );
         for statement in remove.split(';') {

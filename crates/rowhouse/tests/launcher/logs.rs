@@ -53,6 +53,7 @@ async fn each_line_is_json_and_no_line_has_a_secret() {
         text(&key, "client_secret"),
         text(&totp, "secret"),
         "$2b$".to_owned(),
+        "$bcrypt-sha256$".to_owned(),
         "rowhouse_otl_".to_owned(),
     ] {
         assert!(!log.contains(&secret), "the log has {secret}");

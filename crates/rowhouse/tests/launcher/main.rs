@@ -12,6 +12,7 @@ mod databases;
 mod dev;
 mod lifecycle;
 mod logs;
+mod managed;
 mod people;
 mod refusals;
 mod run;

@@ -33,7 +33,7 @@ async fn a_schema_that_is_too_old_is_refused() {
     assert_eq!(refused.len(), 3);
     for sentence in refused {
         let expected = format!(", and this program needs {REQUIRED_SCHEMA}): run `rowhouse migrate`");
-        assert!(sentence.starts_with("the schema is too old (its version is 2026"), "{sentence}");
+        assert!(sentence.starts_with("the schema is too old (its version is 202611"), "{sentence}");
         assert!(sentence.ends_with(&expected), "{sentence}");
     }
     // From before schemas had versions, and from before there was anything.
@@ -65,6 +65,26 @@ async fn a_newer_schema_serves_until_it_says_otherwise() {
          UPDATE tenancy.schema_compatibility SET oldest_supported = '{REQUIRED_SCHEMA}'"
     );
     assert_eq!(refused_after(&newer).await, [""; 0]);
+}
+
+/// Each with the login of each other one, and with the administrator's.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_roles_login_is_refused() {
+    let database = TestDatabase::create().await;
+    let logins = Role::ALL.map(|role| (role.name(), database.url(role)));
+    let logins = logins.into_iter().chain([("postgres", database.admin_url())]);
+    for (found, url) in logins {
+        for expected in Role::ALL.map(Role::name).into_iter().filter(|expected| *expected != found) {
+            let schema = expected.strip_prefix("rowhouse_").unwrap();
+            let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(url.clone()) };
+            let refused = database::open(&args, Environment::Dev, schema).await.map(drop).unwrap_err();
+            let sentence = format!(
+                "DATABASE_URL logs in as {found}, and this service works as {expected}: set DATABASE_URL \
+                 (--database-url) to a URL with the login of {expected}"
+            );
+            assert_eq!(refused.to_string(), sentence);
+        }
+    }
 }
 
 #[tokio::test(flavor = "multi_thread")]

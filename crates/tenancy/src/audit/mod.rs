@@ -6,8 +6,12 @@
 //! belongs to an extension is left out.
 //!
 //! A *service role* is the role that is connected when one schema is audited; otherwise each role that can log
-//! in and reach a schema with a tenant's table, or whose name begins with `rowhouse_`. A *tenant table* has a
+//! in and was granted a schema with a tenant's table, or whose name begins with `rowhouse_`. An *administrator* is a
+//! superuser or a member of `rowhouse_administrators`, and no service. A *tenant table* has a
 //! column `tenant_id` and is not declared in `tenancy.global_tables`.
+//!
+//! The audit of the whole database says the same whoever runs it, and no remedy of it takes an administrator's own
+//! rights away: where it cannot know what a role is for, it is a sentence with an if.
 //!
 //! The rules:
 //!
@@ -21,9 +25,11 @@
 //! * `role_bypasses_rls`: a role that can reach a tenant's table has BYPASSRLS
 //! * `role_is_member`: a service role is a member of another role
 //! * `role_owns`: a service role owns something in the database
-//! * `definer_has_member`: another role than `rowhouse_owner` is a member of `rowhouse_definer`
-//! * `kernel_role_logs_in`: `rowhouse_owner` or `rowhouse_definer` can log in
-//! * `kernel_role_superuser`: `rowhouse_owner` or `rowhouse_definer` is a superuser
+//! * `role_has_member`: a role that reaches a tenant's table has a member that is no administrator
+//! * `definer_has_member`: another role than `rowhouse_owner` or an administrator is a member of `rowhouse_definer`
+//! * `administrator_privilege`: an administrator was granted a schema with a tenant's table, as only services are
+//! * `kernel_role_logs_in`: `rowhouse_owner`, `rowhouse_definer` or `rowhouse_administrators` can log in
+//! * `kernel_role_superuser`: `rowhouse_owner`, `rowhouse_definer` or `rowhouse_administrators` is a superuser
 //! * `timeout_missing`: a service role has no statement, idle-in-transaction or lock timeout
 //! * `row_security_off`: a session or routine starts with `row_security` off, where queries fail
 //! * `tenant_preset`: a session or routine starts with a tenant, which would be a default one
@@ -71,7 +77,8 @@
 //! * `rewrite_rule`: a rewrite rule turns a statement into another
 //! * `definer_undeclared`: a SECURITY DEFINER routine is not in `tenancy.definer_functions`
 //! * `definer_owner`: a SECURITY DEFINER routine is not owned by `rowhouse_definer`
-//! * `definer_search_path`: a SECURITY DEFINER routine has no empty `search_path` of its own
+//! * `definer_search_path`: a SECURITY DEFINER routine has no `search_path` of its own, empty or `pg_catalog, pg_temp`
+//! * `routine_search_path`: a routine looks names and operators up by the `search_path` of its caller
 //! * `definer_public`: a SECURITY DEFINER routine is open to PUBLIC
 //! * `routine_owner`: a routine is owned by neither `rowhouse_owner` nor `rowhouse_definer`
 //! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which cached plans would keep

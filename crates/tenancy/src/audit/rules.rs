@@ -22,11 +22,25 @@ pub const RULES: &[Rule] = &[
     Rule { name: "role_is_member", what: "a service role is a member of another role" },
     Rule { name: "role_owns", what: "a service role owns something in the database" },
     Rule {
-        name: "definer_has_member",
-        what: "another role than rowhouse_owner is a member of rowhouse_definer",
+        name: "role_has_member",
+        what: "a role that reaches a tenant's table has a member that is no administrator",
     },
-    Rule { name: "kernel_role_logs_in", what: "rowhouse_owner or rowhouse_definer can log in" },
-    Rule { name: "kernel_role_superuser", what: "rowhouse_owner or rowhouse_definer is a superuser" },
+    Rule {
+        name: "definer_has_member",
+        what: "another role than rowhouse_owner or an administrator is a member of rowhouse_definer",
+    },
+    Rule {
+        name: "administrator_privilege",
+        what: "an administrator was granted a schema with a tenant's table, as only services are",
+    },
+    Rule {
+        name: "kernel_role_logs_in",
+        what: "rowhouse_owner, rowhouse_definer or rowhouse_administrators can log in",
+    },
+    Rule {
+        name: "kernel_role_superuser",
+        what: "rowhouse_owner, rowhouse_definer or rowhouse_administrators is a superuser",
+    },
     Rule {
         name: "timeout_missing",
         what: "a service role has no statement, idle-in-transaction or lock timeout",
@@ -139,7 +153,11 @@ pub const RULES: &[Rule] = &[
     Rule { name: "definer_owner", what: "a SECURITY DEFINER routine is not owned by rowhouse_definer" },
     Rule {
         name: "definer_search_path",
-        what: "a SECURITY DEFINER routine has no empty search_path of its own",
+        what: "a SECURITY DEFINER routine has no search_path of its own, empty or pg_catalog, pg_temp",
+    },
+    Rule {
+        name: "routine_search_path",
+        what: "a routine looks names and operators up by the search_path of its caller",
     },
     Rule { name: "definer_public", what: "a SECURITY DEFINER routine is open to PUBLIC" },
     Rule { name: "routine_owner", what: "a routine is owned by neither rowhouse_owner nor rowhouse_definer" },

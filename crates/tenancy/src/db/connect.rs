@@ -1,61 +1,34 @@
 //! How a connection is made.
 
-use std::fmt;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
 
-use diesel::{ConnectionError, ConnectionResult};
 use diesel_async::AsyncPgConnection;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
-use tokio_postgres::config::SslMode;
-use tokio_postgres::{CancelToken, Client, Config, NoTls};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, into_diesel};
+use tokio_postgres::{CancelToken, Client};
 
-/// Where the database is and how many connections to hold.
-#[derive(Clone)]
-pub struct DatabaseConfig {
-    /// `postgres://role:password@host:port/database`, or libpq's `key=value` form. With `sslmode=require`
-    /// the connection is encrypted and the server's certificate verified; otherwise it is in the clear.
-    pub url: String,
-    /// The most connections that are open at once. At least 1.
-    pub pool_size: u32,
-    /// How long a transaction waits for a free connection.
-    pub acquire_timeout: Duration,
-    /// The certificates, in PEM, of the authorities that may have signed the server's. Needed by
-    /// `sslmode=require`.
-    pub ca_file: Option<PathBuf>,
-}
+use super::DatabaseConfig;
+use super::session::{self, Session};
 
-impl fmt::Debug for DatabaseConfig {
-    /// Leaves the address out: it holds a password.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("DatabaseConfig")
-            .field("pool_size", &self.pool_size)
-            .field("acquire_timeout", &self.acquire_timeout)
-            .field("ca_file", &self.ca_file)
-            .finish_non_exhaustive()
-    }
-}
+/// How long a host may take to accept a connection, if the URL says nothing else.
+const HOST_TIMEOUT: Duration = Duration::from_secs(2);
+/// How long all of it may take.
+const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why no database could be reached at start. No variant shows the address, which holds a password.
+/// Why no database could be reached. No variant shows the address, which holds a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address cannot be read.
-    #[error("the database URL cannot be read ({0}); write postgres://role:password@host:port/database")]
-    Url(#[source] tokio_postgres::Error),
-    /// `sslmode=require` without a certificate authority.
-    #[error("sslmode=require needs the file with the certificates that the server's is checked against")]
-    NoAuthority,
-    /// The file of certificates cannot be used.
-    #[error("the certificates in {path} cannot be used: {reason}")]
-    Authority {
+    /// The address, or the file of certificates, cannot be used.
+    #[error(transparent)]
+    Address(#[from] AddressError),
+    /// The file with the address cannot be read.
+    #[error("the file with the database URL, {path}, cannot be read: {reason}")]
+    UrlFile {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
-        reason: String,
+        /// What the system said.
+        reason: std::io::Error,
     },
     /// The server does not answer, or refuses the role.
     #[error("no connection to the database: {0}")]
@@ -66,63 +39,76 @@ pub enum ConnectError {
          pooling, or PgBouncer 1.21 or newer with max_prepared_statements above 0"
     )]
     Pooler,
+    /// A setting of the server, the database or the role under which answers would be wrong; what it is, and the remedy.
+    #[error("the database's settings are refused: {0}")]
+    Setting(String),
+    /// Nothing can be written.
+    #[error("the database is read-only: {0}")]
+    ReadOnly(String),
 }
 
-/// Makes connections and cancels statements, over the same kind of channel.
-#[derive(Clone)]
-pub(super) struct Connector {
-    config: Config,
-    tls: Option<MakeRustlsConnect>,
+impl From<ConnectFailure> for ConnectError {
+    fn from(failure: ConnectFailure) -> Self {
+        Self::Refused(failure.to_string())
+    }
 }
+
+/// Makes connections and cancels statements, over the same kind of channel. The address and the certificates are read anew
+/// each time, where they are in files.
+#[derive(Clone)]
+pub(super) struct Connector(Arc<DatabaseConfig>);
 
 impl Connector {
-    pub(super) fn new(database: &DatabaseConfig) -> Result<Self, ConnectError> {
-        let config: Config = database.url.parse().map_err(ConnectError::Url)?;
-        let tls = match config.get_ssl_mode() {
-            SslMode::Require => Some(verified_tls(database)?),
-            _ => None,
+    pub(super) fn new(config: &DatabaseConfig) -> Self {
+        Self(Arc::new(config.clone()))
+    }
+
+    async fn address(&self) -> Result<Address, ConnectError> {
+        let Self(config) = self;
+        let read;
+        let url = if let Some(path) = &config.url_file {
+            let content = tokio::fs::read_to_string(path).await;
+            read = content.map_err(|reason| ConnectError::UrlFile { path: path.clone(), reason })?;
+            read.trim()
+        } else {
+            &config.url
         };
-        Ok(Self { config, tls })
-    }
-
-    pub(super) const fn config(&self) -> &Config {
-        &self.config
-    }
-
-    pub(super) const fn tls(&self) -> Option<&MakeRustlsConnect> {
-        self.tls.as_ref()
-    }
-
-    pub(super) async fn connect(&self) -> ConnectionResult<AsyncPgConnection> {
-        let refused = |error: tokio_postgres::Error| ConnectionError::BadConnection(describe(&error));
-        if let Some(tls) = &self.tls {
-            let (client, connection) = self.config.connect(tls.clone()).await.map_err(refused)?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await
-        } else {
-            let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-            AsyncPgConnection::try_from_client_and_connection(client, connection).await
+        let mut address = Address::parse(url, config.ca_file.as_deref())?;
+        if address.config().get_connect_timeout().is_none() {
+            address.config_mut().connect_timeout(HOST_TIMEOUT);
         }
+        Ok(address)
     }
 
-    /// A connection without diesel, closed when the client is dropped.
+    /// A connection for the pool, with its settings made and looked at.
+    pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, Session), ConnectError> {
+        in_time(async {
+            let (client, driver) = self.address().await?.connect().await?;
+            let refused = |error: diesel::ConnectionError| ConnectError::Refused(error.to_string());
+            let mut conn = into_diesel(client, driver).await.map_err(refused)?;
+            let session = session::begin(&mut conn).await?;
+            Ok((conn, session))
+        })
+        .await
+    }
+
+    /// A connection without diesel, as the server, the database and the role preset it.
+    pub(super) async fn open(&self) -> Result<(Client, Driver), ConnectError> {
+        in_time(async { Ok(self.address().await?.connect().await?) }).await
+    }
+
+    /// The same, closed when the client is dropped.
     pub(super) async fn client(&self) -> Result<Client, ConnectError> {
-        let refused = |error: tokio_postgres::Error| ConnectError::Refused(describe(&error));
-        if let Some(tls) = &self.tls {
-            let (client, connection) = self.config.connect(tls.clone()).await.map_err(refused)?;
-            tokio::spawn(connection);
-            Ok(client)
-        } else {
-            let (client, connection) = self.config.connect(NoTls).await.map_err(refused)?;
-            tokio::spawn(connection);
-            Ok(client)
-        }
+        let (client, driver) = self.open().await?;
+        tokio::spawn(driver.run());
+        Ok(client)
     }
 
     /// Asks the server to give up the statement that the token's connection is running.
     pub(super) async fn cancel(&self, token: CancelToken) {
-        let asked = match &self.tls {
-            Some(tls) => token.cancel_query(tls.clone()).await,
-            None => token.cancel_query(NoTls).await,
+        let asked = match self.address().await {
+            Ok(address) => address.cancel(token).await.map_err(ConnectError::from),
+            Err(error) => Err(error),
         };
         if let Err(error) = asked {
             // The connection is closed anyway; the server's statement_timeout ends what still runs.
@@ -131,31 +117,12 @@ impl Connector {
     }
 }
 
-/// The server's own words where there are any: tokio-postgres prints only "db error" at the top.
-pub(super) fn describe(error: &tokio_postgres::Error) -> String {
-    match (error.as_db_error(), std::error::Error::source(error)) {
-        (Some(server), _) => server.message().to_owned(),
-        (None, Some(source)) => format!("{error}: {source}"),
-        (None, None) => error.to_string(),
+async fn in_time<T>(connecting: impl Future<Output = Result<T, ConnectError>>) -> Result<T, ConnectError> {
+    match tokio::time::timeout(TIMEOUT, connecting).await {
+        Ok(connected) => connected,
+        Err(_) => Err(ConnectError::Refused(format!(
+            "the database's host took the connection and did not answer within {} s",
+            TIMEOUT.as_secs()
+        ))),
     }
-}
-
-fn verified_tls(database: &DatabaseConfig) -> Result<MakeRustlsConnect, ConnectError> {
-    let path = database.ca_file.as_ref().ok_or(ConnectError::NoAuthority)?;
-    let unusable = |reason: String| ConnectError::Authority { path: path.clone(), reason };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable("there is no certificate in it".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
 }

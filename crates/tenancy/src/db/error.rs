@@ -1,6 +1,7 @@
 //! What can go wrong with a transaction.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
+use rowhouse_connection::sqlstate;
 
 /// Why a transaction did not take place. None of it is committed, except after a lost connection during
 /// COMMIT, when nobody can know.
@@ -16,7 +17,8 @@ pub enum DbError {
     /// role by now.
     #[error("the access token was revoked")]
     TokenRevoked,
-    /// No connection became free in time, or none could be made.
+    /// No connection became free in time, or none could be made, or the server can do no work: it is shutting down, read-only,
+    /// out of disk. The text says which.
     #[error("the database is not available: {0}")]
     Unavailable(String),
     /// The statement ran into `statement_timeout`, or was cancelled.
@@ -45,42 +47,110 @@ impl DbError {
     }
 }
 
+/// `read_only_sql_transaction`: a standby, or writing was switched off.
+pub(super) const READ_ONLY: &str = "25006";
+
+/// Whether it is the connection, or the server that it leads to, that can do no work; not the statement.
+pub(super) fn is_of_the_connection(code: &str) -> bool {
+    // transaction_timeout has ended the session. Prepared statements that a pooler has lost, or that a migration has made
+    // useless.
+    is_of_the_server(code) || matches!(code, "25P04" | "26000" | "0A000" | "42P05")
+}
+
+/// Whether the server can do no work for now: it is read-only, has ended the session, has no such database, or is down, out of
+/// something, or closed to the role.
+fn is_of_the_server(code: &str) -> bool {
+    matches!(code, READ_ONLY | "25P03" | "3D000")
+        || ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
+}
+
 impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, information) = &error else { return Self::Query(error) };
-        match (kind, information.constraint_name()) {
-            (_, Some("tenant_exists")) => Self::UnknownTenant,
-            (_, Some("tenant_not_suspended")) => Self::TenantSuspended,
-            (_, Some("token_not_revoked")) => Self::TokenRevoked,
-            (DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection, _) => {
-                Self::Unavailable(information.message().to_owned())
-            }
-            (DatabaseErrorKind::SerializationFailure, _) => Self::Contended(information.message().to_owned()),
-            // diesel keeps no SQLSTATE, so the server's English message has to tell these apart; under
-            // another lc_messages they are internal errors, which is wrong in kind and still safe.
-            (DatabaseErrorKind::Unknown, None)
-                if ["statement timeout", "user request"]
-                    .iter()
-                    .any(|sign| information.message().contains(sign)) =>
-            {
-                Self::TimedOut(information.message().to_owned())
-            }
-            (DatabaseErrorKind::Unknown, None)
-                if ["lock timeout", "deadlock detected"]
-                    .iter()
-                    .any(|sign| information.message().contains(sign)) =>
-            {
-                Self::Contended(information.message().to_owned())
-            }
-            // The server is going away or has lost this session: 57P01, 57P02, 57P03, 57P05, 25P03.
-            (DatabaseErrorKind::Unknown, None)
-                if ["terminating connection", "shutting down", "starting up", "recovery mode"]
-                    .iter()
-                    .any(|sign| information.message().contains(sign)) =>
-            {
-                Self::Unavailable(information.message().to_owned())
-            }
+        match information.constraint_name() {
+            Some("tenant_exists") => return Self::UnknownTenant,
+            Some("tenant_not_suspended") => return Self::TenantSuspended,
+            Some("token_not_revoked") => return Self::TokenRevoked,
+            _ => {}
+        }
+        let Some(code) = sqlstate(&error) else {
+            return match kind {
+                DatabaseErrorKind::UnableToSendCommand | DatabaseErrorKind::ClosedConnection => {
+                    Self::Unavailable(information.message().to_owned())
+                }
+                _ => Self::Query(error),
+            };
+        };
+        let said = format!("{} (SQLSTATE {code})", information.message());
+        match code {
+            // statement_timeout and a cancel request; transaction_timeout.
+            "57014" | "25P04" => Self::TimedOut(said),
+            // lock_timeout; object_in_use; serialization failures and deadlocks.
+            "55P03" | "55006" => Self::Contended(said),
+            _ if code.starts_with("40") => Self::Contended(said),
+            READ_ONLY => Self::Unavailable(format!("the server is read-only: {said}")),
+            "53100" => Self::Unavailable(format!("the server's disk is full: {said}")),
+            _ if is_of_the_server(code) => Self::Unavailable(said),
             _ => Self::Query(error),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use diesel::result::DatabaseErrorInformation;
+
+    use super::*;
+
+    /// As it comes from a server that speaks another language.
+    struct Said(&'static str);
+
+    impl DatabaseErrorInformation for Said {
+        fn message(&self) -> &'static str {
+            "storniere Anfrage wegen Zeitüberschreitung"
+        }
+        fn details(&self) -> Option<&str> {
+            None
+        }
+        fn hint(&self) -> Option<&str> {
+            None
+        }
+        fn table_name(&self) -> Option<&str> {
+            None
+        }
+        fn column_name(&self) -> Option<&str> {
+            Some(self.0)
+        }
+        fn constraint_name(&self) -> Option<&str> {
+            None
+        }
+        fn statement_position(&self) -> Option<i32> {
+            None
+        }
+    }
+
+    fn of(code: &'static str) -> DbError {
+        DieselError::DatabaseError(DatabaseErrorKind::Unknown, Box::new(Said(code))).into()
+    }
+
+    #[test]
+    fn failures_are_recognised_by_their_sqlstate() {
+        for code in ["57014", "25P04"] {
+            assert!(matches!(of(code), DbError::TimedOut(_)), "{code}");
+        }
+        for code in ["55P03", "40P01", "40001", "55006"] {
+            assert!(matches!(of(code), DbError::Contended(_)), "{code}");
+        }
+        for code in [
+            "25006", "25P03", "57P01", "57P02", "57P03", "57P05", "53100", "53200", "53300", "08006",
+            "28P01", "28000", "3D000", "58030",
+        ] {
+            assert!(matches!(of(code), DbError::Unavailable(_)), "{code}");
+            assert!(is_of_the_connection(code), "{code}");
+        }
+        for code in ["42501", "42P01", "23505", "22P02", "XX000", "P0001"] {
+            assert!(matches!(of(code), DbError::Query(_)), "{code}");
+            assert!(!is_of_the_connection(code), "{code}");
         }
     }
 }

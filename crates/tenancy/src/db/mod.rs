@@ -1,19 +1,25 @@
 //! The tenant's way to PostgreSQL.
 
+mod availability;
 mod body;
+mod config;
 mod connect;
 mod error;
 mod listen;
 mod lock;
+mod manager;
 mod pool;
 mod pooler;
 mod schema;
+mod session;
+mod share;
 mod statement;
 mod table;
 mod transaction;
 
 pub use body::TransactionBody;
-pub use connect::{ConnectError, DatabaseConfig};
+pub use config::DatabaseConfig;
+pub use connect::ConnectError;
 pub use error::DbError;
 pub use listen::Listener;
 pub use lock::lock_count;

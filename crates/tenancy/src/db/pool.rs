@@ -1,59 +1,62 @@
 //! The pool that only hands out transactions.
 
 use std::sync::Arc;
+use std::time::Duration;
 
-use bb8::RunError;
-use diesel_async::AsyncPgConnection;
-use diesel_async::pooled_connection::bb8::{Pool, PooledConnection};
-use diesel_async::pooled_connection::{
-    AsyncDieselConnectionManager, ManagerConfig, PoolError, PoolableConnection, RecyclingMethod,
-};
-use futures_util::FutureExt;
+use bb8::Pool;
 use rowhouse_tokens::Session;
+use tokio::time::timeout;
 use tracing::Instrument;
 
+use super::availability::Availability;
 use super::connect::Connector;
+use super::manager::Manager;
+use super::session::{self, BEGIN};
+use super::share::{Party, Shared, Shares};
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
     TransactionBody, Tx, schema,
 };
 use crate::{TenantContext, audit};
 
+/// How long an open connection may take to answer a question, and how long a new one may take to be made. A busy server should not
+/// be taken for a dead connection, and a dead one be replaced within five seconds of the question.
+const ANSWER: Duration = Duration::from_secs(3);
+const NEW_ANSWER: Duration = Duration::from_secs(1);
+
 /// A service's connections. Cloning shares them.
 #[derive(Clone)]
 pub struct TenantDb {
-    pool: Pool<AsyncPgConnection>,
+    pool: Pool<Manager>,
+    shares: Shares,
+    acquire_timeout: Duration,
     connector: Connector,
+    availability: Arc<Availability>,
 }
 
 impl TenantDb {
-    /// Makes the pool. A server that cannot be reached, and a pooler that cannot be used, are errors now and
-    /// not with the first request.
+    /// Makes the pool. A server that cannot be reached or written to, settings under which answers would be wrong, and a
+    /// pooler that cannot be used, are errors now and not with the first request.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        let connector = Connector::new(config)?;
+        let connector = Connector::new(config);
         connector.check_pooler().await?;
-        let mut manager = ManagerConfig::default();
-        // No `SELECT 1` before each use: that would be a third round trip. Whether the socket is closed is
-        // known without asking.
-        manager.recycling_method = RecyclingMethod::CustomFunction(Box::new(
-            |conn: &mut AsyncPgConnection| {
-                let broken = conn.is_broken();
-                async move { if broken { Err(diesel::result::Error::BrokenTransactionManager) } else { Ok(()) } }.boxed()
-            },
-        ));
-        let connections = Arc::new(connector.clone());
-        manager.custom_setup = Box::new(move |_| {
-            let connections = Arc::clone(&connections);
-            async move { connections.connect().await }.boxed()
-        });
+        let (mut conn, session) = connector.connect().await?;
+        if session.read_only {
+            return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
+        }
+        let availability = Arc::new(Availability::new());
+        let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
         let pool = Pool::builder()
             .max_size(config.pool_size.max(1))
             .connection_timeout(config.acquire_timeout)
             .test_on_check_out(true)
-            .build(AsyncDieselConnectionManager::new_with_config("", manager))
-            .await
-            .map_err(|error| ConnectError::Refused(error.to_string()))?;
-        Ok(Self { pool, connector })
+            // The idle ones; those in use are looked at when they come back.
+            .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
+            // The manager itself tries until there is a connection.
+            .retry_connection(false)
+            .build_unchecked(manager);
+        let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
+        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
     }
 
     /// Runs `body` in a transaction that sees the context's tenant and nothing of any other.
@@ -62,6 +65,9 @@ impl TenantDb {
     /// `orders.create`, names the span. The first statement travels with the opening, so a body of one
     /// statement takes two round trips; every further statement takes one. Dropping the future cancels what
     /// runs on the server and throws the connection away.
+    ///
+    /// It begins when a connection is free for its tenant: while others use the pool, a tenant holds half of it at most, and
+    /// tenants that wait take turns.
     ///
     /// The body must not wait for anything but its statements: it holds a connection.
     pub async fn tx<T, E, F>(&self, cx: &TenantContext, operation: &'static str, body: F) -> Result<T, E>
@@ -75,9 +81,9 @@ impl TenantDb {
         // UUIDs and a number, so nothing in them can end a literal.
         let opening = match cx.session() {
             Some(Session { id, issued_at }) => {
-                format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}', '{id}', {issued_at})")
+                format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}', '{id}', {issued_at})")
             }
-            None => format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')"),
+            None => format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}')"),
         };
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
@@ -97,7 +103,7 @@ impl TenantDb {
     {
         let tenant = cx.tenant();
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
-        let opening = format!("BEGIN; SELECT tenancy.enter_new_tenant('{tenant}')");
+        let opening = format!("{BEGIN}; SELECT tenancy.enter_new_tenant('{tenant}')");
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
 
@@ -110,7 +116,7 @@ impl TenantDb {
         E: From<DbError> + Send,
     {
         let span = tracing::info_span!("transaction", otel.name = operation);
-        self.run(Global, "BEGIN".to_owned(), body).instrument(span).await
+        self.run(Global, BEGIN.to_owned(), body).instrument(span).await
     }
 
     async fn run<S, T, E, F>(&self, scope: S, opening: String, body: F) -> Result<T, E>
@@ -120,8 +126,8 @@ impl TenantDb {
         T: Send,
         E: From<DbError> + Send,
     {
-        let conn = self.acquire().await?;
-        let mut tx = Tx::new(conn, self.connector.clone(), scope, opening);
+        let conn = self.acquire(scope.party()).await?;
+        let mut tx = Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening);
         match body(&mut tx).await {
             Ok(value) => {
                 tx.commit().await?;
@@ -136,43 +142,94 @@ impl TenantDb {
 
     /// What the catalogue shows of broken walls, seen by this service's own role. Empty when all is well.
     pub async fn audit(&self, scope: &audit::Scope) -> Result<Vec<audit::Violation>, DbError> {
+        let mut conn = self.acquire(None).await?;
+        Ok(audit::run(&mut **conn, scope).await?)
+    }
+
+    /// The role that statements run as.
+    pub async fn role(&self) -> Result<String, DbError> {
+        use diesel::dsl::sql;
+        use diesel_async::RunQueryDsl;
+        let mut conn = self.acquire(None).await?;
+        let role = sql::<diesel::sql_types::Text>("SELECT current_user::text");
+        Ok(role.get_result(&mut **conn).await?)
+    }
+
+    /// The role that statements run as.
+    pub async fn role(&self) -> Result<String, DbError> {
+        use diesel::dsl::sql;
+        use diesel_async::RunQueryDsl;
         let mut conn = self.acquire().await?;
-        Ok(audit::run(&mut *conn, scope).await?)
+        let role = sql::<diesel::sql_types::Text>("SELECT current_user::text");
+        Ok(role.get_result(&mut *conn).await?)
     }
 
     /// The server's version as a number, such as 150018 for 15.18.
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         let version = sql::<diesel::sql_types::Integer>("SELECT current_setting('server_version_num')::int");
-        Ok(version.get_result(&mut *conn).await?)
+        Ok(version.get_result(&mut **conn).await?)
     }
 
     /// How far the schema is; none when it is too old to say so.
     pub async fn schema_version(&self) -> Result<Option<SchemaVersion>, DbError> {
-        let mut conn = self.acquire().await?;
+        let mut conn = self.acquire(None).await?;
         schema::version(&mut conn).await
     }
 
-    /// Whether the database answers.
+    /// Whether the database answers. The log says why it does not, once.
+    ///
+    /// Asked once a second by readiness, so it also finds out that the server behind the same name has become another one.
     pub async fn ping(&self) -> Result<(), DbError> {
-        use diesel_async::SimpleAsyncConnection;
-        let mut conn = self.acquire().await?;
-        Ok(conn.batch_execute("SELECT 1").await?)
+        let db = self.clone();
+        // Whoever gives up waiting has not found out what this finds out.
+        let asked = tokio::spawn(async move {
+            let answer = db.look().await;
+            db.availability.answers(answer.as_ref().map(drop));
+            answer
+        });
+        asked.await.unwrap_or_else(|error| Err(DbError::Unavailable(error.to_string())))
+    }
+
+    async fn look(&self) -> Result<(), DbError> {
+        let mut conn = self.acquire(None).await?;
+        conn.ask();
+        let Ok(read_only) = timeout(ANSWER, session::is_read_only(&mut conn)).await else {
+            self.doubt();
+            return Err(DbError::Unavailable(
+                "a connection that was open does not answer any more".to_owned(),
+            ));
+        };
+        let read_only = read_only?;
+        conn.answered();
+        if read_only && !conn.is_read_only() {
+            self.availability.renew("has become read-only");
+        }
+        Ok(())
+    }
+
+    /// If a new connection answers where an old one does not, it is the old ones that are dead and not the server that is busy.
+    fn doubt(&self) {
+        let (connector, availability) = (self.connector.clone(), Arc::clone(&self.availability));
+        tokio::spawn(async move {
+            if matches!(timeout(NEW_ANSWER, connector.connect()).await, Ok(Ok(_))) {
+                availability.renew("does not answer, and a new one does");
+            }
+        });
     }
 
     pub(super) const fn connector(&self) -> &Connector {
         &self.connector
     }
 
-    async fn acquire(&self) -> Result<PooledConnection<'static, AsyncPgConnection>, DbError> {
-        self.pool.get_owned().await.map_err(|error| {
-            DbError::Unavailable(match error {
-                RunError::TimedOut => "no connection became free in time".to_owned(),
-                RunError::User(PoolError::ConnectionError(error)) => error.to_string(),
-                RunError::User(PoolError::QueryError(error)) => error.to_string(),
-            })
-        })
+    /// Waits for its party's turn, and then for a connection to be made if none is idle.
+    async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
+        let unavailable = || DbError::Unavailable(self.availability.reason(self.pool.config().max_size));
+        let permit =
+            self.shares.acquire(party, self.acquire_timeout).await.or_else(|_| Err(unavailable()))?;
+        let conn = self.pool.get_owned().await.or_else(|_| Err(unavailable()))?;
+        Ok(Shared::new(conn, permit))
     }
 }

@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowhouse_connection::ConnectFailure;
 use tokio_postgres::error::SqlState;
 use tokio_postgres::{Client, SimpleQueryMessage};
 
@@ -18,7 +19,7 @@ impl Connector {
     /// Two sessions that meet on the same server process reveal such a pooler. A busy one may not reveal
     /// itself, so a pass is no proof.
     pub(super) async fn check_pooler(&self) -> Result<(), ConnectError> {
-        let refused = |error: tokio_postgres::Error| ConnectError::Refused(super::connect::describe(&error));
+        let refused = |error: tokio_postgres::Error| ConnectError::from(ConnectFailure::from(error));
         let (first, second) = (self.client().await?, self.client().await?);
         let statement = first.prepare("SELECT 1").await.map_err(refused)?;
         let of_first = backend(&first, "SELECT pg_backend_pid()").await.map_err(refused)?;

@@ -8,10 +8,14 @@ use std::task::{Context, Poll};
 use diesel::QueryResult;
 use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::query_builder::{QueryBuilder, QueryFragment};
+use diesel::result::Error;
 use diesel_async::{AsyncConnectionCore, AsyncPgConnection};
 use futures_util::stream::BoxStream;
 use futures_util::{Stream, StreamExt};
+use rowhouse_connection::sqlstate;
 use tracing::{Span, field};
+
+use super::error::{READ_ONLY, is_of_the_connection};
 
 type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
@@ -22,6 +26,24 @@ pub(super) struct Fate {
     pub(super) failed: AtomicBool,
     /// The rows of one were not all read: an error may be among those that were not.
     pub(super) unread: AtomicBool,
+    /// One has failed in a way that the next one over the same connection would, too.
+    pub(super) useless: AtomicBool,
+    /// One has failed because nothing can be written.
+    pub(super) read_only: AtomicBool,
+}
+
+impl Fate {
+    /// Takes note of a statement's failure.
+    pub(super) fn note(&self, error: &Error) {
+        self.failed.store(true, Ordering::Relaxed);
+        let Some(code) = sqlstate(error) else { return };
+        if is_of_the_connection(code) {
+            self.useless.store(true, Ordering::Relaxed);
+        }
+        if code == READ_ONLY {
+            self.read_only.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 /// The rows of a statement. An error among them is remembered, whatever the body makes of it.
@@ -51,7 +73,7 @@ impl Stream for Rows {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.stream.poll_next_unpin(cx);
         match &next {
-            Poll::Ready(Some(Err(_))) => self.fate.failed.store(true, Ordering::Relaxed),
+            Poll::Ready(Some(Err(error))) => self.fate.note(error),
             Poll::Ready(None) => self.ended = true,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }

@@ -11,7 +11,6 @@ use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
 use diesel::pg::Pg;
 use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel_async::pooled_connection::bb8::PooledConnection;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
@@ -19,7 +18,9 @@ use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use tracing::{Instrument, Span};
 
+use super::availability::Availability;
 use super::connect::Connector;
+use super::share::{Party, Shared};
 use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
 use crate::TenantId;
 
@@ -31,7 +32,7 @@ pub type TenantTx = Tx<Tenant>;
 pub type GlobalTx = Tx<Global>;
 
 /// What a transaction may see.
-pub trait Scope: sealed::Sealed + Send {}
+pub trait Scope: sealed::Sealed + sealed::Competes + Send {}
 
 /// One tenant.
 #[derive(Clone, Copy, Debug)]
@@ -50,6 +51,25 @@ pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
 impl<S: Scope> Transaction for Tx<S> {}
 
 mod sealed {
+    use super::Party;
+
+    /// Whose share of the pool a transaction is counted against.
+    pub trait Competes {
+        fn party(&self) -> Party;
+    }
+
+    impl Competes for super::Tenant {
+        fn party(&self) -> Party {
+            Some(self.0)
+        }
+    }
+
+    impl Competes for super::Global {
+        fn party(&self) -> Party {
+            None
+        }
+    }
+
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
@@ -58,8 +78,9 @@ mod sealed {
 
 /// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
 pub struct Tx<S: Scope> {
-    conn: PooledConnection<'static, AsyncPgConnection>,
+    conn: Shared,
     connector: Connector,
+    availability: Arc<Availability>,
     scope: S,
     /// `BEGIN` and the entry into the tenant.
     opening: String,
@@ -92,18 +113,20 @@ impl Tx<Tenant> {
 
 impl<S: Scope> Tx<S> {
     pub(super) fn new(
-        conn: PooledConnection<'static, AsyncPgConnection>,
+        conn: Shared,
         connector: Connector,
+        availability: Arc<Availability>,
         scope: S,
         opening: String,
     ) -> Self {
-        Self { conn, connector, scope, opening, state: State::Unsent, marked: false, fate: Arc::default() }
+        let (state, fate) = (State::Unsent, Arc::default());
+        Self { conn, connector, availability, scope, opening, state, marked: false, fate }
     }
 
     /// What the pool believes of the connection: one in a transaction is thrown away when it comes back, and
     /// not handed to the next.
     fn mark(&mut self, change: TransactionDepthChange) -> QueryResult<()> {
-        match AnsiTransactionManager::transaction_manager_status_mut(&mut *self.conn) {
+        match AnsiTransactionManager::transaction_manager_status_mut(&mut **self.conn) {
             TransactionManagerStatus::Valid(status) => status.change_transaction_depth(change),
             TransactionManagerStatus::InError => Err(Error::BrokenTransactionManager),
         }
@@ -150,13 +173,9 @@ impl<S: Scope> Tx<S> {
                 // The order of `join` is the order on the wire: the opening has to be first.
                 let (opened, result) = join(conn.batch_execute(opening), statement).await;
                 if let Err(refusal) = opened {
-                    *state = if is_refusal(&refusal) {
-                        // Until it is undone, the server takes no statement in it.
-                        fate.failed.store(true, Ordering::Relaxed);
-                        State::Open
-                    } else {
-                        State::Refused
-                    };
+                    // Until it is undone, the server takes no statement in it.
+                    fate.note(&refusal);
+                    *state = if is_refusal(&refusal) { State::Open } else { State::Refused };
                     return Err(refusal);
                 }
                 *state = State::Open;
@@ -168,8 +187,8 @@ impl<S: Scope> Tx<S> {
                 fate.failed.store(failed_before, Ordering::Relaxed);
                 result
             };
-            if result.is_err() {
-                fate.failed.store(true, Ordering::Relaxed);
+            if let Err(error) = &result {
+                fate.note(error);
             }
             result
         }
@@ -228,10 +247,12 @@ impl<S: Scope> Tx<S> {
         }
     }
 
-    /// Undoes what was done. If that fails, the connection stays marked and the pool throws it away.
+    /// Undoes what was done. If that fails, or the connection can do no work, it stays marked and the pool throws it away.
     pub(super) async fn rollback(&mut self) {
         match self.state {
             State::Unsent => self.end_unsent(),
+            // There is nothing to cancel, and nobody to ask for it.
+            State::Open if self.fate.useless.load(Ordering::Relaxed) => self.state = State::Ended,
             State::Open => {
                 if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
                     self.state = State::Ended;
@@ -251,6 +272,9 @@ fn is_refusal(error: &Error) -> bool {
 impl<S: Scope> Drop for Tx<S> {
     /// An abandoned transaction (a caller who went away, a deadline) is not left running on the server.
     fn drop(&mut self) {
+        if self.fate.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
+            self.availability.renew("has become read-only");
+        }
         let running = matches!(self.state, State::Opening | State::Open);
         if let (true, Ok(runtime)) = (running, tokio::runtime::Handle::try_current()) {
             let (connector, token) = (self.connector.clone(), self.conn.cancel_token());

@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod administrators;
 mod case;
 mod keys;
 mod privileges;
@@ -64,7 +65,7 @@ async fn the_search_path_is_left_as_it_was() {
 #[test]
 fn every_rule_has_a_planted_hole() {
     let planted: BTreeSet<&str> =
-        [roles::CASES, privileges::CASES, tables::CASES, keys::CASES, routines::CASES]
+        [administrators::CASES, roles::CASES, privileges::CASES, tables::CASES, keys::CASES, routines::CASES]
             .into_iter()
             .flatten()
             .flat_map(|case| case.found.iter().map(|(rule, _)| *rule))
@@ -76,6 +77,11 @@ fn every_rule_has_a_planted_hole() {
 #[tokio::test]
 async fn holes_in_the_roles() {
     each_is_found_and_mended(roles::CASES).await;
+}
+
+#[tokio::test]
+async fn holes_by_membership() {
+    each_is_found_and_mended(administrators::CASES).await;
 }
 
 #[tokio::test]

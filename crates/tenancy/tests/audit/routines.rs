@@ -52,6 +52,25 @@ pub(crate) const CASES: &[Case] = &[
         "ALTER FUNCTION onboarding.claim_key(bytea, bytea, uuid) RESET ALL",
         &[("definer_search_path", "onboarding.claim_key(bytea,bytea,uuid)")],
     ),
+    admin("ALTER FUNCTION auth.memberships_of(uuid) SET search_path = pg_catalog, pg_temp", &[]),
+    owner(
+        "CREATE FUNCTION orders.shorter(a text, b text) RETURNS text LANGUAGE plpgsql
+             AS $$ BEGIN RETURN least(a, b); END $$",
+        &[("routine_search_path", "orders.shorter(text,text)")],
+    ),
+    owner(
+        "CREATE FUNCTION orders.same(a text, b text) RETURNS boolean LANGUAGE sql AS 'SELECT a = b'",
+        &[("routine_search_path", "orders.same(text,text)")],
+    ),
+    owner("CREATE FUNCTION orders.same(a text, b text) RETURNS boolean LANGUAGE sql RETURN a = b", &[]),
+    owner(
+        "ALTER FUNCTION tenancy.enter_new_tenant(uuid) SET search_path = orders, pg_catalog",
+        &[("routine_search_path", "tenancy.enter_new_tenant(uuid)")],
+    ),
+    owner(
+        "ALTER FUNCTION tenancy.set_tenant_context(uuid, uuid, bigint) RESET search_path",
+        &[("set_tenant_context", "tenancy.set_tenant_context(uuid,uuid,bigint)")],
+    ),
     admin(
         "GRANT EXECUTE ON FUNCTION auth.memberships_of(uuid) TO PUBLIC",
         &[("definer_public", "auth.memberships_of(uuid)")],
@@ -65,7 +84,7 @@ pub(crate) const CASES: &[Case] = &[
         &[("immutable_reads_tenant", "orders.whose()")],
     ),
     owner(
-        "CREATE FUNCTION orders.whose() RETURNS text LANGUAGE plpgsql IMMUTABLE
+        "CREATE FUNCTION orders.whose() RETURNS text LANGUAGE plpgsql IMMUTABLE SET search_path = ''
              AS $$ BEGIN RETURN current_setting('app.tenant_id'); END $$",
         &[("immutable_reads_tenant", "orders.whose()")],
     ),

@@ -46,7 +46,7 @@ impl Proxy {
     }
 
     /// What was said since the start, or since [`Proxy::forget`]: a flight is what a client said until it was
-    /// answered, which is one round trip. Services ask `SELECT 1` once a second to know whether they are ready.
+    /// answered, which is one round trip. Some are routine, see [`Flight::is_routine`].
     #[must_use]
     pub fn flights(&self) -> Vec<Flight> {
         self.shared.flights.lock().unwrap().clone()

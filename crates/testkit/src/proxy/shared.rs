@@ -16,6 +16,17 @@ pub struct Flight {
     pub statements: Vec<String>,
 }
 
+impl Flight {
+    /// Whether it is what a service says by itself, by the clock: that it asks for its readiness, and that it listens.
+    #[must_use]
+    pub fn is_routine(&self) -> bool {
+        let routine = |sql: &String| {
+            sql.contains("current_setting('transaction_read_only')") || sql.contains("rowhouse_heartbeat")
+        };
+        !self.statements.is_empty() && self.statements.iter().all(routine)
+    }
+}
+
 type Rewrite = Arc<dyn Fn(&str) -> Option<String> + Send + Sync>;
 
 pub(super) struct Shared {

@@ -26,7 +26,7 @@ pub(super) async fn create_api_key(
     let client = rpc.proxies.client(request);
     let CreateApiKeyRequest { name, scopes, expires_at } = request.get_ref();
     let mut violations = Violations::default();
-    let name = violations.check("name", ApiKeyName::parse(name));
+    let name = violations.check("name", name.parse::<ApiKeyName>());
     let scopes = match parse_scopes(scopes.iter().map(String::as_str)) {
         Ok(scopes) if scopes.is_empty() => Err("send at least one scope, such as orders:read".to_owned()),
         scopes => scopes,

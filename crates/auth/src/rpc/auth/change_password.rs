@@ -1,9 +1,9 @@
 //! Changing one's password.
 
-use std::time::Duration;
-
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::grpc::deadline;
 use rowhouse_proto::auth::v1::{ChangePasswordRequest, ChangePasswordResponse};
 use rowhouse_tenancy::TenantContext;
 use tonic::Request;
@@ -15,12 +15,12 @@ use crate::domain::{
 use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::mail::Letter;
-use crate::outbox::Task;
+use crate::rpc::notice::Doer;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password};
 use crate::store::one_time_tokens::remove_tokens;
-use crate::throttle::Attempt;
+use crate::throttle::{Admitted, Attempt};
 
 /// Asks for the current password, as often as a login would: who has found an open session can guess no faster than
 /// anybody else. Ends all sessions, the caller's too, and makes every link that was mailed before worthless.
@@ -31,6 +31,8 @@ pub(super) async fn change_password(
     let cx = context(&request)?;
     let user = person(&cx)?;
     let client = rpc.proxies.client(&request);
+    // Who has a session is no stranger.
+    let asker = Asker { known: true, network: client.network(), deadline: deadline(&request) };
     let ChangePasswordRequest { current_password, new_password } = request.into_inner();
     let change = Change { rpc, cx, user, client };
 
@@ -42,14 +44,14 @@ pub(super) async fn change_password(
     let (Some(()), Some(new)) = (current, new) else { return Err(violations.into()) };
 
     let counted = change.admit(&email).await?;
-    let current = Password::parse(current_password).ok();
+    let current = Password::parse_existing(current_password);
     let stored = identity.password_hash.filter(|_| !identity.disabled);
-    let verdict = rpc.hashing.check(current, stored).await?;
+    let verdict = rpc.hashing.check(current, stored, asker).await?;
     if verdict == Verdict::Wrong {
         change.record(AuditEntry::failure, "wrong_password").await?;
         return Err(Error::InvalidCredentials);
     }
-    let hash = rpc.hashing.hash(new.into()).await?;
+    let hash = rpc.hashing.hash(new.into(), asker).await?;
     rpc.db
         .global_tx("auth.password_known", async |tx| counted.succeeded(tx).await.map_err(Error::from))
         .await?;
@@ -62,7 +64,8 @@ pub(super) async fn change_password(
             set_password(tx, user, &hash).await?;
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
-            rpc.outbox.add(tx, &Task::mail(&email, Letter::PasswordChanged)).await?;
+            let doer = Doer { person: user, email: &email, tenant: Some(cx.tenant()), client };
+            rpc.notify(tx, doer, Letter::PasswordChanged).await?;
             Ok::<_, Error>(())
         })
         .await?;
@@ -97,16 +100,12 @@ impl Change<'_> {
             .rpc
             .db
             .global_tx("auth.admit_change", async |tx| attempt.admit(sealing, tx).await.map_err(Error::from));
-        let (admission, counted) = admitted.await?;
-        match u64::try_from(admission.wait) {
-            Ok(0) | Err(_) => Ok(counted),
-            Ok(seconds) => {
-                if admission.first {
-                    self.record(AuditEntry::denied, "too_many_attempts").await?;
-                }
-                Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) })
-            }
+        let Admitted { admission, counted, .. } = admitted.await?;
+        let Some(wait) = admission.refused() else { return Ok(counted) };
+        if admission.first {
+            self.record(AuditEntry::denied, "too_many_attempts").await?;
         }
+        Err(Error::TooManyAttempts { wait })
     }
 
     async fn record(

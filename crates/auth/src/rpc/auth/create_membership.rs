@@ -71,7 +71,7 @@ struct NewMember {
 /// password.
 async fn identify_again(rpc: &Rpc, new: &NewMember, hash: Option<PasswordHash>) -> Result<Standing, Error> {
     let sign_up = SignUp::new(rpc, &new.email, &new.client);
-    let (identity, Admission { wait, .. }) = sign_up.admit().await?;
+    let (identity, Admission { wait, .. }) = sign_up.guess().await?;
     let Some(identity) = identity else { return Ok(Standing::New { hash }) };
     let stored = identity.password_hash.filter(|_| wait == 0 && !identity.disabled);
     match (stored, hash) {

@@ -8,6 +8,7 @@ use super::first_member::{onboarding_only, parse_email};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
 use crate::jobs::{FIRST_INVITATION, WELCOME};
+use crate::mail::limits::no_longer_pending;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::find_identity;
@@ -45,6 +46,7 @@ pub(super) async fn delete_membership(
             if let Some(invitation) = find_invited(tx, &email).await?
                 && remove_invitation(tx, invitation).await?
             {
+                no_longer_pending(tx, &rpc.sealing, &email).await?;
                 let entry = AuditEntry::success(Actor::System, Action::InvitationDelete, &client)
                     .on("invitation", invitation)
                     .with("email", email.as_str());

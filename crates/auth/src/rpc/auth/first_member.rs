@@ -2,22 +2,25 @@
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::network::Network;
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::{Principal, issuer};
 use tonic::Request;
 
-use crate::domain::EmailAddress;
+use crate::domain::{Allowance, EmailAddress, Limit};
 use crate::error::Error;
 use crate::rpc::{Rpc, context};
 use crate::sealing::Digest32;
-use crate::store::attempts::{Admission, Limit, admit, forgive};
+use crate::store::allowances::spend;
+use crate::store::attempts::{Admission, admit, forgive, is_familiar};
 use crate::store::identities::{Identity, find_identity};
+use crate::throttle::familiar;
 
-/// Attempts on one account, from anywhere. Who is turned away can still join by the mailed link, so this keeps nobody
+/// Guesses at one account's password, from anywhere. Who is refused can still join by the mailed link, so this keeps nobody
 /// out.
-const FREE_ACCOUNT: i32 = 20;
-/// Attempts from one address, behind which there may be a whole office.
-const FREE_ADDRESS: i32 = 100;
+const GUESSES_OF_ACCOUNT: i32 = 20;
+/// Guesses from one network, behind which there may be a whole office.
+const GUESSES_FROM_NETWORK: i32 = 100;
 
 /// The tenant on whose behalf onboarding calls; nobody else may.
 pub(super) fn onboarding_only<T>(request: &Request<T>) -> Result<TenantContext, Error> {
@@ -33,22 +36,31 @@ pub(super) fn parse_email(text: &str) -> Result<EmailAddress, Error> {
     violations.check("email", text.parse()).ok_or_else(|| violations.into())
 }
 
-/// A sign-up, as far as it is counted: its answers say indirectly whether a password was right.
+/// A sign-up, as far as it is counted: as one, and as a guess, since its answers say indirectly whether a password was
+/// right.
 pub(super) struct SignUp<'a> {
     rpc: &'a Rpc,
     email: &'a EmailAddress,
-    limits: [Limit; 2],
+    network: Option<Network>,
+    guesses: Vec<Limit>,
+}
+
+/// The findings about somebody who signs up.
+pub(super) struct Seen {
+    pub(super) identity: Option<Identity>,
+    /// Whether the password is looked at.
+    pub(super) guess: Admission,
+    /// The account was logged in to from the network before.
+    pub(super) known: bool,
 }
 
 impl<'a> SignUp<'a> {
     pub(super) fn new(rpc: &'a Rpc, email: &'a EmailAddress, client: &Client) -> Self {
-        let limit = |purpose, of: &str, free| Limit { key: rpc.sealing.digest(purpose, of.as_bytes()), free };
-        let address = client.address.map(|address| address.to_string()).unwrap_or_default();
-        let limits = [
-            limit("sign-ups for an account", email.as_str(), FREE_ACCOUNT),
-            limit("sign-ups from an address", &address, FREE_ADDRESS),
-        ];
-        Self { rpc, email, limits }
+        let (sealing, network) = (&rpc.sealing, client.network());
+        let mut guesses =
+            Limit::of_network(sealing, "guesses at sign-up from a network", network, GUESSES_FROM_NETWORK);
+        guesses.push(Limit::new(sealing, "guesses at sign-up", &[email.as_str()], GUESSES_OF_ACCOUNT));
+        Self { rpc, email, network, guesses }
     }
 
     /// The salt of the first password of an address. Of several sign-ups at once, those with the same password have the
@@ -57,20 +69,57 @@ impl<'a> SignUp<'a> {
         self.rpc.sealing.digest("salt of a first password", self.email.as_str().as_bytes())
     }
 
-    pub(super) async fn admit(&self) -> Result<(Option<Identity>, Admission), Error> {
-        let admitted = self.rpc.db.global_tx("auth.admit_sign_up", async |tx| {
+    /// Counts it, whether the address is somebody's or not: so a refusal says nothing about it.
+    pub(super) async fn admit(&self) -> Result<Seen, Error> {
+        let (rpc, email) = (self.rpc, self.email.as_str());
+        let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
-            Ok::<_, Error>((identity, admit(tx, &self.limits).await?))
+            let known = is_familiar(tx, familiar(&rpc.sealing, self.email, self.network)).await?;
+            let mut allowances = self.from_network();
+            if !known {
+                let rate = rpc.sign_ups.of_address;
+                allowances.push(Allowance::new(&rpc.sealing, "sign-ups of an address", &[email], rate));
+            }
+            if let Some(wait) = spend(tx, &allowances).await? {
+                return Err(Error::TooManyAttempts { wait });
+            }
+            Ok(Seen { identity, guess: admit(tx, &self.guesses).await?, known })
         });
         admitted.await
     }
 
+    /// Counts it when it is known who signs up: strangers' sign-ups with the address do not hold them up.
+    pub(super) async fn admit_known(&self) -> Result<(), Error> {
+        let admitted = self.rpc.db.global_tx("auth.admit_sign_up", async |tx| {
+            spend(tx, &self.from_network()).await.map_err(Error::from)
+        });
+        match admitted.await? {
+            Some(wait) => Err(Error::TooManyAttempts { wait }),
+            None => Ok(()),
+        }
+    }
+
+    fn from_network(&self) -> Vec<Allowance> {
+        let rate = self.rpc.sign_ups.from_network;
+        Allowance::of_network(&self.rpc.sealing, "sign-ups from a network", self.network, rate)
+    }
+
+    /// Counts a guess alone.
+    pub(super) async fn guess(&self) -> Result<(Option<Identity>, Admission), Error> {
+        let admitted = self.rpc.db.global_tx("auth.guess_at_sign_up", async |tx| {
+            let identity = find_identity(tx, self.email).await?;
+            Ok::<_, Error>((identity, admit(tx, &self.guesses).await?))
+        });
+        admitted.await
+    }
+
+    /// It was none.
     pub(super) async fn forgive(&self) -> Result<(), Error> {
-        let keys = self.limits.map(|limit| limit.key);
+        let keys: Vec<Digest32> = self.guesses.iter().map(|limit| limit.key).collect();
         let forgiven = self
             .rpc
             .db
             .global_tx("auth.forgive_sign_up", async |tx| forgive(tx, &[], &keys).await.map_err(Error::from));
-        forgiven.await.map(drop)
+        forgiven.await
     }
 }

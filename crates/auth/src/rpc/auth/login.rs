@@ -1,14 +1,14 @@
 //! Logging in.
 
-use std::time::Duration;
-
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::grpc::deadline;
 use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
 use tonic::Request;
 
 use crate::domain::{
-    ActiveMembership, ChooseError, Counted, DeviceToken, EmailAddress, MfaToken, Outcome, Password, choose,
+    ActiveMembership, ChooseError, DeviceToken, EmailAddress, MfaToken, Outcome, Password, choose,
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
@@ -17,27 +17,37 @@ use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
 use crate::store::identities::{Identity, find_identity, replace_hash};
 use crate::store::memberships::list_active_memberships;
-use crate::throttle::Attempt;
+use crate::throttle::{Admitted, Attempt};
 
 /// Whatever is wrong with the address or the password is found out only after a hash was spent on it. A
 /// request that cannot belong to anyone is refused before.
 pub(super) async fn login(rpc: &Rpc, request: Request<LoginRequest>) -> Result<LoginResponse, Error> {
-    let client = rpc.proxies.client(&request);
+    let (client, deadline) = (rpc.proxies.client(&request), deadline(&request));
     let LoginRequest { email, password, tenant, device_token } = request.into_inner();
     let (email, password) = parse(&email, password, tenant.as_deref())?;
     let attempt = Login { rpc, email, tenant, client, device_token };
 
-    let (identity, device, counted) = attempt.admit().await?;
+    let (identity, device, Admitted { counted, known, .. }) = attempt.admit().await?;
+    let asker = Asker { known, network: attempt.client.network(), deadline };
     // Who may not log in at all is answered like somebody who is not there, after the same work.
-    let open = identity.filter(|identity| attempt.is_open(identity));
+    let open = identity.filter(|identity| !identity.disabled);
     let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
-    let verdict = rpc.hashing.check(password.clone(), stored.clone()).await?;
+    if open.as_ref().is_some_and(|identity| rpc.require_verified_email && !identity.email_verified) {
+        // So is who has not confirmed the address. They may have lost the message, and get another one.
+        let right = rpc.hashing.check_closed(password, stored, asker).await?;
+        return Err(if right {
+            attempt.unconfirmed().await?
+        } else {
+            attempt.failed("wrong_credentials").await?
+        });
+    }
+    let verdict = rpc.hashing.check(password.clone(), stored.clone(), asker).await?;
     let (Verdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
         (verdict, open, stored, password)
     else {
         return Err(attempt.failed("wrong_credentials").await?);
     };
-    let rehashed = if outdated { Some(rpc.hashing.hash(password).await?) } else { None };
+    let rehashed = if outdated { Some(rpc.hashing.hash(password, asker).await?) } else { None };
 
     let memberships = rpc
         .db
@@ -77,7 +87,7 @@ struct Login<'a> {
 
 impl Login<'_> {
     /// Looks the person up and counts the attempt, which takes the same work whoever it is.
-    async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Counted), Error> {
+    async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Admitted), Error> {
         let sealing = &self.rpc.sealing;
         let admitted = self.rpc.db.global_tx("auth.admit_login", async |tx| {
             let identity = find_identity(tx, &self.email).await?;
@@ -87,29 +97,33 @@ impl Login<'_> {
             };
             let (email, client) = (&self.email, &self.client);
             let attempt = Attempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
-            let (admission, counted) = attempt.admit(sealing, tx).await?;
-            if admission.first {
+            let admitted = attempt.admit(sealing, tx).await?;
+            if admitted.admission.first {
                 self.rpc.outbox.add(tx, &self.task("too_many_attempts", Outcome::Denied)).await?;
             }
-            Ok::<_, Error>((identity, device, counted, admission.wait))
+            Ok::<_, Error>((identity, device, admitted))
         });
-        let (identity, device, counted, wait) = admitted.await?;
-        match u64::try_from(wait) {
-            Ok(0) | Err(_) => Ok((identity, device, counted)),
-            Ok(seconds) => {
+        let (identity, device, admitted) = admitted.await?;
+        match admitted.admission.refused() {
+            None => Ok((identity, device, admitted)),
+            Some(wait) => {
                 self.rpc.outbox.wake();
-                Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) })
+                Err(Error::TooManyAttempts { wait })
             }
         }
     }
 
-    fn is_open(&self, identity: &Identity) -> bool {
-        !identity.disabled && (identity.email_verified || !self.rpc.require_verified_email)
-    }
-
     /// Leaves word of it for the logs of the person's tenants, if there is such a person.
     async fn failed(&self, reason: &str) -> Result<Error, Error> {
-        let task = self.task(reason, Outcome::Failure);
+        self.leave(self.task(reason, Outcome::Failure)).await
+    }
+
+    /// The same, and the message goes out again that confirms the address.
+    async fn unconfirmed(&self) -> Result<Error, Error> {
+        self.leave(Task::unconfirmed(&self.email, self.tenant.as_deref(), &self.client)).await
+    }
+
+    async fn leave(&self, task: Task) -> Result<Error, Error> {
         let left = self.rpc.db.global_tx("auth.login_failed", async |tx| {
             self.rpc.outbox.add(tx, &task).await.map_err(Error::from)
         });
@@ -133,7 +147,7 @@ fn parse(
     let mut violations = Violations::default();
     let email = violations.check("email", email.parse::<EmailAddress>());
     let password =
-        if password.is_empty() { Err("send the password") } else { Ok(Password::parse(password).ok()) };
+        if password.is_empty() { Err("send the password") } else { Ok(Password::parse_existing(password)) };
     let password = violations.check("password", password);
     let tenant =
         if tenant == Some("") { Err("send the tenant's slug or id, or leave it out") } else { Ok(()) };
@@ -164,7 +178,7 @@ mod tests {
     #[test]
     fn a_password_that_cannot_be_one_is_only_wrong() {
         for (password, possible) in
-            [("1", false), ("12345678", true), (&"a".repeat(72), false), ("12345678\0", false)]
+            [("1", false), ("12345678", true), (&"a".repeat(129), false), ("12345678\0", false)]
         {
             let (_, parsed) = parse("ada@example.com", password.to_owned(), None).unwrap();
             assert_eq!(parsed.is_some(), possible, "{password:?}");

@@ -10,9 +10,9 @@ mod get_me;
 mod issue_token;
 mod login;
 mod logout;
+mod mail_request;
 mod prepare_member;
 mod refresh_session;
-mod request_password_reset;
 mod reset_password;
 mod send_welcome;
 mod switch_tenant;
@@ -25,8 +25,9 @@ use rowhouse_proto::auth::v1::{
     GetJwksRequest, GetJwksResponse, GetMeRequest, GetMeResponse, IssueTokenRequest, IssueTokenResponse,
     LoginRequest, LoginResponse, LogoutRequest, LogoutResponse, PrepareMemberRequest, PrepareMemberResponse,
     RefreshSessionRequest, RefreshSessionResponse, RequestPasswordResetRequest, RequestPasswordResetResponse,
-    ResetPasswordRequest, ResetPasswordResponse, SendWelcomeRequest, SendWelcomeResponse,
-    SwitchTenantRequest, SwitchTenantResponse, VerifyEmailRequest, VerifyEmailResponse,
+    ResendEmailVerificationRequest, ResendEmailVerificationResponse, ResetPasswordRequest,
+    ResetPasswordResponse, SendWelcomeRequest, SendWelcomeResponse, SwitchTenantRequest,
+    SwitchTenantResponse, VerifyEmailRequest, VerifyEmailResponse,
 };
 use tonic::{Request, Response};
 
@@ -72,7 +73,7 @@ impl AuthService for Rpc {
         &self,
         request: Request<RequestPasswordResetRequest>,
     ) -> Reply<RequestPasswordResetResponse> {
-        let outcome = request_password_reset::request_password_reset(self, &request).await;
+        let outcome = mail_request::request_password_reset(self, &request).await;
         reply("auth.request_password_reset", outcome)
     }
 
@@ -82,6 +83,14 @@ impl AuthService for Rpc {
 
     async fn verify_email(&self, request: Request<VerifyEmailRequest>) -> Reply<VerifyEmailResponse> {
         reply("auth.verify_email", verify_email::verify_email(self, &request).await)
+    }
+
+    async fn resend_email_verification(
+        &self,
+        request: Request<ResendEmailVerificationRequest>,
+    ) -> Reply<ResendEmailVerificationResponse> {
+        let outcome = mail_request::resend_email_verification(self, &request).await;
+        reply("auth.resend_email_verification", outcome)
     }
 
     async fn get_jwks(&self, _: Request<GetJwksRequest>) -> Reply<GetJwksResponse> {

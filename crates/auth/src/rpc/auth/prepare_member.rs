@@ -1,13 +1,15 @@
 //! Looking at a person who is to become a tenant's first member, before the tenant is there.
 
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_chassis::limits::TENANTS_OF_PERSON;
 use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User};
 use rowhouse_tokens::Role;
 use tonic::Request;
 
-use super::first_member::{SignUp, onboarding_only};
+use super::first_member::{Seen, SignUp, onboarding_only};
 use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
@@ -25,8 +27,9 @@ pub(super) async fn prepare_member(
 ) -> Result<PrepareMemberResponse, Error> {
     let cx = onboarding_only(&request)?;
     let client = rpc.proxies.client(&request);
+    let deadline = deadline(&request);
     let asked = Asked::parse(request.into_inner(), client)?;
-    let standing = identify(rpc, &asked).await?;
+    let standing = identify(rpc, &asked, deadline).await?;
     if let Standing::Known { id, .. } = standing {
         let counted = rpc.db.global_tx("auth.count_tenants", async |tx| {
             count_tenants_of(tx, UserId::from(id)).await.map_err(Error::from)
@@ -74,20 +77,22 @@ impl Asked {
 }
 
 /// With a password, the same work is done whether the address has an identity or not; without one, none.
-async fn identify(rpc: &Rpc, asked: &Asked) -> Result<Standing, Error> {
+async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Result<Standing, Error> {
+    let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
     if let Some(access_token) = &asked.access_token {
         let Identity { id, email, email_verified, .. } = rpc.person_of(access_token).await?;
-        if email != asked.email.as_str() {
+        if !asked.email.is_kept_as(&email) {
             return Err(Error::EmailMismatch);
         }
+        sign_up.admit_known().await?;
         return Ok(Standing::Known { id: id.as_uuid(), email_verified });
     }
-    let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
-    let (identity, Admission { wait, .. }) = sign_up.admit().await?;
+    let Seen { identity, guess: Admission { wait, .. }, known } = sign_up.admit().await?;
+    let asker = Asker { known, network: asked.client.network(), deadline };
     let password = asked.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
-            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt()).await?),
+            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), asker).await?),
             None => None,
         };
         sign_up.forgive().await?;
@@ -96,7 +101,7 @@ async fn identify(rpc: &Rpc, asked: &Asked) -> Result<Standing, Error> {
     let Some(password) = password else { return Ok(Standing::Unproven) };
     let looked_at = wait == 0 && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
-    match rpc.hashing.check(Some(password), stored).await? {
+    match rpc.hashing.check(Some(password), stored, asker).await? {
         Verdict::Right { .. } => {
             sign_up.forgive().await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
@@ -132,7 +137,7 @@ mod tests {
             let request = PrepareMemberRequest { email, password, role, access_token: None };
             Asked::parse(request, Client::default())
         };
-        for password in ["password1", &"a".repeat(72)] {
+        for password in ["password1", &"a".repeat(129)] {
             match parse("ada", Some(password), 0) {
                 Err(Error::Invalid(violations)) => {
                     let fields: Vec<_> = violations.iter().map(|one| one.field.as_str()).collect();

@@ -1,6 +1,8 @@
 //! Setting a password by a mailed link.
 
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::grpc::deadline;
 use rowhouse_proto::auth::v1::{ResetPasswordRequest, ResetPasswordResponse};
 use tonic::Request;
 
@@ -9,6 +11,7 @@ use crate::error::Error;
 use crate::mail::Letter;
 use crate::outbox::{Deed, Task};
 use crate::rpc::Rpc;
+use crate::rpc::notice::Doer;
 use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password, verify_email};
 use crate::store::one_time_tokens::{consume_token, find_token, remove_tokens};
 use crate::store::totp::delete_totp;
@@ -21,6 +24,7 @@ pub(super) async fn reset_password(
     request: Request<ResetPasswordRequest>,
 ) -> Result<ResetPasswordResponse, Error> {
     let client = rpc.proxies.client(&request);
+    let asker = Asker { known: false, network: client.network(), deadline: deadline(&request) };
     let ResetPasswordRequest { token, password } = request.into_inner();
     let token = OneTimeToken::parse(&token).or(Err(Error::InvalidOneTimeToken))?;
     let identity = owner(rpc, &token).await?;
@@ -29,7 +33,7 @@ pub(super) async fn reset_password(
     let mut violations = Violations::default();
     let password = violations.check("password", NewPassword::parse(password, &email));
     let password = password.ok_or_else(|| Error::from(violations))?;
-    let hash = rpc.hashing.hash(password.into()).await?;
+    let hash = rpc.hashing.hash(password.into(), asker).await?;
 
     let had_password = identity.password_hash.is_some();
     rpc.db
@@ -48,7 +52,8 @@ pub(super) async fn reset_password(
             let attempt = Attempt { email: &email, tenant: None, client: &client, device: None };
             attempt.forget(&rpc.sealing, tx).await?;
             if had_password {
-                rpc.outbox.add(tx, &Task::mail(&email, Letter::PasswordChanged)).await?;
+                let doer = Doer { person: user, email: &email, tenant: None, client: &client };
+                rpc.notify(tx, doer, Letter::PasswordChanged).await?;
             }
             rpc.outbox.add(tx, &Task::done_by_link(user, Deed::ResetPassword, &client)).await?;
             Ok::<_, Error>(())

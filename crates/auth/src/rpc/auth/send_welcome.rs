@@ -8,6 +8,7 @@ use super::first_member::{onboarding_only, parse_email};
 use crate::error::Error;
 use crate::jobs::{SendLetter, WELCOME};
 use crate::mail::Letter;
+use crate::mail::limits::{Requester, admit};
 use crate::rpc::Rpc;
 use crate::store::identities::find_identity;
 use crate::store::memberships::{find_active_role, is_provisioning, tenant_name_and_slug};
@@ -30,9 +31,12 @@ pub(super) async fn send_welcome(
                 return Ok(());
             }
             let (tenant, slug) = tenant_name_and_slug(tx).await?;
-            let letter =
-                SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &Letter::Welcome { tenant, slug })?;
-            enqueue(tx, letter.welcome()).await?;
+            // The sign-up was counted against its network; there is one welcome for each. The letter says nothing that
+            // the person could not do without.
+            let stranger = Requester::Stranger { network: None };
+            let Ok(permit) = admit(tx, &rpc.sealing, stranger, &email).await? else { return Ok(()) };
+            let welcome = permit.email(Letter::Welcome { tenant, slug });
+            enqueue(tx, SendLetter::seal(&rpc.sealing, tx.tenant(), &welcome)?.welcome()).await?;
             Ok::<_, Error>(())
         })
         .await?;

@@ -1,9 +1,9 @@
 //! Becoming a member by the link in a letter.
 
-use std::time::Duration;
-
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{FieldViolation, Violations};
+use rowhouse_chassis::grpc::deadline;
 use rowhouse_chassis::limits::{MEMBERS, TENANTS_OF_PERSON};
 use rowhouse_proto::auth::v1::{AcceptInvitationRequest, AcceptInvitationResponse, Tenant, User};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
@@ -15,6 +15,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
+use crate::mail::limits::no_longer_pending;
 use crate::rpc::{Rpc, role};
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity, insert_identity, verify_email};
@@ -22,7 +23,7 @@ use crate::store::invitations::{Invitation, find_by_token, use_up_token};
 use crate::store::members::{lock_member_of, set_role};
 use crate::store::memberships::{Me, add_membership, count_members, count_tenants_of, find_me};
 use crate::store::sessions::outdate_tokens;
-use crate::throttle::Attempt;
+use crate::throttle::{Admitted, Attempt};
 
 /// Another call may create the same identity in between; the next round then finds it.
 const ROUNDS: usize = 3;
@@ -36,23 +37,24 @@ pub(super) async fn accept_invitation(
     request: Request<AcceptInvitationRequest>,
 ) -> Result<AcceptInvitationResponse, Error> {
     let client = rpc.proxies.client(&request);
+    let asker = Asker { known: false, network: client.network(), deadline: deadline(&request) };
     let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
     let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Invitation, &token)
         .or(Err(Error::InvalidOneTimeToken))?;
     let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
-    let acceptance = Acceptance { rpc, cx, token, client };
+    let acceptance = Acceptance { rpc, cx, token, client, asker };
     let caller = match access_token {
         Some(access_token) => Some(rpc.person_of(&access_token).await?),
         None => None,
     };
     for _ in 0..ROUNDS {
         let (invitation, identity) = acceptance.find().await?;
-        if caller.as_ref().is_some_and(|caller| caller.email != invitation.email) {
+        // The address of an invitation was read as one when it was made.
+        let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
+        if caller.as_ref().is_some_and(|caller| !email.is_kept_as(&caller.email)) {
             acceptance.record(&invitation, AuditEntry::denied, "email_mismatch").await?;
             return Err(Error::EmailMismatch);
         }
-        // The address of an invitation was read as one when it was made.
-        let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
         let person =
             acceptance.identify(&invitation, &email, identity, password.clone(), caller.is_some()).await?;
         if let Some((user, me)) = acceptance.join(&invitation, &email, &person).await? {
@@ -78,6 +80,7 @@ struct Acceptance<'a> {
     cx: TenantContext,
     token: OpaqueToken,
     client: Client,
+    asker: Asker,
 }
 
 impl Acceptance<'_> {
@@ -123,7 +126,7 @@ impl Acceptance<'_> {
                 let mut violations = Violations::default();
                 let password = violations.check("password", NewPassword::parse(password, email));
                 let password = password.ok_or(violations)?;
-                Ok(Person::New(UserId::generate(), self.rpc.hashing.hash(password.into()).await?))
+                Ok(Person::New(UserId::generate(), self.rpc.hashing.hash(password.into(), self.asker).await?))
             }
             (None, None) => {
                 let needed = "send a password: this address has no account yet";
@@ -146,15 +149,16 @@ impl Acceptance<'_> {
         let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
             attempt.admit(sealing, tx).await.map_err(Error::from)
         });
-        let (admission, counted) = admitted.await?;
-        if let Ok(seconds @ 1..) = u64::try_from(admission.wait) {
+        let Admitted { admission, counted, known } = admitted.await?;
+        if let Some(wait) = admission.refused() {
             if admission.first {
                 self.record(invitation, AuditEntry::denied, "too_many_attempts").await?;
             }
-            return Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) });
+            return Err(Error::TooManyAttempts { wait });
         }
-        let password = Password::parse(password).ok();
-        match self.rpc.hashing.check(password, identity.password_hash.clone()).await? {
+        let password = Password::parse_existing(password);
+        let asker = Asker { known, ..self.asker };
+        match self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await? {
             // With a second factor the attempt is not a good one before that was shown, which is not done here.
             Verdict::Right { .. } if identity.mfa => Ok(()),
             Verdict::Right { .. } => {
@@ -195,6 +199,9 @@ impl Acceptance<'_> {
                 }
             };
             self.add(tx, invitation, user).await?;
+            if invitation.invited_by.is_none() {
+                no_longer_pending(tx, &self.rpc.sealing, email).await?;
+            }
             let me = find_me(tx, user).await?.ok_or(Error::NotAMember)?;
             Ok((user, me))
         });

@@ -5,29 +5,25 @@ use std::time::Duration;
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
-use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
 use rowhouse_tenancy::TenantTx;
 use rowhouse_tokens::{Permission, Role};
 use tonic::Request;
 use uuid::Uuid;
 
+use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
-use crate::jobs::SendLetter;
-use crate::mail::Letter;
 use crate::rpc::{Rpc, held_role, permitted, person, role};
 use crate::store::audit_log::record;
-use crate::store::identities::get_identity;
 use crate::store::invitations::{
     Invitation, NewInvitation, count_pending, insert_invitation, lock_invitation, replace_invitation,
 };
 use crate::store::members::is_member;
-use crate::store::memberships::tenant_name;
 
 /// How long an invitation is good.
-const LIFETIME: Duration = Duration::from_hours(7 * 24);
+pub(super) const LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// Another call may invite the same address in between; the next round then replaces that invitation.
 const ROUNDS: usize = 3;
 
@@ -46,6 +42,7 @@ pub(super) async fn create_invitation(
     let role = violations.check("role", role);
     let (Some(email), Some(role)) = (email, role) else { return Err(violations.into()) };
 
+    let inviter = Inviter { rpc, person: caller, client: &client };
     let created = rpc.db.tx(&cx, "auth.create_invitation", async |tx| {
         let own = held_role(tx, caller, Permission::MembersWrite).await?;
         if !own.reaches(role) {
@@ -54,6 +51,7 @@ pub(super) async fn create_invitation(
         if is_member(tx, &email).await? {
             return Err(Error::AlreadyMember);
         }
+        let permit = inviter.permit(tx, &email).await?;
         let mut written = None;
         for _ in 0..ROUNDS {
             written = write(rpc, tx, &email, (caller, own), role).await?;
@@ -68,13 +66,7 @@ pub(super) async fn create_invitation(
             .with("email", email.as_str())
             .with("role", role.as_str());
         record(tx, entry).await?;
-        let letter = Letter::Invitation {
-            tenant: tenant_name(tx).await?,
-            inviter: get_identity(tx, caller).await?.map(|identity| identity.email),
-            role: role.to_string(),
-            token: token.expose(),
-        };
-        enqueue(tx, NewJob::new(SendLetter::seal(&rpc.sealing, tx.tenant(), &email, &letter)?)).await?;
+        inviter.send(tx, permit, role, &token).await?;
         Ok::<_, Error>(invitation)
     });
     Ok(CreateInvitationResponse { invitation: Some(to_proto(created.await?)) })

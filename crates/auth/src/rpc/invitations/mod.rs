@@ -4,12 +4,15 @@ mod accept_invitation;
 mod create_invitation;
 mod delete_invitation;
 mod list_invitations;
+mod resend_invitation;
+mod send;
 
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::invitation_service_server::InvitationService;
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, AcceptInvitationResponse, CreateInvitationRequest, CreateInvitationResponse,
     DeleteInvitationRequest, DeleteInvitationResponse, ListInvitationsRequest, ListInvitationsResponse,
+    ResendInvitationRequest, ResendInvitationResponse,
 };
 use tonic::Request;
 
@@ -37,6 +40,13 @@ impl InvitationService for Rpc {
         request: Request<DeleteInvitationRequest>,
     ) -> Reply<DeleteInvitationResponse> {
         reply("auth.delete_invitation", delete_invitation::delete_invitation(self, &request).await)
+    }
+
+    async fn resend_invitation(
+        &self,
+        request: Request<ResendInvitationRequest>,
+    ) -> Reply<ResendInvitationResponse> {
+        reply("auth.resend_invitation", resend_invitation::resend_invitation(self, &request).await)
     }
 
     async fn accept_invitation(

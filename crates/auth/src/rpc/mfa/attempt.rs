@@ -1,16 +1,14 @@
 //! An attempt to show a code of a second factor.
 
-use std::time::Duration;
-
 use chrono::Utc;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_tenancy::TenantTx;
 
-use crate::domain::{Action, Actor, AuditEntry, MfaCode, TotpSecret, UserId};
+use crate::domain::{Action, Actor, AuditEntry, Limit, MfaCode, TotpSecret, UserId};
 use crate::error::Error;
 use crate::sealing::{Digest32, Sealing};
-use crate::store::attempts::{Limit, admit, forgive};
+use crate::store::attempts::{admit, forgive};
 use crate::store::audit_log::record;
 use crate::store::totp::{Totp, take_recovery_code, take_step};
 
@@ -55,12 +53,12 @@ impl<'a> CodeAttempt<'a> {
     /// Counts it. Refused when it comes too soon.
     pub(in crate::rpc) async fn admit(&self, tx: &mut TenantTx) -> Result<Result<(), Error>, Error> {
         let admission = admit(tx, &[Limit { key: self.key, free: FREE }]).await?;
-        let Ok(seconds @ 1..) = u64::try_from(admission.wait) else { return Ok(Ok(())) };
+        let Some(wait) = admission.refused() else { return Ok(Ok(())) };
         if admission.first {
             let entry = AuditEntry::denied(Actor::User(self.user), self.action, self.client);
             record(tx, entry.with("reason", "too_many_attempts")).await?;
         }
-        Ok(Err(Error::TooManyAttempts { wait: Duration::from_secs(seconds) }))
+        Ok(Err(Error::TooManyAttempts { wait }))
     }
 
     /// Uses the code up, if it is one of a second factor that counts. Says whether it was good.

@@ -9,7 +9,7 @@ use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
 use crate::error::Error;
 use crate::mail::Letter;
-use crate::outbox::Task;
+use crate::rpc::notice::Doer;
 use crate::rpc::{Rpc, context, person};
 use crate::sealing::Digest32;
 use crate::store::audit_log::record;
@@ -45,7 +45,10 @@ pub(super) async fn confirm_totp(
         insert_recovery_codes(tx, user, &digests).await?;
         end_other_sessions(tx, &cx, user).await?;
         record(tx, AuditEntry::success(Actor::User(user), Action::MfaEnable, &client)).await?;
-        rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaEnabled }).await?;
+        // The table has only addresses that were parsed.
+        let email = totp.email.parse().or(Err(Error::NotAMember))?;
+        let doer = Doer { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
+        rpc.notify(tx, doer, Letter::MfaEnabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     confirmed.await??;

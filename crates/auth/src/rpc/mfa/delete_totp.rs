@@ -7,7 +7,7 @@ use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
 use crate::mail::Letter;
-use crate::outbox::Task;
+use crate::rpc::notice::Doer;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
 use crate::store::identities::lock_identity;
@@ -37,7 +37,10 @@ pub(super) async fn delete_totp(
         end_other_sessions(tx, &cx, user).await?;
         let entry = AuditEntry::success(Actor::User(user), Action::MfaDisable, &client);
         record(tx, entry.with("method", attempt.kind())).await?;
-        rpc.outbox.add(tx, &Task::Mail { to: totp.email, letter: Letter::MfaDisabled }).await?;
+        // The table has only addresses that were parsed.
+        let email = totp.email.parse().or(Err(Error::NotAMember))?;
+        let doer = Doer { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
+        rpc.notify(tx, doer, Letter::MfaDisabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     deleted.await??;

@@ -14,7 +14,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
 use rowhouse::mailbox::Mailbox;
-use rowhouse_auth::{App, Config, MailArgs, SessionArgs};
+use rowhouse_auth::{App, Config, MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
@@ -109,6 +109,7 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
         token_lifetime: Duration::from_mins(10),
         proxies: ProxyArgs::default(),
         sessions: SessionArgs::default(),
+        sign_ups: SignUpArgs::generous(),
         mail: MailArgs::into_directory(keys.mail_dir()),
         encryption_keys: keys.encryption_keys(),
         jobs: WorkerArgs::default(),

@@ -35,6 +35,8 @@ pub(crate) struct Received {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) encrypted: bool,
+    /// Whether the client said that addresses may have any script.
+    pub(crate) smtputf8: bool,
     /// What the client logged in with, as it sent it.
     pub(crate) login: Option<String>,
     pub(crate) text: String,
@@ -64,6 +66,7 @@ pub(crate) struct Smtp {
 
 struct Shared {
     security: Security,
+    smtputf8: bool,
     tls: TlsAcceptor,
     received: Mutex<Vec<Received>>,
     instead: Mutex<VecDeque<Instead>>,
@@ -73,6 +76,15 @@ struct Shared {
 impl Smtp {
     /// Its certificate, for `localhost`, is written to `directory`.
     pub(crate) async fn start(security: Security, directory: &Path) -> Self {
+        Self::start_as(security, true, directory).await
+    }
+
+    /// One that takes ASCII addresses alone.
+    pub(crate) async fn without_smtputf8(directory: &Path) -> Self {
+        Self::start_as(Security::None, false, directory).await
+    }
+
+    async fn start_as(security: Security, smtputf8: bool, directory: &Path) -> Self {
         let made = rcgen::generate_simple_self_signed(["localhost".to_owned()]).unwrap();
         std::fs::write(certificate(directory), made.cert.pem()).unwrap();
         let key = PrivateKeyDer::Pkcs8(PrivatePkcs8KeyDer::from(made.signing_key.serialize_der()));
@@ -84,6 +96,7 @@ impl Smtp {
             .unwrap();
         let shared = Arc::new(Shared {
             security,
+            smtputf8,
             tls: TlsAcceptor::from(Arc::new(config)),
             received: Mutex::default(),
             instead: Mutex::default(),
@@ -154,6 +167,7 @@ async fn converse(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
     let mut stream: Connection = BufReader::new(stream);
     say(&mut stream, "220 loopback").await?;
     let (mut from, mut to, mut login) = (String::new(), String::new(), None);
+    let mut smtputf8 = false;
     loop {
         let mut line = String::new();
         if stream.read_line(&mut line).await? == 0 {
@@ -168,8 +182,8 @@ async fn converse(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 } else {
                     "AUTH PLAIN"
                 };
-                say(&mut stream, &format!("250-loopback\r\n250-8BITMIME\r\n250-SMTPUTF8\r\n250 {extension}"))
-                    .await?;
+                let utf8 = if shared.smtputf8 { "250-SMTPUTF8\r\n" } else { "" };
+                say(&mut stream, &format!("250-loopback\r\n250-8BITMIME\r\n{utf8}250 {extension}")).await?;
             }
             "STARTTLS" => {
                 say(&mut stream, "220 go ahead").await?;
@@ -184,6 +198,7 @@ async fn converse(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
             }
             "MAIL" => {
                 from = between(line);
+                smtputf8 = line.ends_with(" SMTPUTF8") || line.contains(" SMTPUTF8 ");
                 say(&mut stream, "250 go on").await?;
             }
             "RCPT" => {
@@ -200,7 +215,7 @@ async fn converse(stream: TcpStream, shared: &Shared) -> std::io::Result<()> {
                 say(&mut stream, "354 go on").await?;
                 let text = data(&mut stream).await?;
                 let (from, to, login) = (from.clone(), to.clone(), login.clone());
-                shared.received.lock().unwrap().push(Received { from, to, encrypted, login, text });
+                shared.received.lock().unwrap().push(Received { from, to, encrypted, smtputf8, login, text });
                 say(&mut stream, "250 taken").await?;
             }
             "QUIT" => return say(&mut stream, "221 bye").await,

@@ -6,8 +6,8 @@ use rowhouse_proto::auth::v1::{
     CreateInvitationRequest, DeleteApiKeyRequest, DeleteInvitationRequest, DeleteMemberRequest,
     DeleteOtherSessionsRequest, DeleteSessionRequest, Invitation, IssueTokenRequest, IssueTokenResponse,
     ListApiKeysRequest, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, ListInvitationsRequest,
-    ListMembersRequest, ListSessionsRequest, Member, RefreshSessionRequest, Revocations, Role, Session,
-    Tokens, UpdateMemberRequest, UpdateMemberResponse,
+    ListMembersRequest, ListSessionsRequest, Member, RefreshSessionRequest, ResendInvitationRequest,
+    Revocations, Role, Session, Tokens, UpdateMemberRequest, UpdateMemberResponse,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -132,6 +132,12 @@ impl<'a> Caller<'a> {
     pub(crate) async fn invite(&self, email: &str, role: Role) -> Answer<Invitation> {
         let request = self.request(CreateInvitationRequest { email: email.to_owned(), role: role.into() });
         answer(self.running.invitations().create_invitation(request).await)
+            .map(|answer| answer.invitation.unwrap())
+    }
+
+    pub(crate) async fn resend(&self, id: &str) -> Answer<Invitation> {
+        let request = self.request(ResendInvitationRequest { id: id.to_owned() });
+        answer(self.running.invitations().resend_invitation(request).await)
             .map(|answer| answer.invitation.unwrap())
     }
 

@@ -4,6 +4,7 @@ pub(super) mod login;
 pub(super) mod logout;
 pub(super) mod mfa;
 pub(super) mod refresh;
+pub(super) mod resend_verification;
 pub(super) mod switch;
 pub(super) mod token;
 pub(super) mod verify_email;

@@ -33,7 +33,7 @@ problems!(
 struct AcceptInvitation {
     /// From the mailed link. Good once.
     token: String,
-    /// 8 to 71 bytes of UTF-8, and none of the commonest. Needed when the address has no identity yet; when it has
+    /// 8 to 128 characters, and none of the commonest. Needed when the address has no identity yet; when it has
     /// one, it may be left out, and must otherwise be that identity's.
     #[schema(format = Password, min_length = 8, max_length = 71, example = "correct horse battery")]
     password: Option<String>,

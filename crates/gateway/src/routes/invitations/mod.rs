@@ -4,6 +4,7 @@ pub(super) mod accept;
 pub(super) mod create;
 pub(super) mod delete;
 pub(super) mod list;
+pub(super) mod resend;
 
 use prost_types::Timestamp;
 use rowhouse_proto::auth::v1;

@@ -22,7 +22,7 @@ problems!(Problems: UPSTREAM, CALLER, BODY, GUESSING, &[Code::InvalidCredentials
 struct ChangePassword {
     #[schema(format = Password, example = "correct horse battery")]
     current: String,
-    /// 8 to 71 bytes of UTF-8, and none of the commonest.
+    /// 8 to 128 characters, and none of the commonest.
     #[schema(format = Password, min_length = 8, max_length = 71, example = "staple the correct horse")]
     new: String,
 }

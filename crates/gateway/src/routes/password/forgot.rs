@@ -3,9 +3,10 @@
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, post, web};
 use rowhouse_proto::auth::v1;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
+use super::Accepted;
 use crate::clients::Clients;
 use crate::error::Problem;
 use crate::json::{Body, private, write};
@@ -22,10 +23,6 @@ struct ForgotPassword {
     #[schema(format = Email, max_length = 254, example = "ada@acme.example")]
     email: String,
 }
-
-/// Nothing, so that nothing can be learnt from it.
-#[derive(Serialize, ToSchema)]
-struct Accepted {}
 
 /// Ask for a link to set a new password
 ///

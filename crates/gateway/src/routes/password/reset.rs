@@ -22,7 +22,7 @@ problems!(Problems: UPSTREAM, BODY, GUESSING, &[Code::OneTimeTokenInvalid]);
 struct ResetPassword {
     /// From the mailed link. Good once.
     token: String,
-    /// 8 to 71 bytes of UTF-8, and none of the commonest.
+    /// 8 to 128 characters, and none of the commonest.
     #[schema(format = Password, min_length = 8, max_length = 71, example = "staple the correct horse")]
     password: String,
 }

@@ -49,7 +49,7 @@ struct OnboardTenant {
 struct Credentials {
     #[schema(format = Email, max_length = 254, example = "ada@acme.example")]
     email: String,
-    /// 8 to 71 bytes of UTF-8, and none of the commonest. Without it, the person is mailed a link to set one.
+    /// 8 to 128 characters, and none of the commonest. Without it, the person is mailed a link to set one.
     #[schema(format = Password, min_length = 8, max_length = 71, example = "correct horse battery")]
     password: Option<String>,
 }

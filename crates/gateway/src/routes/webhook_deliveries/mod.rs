@@ -13,7 +13,7 @@ use crate::json::{known, lacking, optional_rfc3339, rfc3339};
 
 /// One event on its way to one endpoint.
 #[derive(Serialize, ToSchema)]
-struct WebhookDelivery {
+pub(super) struct WebhookDelivery {
     #[schema(format = "uuid", example = "01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c")]
     id: String,
     #[schema(format = "uuid", example = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f")]
@@ -23,8 +23,9 @@ struct WebhookDelivery {
     event_id: String,
     #[schema(example = "order.created")]
     event_type: String,
-    #[schema(format = "uuid", example = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f")]
-    order_id: String,
+    /// Null for a test.
+    #[schema(required = true, format = "uuid", example = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f")]
+    order_id: Option<String>,
     state: WebhookDeliveryState,
     /// How often it was tried; giving it up because the endpoint is disabled counts as once.
     #[schema(example = 1)]
@@ -117,7 +118,7 @@ impl TryFrom<v1::WebhookDelivery> for WebhookDelivery {
             webhook_endpoint_id: delivery.webhook_endpoint_id,
             event_id: delivery.event_id,
             event_type: delivery.event_type,
-            order_id: delivery.order_id,
+            order_id: known(delivery.order_id),
             attempt_count: delivery.attempt_count,
             attempts: delivery.attempts.into_iter().map(TryInto::try_into).collect::<Result<_, _>>()?,
             next_attempt_at: delivery.next_attempt_at,

@@ -5,10 +5,10 @@ use actix_web::http::header::LOCATION;
 use actix_web::{HttpResponse, post, web};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1;
-use serde::{Deserialize, Serialize};
+use serde::Deserialize;
 use utoipa::ToSchema;
 
-use super::WebhookEndpoint;
+use super::{NewWebhookEndpoint, WebhookEndpoint};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
@@ -30,21 +30,13 @@ struct CreateWebhookEndpoint {
     events: Vec<String>,
 }
 
-/// The endpoint, and the key that is shown here and never again.
-#[derive(Serialize, ToSchema)]
-struct NewWebhookEndpoint {
-    #[serde(flatten)]
-    webhook_endpoint: WebhookEndpoint,
-    /// Deliveries are signed with it, as Standard Webhooks has it.
-    #[schema(example = "whsec_C2FVsBQIhrscChlQIMV+b5sSYspob7oD")]
-    secret: String,
-}
-
 /// Register a webhook endpoint
 ///
 /// Events are sent at least once, those of one order in their order, by POST with the headers `webhook-id`,
 /// `webhook-timestamp` and `webhook-signature` of [Standard Webhooks](https://www.standardwebhooks.com). Any answer of 2xx
-/// within some seconds counts as received; otherwise the event is sent again, less and less often, for about a day.
+/// within some seconds counts as received; otherwise the event is sent again, less and less often, for about a day; `Retry-After`,
+/// in seconds or as a date, is kept. An endpoint that fails again and again is paused, and tried with one event at the end of each
+/// pause; when that is received, all that waits follows. After five days of nothing but failures it is disabled.
 #[utoipa::path(
     tag = "webhooks",
     params(TenantIdHeader),

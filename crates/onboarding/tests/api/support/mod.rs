@@ -75,6 +75,7 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         bcrypt_cost: 4,
+        sign_ups: rowhouse_auth::SignUpArgs::generous(),
         token_lifetime: Duration::from_mins(10),
         proxies: ProxyArgs::default(),
         sessions: SessionArgs::default(),

@@ -84,7 +84,20 @@ fn no_cell_is_a_formula() {
     for text in ["=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "＋1", "－1", "＠x"] {
         assert_eq!(harmless(text), format!("'{text}"), "{text:?}");
     }
-    for text in ["", "Ada", " =1", "1-1", "'t Hooft", "\"=1\"", "a=b", "a;b|c", "Smith,-1"] {
+    for text in [
+        "",
+        "Ada",
+        " Ada",
+        "1-1",
+        "'t Hooft",
+        "\"a\"",
+        "a=b",
+        "a; b=1|c",
+        "Smith,-1",
+        "\"\"",
+        " ;  | ",
+        "\u{301}=1",
+    ] {
         assert_eq!(harmless(text), text);
     }
     // What separates cells elsewhere.
@@ -98,9 +111,53 @@ fn no_cell_is_a_formula() {
     ] {
         assert_eq!(harmless(text), safe, "{text:?}");
     }
+    // What does not keep a spreadsheet from looking further.
+    for (text, safe) in [
+        (" =1+1", "' =1+1"),
+        ("\u{a0}=1+1", "'\u{a0}=1+1"),
+        ("\u{200b}=1+1", "'\u{200b}=1+1"),
+        ("\u{feff}=1+1", "'\u{feff}=1+1"),
+        (
+            "\u{2800}\u{3164}\u{ad}\u{fe0f}\u{2060}\u{202e}@x",
+            "'\u{2800}\u{3164}\u{ad}\u{fe0f}\u{2060}\u{202e}@x",
+        ),
+        ("\"=1+1\"", "'\"=1+1\""),
+        (" \" \"＋1", "' \" \"＋1"),
+        ("x; =1+1", "x;' =1+1"),
+        ("x|  @SUM(1)", "x|'  @SUM(1)"),
+        ("x;\u{a0}=1+1", "x;'\u{a0}=1+1"),
+        ("x;\"=1+1\"", "x;'\"=1+1\""),
+        ("x|\u{feff}\u{200b}-1|ok|\"+1", "x|'\u{feff}\u{200b}-1|ok|'\"+1"),
+        ("  \t =1", "'  \t' =1"),
+    ] {
+        assert_eq!(harmless(text), safe, "{text:?}");
+    }
     // A cell that the quotes begin would be taken for a formula all the same.
     let text = written(Format::Csv, false, &[order("=HYPERLINK(\"x\",\"y\")", &["-2"])]);
     assert!(text.contains(",\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",") && text.contains(",'-2,"), "{text}");
+}
+
+/// Whatever is put before a formula: after each separator, as a spreadsheet would look for the first thing that it sees, there is none.
+#[test]
+fn no_combination_of_blanks_and_separators_lets_a_formula_through() {
+    const PIECES: [&str; 14] =
+        ["=", "+", "@", "-", "＝", " ", "\u{a0}", "\u{200b}", "\u{feff}", "\"", ";", "|", "\t", "a"];
+    let mut cases = vec![String::new()];
+    for _ in 0..4 {
+        let longer = cases.iter().flat_map(|case| PIECES.map(|piece| format!("{case}{piece}")));
+        cases = longer.chain([String::new()]).collect();
+    }
+    for case in &cases {
+        let safe = harmless(case);
+        for cell in safe.split([';', '|', '\t']) {
+            let seen =
+                cell.trim_start_matches(|c: char| c.is_whitespace() || "\u{200b}\u{feff}\"".contains(c));
+            assert!(!seen.starts_with(['=', '+', '@', '-', '＝']), "{case:?} became {safe:?}");
+        }
+        assert_eq!(safe.replace('\'', ""), *case, "nothing else is changed");
+        assert_eq!(harmless(&safe), safe, "{case:?}: done twice it is the same");
+    }
+    assert!(cases.len() > 14_usize.pow(4));
 }
 
 #[test]

@@ -14,7 +14,7 @@ impl From<Delivery> for v1::WebhookDelivery {
             webhook_endpoint_id: delivery.webhook_endpoint_id.to_string(),
             event_id: delivery.event_id.to_string(),
             event_type: delivery.event_type,
-            order_id: delivery.order_id.to_string(),
+            order_id: delivery.order_id.map(|id| id.to_string()).unwrap_or_default(),
             attempts: delivery.attempts.into_iter().map(attempt).collect(),
             next_attempt_at: delivery.next_attempt_at.map(|at| SystemTime::from(at).into()),
             created_at: Some(SystemTime::from(delivery.created_at).into()),

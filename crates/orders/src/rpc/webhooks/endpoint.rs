@@ -2,13 +2,14 @@
 
 use std::time::SystemTime;
 
+use chrono::Utc;
 use rowhouse_chassis::error::Violations;
 use rowhouse_proto::orders::v1;
 use uuid::Uuid;
 
 use crate::error::Error;
 use crate::store::webhook_endpoints::Endpoint;
-use crate::webhooks::{Events, Guard, InvalidTarget, NotAllowed, Target};
+use crate::webhooks::{Events, FAILING, GONE, Guard, InvalidTarget, NotAllowed, Target};
 
 impl From<Endpoint> for v1::WebhookEndpoint {
     fn from(endpoint: Endpoint) -> Self {
@@ -19,7 +20,23 @@ impl From<Endpoint> for v1::WebhookEndpoint {
             enabled: endpoint.enabled,
             created_at: Some(SystemTime::from(endpoint.created_at).into()),
             updated_at: Some(SystemTime::from(endpoint.updated_at).into()),
+            failing_since: endpoint.failing_since.map(|at| SystemTime::from(at).into()),
+            paused_until: endpoint.paused_until.map(|at| SystemTime::from(at).into()),
+            disabled_reason: disabled_reason(endpoint.disabled_reason.as_deref()).into(),
+            previous_secret_expires_at: endpoint
+                .previous_secret_expires_at
+                .filter(|at| *at > Utc::now())
+                .map(|at| SystemTime::from(at).into()),
         }
+    }
+}
+
+/// The column's CHECK knows the same two names.
+fn disabled_reason(name: Option<&str>) -> v1::WebhookDisabledReason {
+    match name {
+        Some(FAILING) => v1::WebhookDisabledReason::Failing,
+        Some(GONE) => v1::WebhookDisabledReason::Gone,
+        _ => v1::WebhookDisabledReason::Unspecified,
     }
 }
 

@@ -8,6 +8,8 @@ mod list_deliveries;
 mod list_endpoints;
 mod page;
 mod redeliver;
+mod rotate_secret;
+mod send_test;
 mod update_endpoint;
 
 use rowhouse_chassis::sealing::Sealing;
@@ -16,7 +18,9 @@ use rowhouse_proto::orders::v1::{
     CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
     DeleteWebhookEndpointResponse, ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse,
     ListWebhookEndpointsRequest, ListWebhookEndpointsResponse, RedeliverWebhookDeliveryRequest,
-    RedeliverWebhookDeliveryResponse, UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse,
+    RedeliverWebhookDeliveryResponse, RotateWebhookSecretRequest, RotateWebhookSecretResponse,
+    SendTestWebhookRequest, SendTestWebhookResponse, UpdateWebhookEndpointRequest,
+    UpdateWebhookEndpointResponse,
 };
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
@@ -59,6 +63,20 @@ impl WebhookService for WebhookRpc {
         request: Request<DeleteWebhookEndpointRequest>,
     ) -> Reply<DeleteWebhookEndpointResponse> {
         reply("webhook_endpoints.delete", delete_endpoint::delete_endpoint(self, &request).await)
+    }
+
+    async fn rotate_webhook_secret(
+        &self,
+        request: Request<RotateWebhookSecretRequest>,
+    ) -> Reply<RotateWebhookSecretResponse> {
+        reply("webhook_endpoints.rotate_secret", rotate_secret::rotate_secret(self, &request).await)
+    }
+
+    async fn send_test_webhook(
+        &self,
+        request: Request<SendTestWebhookRequest>,
+    ) -> Reply<SendTestWebhookResponse> {
+        reply("webhook_endpoints.test", send_test::send_test(self, &request).await)
     }
 
     async fn list_webhook_deliveries(

@@ -9,10 +9,10 @@ use super::endpoint::parse_id;
 use super::{WebhookRpc, authorize};
 use crate::error::Error;
 use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};
-use crate::webhooks::deliver_at_once;
+use crate::webhooks::{look_at_all, try_endpoint_now};
 
 /// What has ended is pending again, and what is pending for the endpoint of the order, up to it, is tried now. The job is
-/// written first: a worker has it, too, before it touches a delivery.
+/// written first: a worker has it, too, before it touches a delivery. If the endpoint is paused, it is tried now.
 pub(super) async fn redeliver(
     rpc: &WebhookRpc,
     request: &Request<RedeliverWebhookDeliveryRequest>,
@@ -24,7 +24,8 @@ pub(super) async fn redeliver(
     };
     let delivery = rpc.db.tx(&cx, "webhook_deliveries.redeliver", async |tx| {
         let found = find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)?;
-        deliver_at_once(tx, found.webhook_endpoint_id, found.order_id).await?;
+        look_at_all(tx, found.webhook_endpoint_id).await?;
+        try_endpoint_now(tx, found.webhook_endpoint_id).await?;
         reset_delivery(tx, id).await?;
         hurry_earlier(tx, id).await?;
         find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)

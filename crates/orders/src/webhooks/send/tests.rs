@@ -88,7 +88,8 @@ async fn the_wish_to_be_left_alone_is_heard() {
     for (header, expected) in [
         ("Retry-After: 120", Some(120)),
         ("retry-after:  0 ", Some(0)),
-        ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", None),
+        ("Retry-After: Fri, 31 Dec 1999 23:59:59 GMT", Some(0)),
+        ("Retry-After: Fri, 31 Dec 1999", None),
         ("Retry-After: -1", None),
         ("X-Retry-After: 1", None),
     ] {
@@ -255,5 +256,24 @@ fn what_tenants_read_says_nothing_of_the_inside() {
         let text = error.to_string();
         assert!(!text.contains("127.") && !text.contains("os error"), "{text}");
         assert!((1..=500).contains(&text.len()));
+    }
+}
+
+#[test]
+fn a_wish_is_seconds_or_a_date() {
+    let now = SystemTime::UNIX_EPOCH + Duration::from_secs(784_111_777);
+    for (text, seconds) in [
+        ("120", Some(120)),
+        // The three forms of RFC 9110, one minute from now.
+        ("Sun, 06 Nov 1994 08:50:37 GMT", Some(60)),
+        ("Sunday, 06-Nov-94 08:50:37 GMT", Some(60)),
+        ("Sun Nov  6 08:50:37 1994", Some(60)),
+        ("Sun, 06 Nov 1994 08:49:37 GMT", Some(0)),
+        ("Sat, 05 Nov 1994 08:49:37 GMT", Some(0)),
+        ("1.5", None),
+        ("soon", None),
+        ("", None),
+    ] {
+        assert_eq!(wish(text, now), seconds.map(Duration::from_secs), "{text}");
     }
 }

@@ -6,8 +6,9 @@ use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_proto::orders::v1::{
     CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
     ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse, ListWebhookEndpointsRequest,
-    ListWebhookEndpointsResponse, RedeliverWebhookDeliveryRequest, UpdateWebhookEndpointRequest,
-    WebhookDelivery, WebhookDeliveryState, WebhookEndpoint,
+    ListWebhookEndpointsResponse, RedeliverWebhookDeliveryRequest, RotateWebhookSecretRequest,
+    RotateWebhookSecretResponse, SendTestWebhookRequest, UpdateWebhookEndpointRequest, WebhookDelivery,
+    WebhookDeliveryState, WebhookEndpoint,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Role;
@@ -103,6 +104,21 @@ impl Webhooks {
     pub(crate) async fn redeliver(&self, id: &str) -> Result<WebhookDelivery, Status> {
         let message = RedeliverWebhookDeliveryRequest { id: id.to_owned() };
         let reply = self.client.clone().redeliver_webhook_delivery(self.request(message)).await?;
+        Ok(reply.into_inner().webhook_delivery.unwrap())
+    }
+
+    pub(crate) async fn rotate(
+        &self,
+        id: &str,
+        overlap_seconds: Option<i32>,
+    ) -> Result<RotateWebhookSecretResponse, Status> {
+        let message = RotateWebhookSecretRequest { id: id.to_owned(), overlap_seconds };
+        Ok(self.client.clone().rotate_webhook_secret(self.request(message)).await?.into_inner())
+    }
+
+    pub(crate) async fn test(&self, id: &str) -> Result<WebhookDelivery, Status> {
+        let message = SendTestWebhookRequest { id: id.to_owned() };
+        let reply = self.client.clone().send_test_webhook(self.request(message)).await?;
         Ok(reply.into_inner().webhook_delivery.unwrap())
     }
 

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex};
 use std::thread::JoinHandle;
 use std::time::Duration;
 
+use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::OrderStatus::{Fulfilled, Paid};
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
 use rowhouse_testkit::Role as DatabaseRole;
@@ -90,7 +91,7 @@ impl Drop for Program {
 
 /// A service that does no jobs itself.
 async fn idle_world() -> World {
-    World::start_with(|config| config.jobs.workers = 0).await
+    World::start_with(|config| config.jobs = WorkerArgs::NONE).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -127,7 +128,7 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
     let mut last = HashMap::new();
-    for _ in 0..12 {
+    for _ in 0..24 {
         let order = orders.create(an_order()).await.unwrap();
         orders.update(&order.id, Paid, "").await.unwrap();
         orders.update(&order.id, Fulfilled, "").await.unwrap();
@@ -147,9 +148,9 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
     }
     receiver.always("200 OK");
     let _program = Program::start(&world);
-    webhooks.until_states(&[Delivered; 36]).await;
+    webhooks.until_states(&[Delivered; 72]).await;
     assert_in_order(&receiver.received(), &last);
-    assert!(receiver.received().len() > 36, "something was sent twice, or nobody was killed in the middle");
+    assert!(receiver.received().len() > 72, "something was sent twice, or nobody was killed in the middle");
     world.stop().await;
 }
 

@@ -1,5 +1,6 @@
 //! Webhooks, against receivers on real sockets.
 
+mod backoff;
 mod client;
 mod delivery;
 mod endpoints;
@@ -9,6 +10,7 @@ mod kills;
 mod order;
 mod receiver;
 mod retries;
+mod secrets;
 mod tidying;
 
 pub(crate) use client::Webhooks;

@@ -44,8 +44,10 @@ impl Received {
         let key = BASE64_STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
         let signed = format!("{}.{}.{}", self.id(), self.headers["webhook-timestamp"], self.body);
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).unwrap().chain_update(signed);
-        let Some(signature) = self.headers["webhook-signature"].strip_prefix("v1,") else { return false };
-        mac.verify_slice(&BASE64_STANDARD.decode(signature).unwrap()).is_ok()
+        self.headers["webhook-signature"].split(' ').any(|signature| {
+            let Some(signature) = signature.strip_prefix("v1,") else { return false };
+            mac.clone().verify_slice(&BASE64_STANDARD.decode(signature).unwrap()).is_ok()
+        })
     }
 }
 

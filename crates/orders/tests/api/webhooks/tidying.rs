@@ -12,7 +12,7 @@ use super::{Receiver, world};
 use crate::world::an_order;
 
 /// Waits until the query finds so many.
-async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
+pub(super) async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
     let mut admin = database.admin().await;
     let reached = async {
         while sql::<BigInt>(query).get_result::<i64>(&mut admin).await.unwrap() != expected {

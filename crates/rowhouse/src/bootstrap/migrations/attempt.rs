@@ -9,6 +9,7 @@ use diesel::migration::Migration;
 use diesel::pg::Pg;
 use diesel::result::{DatabaseErrorInformation, DatabaseErrorKind, Error as DieselError};
 use diesel_migrations::MigrationHarness;
+use rowhouse_connection::sqlstate;
 
 use super::indexes::{self, Builder};
 use super::lock_wait::IN_THE_QUEUE;
@@ -145,18 +146,15 @@ impl Failure {
         let DieselError::DatabaseError(kind, information) = error else {
             return Self { kind: FailureKind::Other, message: error.to_string() };
         };
-        let message = words(&**information);
-        let kind = match kind {
-            DatabaseErrorKind::CheckViolation | DatabaseErrorKind::NotNullViolation => FailureKind::Unfilled,
-            // diesel keeps no SQLSTATE. Under another lc_messages it is not tried again, which is safe.
-            DatabaseErrorKind::Unknown
-                if ["lock timeout", "deadlock detected"].iter().any(|sign| message.contains(sign)) =>
-            {
-                FailureKind::Blocked
+        let kind = match (kind, sqlstate(error)) {
+            (DatabaseErrorKind::CheckViolation | DatabaseErrorKind::NotNullViolation, _) => {
+                FailureKind::Unfilled
             }
+            // lock_timeout, and a deadlock.
+            (_, Some("55P03" | "40P01")) => FailureKind::Blocked,
             _ => FailureKind::Other,
         };
-        Self { kind, message }
+        Self { kind, message: words(&**information) }
     }
 }
 

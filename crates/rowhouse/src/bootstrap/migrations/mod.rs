@@ -31,20 +31,18 @@ const CONTRACT: &str = "_contract";
 
 /// As the owner, with the list of migrations in the schema public whatever the administrator's search path.
 ///
-/// Lock timeouts are told by their words, so these are English where the administrator may say so. A statement
-/// whose client is gone ends soon, where the server can tell.
+/// Besides what every session sets. A statement whose client is gone ends soon, where the server can tell; what a migration
+/// makes is made as it says, whatever the administrator's defaults for it.
 const SESSION: &str = "
-    DO $$ BEGIN
-        SET lc_messages = 'C';
-    EXCEPTION WHEN OTHERS THEN NULL;
-    END $$;
     DO $$ BEGIN
         SET client_connection_check_interval = '500ms';
     EXCEPTION WHEN OTHERS THEN NULL;
     END $$;
     SET ROLE rowhouse_owner;
     SET search_path = public;
-    SET TimeZone = 'UTC';
+    SET check_function_bodies = on;
+    SET default_table_access_method = 'heap';
+    SET default_tablespace = '';
     SET statement_timeout = 0;
     SET idle_in_transaction_session_timeout = 0;
 ";

@@ -5,14 +5,14 @@ use std::path::Path;
 
 use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
+use rowhouse_connection::SESSION;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::indexes::INVALID;
 use super::{all, backfill_of};
 use crate::bootstrap::MigrateError;
-use crate::bootstrap::connect::{config, open};
-use crate::bootstrap::error::describe;
+use crate::bootstrap::connect::address;
 
 /// How a database stands to the migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -70,10 +70,14 @@ where
         .iter()
         .map(|migration| (migration.name().version().to_string(), migration.name().to_string()))
         .collect();
-    let (mut applied, invalid_indexes) = match open(&config(admin_url)?, ca_file).await? {
-        Ok(client) => look(&client).await?,
+    let (mut applied, invalid_indexes) = match address(admin_url, ca_file)?.connect().await {
+        Ok((client, driver)) => {
+            tokio::spawn(driver.run());
+            client.batch_execute(SESSION).await?;
+            look(&client).await?
+        }
         Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Default::default(),
-        Err(error) => return Err(MigrateError::Connect(describe(&error))),
+        Err(error) => return Err(error.into()),
     };
     let mut migrations: Vec<MigrationStatus> = known
         .into_iter()
@@ -98,7 +102,10 @@ async fn look(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>)
     let owner = client
         .query_opt(
             "SELECT FROM pg_catalog.pg_roles r
-             WHERE r.rolname = 'rowhouse_owner' AND pg_catalog.pg_has_role(r.oid, 'MEMBER')",
+             WHERE r.rolname = 'rowhouse_owner' AND pg_catalog.pg_has_role(r.oid,
+                 -- From 16 on a member need not be able to become what it is a member of.
+                 CASE WHEN pg_catalog.current_setting('server_version_num')::integer >= 160000
+                     THEN 'SET' ELSE 'MEMBER' END)",
             &[],
         )
         .await?;

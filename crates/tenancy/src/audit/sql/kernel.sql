@@ -5,8 +5,10 @@ WHERE s.name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n W
 
 UNION ALL
 SELECT 'kernel_missing' AS rule, role.name, 'run `rowhouse migrate`'
-FROM unnest(ARRAY['rowhouse_owner', 'rowhouse_definer']) AS role (name)
+FROM unnest(ARRAY['rowhouse_owner', 'rowhouse_definer', 'rowhouse_administrators']) AS role (name)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = role.name)
+    -- Services have no part in who administers.
+    AND NOT ($1::text IS NOT NULL AND role.name = 'rowhouse_administrators')
 
 UNION ALL
 SELECT 'kernel_missing' AS rule, 'tenancy.' || relation.name, 'run `rowhouse migrate`'
@@ -26,14 +28,15 @@ WHERE NOT EXISTS (
     WHERE n.nspname = 'tenancy' AND p.oid::regprocedure::text = routine.name
 )
 
+-- Of a service that looks at itself. To anybody else the kernel is closed rightly.
 UNION ALL
 SELECT 'kernel_closed' AS rule, quote_ident(current_user), format('GRANT USAGE ON SCHEMA tenancy TO %I', current_user)
 FROM pg_catalog.pg_namespace n
-WHERE n.nspname = 'tenancy' AND NOT has_schema_privilege(n.oid, 'USAGE')
+WHERE $1::text IS NOT NULL AND n.nspname = 'tenancy' AND NOT has_schema_privilege(n.oid, 'USAGE')
 
 UNION ALL
 SELECT 'kernel_closed' AS rule, quote_ident(current_user),
     format('GRANT SELECT ON tenancy.%I TO %I', c.relname, current_user)
 FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-WHERE n.nspname = 'tenancy' AND c.relname IN ('global_tables', 'definer_functions')
+WHERE $1::text IS NOT NULL AND n.nspname = 'tenancy' AND c.relname IN ('global_tables', 'definer_functions')
     AND NOT has_table_privilege(c.oid, 'SELECT')

@@ -1,7 +1,8 @@
--- What the rules look at. $1 is the schema of one service; null stands for the whole database.
+-- What the rules look at. $1 is the schema of one service; null stands for the whole database. There the answer is the
+-- same whoever asks: nothing looks at current_user or session_user.
 --
 -- Names are quoted as SQL wants them. What an extension brought along is its own affair.
-WITH extension_members AS (
+WITH RECURSIVE extension_members AS (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
 ),
 schemas AS (
@@ -55,30 +56,78 @@ walled_schemas AS (
 ),
 kernel_roles AS (
     SELECT r.*, quote_ident(r.rolname) AS name FROM pg_catalog.pg_roles r
-    WHERE r.rolname IN ('rowhouse_owner', 'rowhouse_definer')
+    WHERE r.rolname IN ('rowhouse_owner', 'rowhouse_definer', 'rowhouse_administrators')
 ),
--- The role that is connected, or all that can reach a tenant's table. Who audits the whole database may be its
--- administrator, who becomes rowhouse_owner to migrate and is no service.
+memberships AS (
+    SELECT m.*,
+        -- Of a member that is no administrator as yet. The right to give a membership away, or to make roles, is what
+        -- administrators have, so whether to take it from this one is for a person to say.
+        CASE WHEN m.member_administers
+            THEN format('if %s is an administrator, GRANT rowhouse_administrators TO %s; if not, %s',
+                m.member_name, m.member_name, m.revoke)
+            ELSE format('%s, or GRANT rowhouse_administrators TO %s if it is an administrator',
+                m.revoke, m.member_name)
+        END AS mend
+    FROM (
+        SELECT m.roleid, m.member, g.rolname AS group_rolname, quote_ident(r.rolname) AS member_name,
+            r.rolsuper AS member_superuser, r.rolcreaterole OR m.admin_option AS member_administers,
+            -- PostgreSQL 16 and later tell membership from the right to give it away, which CREATEROLE brings.
+            coalesce((f.fields ->> 'inherit_option')::boolean, true)
+                OR coalesce((f.fields ->> 'set_option')::boolean, true) AS usable,
+            -- There a membership is also revoked from the role that granted it. 10 is the first superuser, for whom every
+            -- superuser acts.
+            format('REVOKE %I FROM %I%s', g.rolname, r.rolname,
+                CASE WHEN f.fields ? 'inherit_option' AND m.grantor <> 10
+                    THEN format(' GRANTED BY %I', pg_get_userbyid(m.grantor)) ELSE '' END) AS revoke
+        FROM pg_catalog.pg_auth_members m
+        CROSS JOIN LATERAL (SELECT to_jsonb(m) AS fields) f
+        JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
+        JOIN pg_catalog.pg_roles r ON r.oid = m.member
+    ) m
+),
+-- The group that `rowhouse migrate` makes and puts its administrator into, and its members, groups among them. Only
+-- an administrator or a superuser can put a role into it, so being in it is a statement and not an accident.
+administrators AS (
+    SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = 'rowhouse_administrators'
+    UNION
+    SELECT m.member FROM administrators a JOIN memberships m ON m.roleid = a.oid AND m.usable
+),
+-- Who was granted a schema with a tenant's table by name, as services are.
+schema_grants AS (
+    SELECT a.grantee AS oid, s.name AS schema, a.privilege_type AS privilege
+    FROM walled_schemas s CROSS JOIN LATERAL aclexplode(s.acl) a
+    WHERE a.grantee <> s.owner
+),
+-- The role that is connected, or all that log in and are no administrators, and whose name or grants are those of a
+-- service. One that is named after a schema is a service in any case. Of another one that may create roles, or is a
+-- superuser, nobody here can know whether it is a service or an administrator who is not in the group: what would
+-- take an administrator's rights away is proposed with an if.
 service_roles AS (
-    SELECT r.*, quote_ident(r.rolname) AS name FROM pg_catalog.pg_roles r
-    WHERE CASE
-        WHEN $1::text IS NOT NULL THEN r.rolname = current_user
-        WHEN NOT r.rolcanlogin OR r.oid IN (SELECT k.oid FROM kernel_roles k) THEN false
-        WHEN EXISTS (
-            SELECT FROM walled_schemas s CROSS JOIN LATERAL aclexplode(s.acl) a
-            WHERE a.grantee = r.oid AND a.grantee <> s.owner
-        ) THEN true
-        WHEN r.rolname = session_user
-            AND EXISTS (SELECT FROM kernel_roles k WHERE pg_has_role(r.oid, k.oid, 'MEMBER')) THEN false
-        ELSE r.rolname ~ '^rowhouse_'
-            OR NOT r.rolsuper
-                AND EXISTS (SELECT FROM walled_schemas s WHERE has_schema_privilege(r.oid, s.oid, 'USAGE'))
-    END
+    SELECT r.*, quote_ident(r.rolname) AS name,
+        CASE WHEN r.doubtful THEN format('if %I is a service, ', r.rolname) ELSE '' END AS if_service,
+        CASE WHEN r.doubtful
+            THEN format('; if it is an administrator, GRANT rowhouse_administrators TO %I', r.rolname)
+            ELSE '' END AS if_administrator
+    FROM (
+        SELECT r.*, NOT n.named AND (r.rolcreaterole OR r.rolsuper) AS doubtful
+        FROM pg_catalog.pg_roles r
+        CROSS JOIN LATERAL (
+            SELECT EXISTS (SELECT FROM schemas s WHERE 'rowhouse_' || s.name = r.rolname) AS named
+        ) n
+        WHERE CASE
+            WHEN $1::text IS NOT NULL THEN r.rolname = current_user
+            WHEN NOT r.rolcanlogin OR r.oid IN (SELECT k.oid FROM kernel_roles k) THEN false
+            WHEN n.named THEN true
+            WHEN r.oid IN (SELECT a.oid FROM administrators a) THEN false
+            ELSE r.rolname ~ '^rowhouse_' OR NOT r.rolsuper AND r.oid IN (SELECT g.oid FROM schema_grants g)
+        END
+    ) r
 ),
 routines AS (
     SELECT p.oid, p.oid::regprocedure::text AS name, p.proowner AS owner, p.proacl AS acl, p.prosecdef AS definer,
         p.provolatile AS volatility, p.proleakproof AS leakproof, p.proconfig AS config,
-        concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS body, l.lanname AS language
+        concat(p.prosrc, pg_get_function_sqlbody(p.oid)) AS body, p.prosqlbody IS NOT NULL AS parsed,
+        l.lanname AS language
     FROM pg_catalog.pg_proc p
     JOIN schemas s ON s.oid = p.pronamespace AND s.audited
     JOIN pg_catalog.pg_language l ON l.oid = p.prolang

@@ -1,48 +1,51 @@
-, memberships AS (
-    SELECT m.roleid, m.member, quote_ident(g.rolname) AS group_name, quote_ident(r.rolname) AS member_name,
-        r.rolsuper AS member_superuser,
-        -- PostgreSQL 16 and later tell membership from the right to give it away, which CREATEROLE brings.
-        coalesce((to_jsonb(m) ->> 'inherit_option')::boolean, true)
-            OR coalesce((to_jsonb(m) ->> 'set_option')::boolean, true) AS usable
-    FROM pg_catalog.pg_auth_members m
-    JOIN pg_catalog.pg_roles g ON g.oid = m.roleid
-    JOIN pg_catalog.pg_roles r ON r.oid = m.member
-)
-SELECT 'role_superuser' AS rule, r.name AS object, format('ALTER ROLE %s NOSUPERUSER', r.name) AS mend
+SELECT 'role_superuser' AS rule, r.name AS object,
+    r.if_service || format('ALTER ROLE %s NOSUPERUSER', r.name) || r.if_administrator AS mend
 FROM service_roles r
 WHERE r.rolsuper
 
 UNION ALL
-SELECT 'role_creates_roles' AS rule, r.name, format('ALTER ROLE %s NOCREATEROLE', r.name)
+SELECT 'role_creates_roles' AS rule, r.name,
+    r.if_service || format('ALTER ROLE %s NOCREATEROLE', r.name) || r.if_administrator
 FROM service_roles r
 WHERE r.rolcreaterole
 
 UNION ALL
-SELECT 'role_creates_databases' AS rule, r.name, format('ALTER ROLE %s NOCREATEDB', r.name)
+SELECT 'role_creates_databases' AS rule, r.name,
+    r.if_service || format('ALTER ROLE %s NOCREATEDB', r.name) || r.if_administrator
 FROM service_roles r
 WHERE r.rolcreatedb
 
 UNION ALL
-SELECT 'role_replicates' AS rule, r.name, format('ALTER ROLE %s NOREPLICATION', r.name)
+SELECT 'role_replicates' AS rule, r.name,
+    r.if_service || format('ALTER ROLE %s NOREPLICATION', r.name) || r.if_administrator
 FROM service_roles r
 WHERE r.rolreplication
 
 UNION ALL
-SELECT 'role_bypasses_rls' AS rule, quote_ident(r.rolname), format('ALTER ROLE %I NOBYPASSRLS', r.rolname)
-FROM pg_catalog.pg_roles r
-WHERE r.rolbypassrls AND (
-    r.oid IN (SELECT s.oid FROM service_roles s)
-    OR NOT r.rolsuper
-        AND EXISTS (SELECT FROM walled_schemas s WHERE has_schema_privilege(r.oid, s.oid, 'USAGE'))
-)
+SELECT 'role_bypasses_rls' AS rule, r.name,
+    r.if_service || format('ALTER ROLE %s NOBYPASSRLS', r.name) || r.if_administrator
+FROM service_roles r
+WHERE r.rolbypassrls
 
 UNION ALL
-SELECT 'role_is_member' AS rule, m.member_name, format('REVOKE %s FROM %s', m.group_name, m.member_name)
+SELECT 'role_bypasses_rls' AS rule, quote_ident(r.rolname),
+    CASE WHEN r.rolcreaterole
+        THEN format('if %I is an administrator, GRANT rowhouse_administrators TO %I; if not, ALTER ROLE %I NOBYPASSRLS',
+            r.rolname, r.rolname, r.rolname)
+        ELSE format('ALTER ROLE %I NOBYPASSRLS', r.rolname)
+    END
+FROM pg_catalog.pg_roles r
+WHERE r.rolbypassrls AND NOT r.rolsuper
+    AND r.oid NOT IN (SELECT s.oid FROM service_roles s UNION ALL SELECT a.oid FROM administrators a)
+    AND EXISTS (SELECT FROM walled_schemas s WHERE has_schema_privilege(r.oid, s.oid, 'USAGE'))
+
+UNION ALL
+SELECT 'role_is_member' AS rule, m.member_name, r.if_service || m.revoke || r.if_administrator
 FROM memberships m JOIN service_roles r ON r.oid = m.member
 
 UNION ALL
 SELECT 'role_owns' AS rule, o.identity,
-    format('ALTER %s %s OWNER TO rowhouse_owner', upper(o.type), o.identity)
+    r.if_service || format('ALTER %s %s OWNER TO rowhouse_owner', upper(o.type), o.identity) || r.if_administrator
 FROM pg_catalog.pg_shdepend d
 JOIN service_roles r ON r.oid = d.refobjid
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) o
@@ -51,11 +54,30 @@ WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o'
     AND d.classid <> 'pg_catalog.pg_default_acl'::regclass
     AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database()))
 
+-- A member can do what the role can, at once or after SET ROLE, which needs no INHERIT.
 UNION ALL
-SELECT 'definer_has_member' AS rule, m.member_name, format('REVOKE rowhouse_definer FROM %s', m.member_name)
-FROM memberships m JOIN kernel_roles k ON k.oid = m.roleid AND k.rolname = 'rowhouse_definer'
-WHERE m.usable AND NOT m.member_superuser AND m.member_name <> 'rowhouse_owner'
-    AND m.member NOT IN (SELECT r.oid FROM service_roles r)
+SELECT 'role_has_member' AS rule, m.member_name, m.mend
+FROM memberships m
+WHERE $1::text IS NULL AND m.usable AND NOT m.member_superuser AND m.group_rolname <> 'rowhouse_definer'
+    AND (m.group_rolname = 'rowhouse_owner'
+        OR m.roleid IN (SELECT r.oid FROM service_roles r UNION ALL SELECT g.oid FROM schema_grants g))
+    AND m.member NOT IN (SELECT r.oid FROM service_roles r UNION ALL SELECT a.oid FROM administrators a)
+
+UNION ALL
+SELECT 'definer_has_member' AS rule, m.member_name, m.mend
+FROM memberships m
+WHERE m.group_rolname = 'rowhouse_definer' AND m.usable AND NOT m.member_superuser
+    AND m.member_name <> 'rowhouse_owner'
+    AND m.member NOT IN (SELECT r.oid FROM service_roles r UNION ALL SELECT a.oid FROM administrators a)
+
+UNION ALL
+SELECT 'administrator_privilege' AS rule, quote_ident(r.rolname),
+    format('REVOKE %s ON SCHEMA %s FROM %I, or %s if it is a service', g.privilege, g.schema, r.rolname,
+        CASE WHEN r.rolsuper THEN format('ALTER ROLE %I NOSUPERUSER', r.rolname)
+            ELSE 'take it out of rowhouse_administrators' END)
+FROM schema_grants g JOIN pg_catalog.pg_roles r ON r.oid = g.oid AND r.rolcanlogin
+WHERE $1::text IS NULL
+    AND r.oid NOT IN (SELECT s.oid FROM service_roles s UNION ALL SELECT k.oid FROM kernel_roles k)
 
 UNION ALL
 SELECT 'kernel_role_logs_in' AS rule, k.name, format('ALTER ROLE %s NOLOGIN', k.name)

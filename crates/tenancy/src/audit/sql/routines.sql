@@ -16,7 +16,15 @@ WHERE r.definer AND pg_get_userbyid(r.owner) <> 'rowhouse_definer'
 UNION ALL
 SELECT 'definer_search_path' AS rule, r.name, format('ALTER ROUTINE %s SET search_path = %L', r.name, '')
 FROM routines r
-WHERE r.definer AND NOT coalesce('search_path=""' = ANY (r.config), false)
+WHERE r.definer AND NOT coalesce(r.config && ARRAY['search_path=""', 'search_path=pg_catalog, pg_temp'], false)
+
+UNION ALL
+-- What is stored as it was understood when it was made looks nothing up any more.
+SELECT 'routine_search_path' AS rule, r.name, format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', r.name)
+FROM routines r
+WHERE NOT r.definer AND NOT r.parsed AND r.language IN ('sql', 'plpgsql')
+    AND r.name <> 'tenancy.set_tenant_context(uuid,uuid,bigint)'
+    AND NOT coalesce(r.config && ARRAY['search_path=""', 'search_path=pg_catalog, pg_temp'], false)
 
 UNION ALL
 SELECT 'definer_public' AS rule, r.name, format('REVOKE EXECUTE ON ROUTINE %s FROM PUBLIC', r.name)
@@ -52,17 +60,20 @@ WHERE r.name = 'tenancy.current_tenant()'
 
 UNION ALL
 SELECT 'set_tenant_context' AS rule, r.name,
-    'define it as the migrations do: LANGUAGE plpgsql VOLATILE, not SECURITY DEFINER, without SET, with the same body'
+    'define it as the migrations do: LANGUAGE plpgsql VOLATILE, not SECURITY DEFINER, SET search_path = pg_catalog, pg_temp '
+    'and nothing else, with the same body'
 FROM routines r
 WHERE r.name = 'tenancy.set_tenant_context(uuid,uuid,bigint)'
     AND NOT (
-        r.language = 'plpgsql' AND r.volatility = 'v' AND NOT r.definer AND r.config IS NULL
+        r.language = 'plpgsql' AND r.volatility = 'v' AND NOT r.definer
+        AND r.config IS NOT DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
         -- A test holds this against the migrations.
         AND md5(r.body) = '90af8e08830ea8a582154ca42c2a8b48'
     )
 
 UNION ALL
-SELECT 'kernel_closed' AS rule, s.name, format('GRANT EXECUTE ON FUNCTION %s TO %s', r.name, s.name)
+SELECT 'kernel_closed' AS rule, s.name,
+    s.if_service || format('GRANT EXECUTE ON FUNCTION %s TO %s', r.name, s.name) || s.if_administrator
 FROM service_roles s
 JOIN routines r ON r.name IN ('tenancy.current_tenant()', 'tenancy.set_tenant_context(uuid,uuid,bigint)')
 WHERE NOT has_function_privilege(s.oid, r.oid, 'EXECUTE')

@@ -29,8 +29,9 @@ all_presets AS (
     FROM routines r CROSS JOIN LATERAL unnest(r.config) AS c (entry)
 )
 SELECT 'timeout_missing' AS rule, r.name AS object,
-    format('ALTER ROLE %s%s SET %s = %L', r.name,
-        CASE WHEN d.database <> 0 THEN format(' IN DATABASE %I', current_database()) ELSE '' END, t.name, t.value) AS mend
+    r.if_service || format('ALTER ROLE %s%s SET %s = %L', r.name,
+        CASE WHEN d.database <> 0 THEN format(' IN DATABASE %I', current_database()) ELSE '' END, t.name, t.value)
+        || r.if_administrator AS mend
 FROM service_roles r
 CROSS JOIN (VALUES
     ('statement_timeout', '30s'),

@@ -10,13 +10,12 @@ use rowhouse_tokens::Role;
 use uuid::Uuid;
 
 use super::NewMember;
-use crate::domain::{
-    Action, Actor, AuditEntry, OneTimePurpose, OneTimeToken, OpaqueToken, Standing, TokenKind, UserId, later,
-};
+use crate::domain::{Action, Actor, AuditEntry, OpaqueToken, Standing, TokenKind, UserId, later};
 use crate::error::Error;
 use crate::jobs::SendLetter;
 use crate::mail::Letter;
-use crate::outbox::Task;
+use crate::mail::limits::{Requester, admit, admit_founding};
+use crate::outbox::first_message;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::{find_identity, insert_identity};
@@ -24,7 +23,6 @@ use crate::store::invitations::{Founding, ensure_invitation, find_invited};
 use crate::store::memberships::{
     add_membership, count_tenants_of, ensure_membership, find_active_role, is_provisioning, tenant_name,
 };
-use crate::store::one_time_tokens::insert_token;
 
 /// How long an invitation is good.
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -63,7 +61,7 @@ pub(super) async fn save(rpc: &Rpc, new: &NewMember, standing: &Standing) -> Res
                     return Ok(None);
                 }
                 let role = join(tx, new, id).await?;
-                write_first_letter(rpc, tx, new, id, hash.is_some()).await?;
+                write_first_message(rpc, tx, new, id, hash.is_some()).await?;
                 Ok(Some(Saved { id: new.id, role, email_verified: false }))
             }
             Standing::Unproven => {
@@ -94,26 +92,25 @@ async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, 
     Ok(new.role)
 }
 
-/// The first letter to a new person: to confirm the address, or to set a password, which confirms it as well.
-async fn write_first_letter(
+/// The first message to a new person, unless there were too many to the address or from the network. The person can have it
+/// sent later.
+async fn write_first_message(
     rpc: &Rpc,
     tx: &mut TenantTx,
     new: &NewMember,
     user: UserId,
     has_password: bool,
 ) -> Result<(), Error> {
-    let token = OneTimeToken::generate()?;
-    let text = token.expose();
-    let (purpose, letter) = if has_password {
-        (OneTimePurpose::VerifyEmail, Letter::VerifyEmail { token: text })
-    } else {
-        (OneTimePurpose::SetPassword, Letter::SetPassword { token: text, first: true })
-    };
-    insert_token(tx, &token, user, purpose, OneTimeToken::FIRST_LIFETIME).await?;
-    Ok(rpc.outbox.add(tx, &Task::mail(&new.email, letter)).await?)
+    let stranger = Requester::Stranger { network: new.client.network() };
+    if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &new.email).await? {
+        let message = first_message(tx, permit, user, has_password).await?;
+        rpc.outbox.add(tx, &message).await?;
+    }
+    Ok(())
 }
 
-/// The invitation's id. A repeat finds the one that is there, and sends no second letter.
+/// The invitation's id. A repeat finds the one that is there, and sends no second letter. While an invitation by another
+/// sign-up with the address is pending, this one is not sent: nobody is written to as often as a stranger likes.
 async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, Error> {
     if !is_provisioning(tx).await? {
         return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
@@ -129,11 +126,14 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
             .with("email", new.email.as_str())
             .with("role", new.role.as_str());
         record(tx, entry).await?;
+        let network = new.client.network();
+        let Ok(permit) = admit_founding(tx, &rpc.sealing, network, &new.email).await? else {
+            return Ok(kept);
+        };
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
-        let letter = Letter::Invitation { tenant, inviter: None, role, token };
-        let letter = SendLetter::seal(&rpc.sealing, tx.tenant(), &new.email, &letter)?;
-        enqueue(tx, letter.first_invitation()).await?;
+        let email = permit.email(Letter::Invitation { tenant, inviter: None, role, token });
+        enqueue(tx, SendLetter::seal(&rpc.sealing, tx.tenant(), &email)?.first_invitation()).await?;
     }
     Ok(kept)
 }

@@ -1,0 +1,129 @@
+//! How often something may happen, and under what that is counted.
+
+use std::time::Duration;
+
+use rowhouse_chassis::network::Network;
+
+use crate::sealing::{Digest32, Sealing};
+
+/// A /48 of IPv6 may do this many times as much as each of its /64: it may be one customer's, or a whole provider's.
+const WIDER: i32 = 4;
+
+/// Attempts that are slowed down: so many are free, and each further one doubles the wait for the next, from a second to a
+/// quarter of an hour. Forgotten an hour after the last one, and when one was good.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Limit {
+    /// A keyed digest: who reads the table does not learn what is counted.
+    pub(crate) key: Digest32,
+    pub(crate) free: i32,
+}
+
+/// A rate: so many times at once, and once more each time that this time has passed.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Rate {
+    pub(crate) at_once: i32,
+    pub(crate) every: Duration,
+}
+
+/// Something that is counted, such as messages to an address, and how often it may happen.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct Allowance {
+    pub(crate) key: Digest32,
+    pub(crate) rate: Rate,
+}
+
+impl Limit {
+    /// `purpose` tells limits apart that count the same parts.
+    pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], free: i32) -> Self {
+        Self { key: key(sealing, purpose, parts), free }
+    }
+
+    /// The limits of a network and of the wider one around it.
+    pub(crate) fn of_network(
+        sealing: &Sealing,
+        purpose: &'static str,
+        network: Option<Network>,
+        free: i32,
+    ) -> Vec<Self> {
+        let keys = network_keys(sealing, purpose, network);
+        keys.map(|(key, times)| Self { key, free: free.saturating_mul(times) }).collect()
+    }
+}
+
+impl Allowance {
+    /// `purpose` tells allowances apart that count the same parts.
+    pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], rate: Rate) -> Self {
+        Self { key: key(sealing, purpose, parts), rate }
+    }
+
+    /// The allowances of a network and of the wider one around it.
+    pub(crate) fn of_network(
+        sealing: &Sealing,
+        purpose: &'static str,
+        network: Option<Network>,
+        rate: Rate,
+    ) -> Vec<Self> {
+        let keys = network_keys(sealing, purpose, network);
+        keys.map(|(key, times)| Self { key, rate: rate.times(times) }).collect()
+    }
+}
+
+impl Rate {
+    /// So many at once, and so many an hour in the long run.
+    pub(crate) fn hourly(most: i32) -> Self {
+        Self { at_once: most, every: Duration::from_hours(1) / most.unsigned_abs().max(1) }
+    }
+
+    fn times(self, times: i32) -> Self {
+        Self { at_once: self.at_once.saturating_mul(times), every: self.every / times.unsigned_abs().max(1) }
+    }
+}
+
+fn key(sealing: &Sealing, purpose: &'static str, parts: &[&str]) -> Digest32 {
+    let data = parts.iter().flat_map(|part| [part.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
+    sealing.digest(purpose, &data)
+}
+
+/// The keys of a network and of the wider one around it, with how many times as much they are allowed. Clients whose network is
+/// not known are counted together.
+fn network_keys(
+    sealing: &Sealing,
+    purpose: &'static str,
+    network: Option<Network>,
+) -> impl Iterator<Item = (Digest32, i32)> {
+    let text = |network: Option<Network>| network.map(|network| network.to_string()).unwrap_or_default();
+    let of = |network, times| (key(sealing, purpose, &[&text(network)]), times);
+    let wider = network.and_then(Network::wider).map(|wider| of(Some(wider), WIDER));
+    [of(network, 1)].into_iter().chain(wider)
+}
+
+#[cfg(test)]
+mod tests {
+    use std::net::IpAddr;
+
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    #[test]
+    fn a_wider_network_is_counted_apart() {
+        let sealing = sealing();
+        let of = |address: &str| {
+            let network = Network::from(address.parse::<IpAddr>().unwrap());
+            Limit::of_network(&sealing, "test", Some(network), 10)
+        };
+        let [narrow, wide] = of("2001:db8::1")[..] else { panic!("a /64 and a /48") };
+        assert_eq!((narrow.free, wide.free), (10, 40));
+        assert_eq!(of("2001:db8::ffff"), [narrow, wide]);
+        let [other, same] = of("2001:db8:0:1::1")[..] else { panic!("a /64 and a /48") };
+        assert!(other.key != narrow.key && same.key == wide.key);
+        assert_eq!(of("203.0.113.9").len(), 1);
+        assert_eq!(Limit::of_network(&sealing, "test", None, 1).len(), 1);
+    }
+
+    #[test]
+    fn a_rate_by_the_hour() {
+        let rate = Rate::hourly(20);
+        assert_eq!(rate, Rate { at_once: 20, every: Duration::from_mins(3) });
+        assert_eq!(rate.times(WIDER), Rate { at_once: 80, every: Duration::from_secs(45) });
+    }
+}

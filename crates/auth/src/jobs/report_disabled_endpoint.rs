@@ -1,0 +1,69 @@
+//! Telling a tenant that one of its webhook endpoints was disabled.
+
+use rowhouse_chassis::client::Client;
+use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use serde::{Deserialize, Serialize};
+use uuid::Uuid;
+
+use super::SendLetter;
+use crate::domain::{Action, Actor, AuditEntry};
+use crate::mail::Letter;
+use crate::mail::limits::{Requester, admit};
+use crate::sealing::Sealing;
+use crate::store::audit_log::record;
+use crate::store::members::list_administrators;
+use crate::store::memberships::tenant_name_and_slug;
+
+/// Written by `jobs.report_disabled_endpoint`, a function that the orders service calls when it disables the endpoint.
+#[derive(Serialize, Deserialize)]
+pub(crate) struct ReportDisabledEndpoint {
+    webhook_endpoint_id: Uuid,
+    reason: String,
+}
+
+impl Job for ReportDisabledEndpoint {
+    const KIND: &'static str = "webhook.report_disabled";
+    const CLASS: Class = Class::Delivery;
+}
+
+/// Does [`ReportDisabledEndpoint`].
+pub(crate) struct Reporting {
+    pub(crate) sealing: Sealing,
+}
+
+impl Handler<ReportDisabledEndpoint> for Reporting {
+    /// The log and the emails are written with the end of the job, and so once.
+    async fn run(&self, run: &Run, job: ReportDisabledEndpoint) -> Result<(), Failure> {
+        let ReportDisabledEndpoint { webhook_endpoint_id, reason } = job;
+        run.complete("auth.report_disabled_endpoint", async |tx| {
+            let entry =
+                AuditEntry::success(Actor::System, Action::WebhookEndpointDisable, &Client::default())
+                    .on("webhook_endpoint", webhook_endpoint_id)
+                    .with("reason", reason.as_str());
+            record(tx, entry).await?;
+            let (tenant, _) = tenant_name_and_slug(tx).await?;
+            let letter = Letter::WebhookEndpointDisabled {
+                tenant,
+                webhook_endpoint_id: webhook_endpoint_id.to_string(),
+                gone: reason == "gone",
+            };
+            for (person, address) in list_administrators(tx).await? {
+                let requester = Requester::Recipient { person, tenant: Some(tx.tenant()), network: None };
+                let Ok(permit) = admit(tx, &self.sealing, requester, &address).await? else {
+                    tracing::info!(
+                        "an administrator is not mailed of a disabled endpoint: there were too many messages"
+                    );
+                    continue;
+                };
+                let letter = SendLetter::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
+                    .or(Err(Failure::retry("the email cannot be encrypted")))?;
+                enqueue(tx, NewJob::new(letter)).await.map_err(|error| match error {
+                    EnqueueError::Db(error) => Failure::from(error),
+                    error @ EnqueueError::Json(_) => Failure::fatal(error),
+                })?;
+            }
+            Ok::<_, Failure>(())
+        })
+        .await
+    }
+}

@@ -1,0 +1,295 @@
+//! How much mail may be sent, to whom and on whose behalf. Every message passes here when it is enqueued: an
+//! [`OutgoingEmail`] is made of a [`Permit`], and a permit is given out by [`admit`] alone.
+
+use std::time::Duration;
+
+use rowhouse_chassis::network::Network;
+use rowhouse_tenancy::{DbError, TenantId, Transaction};
+use serde::{Deserialize, Serialize};
+
+use super::Letter;
+use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
+use crate::sealing::Sealing;
+use crate::store::allowances::{refill, spend};
+use crate::store::attempts::is_familiar;
+use crate::throttle::familiar;
+
+const MINUTE: Duration = Duration::from_mins(1);
+const HOUR: Duration = Duration::from_hours(1);
+
+/// So many at once, and one more each time that this time has passed.
+const fn rate(at_once: i32, every: Duration) -> Rate {
+    Rate { at_once, every }
+}
+
+/// The table of `docs/security.md`, which a test compares with it: by whom messages are caused, and what they are counted
+/// against. What one of the three causes does not use up what the others may.
+pub(super) const LIMITS: [(Cause, Against, Rate); 10] = [
+    (Cause::Stranger, Against::Recipient, rate(5, HOUR.saturating_mul(2))),
+    (Cause::Stranger, Against::Network, rate(60, MINUTE)),
+    (Cause::Member, Against::Recipient, rate(5, HOUR.saturating_mul(2))),
+    (Cause::Member, Against::Network, rate(200, MINUTE)),
+    (Cause::Member, Against::Person, rate(50, MINUTE.saturating_mul(2))),
+    (Cause::Member, Against::Tenant, rate(100, MINUTE.saturating_mul(5))),
+    (Cause::Recipient, Against::Recipient, rate(20, MINUTE.saturating_mul(10))),
+    (Cause::Recipient, Against::Network, rate(200, MINUTE)),
+    (Cause::Recipient, Against::Person, rate(20, MINUTE.saturating_mul(10))),
+    (Cause::Recipient, Against::Tenant, rate(200, MINUTE)),
+];
+
+/// The one invitation by a sign-up that an address has at a time.
+const PENDING: Rate = rate(1, Duration::from_hours(7 * 24));
+
+/// The cause of a message.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Cause {
+    Stranger,
+    Member,
+    Recipient,
+}
+
+/// A subject that messages are counted against.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Against {
+    Recipient,
+    Network,
+    Person,
+    Tenant,
+}
+
+/// The one who asks for a message, and answers for it.
+#[derive(Clone, Copy, Debug)]
+pub(crate) enum Requester {
+    /// Somebody who has not shown who they are, from this network. Nothing for the second message of one request.
+    Stranger { network: Option<Network> },
+    /// A member, who has it sent to somebody else.
+    Member { person: UserId, tenant: TenantId, network: Option<Network> },
+    /// The person that it goes to, about what they have just done, or what has happened in a tenant of theirs.
+    Recipient { person: UserId, tenant: Option<TenantId>, network: Option<Network> },
+}
+
+/// The right to send one message to an address, which has been counted.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct Permit {
+    email: String,
+}
+
+impl Permit {
+    pub(crate) fn recipient(&self) -> Result<EmailAddress, InvalidEmailAddress> {
+        self.email.parse()
+    }
+
+    pub(crate) fn email(self, letter: Letter) -> OutgoingEmail {
+        OutgoingEmail { to: self.email, letter }
+    }
+}
+
+/// A message that may be sent.
+#[derive(Debug, Serialize, Deserialize)]
+pub(crate) struct OutgoingEmail {
+    to: String,
+    letter: Letter,
+}
+
+impl OutgoingEmail {
+    pub(crate) fn recipient(&self) -> Result<EmailAddress, InvalidEmailAddress> {
+        self.to.parse()
+    }
+
+    pub(crate) const fn letter(&self) -> &Letter {
+        &self.letter
+    }
+}
+
+/// There have been too many messages. What a stranger is told does not say so; everybody else waits.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(crate) struct TooMany {
+    pub(crate) wait: Duration,
+}
+
+/// Counts a message to an address, unless there were too many: then nothing is counted.
+pub(crate) async fn admit(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    requester: Requester,
+    to: &EmailAddress,
+) -> Result<Result<Permit, TooMany>, DbError> {
+    let allowances = requester.allowances(tx, sealing, to).await?;
+    count(tx, &allowances, to).await
+}
+
+/// The same of an invitation by somebody who signs up: while one is pending, there is no other.
+pub(crate) async fn admit_founding(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    network: Option<Network>,
+    to: &EmailAddress,
+) -> Result<Result<Permit, TooMany>, DbError> {
+    let mut allowances = Requester::Stranger { network }.allowances(tx, sealing, to).await?;
+    allowances.push(pending(sealing, to));
+    count(tx, &allowances, to).await
+}
+
+/// The invitation by a sign-up that an address had is pending no more.
+pub(crate) async fn no_longer_pending(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    to: &EmailAddress,
+) -> Result<(), DbError> {
+    refill(tx, pending(sealing, to).key).await
+}
+
+fn pending(sealing: &Sealing, to: &EmailAddress) -> Allowance {
+    Allowance::new(sealing, "pending invitation by a sign-up", &[to.as_str()], PENDING)
+}
+
+async fn count(
+    tx: &mut impl Transaction,
+    allowances: &[Allowance],
+    to: &EmailAddress,
+) -> Result<Result<Permit, TooMany>, DbError> {
+    Ok(match spend(tx, allowances).await? {
+        Some(wait) => Err(TooMany { wait }),
+        None => Ok(Permit { email: to.as_str().to_owned() }),
+    })
+}
+
+impl Requester {
+    async fn allowances(
+        self,
+        tx: &mut impl Transaction,
+        sealing: &Sealing,
+        to: &EmailAddress,
+    ) -> Result<Vec<Allowance>, DbError> {
+        // What strangers ask for does not use up what the person may, from where they are known.
+        let known = match self {
+            Self::Stranger { network: network @ Some(_) } => {
+                is_familiar(tx, familiar(sealing, to, network)).await?
+            }
+            Self::Stranger { network: None } | Self::Member { .. } | Self::Recipient { .. } => false,
+        };
+        let limits = LIMITS.iter().filter(|(cause, ..)| *cause == self.cause());
+        Ok(limits
+            .flat_map(|(_, against, rate)| self.allowance(sealing, to, known, *against, *rate))
+            .collect())
+    }
+
+    const fn cause(self) -> Cause {
+        match self {
+            Self::Stranger { .. } => Cause::Stranger,
+            Self::Member { .. } => Cause::Member,
+            Self::Recipient { .. } => Cause::Recipient,
+        }
+    }
+
+    const fn network(self) -> Option<Network> {
+        match self {
+            Self::Stranger { network } | Self::Member { network, .. } | Self::Recipient { network, .. } => {
+                network
+            }
+        }
+    }
+
+    fn allowance(
+        self,
+        sealing: &Sealing,
+        to: &EmailAddress,
+        known: bool,
+        against: Against,
+        rate: Rate,
+    ) -> Vec<Allowance> {
+        let cause = match self.cause() {
+            Cause::Stranger if known => "strangers, from where the person is known",
+            Cause::Stranger => "strangers",
+            Cause::Member => "members",
+            Cause::Recipient => "recipients",
+        };
+        let one = |purpose, of: &str| vec![Allowance::new(sealing, purpose, &[cause, of], rate)];
+        match (against, self) {
+            (Against::Recipient, _) => one("mail to an address", to.as_str()),
+            (Against::Network, _) => {
+                let Some(network) = self.network() else { return Vec::new() };
+                let purpose = match self.cause() {
+                    Cause::Stranger => "mail that strangers ask for from a network",
+                    Cause::Member => "mail that members ask for from a network",
+                    Cause::Recipient => "mail about what people did in a network",
+                };
+                Allowance::of_network(sealing, purpose, Some(network), rate)
+            }
+            (Against::Person, Self::Member { person, .. } | Self::Recipient { person, .. }) => {
+                one("mail of a person", &person.to_string())
+            }
+            (Against::Tenant, Self::Member { tenant, .. } | Self::Recipient { tenant: Some(tenant), .. }) => {
+                one("mail of a tenant", &tenant.to_string())
+            }
+            (Against::Person | Against::Tenant, _) => Vec::new(),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::collections::HashSet;
+
+    use super::*;
+    use crate::sealing::tests::sealing;
+
+    /// What `docs/security.md` calls a row of the table.
+    fn row((cause, against, rate): (Cause, Against, Rate)) -> String {
+        let cause = match cause {
+            Cause::Stranger => "a stranger",
+            Cause::Member => "a member, to somebody else",
+            Cause::Recipient => "the recipient",
+        };
+        let against = match against {
+            Against::Recipient => "the recipient's address",
+            Against::Network => "the network",
+            Against::Person => "the person",
+            Against::Tenant => "the tenant",
+        };
+        let Rate { at_once, every } = rate;
+        let every = match every.as_secs() / 60 {
+            1 => "minute".to_owned(),
+            minutes if minutes % 60 == 0 => format!("{} hours", minutes / 60),
+            minutes => format!("{minutes} minutes"),
+        };
+        format!("| {cause} | {against} | {at_once} | {every} |")
+    }
+
+    #[test]
+    fn the_documentation_has_the_table() {
+        let text = include_str!("../../../../docs/security.md");
+        for limit in LIMITS {
+            assert!(text.lines().any(|line| line == row(limit)), "docs/security.md lacks {}", row(limit));
+        }
+    }
+
+    #[test]
+    fn no_limit_is_counted_twice_and_each_cause_counts_apart() {
+        let (sealing, to) = (sealing(), "ada@example.com".parse().unwrap());
+        let (person, tenant) = (UserId::generate(), TenantId::generate());
+        let network = Some(Network::from("2001:db8::1".parse::<std::net::IpAddr>().unwrap()));
+        let mut keys = HashSet::new();
+        let mut all = 0;
+        for (requester, known) in [
+            (Requester::Stranger { network }, false),
+            (Requester::Member { person, tenant, network }, false),
+            (Requester::Recipient { person, tenant: Some(tenant), network }, false),
+        ] {
+            for (_, against, rate) in LIMITS.iter().filter(|(cause, ..)| *cause == requester.cause()) {
+                for allowance in requester.allowance(&sealing, &to, known, *against, *rate) {
+                    all += 1;
+                    keys.insert(allowance.key);
+                }
+            }
+        }
+        // Each network and the one around it.
+        assert_eq!((keys.len(), all), (LIMITS.len() + 3, LIMITS.len() + 3));
+        let stranger = Requester::Stranger { network };
+        let rate = LIMITS[0].2;
+        assert_ne!(
+            stranger.allowance(&sealing, &to, true, Against::Recipient, rate),
+            stranger.allowance(&sealing, &to, false, Against::Recipient, rate),
+        );
+    }
+}

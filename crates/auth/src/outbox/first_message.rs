@@ -1,0 +1,37 @@
+//! The first message to a new person.
+
+use rowhouse_tenancy::{DbError, Transaction};
+
+use super::Task;
+use crate::domain::{OneTimePurpose, OneTimeToken, UserId};
+use crate::mail::Letter;
+use crate::mail::limits::Permit;
+use crate::store::one_time_tokens::insert_token;
+
+/// Why it cannot be written.
+#[derive(Debug, thiserror::Error)]
+pub(crate) enum FirstMessageError {
+    #[error("no random bytes: {0}")]
+    Random(#[from] getrandom::Error),
+    #[error(transparent)]
+    Db(#[from] DbError),
+}
+
+/// The message by which a new person confirms the address, or sets a password, which confirms it as well. An earlier one's
+/// link stays good: it may only have been slow.
+pub(crate) async fn first_message(
+    tx: &mut impl Transaction,
+    permit: Permit,
+    user: UserId,
+    has_password: bool,
+) -> Result<Task, FirstMessageError> {
+    let token = OneTimeToken::generate()?;
+    let text = token.expose();
+    let (purpose, letter) = if has_password {
+        (OneTimePurpose::VerifyEmail, Letter::VerifyEmail { token: text })
+    } else {
+        (OneTimePurpose::SetPassword, Letter::SetPassword { token: text, first: true })
+    };
+    insert_token(tx, &token, user, purpose, OneTimeToken::FIRST_LIFETIME).await?;
+    Ok(Task::Mail(permit.email(letter)))
+}

@@ -1,0 +1,59 @@
+//! Messages that somebody asks for by naming an address: a link to set a new password, and once more the one that
+//! confirms the address.
+
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::auth::v1::{
+    RequestPasswordResetRequest, RequestPasswordResetResponse, ResendEmailVerificationRequest,
+    ResendEmailVerificationResponse,
+};
+use tonic::Request;
+
+use crate::domain::EmailAddress;
+use crate::error::Error;
+use crate::mail::limits::{Permit, Requester, admit};
+use crate::outbox::Task;
+use crate::rpc::Rpc;
+
+pub(super) async fn request_password_reset(
+    rpc: &Rpc,
+    request: &Request<RequestPasswordResetRequest>,
+) -> Result<RequestPasswordResetResponse, Error> {
+    let email = &request.get_ref().email;
+    ask(rpc, request, email, "auth.request_password_reset", Task::RequestPasswordReset).await?;
+    Ok(RequestPasswordResetResponse {})
+}
+
+pub(super) async fn resend_email_verification(
+    rpc: &Rpc,
+    request: &Request<ResendEmailVerificationRequest>,
+) -> Result<ResendEmailVerificationResponse, Error> {
+    let email = &request.get_ref().email;
+    ask(rpc, request, email, "auth.resend_email_verification", Task::ResendVerification).await?;
+    Ok(ResendEmailVerificationResponse {})
+}
+
+/// Does the same for every address and answers the same: whether there is somebody to write to is found out later, by
+/// nobody who could be watched. Who asks too often is answered the same as well, and nothing is sent.
+async fn ask<T>(
+    rpc: &Rpc,
+    request: &Request<T>,
+    email: &str,
+    operation: &'static str,
+    task: fn(Permit) -> Task,
+) -> Result<(), Error> {
+    let client = rpc.proxies.client(request);
+    let mut violations = Violations::default();
+    let email = violations.check("email", email.parse::<EmailAddress>());
+    let email = email.ok_or_else(|| Error::from(violations))?;
+    let stranger = Requester::Stranger { network: client.network() };
+    rpc.db
+        .global_tx(operation, async |tx| {
+            if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &email).await? {
+                rpc.outbox.add(tx, &task(permit)).await?;
+            }
+            Ok::<_, Error>(())
+        })
+        .await?;
+    rpc.outbox.wake();
+    Ok(())
+}

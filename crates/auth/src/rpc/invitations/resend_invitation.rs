@@ -1,0 +1,51 @@
+//! Sending an invitation again, when the message was lost or the link is too old.
+
+use chrono::Utc;
+use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse};
+use rowhouse_tokens::Permission;
+use tonic::Request;
+
+use super::create_invitation::LIFETIME;
+use super::send::Inviter;
+use super::to_proto;
+use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, later};
+use crate::error::{Error, Missing};
+use crate::rpc::{Rpc, current_role, parse_id, permitted, person};
+use crate::store::audit_log::record;
+use crate::store::invitations::{NewInvitation, find_invitation, replace_invitation};
+
+/// The caller answers for it from now on, as if they had invited. A token is kept as its digest alone, so the new message has
+/// a new one.
+pub(super) async fn resend_invitation(
+    rpc: &Rpc,
+    request: &Request<ResendInvitationRequest>,
+) -> Result<ResendInvitationResponse, Error> {
+    let cx = permitted(request, Permission::MembersWrite)?;
+    let caller = person(&cx)?;
+    let client = rpc.proxies.client(request);
+    let id = parse_id(&request.get_ref().id, Missing::Invitation)?;
+    let inviter = Inviter { rpc, person: caller, client: &client };
+    let resent = rpc.db.tx(&cx, "auth.resend_invitation", async |tx| {
+        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        let missing = || Error::NotFound(Missing::Invitation);
+        let found = find_invitation(tx, id).await?.ok_or_else(missing)?;
+        if !own.reaches(found.role) {
+            return Err(Error::AboveOwnRole);
+        }
+        // The address of an invitation was read as one when it was made.
+        let email: EmailAddress = found.email.parse().or(Err(missing()))?;
+        let permit = inviter.permit(tx, &email).await?;
+        let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+        let expires_at = later(Utc::now(), LIFETIME);
+        let (role, digest) = (found.role, token.digest());
+        let new = NewInvitation { id, email: &email, role, token: digest, invited_by: caller, expires_at };
+        let replaced = replace_invitation(tx, &new).await?.ok_or_else(missing)?;
+        let entry = AuditEntry::success(Actor::User(caller), Action::InvitationResend, &client)
+            .on("invitation", id)
+            .with("email", email.as_str());
+        record(tx, entry).await?;
+        inviter.send(tx, permit, role, &token).await?;
+        Ok::<_, Error>(replaced)
+    });
+    Ok(ResendInvitationResponse { invitation: Some(to_proto(resent.await?)) })
+}

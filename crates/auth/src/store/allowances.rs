@@ -1,0 +1,59 @@
+//! The table `auth.allowances`: global, since messages and sign-ups are counted for persons and networks across tenants.
+
+use std::time::Duration;
+
+use diesel::dsl::now;
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Binary, Double, Integer};
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
+
+use crate::domain::Allowance;
+use crate::schema::allowances;
+use crate::sealing::Digest32;
+
+#[derive(QueryableByName)]
+struct Spent {
+    #[diesel(sql_type = Integer)]
+    wait: i32,
+}
+
+/// Counts something against each of the allowances. Nothing is counted when one of them has no room: then the time until there
+/// is some. No two may have the same key.
+pub(crate) async fn spend(
+    tx: &mut impl Transaction,
+    allowances: &[Allowance],
+) -> Result<Option<Duration>, DbError> {
+    let keys: Vec<_> = allowances.iter().map(|allowance| allowance.key.to_vec()).collect();
+    let rates = allowances.iter().map(|allowance| allowance.rate);
+    let (at_once, every): (Vec<_>, Vec<_>) =
+        rates.map(|rate| (rate.at_once, rate.every.as_secs_f64())).unzip();
+    let Spent { wait } = diesel::sql_query("SELECT auth.spend($1, $2, $3) AS wait")
+        .bind::<Array<Binary>, _>(keys)
+        .bind::<Array<Integer>, _>(at_once)
+        .bind::<Array<Double>, _>(every)
+        .get_result(tx)
+        .await?;
+    Ok(u64::try_from(wait).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
+}
+
+/// Forgets what was counted under a key.
+pub(crate) async fn refill(tx: &mut impl Transaction, key: Digest32) -> Result<(), DbError> {
+    diesel::delete(allowances::table.filter(allowances::key.eq(key.to_vec()))).execute(tx).await?;
+    Ok(())
+}
+
+/// Removes up to `most` rows that count no more, and says how many they were.
+pub(crate) async fn purge_allowances(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
+    let full = allowances::table
+        .filter(allowances::full_at.lt(now))
+        .order(allowances::full_at)
+        .limit(most)
+        .select(allowances::key)
+        .for_update()
+        .skip_locked();
+    let full: Vec<Vec<u8>> = full.load(tx).await?;
+    // Not what was counted again before it was locked.
+    let full = allowances::table.filter(allowances::key.eq_any(full)).filter(allowances::full_at.lt(now));
+    Ok(diesel::delete(full).execute(tx).await?)
+}

@@ -1,0 +1,194 @@
+//! How much mail strangers, members and people themselves can make us send.
+
+use rowhouse_chassis::client::FORWARDED_FOR;
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::auth::v1::{
+    ChangePasswordRequest, LoginRequest, RequestPasswordResetRequest, RequestPasswordResetResponse,
+    ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role,
+};
+use tonic::Request;
+
+use crate::support::{PASSWORD, Service};
+use crate::team::member;
+
+const ADA: &str = "ada@example.com";
+/// What messages are counted under.
+const COUNTED: &str = "SELECT count(*) || ' ' || max(full_at) FROM auth.allowances";
+
+fn from<T>(address: &str, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    // The service trusts its own machine's proxies, as the one of a test is.
+    request.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
+    request
+}
+
+async fn forgot(service: &Service, email: &str, address: &str) {
+    let request = from(address, RequestPasswordResetRequest { email: email.to_owned() });
+    let answer = service.running.client().request_password_reset(request).await.unwrap();
+    assert_eq!(answer.into_inner(), RequestPasswordResetResponse {});
+}
+
+async fn resend(service: &Service, email: &str, address: &str) {
+    let request = from(address, ResendEmailVerificationRequest { email: email.to_owned() });
+    let answer = service.running.client().resend_email_verification(request).await.unwrap();
+    assert_eq!(answer.into_inner(), ResendEmailVerificationResponse {});
+}
+
+/// Whatever they ask for, from wherever.
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_have_an_address_written_to_a_few_times() {
+    let service = Service::start().await;
+    let mut tenants = Vec::new();
+    for n in 0..8 {
+        tenants.push(service.tenant(&format!("tenant-{n}")).await);
+    }
+    let mut sent = 0;
+    for (n, tenant) in tenants.into_iter().enumerate() {
+        // The first sign-up makes the address an identity, which is written to; then it is invited, once.
+        service.sign_up(tenant, ADA, Some(&format!("wrong horse {n}")), None).await.unwrap();
+        forgot(&service, ADA, &format!("198.51.{n}.1")).await;
+        resend(&service, ADA, &format!("198.51.{n}.2")).await;
+        service.until("SELECT count(*) FROM auth.outbox", "0").await;
+        let jobs = "SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'";
+        service.until(jobs, "0").await;
+        sent = service.subjects_to(ADA).await.len();
+    }
+    assert_eq!(sent, 5, "{:?}", service.subjects_to(ADA).await);
+    let invited = "SELECT count(*) FROM auth.invitations";
+    assert_eq!(service.value(invited).await, "7", "what was asked for is there all the same");
+
+    // Who is known from a network gets what they ask for there, and a member may invite them.
+    service.sql("UPDATE auth.identities SET email_verified_at = now()").await;
+    let acme = service.tenant("acme").await;
+    let owner = member(&service, acme, "owner@example.com", Role::Owner).await;
+    owner.invite(ADA, Role::Viewer).await.unwrap();
+    service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
+    assert_eq!(service.subjects_to(ADA).await.len(), 6);
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_writes_nothing() {
+    let service = Service::start().await;
+    for n in 0..6 {
+        forgot(&service, "nobody@example.com", &format!("198.51.100.{n}")).await;
+    }
+    let before = service.value(COUNTED).await;
+    for n in 0..50 {
+        forgot(&service, "nobody@example.com", &format!("203.0.113.{n}")).await;
+    }
+    assert_eq!(service.value(COUNTED).await, before);
+    assert_eq!(service.value("SELECT count(*) FROM auth.outbox").await, "0");
+    service.running.stop().await;
+}
+
+/// A new address for each request is the same network.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_network_has_so_many_addresses_written_to() {
+    let service = Service::start().await;
+    service
+        .sql(
+            "INSERT INTO auth.identities (id, email)
+             SELECT gen_random_uuid(), 'person' || n || '@example.com' FROM generate_series(0, 79) n",
+        )
+        .await;
+    for n in 0..80 {
+        forgot(&service, &format!("person{n}@example.com"), &format!("2001:db8::{n:x}:1")).await;
+    }
+    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    assert_eq!(service.mail().letters().len(), 60);
+    // Another one has its own.
+    forgot(&service, "person79@example.com", "2001:db8:0:1::1").await;
+    service.mail_to("person79@example.com", "Set a new password").await;
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_member_and_a_tenant_invite_so_many() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    let ada = member(&service, acme, ADA, Role::Owner).await;
+    let bob = member(&service, acme, "bob@example.com", Role::Owner).await;
+    let eve = member(&service, acme, "eve@example.com", Role::Owner).await;
+    let mut number = 0;
+    let mut invite = async |caller: &crate::team::Caller<'_>| {
+        number += 1;
+        caller.invite(&format!("guest{number}@example.com"), Role::Viewer).await
+    };
+    for caller in [&ada, &bob] {
+        for _ in 0..50 {
+            invite(caller).await.unwrap();
+        }
+        let refused = invite(caller).await.unwrap_err();
+        assert_eq!(refused.code, Code::TooManyAttempts);
+        assert!(refused.retry_after.is_some_and(|after| after.as_secs() > 60), "{refused:?}");
+    }
+    let refused = invite(&eve).await.unwrap_err();
+    assert_eq!(refused.code, Code::TooManyAttempts, "the tenant has had its hundred");
+    assert_eq!(service.value("SELECT count(*) FROM auth.invitations").await, "100");
+    let logged = "SELECT count(*) FROM auth.audit_log WHERE action = 'invitation.create'";
+    assert_eq!(service.value(logged).await, "100");
+    // What was sent before may be sent by another tenant.
+    let globex = service.tenant("globex").await;
+    let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
+    gus.invite("guest1@example.com", Role::Viewer).await.unwrap();
+    service.running.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn strangers_suppress_no_notice_and_nothing_from_where_one_is_known() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, ADA).await;
+    let home = "203.0.113.7";
+    let login = LoginRequest {
+        email: ADA.to_owned(),
+        password: PASSWORD.to_owned(),
+        tenant: None,
+        device_token: None,
+    };
+    let tokens = service.running.client().login(from(home, login)).await.unwrap().into_inner().tokens;
+    for n in 0..20 {
+        forgot(&service, ADA, &format!("198.51.100.{n}")).await;
+    }
+    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    let before = service.subjects_to(ADA).await;
+    assert_eq!(before.len(), 5, "{before:?}");
+
+    forgot(&service, ADA, home).await;
+    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    assert_eq!(service.subjects_to(ADA).await.len(), 6, "strangers are not there");
+    let mut change = Request::new(ChangePasswordRequest {
+        current_password: PASSWORD.to_owned(),
+        new_password: "another horse".to_owned(),
+    });
+    rowhouse_tenancy::grpc::carry_token(change.metadata_mut(), acme, &tokens.unwrap().access_token);
+    service.running.client().change_password(change).await.unwrap();
+    service.mail_to(ADA, "Your password was changed").await;
+    service.running.stop().await;
+}
+
+/// Nothing is done to an account in silence.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_notice_a_password_is_not_changed() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, ADA).await;
+    let change = async |old: String, new: String| {
+        let token = service.running.login(ADA, &old, None).await.unwrap().tokens.unwrap().access_token;
+        let mut change = Request::new(ChangePasswordRequest { current_password: old, new_password: new });
+        rowhouse_tenancy::grpc::carry_token(change.metadata_mut(), acme, &token);
+        service.running.client().change_password(change).await
+    };
+    let mut password = PASSWORD.to_owned();
+    for n in 0..20 {
+        let next = format!("another horse {n}");
+        change(password, next.clone()).await.unwrap();
+        password = next;
+    }
+    let refused = fault(&change(password.clone(), "the last horse".to_owned()).await.unwrap_err());
+    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert!(refused.retry_after.is_some(), "{refused:?}");
+    service.running.login(ADA, &password, None).await.unwrap();
+    service.running.stop().await;
+}

@@ -1,0 +1,167 @@
+//! How long a tenant's export takes, from being asked for to being there, beside what others have in the background.
+
+use std::time::{Duration, Instant};
+
+use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
+use rowhouse_proto::orders::v1::{
+    CreateExportRequest, CreateWebhookEndpointRequest, Export, ExportFormat, ExportState, GetExportRequest,
+};
+use tokio::time::sleep;
+use tonic::metadata::{Ascii, MetadataValue};
+use tonic::transport::Channel;
+
+use super::black_hole::BlackHole;
+use super::{Comparison, Percentile};
+use crate::Failure;
+use crate::grpc::{an_order, request};
+use crate::report::Figures;
+use crate::system::System;
+
+/// How many tenants have endpoints that never answer, how many each, and how many orders these are told of in a round.
+const TENANTS: usize = 8;
+const ENDPOINTS: usize = 50;
+const ORDERS: usize = 6;
+
+/// How often it is looked whether an export is there.
+const LOOK: Duration = Duration::from_millis(10);
+
+/// How long a round's jobs may take to be done.
+const PATIENCE: Duration = Duration::from_secs(600);
+
+/// A tenant may have fifty.
+const MOST_A_ROUND: usize = 40;
+
+pub(super) async fn beside_black_holes(
+    system: &System,
+    lasting: Duration,
+    rounds: usize,
+) -> Result<Comparison, Failure> {
+    let hole = BlackHole::open().await?;
+    let channel = Channel::from_shared(system.endpoint("orders").to_owned())?.connect().await?;
+    for tenant in 0..TENANTS {
+        let slug = slug(tenant);
+        system.onboard(&slug)?;
+        let bearer = bearer(system, &slug)?;
+        let mut webhooks = WebhookServiceClient::new(channel.clone());
+        for _ in 0..ENDPOINTS {
+            let endpoint =
+                CreateWebhookEndpointRequest { url: hole.url.clone(), events: vec!["*".to_owned()] };
+            webhooks.create_webhook_endpoint(request(&bearer, endpoint)).await?;
+        }
+    }
+    let what = format!("export beside {TENANTS} tenants with {ENDPOINTS} endpoints that never answer");
+    let mut comparison = Comparison::new(what, Percentile::P50, 2.0);
+    let webhooks = "kind LIKE 'webhook.%'";
+    for _ in 0..rounds {
+        hole.answer(true);
+        until_done(system, webhooks).await?;
+        comparison.alone.push(exports(system, &channel, lasting).await?);
+        hole.answer(false);
+        for tenant in 0..TENANTS {
+            let (bearer, mut orders) =
+                (bearer(system, &slug(tenant))?, OrderServiceClient::new(channel.clone()));
+            for _ in 0..ORDERS {
+                orders.create_order(request(&bearer, an_order())).await?;
+            }
+        }
+        while hole.held() == 0 {
+            sleep(LOOK).await;
+        }
+        comparison.beside.push(exports(system, &channel, lasting).await?);
+    }
+    hole.answer(true);
+    until_done(system, webhooks).await?;
+    Ok(comparison)
+}
+
+pub(super) async fn beside_maintenance(
+    system: &System,
+    lasting: Duration,
+    rounds: usize,
+    jobs: u32,
+) -> Result<Comparison, Failure> {
+    let channel = Channel::from_shared(system.endpoint("orders").to_owned())?.connect().await?;
+    // Each gets the quiet tenant's own job, as the service has enqueued it.
+    system.psql(&format!(
+        "INSERT INTO tenancy.tenants (id, slug, name, status)
+         SELECT gen_random_uuid(), 'idle-' || n, 'Idle ' || n, 'active' FROM generate_series(1, {jobs}) n;
+         INSERT INTO jobs.jobs
+         SELECT own.*
+         FROM jobs.jobs j JOIN tenancy.tenants q ON q.id = j.tenant_id AND q.slug = 'quiet'
+             CROSS JOIN tenancy.tenants t
+             CROSS JOIN LATERAL jsonb_populate_record(
+                 j, jsonb_build_object('tenant_id', t.id, 'id', gen_random_uuid())) own
+         WHERE j.kind = 'orders.purge' AND j.status = 'queued' AND t.slug LIKE 'idle-%';"
+    ))?;
+    let what = format!("export beside {jobs} maintenance jobs that are due");
+    let mut comparison = Comparison::new(what, Percentile::P50, 2.0);
+    for _ in 0..rounds {
+        until_done(system, "kind = 'orders.purge'").await?;
+        comparison.alone.push(exports(system, &channel, lasting).await?);
+        system.psql(
+            "UPDATE jobs.jobs SET due_at = now() FROM tenancy.tenants t
+             WHERE t.id = tenant_id AND t.slug LIKE 'idle-%' AND kind = 'orders.purge' AND jobs.status = 'queued';",
+        )?;
+        comparison.beside.push(exports(system, &channel, lasting).await?);
+    }
+    Ok(comparison)
+}
+
+/// The quiet tenant's exports, one after the other: at least one, and no more once the time is over.
+async fn exports(system: &System, channel: &Channel, lasting: Duration) -> Result<Figures, Failure> {
+    let bearer = bearer(system, "quiet")?;
+    // Those of the round before are in nobody's way any more.
+    system.psql("DELETE FROM orders.export_chunks; DELETE FROM orders.exports;")?;
+    let mut client = ExportServiceClient::new(channel.clone());
+    let began = Instant::now();
+    let mut latencies = Vec::new();
+    while latencies.is_empty() || (began.elapsed() < lasting && latencies.len() < MOST_A_ROUND) {
+        let asked = Instant::now();
+        let new = CreateExportRequest {
+            resource: "orders".to_owned(),
+            format: ExportFormat::Csv.into(),
+            ..CreateExportRequest::default()
+        };
+        let answer = client.create_export(request(&bearer, new)).await?.into_inner();
+        let Export { id, .. } = answer.export.ok_or("an answer has no export")?;
+        loop {
+            let get = GetExportRequest { id: id.clone() };
+            let answer = client.get_export(request(&bearer, get)).await?.into_inner();
+            match answer.export.map(|export| export.state()) {
+                Some(ExportState::Queued | ExportState::Running) => sleep(LOOK).await,
+                Some(ExportState::Succeeded) => break,
+                other => return Err(format!("an export has become {other:?}").into()),
+            }
+        }
+        latencies.push(asked.elapsed());
+    }
+    Ok(Figures::of(latencies, began.elapsed()).ok_or("no export was made")?)
+}
+
+/// Waits until no such job runs or is due, and no worker has a tenant left to look at.
+async fn until_done(system: &System, jobs: &str) -> Result<(), Failure> {
+    let left = format!(
+        "SELECT (SELECT count(*) FROM jobs.jobs
+                 WHERE {jobs} AND (status = 'running' OR (status = 'queued' AND due_at <= now())))
+              + (SELECT count(*) FROM jobs.lanes WHERE queue = 'rowhouse_orders' AND ready);"
+    );
+    let began = Instant::now();
+    while system.psql(&left)?.trim() != "0" {
+        if began.elapsed() > PATIENCE {
+            return Err(format!("jobs are still due after {PATIENCE:?}").into());
+        }
+        sleep(Duration::from_millis(200)).await;
+    }
+    Ok(())
+}
+
+fn slug(tenant: usize) -> String {
+    format!("black-hole-{tenant}")
+}
+
+/// A new one each time: the run may be longer than a token's life.
+fn bearer(system: &System, slug: &str) -> Result<MetadataValue<Ascii>, Failure> {
+    Ok(format!("Bearer {}", system.login(slug)?).parse()?)
+}

@@ -1,0 +1,55 @@
+//! Calls that are too many for their tenant or their API key.
+
+use std::future::{Ready, ready};
+use std::sync::Arc;
+use std::task::{Context, Poll};
+
+use futures_util::future::Either;
+use http::{Request, Response};
+use rowhouse_tenancy::TenantContext;
+use tonic::body::Body;
+use tower::{Layer, Service};
+
+use crate::rate_limit::RateLimiter;
+
+/// Stands behind the verification of the token: what is counted is what the token says.
+#[derive(Clone)]
+pub(super) struct RateLimitLayer {
+    pub(super) limiter: Arc<RateLimiter>,
+}
+
+impl<S> Layer<S> for RateLimitLayer {
+    type Service = RateLimited<S>;
+
+    fn layer(&self, inner: S) -> RateLimited<S> {
+        RateLimited { inner, limiter: Arc::clone(&self.limiter) }
+    }
+}
+
+#[derive(Clone)]
+pub(super) struct RateLimited<S> {
+    inner: S,
+    limiter: Arc<RateLimiter>,
+}
+
+impl<S, B> Service<Request<B>> for RateLimited<S>
+where
+    S: Service<Request<B>, Response = Response<Body>>,
+{
+    type Response = Response<Body>;
+    type Error = S::Error;
+    type Future = Either<Ready<Result<Response<Body>, S::Error>>, S::Future>;
+
+    fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
+        self.inner.poll_ready(context)
+    }
+
+    fn call(&mut self, request: Request<B>) -> Self::Future {
+        let caller = request.extensions().get::<TenantContext>();
+        let refusal = caller.and_then(|cx| self.limiter.check(cx.tenant(), cx.principal()).refusal());
+        match refusal {
+            Some(status) => Either::Left(ready(Ok(status.into_http()))),
+            None => Either::Right(self.inner.call(request)),
+        }
+    }
+}

@@ -1,0 +1,102 @@
+//! What a caller is told of its limits.
+
+use std::fmt::Write;
+use std::time::Duration;
+
+use governor::Quota;
+use tonic::Status;
+
+use crate::error::{Code, retryable};
+
+/// The header with a caller's limits (draft-ietf-httpapi-ratelimit-headers).
+pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
+
+/// The header with what is left of them.
+pub const RATE_LIMIT: &str = "ratelimit";
+
+/// Which limits a request was counted against, and whether it is too many.
+#[derive(Clone, Debug, Default)]
+#[must_use = "a refusal has to be answered with"]
+pub struct Decision([Option<Outcome>; 2]);
+
+impl Decision {
+    pub(super) const fn new(outcomes: [Option<Outcome>; 2]) -> Self {
+        Self(outcomes)
+    }
+
+    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+        self.0.iter().flatten()
+    }
+
+    /// The answer to a request that is too many.
+    #[must_use]
+    pub fn refusal(&self) -> Option<Status> {
+        let Outcome { policy, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
+        let whose = if *policy == "tenant" { "the tenant" } else { "the API key" };
+        let rate = Duration::from_secs(1).as_nanos() / quota.replenish_interval().as_nanos().max(1);
+        let detail = format!("{whose} may send {rate} requests a second: wait, and send fewer at once");
+        Some(retryable(Code::RateLimited, detail, (*wait)?))
+    }
+
+    /// The value of [`RATE_LIMIT_POLICY`], such as `"tenant";q=500;w=5`: the burst, and in how many seconds it is there
+    /// again. None when nothing is limited.
+    #[must_use]
+    pub fn policy_header(&self) -> Option<String> {
+        self.list(|item, Outcome { quota, .. }| {
+            let window = whole_seconds(quota.burst_size_replenished_in());
+            write!(item, ";q={};w={window}", quota.burst_size())
+        })
+    }
+
+    /// The value of [`RATE_LIMIT`], such as `"tenant";r=498;t=1`: how many requests are left at once, and in how many seconds
+    /// there are more; after those, all of the burst is there, or, if none is left, the next request.
+    #[must_use]
+    pub fn limit_header(&self) -> Option<String> {
+        self.list(|item, Outcome { quota, remaining, wait, .. }| {
+            let used = quota.burst_size().get().saturating_sub(*remaining);
+            let reset = wait.unwrap_or(quota.replenish_interval() * used);
+            write!(item, ";r={remaining};t={}", whole_seconds(reset))
+        })
+    }
+
+    /// A list of structured fields (RFC 9651), one a limit.
+    fn list(&self, parameters: impl Fn(&mut String, &Outcome) -> std::fmt::Result) -> Option<String> {
+        let mut list = String::new();
+        for outcome in self.outcomes() {
+            let separator = if list.is_empty() { "" } else { ", " };
+            write!(list, "{separator}\"{}\"", outcome.policy)
+                .and_then(|()| parameters(&mut list, outcome))
+                .ok()?;
+        }
+        (!list.is_empty()).then_some(list)
+    }
+}
+
+/// What one limit says.
+#[derive(Clone, Debug)]
+pub(super) struct Outcome {
+    policy: &'static str,
+    quota: Quota,
+    remaining: u32,
+    /// Until the next request is not too many; none when this one was not.
+    wait: Option<Duration>,
+}
+
+impl Outcome {
+    pub(super) const fn allowed(policy: &'static str, quota: Quota, remaining: u32) -> Self {
+        Self { policy, quota, remaining, wait: None }
+    }
+
+    pub(super) const fn refused(policy: &'static str, quota: Quota, wait: Duration) -> Self {
+        Self { policy, quota, remaining: 0, wait: Some(wait) }
+    }
+
+    pub(super) const fn is_refusal(&self) -> bool {
+        self.wait.is_some()
+    }
+}
+
+/// Rounded up: never earlier than it is true.
+fn whole_seconds(duration: Duration) -> u64 {
+    duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
+}

@@ -1,0 +1,89 @@
+//! Why there is no connection, in a sentence.
+
+use std::error::Error as StdError;
+use std::fmt;
+use std::io;
+
+use tokio_postgres::error::SqlState;
+
+/// Why there is no connection. Its text says the cause first (the password, the host, the number of connections), then
+/// what the server or the system said. It holds no password.
+#[derive(Debug)]
+pub enum ConnectFailure {
+    /// The server refused, or what came over the socket was not right.
+    Postgres(tokio_postgres::Error),
+    /// There is no socket.
+    Socket(io::Error),
+}
+
+impl ConnectFailure {
+    /// The server's SQLSTATE, if it was the server that refused.
+    #[must_use]
+    pub fn code(&self) -> Option<&SqlState> {
+        match self {
+            Self::Postgres(error) => error.code(),
+            Self::Socket(_) => None,
+        }
+    }
+}
+
+impl From<tokio_postgres::Error> for ConnectFailure {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Postgres(error)
+    }
+}
+
+impl From<io::Error> for ConnectFailure {
+    fn from(error: io::Error) -> Self {
+        Self::Socket(error)
+    }
+}
+
+impl fmt::Display for ConnectFailure {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let error = match self {
+            Self::Socket(error) => return unreachable(f, error),
+            Self::Postgres(error) => error,
+        };
+        if let Some(server) = error.as_db_error() {
+            let code = server.code().code();
+            write!(f, "{}: {} (SQLSTATE {code})", cause(code), server.message())?;
+            return server.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"));
+        }
+        match error.source() {
+            // TLS speaks of its own failures as invalid data.
+            Some(source) => match source.downcast_ref::<io::Error>() {
+                Some(io) if io.kind() != io::ErrorKind::InvalidData => unreachable(f, io),
+                _ => write!(f, "{error}: {source}"),
+            },
+            None if error.is_closed() => write!(f, "the server closed the connection at once"),
+            None => error.fmt(f),
+        }
+    }
+}
+
+impl StdError for ConnectFailure {}
+
+fn unreachable(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Result {
+    match error.kind() {
+        io::ErrorKind::ConnectionRefused => {
+            write!(f, "nothing listens at the database's host and port: {error}")
+        }
+        io::ErrorKind::TimedOut => write!(f, "the database's host does not answer: {error}"),
+        _ => write!(f, "the database's host cannot be reached: {error}"),
+    }
+}
+
+/// What a refusal with this SQLSTATE means.
+fn cause(code: &str) -> &'static str {
+    match code {
+        "28P01" => "the server refuses the password",
+        "3D000" => "the server has no such database",
+        "53300" => "the server has no connection to spare",
+        "57P03" => "the server is starting up or shutting down",
+        _ if code.starts_with("28") => "the server refuses the role",
+        _ if code.starts_with("53") => "the server is short of resources",
+        _ if code.starts_with("57P") => "the server is going away",
+        _ => "the server refuses the connection",
+    }
+}

@@ -1,0 +1,17 @@
+//! Connections to PostgreSQL, for the isolation kernel and for the administrator's commands: over TCP or a Unix
+//! socket, in the clear or over verified TLS, and with the SQLSTATE of each error, which diesel drops.
+//!
+//! A service has no use for it: its way to the database is `TenantDb`.
+
+mod address;
+mod driver;
+mod failure;
+mod session;
+mod sqlstate;
+mod stream;
+
+pub use address::{Address, AddressError};
+pub use driver::{Driver, into_diesel};
+pub use failure::ConnectFailure;
+pub use session::SESSION;
+pub use sqlstate::sqlstate;

@@ -1,0 +1,47 @@
+//! How many requests a tenant and an API key may send, and the headers that tell them.
+
+use actix_web::body::BoxBody;
+use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
+use actix_web::middleware::Next;
+use actix_web::{Error, HttpMessage, HttpRequest, web};
+use rowhouse_chassis::rate_limit::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tokens::Principal;
+
+use crate::error::Problem;
+
+/// Counts a request, once its token is verified. What is too much costs no call of a service.
+pub(crate) fn admit(
+    request: &HttpRequest,
+    tenant: TenantId,
+    principal: Option<&Principal>,
+) -> Result<(), Problem> {
+    let Some(limiter) = request.app_data::<web::Data<RateLimiter>>() else {
+        tracing::error!("the application has no rate limiter");
+        return Err(Problem::internal());
+    };
+    let decision = limiter.check(tenant, principal);
+    let refusal = decision.refusal();
+    request.extensions_mut().insert(decision);
+    refusal.map_or(Ok(()), |status| Err(status.into()))
+}
+
+/// Adds to each answer to a caller what is left of its limits.
+pub(crate) async fn tell_limits(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
+    let mut response = next.call(request).await?;
+    let decision = response.request().extensions_mut().remove::<Decision>();
+    if let Some(decision) = decision {
+        for (name, value) in
+            [(RATE_LIMIT_POLICY, decision.policy_header()), (RATE_LIMIT, decision.limit_header())]
+        {
+            if let Some(Ok(value)) = value.map(HeaderValue::try_from) {
+                response.headers_mut().insert(HeaderName::from_static(name), value);
+            }
+        }
+    }
+    Ok(response)
+}

@@ -1,0 +1,98 @@
+//! Requests a second.
+
+use std::time::Instant;
+
+use futures_util::future::join_all;
+use reqwest::Method;
+use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_testkit::{TestOptions, TestSystem};
+use serde_json::json;
+
+use crate::api::{Answer, Api};
+
+async fn limited(tenant: &str, api_key: &str) -> TestSystem {
+    let rate_limits = RateLimits { tenant: tenant.parse().unwrap(), api_key: api_key.parse().unwrap() };
+    TestSystem::start_with(TestOptions { rate_limits, ..TestOptions::default() }).await
+}
+
+/// So many requests at once: their answers, of which as many are good as are left of the burst, and one more a second.
+async fn at_once(api: &Api, requests: usize, burst: u64) -> Vec<Answer> {
+    let began = Instant::now();
+    let answers = join_all((0..requests).map(|_| api.get("/v1/orders").send())).await;
+    let most = burst + began.elapsed().as_secs() + 1;
+    let good = u64::try_from(answers.iter().filter(|answer| answer.status == 200).count()).unwrap();
+    assert!((1..=most).contains(&good), "{good} of {requests} passed");
+    answers
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_sends_too_much_is_told_when_to_go_on_and_no_other_is() {
+    let system = limited("1:40", "0").await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let api = Api::of(system.gateway_url()).await;
+    let (busy, quiet) = (api.with_token(&acme.token), api.with_token(&globex.token));
+
+    let first = busy.get("/v1/me").expect(200).await;
+    assert_eq!(first.header("ratelimit-policy"), r#""tenant";q=40;w=40"#);
+    assert!(first.header("ratelimit").starts_with(r#""tenant";r="#), "{}", first.header("ratelimit"));
+
+    let answers = at_once(&busy, 200, 40).await;
+    let refused: Vec<_> = answers.iter().filter(|answer| answer.status != 200).collect();
+    assert!(!refused.is_empty());
+    for answer in refused {
+        assert_eq!((answer.status, &answer.body["code"]), (429, &json!("rate_limited")), "{}", answer.text);
+        assert_eq!(answer.header("retry-after"), "1");
+        assert_eq!(answer.header("ratelimit-policy"), r#""tenant";q=40;w=40"#);
+        assert_eq!(answer.header("ratelimit"), r#""tenant";r=0;t=1"#);
+    }
+    let other = quiet.get("/v1/orders").expect(200).await;
+    assert!(!other.header("ratelimit").contains("r=0;"), "{}", other.header("ratelimit"));
+
+    // Who follows the advice is served.
+    tokio::time::sleep(std::time::Duration::from_secs(1)).await;
+    busy.get("/v1/orders").expect(200).await;
+    // Strangers have no tenant, and are told of none.
+    let stranger = api.get("/v1/orders").expect(401).await;
+    assert!(!stranger.headers.contains_key("ratelimit"), "{:?}", stranger.headers);
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_key_has_a_limit_of_its_own() {
+    let system = limited("100:500", "1:3").await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(&acme.token);
+    let body = json!({ "name": "shop", "scopes": ["orders:read"] });
+    let key = ada.post("/v1/api-keys", &body).expect(201).await;
+    let form = json!({
+        "grant_type": "client_credentials",
+        "client_id": key.text("client_id"),
+        "client_secret": key.text("client_secret"),
+    });
+    let token = api.request(Method::POST, "/v1/auth/token").json(&form).expect(200).await;
+    let shop = api.with_token(token.text("access_token"));
+
+    let answers = at_once(&shop, 30, 3).await;
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(refused.body["code"], "rate_limited");
+    assert_eq!(refused.header("ratelimit-policy"), r#""api-key";q=3;w=3"#);
+    let good = answers.iter().find(|answer| answer.status == 200).unwrap();
+    assert_eq!(good.header("ratelimit-policy"), r#""tenant";q=500;w=5, "api-key";q=3;w=3"#);
+    // The people of its tenant go on.
+    ada.get("/v1/orders").expect(200).await;
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn without_limits_nothing_is_told() {
+    let system = limited("0", "0").await;
+    let acme = system.onboard("Acme").await;
+    let url = format!("{}/v1/orders", system.gateway_url());
+    let answer = system.http().get(url).bearer_auth(acme.token).send().await.unwrap();
+    assert_eq!(answer.status(), 200);
+    assert!(
+        !answer.headers().contains_key("ratelimit") && !answer.headers().contains_key("ratelimit-policy")
+    );
+    system.shutdown().await;
+}

@@ -1,0 +1,87 @@
+//! When an endpoint that fails is left alone, and when it is given up.
+
+use std::time::Duration;
+
+use rowhouse_chassis::sealing::random;
+
+/// So many failures in a row pause an endpoint; of those that took long, fewer.
+const FAILURES: i32 = 5;
+const HUNG_FAILURES: i32 = 2;
+/// An attempt that took longer has hung: it held up what comes after it.
+const HUNG: Duration = Duration::from_secs(4);
+/// The first pause, longer than any attempt that was under way takes, and the longest.
+const FIRST_PAUSE: Duration = Duration::from_secs(20);
+const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// After so long without one delivery that was taken, and at least so many attempts, an endpoint is disabled.
+const GIVEN_UP_AFTER: Duration = Duration::from_hours(5 * 24);
+const GIVEN_UP_FAILURES: i32 = 20;
+
+/// What follows from a failure for the endpoint.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Verdict {
+    GoOn,
+    /// Nothing is sent for so long, and then one delivery alone.
+    Pause(Duration),
+    Disable,
+}
+
+/// `failures`: how many in a row, this one included, the first of them so long ago. `took`: how long this one did, if no
+/// answer came.
+pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<Duration>) -> Verdict {
+    if failures >= GIVEN_UP_FAILURES && failing_for >= GIVEN_UP_AFTER {
+        return Verdict::Disable;
+    }
+    let most = if took.is_some_and(|took| took >= HUNG) { HUNG_FAILURES } else { FAILURES };
+    let Ok(doublings) = u32::try_from(failures - most) else { return Verdict::GoOn };
+    let pause = FIRST_PAUSE.saturating_mul(1 << doublings.min(16)).min(LONGEST_PAUSE);
+    // Without randomness there is only no jitter.
+    let [random] = random().unwrap_or([0]);
+    Verdict::Pause(pause.mul_f64(1.0 + f64::from(random) / 2_550.0))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const DAY: Duration = Duration::from_hours(24);
+
+    fn pause(failures: i32, took: Option<Duration>) -> Option<Duration> {
+        match after_failure(failures, DAY, took) {
+            Verdict::Pause(pause) => Some(pause),
+            Verdict::GoOn | Verdict::Disable => None,
+        }
+    }
+
+    #[test]
+    fn pauses_grow_and_come_sooner_when_attempts_hang() {
+        let hung = Some(Duration::from_secs(15));
+        for (failures, took, seconds) in [
+            (1, None, None),
+            (4, None, None),
+            (4, Some(Duration::from_millis(3_999)), None),
+            (5, None, Some(20)),
+            (6, None, Some(40)),
+            (1, hung, None),
+            (2, hung, Some(20)),
+            (4, hung, Some(80)),
+            (10, hung, Some(3_600)),
+            (i32::MAX, None, Some(3_600)),
+        ] {
+            let pause = pause(failures, took).map(|pause| pause.as_secs_f64());
+            let in_bounds = match (pause, seconds) {
+                (Some(pause), Some(seconds)) => {
+                    (f64::from(seconds)..=f64::from(seconds) * 1.1).contains(&pause)
+                }
+                (pause, seconds) => pause.is_none() && seconds.is_none(),
+            };
+            assert!(in_bounds, "{failures} {took:?}: {pause:?}");
+        }
+    }
+
+    #[test]
+    fn an_endpoint_is_given_up_after_days_of_nothing_but_failures() {
+        assert_eq!(after_failure(20, DAY * 5, None), Verdict::Disable);
+        assert_ne!(after_failure(19, DAY * 50, None), Verdict::Disable, "nobody has really tried");
+        assert_ne!(after_failure(1_000, DAY * 4, None), Verdict::Disable);
+    }
+}

@@ -1,0 +1,195 @@
+//! Endpoints that hang or fail: what they cost others, and what becomes of them.
+
+use std::time::{Duration, Instant};
+
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed, Pending};
+use rowhouse_proto::orders::v1::{
+    ExportFormat, ExportState, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
+    WebhookDisabledReason, WebhookEndpoint,
+};
+use rowhouse_tokens::Role;
+
+use super::{Receiver, Webhooks, world};
+use crate::exports_support::Exports;
+use crate::world::{Orders, an_order};
+
+async fn endpoint(webhooks: &Webhooks) -> WebhookEndpoint {
+    webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap().webhook_endpoints.remove(0)
+}
+
+/// The endpoint, as soon as it is as it should be.
+async fn until(webhooks: &Webhooks, is_so: impl Fn(&WebhookEndpoint) -> bool) -> WebhookEndpoint {
+    let deadline = Instant::now() + Duration::from_secs(60);
+    loop {
+        let found = endpoint(webhooks).await;
+        if is_so(&found) {
+            return found;
+        }
+        assert!(Instant::now() < deadline, "{found:?}");
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+}
+
+async fn place(orders: &Orders, count: usize) {
+    for _ in 0..count {
+        orders.create(an_order()).await.unwrap();
+    }
+}
+
+/// Several tenants with receivers that accept and never answer: another tenant's export and webhook do not wait for any of the
+/// fifteen seconds that each attempt takes, and of each endpoint no more than four are under way.
+#[tokio::test(flavor = "multi_thread")]
+async fn receivers_that_never_answer_hold_up_nobody_else() {
+    let (world, quiet, webhooks) = world().await;
+    let mut holes = Vec::new();
+    for tenant in 0..3 {
+        let orders = world.tenant(&format!("hole-{tenant}")).await;
+        let of_hole = Webhooks::of(&world, orders.tenant, Role::Admin).await;
+        for _ in 0..4 {
+            let hole = Receiver::start().await;
+            hole.always("");
+            of_hole.register(&hole).await;
+            holes.push(hole);
+        }
+        place(&orders, 6).await;
+    }
+    // They have all that they get.
+    let received = || holes.iter().map(|hole| hole.received().len()).sum::<usize>();
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while received() < 3 * 8 {
+        assert!(Instant::now() < deadline, "{}", received());
+        tokio::time::sleep(Duration::from_millis(10)).await;
+    }
+    let began = Instant::now();
+    let exports = Exports::of(&world, quiet.tenant, Role::Admin).await;
+    let export = exports.create(ExportFormat::Csv, None).await.unwrap();
+    assert_eq!(exports.ended(&export.id).await.state(), ExportState::Succeeded);
+    let good = Receiver::start().await;
+    webhooks.register(&good).await;
+    place(&quiet, 1).await;
+    good.first(1).await;
+    assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
+    for (most, group) in [(4, "payload->>'webhook_endpoint_id'"), (8, "tenant_id")] {
+        let running = format!(
+            "SELECT coalesce(max(n), 0) FROM (SELECT count(*) AS n FROM jobs.jobs
+             WHERE class = 'delivery' AND status = 'running' GROUP BY {group}) AS g"
+        );
+        let mut admin = world.database.admin().await;
+        let found: i64 = sql::<BigInt>(&running).get_result(&mut admin).await.unwrap();
+        assert!((1..=most).contains(&found), "{group}: {found}");
+    }
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
+    let (world, orders, webhooks) = world().await;
+    let receiver = Receiver::start().await;
+    let (id, _) = webhooks.register(&receiver).await;
+    receiver.always("500 Oops");
+    place(&orders, 8).await;
+    let paused = until(&webhooks, |endpoint| endpoint.paused_until.is_some()).await;
+    assert!(paused.failing_since.is_some() && paused.enabled);
+    // What was under way when it was paused comes to its end; then only one at a time is sent.
+    webhooks.until(|all| all.iter().filter(|one| one.attempt_count > 0).count() >= 5).await;
+    let mut expected = settled(&receiver).await;
+    let mut until_then = paused.paused_until.unwrap();
+    for _ in 0..2 {
+        webhooks.test(&id).await.unwrap();
+        expected += 1;
+        receiver.first(expected).await;
+        let longer = until(&webhooks, |endpoint| {
+            endpoint
+                .paused_until
+                .is_some_and(|at| (at.seconds, at.nanos) > (until_then.seconds, until_then.nanos))
+        })
+        .await;
+        until_then = longer.paused_until.unwrap();
+        assert_eq!(settled(&receiver).await, expected);
+    }
+    let waiting = webhooks.deliveries().await;
+    assert!(waiting.iter().all(|one| one.state() == Pending), "{waiting:?}");
+
+    // With the first that is taken all that waits follows.
+    receiver.always("200 OK");
+    webhooks.test(&id).await.unwrap();
+    webhooks
+        .until(|all| {
+            all.len() == 11
+                && all.iter().filter(|one| one.attempt_count == 1).all(|one| one.state() == Delivered)
+        })
+        .await;
+    let well = until(&webhooks, |endpoint| endpoint.paused_until.is_none()).await;
+    assert!(well.failing_since.is_none() && well.enabled);
+    // Those that were tried before have times of their own.
+    for delivery in webhooks.deliveries().await {
+        if delivery.state() == Pending {
+            webhooks.redeliver(&delivery.id).await.unwrap();
+        }
+    }
+    webhooks.until_states(&[Delivered; 11]).await;
+    world.stop().await;
+}
+
+/// How many requests there were, when for a while there have been no more.
+async fn settled(receiver: &Receiver) -> usize {
+    let mut seen = receiver.received().len();
+    loop {
+        tokio::time::sleep(Duration::from_millis(700)).await;
+        let now = receiver.received().len();
+        if now == seen {
+            return seen;
+        }
+        seen = now;
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn after_days_of_failures_an_endpoint_is_disabled() {
+    let (world, orders, webhooks) = world().await;
+    let receiver = Receiver::start().await;
+    let (id, _) = webhooks.register(&receiver).await;
+    receiver.always("500 Oops");
+    place(&orders, 8).await;
+    until(&webhooks, |endpoint| endpoint.paused_until.is_some()).await;
+    settled(&receiver).await;
+    let days = "UPDATE orders.webhook_endpoints
+                SET failing_since = now() - interval '121 hours', failure_count = 30";
+    world.database.admin().await.batch_execute(days).await.unwrap();
+    webhooks.test(&id).await.unwrap();
+    let disabled = until(&webhooks, |endpoint| !endpoint.enabled).await;
+    assert_eq!(disabled.disabled_reason(), WebhookDisabledReason::Failing);
+    assert!(disabled.paused_until.is_none());
+    // What waited is given up, and says why.
+    let deliveries = webhooks.until_states(&[Failed; 9]).await;
+    assert!(deliveries.iter().any(|one| one.attempts[0].error.contains("disabled")), "{deliveries:?}");
+
+    // Enabled again, it begins anew.
+    receiver.always("200 OK");
+    let enable = UpdateWebhookEndpointRequest { id, enabled: Some(true), ..Default::default() };
+    let enabled = webhooks.update(enable).await.unwrap();
+    assert_eq!(enabled.disabled_reason(), WebhookDisabledReason::Unspecified);
+    assert!(enabled.failing_since.is_none());
+    place(&orders, 1).await;
+    webhooks.until(|all| all.last().is_some_and(|one| one.state() == Delivered)).await;
+    world.stop().await;
+}
+
+/// Disabled by its people while it is paused, it has nothing left to send either.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_waits_for_a_paused_endpoint_goes_with_it() {
+    let (world, orders, webhooks) = world().await;
+    let receiver = Receiver::start().await;
+    let (id, _) = webhooks.register(&receiver).await;
+    receiver.always("500 Oops");
+    place(&orders, 8).await;
+    until(&webhooks, |endpoint| endpoint.paused_until.is_some()).await;
+    let disable = UpdateWebhookEndpointRequest { id, enabled: Some(false), ..Default::default() };
+    let disabled = webhooks.update(disable).await.unwrap();
+    assert_eq!(disabled.disabled_reason(), WebhookDisabledReason::Unspecified, "nobody but them");
+    webhooks.until_states(&[Failed; 8]).await;
+    world.stop().await;
+}

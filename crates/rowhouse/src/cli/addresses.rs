@@ -1,0 +1,93 @@
+//! What `rowhouse migrate` and `rowhouse backfill email-addresses` say of e-mail addresses.
+
+use std::io::{self, Write};
+use std::path::Path;
+use std::process::ExitCode;
+
+use crate::addresses::{NAME, Rewritten, Survey, rewrite, survey};
+use crate::tenants::{TenantError, connect_as_owner};
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum AddressesError {
+    #[error(
+        "{NAME} goes through people, who belong to no tenant: leave out --tenant, --rate and --concurrency"
+    )]
+    OfTenants,
+    #[error(transparent)]
+    Database(#[from] TenantError),
+    #[error("the outcome cannot be printed: {0}")]
+    Print(#[from] io::Error),
+}
+
+impl From<tokio_postgres::Error> for AddressesError {
+    fn from(error: tokio_postgres::Error) -> Self {
+        Self::Database(error.into())
+    }
+}
+
+/// Says what there is to do, after a migration.
+pub(super) async fn report(admin_url: &str, ca_file: Option<&Path>) -> Result<(), AddressesError> {
+    let found = survey(&connect_as_owner(admin_url, ca_file).await?).await?;
+    let mut out = io::stdout().lock();
+    if !found.outdated.is_empty() {
+        let count = addresses(found.outdated.len());
+        writeln!(
+            out,
+            "{count} from before to rewrite by `rowhouse backfill {NAME}`, when no old program runs any more"
+        )?;
+    }
+    Ok(print_remaining(&mut out, &found)?)
+}
+
+/// Rewrites what can be rewritten; a failure when people are left who share a mailbox.
+pub(super) async fn run(
+    admin_url: &str,
+    ca_file: Option<&Path>,
+    dry_run: bool,
+) -> Result<ExitCode, AddressesError> {
+    let owner = connect_as_owner(admin_url, ca_file).await?;
+    owner.batch_execute("SET lock_timeout = '5s'").await?;
+    let mut found = survey(&owner).await?;
+    if dry_run {
+        let mut out = io::stdout().lock();
+        for (holder, address) in &found.outdated {
+            writeln!(out, "{holder} becomes {}", address.as_str())?;
+        }
+        print_remaining(&mut out, &found)?;
+        writeln!(out, "{NAME}: {} to rewrite", addresses(found.outdated.len()))?;
+    } else {
+        let Rewritten { changed, passed_over } = rewrite(&owner, &found).await?;
+        found = survey(&owner).await?;
+        let mut out = io::stdout().lock();
+        print_remaining(&mut out, &found)?;
+        write!(out, "{NAME}: {changed} rewritten")?;
+        if passed_over > 0 {
+            write!(out, ", {passed_over} changed by others meanwhile")?;
+        }
+        writeln!(out, "; collisions: {}", found.collisions.len())?;
+    }
+    let complete = found.collisions.is_empty() && (dry_run || found.outdated.is_empty());
+    Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
+}
+
+/// What a rewrite leaves as it is.
+fn print_remaining(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
+    for collision in &survey.collisions {
+        let holders: Vec<String> = collision.holders.iter().map(ToString::to_string).collect();
+        writeln!(
+            out,
+            "collision: {} is one mailbox of {} people, {}; disable all but one by `rowhouse user disable ADDRESS`",
+            collision.address,
+            holders.len(),
+            holders.join(" and ")
+        )?;
+    }
+    for holder in &survey.unusable {
+        writeln!(out, "no e-mail address any more: {holder}, who can log in no longer")?;
+    }
+    Ok(())
+}
+
+fn addresses(count: usize) -> String {
+    if count == 1 { "1 e-mail address".to_owned() } else { format!("{count} e-mail addresses") }
+}

@@ -1,0 +1,129 @@
+//! The settings that a session begins with, and those that no session can change.
+
+use diesel::pg::Pg;
+use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
+use diesel::sql_types::{Bool, Text};
+use diesel::{QueryResult, QueryableByName};
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_connection::SESSION;
+
+use super::ConnectError;
+
+/// How each transaction begins. A session's settings are not enough: a pooler in transaction mode gives each transaction
+/// another session. It costs no round trip, since it travels with the first statement.
+///
+/// Whether it may write is left to the server: who has switched writing off has a reason.
+pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
+    SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = on; SET LOCAL app.tenant_id = ''";
+
+/// What a new connection is good for.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Session {
+    /// The server is a standby, or its administrator has switched writing off.
+    pub(super) read_only: bool,
+}
+
+#[derive(QueryableByName)]
+struct Facts {
+    #[diesel(sql_type = Bool)]
+    read_only: bool,
+    #[diesel(sql_type = Text)]
+    role: String,
+    #[diesel(sql_type = Text)]
+    login: String,
+    #[diesel(sql_type = Text)]
+    replication_role: String,
+    #[diesel(sql_type = Text)]
+    encoding: String,
+}
+
+const FACTS: &str = "
+    SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool AS read_only,
+        current_user::pg_catalog.text AS role,
+        session_user::pg_catalog.text AS login,
+        pg_catalog.current_setting('session_replication_role') AS replication_role,
+        pg_catalog.current_setting('server_encoding') AS encoding";
+
+/// Sets what can be set, and refuses what would give wrong answers and cannot.
+pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<Session, ConnectError> {
+    let refused = |error: diesel::result::Error| ConnectError::Refused(error.to_string());
+    let settings = format!("{SESSION} SET search_path = pg_catalog, pg_temp;");
+    conn.batch_execute(&settings).await.map_err(refused)?;
+    let facts: Facts = diesel::sql_query(FACTS).get_result(conn).await.map_err(refused)?;
+    match violation(&facts) {
+        Some(violation) => Err(ConnectError::Setting(violation)),
+        None => Ok(Session { read_only: facts.read_only }),
+    }
+}
+
+fn violation(facts: &Facts) -> Option<String> {
+    let Facts { role, login, replication_role, encoding, .. } = facts;
+    if role != login {
+        return Some(format!(
+            "sessions of {login} begin as {role}: ALTER ROLE {login} RESET role, and the same IN DATABASE and for the database"
+        ));
+    }
+    if replication_role != "origin" {
+        return Some(format!(
+            "session_replication_role is {replication_role}, which switches foreign keys and triggers off: RESET it for the \
+             role and the database, and ALTER SYSTEM RESET session_replication_role"
+        ));
+    }
+    (encoding != "UTF8").then(|| {
+        format!(
+            "the database's encoding is {encoding}: make it with ENCODING 'UTF8', as `rowhouse migrate` does"
+        )
+    })
+}
+
+/// Whether nothing can be written over the connection, by now. One round trip: it stays prepared, as no SQL in a string would.
+pub(super) async fn is_read_only(conn: &mut AsyncPgConnection) -> QueryResult<bool> {
+    AskReadOnly.get_result(conn).await
+}
+
+struct AskReadOnly;
+
+impl Query for AskReadOnly {
+    type SqlType = Bool;
+}
+
+impl QueryId for AskReadOnly {
+    type QueryId = Self;
+    const HAS_STATIC_QUERY_ID: bool = true;
+}
+
+impl QueryFragment<Pg> for AskReadOnly {
+    fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
+        out.push_sql("SELECT pg_catalog.current_setting('transaction_read_only')::pg_catalog.bool");
+        Ok(())
+    }
+}
+
+#[derive(QueryableByName)]
+struct ReadOnly {
+    #[diesel(sql_type = Bool)]
+    standby: bool,
+    #[diesel(sql_type = Text)]
+    source: String,
+}
+
+/// Why nothing can be written, for a person who starts a service.
+pub(super) async fn why_read_only(conn: &mut AsyncPgConnection) -> Result<String, ConnectError> {
+    let query = diesel::sql_query(
+        "SELECT pg_catalog.pg_is_in_recovery() AS standby, s.source FROM pg_catalog.pg_settings s
+         WHERE s.name OPERATOR(pg_catalog.=) 'default_transaction_read_only'",
+    );
+    let found: ReadOnly =
+        query.get_result(conn).await.map_err(|error| ConnectError::Refused(error.to_string()))?;
+    if found.standby {
+        return Ok("the server is a standby; name the primary in the URL, or promote this one".to_owned());
+    }
+    let remedy = match found.source.as_str() {
+        "database" => "ALTER DATABASE … RESET default_transaction_read_only",
+        "user" | "database user" => "ALTER ROLE … RESET default_transaction_read_only, also IN DATABASE",
+        _ => {
+            "ALTER SYSTEM RESET default_transaction_read_only and reload, or ask the provider why it was set"
+        }
+    };
+    Ok(format!("default_transaction_read_only is on, from the {}: {remedy}", found.source))
+}

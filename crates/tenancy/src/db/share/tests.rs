@@ -1,0 +1,262 @@
+use std::pin::Pin;
+
+use futures_util::FutureExt;
+
+use super::*;
+
+const LONG: Duration = Duration::from_secs(60);
+
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit, Full>> + 'a>>;
+
+fn tenant() -> Party {
+    Some(TenantId::generate())
+}
+
+/// A permit that is there at once.
+fn take(shares: &Shares, party: Party) -> Permit {
+    shares.acquire(party, LONG).now_or_never().expect("a permit is free").unwrap()
+}
+
+/// A caller that has to wait.
+fn wait(shares: &Shares, party: Party) -> Waiting<'_> {
+    let mut waiting: Waiting<'_> = Box::pin(shares.acquire(party, LONG));
+    assert!((&mut waiting).now_or_never().is_none(), "a permit was granted");
+    waiting
+}
+
+fn granted(waiting: &mut Waiting<'_>) -> Option<Permit> {
+    waiting.now_or_never().map(Result::unwrap)
+}
+
+/// Nobody has asked lately.
+fn forget(shares: &Shares) {
+    shares.0.lock().recent = Recent::default();
+}
+
+/// Nothing is held, nobody waits, and nothing is kept of those that did.
+fn assert_idle(shares: &Shares, size: usize) {
+    let state = shares.0.lock();
+    assert_eq!((state.free, state.parties.len(), state.turns.len()), (size, 0, 0));
+}
+
+#[test]
+fn limits_by_size() {
+    for (size, contended, alone) in
+        [(1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 2, 3), (5, 3, 4), (8, 4, 7), (9, 5, 8), (100, 50, 99)]
+    {
+        assert_eq!(Limits::of(size), Limits { contended, alone }, "{size}");
+    }
+}
+
+#[tokio::test]
+async fn a_tenant_that_is_alone_takes_all_but_one() {
+    let shares = Shares::new(8);
+    let (busy, quiet) = (tenant(), tenant());
+    let held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
+    let waiting = wait(&shares, busy);
+    let last = take(&shares, quiet);
+    drop((held, waiting, last));
+    assert_idle(&shares, 8);
+}
+
+#[tokio::test]
+async fn a_tenant_takes_half_while_another_asks_now_and_then() {
+    let shares = Shares::new(8);
+    let (busy, quiet) = (tenant(), tenant());
+    drop(take(&shares, quiet));
+    let mut held: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
+    let mut fifth = wait(&shares, busy);
+    assert!(granted(&mut fifth).is_none());
+    held.pop();
+    held.push(granted(&mut fifth).expect("one for one"));
+
+    // After a while without the other, what waits is granted with the next release.
+    let mut waiting: Vec<_> = (0..5).map(|_| wait(&shares, busy)).collect();
+    forget(&shares);
+    held.pop();
+    let more: Vec<_> = waiting.iter_mut().filter_map(granted).collect();
+    assert_eq!(held.len() + more.len(), 7);
+    drop((held, more, waiting));
+    assert_idle(&shares, 8);
+}
+
+#[tokio::test]
+async fn a_tenant_over_its_half_takes_nothing_more_until_it_is_below() {
+    let shares = Shares::new(8);
+    let (busy, quiet) = (tenant(), tenant());
+    let mut held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
+    let mut backlog: Vec<_> = (0..9).map(|_| wait(&shares, busy)).collect();
+    let mut others = vec![take(&shares, quiet)];
+    for _ in 0..3 {
+        held.pop();
+        assert!(backlog.iter_mut().all(|waiting| granted(waiting).is_none()), "{} held", held.len());
+        others.push(take(&shares, quiet));
+    }
+    held.pop();
+    let next: Vec<_> = backlog.iter_mut().filter_map(granted).collect();
+    assert_eq!(next.len(), 1);
+    drop((held, next, backlog, others));
+    assert_idle(&shares, 8);
+}
+
+#[tokio::test]
+async fn tenants_take_turns() {
+    let shares = Shares::new(1);
+    let (first, second, third) = (tenant(), tenant(), tenant());
+    let mut permit = Some(take(&shares, tenant()));
+    let asked = [first, first, first, second, second, None, third];
+    let mut waiting: Vec<_> = asked.map(|party| (party, wait(&shares, party))).into();
+    let mut served = Vec::new();
+    while !waiting.is_empty() {
+        drop(permit.take());
+        let found = waiting.iter_mut().enumerate().find_map(|(at, (_, one))| Some((at, granted(one)?)));
+        let (at, next) = found.expect("the permit went to somebody");
+        permit = Some(next);
+        served.push(waiting.remove(at).0);
+    }
+    assert_eq!(served, [first, second, None, third, first, second, first]);
+    drop(permit);
+    assert_idle(&shares, 1);
+}
+
+#[tokio::test]
+async fn a_tenant_at_its_limit_holds_nobody_up() {
+    let shares = Shares::new(4);
+    let (busy, quiet) = (tenant(), tenant());
+    let others = [take(&shares, None), take(&shares, quiet)];
+    let mine = [take(&shares, busy), take(&shares, busy)];
+    let mut backlog: Vec<_> = (0..3).map(|_| wait(&shares, busy)).collect();
+    let mut behind = wait(&shares, tenant());
+    drop(others);
+    assert!(granted(&mut behind).is_some(), "the one that came last is not at its limit");
+    assert!(backlog.iter_mut().all(|waiting| granted(waiting).is_none()));
+    drop((mine, backlog, behind));
+    assert_idle(&shares, 4);
+}
+
+#[tokio::test]
+async fn what_is_in_no_tenant_neither_starves_nor_starves_others() {
+    let shares = Shares::new(8);
+    let busy = tenant();
+    let held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
+    let one = take(&shares, None);
+    drop((held, one));
+    // A flood of logins beside a tenant that is there now and then.
+    let flood: Vec<_> = (0..4).map(|_| take(&shares, None)).collect();
+    let waiting = wait(&shares, None);
+    let own: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
+    drop((flood, waiting, own));
+    assert_idle(&shares, 8);
+}
+
+#[tokio::test]
+async fn whoever_gives_up_loses_no_permit() {
+    let shares = Shares::new(1);
+    let (first, second) = (tenant(), tenant());
+    let held = take(&shares, first);
+    // Before the permit is sent, and after it was sent and before it was seen.
+    let (early, late, mut last) = (wait(&shares, second), wait(&shares, second), wait(&shares, first));
+    drop(early);
+    drop(held);
+    assert!(granted(&mut last).is_none(), "it is the other tenant's turn");
+    drop(late);
+    assert!(granted(&mut last).is_some());
+    drop(last);
+    assert_idle(&shares, 1);
+}
+
+#[tokio::test]
+async fn those_who_have_given_up_are_not_kept() {
+    let shares = Shares::new(1);
+    let (holder, other) = (tenant(), tenant());
+    let held = take(&shares, holder);
+    for _ in 0..100 {
+        drop(wait(&shares, other));
+    }
+    assert_eq!(shares.0.lock().parties[&other].waiters.len(), 1);
+    drop(held);
+    assert_idle(&shares, 1);
+}
+
+#[tokio::test]
+async fn waiting_has_an_end() {
+    let shares = Shares::new(1);
+    let held = take(&shares, tenant());
+    let refused = shares.acquire(tenant(), Duration::from_millis(20)).await;
+    assert_eq!(refused.err(), Some(Full));
+    drop(held);
+    assert_idle(&shares, 1);
+}
+
+#[test]
+fn only_another_tenant_counts_and_only_for_a_while() {
+    let (own, other, third) = (tenant(), tenant(), tenant());
+    let start = Instant::now();
+    let later = |millis| start + Duration::from_millis(millis);
+    let mut recent = Recent::default();
+    assert!(!recent.anybody_but(own, start));
+    recent.note(None, start);
+    recent.note(own, start);
+    assert!(!recent.anybody_but(own, start));
+    assert!(recent.anybody_but(other, start) && recent.anybody_but(None, start));
+    recent.note(other, later(100));
+    for millis in [200, 300, 400] {
+        recent.note(own, later(millis));
+    }
+    assert!(recent.anybody_but(own, later(1_099)));
+    assert!(!recent.anybody_but(own, later(1_100)));
+    assert!(recent.anybody_but(other, later(1_399)));
+    recent.note(third, later(5_000));
+    recent.note(other, later(5_001));
+    assert!(recent.anybody_but(other, later(5_500)) && recent.anybody_but(third, later(5_500)));
+}
+
+/// Thousands of askings, givings up and releases in every order: no permit is lost or made, nobody is over the limit for
+/// somebody else's sake, and nothing that could be granted waits.
+#[tokio::test]
+async fn nothing_is_lost_in_any_order() {
+    for size in [1, 2, 3, 8] {
+        let shares = Shares::new(size);
+        let parties = [None, tenant(), tenant(), tenant()];
+        let (mut held, mut waiting) = (Vec::new(), Vec::<(Party, Waiting<'_>)>::new());
+        let mut random: usize = 0x2545_f491;
+        for step in 0..4_000 {
+            random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
+            let (choice, which) = ((random >> 33) % 8, (random >> 40) % 97);
+            match choice {
+                0..4 => {
+                    let party = parties[which % parties.len()];
+                    let mut asking: Waiting<'_> = Box::pin(shares.acquire(party, LONG));
+                    match (&mut asking).now_or_never() {
+                        Some(permit) => held.push(permit.unwrap()),
+                        None => waiting.push((party, asking)),
+                    }
+                }
+                4 if !waiting.is_empty() => drop(waiting.swap_remove(which % waiting.len())),
+                5 => forget(&shares),
+                _ if !held.is_empty() => drop(held.swap_remove(which % held.len())),
+                _ => {}
+            }
+            // Half of the time a permit is sent and nobody looks.
+            if which.is_multiple_of(2) {
+                waiting.retain_mut(|(_, one)| granted(one).map(|permit| held.push(permit)).is_none());
+            }
+            let state = shares.0.lock();
+            let out: usize = state.parties.values().map(|account| account.held).sum();
+            assert_eq!(state.free + out, size, "step {step}");
+            for (party, account) in &state.parties {
+                assert!(account.held <= shares.0.limits.alone, "step {step}");
+                assert_eq!(!account.waiters.is_empty(), state.turns.contains(party), "step {step}");
+                assert!(account.held > 0 || !account.waiters.is_empty(), "step {step}");
+                let alive = account.waiters.iter().any(|waiter| !waiter.is_closed());
+                assert!(
+                    !alive || state.free == 0 || account.held >= shares.0.limits.contended,
+                    "step {step}: {party:?} waits in vain"
+                );
+            }
+            drop(state);
+        }
+        drop((held, waiting));
+        assert_idle(&shares, size);
+    }
+}

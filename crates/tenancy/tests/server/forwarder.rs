@@ -1,0 +1,71 @@
+//! A name behind which the server can change.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::{Arc, Mutex};
+
+use tokio::io::{AsyncWriteExt, copy_bidirectional};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinHandle;
+
+/// Carries bytes to a server that may be replaced by another one; connections that are there stay with the old one.
+pub(crate) struct Forwarder {
+    address: SocketAddr,
+    shared: Arc<Shared>,
+    accepting: JoinHandle<()>,
+}
+
+struct Shared {
+    upstream: Mutex<String>,
+    /// Connections that were made before the number changed carry nothing any more, and are not closed.
+    dead: watch::Sender<u64>,
+}
+
+impl Forwarder {
+    pub(crate) async fn start(upstream: String) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let shared = Arc::new(Shared { upstream: Mutex::new(upstream), dead: watch::Sender::new(0) });
+        let accepting = tokio::spawn(accept(listener, Arc::clone(&shared)));
+        Self { address, shared, accepting }
+    }
+
+    pub(crate) fn address(&self) -> String {
+        self.address.to_string()
+    }
+
+    /// From now on, new connections lead there.
+    pub(crate) fn lead_to(&self, upstream: String) {
+        *self.shared.upstream.lock().unwrap() = upstream;
+    }
+
+    /// The connections that are there carry nothing any more, and neither side is told; new ones are fine.
+    pub(crate) fn forget_connections(&self) {
+        self.shared.dead.send_modify(|dead| *dead += 1);
+    }
+}
+
+impl Drop for Forwarder {
+    fn drop(&mut self) {
+        self.accepting.abort();
+    }
+}
+
+async fn accept(listener: TcpListener, shared: Arc<Shared>) {
+    while let Ok((mut client, _)) = listener.accept().await {
+        let upstream = shared.upstream.lock().unwrap().clone();
+        let mut dead = shared.dead.subscribe();
+        tokio::spawn(async move {
+            let Ok(mut server) = TcpStream::connect(upstream).await else {
+                return drop(client.shutdown().await);
+            };
+            client.set_nodelay(true).unwrap();
+            server.set_nodelay(true).unwrap();
+            tokio::select! {
+                _ended = copy_bidirectional(&mut client, &mut server) => {}
+                // Held open, until the test ends.
+                _dead = dead.changed() => std::future::pending().await,
+            }
+        });
+    }
+}

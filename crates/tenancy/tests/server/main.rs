@@ -1,0 +1,21 @@
+//! What a database server may do to us: its settings, its language, its outages, and what stands in front of it.
+
+#![allow(missing_docs, reason = "what diesel::table! makes is public")]
+#![allow(
+    clippy::unwrap_used,
+    clippy::expect_used,
+    clippy::panic,
+    clippy::print_stderr,
+    reason = "a test fails by panicking"
+)]
+
+mod forwarder;
+mod language;
+mod listening;
+mod outages;
+mod pgbouncer;
+mod pooler;
+mod reasons;
+mod refused_settings;
+mod settings;
+mod world;

@@ -1,0 +1,236 @@
+//! After a fail-over, a read-only switch or a changed password, work goes on without a restart.
+
+use std::time::Duration;
+
+use rowhouse_tenancy::{DatabaseConfig, DbError, TenantContext, TenantDb};
+use rowhouse_testkit::{Role, TestServer};
+
+use crate::forwarder::Forwarder;
+use crate::world::{connect, number, place, read, tenant, until};
+
+/// How soon after the server can be written to it is.
+const SOON: Duration = Duration::from_secs(5);
+const PROCESS: &str = "pg_catalog.pg_backend_pid()::bigint";
+
+/// Reasons for which a write did not take place, all of them to be told the caller as "try again".
+async fn refused(db: &TenantDb, cx: &TenantContext) -> String {
+    match place(db, cx).await {
+        Err(DbError::Unavailable(reason)) => reason,
+        other => panic!("{other:?}"),
+    }
+}
+
+/// What readiness does once a second.
+fn keep_asking(db: &TenantDb) -> tokio::task::JoinHandle<()> {
+    let db = db.clone();
+    tokio::spawn(async move {
+        loop {
+            let _asked = db.ping().await;
+            tokio::time::sleep(Duration::from_secs(1)).await;
+        }
+    })
+}
+
+/// The old primary lives on behind connections that nobody closes, and can be read only.
+#[tokio::test(flavor = "multi_thread")]
+async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
+    let (old, new) = tokio::join!(TestServer::start(), TestServer::start());
+    let (cx, add) = tenant("acme", "active");
+    let (old_admin, new_admin) = (old.admin().await, new.admin().await);
+    for admin in [&old_admin, &new_admin] {
+        admin.batch_execute(&add).await.unwrap();
+    }
+    // As the new one would have it from the old one.
+    let password = old.url(Role::Orders).split(['@', ':']).nth(2).unwrap().to_owned();
+    new_admin.batch_execute(&format!("ALTER ROLE rowhouse_orders PASSWORD '{password}'")).await.unwrap();
+
+    let forwarder = Forwarder::start(old.address()).await;
+    let db = connect(old.url_at(Role::Orders, &forwarder.address())).await;
+    let asking = keep_asking(&db);
+    place(&db, &cx).await.unwrap();
+    // Both of the pool's connections lead to the old one.
+    let (one, two) = tokio::join!(number(&db, PROCESS), number(&db, PROCESS));
+    one.and(two).unwrap();
+
+    forwarder.lead_to(new.address());
+    old_admin.batch_execute("ALTER SYSTEM SET default_transaction_read_only = on").await.unwrap();
+    old_admin.batch_execute("SELECT pg_catalog.pg_reload_conf()").await.unwrap();
+    let placed = async || {
+        let count = new_admin.query_one("SELECT count(*) FROM orders.orders", &[]).await;
+        count.unwrap().get::<_, i64>(0)
+    };
+    // The old one takes a moment to read its file, and a last order with it.
+    let took = until(async || place(&db, &cx).await.is_ok() && placed().await == 1).await;
+    assert!(took < SOON, "{took:?}");
+    // And none of them leads there any more.
+    for _ in 0..8 {
+        place(&db, &cx).await.unwrap();
+    }
+    asking.abort();
+    assert_eq!(placed().await, 9);
+}
+
+/// An address has moved, and nobody was told: the old connections are dead, and new ones are fine.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
+    let server = TestServer::start().await;
+    let (cx, add) = tenant("acme", "active");
+    server.admin().await.batch_execute(&add).await.unwrap();
+    let forwarder = Forwarder::start(server.address()).await;
+    let db = connect(server.url_at(Role::Orders, &forwarder.address())).await;
+    let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
+    one.and(two).unwrap();
+    let asking = keep_asking(&db);
+    forwarder.forget_connections();
+    // Nobody works in between, who would find it out: that is readiness' affair.
+    tokio::time::sleep(SOON).await;
+    for _ in 0..4 {
+        let placed = tokio::time::timeout(Duration::from_secs(2), place(&db, &cx)).await;
+        placed.expect("no dead connection is left").unwrap();
+    }
+    asking.abort();
+}
+
+/// Nobody writes meanwhile, so no write finds it out: readiness does.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_write_has_to_fail_first_when_the_switch_was_turned_back() {
+    let server = TestServer::start().await;
+    let (cx, add) = tenant("acme", "active");
+    let admin = server.admin().await;
+    admin.batch_execute(&add).await.unwrap();
+    let db = connect(server.url(Role::Orders)).await;
+    place(&db, &cx).await.unwrap();
+    let asking = keep_asking(&db);
+
+    // As a provider does it whose disk is nearly full: for new sessions, and the old ones are ended.
+    admin.batch_execute("ALTER DATABASE rowhouse SET default_transaction_read_only = on").await.unwrap();
+    admin
+        .batch_execute(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'rowhouse_orders'",
+        )
+        .await
+        .unwrap();
+    until(
+        async || matches!(place(&db, &cx).await, Err(DbError::Unavailable(said)) if said.contains("25006")),
+    )
+    .await;
+    assert_eq!(read(&db, &cx).await.unwrap().len(), 1, "it can be read");
+    assert!(refused(&db, &cx).await.starts_with("the server is read-only"));
+
+    admin
+        .batch_execute("SET default_transaction_read_only = off; ALTER DATABASE rowhouse RESET default_transaction_read_only")
+        .await
+        .unwrap();
+    // Not asked in between: the first one already has to go well.
+    tokio::time::sleep(SOON).await;
+    let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
+    one.and(two).unwrap();
+    asking.abort();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_standby_is_written_to_as_soon_as_it_is_promoted() {
+    let mut server = TestServer::start().await;
+    let (cx, add) = tenant("acme", "active");
+    server.admin().await.batch_execute(&add).await.unwrap();
+    let forwarder = Forwarder::start(server.address()).await;
+    let db = connect(server.url_at(Role::Orders, &forwarder.address())).await;
+    place(&db, &cx).await.unwrap();
+    server.become_standby().await;
+    forwarder.lead_to(server.address());
+    until(async || read(&db, &cx).await.is_ok()).await;
+    let said = refused(&db, &cx).await;
+    assert!(said.starts_with("the server is read-only"), "{said}");
+    server.admin().await.batch_execute("SELECT pg_catalog.pg_promote()").await.unwrap();
+    let took = until(async || place(&db, &cx).await.is_ok()).await;
+    assert!(took < SOON, "{took:?}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_password_that_changes_in_its_file_needs_no_restart() {
+    let server = TestServer::start().await;
+    let (cx, add) = tenant("acme", "active");
+    let admin = server.admin().await;
+    admin.batch_execute(&add).await.unwrap();
+    let directory = tempfile::tempdir().unwrap();
+    let file = directory.path().join("url");
+    let url = server.url(Role::Orders);
+    std::fs::write(&file, format!("{url}\n")).unwrap();
+    let config = DatabaseConfig { url_file: Some(file.clone()), pool_size: 2, ..DatabaseConfig::new("") };
+    let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
+    place(&db, &cx).await.unwrap();
+    admin.batch_execute("ALTER ROLE rowhouse_orders PASSWORD 'another'").await.unwrap();
+    admin
+        .batch_execute(
+            "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'rowhouse_orders'",
+        )
+        .await
+        .unwrap();
+    until(
+        async || matches!(place(&db, &cx).await, Err(DbError::Unavailable(said)) if said.contains("28P01")),
+    )
+    .await;
+    let old = url.split(['@', ':']).nth(2).unwrap();
+    std::fs::write(&file, url.replace(old, "another")).unwrap();
+    let took = until(async || place(&db, &cx).await.is_ok()).await;
+    assert!(took < SOON, "{took:?}");
+}
+
+/// A statement that fails for a reason of the server's costs the connection; one that fails for its own does not.
+#[tokio::test(flavor = "multi_thread")]
+async fn connections_that_can_do_no_work_are_given_up() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    admin
+        .batch_execute(
+            "CREATE FUNCTION orders.fail(code text) RETURNS bigint LANGUAGE plpgsql
+                 AS $$ BEGIN RAISE EXCEPTION 'auf dem Gerät ist kein Platz mehr verfügbar' USING ERRCODE = code; END $$;
+             GRANT EXECUTE ON FUNCTION orders.fail TO rowhouse_orders",
+        )
+        .await
+        .unwrap();
+    let config = DatabaseConfig { pool_size: 1, ..DatabaseConfig::new(server.url(Role::Orders)) };
+    let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
+    for (code, given_up) in [
+        ("53100", true),
+        ("53200", true),
+        ("57P01", true),
+        ("57P03", true),
+        ("08006", true),
+        ("25006", true),
+        ("58030", true),
+        ("26000", true),
+        ("57014", false),
+        ("55P03", false),
+        ("40P01", false),
+        ("40001", false),
+        ("23505", false),
+        ("P0001", false),
+    ] {
+        let before = number(&db, PROCESS).await.unwrap();
+        let failing: &'static str = format!("orders.fail('{code}')").leak();
+        let failed = number(&db, failing).await.unwrap_err();
+        match code {
+            "57014" => assert!(matches!(failed, DbError::TimedOut(_)), "{code}: {failed:?}"),
+            "55P03" | "40P01" | "40001" => {
+                assert!(matches!(failed, DbError::Contended(_)), "{code}: {failed:?}");
+            }
+            "26000" | "23505" | "P0001" => assert!(matches!(failed, DbError::Query(_)), "{code}: {failed:?}"),
+            _ => assert!(matches!(failed, DbError::Unavailable(_)), "{code}: {failed:?}"),
+        }
+        assert_eq!(number(&db, PROCESS).await.unwrap() != before, given_up, "{code}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn no_connection_outlives_its_time() {
+    let server = TestServer::start().await;
+    let config = DatabaseConfig {
+        pool_size: 1,
+        max_lifetime: Duration::from_secs(1),
+        ..DatabaseConfig::new(server.url(Role::Orders))
+    };
+    let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
+    let before = number(&db, PROCESS).await.unwrap();
+    until(async || number(&db, PROCESS).await.unwrap() != before).await;
+}

@@ -1,0 +1,169 @@
+//! Presets of the server, the database and the role that are set anew by each session or transaction.
+
+use rowhouse_testkit::{Role, TestDatabase, TestServer};
+
+use crate::world::{CUSTOMER, connect, number, place, read, seen_by_nobody, tenant, text};
+
+/// Values under which something would go differently, if it were left at that.
+const PRESETS: &[(&str, &str)] = &[
+    ("default_transaction_isolation", "serializable"),
+    ("default_transaction_deferrable", "on"),
+    ("row_security", "off"),
+    ("search_path", "orders, pg_catalog"),
+    ("client_encoding", "LATIN1"),
+    ("TimeZone", "Pacific/Kiritimati"),
+    ("DateStyle", "German, DMY"),
+    ("IntervalStyle", "sql_standard"),
+    ("bytea_output", "escape"),
+    ("extra_float_digits", "-15"),
+    ("standard_conforming_strings", "off"),
+    ("backslash_quote", "on"),
+    ("array_nulls", "off"),
+    ("transform_null_equals", "on"),
+    ("quote_all_identifiers", "on"),
+    ("xmloption", "document"),
+    ("gin_fuzzy_search_limit", "1"),
+    ("exit_on_error", "on"),
+    ("app.tenant_id", "f6c0e9ac-0000-4000-8000-000000000000"),
+    // Not ours to set, and no answer depends on them.
+    ("plan_cache_mode", "force_generic_plan"),
+    ("default_tablespace", "pg_default"),
+    ("check_function_bodies", "off"),
+    ("default_text_search_config", "german"),
+    ("client_min_messages", "error"),
+    ("jit", "off"),
+    ("enable_indexscan", "off"),
+    ("synchronous_commit", "off"),
+    ("lc_messages", "C"),
+    ("plpgsql.variable_conflict", "use_column"),
+];
+
+/// What a statement sees of each setting, where a session or transaction sets it.
+const SEEN: &[(&str, &str)] = &[
+    ("transaction_isolation", "read committed"),
+    ("row_security", "on"),
+    ("search_path", "pg_catalog, pg_temp"),
+    ("client_encoding", "UTF8"),
+    ("TimeZone", "UTC"),
+    ("DateStyle", "ISO, MDY"),
+    ("IntervalStyle", "postgres"),
+    ("bytea_output", "hex"),
+    ("extra_float_digits", "1"),
+    ("standard_conforming_strings", "on"),
+    ("backslash_quote", "safe_encoding"),
+    ("array_nulls", "on"),
+    ("transform_null_equals", "off"),
+    ("quote_all_identifiers", "off"),
+    ("xmloption", "content"),
+    ("gin_fuzzy_search_limit", "0"),
+    ("exit_on_error", "off"),
+    ("app.tenant_id", ""),
+];
+
+/// An operator by which no tenant is suspended, and no order is anybody's.
+const PLANTED: &str = "
+    SET ROLE rowhouse_owner;
+    CREATE FUNCTION orders.never(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
+    CREATE OPERATOR orders.= (LEFTARG = text, RIGHTARG = text, FUNCTION = orders.never);
+    CREATE FUNCTION orders.always(uuid, uuid) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN true;
+    CREATE OPERATOR orders.= (LEFTARG = uuid, RIGHTARG = uuid, FUNCTION = orders.always);
+    CREATE FUNCTION orders.count() RETURNS bigint LANGUAGE sql IMMUTABLE RETURN 7463;
+    GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA orders TO rowhouse_orders;
+    RESET ROLE;";
+
+/// One after the other, by the database and by the role in the database, which counts more than the role alone.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_preset_changes_an_answer() {
+    let database = TestDatabase::create().await;
+    let admin = rowhouse_admin(&database.admin_url()).await;
+    let (active, add) = tenant("active", "active");
+    let (other, add_other) = tenant("other", "active");
+    let (suspended, add_suspended) = tenant("suspended", "suspended");
+    admin.batch_execute(&format!("{add}{add_other}{add_suspended}{PLANTED}")).await.unwrap();
+    let name: String =
+        admin.query_one("SELECT pg_catalog.current_database()::text", &[]).await.unwrap().get(0);
+    let mut expected = Vec::new();
+    for (setting, value) in PRESETS {
+        for holder in [format!("DATABASE {name}"), format!("ROLE rowhouse_orders IN DATABASE {name}")] {
+            let value = if *setting == "search_path" { (*value).to_owned() } else { format!("'{value}'") };
+            admin.batch_execute(&format!("ALTER {holder} SET {setting} = {value}")).await.unwrap();
+            let what = format!("{holder}: {setting} = {value}");
+            let db = connect(database.url(Role::Orders)).await;
+            place(&db, &active).await.unwrap_or_else(|error| panic!("{what}: {error}"));
+            expected.push((i64::try_from(expected.len()).unwrap() + 1, CUSTOMER.to_owned()));
+            assert_eq!(read(&db, &active).await.unwrap(), expected, "{what}");
+            assert_eq!(read(&db, &other).await.unwrap(), [], "{what}");
+            assert_eq!(seen_by_nobody(&db).await.unwrap(), 0, "{what}");
+            let entered = read(&db, &suspended).await;
+            assert!(
+                matches!(entered, Err(rowhouse_tenancy::DbError::TenantSuspended)),
+                "{what}: {entered:?}"
+            );
+            // A refusal ends a transaction and no session, and the next one works.
+            let process = "pg_catalog.pg_backend_pid()::bigint";
+            assert!(number(&db, "1 / pg_catalog.length('')::bigint").await.is_err(), "{what}");
+            assert!(number(&db, process).await.is_ok(), "{what}");
+            let violations = db.audit(&rowhouse_tenancy::audit::Scope::Schema("orders")).await.unwrap();
+            let known = ["row_security_off", "tenant_preset"];
+            let unknown: Vec<_> = violations.iter().filter(|v| !known.contains(&v.rule)).collect();
+            assert!(unknown.is_empty(), "{what}: {unknown:?}");
+            for (setting, seen) in SEEN {
+                let query: &'static str = format!("pg_catalog.current_setting('{setting}')").leak();
+                assert_eq!(text(&db, query).await.unwrap(), *seen, "{what}: {setting}");
+            }
+            admin.batch_execute(&format!("ALTER {holder} RESET {setting}")).await.unwrap();
+        }
+    }
+}
+
+/// Whoever enters a tenant without the kernel, such as a person with psql.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_operator_in_the_search_path_opens_no_suspended_tenant() {
+    let database = TestDatabase::create().await;
+    let admin = rowhouse_admin(&database.admin_url()).await;
+    let (suspended, add) = tenant("suspended", "suspended");
+    admin.batch_execute(&format!("{add}{PLANTED}")).await.unwrap();
+    let orders = rowhouse_admin(&database.url(Role::Orders)).await;
+    orders.batch_execute("SET search_path = orders, pg_catalog").await.unwrap();
+    let planted: bool = orders.query_one("SELECT 'a'::text = 'a'::text", &[]).await.unwrap().get(0);
+    assert!(!planted, "the operator counts in this session");
+    let enter = format!("SELECT tenancy.set_tenant_context('{}')", suspended.tenant());
+    let refused = orders.batch_execute(&enter).await.unwrap_err();
+    assert_eq!(refused.code().unwrap().code(), "RH002");
+}
+
+/// In the file of the server, where no role and no database says anything.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_setting_of_the_server_changes_an_answer() {
+    let settings: Vec<(&str, &str)> =
+        PRESETS.iter().copied().filter(|(name, _)| *name != "search_path").collect();
+    let server = TestServer::start_with(&[]).await;
+    let admin = server.admin().await;
+    let (active, add) = tenant("active", "active");
+    let (suspended, add_suspended) = tenant("suspended", "suspended");
+    admin.batch_execute(&format!("{add}{add_suspended}{PLANTED}")).await.unwrap();
+    for (setting, value) in settings {
+        // Of a setting that no module declares, ALTER SYSTEM knows nothing; a line in the file does it all the same.
+        if setting != "app.tenant_id" {
+            admin.batch_execute(&format!("ALTER SYSTEM SET {setting} = '{value}'")).await.unwrap();
+        }
+    }
+    admin.batch_execute("ALTER SYSTEM SET search_path = orders, pg_catalog").await.unwrap();
+    admin.batch_execute("SELECT pg_catalog.pg_reload_conf()").await.unwrap();
+    let db = connect(server.url(Role::Orders)).await;
+    place(&db, &active).await.unwrap();
+    assert_eq!(read(&db, &active).await.unwrap(), [(1, CUSTOMER.to_owned())]);
+    assert_eq!(seen_by_nobody(&db).await.unwrap(), 0);
+    let entered = read(&db, &suspended).await;
+    assert!(matches!(entered, Err(rowhouse_tenancy::DbError::TenantSuspended)), "{entered:?}");
+    for (setting, seen) in SEEN {
+        let query: &'static str = format!("pg_catalog.current_setting('{setting}')").leak();
+        assert_eq!(text(&db, query).await.unwrap(), *seen, "{setting}");
+    }
+}
+
+pub(crate) async fn rowhouse_admin(url: &str) -> tokio_postgres::Client {
+    let (client, connection) = tokio_postgres::connect(url, tokio_postgres::NoTls).await.unwrap();
+    tokio::spawn(connection);
+    client
+}

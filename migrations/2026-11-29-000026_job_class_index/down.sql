@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS jobs.jobs_class_due_at_idx;
