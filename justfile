@@ -49,14 +49,14 @@ bench seconds="10":
 # Measure listing orders while logins flood, against the same without them.
 bench-flood seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
-    target/release/rowhouse-bench --flood --seconds {{ seconds }}
+    target/release/rowhouse-bench flood --seconds {{ seconds }}
 
 # Measure jobs per second beside graphile_worker on the same PostgreSQL.
 bench-jobs workers="8":
     cargo build --release -p rowhouse-bench
-    target/release/rowhouse-bench --jobs --concurrency {{ workers }}
+    target/release/rowhouse-bench jobs --concurrency {{ workers }}
 
 # Measure what other tenants do to one: its exports and requests alone and beside them.
 bench-neighbours seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
-    target/release/rowhouse-bench --neighbours --seconds {{ seconds }}
+    target/release/rowhouse-bench neighbours --seconds {{ seconds }}

@@ -21,6 +21,8 @@ use system::System;
 /// the same build beside it.
 #[derive(Parser)]
 struct Arguments {
+    #[arg(value_enum, default_value_t = Measurement::Requests)]
+    measurement: Measurement,
     /// Seconds a measurement.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
@@ -36,24 +38,28 @@ struct Arguments {
     /// Orders a tenant, each with two lines.
     #[arg(long, default_value_t = 200)]
     orders: usize,
-    /// Measure what a flood of logins does to listing orders, and nothing else.
-    #[arg(long)]
-    flood: bool,
-    /// Measure jobs per second beside `graphile_worker` on the same PostgreSQL, and nothing else.
-    #[arg(long)]
-    jobs: bool,
-    /// Jobs a measurement, for --jobs.
+    /// Jobs a measurement, for `jobs`.
     #[arg(long, default_value_t = 20_000)]
     job_count: usize,
-    /// Measure what other tenants do to one, and nothing else.
-    #[arg(long)]
-    neighbours: bool,
     /// Leave the limits of requests a second on, as they are by default.
     #[arg(long)]
     rate_limits: bool,
-    /// Maintenance jobs that are due, for --neighbours.
+    /// Maintenance jobs that are due, for `neighbours`.
     #[arg(long, default_value_t = 10_000)]
     maintenance: u32,
+}
+
+/// The subject that is measured.
+#[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
+enum Measurement {
+    /// List, get and create at the gateway and at gRPC, beside pgbench.
+    Requests,
+    /// Listing orders, without and beside a flood of logins.
+    Flood,
+    /// Jobs per second, beside `graphile_worker` on the same PostgreSQL.
+    Jobs,
+    /// One tenant, without and beside others that take all they can get.
+    Neighbours,
 }
 
 #[tokio::main]
@@ -77,18 +83,18 @@ async fn main() -> std::process::ExitCode {
 type Failure = Box<dyn std::error::Error>;
 
 async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
-    if arguments.jobs {
+    if arguments.measurement == Measurement::Jobs {
         jobs::run(arguments.concurrency, arguments.job_count, arguments.rounds).await?;
         return Ok(None);
     }
     let system = System::start(arguments.rate_limits).await?;
-    if arguments.neighbours {
+    if arguments.measurement == Measurement::Neighbours {
         neighbours::run(&system, arguments.seconds, arguments.rounds, arguments.maintenance).await?;
         system.stop()?;
         return Ok(None);
     }
     let tenant = system.seed(arguments.tenants, arguments.orders)?;
-    if arguments.flood {
+    if arguments.measurement == Measurement::Flood {
         flood::run(&system, &tenant, arguments.seconds, arguments.rounds).await?;
         system.stop()?;
         return Ok(None);

@@ -277,8 +277,8 @@ mod tests {
         }
     }
 
-    fn refused<R>(answer: Result<R, CpuPoolError>) -> bool {
-        matches!(answer, Err(CpuPoolError::Busy { retry_after }) if retry_after >= Duration::from_secs(1))
+    fn refused<R>(answer: &Result<R, CpuPoolError>) -> bool {
+        matches!(answer, Err(CpuPoolError::Busy { retry_after }) if *retry_after >= Duration::from_secs(1))
     }
 
     #[tokio::test]
@@ -330,7 +330,7 @@ mod tests {
             runs.push(tokio::spawn(async move { pool.run(asker, || ()).await }));
         }
         waiting(&pool, 0, share).await;
-        assert!(refused(pool.run(from(STRANGER, "2001:db8::ffff"), || ()).await));
+        assert!(refused(&pool.run(from(STRANGER, "2001:db8::ffff"), || ()).await));
         for (asker, known, unknown) in
             [(from(STRANGER, "2001:db8:0:1::1"), 0, share + 1), (from(KNOWN, "2001:db8::1"), 1, share + 1)]
         {
@@ -348,11 +348,11 @@ mod tests {
     async fn what_would_come_too_late_is_refused_at_once() {
         let pool = CpuPool::sized(1, Duration::from_secs(2));
         let soon = Asker { deadline: Some(Deadline::after(Duration::from_secs(1))), ..STRANGER };
-        assert!(refused(pool.run(soon, || ()).await), "one piece takes two seconds");
+        assert!(refused(&pool.run(soon, || ()).await), "one piece takes two seconds");
         let later = Asker { deadline: Some(Deadline::after(Duration::from_secs(3))), ..STRANGER };
         pool.state().average = Duration::from_secs(2);
         let blocker = Blocker::start(&pool, later).await;
-        assert!(refused(pool.run(later, || ()).await), "it would have to wait for another");
+        assert!(refused(&pool.run(later, || ()).await), "it would have to wait for another");
         let patient = Asker { deadline: Some(Deadline::after(Duration::from_mins(1))), ..STRANGER };
         let waits = pool.clone();
         let waits = tokio::spawn(async move { waits.run(patient, || ()).await });
@@ -373,7 +373,7 @@ mod tests {
             runs.push(tokio::spawn(async move { pool.run(asker, || ()).await }));
         }
         waiting(&pool, 0, QUEUE_PER_THREAD).await;
-        assert!(refused(pool.run(from(STRANGER, "198.51.100.1"), || ()).await));
+        assert!(refused(&pool.run(from(STRANGER, "198.51.100.1"), || ()).await));
         let gone = runs.pop().unwrap();
         gone.abort();
         assert!(gone.await.unwrap_err().is_cancelled());

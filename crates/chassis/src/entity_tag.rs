@@ -46,7 +46,7 @@ mod tests {
             (r#""3"#, None),
             (r#"3""#, None),
             (r#"w/"3""#, None),
-            (r#"W/3"#, None),
+            ("W/3", None),
             (r#""1" "2""#, None),
             (r#""1"; "2""#, None),
             (r#"""""#, None),

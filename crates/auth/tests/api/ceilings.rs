@@ -129,11 +129,11 @@ async fn members() {
     assert_eq!(allowed(calls.join_all().await, "members", 10_000), 2);
     assert_eq!(service.value("SELECT count(*) FROM auth.memberships").await, "10000");
     // The invitation is as good as before.
-    let id = service.value(&format!(
+    let of_one = format!(
         "SELECT m.id FROM auth.memberships m JOIN auth.identities i ON i.id = m.user_id
          WHERE m.tenant_id = '{acme}' AND i.email = 'crowd1@example.com'"
-    ));
-    ada.remove(&id.await).await.unwrap();
+    );
+    ada.remove(&service.value(&of_one).await).await.unwrap();
     let mut joined = 0;
     for link in links {
         joined += usize::from(accept(&service.running, &link, Some(PASSWORD), None).await.is_ok());

@@ -21,7 +21,7 @@ use super::idempotency_keys::FirstCall;
 use super::webhook_endpoints::listeners;
 use crate::domain::{Fingerprint, IdempotencyKey, Order};
 use crate::schema::idempotency_keys;
-use crate::webhooks::{EventType, MAX_ATTEMPTS};
+use crate::webhooks::{EventType, MAX_ATTEMPTS, Part};
 
 /// What is known before an order is placed.
 #[derive(Queryable)]
@@ -110,6 +110,7 @@ pub(crate) async fn insert_order(
         unit_prices: lines.iter().map(|line| line.unit_price_minor).collect(),
         event_id: Uuid::now_v7(),
         delivery_ids: event.listeners.iter().map(|_| Uuid::now_v7()).collect(),
+        part: Part::of(order.id.as_uuid()).number(),
         event,
         key: answer.map(|answer| answer.key.as_str()),
         fingerprint: answer.map(|answer| answer.fingerprint.as_bytes()),
@@ -138,6 +139,7 @@ struct Placement<'a> {
     unit_prices: Vec<i64>,
     event_id: Uuid,
     delivery_ids: Vec<Uuid>,
+    part: i32,
     event: CreatedEvent,
     key: Option<&'a str>,
     fingerprint: Option<&'a [u8]>,
@@ -204,8 +206,9 @@ impl QueryFragment<Pg> for Placement<'_> {
                 RETURNING tenant_id, id, order_id, order_version
             ), deliveries AS (
                 INSERT INTO orders.webhook_deliveries
-                    (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left)
+                    (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left, part)
                 SELECT tenant_id, delivery, endpoint, event.id, order_id, order_version, ", Integer, &MAX_ATTEMPTS;
+            ", ", Integer, &self.part;
             " FROM event, listeners
             ), varint AS (
                 SELECT string_agg(

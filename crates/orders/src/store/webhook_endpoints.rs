@@ -43,10 +43,16 @@ struct ChangeRow<'a> {
     url: Option<&'a str>,
     events: Option<&'a [&'static str]>,
     enabled: Option<bool>,
-    failure_count: Option<i32>,
-    failing_since: Option<Option<DateTime<Utc>>>,
-    paused_until: Option<Option<DateTime<Utc>>>,
-    disabled_reason: Option<Option<&'a str>>,
+}
+
+/// What was found out about an endpoint, forgotten.
+#[derive(AsChangeset, Default)]
+#[diesel(table_name = webhook_endpoints, treat_none_as_null = true)]
+struct NewStart {
+    failure_count: i32,
+    failing_since: Option<DateTime<Utc>>,
+    paused_until: Option<DateTime<Utc>>,
+    disabled_reason: Option<String>,
 }
 
 impl EndpointChange {
@@ -134,13 +140,9 @@ pub(crate) async fn update_endpoint(
     id: Uuid,
     change: &EndpointChange,
 ) -> Result<Option<Endpoint>, DbError> {
-    let new_start = change.is_a_new_start();
+    let new_start = change.is_a_new_start().then(NewStart::default);
     let EndpointChange { target, events, enabled } = change;
     let change = ChangeRow {
-        failure_count: new_start.then_some(0),
-        failing_since: new_start.then_some(None),
-        paused_until: new_start.then_some(None),
-        disabled_reason: new_start.then_some(None),
         url: target.as_ref().map(Target::as_str),
         events: events.as_ref().map(Events::as_slice),
         enabled: *enabled,
@@ -148,7 +150,7 @@ pub(crate) async fn update_endpoint(
     Ok(diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
         .filter(webhook_endpoints::deleted_at.is_null())
-        .set((change, webhook_endpoints::updated_at.eq(dsl::now)))
+        .set((change, new_start, webhook_endpoints::updated_at.eq(dsl::now)))
         .returning(Endpoint::as_returning())
         .get_result(tx)
         .await

@@ -173,7 +173,7 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_gets_the_same_export() {
-    let world = world().await;
+    let world = World::start().await;
     let acme = world.tenant("acme").await;
     let exports = Exports::of(&world, acme.tenant, Role::Member).await;
     let others = Exports::of(&world, acme.tenant, Role::Member).await;

@@ -155,15 +155,6 @@ impl TenantDb {
         Ok(role.get_result(&mut **conn).await?)
     }
 
-    /// The role that statements run as.
-    pub async fn role(&self) -> Result<String, DbError> {
-        use diesel::dsl::sql;
-        use diesel_async::RunQueryDsl;
-        let mut conn = self.acquire().await?;
-        let role = sql::<diesel::sql_types::Text>("SELECT current_user::text");
-        Ok(role.get_result(&mut *conn).await?)
-    }
-
     /// The server's version as a number, such as 150018 for 15.18.
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
@@ -227,9 +218,10 @@ impl TenantDb {
     /// Waits for its party's turn, and then for a connection to be made if none is idle.
     async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
         let unavailable = || DbError::Unavailable(self.availability.reason(self.pool.config().max_size));
-        let permit =
-            self.shares.acquire(party, self.acquire_timeout).await.or_else(|_| Err(unavailable()))?;
-        let conn = self.pool.get_owned().await.or_else(|_| Err(unavailable()))?;
+        let Ok(permit) = self.shares.acquire(party, self.acquire_timeout).await else {
+            return Err(unavailable());
+        };
+        let Ok(conn) = self.pool.get_owned().await else { return Err(unavailable()) };
         Ok(Shared::new(conn, permit))
     }
 }

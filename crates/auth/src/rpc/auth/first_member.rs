@@ -75,7 +75,7 @@ impl<'a> SignUp<'a> {
         let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
             let known = is_familiar(tx, familiar(&rpc.sealing, self.email, self.network)).await?;
-            let mut allowances = self.from_network();
+            let mut allowances = self.network_allowances();
             if !known {
                 let rate = rpc.sign_ups.of_address;
                 allowances.push(Allowance::new(&rpc.sealing, "sign-ups of an address", &[email], rate));
@@ -91,7 +91,7 @@ impl<'a> SignUp<'a> {
     /// Counts it when it is known who signs up: strangers' sign-ups with the address do not hold them up.
     pub(super) async fn admit_known(&self) -> Result<(), Error> {
         let admitted = self.rpc.db.global_tx("auth.admit_sign_up", async |tx| {
-            spend(tx, &self.from_network()).await.map_err(Error::from)
+            spend(tx, &self.network_allowances()).await.map_err(Error::from)
         });
         match admitted.await? {
             Some(wait) => Err(Error::TooManyAttempts { wait }),
@@ -99,7 +99,7 @@ impl<'a> SignUp<'a> {
         }
     }
 
-    fn from_network(&self) -> Vec<Allowance> {
+    fn network_allowances(&self) -> Vec<Allowance> {
         let rate = self.rpc.sign_ups.from_network;
         Allowance::of_network(&self.rpc.sealing, "sign-ups from a network", self.network, rate)
     }

@@ -88,11 +88,11 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
         return Ok(Standing::Known { id: id.as_uuid(), email_verified });
     }
     let Seen { identity, guess: Admission { wait, .. }, known } = sign_up.admit().await?;
-    let asker = Asker { known, network: asked.client.network(), deadline };
+    let caller = Asker { known, network: asked.client.network(), deadline };
     let password = asked.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
-            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), asker).await?),
+            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), caller).await?),
             None => None,
         };
         sign_up.forgive().await?;
@@ -101,7 +101,7 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
     let Some(password) = password else { return Ok(Standing::Unproven) };
     let looked_at = wait == 0 && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
-    match rpc.hashing.check(Some(password), stored, asker).await? {
+    match rpc.hashing.check(Some(password), stored, caller).await? {
         Verdict::Right { .. } => {
             sign_up.forgive().await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);

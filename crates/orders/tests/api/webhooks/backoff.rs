@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed, Pending};
 use rowhouse_proto::orders::v1::{
     ExportFormat, ExportState, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
@@ -78,7 +78,8 @@ async fn receivers_that_never_answer_hold_up_nobody_else() {
              WHERE class = 'delivery' AND status = 'running' GROUP BY {group}) AS g"
         );
         let mut admin = world.database.admin().await;
-        let found: i64 = sql::<BigInt>(&running).get_result(&mut admin).await.unwrap();
+        let found: i64 =
+            diesel_async::RunQueryDsl::get_result(sql::<BigInt>(&running), &mut admin).await.unwrap();
         assert!((1..=most).contains(&found), "{group}: {found}");
     }
     world.stop().await;

@@ -8,6 +8,7 @@ const LONG: Duration = Duration::from_secs(60);
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit, Full>> + 'a>>;
 
+#[expect(clippy::unnecessary_wraps, reason = "it stands beside None, which is in no tenant")]
 fn tenant() -> Party {
     Some(TenantId::generate())
 }
