@@ -7,6 +7,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, MAX_METADATA, Violations, from_db, internal, invalid_argument, retryable, status,
     status_with,
 };
+use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::{Permission, TokenError};
@@ -68,6 +69,8 @@ pub(crate) enum Error {
     AlreadyMember,
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    #[error(transparent)]
+    Repeat(#[from] RepeatError),
     #[error("the tenant would have no owner")]
     LastOwner,
     #[error("{0}")]
@@ -177,6 +180,7 @@ impl Error {
                 );
             }
             Self::Limit(exceeded) => return exceeded.into(),
+            Self::Repeat(error) => return error.into_status(operation),
             Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
             error @ (Self::Hashing(_)
             | Self::Token(_)

@@ -147,6 +147,17 @@ diesel::table! {
 tenant_table!(api_keys);
 
 diesel::table! {
+    auth.idempotency_keys (tenant_id, id) {
+        tenant_id -> Uuid,
+        id -> Text,
+        fingerprint -> Binary,
+        response -> Binary,
+        created_at -> Timestamptz,
+    }
+}
+tenant_table!(idempotency_keys);
+
+diesel::table! {
     auth.audit_log (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,

@@ -99,7 +99,7 @@ impl App {
 
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
-            exports: ExportRpc { db: db.clone() },
+            exports: ExportRpc { db: db.clone(), sealing: sealing.clone() },
             webhooks: WebhookRpc { db: db.clone(), sealing, guard },
             workers,
             rpc: Rpc { db },

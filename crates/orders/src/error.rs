@@ -3,6 +3,7 @@
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
+use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
@@ -49,6 +50,8 @@ pub(crate) enum Error {
     UrlNotAllowed(#[from] NotAllowed),
     #[error(transparent)]
     Limit(#[from] LimitExceeded),
+    #[error(transparent)]
+    Repeat(#[from] RepeatError),
     #[error("a webhook endpoint's secret cannot be made")]
     Secret(#[from] NotOurs),
     #[error("there is no such export")]
@@ -114,6 +117,7 @@ impl Error {
             }
             Self::UrlNotAllowed(reason) => status(Code::UrlNotAllowed, reason.to_string()),
             Self::Limit(exceeded) => exceeded.into(),
+            Self::Repeat(error) => error.into_status(operation),
             Self::ExportNotFound => status(Code::ExportNotFound, "there is no export with this id"),
             Self::ExportNotReady(state) => status(
                 Code::ExportNotReady,

@@ -8,6 +8,7 @@ use uuid::Uuid;
 
 use crate::store::allowances::purge_allowances;
 use crate::store::attempts::{purge_attempts, purge_familiar};
+use crate::store::idempotency_keys::purge_answers;
 use crate::store::one_time_tokens::purge_tokens;
 use crate::store::sessions::purge_sessions;
 
@@ -56,6 +57,12 @@ async fn purge_tenants(db: &TenantDb) -> Result<(), DbError> {
     while let Some(done) = after {
         let purged = async |tx: &mut _| purge_sessions(tx, done, TENANTS, BATCH).await;
         after = db.global_tx("auth.purge_sessions", purged).await?;
+        sleep(PAUSE).await;
+    }
+    let mut after = Some(Uuid::nil());
+    while let Some(done) = after {
+        let purged = async |tx: &mut _| purge_answers(tx, done, TENANTS, BATCH).await;
+        after = db.global_tx("auth.purge_answers", purged).await?;
         sleep(PAUSE).await;
     }
     Ok(())

@@ -149,8 +149,12 @@ async fn a_key_ends_when_it_was_to_end() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let name = "short".to_owned();
-    let request =
-        CreateApiKeyRequest { name, scopes: vec!["members:read".into()], expires_at: Some(in_seconds(120)) };
+    let request = CreateApiKeyRequest {
+        name,
+        scopes: vec!["members:read".into()],
+        expires_at: Some(in_seconds(120)),
+        idempotency_key: None,
+    };
     let made = ada.make_key_with(request.clone()).await.unwrap();
     let key = made.api_key.unwrap();
     assert_eq!(key.expires_at, request.expires_at);
@@ -168,7 +172,8 @@ async fn what_cannot_be_is_refused() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let past = Some(Timestamp { seconds: 0, nanos: 0 });
-    let request = CreateApiKeyRequest { name: " ".into(), scopes: Vec::new(), expires_at: past };
+    let request =
+        CreateApiKeyRequest { name: " ".into(), scopes: Vec::new(), expires_at: past, idempotency_key: None };
     let refused = ada.make_key_with(request).await.unwrap_err();
     let fields: Vec<_> = refused.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!((refused.code, fields), (Code::InvalidArgument, vec!["name", "scopes", "expires_at"]));

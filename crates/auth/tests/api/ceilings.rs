@@ -47,7 +47,8 @@ async fn api_keys() {
     for number in 0..8 {
         let (mut client, name) = (service.running.api_keys(), format!("one of many {number}"));
         let scopes = vec!["orders:read".to_owned()];
-        let request = ada.request(CreateApiKeyRequest { name, scopes, expires_at: None });
+        let request =
+            ada.request(CreateApiKeyRequest { name, scopes, expires_at: None, idempotency_key: None });
         calls.spawn(async move { client.create_api_key(request).await });
     }
     assert_eq!(allowed(calls.join_all().await, "api_keys", 100), 3);
@@ -76,7 +77,8 @@ async fn pending_invitations() {
     let mut calls = JoinSet::new();
     for number in 0..5 {
         let (mut client, email) = (service.running.invitations(), format!("new{number}@example.com"));
-        let request = ada.request(CreateInvitationRequest { email, role: Role::Viewer.into() });
+        let request =
+            ada.request(CreateInvitationRequest { email, role: Role::Viewer.into(), idempotency_key: None });
         calls.spawn(async move { client.create_invitation(request).await });
     }
     assert_eq!(

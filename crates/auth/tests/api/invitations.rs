@@ -70,8 +70,11 @@ async fn of_many_invitations_at_once_one_link_is_good() {
     let ada = owner(&service).await;
     let mut calls = JoinSet::new();
     for _ in 0..12 {
-        let request =
-            ada.request(CreateInvitationRequest { email: BOB.to_owned(), role: Role::Viewer.into() });
+        let request = ada.request(CreateInvitationRequest {
+            email: BOB.to_owned(),
+            role: Role::Viewer.into(),
+            idempotency_key: None,
+        });
         let mut client = service.running.invitations();
         calls.spawn(async move { client.create_invitation(request).await.map(Response::into_inner) });
     }

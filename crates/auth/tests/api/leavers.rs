@@ -284,9 +284,15 @@ async fn nothing_is_made_while_its_maker_is_removed_or_disabled() {
         for number in 0..12 {
             let (mut keys, mut invitations) = (service.running.api_keys(), service.running.invitations());
             let name = format!("key {round} {number}");
-            let key = CreateApiKeyRequest { name, scopes: vec!["members:read".to_owned()], expires_at: None };
+            let key = CreateApiKeyRequest {
+                name,
+                scopes: vec!["members:read".to_owned()],
+                expires_at: None,
+                idempotency_key: None,
+            };
             let email = format!("carol{round}.{number}@example.com");
-            let invitation = CreateInvitationRequest { email, role: Role::Viewer.into() };
+            let invitation =
+                CreateInvitationRequest { email, role: Role::Viewer.into(), idempotency_key: None };
             let (key, invitation) = (bob.request(key), bob.request(invitation));
             calls.spawn(async move { keys.create_api_key(key).await.is_ok() });
             calls.spawn(async move { invitations.create_invitation(invitation).await.is_ok() });

@@ -29,6 +29,7 @@ mod mfa_support;
 mod password;
 mod purge;
 mod refresh;
+mod repeats;
 mod roles;
 mod sessions;
 mod sign_up_limits;

@@ -46,8 +46,11 @@ pub(super) async fn beside_black_holes(
         let bearer = bearer(system, &slug)?;
         let mut webhooks = WebhookServiceClient::new(channel.clone());
         for _ in 0..ENDPOINTS {
-            let endpoint =
-                CreateWebhookEndpointRequest { url: hole.url.clone(), events: vec!["*".to_owned()] };
+            let endpoint = CreateWebhookEndpointRequest {
+                url: hole.url.clone(),
+                events: vec!["*".to_owned()],
+                idempotency_key: None,
+            };
             webhooks.create_webhook_endpoint(request(&bearer, endpoint)).await?;
         }
     }
@@ -120,6 +123,7 @@ async fn exports(system: &System, channel: &Channel, lasting: Duration) -> Resul
     while latencies.is_empty() || (began.elapsed() < lasting && latencies.len() < MOST_A_ROUND) {
         let asked = Instant::now();
         let new = CreateExportRequest {
+            idempotency_key: None,
             resource: "orders".to_owned(),
             format: ExportFormat::Csv.into(),
             ..CreateExportRequest::default()

@@ -103,3 +103,42 @@ async fn a_repeated_onboarding_is_the_first_one() {
     }
     system.shutdown().await;
 }
+
+/// Each creates something once, and says so twice.
+#[tokio::test(flavor = "multi_thread")]
+async fn whatever_creates_something_can_be_repeated() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
+    let invitation = |role: &str| json!({ "email": "bob@acme.example", "role": role });
+    let key = |name: &str| json!({ "name": name, "scopes": ["orders:read"] });
+    let endpoint = |url: &str| json!({ "url": url, "events": ["*"] });
+    let export = |format: &str| json!({ "resource": "orders", "format": format });
+    for (path, body, other, list) in [
+        ("/v1/invitations", invitation("viewer"), invitation("member"), Some("invitations")),
+        ("/v1/api-keys", key("one"), key("other"), Some("api_keys")),
+        (
+            "/v1/webhook-endpoints",
+            endpoint("https://example.com/1"),
+            endpoint("https://example.com/2"),
+            Some("webhook_endpoints"),
+        ),
+        ("/v1/exports", export("csv"), export("jsonl"), None),
+    ] {
+        // One key for all of them: each address has its own.
+        let first = ada.post(path, &body).header("idempotency-key", "key-1").send().await;
+        assert!([201, 202].contains(&first.status), "{path}: {}", first.text);
+        let again = ada.post(path, &body).header("idempotency-key", "key-1").send().await;
+        assert_eq!((again.status, &again.body), (first.status, &first.body), "{path}");
+        assert_eq!(again.header("location"), first.header("location"), "{path}");
+        let reused = ada.post(path, &other).header("idempotency-key", "key-1");
+        reused.refused(422, "idempotency_key_reused").await;
+        let wrong = ada.post(path, &body).header("idempotency-key", "a b").refused(400, "invalid_argument");
+        assert_eq!(wrong.await.fields(), ["Idempotency-Key"], "{path}");
+        if let Some(list) = list {
+            let listed = ada.get(path).expect(200).await;
+            assert_eq!(listed.body[list].as_array().unwrap().len(), 1, "{path}");
+        }
+    }
+    system.shutdown().await;
+}

@@ -2,7 +2,6 @@
 
 mod currency;
 mod etag;
-mod idempotency;
 mod line;
 mod money;
 mod order;
@@ -11,11 +10,11 @@ mod priority;
 mod status;
 
 pub(crate) use etag::Condition;
-pub(crate) use idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use line::{NewLine, NewLines, OrderLine};
 #[cfg(test)]
 pub(crate) use order::placed;
 pub(crate) use order::{NewOrder, Order, OrderChange, OrderId, Refusal};
 pub(crate) use page::{Page, PageRequest, PageToken};
 pub(crate) use priority::OrderPriority;
+pub(crate) use rowhouse_chassis::idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use status::OrderStatus;

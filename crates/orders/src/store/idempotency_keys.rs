@@ -1,4 +1,5 @@
-//! The table `orders.idempotency_keys`: the first answer to each call that may be repeated.
+//! The table `orders.idempotency_keys`: the first answer to each call that may be repeated. An order's has no secret in it, and the
+//! database itself puts the number in, so that it is not encrypted; the others are.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -7,6 +8,8 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 
 use crate::domain::Fingerprint;
 use crate::schema::idempotency_keys;
+
+rowhouse_chassis::kept_answers!();
 
 /// What a key was first used for.
 pub(crate) struct FirstCall {

@@ -105,7 +105,8 @@ async fn a_request_says_all_that_is_wrong() {
     let world = World::start().await;
     let tenant = world.tenant("acme").await.tenant;
     let exports = Exports::of(&world, tenant, Role::Member).await;
-    let request = CreateExportRequest { resource: "invoices".to_owned(), format: 0, status: 9 };
+    let request =
+        CreateExportRequest { resource: "invoices".to_owned(), format: 0, status: 9, idempotency_key: None };
     assert_eq!(wrong_fields(exports.send(request).await), ["resource", "format", "status"]);
     assert_eq!(wrong_fields(exports.get("x").await), ["id"]);
     assert_eq!(wrong_fields(exports.open("").await.map(drop)), ["id"]);
@@ -167,5 +168,25 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
     );
     let refused = service.batch_execute(&smuggled).await.unwrap_err();
     assert!(refused.to_string().contains("export_chunks_export_fkey"), "{refused}");
+    world.stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_same_export() {
+    let world = World::start().await;
+    let acme = world.tenant("acme").await;
+    let exports = Exports::of(&world, acme.tenant, Role::Member).await;
+    let others = Exports::of(&world, acme.tenant, Role::Member).await;
+    let keyed = |format: ExportFormat| CreateExportRequest {
+        resource: "orders".to_owned(),
+        format: format.into(),
+        status: 0,
+        idempotency_key: Some("1".to_owned()),
+    };
+    let first = exports.send(keyed(ExportFormat::Csv)).await.unwrap();
+    assert_eq!(exports.send(keyed(ExportFormat::Csv)).await.unwrap(), first);
+    let other = refusal(exports.send(keyed(ExportFormat::Jsonl)).await);
+    assert_eq!(other.code, Code::IdempotencyKeyReused);
+    assert_ne!(others.send(keyed(ExportFormat::Csv)).await.unwrap().id, first.id, "another person's call");
     world.stop().await;
 }

@@ -55,7 +55,13 @@ impl Exports {
         status: Option<OrderStatus>,
     ) -> Result<Export, Status> {
         let status = status.unwrap_or_default().into();
-        self.send(CreateExportRequest { resource: "orders".to_owned(), format: format.into(), status }).await
+        self.send(CreateExportRequest {
+            resource: "orders".to_owned(),
+            format: format.into(),
+            status,
+            idempotency_key: None,
+        })
+        .await
     }
 
     pub(crate) async fn get(&self, id: &str) -> Result<Export, Status> {

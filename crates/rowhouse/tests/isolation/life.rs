@@ -100,7 +100,13 @@ async fn people(system: &TestSystem, caller: &Caller<'_>) {
 
 async fn programs(caller: &Caller<'_>) {
     let body = json!({ "name": "sync", "scopes": ["orders:read"] });
-    let key = caller.post("/v1/api-keys", &body).await;
+    // The same key as everybody's.
+    let make = async || {
+        let request = caller.stranger(Method::POST, "/v1/api-keys").bearer_auth(&caller.tenant.token);
+        succeed(request.header("idempotency-key", "1").json(&body)).await
+    };
+    let key = make().await;
+    assert_eq!(make().await, key);
     let exchange = caller
         .stranger(Method::POST, "/v1/auth/token")
         .basic_auth(text(&key, "client_id"), Some(text(&key, "client_secret")))

@@ -19,7 +19,7 @@ use crate::{background, identity, rest};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is done to tenants' tables, but for what is taken back of a tenant that could not be set up.
-const USES: [&str; 40] = [
+const USES: [&str; 41] = [
     "DELETE auth.api_keys",
     "DELETE auth.invitations",
     "DELETE auth.memberships",
@@ -33,6 +33,7 @@ const USES: [&str; 40] = [
     "DELETE tenancy.token_revocations",
     "SELECT auth.api_keys",
     "SELECT auth.audit_log",
+    "SELECT auth.idempotency_keys",
     "SELECT auth.invitations",
     "SELECT auth.memberships",
     "SELECT auth.sessions",

@@ -42,6 +42,8 @@ pub(crate) async fn database() -> TestDatabase {
                 VALUES ('{tenant}', '{id}', '{id}', 1, 'chair', 1, 100);
              INSERT INTO orders.idempotency_keys (tenant_id, id, fingerprint, response)
                 VALUES ('{tenant}', 'key', sha256(''), '');
+             INSERT INTO auth.idempotency_keys (tenant_id, id, fingerprint, response)
+                VALUES ('{tenant}', 'key', sha256(''), '');
              INSERT INTO auth.sessions (tenant_id, id, user_id, token_digest, idle_expires_at, expires_at)
                 VALUES ('{tenant}', '{id}', '{id}', sha256('{slug}'), now() + '1 h', now() + '1 h');
              INSERT INTO auth.invitations (tenant_id, id, email, role, token_digest, expires_at)

@@ -1,20 +1,26 @@
 //! Making an API key.
 
+use chrono::{DateTime, Utc};
+use prost::Message;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
 use rowhouse_chassis::limits::API_KEYS;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
 use super::to_proto;
 use crate::domain::{
-    Action, Actor, ApiKeyName, AuditEntry, OpaqueToken, TokenKind, hint, parse_expiry, parse_scopes,
+    Action, Actor, ApiKeyName, AuditEntry, OpaqueToken, TokenKind, UserId, hint, parse_expiry, parse_scopes,
 };
 use crate::error::Error;
 use crate::rpc::{Rpc, held_role, permitted, person};
 use crate::store::api_keys::{NewApiKey, count_keys, insert_api_key};
 use crate::store::audit_log::record;
+use crate::store::idempotency_keys::{keep, recall};
 
 /// A key does not get what its maker has not.
 pub(super) async fn create_api_key(
@@ -24,7 +30,7 @@ pub(super) async fn create_api_key(
     let cx = permitted(request, Permission::ApiKeysManage)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let CreateApiKeyRequest { name, scopes, expires_at } = request.get_ref();
+    let CreateApiKeyRequest { name, scopes, expires_at, idempotency_key } = request.get_ref();
     let mut violations = Violations::default();
     let name = violations.check("name", name.parse::<ApiKeyName>());
     let scopes = match parse_scopes(scopes.iter().map(String::as_str)) {
@@ -33,29 +39,61 @@ pub(super) async fn create_api_key(
     };
     let scopes = violations.check("scopes", scopes);
     let expires_at = violations.check("expires_at", parse_expiry(*expires_at));
-    let (Some(name), Some(scopes), Some(expires_at)) = (name, scopes, expires_at) else {
+    let key = idempotency_key.as_ref().map(|key| key.parse::<IdempotencyKey>()).transpose();
+    let key = violations.check("idempotency_key", key);
+    let (Some(name), Some(scopes), Some(expires_at), Some(key)) = (name, scopes, expires_at, key) else {
         return Err(violations.into());
     };
+    let encoded = CreateApiKeyRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call = key.map(|key| Repeatable::new(&key, "CreateApiKey", caller.as_uuid().as_bytes(), &encoded));
+    let new = New { name, scopes, expires_at, caller, client };
+    match create(rpc, &cx, &new, call.as_ref()).await {
+        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, &new, call.as_ref()).await,
+        outcome => outcome,
+    }
+}
+
+struct New {
+    name: ApiKeyName,
+    scopes: Vec<Permission>,
+    expires_at: Option<DateTime<Utc>>,
+    caller: UserId,
+    client: Client,
+}
+
+async fn create(
+    rpc: &Rpc,
+    cx: &TenantContext,
+    New { name, scopes, expires_at, caller, client }: &New,
+    call: Option<&Repeatable>,
+) -> Result<CreateApiKeyResponse, Error> {
+    let (caller, expires_at) = (*caller, *expires_at);
 
     let id = Uuid::now_v7();
     let key = OpaqueToken::generate(&rpc.sealing, TokenKind::ApiKey, cx.tenant(), id)?;
     let secret = key.expose();
-    let created = rpc.db.tx(&cx, "auth.create_api_key", async |tx| {
-        let own = held_role(tx, caller, Permission::ApiKeysManage).await?;
-        if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
-            return Err(Error::NotPermitted(*denied));
-        }
-        API_KEYS.allows(count_keys(tx).await? + 1)?;
-        let (hint, digest) = (hint(&secret), key.digest());
-        let new =
-            NewApiKey { id, name: &name, hint, digest, scopes: &scopes, created_by: caller, expires_at };
-        let created = insert_api_key(tx, new).await?;
-        let entry = AuditEntry::success(Actor::User(caller), Action::ApiKeyCreate, &client)
-            .on("api_key", id)
-            .with("name", name.as_str())
-            .with("scopes", rowhouse_tokens::scope(&scopes));
-        record(tx, entry).await?;
-        Ok::<_, Error>(created)
-    });
-    Ok(CreateApiKeyResponse { api_key: Some(to_proto(created.await?)), client_secret: secret })
+    rpc.db
+        .tx(cx, "auth.create_api_key", async |tx| {
+            let own = held_role(tx, caller, Permission::ApiKeysManage).await?;
+            if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
+                return Err(Error::NotPermitted(*denied));
+            }
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            API_KEYS.allows(count_keys(tx).await? + 1)?;
+            let (hint, digest) = (hint(&secret), key.digest());
+            let new = NewApiKey { id, name, hint, digest, scopes, created_by: caller, expires_at };
+            let created = insert_api_key(tx, new).await?;
+            let entry = AuditEntry::success(Actor::User(caller), Action::ApiKeyCreate, client)
+                .on("api_key", id)
+                .with("name", name.as_str())
+                .with("scopes", rowhouse_tokens::scope(scopes));
+            record(tx, entry).await?;
+            let client_secret = secret.clone();
+            let answer = CreateApiKeyResponse { api_key: Some(to_proto(created)), client_secret };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok::<_, Error>(answer)
+        })
+        .await
 }

@@ -3,10 +3,12 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use prost::Message;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
-use rowhouse_tenancy::TenantTx;
+use rowhouse_tenancy::{TenantContext, TenantTx};
 use rowhouse_tokens::{Permission, Role};
 use tonic::Request;
 use uuid::Uuid;
@@ -17,6 +19,7 @@ use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenK
 use crate::error::Error;
 use crate::rpc::{Rpc, held_role, permitted, person, role};
 use crate::store::audit_log::record;
+use crate::store::idempotency_keys::{keep, recall};
 use crate::store::invitations::{
     Invitation, NewInvitation, count_pending, insert_invitation, lock_invitation, replace_invitation,
 };
@@ -35,41 +38,64 @@ pub(super) async fn create_invitation(
     let cx = permitted(request, Permission::MembersWrite)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let CreateInvitationRequest { email, role } = request.get_ref();
+    let CreateInvitationRequest { email, role, idempotency_key } = request.get_ref();
     let mut violations = Violations::default();
     let email = violations.check("email", email.parse::<EmailAddress>());
     let role = role::from_proto(*role).ok_or("send the role: owner, admin, member or viewer");
     let role = violations.check("role", role);
-    let (Some(email), Some(role)) = (email, role) else { return Err(violations.into()) };
-
+    let key = idempotency_key.as_ref().map(|key| key.parse::<IdempotencyKey>()).transpose();
+    let key = violations.check("idempotency_key", key);
+    let (Some(email), Some(role), Some(key)) = (email, role, key) else { return Err(violations.into()) };
+    let encoded =
+        CreateInvitationRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call =
+        key.map(|key| Repeatable::new(&key, "CreateInvitation", caller.as_uuid().as_bytes(), &encoded));
     let inviter = Inviter { rpc, person: caller, client: &client };
-    let created = rpc.db.tx(&cx, "auth.create_invitation", async |tx| {
+    match create(&cx, &inviter, (&email, role), call.as_ref()).await {
+        Err(Error::Repeat(RepeatError::Taken)) => create(&cx, &inviter, (&email, role), call.as_ref()).await,
+        outcome => outcome,
+    }
+}
+
+async fn create(
+    cx: &TenantContext,
+    inviter: &Inviter<'_>,
+    (email, role): (&EmailAddress, Role),
+    call: Option<&Repeatable>,
+) -> Result<CreateInvitationResponse, Error> {
+    let Inviter { rpc, person: caller, client } = *inviter;
+    let created = rpc.db.tx(cx, "auth.create_invitation", async |tx| {
         let own = held_role(tx, caller, Permission::MembersWrite).await?;
         if !own.reaches(role) {
             return Err(Error::AboveOwnRole);
         }
-        if is_member(tx, &email).await? {
+        if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            return Ok(first);
+        }
+        if is_member(tx, email).await? {
             return Err(Error::AlreadyMember);
         }
-        let permit = inviter.permit(tx, &email).await?;
+        let permit = inviter.permit(tx, email).await?;
         let mut written = None;
         for _ in 0..ROUNDS {
-            written = write(rpc, tx, &email, (caller, own), role).await?;
+            written = write(rpc, tx, email, (caller, own), role).await?;
             if written.is_some() {
                 break;
             }
         }
         let (invitation, token) = written.ok_or(Error::Contended)?;
         PENDING_INVITATIONS.allows(count_pending(tx).await?)?;
-        let entry = AuditEntry::success(Actor::User(caller), Action::InvitationCreate, &client)
+        let entry = AuditEntry::success(Actor::User(caller), Action::InvitationCreate, client)
             .on("invitation", invitation.id)
             .with("email", email.as_str())
             .with("role", role.as_str());
         record(tx, entry).await?;
         inviter.send(tx, permit, role, &token).await?;
-        Ok::<_, Error>(invitation)
+        let answer = CreateInvitationResponse { invitation: Some(to_proto(invitation)) };
+        keep(tx, &rpc.sealing, call, &answer).await?;
+        Ok::<_, Error>(answer)
     });
-    Ok(CreateInvitationResponse { invitation: Some(to_proto(created.await?)) })
+    created.await
 }
 
 /// Writes the invitation in place of the one that the address may have. Nothing when it got or lost one meanwhile.

@@ -130,7 +130,11 @@ impl<'a> Caller<'a> {
     }
 
     pub(crate) async fn invite(&self, email: &str, role: Role) -> Answer<Invitation> {
-        let request = self.request(CreateInvitationRequest { email: email.to_owned(), role: role.into() });
+        let request = self.request(CreateInvitationRequest {
+            email: email.to_owned(),
+            role: role.into(),
+            idempotency_key: None,
+        });
         answer(self.running.invitations().create_invitation(request).await)
             .map(|answer| answer.invitation.unwrap())
     }
@@ -158,7 +162,13 @@ impl<'a> Caller<'a> {
 
     pub(crate) async fn make_key(&self, name: &str, scopes: &[&str]) -> Answer<CreateApiKeyResponse> {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        self.make_key_with(CreateApiKeyRequest { name: name.to_owned(), scopes, expires_at: None }).await
+        self.make_key_with(CreateApiKeyRequest {
+            name: name.to_owned(),
+            scopes,
+            expires_at: None,
+            idempotency_key: None,
+        })
+        .await
     }
 
     pub(crate) async fn make_key_with(&self, message: CreateApiKeyRequest) -> Answer<CreateApiKeyResponse> {

@@ -13,11 +13,12 @@ use super::ApiKey;
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, optional_time, private, write};
-use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded]);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::IdempotencyKeyReused, Code::LimitExceeded]);
 
 /// What the key is for.
 #[derive(Deserialize, ToSchema)]
@@ -53,7 +54,7 @@ struct CreatedApiKey {
 /// the person who made it.
 #[utoipa::path(
     tag = "api-keys",
-    params(TenantIdHeader),
+    params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = CreateApiKey,
     responses(
         (status = 201, description = "The API key. Its secret is shown only here.", body = CreatedApiKey, headers(
@@ -68,9 +69,10 @@ pub(crate) async fn create_api_key(
     caller: Caller,
     _: NoQuery,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(CreateApiKey { name, scopes, expires_at }): Body<CreateApiKey>,
 ) -> Result<HttpResponse, Problem> {
-    let request = clients.of(&caller, v1::CreateApiKeyRequest { name, scopes, expires_at });
+    let request = clients.of(&caller, v1::CreateApiKeyRequest { name, scopes, expires_at, idempotency_key });
     let v1::CreateApiKeyResponse { api_key, client_secret } =
         clients.answer(clients.api_keys().create_api_key(request)).await?;
     let api_key = ApiKey::try_from(api_key.ok_or_else(lacking("api_key"))?)?;

@@ -12,12 +12,13 @@ use super::{Export, ExportFormat};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, private, write};
-use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::orders::OrderStatus;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded]);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::IdempotencyKeyReused, Code::LimitExceeded]);
 
 /// What to export.
 #[derive(Deserialize, ToSchema)]
@@ -37,7 +38,7 @@ struct CreateExport {
 /// are left out. In CSV, text that a spreadsheet would take for a formula has an apostrophe before it.
 #[utoipa::path(
     tag = "exports",
-    params(TenantIdHeader),
+    params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = CreateExport,
     responses(
         (status = 202, description = "The export, which is being written.", body = Export, headers(
@@ -52,12 +53,14 @@ pub(crate) async fn create_export(
     caller: Caller,
     _: NoQuery,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(CreateExport { resource, format, status }): Body<CreateExport>,
 ) -> Result<HttpResponse, Problem> {
     let message = v1::CreateExportRequest {
         resource,
         format: v1::ExportFormat::from(format).into(),
         status: status.map_or(v1::OrderStatus::Unspecified, Into::into).into(),
+        idempotency_key,
     };
     let request = clients.of(&caller, message);
     let answer = clients.answer(clients.exports().create_export(request)).await?;

@@ -12,12 +12,13 @@ use super::Invitation;
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, private, write};
-use crate::openapi::{BODY, CALLER, GUESSING, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, GUESSING, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::identity::Role;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, GUESSING, &[Code::LimitExceeded, Code::AlreadyMember]);
+problems!(Problems: UPSTREAM, CALLER, BODY, GUESSING, &[Code::IdempotencyKeyReused, Code::LimitExceeded, Code::AlreadyMember]);
 
 /// Whom to invite, and as what.
 #[derive(Deserialize, ToSchema)]
@@ -34,7 +35,7 @@ struct CreateInvitation {
 /// invitation and its link.
 #[utoipa::path(
     tag = "invitations",
-    params(TenantIdHeader),
+    params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = CreateInvitation,
     responses(
         (status = 201, description = "The invitation.", body = Invitation, headers(
@@ -49,9 +50,10 @@ pub(crate) async fn create_invitation(
     caller: Caller,
     _: NoQuery,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(CreateInvitation { email, role }): Body<CreateInvitation>,
 ) -> Result<HttpResponse, Problem> {
-    let message = v1::CreateInvitationRequest { email, role: v1::Role::from(role).into() };
+    let message = v1::CreateInvitationRequest { email, role: v1::Role::from(role).into(), idempotency_key };
     let request = clients.of(&caller, message);
     let answer = clients.answer(clients.invitations().create_invitation(request)).await?;
     let invitation = Invitation::try_from(answer.invitation.ok_or_else(lacking("invitation"))?)?;

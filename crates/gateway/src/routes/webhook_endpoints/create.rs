@@ -12,11 +12,12 @@ use super::{NewWebhookEndpoint, WebhookEndpoint};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, private, write};
-use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::LimitExceeded, Code::UrlNotAllowed]);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::IdempotencyKeyReused, Code::LimitExceeded, Code::UrlNotAllowed]);
 
 /// Where to send what.
 #[derive(Deserialize, ToSchema)]
@@ -39,7 +40,7 @@ struct CreateWebhookEndpoint {
 /// pause; when that is received, all that waits follows. After five days of nothing but failures it is disabled.
 #[utoipa::path(
     tag = "webhooks",
-    params(TenantIdHeader),
+    params(TenantIdHeader, IdempotencyKeyHeader),
     request_body = CreateWebhookEndpoint,
     responses(
         (status = 201, description = "The endpoint, and its key.", body = NewWebhookEndpoint, headers(
@@ -54,9 +55,10 @@ pub(crate) async fn create_webhook_endpoint(
     caller: Caller,
     _: NoQuery,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(CreateWebhookEndpoint { url, events }): Body<CreateWebhookEndpoint>,
 ) -> Result<HttpResponse, Problem> {
-    let request = clients.of(&caller, v1::CreateWebhookEndpointRequest { url, events });
+    let request = clients.of(&caller, v1::CreateWebhookEndpointRequest { url, events, idempotency_key });
     let answer = clients.answer(clients.webhooks().create_webhook_endpoint(request)).await?;
     let webhook_endpoint: WebhookEndpoint =
         answer.webhook_endpoint.ok_or_else(lacking("webhook_endpoint"))?.try_into()?;

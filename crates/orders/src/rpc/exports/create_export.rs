@@ -1,43 +1,75 @@
 //! Having an export written.
 
+use prost::Message;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
 use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::{Permission, Principal};
 use tonic::Request;
 use uuid::Uuid;
 
 use super::{ExportRpc, authorize};
-use crate::domain::OrderStatus;
+use crate::domain::{IdempotencyKey, OrderStatus};
 use crate::error::Error;
 use crate::exports::{Format, WriteExport};
 use crate::rpc::order::parse_status;
 use crate::store::exports::{NewExport, insert_export, usage};
+use crate::store::idempotency_keys::{keep, recall};
 
 pub(super) async fn create_export(
     rpc: &ExportRpc,
     request: &Request<CreateExportRequest>,
 ) -> Result<CreateExportResponse, Error> {
     let cx = authorize(request, Permission::ExportsWrite)?;
-    let (format, status) = parse(request.get_ref())?;
+    let (format, status, key) = parse(request.get_ref())?;
     let Some(Principal::User { id: created_by, .. } | Principal::ApiKey { id: created_by, .. }) =
         cx.principal()
     else {
         return Err(Error::PeopleOnly);
     };
-    let created = rpc.db.tx(&cx, "exports.create", async |tx| {
-        let usage = usage(tx).await?;
-        UNFINISHED_EXPORTS.allows(usage.unfinished + 1)?;
-        // They are kept for a day, in the database that everybody shares.
-        EXPORTS.allows(usage.kept + 1)?;
-        EXPORT_MIB.allows((usage.size_bytes >> 20) + 1)?;
-        let id = Uuid::now_v7();
-        let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;
-        let new = NewExport { id, format, status, job_id: job.as_uuid(), created_by: *created_by };
-        Ok::<_, Error>(insert_export(tx, &new).await?)
-    });
-    Ok(CreateExportResponse { export: Some(created.await?.into()) })
+    let encoded = CreateExportRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call = key.map(|key| Repeatable::new(&key, "CreateExport", created_by.as_bytes(), &encoded));
+    let new = New { format, status, created_by: *created_by };
+    match create(rpc, &cx, new, call.as_ref()).await {
+        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, new, call.as_ref()).await,
+        outcome => outcome,
+    }
+}
+
+#[derive(Clone, Copy)]
+struct New {
+    format: Format,
+    status: Option<OrderStatus>,
+    created_by: Uuid,
+}
+
+async fn create(
+    rpc: &ExportRpc,
+    cx: &TenantContext,
+    New { format, status, created_by }: New,
+    call: Option<&Repeatable>,
+) -> Result<CreateExportResponse, Error> {
+    rpc.db
+        .tx(cx, "exports.create", async |tx| {
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            let usage = usage(tx).await?;
+            UNFINISHED_EXPORTS.allows(usage.unfinished + 1)?;
+            // They are kept for a day, in the database that everybody shares.
+            EXPORTS.allows(usage.kept + 1)?;
+            EXPORT_MIB.allows((usage.size_bytes >> 20) + 1)?;
+            let id = Uuid::now_v7();
+            let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;
+            let new = NewExport { id, format, status, job_id: job.as_uuid(), created_by };
+            let answer = CreateExportResponse { export: Some(insert_export(tx, &new).await?.into()) };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok::<_, Error>(answer)
+        })
+        .await
 }
 
 /// What nothing else than orders can be exported as.
@@ -49,15 +81,19 @@ struct UnknownResource;
 #[error("send one of csv, jsonl")]
 struct UnknownFormat;
 
-fn parse(request: &CreateExportRequest) -> Result<(Format, Option<OrderStatus>), Error> {
-    let CreateExportRequest { resource, format, status } = request;
+type Parsed = (Format, Option<OrderStatus>, Option<IdempotencyKey>);
+
+fn parse(request: &CreateExportRequest) -> Result<Parsed, Error> {
+    let CreateExportRequest { resource, format, status, idempotency_key } = request;
     let mut violations = Violations::default();
     let resource =
         violations.check("resource", if resource == "orders" { Ok(()) } else { Err(UnknownResource) });
     let format = violations.check("format", parse_format(*format));
     let status = violations.check("status", parse_status(*status));
-    match (resource, format, status) {
-        (Some(()), Some(format), Some(status)) => Ok((format, status)),
+    let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
+    let key = violations.check("idempotency_key", key);
+    match (resource, format, status, key) {
+        (Some(()), Some(format), Some(status), Some(key)) => Ok((format, status, key)),
         _ => Err(violations.into()),
     }
 }
@@ -75,13 +111,16 @@ mod tests {
     use super::*;
 
     fn request(resource: &str, format: i32, status: i32) -> CreateExportRequest {
-        CreateExportRequest { resource: resource.to_owned(), format, status }
+        CreateExportRequest { resource: resource.to_owned(), format, status, idempotency_key: None }
     }
 
     #[test]
     fn requests() {
-        assert_eq!(parse(&request("orders", 1, 0)).unwrap(), (Format::Csv, None));
-        assert_eq!(parse(&request("orders", 2, 2)).unwrap(), (Format::JsonLines, Some(OrderStatus::Paid)));
+        assert_eq!(parse(&request("orders", 1, 0)).unwrap(), (Format::Csv, None, None));
+        assert_eq!(
+            parse(&request("orders", 2, 2)).unwrap(),
+            (Format::JsonLines, Some(OrderStatus::Paid), None)
+        );
         for (resource, format, status, wrong) in [
             ("", 0, -1, &["resource", "format", "status"][..]),
             ("Orders", 1, 0, &["resource"]),

@@ -5,6 +5,7 @@ mod download_export;
 mod export;
 mod get_export;
 
+use rowhouse_chassis::sealing::Sealing;
 use rowhouse_proto::orders::v1::export_service_server::ExportService;
 use rowhouse_proto::orders::v1::{
     CreateExportRequest, CreateExportResponse, DownloadExportRequest, GetExportRequest, GetExportResponse,
@@ -17,6 +18,7 @@ use super::{Reply, authorize, reply};
 /// What the methods work with.
 pub(crate) struct ExportRpc {
     pub(crate) db: TenantDb,
+    pub(crate) sealing: Sealing,
 }
 
 #[tonic::async_trait]

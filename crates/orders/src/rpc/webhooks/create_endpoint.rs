@@ -1,15 +1,20 @@
 //! Registering an endpoint.
 
+use prost::Message;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
-use rowhouse_tokens::Permission;
+use rowhouse_tenancy::TenantContext;
+use rowhouse_tokens::{Permission, Principal};
 use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::Sent;
 use super::{WebhookRpc, authorize};
+use crate::domain::IdempotencyKey;
 use crate::error::Error;
+use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
 use crate::webhooks::{Events, Guard, Secret, Target, tidy_from_now_on};
 
@@ -18,27 +23,56 @@ pub(super) async fn create_endpoint(
     request: &Request<CreateWebhookEndpointRequest>,
 ) -> Result<CreateWebhookEndpointResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
-    let (target, events) = parse(request.get_ref(), rpc.guard)?;
-    let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
-    let sealed = secret.seal(&rpc.sealing, id)?;
-    let endpoint = rpc.db.tx(&cx, "webhook_endpoints.create", async |tx| {
-        WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
-        let endpoint = insert_endpoint(tx, id, &target, &events, &sealed).await?;
-        tidy_from_now_on(tx).await?;
-        Ok::<_, Error>(endpoint)
-    });
-    let endpoint = endpoint.await?;
-    Ok(CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret: secret.reveal() })
+    let (target, events, key) = parse(request.get_ref(), rpc.guard)?;
+    let Some(Principal::User { id: caller, .. } | Principal::ApiKey { id: caller, .. }) = cx.principal()
+    else {
+        return Err(Error::PeopleOnly);
+    };
+    let encoded =
+        CreateWebhookEndpointRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call = key.map(|key| Repeatable::new(&key, "CreateWebhookEndpoint", caller.as_bytes(), &encoded));
+    match create(rpc, &cx, (&target, &events), call.as_ref()).await {
+        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, (&target, &events), call.as_ref()).await,
+        outcome => outcome,
+    }
 }
 
-fn parse(request: &CreateWebhookEndpointRequest, guard: Guard) -> Result<(Target, Events), Error> {
-    let CreateWebhookEndpointRequest { url, events } = request;
+async fn create(
+    rpc: &WebhookRpc,
+    cx: &TenantContext,
+    (target, events): (&Target, &Events),
+    call: Option<&Repeatable>,
+) -> Result<CreateWebhookEndpointResponse, Error> {
+    let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
+    let sealed = secret.seal(&rpc.sealing, id)?;
+    rpc.db
+        .tx(cx, "webhook_endpoints.create", async |tx| {
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
+            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
+            tidy_from_now_on(tx).await?;
+            let secret = secret.reveal();
+            let answer = CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok::<_, Error>(answer)
+        })
+        .await
+}
+
+type Parsed = (Target, Events, Option<IdempotencyKey>);
+
+fn parse(request: &CreateWebhookEndpointRequest, guard: Guard) -> Result<Parsed, Error> {
+    let CreateWebhookEndpointRequest { url, events, idempotency_key } = request;
     let mut violations = Violations::default();
+    let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
+    let key = violations.check("idempotency_key", key);
     let Some(sent) = Sent::check(Some(url), Some(events), guard, &mut violations) else {
         return Err(violations.into());
     };
-    match sent.allowed()? {
-        (Some(target), Some(events)) => Ok((target, events)),
+    match (sent.allowed()?, key) {
+        ((Some(target), Some(events)), Some(key)) => Ok((target, events, key)),
         _ => Err(violations.into()),
     }
 }
@@ -50,7 +84,7 @@ mod tests {
 
     fn request(url: &str, events: &[&str]) -> CreateWebhookEndpointRequest {
         let events = events.iter().map(|&event| event.to_owned()).collect();
-        CreateWebhookEndpointRequest { url: url.to_owned(), events }
+        CreateWebhookEndpointRequest { url: url.to_owned(), events, idempotency_key: None }
     }
 
     #[test]

@@ -47,8 +47,19 @@ impl Webhooks {
         url: &str,
         events: &[&str],
     ) -> Result<CreateWebhookEndpointResponse, Status> {
+        self.create_once(url, events, None).await
+    }
+
+    /// With an idempotency key.
+    pub(crate) async fn create_once(
+        &self,
+        url: &str,
+        events: &[&str],
+        key: Option<&str>,
+    ) -> Result<CreateWebhookEndpointResponse, Status> {
         let events = events.iter().map(|&event| event.to_owned()).collect();
-        let message = CreateWebhookEndpointRequest { url: url.to_owned(), events };
+        let (url, idempotency_key) = (url.to_owned(), key.map(str::to_owned));
+        let message = CreateWebhookEndpointRequest { url, events, idempotency_key };
         Ok(self.client.clone().create_webhook_endpoint(self.request(message)).await?.into_inner())
     }
 

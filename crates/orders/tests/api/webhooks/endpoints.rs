@@ -139,3 +139,25 @@ async fn endpoints_are_paged_newest_first_up_to_a_number() {
     webhooks.create("https://example.com/", &["*"]).await.unwrap();
     world.stop().await;
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeat_gets_the_same_endpoint_and_secret() {
+    let (world, _, webhooks) = world().await;
+    let first = webhooks.create_once("https://example.com/", &["*"], Some("1")).await.unwrap();
+    let again = webhooks.create_once("https://example.com/", &["*"], Some("1")).await.unwrap();
+    assert_eq!(again, first);
+    let other = refusal(webhooks.create_once("https://example.com/2", &["*"], Some("1")).await);
+    assert_eq!(other.code, Code::IdempotencyKeyReused);
+    let wrong = refusal(webhooks.create_once("https://example.com/", &["*"], Some("a b")).await);
+    assert_eq!(wrong.violations[0].field, "idempotency_key");
+    let mut calls = tokio::task::JoinSet::new();
+    for _ in 0..8 {
+        let webhooks = webhooks.clone();
+        calls.spawn(async move { webhooks.create_once("https://example.com/", &["*"], Some("2")).await });
+    }
+    let answers: Vec<_> = calls.join_all().await.into_iter().map(Result::unwrap).collect();
+    assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
+    let listed = webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap();
+    assert_eq!(listed.webhook_endpoints.len(), 2);
+    world.stop().await;
+}
