@@ -64,7 +64,7 @@ async fn many_at_once_make_one() {
     let mut calls = JoinSet::new();
     for _ in 0..12 {
         let mut client = service.running.api_keys();
-        let request = ada.request(key("sync", "at once"));
+        let request = ada.request(key("sync", "at-once"));
         calls.spawn(async move { client.create_api_key(request).await.map(tonic::Response::into_inner) });
     }
     let answers: Vec<_> = calls.join_all().await.into_iter().map(Result::unwrap).collect();
