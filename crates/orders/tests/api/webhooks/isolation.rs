@@ -118,7 +118,7 @@ async fn the_database_itself_refuses() {
         ),
         (format!("UPDATE orders.webhook_endpoints SET tenant_id = '{globexs}'"), "permission denied"),
         ("UPDATE orders.order_events SET body = 'x'".to_owned(), "permission denied"),
-        ("UPDATE orders.webhook_endpoints SET sealed_secret = ''".to_owned(), "permission denied"),
+        ("UPDATE orders.webhook_endpoints SET created_at = now()".to_owned(), "permission denied"),
         ("DELETE FROM orders.webhook_attempts".to_owned(), "permission denied"),
         ("TRUNCATE orders.webhook_deliveries CASCADE".to_owned(), "permission denied"),
     ] {
