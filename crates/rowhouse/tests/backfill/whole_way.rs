@@ -48,7 +48,11 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
     let ledger = format!("expected = 3 AND changed = 3 FROM tenancy.backfills WHERE tenant_id = '{tenant}'");
     assert!(holds(&mut admin, &ledger).await);
     let migrated = migrate(&database).await;
-    assert_eq!(migrated, "ran the migration 2026-11-23-000014_orders_priority_contract\n");
+    // And what comes after it.
+    assert!(
+        migrated.starts_with("ran the migration 2026-11-23-000014_orders_priority_contract\n"),
+        "{migrated}"
+    );
     assert!(holds(&mut admin, NOT_NULL).await);
     for gone in [
         "NOT EXISTS (SELECT FROM pg_constraint WHERE conname = 'orders_priority_set')",

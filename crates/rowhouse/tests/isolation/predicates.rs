@@ -7,30 +7,26 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use reqwest::Method;
-use serde_json::json;
 use tokio::time::{Instant, sleep};
 
-use crate::caller::{Caller, succeed};
+use crate::caller::Caller;
 use crate::life::live;
-use crate::without_predicates::{Statements, World, uses};
+use crate::without_predicates::{World, uses};
 use crate::{background, identity, rest};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
 /// What is done to tenants' tables, but for what is taken back of a tenant that could not be set up.
-const USES: [&str; 41] = [
+const USES: [&str; 39] = [
     "DELETE auth.api_keys",
     "DELETE auth.invitations",
     "DELETE auth.memberships",
-    "DELETE auth.sessions",
     "DELETE orders.export_chunks",
     "DELETE orders.exports",
     "DELETE orders.idempotency_keys",
     "DELETE orders.order_events",
     "DELETE orders.webhook_deliveries",
     "DELETE orders.webhook_endpoints",
-    "DELETE tenancy.token_revocations",
     "SELECT auth.api_keys",
     "SELECT auth.audit_log",
     "SELECT auth.idempotency_keys",
@@ -123,7 +119,7 @@ async fn what_one_tenant_does_is_done_to_no_other() {
     let before = rows(&mut admin, &tables, &globex.id).await;
     live(&system, &as_acme).await;
     age(&mut admin, &acme.id).await;
-    tidy(&mut admin, &statements, &as_acme).await;
+    tidy(&mut admin, &as_acme).await;
     assert_eq!(rows(&mut admin, &tables, &globex.id).await, before);
 
     // Every kind of statement went through here without its predicate, and each has one to cut out.
@@ -143,16 +139,13 @@ async fn age(admin: &mut AsyncPgConnection, tenant: &str) {
          UPDATE orders.idempotency_keys SET created_at = now() - interval '2 days' WHERE tenant_id = '{tenant}';
          UPDATE orders.webhook_endpoints SET enabled = false, deleted_at = now() - interval '2 h'
          WHERE tenant_id = '{tenant}';
-         UPDATE orders.order_events SET created_at = now() - interval '31 d' WHERE tenant_id = '{tenant}';
-         UPDATE auth.sessions SET expires_at = now() - interval '31 d'
-         WHERE tenant_id = '{tenant}' AND ended_at IS NOT NULL;
-         UPDATE tenancy.token_revocations SET created_at = now() - interval '2 h' WHERE tenant_id = '{tenant}';"
+         UPDATE orders.order_events SET created_at = now() - interval '31 d' WHERE tenant_id = '{tenant}'"
     );
     admin.batch_execute(&statements).await.unwrap();
 }
 
 /// Has everything done that is to be done for a tenant some time, and waits until nothing is left to be removed.
-async fn tidy(admin: &mut AsyncPgConnection, statements: &Statements, caller: &Caller<'_>) {
+async fn tidy(admin: &mut AsyncPgConnection, caller: &Caller<'_>) {
     let tenant = &caller.tenant.id;
     let due =
         format!("UPDATE jobs.jobs SET due_at = now() WHERE tenant_id = '{tenant}' AND status = 'queued'");
@@ -172,12 +165,5 @@ async fn tidy(admin: &mut AsyncPgConnection, statements: &Statements, caller: &C
         }
         assert!(Instant::now() < deadline, "{left:?}");
         sleep(Duration::from_millis(20)).await;
-    }
-    // Sessions are tidied up by one login in many.
-    let login = json!({ "email": caller.tenant.admin_email, "password": caller.tenant.password });
-    let deadline = Instant::now() + 2 * PATIENCE;
-    while !statements.has_cut("DELETE FROM auth.sessions") {
-        assert!(Instant::now() < deadline, "nobody tidies up the sessions");
-        succeed(caller.stranger(Method::POST, "/v1/auth/login").json(&login)).await;
     }
 }

@@ -72,10 +72,6 @@ impl Statements {
         self.cut.lock().unwrap().insert(rewritten.clone());
         Some(rewritten)
     }
-
-    pub(crate) fn has_cut(&self, part: &str) -> bool {
-        self.cut.lock().unwrap().iter().any(|sql| plain(sql).contains(part))
-    }
 }
 
 /// The words of a statement, without quotes and parentheses, with one space between them.
