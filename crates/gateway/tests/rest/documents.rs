@@ -33,7 +33,7 @@ async fn the_document_is_complete() {
             assert_eq!(headers.contains(&"x-tenant-id"), bearer, "{what}");
             assert_eq!(
                 headers.contains(&"Idempotency-Key"),
-                ["/v1/tenants", "/v1/orders"].contains(&path.as_str()) && method == "post",
+                CREATING.contains(&path.as_str()) && method == "post",
                 "{what}"
             );
             assert_eq!(headers.contains(&"If-Match"), what == "patch /v1/orders/{id}", "{what}");
@@ -65,6 +65,10 @@ async fn the_document_is_complete() {
     gateway.stopped().await;
 }
 
+/// Where something is created.
+const CREATING: [&str; 6] =
+    ["/v1/tenants", "/v1/orders", "/v1/invitations", "/v1/api-keys", "/v1/exports", "/v1/webhook-endpoints"];
+
 /// Who may call an address.
 fn expected_security(path: &str) -> Value {
     match path {
@@ -77,7 +81,8 @@ fn expected_security(path: &str) -> Value {
         | "/v1/auth/logout"
         | "/v1/auth/password/forgot"
         | "/v1/auth/password/reset"
-        | "/v1/auth/email/verify" => Value::Null,
+        | "/v1/auth/email/verify"
+        | "/v1/auth/email/resend" => Value::Null,
         path if path.starts_with("/v1/") => json!([{ "bearer": [] }]),
         _ => Value::Null,
     }
