@@ -205,7 +205,7 @@ BEGIN ATOMIC
 END;
 
 -- Removes the caller's own jobs that ended longer ago than `keep`, of up to `most` lanes that it has not been done for in
--- the last hour; of how many lanes it was.
+-- the last hour, and a thousand of each at a time; of how many lanes it was.
 CREATE OR REPLACE FUNCTION jobs.purge(keep interval, most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = ''
@@ -214,16 +214,25 @@ DECLARE
     own_queue text := session_user;
     lane record;
     seen integer := 0;
+    removed integer;
 BEGIN
     FOR lane IN
-        SELECT l.tenant_id, l.class FROM jobs.lanes l
+        SELECT l.tenant_id, l.class, l.purged_at FROM jobs.lanes l
         WHERE l.queue = own_queue AND l.purged_at < pg_catalog.now() - interval '1 hour'
         ORDER BY l.purged_at LIMIT most FOR UPDATE SKIP LOCKED
     LOOP
         EXECUTE pg_catalog.format('SET LOCAL app.tenant_id = %L', lane.tenant_id);
-        DELETE FROM jobs.jobs j
-        WHERE j.tenant_id = lane.tenant_id AND j.queue = own_queue AND j.finished_at < pg_catalog.now() - keep;
-        UPDATE jobs.lanes l SET purged_at = pg_catalog.now()
+        DELETE FROM jobs.jobs j WHERE j.tenant_id = lane.tenant_id AND j.id IN (
+            SELECT o.id FROM jobs.jobs o
+            WHERE o.tenant_id = lane.tenant_id AND o.queue = own_queue AND o.class = lane.class
+                AND o.finished_at < pg_catalog.now() - keep
+            LIMIT 1000
+        );
+        GET DIAGNOSTICS removed = ROW_COUNT;
+        -- One that has more comes again, after those that have waited as long.
+        UPDATE jobs.lanes l
+        SET purged_at = CASE WHEN removed < 1000 THEN pg_catalog.now()
+            ELSE greatest(lane.purged_at, pg_catalog.now() - interval '2 hours') + interval '1 second' END
         WHERE l.queue = own_queue AND l.class = lane.class AND l.tenant_id = lane.tenant_id;
         seen := seen + 1;
     END LOOP;

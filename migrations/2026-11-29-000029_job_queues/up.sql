@@ -56,10 +56,9 @@ LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = ''
 BEGIN ATOMIC
     INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, max_attempts)
-    VALUES (
-        tenancy.current_tenant(), job, 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
+    SELECT tenancy.current_tenant(), job, 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
         pg_catalog.jsonb_build_object('webhook_endpoint_id', endpoint, 'reason', reason), 20
-    );
+    WHERE reason IN ('failing', 'gone');
 END;
 GRANT INSERT (tenant_id, id, queue, class, kind, payload, max_attempts), UPDATE (cancel_requested)
     ON jobs.jobs TO rowhouse_definer;

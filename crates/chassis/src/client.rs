@@ -60,10 +60,13 @@ impl TrustedProxies {
     #[must_use]
     pub fn client<T>(&self, request: &tonic::Request<T>) -> Client {
         let metadata = request.metadata();
-        let texts = metadata.get_all(FORWARDED_FOR);
-        let address = request
-            .remote_addr()
-            .map(|peer| self.client_address(peer.ip(), texts.iter().filter_map(|value| value.to_str().ok())));
+        let texts: Vec<_> = metadata
+            .get_all(FORWARDED_FOR)
+            .iter()
+            .map(|value| String::from_utf8_lossy(value.as_encoded_bytes()))
+            .collect();
+        let address =
+            request.remote_addr().map(|peer| self.client_address(peer.ip(), texts.iter().map(AsRef::as_ref)));
         let agent = metadata.get(FORWARDED_USER_AGENT).or_else(|| metadata.get("user-agent"));
         Client { address, user_agent: agent.and_then(|value| value.to_str().ok()).and_then(user_agent) }
     }
@@ -117,6 +120,8 @@ mod tests {
             ("10.0.0.1", &["6.6.6.6", "198.51.100.1", "10.0.0.2"], "198.51.100.1"),
             ("10.0.0.1", &["10.0.0.3"], "10.0.0.3"),
             ("10.0.0.1", &["nonsense"], "10.0.0.1"),
+            // What stands left of the client's own address is never looked at.
+            ("10.0.0.1", &["\u{fffd}, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
             ("::1", &["[2001:db8::1]"], "2001:db8::1"),
             ("::1", &["[2001:db8::1]:443"], "2001:db8::1"),

@@ -159,7 +159,7 @@ impl State {
     }
 
     /// Refuses what would wait too long, and what would leave a network too much of the queue.
-    fn admit(&self, asker: Asker) -> Result<(), CpuPoolError> {
+    fn admit(&mut self, asker: Asker) -> Result<(), CpuPoolError> {
         if self.has_thread_for(asker) && asker.deadline.is_none_or(|it| it.remaining() >= self.average) {
             return Ok(());
         }
@@ -171,8 +171,14 @@ impl State {
         let wait = self.average.saturating_mul(rounds);
         let most = self.threads * QUEUE_PER_THREAD;
         let of_network = queue.iter().filter(|waiting| waiting.asker.network == asker.network).count();
+        let full = queue.len() >= most || of_network >= most / SHARES;
         let too_late = asker.deadline.is_some_and(|deadline| deadline.remaining() < wait);
-        if too_late || queue.len() >= most || of_network >= most / SHARES {
+        if too_late && self.running.is_empty() {
+            // Nothing runs that the average could be learnt from: one that a stall of the machine has left too long would
+            // refuse everybody for ever.
+            self.learn(Duration::ZERO);
+        }
+        if too_late || full {
             return Err(CpuPoolError::Busy { retry_after: wait.max(Duration::from_secs(1)) });
         }
         Ok(())

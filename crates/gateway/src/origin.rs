@@ -19,7 +19,9 @@ impl Origin {
             return Err(Problem::internal());
         };
         let forwarded = request.headers().get_all(HeaderName::from_static(FORWARDED_FOR));
-        let forwarded = forwarded.filter_map(|value| value.to_str().ok());
+        // One odd byte, which the client may have sent, does not hide what a proxy has added after it.
+        let forwarded: Vec<_> = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+        let forwarded = forwarded.iter().map(AsRef::as_ref);
         let address = request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded));
         let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
         Ok(Self(Client { address, user_agent: agent.and_then(user_agent) }))

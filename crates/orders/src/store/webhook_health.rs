@@ -119,9 +119,10 @@ pub(crate) async fn end_pause(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError
 /// Disables an endpoint for the reason: its receiver wants it so, or takes nothing any more. The tenant's log says so, and its
 /// administrators get an email.
 pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -> Result<(), DbError> {
-    diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
+    let disabled = diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
         .filter(webhook_endpoints::deleted_at.is_null())
+        .filter(webhook_endpoints::enabled)
         .set((
             webhook_endpoints::enabled.eq(false),
             webhook_endpoints::disabled_reason.eq(reason),
@@ -130,6 +131,10 @@ pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -
         ))
         .execute(tx)
         .await?;
+    if disabled == 0 {
+        // Another attempt or a person was faster.
+        return Ok(());
+    }
     // Auth has the tenant's log and its people's addresses.
     diesel::sql_query("SELECT jobs.report_disabled_endpoint($1, $2, $3)")
         .bind::<SqlUuid, _>(Uuid::now_v7())

@@ -1,7 +1,7 @@
 //! Logging in.
 
 use rowhouse_chassis::client::Client;
-use rowhouse_chassis::cpu_pool::Asker;
+use rowhouse_chassis::cpu_pool::{Asker, CpuPoolError};
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::grpc::deadline;
 use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
@@ -11,7 +11,7 @@ use crate::domain::{
     ActiveMembership, ChooseError, DeviceToken, EmailAddress, MfaToken, Outcome, Password, choose,
 };
 use crate::error::Error;
-use crate::hashing::Verdict;
+use crate::hashing::{HashingError, Verdict};
 use crate::outbox::Task;
 use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
@@ -47,7 +47,16 @@ pub(super) async fn login(rpc: &Rpc, request: Request<LoginRequest>) -> Result<L
     else {
         return Err(attempt.failed("wrong_credentials").await?);
     };
-    let rehashed = if outdated { Some(rpc.hashing.hash(password, asker).await?) } else { None };
+    let rehashed = if outdated {
+        match rpc.hashing.hash(password, asker).await {
+            Ok(new) => Some(new),
+            // The password was right: it gets its new hash at a quieter login.
+            Err(HashingError::Pool(CpuPoolError::Busy { .. })) => None,
+            Err(error) => return Err(error.into()),
+        }
+    } else {
+        None
+    };
 
     let memberships = rpc
         .db

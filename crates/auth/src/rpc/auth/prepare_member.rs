@@ -98,7 +98,11 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
         sign_up.forgive().await?;
         return Ok(Standing::New { hash });
     };
-    let Some(password) = password else { return Ok(Standing::Unproven) };
+    let Some(password) = password else {
+        // No guess was made, and it takes what it takes for an unknown address.
+        sign_up.forgive().await?;
+        return Ok(Standing::Unproven);
+    };
     let looked_at = wait == 0 && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
     match rpc.hashing.check(Some(password), stored, caller).await? {

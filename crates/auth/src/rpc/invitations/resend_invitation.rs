@@ -1,6 +1,7 @@
 //! Sending an invitation again, when the message was lost or the link is too old.
 
 use chrono::Utc;
+use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -10,9 +11,9 @@ use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, later};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, current_role, parse_id, permitted, person};
+use crate::rpc::{Rpc, held_role, parse_id, permitted, person};
 use crate::store::audit_log::record;
-use crate::store::invitations::{NewInvitation, find_invitation, replace_invitation};
+use crate::store::invitations::{NewInvitation, count_pending, find_invitation, replace_invitation};
 
 /// The caller answers for it from now on, as if they had invited. A token is kept as its digest alone, so the new message has
 /// a new one.
@@ -26,7 +27,7 @@ pub(super) async fn resend_invitation(
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;
     let inviter = Inviter { rpc, person: caller, client: &client };
     let resent = rpc.db.tx(&cx, "auth.resend_invitation", async |tx| {
-        let own = current_role(tx, caller, Permission::MembersWrite).await?;
+        let own = held_role(tx, caller, Permission::MembersWrite).await?;
         let missing = || Error::NotFound(Missing::Invitation);
         let found = find_invitation(tx, id).await?.ok_or_else(missing)?;
         if !own.reaches(found.role) {
@@ -40,6 +41,8 @@ pub(super) async fn resend_invitation(
         let (role, digest) = (found.role, token.digest());
         let new = NewInvitation { id, email: &email, role, token: digest, invited_by: caller, expires_at };
         let replaced = replace_invitation(tx, &new).await?.ok_or_else(missing)?;
+        // One that had expired is pending again.
+        PENDING_INVITATIONS.allows(count_pending(tx).await?)?;
         let entry = AuditEntry::success(Actor::User(caller), Action::InvitationResend, &client)
             .on("invitation", id)
             .with("email", email.as_str());
