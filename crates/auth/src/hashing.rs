@@ -218,7 +218,7 @@ mod tests {
         assert_eq!(check(&dear, &of_cheap, "wrong horse").await, Verdict::Wrong);
     }
 
-    /// What was kept before there was a prehash: bcrypt of the text as it was typed.
+    /// The hashes from before there was a prehash: bcrypt of the text as it was typed.
     #[tokio::test]
     async fn a_hash_from_before_is_right_and_outdated() {
         let hashing = Hashing::new(COST).await.unwrap();
@@ -305,7 +305,7 @@ mod tests {
         }
     }
 
-    /// What is right and opens nothing is told by no answer, and found out all the same.
+    /// A right password of an account that is closed is recognised, though no answer says so.
     #[tokio::test]
     async fn a_right_password_of_a_closed_account_is_known_again() {
         let (cheap, dear) = (Hashing::new(COST).await.unwrap(), Hashing::new(COST + 1).await.unwrap());

@@ -80,13 +80,13 @@ fn is_common(password: &str, addresses: &[String]) -> bool {
     zxcvbn(password, &of_the_person).score() < Score::Two
 }
 
-/// What begins a hash of [`Password::for_bcrypt`], as passlib's `bcrypt_sha256` writes it:
+/// The beginning of a hash of [`Password::for_bcrypt`], as passlib's `bcrypt_sha256` writes it:
 /// `$bcrypt-sha256$v=2,t=2b,r=12$` salt `$` checksum.
 const PREHASHED: &str = "$bcrypt-sha256$v=2,t=2b,r=";
 /// The characters of `$2b$12$` and the salt behind it in bcrypt's own format.
 const BEFORE_CHECKSUM: usize = 29;
 
-/// What is kept of a password: bcrypt's hash of its prehash. Of a password that was set when 8 to 71 bytes were asked for and has not been
+/// The stored form of a password: bcrypt's hash of its prehash. Of a password that was set when 8 to 71 bytes were asked for and has not been
 /// used since, bcrypt's hash of the text as it was typed, in modular crypt format (`$2b$12$…`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]

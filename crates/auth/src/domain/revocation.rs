@@ -1,4 +1,4 @@
-//! What a person's rights of now leave of what they created before.
+//! Rights that a person's creations keep when the person's own rights change.
 
 use rowhouse_tokens::{Permission, Role};
 
@@ -25,7 +25,7 @@ impl RevokeReason {
 /// The kinds of things that belong to the tenant and stay, whoever created them.
 pub(crate) const KEPT: [&str; 2] = ["exports", "webhook_endpoints"];
 
-/// What an API key with these scopes may still do: its creator's rights of now, and never more. Nobody has rights
+/// Returns what an API key with these scopes may still do: its creator's rights of now, and never more. Nobody has rights
 /// without a role. A scope that this version does not know is left out.
 pub(crate) fn effective_scopes(scopes: &[String], creator: Option<Role>) -> Vec<Permission> {
     let may = |scope: &Permission| creator.is_some_and(|role| role.may(*scope));

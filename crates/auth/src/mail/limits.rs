@@ -161,7 +161,7 @@ impl Requester {
         sealing: &Sealing,
         to: &EmailAddress,
     ) -> Result<Vec<Allowance>, DbError> {
-        // What strangers ask for does not use up what the person may, from where they are known.
+        // Strangers' requests do not use up the person's own allowance from a network where they are known.
         let known = match self {
             Self::Stranger { network: network @ Some(_) } => {
                 is_familiar(tx, familiar(sealing, to, network)).await?
@@ -234,7 +234,7 @@ mod tests {
     use super::*;
     use crate::sealing::tests::sealing;
 
-    /// What `docs/security.md` calls a row of the table.
+    /// A row of the table as `docs/security.md` writes it.
     fn row((cause, against, rate): (Cause, Against, Rate)) -> String {
         let cause = match cause {
             Cause::Stranger => "a stranger",
