@@ -14,7 +14,7 @@ use tonic::{Code, Request};
 use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant};
-use crate::wrk;
+use crate::wrk::{self, Load};
 
 /// Logins at the same time: more than the queue before the hashing threads takes.
 const FLOOD: usize = 64;
@@ -36,7 +36,7 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for _ in 0..rounds {
-        rows.push(("without", wrk::measure(system, tenant, Operation::List, READERS, seconds)?, 0.0, 0.0));
+        rows.push(("without", wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds))?, 0.0, 0.0));
         let (figures, looked_at, turned_away) = flooded(system, tenant, seconds).await?;
         rows.push(("with", figures, looked_at, turned_away));
     }
@@ -97,7 +97,7 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
         });
     }
     let figures =
-        tokio::task::block_in_place(|| wrk::measure(system, tenant, Operation::List, READERS, seconds))?;
+        tokio::task::block_in_place(|| wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds)))?;
     flood.shutdown().await;
     let rate = |count: &AtomicU64| {
         let count = u32::try_from(count.load(Ordering::Relaxed)).unwrap_or(u32::MAX);

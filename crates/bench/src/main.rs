@@ -16,6 +16,7 @@ mod wrk;
 use clap::Parser;
 use report::{Operation, Report, Surface};
 use system::System;
+use wrk::Load;
 
 /// Measures a Rowhouse that it starts itself. Needs `wrk`, `pgbench` and `psql`, and the `rowhouse` binary of
 /// the same build beside it.
@@ -115,7 +116,7 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
         report.add(
             operation,
             Surface::Rest,
-            wrk::measure(&system, &tenant, operation, concurrency, seconds)?,
+            wrk::measure(&system, &tenant, Load::new(operation, concurrency, seconds))?,
         );
     }
     system.stop()?;

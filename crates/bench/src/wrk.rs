@@ -15,20 +15,27 @@ pub(crate) struct Load {
     pub(crate) page_size: u32,
     pub(crate) concurrency: usize,
     pub(crate) seconds: u64,
+    /// Between an answer and the next request of a connection.
+    pub(crate) pause: Duration,
 }
 
 impl Load {
+    /// Pages of twenty, without a pause.
+    pub(crate) const fn new(operation: Operation, concurrency: usize, seconds: u64) -> Self {
+        Self { operation, page_size: 20, concurrency, seconds, pause: Duration::ZERO }
+    }
+
     /// The program, ready to be started.
     pub(crate) fn command(self, system: &System, tenant: &Tenant) -> Result<Command, Failure> {
-        let Self { operation, page_size, concurrency, seconds } = self;
+        let Self { operation, page_size, concurrency, seconds, pause } = self;
         let gateway = system.endpoint("gateway");
         let url = match operation {
             Operation::Get => format!("{gateway}/v1/orders/{}", tenant.order),
             Operation::List => format!("{gateway}/v1/orders?page_size={page_size}"),
             Operation::Create => format!("{gateway}/v1/orders"),
         };
-        let script = system.directory().join(format!("{operation:?}.lua"));
-        std::fs::write(&script, lua(operation))?;
+        let script = system.directory().join(format!("{operation:?}-{concurrency}.lua"));
+        std::fs::write(&script, lua(operation, pause))?;
         let mut command = Command::new("wrk");
         command
             .args(["--threads", "1", "--latency"])
@@ -41,14 +48,7 @@ impl Load {
     }
 }
 
-pub(crate) fn measure(
-    system: &System,
-    tenant: &Tenant,
-    operation: Operation,
-    concurrency: usize,
-    seconds: u64,
-) -> Result<Figures, Failure> {
-    let load = Load { operation, page_size: 20, concurrency, seconds };
+pub(crate) fn measure(system: &System, tenant: &Tenant, load: Load) -> Result<Figures, Failure> {
     let printed = output(&load.command(system, tenant)?.output()?)?;
     if printed.contains("Non-2xx") || printed.contains("Socket errors") {
         return Err(printed.into());
@@ -56,14 +56,14 @@ pub(crate) fn measure(
     let mut figures = parse(&printed).ok_or(printed)?;
     if figures.p99.is_zero() {
         // Not one was answered in time: it takes longer than all of it.
-        let all = Duration::from_secs(seconds);
+        let all = Duration::from_secs(load.seconds);
         (figures.p50, figures.p99) = (all, all);
     }
     Ok(figures)
 }
 
-fn lua(operation: Operation) -> &'static str {
-    match operation {
+fn lua(operation: Operation, pause: Duration) -> String {
+    let request = match operation {
         Operation::Get | Operation::List => "",
         Operation::Create => {
             r#"wrk.method = "POST"
@@ -71,7 +71,10 @@ wrk.headers["content-type"] = "application/json"
 wrk.body = '{"customer":"Customer","currency":"EUR","lines":[{"sku":"sku-1","quantity":1,"unit_price_minor":1000},{"sku":"sku-2","quantity":2,"unit_price_minor":1000}]}'
 "#
         }
-    }
+    };
+    let millis = pause.as_millis();
+    // wrk looks at the clock for a connection only if there is such a function.
+    if millis == 0 { request.to_owned() } else { format!("{request}function delay() return {millis} end\n") }
 }
 
 fn parse(printed: &str) -> Option<Figures> {

@@ -41,7 +41,7 @@ impl Caller {
         let token = verifier(request)?.verify(bearer(request.headers())?).await?;
         let caller = Self { token, origin: Origin::of(request)? };
         Span::current().record("tenant_id", field::display(caller.tenant()));
-        admit(request, caller.tenant(), Some(caller.token.principal()))?;
+        admit(request, caller.tenant(), Some(caller.token.principal())).await?;
         check_tenant(request.headers(), caller.tenant())?;
         Ok(caller)
     }
@@ -88,7 +88,7 @@ impl Viewer {
         };
         let tenant = TenantId::from_uuid(tenant);
         Span::current().record("tenant_id", field::display(tenant));
-        admit(request, tenant, principal.as_ref())?;
+        admit(request, tenant, principal.as_ref()).await?;
         check_tenant(request.headers(), tenant)?;
         Ok(Self { tenant, token: token.to_owned(), origin: Origin::of(request)? })
     }

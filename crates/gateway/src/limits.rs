@@ -5,14 +5,14 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
-use rowhouse_chassis::rate_limit::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter};
+use rowhouse_chassis::rate_limit::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter, pause_before_refusal};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
 
 use crate::error::Problem;
 
-/// Counts a request, once its token is verified. What is too much costs no call of a service.
-pub(crate) fn admit(
+/// Counts a request, once its token is verified. What is too much costs no call of a service, and is refused after a pause.
+pub(crate) async fn admit(
     request: &HttpRequest,
     tenant: TenantId,
     principal: Option<&Principal>,
@@ -24,7 +24,9 @@ pub(crate) fn admit(
     let decision = limiter.check(tenant, principal);
     let refusal = decision.refusal();
     request.extensions_mut().insert(decision);
-    refusal.map_or(Ok(()), |status| Err(status.into()))
+    let Some(status) = refusal else { return Ok(()) };
+    pause_before_refusal().await;
+    Err(status.into())
 }
 
 /// Adds to each answer to a caller what is left of its limits.

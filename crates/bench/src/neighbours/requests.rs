@@ -13,6 +13,10 @@ use crate::wrk::{self, Load};
 /// What the busy tenant has at once, of creates and of lists of 100 each.
 const CONNECTIONS: usize = 64;
 
+/// Between the quiet tenant's requests, which are one after the other: some fifty a second, half of what the limits of requests
+/// allow a tenant.
+const PAUSE: Duration = Duration::from_millis(20);
+
 /// The busy tenant begins before it is measured, and ends after.
 const MARGIN: Duration = Duration::from_secs(1);
 
@@ -33,10 +37,11 @@ pub(super) fn beside_a_busy_tenant(
     for _ in 0..rounds {
         let (quiet, busy) = (system.tenant("quiet")?, system.tenant("busy")?);
         for (operation, comparison) in &mut comparisons {
-            comparison.alone.push(wrk::measure(system, &quiet, *operation, 1, seconds)?);
+            let load = Load { pause: PAUSE, ..Load::new(*operation, 1, seconds) };
+            comparison.alone.push(wrk::measure(system, &quiet, load)?);
             let neighbour = Busy::start(system, &busy, seconds)?;
             std::thread::sleep(MARGIN);
-            comparison.beside.push(wrk::measure(system, &quiet, *operation, 1, seconds)?);
+            comparison.beside.push(wrk::measure(system, &quiet, load)?);
             neighbour.end()?;
         }
     }
@@ -50,7 +55,7 @@ impl Busy {
     fn start(system: &System, tenant: &Tenant, seconds: u64) -> Result<Self, Failure> {
         let seconds = seconds + 2 * MARGIN.as_secs();
         let spawn = |operation, page_size| {
-            let load = Load { operation, page_size, concurrency: CONNECTIONS, seconds };
+            let load = Load { page_size, ..Load::new(operation, CONNECTIONS, seconds) };
             load.command(system, tenant)?.stdout(Stdio::piped()).spawn().map_err(Failure::from)
         };
         Ok(Self([spawn(Operation::Create, 20)?, spawn(Operation::List, 100)?]))

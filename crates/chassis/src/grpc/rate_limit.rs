@@ -1,16 +1,15 @@
 //! Calls that are too many for their tenant or their API key.
 
-use std::future::{Ready, ready};
 use std::sync::Arc;
 use std::task::{Context, Poll};
 
-use futures_util::future::Either;
+use futures_util::future::{BoxFuture, Either};
 use http::{Request, Response};
 use rowhouse_tenancy::TenantContext;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use crate::rate_limit::RateLimiter;
+use crate::rate_limit::{RateLimiter, pause_before_refusal};
 
 /// Stands behind the verification of the token: what is counted is what the token says.
 #[derive(Clone)]
@@ -34,11 +33,11 @@ pub(super) struct RateLimited<S> {
 
 impl<S, B> Service<Request<B>> for RateLimited<S>
 where
-    S: Service<Request<B>, Response = Response<Body>>,
+    S: Service<Request<B>, Response = Response<Body>, Error: Send + 'static>,
 {
     type Response = Response<Body>;
     type Error = S::Error;
-    type Future = Either<Ready<Result<Response<Body>, S::Error>>, S::Future>;
+    type Future = Either<BoxFuture<'static, Result<Response<Body>, S::Error>>, S::Future>;
 
     fn poll_ready(&mut self, context: &mut Context<'_>) -> Poll<Result<(), S::Error>> {
         self.inner.poll_ready(context)
@@ -48,7 +47,10 @@ where
         let caller = request.extensions().get::<TenantContext>();
         let refusal = caller.and_then(|cx| self.limiter.check(cx.tenant(), cx.principal()).refusal());
         match refusal {
-            Some(status) => Either::Left(ready(Ok(status.into_http()))),
+            Some(status) => Either::Left(Box::pin(async move {
+                pause_before_refusal().await;
+                Ok(status.into_http())
+            })),
             None => Either::Right(self.inner.call(request)),
         }
     }

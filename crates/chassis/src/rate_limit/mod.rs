@@ -10,8 +10,10 @@ mod tests;
 
 use std::fmt;
 use std::num::NonZeroU32;
+use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
+use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
@@ -19,6 +21,7 @@ use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::state::keyed::HashMapStateStore;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
+use tokio::time::sleep;
 use uuid::Uuid;
 
 use decision::Outcome;
@@ -26,6 +29,21 @@ pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
 
 /// After so many requests, callers that have been quiet since are forgotten: so many are remembered in vain at most.
 const FORGET_AFTER: u32 = 10_000;
+
+/// The shortest and the longest pause before a refusal.
+const PAUSES: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_millis(750);
+
+/// Holds a refusal back. A caller that sends the next request as soon as it has an answer would otherwise keep a processor busy
+/// with nothing but refusals, at the expense of everybody else. The pauses differ, so that many that were refused at once do not
+/// come back at once.
+pub async fn pause_before_refusal() {
+    let mut random = [128];
+    // Without randomness the pauses are only all the same.
+    drop(getrandom::fill(&mut random));
+    let part = f64::from(random[0]) / f64::from(u8::MAX);
+    let (least, most) = PAUSES.into_inner();
+    sleep(least + (most - least).mul_f64(part)).await;
+}
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
