@@ -1,4 +1,4 @@
-//! Calls that are too many for their tenant or their API key.
+//! Calls that are too many for their tenant, their person or their API key.
 
 use std::future::{Ready, ready};
 use std::sync::Arc;
