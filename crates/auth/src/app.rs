@@ -166,7 +166,7 @@ impl App {
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
-            rate_limits: config.grpc.rate_limits(),
+            rate_limits: config.grpc.rate_limits.limits(),
         })
     }
 

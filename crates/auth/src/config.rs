@@ -18,24 +18,6 @@ const LONGEST_TOKEN_LIFETIME: Duration = Duration::from_mins(10);
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rowhouse-auth", version)]
 pub struct Config {
-    /// Where it listens.
-    #[command(flatten)]
-    pub grpc: GrpcArgs,
-    /// Its database, as the role `rowhouse_auth`.
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    /// Whose tokens it believes: its own, and those of the services that call it.
-    #[command(flatten)]
-    pub trust: TrustArgs,
-    /// The key of the access tokens.
-    #[command(flatten)]
-    pub signing: SigningArgs,
-    /// Logs and traces.
-    #[command(flatten)]
-    pub telemetry: TelemetryArgs,
-    /// Development or production.
-    #[command(flatten)]
-    pub environment: Environment,
     /// Cost of a password's hash: each step doubles the time; at least 10 in production
     #[arg(
         long,
@@ -54,6 +36,31 @@ pub struct Config {
         value_parser = token_lifetime,
     )]
     pub token_lifetime: Duration,
+    /// File with the keys that encrypt what the database must not be able to read: one a line, each 32 random bytes in
+    /// base64; the first encrypts, all of them decrypt
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    pub encryption_keys: PathBuf,
+    /// Whether people have to confirm their e-mail address before they can log in; by default in production only
+    #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
+    pub require_verified_email: Option<bool>,
+    /// Where it listens.
+    #[command(flatten)]
+    pub grpc: GrpcArgs,
+    /// Its database, as the role `rowhouse_auth`.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Whose tokens it believes: its own, and those of the services that call it.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// The key of the access tokens.
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Development or production.
+    #[command(flatten)]
+    pub environment: Environment,
     /// Whom it believes about where a login comes from: the gateway.
     #[command(flatten)]
     pub proxies: ProxyArgs,
@@ -69,13 +76,6 @@ pub struct Config {
     /// How its jobs are worked off.
     #[command(flatten)]
     pub jobs: WorkerArgs,
-    /// File with the keys that encrypt what the database must not be able to read: one a line, each 32 random bytes in
-    /// base64; the first encrypts, all of them decrypt
-    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
-    pub encryption_keys: PathBuf,
-    /// Whether people have to confirm their e-mail address before they can log in; by default in production only
-    #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
-    pub require_verified_email: Option<bool>,
 }
 
 /// How long sessions live.
@@ -131,7 +131,7 @@ pub struct SignUpArgs {
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_NETWORK",
         value_name = "NUMBER",
-        default_value = "20",
+        default_value_t = SignUpArgs::default().sign_ups_per_network,
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_network: i32,
@@ -141,7 +141,7 @@ pub struct SignUpArgs {
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_ADDRESS",
         value_name = "NUMBER",
-        default_value = "10",
+        default_value_t = SignUpArgs::default().sign_ups_per_address,
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_address: i32,
@@ -247,6 +247,15 @@ mod tests {
             assert!(argument.get_env().is_some(), "{argument:?}");
             assert!(argument.get_help().is_some(), "{argument:?}");
         }
+    }
+
+    /// Some of them stand twice, for the parser and for `Default`.
+    #[test]
+    fn defaults() {
+        let config = parse("").unwrap();
+        assert_eq!(format!("{:?}", config.sessions), format!("{:?}", SessionArgs::default()));
+        assert_eq!(format!("{:?}", config.sign_ups), format!("{:?}", SignUpArgs::default()));
+        assert_eq!(format!("{:?}", config.jobs), format!("{:?}", WorkerArgs::default()));
     }
 
     #[test]

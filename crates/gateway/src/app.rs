@@ -73,7 +73,7 @@ impl App {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
             clients: Clients::new(&config)?,
-            limiter: RateLimiter::new(config.rate_limits()),
+            limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
             api: Served::new()?,

@@ -4,12 +4,17 @@ use std::net::SocketAddr;
 use std::time::Duration;
 
 use clap::Parser;
-use rowhouse_chassis::config::{Environment, ProxyArgs, TelemetryArgs, TrustArgs, seconds};
-use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
+use rowhouse_chassis::config::{
+    Environment, GATEWAY_TENANT_RATE, ProxyArgs, RateLimitArgs, TelemetryArgs, TrustArgs, seconds,
+};
 
 /// Rowhouse's gateway: the REST API in front of the services.
 #[derive(Clone, Debug, Parser)]
-#[command(name = "rowhouse-gateway", version)]
+#[command(
+    name = "rowhouse-gateway",
+    version,
+    mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)),
+)]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
@@ -32,12 +37,9 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
-    /// Requests a second of one tenant, and how many at once, such as 100:500; 0 for no limit. Each instance counts for itself
-    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", default_value = "100:500")]
-    pub tenant_rate_limit: RateLimit,
-    /// The same of one API key
-    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "50:250")]
-    pub api_key_rate_limit: RateLimit,
+    /// How many requests it takes. Less than the services do, so that what passes here passes there.
+    #[command(flatten)]
+    pub rate_limits: RateLimitArgs,
     /// Whom it believes about where a request comes from.
     #[command(flatten)]
     pub proxies: ProxyArgs,
@@ -50,13 +52,6 @@ pub struct Config {
     /// Development or production: the gateway is the same in both.
     #[command(flatten)]
     pub environment: Environment,
-}
-
-impl Config {
-    /// How many requests a tenant and an API key may send. Less than the services take, so that what passes here passes there.
-    pub(crate) const fn rate_limits(&self) -> RateLimits {
-        RateLimits { tenant: self.tenant_rate_limit, api_key: self.api_key_rate_limit }
-    }
 }
 
 #[cfg(test)]
@@ -82,8 +77,9 @@ mod tests {
         let config = Config::try_parse_from(needed.split_whitespace()).unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(config.request_timeout, Duration::from_secs(10));
-        assert_eq!(config.tenant_rate_limit, "100:500".parse().unwrap());
-        assert_eq!(config.api_key_rate_limit, "50:250".parse().unwrap());
+        let rates = config.rate_limits.limits();
+        assert_eq!(rates.tenant, "100:500".parse().unwrap());
+        assert_eq!([rates.user, rates.api_key], ["50:250".parse().unwrap(); 2]);
         assert_eq!(config.proxies.trusted_proxies, ProxyArgs::default().trusted_proxies);
     }
 }

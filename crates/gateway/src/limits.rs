@@ -1,4 +1,4 @@
-//! How many requests a tenant and an API key may send, and the headers that tell them.
+//! How many requests a tenant, a person and an API key may send, and the headers that tell them.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};

@@ -17,7 +17,7 @@ pub struct WorkerArgs {
         long = "job-workers",
         env = "ROWHOUSE_JOB_WORKERS",
         value_name = "NUMBER",
-        default_value = "4",
+        default_value_t = WorkerArgs::DEFAULT.workers,
         value_parser = number::<0>,
     )]
     pub workers: usize,
@@ -27,7 +27,7 @@ pub struct WorkerArgs {
         long = "delivery-workers",
         env = "ROWHOUSE_DELIVERY_WORKERS",
         value_name = "NUMBER",
-        default_value = "64",
+        default_value_t = WorkerArgs::DEFAULT.delivery_workers,
         value_parser = number::<0>,
     )]
     pub delivery_workers: usize,
@@ -37,7 +37,7 @@ pub struct WorkerArgs {
         long = "maintenance-workers",
         env = "ROWHOUSE_MAINTENANCE_WORKERS",
         value_name = "NUMBER",
-        default_value = "1",
+        default_value_t = WorkerArgs::DEFAULT.maintenance_workers,
         value_parser = number::<0>,
     )]
     pub maintenance_workers: usize,
@@ -47,7 +47,7 @@ pub struct WorkerArgs {
         long = "jobs-per-tenant",
         env = "ROWHOUSE_JOBS_PER_TENANT",
         value_name = "NUMBER",
-        default_value = "3",
+        default_value_t = WorkerArgs::DEFAULT.jobs_per_tenant,
         value_parser = number::<1>,
     )]
     pub jobs_per_tenant: usize,
@@ -57,7 +57,7 @@ pub struct WorkerArgs {
         long = "deliveries-per-tenant",
         env = "ROWHOUSE_DELIVERIES_PER_TENANT",
         value_name = "NUMBER",
-        default_value = "8",
+        default_value_t = WorkerArgs::DEFAULT.deliveries_per_tenant,
         value_parser = number::<1>,
     )]
     pub deliveries_per_tenant: usize,

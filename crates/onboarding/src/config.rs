@@ -10,6 +10,21 @@ use rowhouse_jobs::WorkerArgs;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rowhouse-onboarding", version)]
 pub struct Config {
+    /// Cost of the hash by which a repeated request is told from another: what auth's is
+    #[arg(
+        long,
+        env = "ROWHOUSE_BCRYPT_COST",
+        value_name = "COST",
+        default_value = "12",
+        value_parser = clap::value_parser!(u32).range(4..=18),
+    )]
+    pub bcrypt_cost: u32,
+    /// Where the auth service is
+    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub auth_endpoint: String,
+    /// Where the orders service is
+    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub orders_endpoint: String,
     /// Where it listens.
     #[command(flatten)]
     pub grpc: GrpcArgs,
@@ -31,21 +46,6 @@ pub struct Config {
     /// Whom it believes about where a sign-up comes from: the gateway.
     #[command(flatten)]
     pub proxies: ProxyArgs,
-    /// Cost of the hash by which a repeated request is told from another: what auth's is
-    #[arg(
-        long,
-        env = "ROWHOUSE_BCRYPT_COST",
-        value_name = "COST",
-        default_value = "12",
-        value_parser = clap::value_parser!(u32).range(4..=18),
-    )]
-    pub bcrypt_cost: u32,
-    /// Where the auth service is
-    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
-    pub auth_endpoint: String,
-    /// Where the orders service is
-    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
-    pub orders_endpoint: String,
     /// How its jobs are worked off.
     #[command(flatten)]
     pub jobs: WorkerArgs,

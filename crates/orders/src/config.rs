@@ -10,6 +10,10 @@ use rowhouse_jobs::WorkerArgs;
 #[derive(Clone, Debug, Parser)]
 #[command(name = "rowhouse-orders", version)]
 pub struct Config {
+    /// File with the keys that encrypt what the database must not be able to read, such as the secrets of webhooks: one a
+    /// line, each 32 random bytes in base64; the first encrypts, all of them decrypt
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    pub encryption_keys: PathBuf,
     /// Where it listens.
     #[command(flatten)]
     pub grpc: GrpcArgs,
@@ -28,10 +32,6 @@ pub struct Config {
     /// How its jobs are worked off.
     #[command(flatten)]
     pub jobs: WorkerArgs,
-    /// File with the keys that encrypt what the database must not be able to read, such as the secrets of webhooks: one a
-    /// line, each 32 random bytes in base64; the first encrypts, all of them decrypt
-    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
-    pub encryption_keys: PathBuf,
 }
 
 #[cfg(test)]

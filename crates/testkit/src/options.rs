@@ -22,7 +22,7 @@ pub struct TestOptions {
     pub acquire_timeout: Duration,
     /// The longest time that a request may take.
     pub request_timeout: Duration,
-    /// How many requests a tenant and an API key may send to the gateway; the services take twice as many.
+    /// How many requests a tenant, a person and an API key may send to the gateway; the services take twice as many.
     pub rate_limits: RateLimits,
     /// Life of an access token.
     pub token_lifetime: Duration,
@@ -50,7 +50,7 @@ impl Default for TestOptions {
             pool_size: 4,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
-            rate_limits: RateLimits { tenant: UNREACHED, api_key: UNREACHED },
+            rate_limits: RateLimits { tenant: UNREACHED, user: UNREACHED, api_key: UNREACHED },
             token_lifetime: Duration::from_mins(10),
             bcrypt_cost: 4,
             sign_ups: SignUpArgs::generous(),

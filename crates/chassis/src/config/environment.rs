@@ -23,7 +23,8 @@ impl Environment {
 #[derive(Args)]
 struct Argument {
     /// What surrounds the program; in dev, some refusals are warnings
-    #[arg(long, env = "ROWHOUSE_ENVIRONMENT", value_enum, default_value_t)]
+    // Not under the heading of what was flattened before it.
+    #[arg(long, env = "ROWHOUSE_ENVIRONMENT", value_enum, default_value_t, help_heading = None::<&'static str>)]
     environment: Environment,
 }
 

@@ -4,6 +4,7 @@
 #[cfg(feature = "db")]
 mod database;
 mod environment;
+mod rate_limits;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::ParseIntError;
@@ -17,8 +18,11 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 #[cfg(feature = "db")]
 pub use database::DatabaseArgs;
 pub use environment::Environment;
+pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
 
-use crate::rate_limit::{RateLimit, RateLimits};
+use rate_limits::SERVICE_TENANT_RATE;
+
+use crate::rate_limit::RateLimits;
 
 /// Reads a whole number of seconds: the value parser of every duration.
 pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
@@ -27,7 +31,10 @@ pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
 
 /// A gRPC server.
 #[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "gRPC server")]
+#[command(
+    next_help_heading = "gRPC server",
+    mut_arg("tenant_rate_limit", |argument| argument.default_value(SERVICE_TENANT_RATE)),
+)]
 pub struct GrpcArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ROWHOUSE_LISTEN", value_name = "ADDRESS:PORT")]
@@ -38,31 +45,21 @@ pub struct GrpcArgs {
     /// The longest time that a request may take, in seconds; a caller may ask for less
     #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request_timeout: Duration,
-    /// Requests a second of one tenant, and how many at once, such as 100:500; 0 for no limit. Each instance counts for itself
-    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", default_value = "200:1000")]
-    pub tenant_rate_limit: RateLimit,
-    /// The same of one API key
-    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "100:500")]
-    pub api_key_rate_limit: RateLimit,
+    /// How many calls it takes.
+    #[command(flatten)]
+    pub rate_limits: RateLimitArgs,
 }
 
 impl GrpcArgs {
     /// A server at `listen`, the rest by default, but for the rates, which are not limited.
     #[must_use]
-    pub const fn new(listen: SocketAddr) -> Self {
+    pub fn new(listen: SocketAddr) -> Self {
         Self {
             listen,
             reflection: false,
             request_timeout: Duration::from_secs(10),
-            tenant_rate_limit: RateLimit::OFF,
-            api_key_rate_limit: RateLimit::OFF,
+            rate_limits: RateLimits::default().into(),
         }
-    }
-
-    /// How many calls a tenant and an API key may make.
-    #[must_use]
-    pub const fn rate_limits(&self) -> RateLimits {
-        RateLimits { tenant: self.tenant_rate_limit, api_key: self.api_key_rate_limit }
     }
 }
 
@@ -144,6 +141,7 @@ mod tests {
     use clap::{CommandFactory, Parser};
 
     use super::*;
+    use crate::rate_limit::RateLimit;
 
     #[derive(Parser)]
     struct Everything {
@@ -186,8 +184,11 @@ mod tests {
         let parsed = parse("").unwrap();
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(10));
         assert!(!parsed.grpc.reflection);
-        assert_eq!(parsed.grpc.tenant_rate_limit, "200:1000".parse().unwrap());
-        assert_eq!(parsed.grpc.api_key_rate_limit, "100:500".parse().unwrap());
+        let of_one = "100:500".parse().unwrap();
+        let rates = RateLimits { tenant: "200:1000".parse().unwrap(), user: of_one, api_key: of_one };
+        assert_eq!(parsed.grpc.rate_limits.limits(), rates);
+        let at_the_gateway: RateLimit = GATEWAY_TENANT_RATE.parse().unwrap();
+        assert_eq!(rates.tenant.half(), at_the_gateway);
         assert_eq!(parsed.environment, Environment::Production);
         assert_eq!(parsed.telemetry.log_format, LogFormat::Text);
         assert_eq!(parsed.telemetry.log, TelemetryArgs::default().log);
@@ -203,10 +204,22 @@ mod tests {
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(3));
         assert_eq!(parsed.environment, Environment::Dev);
         assert_eq!(parsed.telemetry.log_format, LogFormat::Json);
-        assert_eq!(parse("--tenant-rate-limit 0").unwrap().grpc.rate_limits().tenant, RateLimit::OFF);
+        let rates = |arguments| parse(arguments).unwrap().grpc.rate_limits.limits();
+        assert_eq!(rates("--tenant-rate-limit 0"), RateLimits::default());
+        let given = rates("--tenant-rate-limit 10:100 --user-rate-limit 7:9");
+        let expected = ["10:100", "7:9", "5:50"].map(|limit| limit.parse().unwrap());
+        assert_eq!([given.tenant, given.user, given.api_key], expected);
         assert!(parse("--request-timeout 1.5").is_err());
         assert!(parse("--tenant-rate-limit 100/s").is_err());
         assert!(parse("--environment staging").is_err());
+    }
+
+    /// They stand twice, for the parser and for whoever makes the arguments.
+    #[cfg(feature = "db")]
+    #[test]
+    fn defaults_of_the_database() {
+        let parsed = parse("").unwrap().database;
+        assert_eq!(format!("{parsed:?}"), format!("{:?}", DatabaseArgs::new("postgres:///")));
     }
 
     #[cfg(feature = "db")]

@@ -21,7 +21,7 @@ pub fn from_db(operation: &'static str, error: &DbError) -> Status {
             "the access token's session has ended, or its role has changed: refresh it, or log in again",
         ),
         DbError::Unavailable(_) => {
-            tracing::warn!(operation, %error, "{operation}: the database is not available");
+            tracing::warn!(operation, %error, "{operation}: {error}");
             retryable(
                 Code::Unavailable,
                 "the database is not available for the moment: try again",
@@ -29,11 +29,11 @@ pub fn from_db(operation: &'static str, error: &DbError) -> Status {
             )
         }
         DbError::TimedOut(_) => {
-            tracing::warn!(operation, %error, "{operation}: a statement took too long");
+            tracing::warn!(operation, %error, "{operation}: {error}");
             retryable(Code::DeadlineExceeded, "the database took too long: try again", RETRY_AFTER)
         }
         DbError::Contended(_) => {
-            tracing::warn!(operation, %error, "{operation}: the database was contended");
+            tracing::warn!(operation, %error, "{operation}: {error}");
             retryable(Code::Unavailable, "others were changing the same data: try again", RETRY_AFTER)
         }
         DbError::SwallowedFailure | DbError::Query(_) => internal(operation, error),

@@ -13,6 +13,7 @@ use tracing::{Instrument, Span};
 
 use super::answer::Answer;
 use super::deadline::{self, Deadline};
+use super::malformed;
 use super::panics;
 use super::rpc::{Outcome, Rpc, begins_well};
 
@@ -65,7 +66,7 @@ where
         let call = async move {
             let handler = panics::caught(async move {
                 let Ok(response) = inner.call(request).await;
-                response
+                malformed::told(response)
             });
             let response = deadline::keep(deadline, &stop, handler).await;
             // Whoever watches the server's health waits as long as nothing happens.

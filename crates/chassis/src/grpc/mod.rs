@@ -6,6 +6,7 @@ mod channel;
 mod deadline;
 mod envelope;
 mod listener;
+mod malformed;
 mod operations;
 mod panics;
 mod rate_limit;

@@ -1,4 +1,4 @@
-//! Calls that are too many for their tenant or their API key.
+//! Calls that are too many for their tenant, their person or their API key.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};

@@ -14,6 +14,35 @@ pub const RATE_LIMIT_POLICY: &str = "ratelimit-policy";
 /// The header with what is left of them.
 pub const RATE_LIMIT: &str = "ratelimit";
 
+const SECOND: Duration = Duration::from_secs(1);
+
+/// Whose requests a limit counts.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Party {
+    Tenant,
+    User,
+    ApiKey,
+}
+
+impl Party {
+    /// The name of the limit in the headers.
+    const fn policy(self) -> &'static str {
+        match self {
+            Self::Tenant => "tenant",
+            Self::User => "user",
+            Self::ApiKey => "api-key",
+        }
+    }
+
+    const fn noun(self) -> &'static str {
+        match self {
+            Self::Tenant => "the tenant",
+            Self::User => "one person",
+            Self::ApiKey => "the API key",
+        }
+    }
+}
+
 /// Which limits a request was counted against, and whether it is too many.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a refusal has to be answered with"]
@@ -31,10 +60,14 @@ impl Decision {
     /// The answer to a request that is too many.
     #[must_use]
     pub fn refusal(&self) -> Option<Status> {
-        let Outcome { policy, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
-        let whose = if *policy == "tenant" { "the tenant" } else { "the API key" };
-        let rate = Duration::from_secs(1).as_nanos() / quota.replenish_interval().as_nanos().max(1);
-        let detail = format!("{whose} may send {rate} requests a second: wait, and send fewer at once");
+        let Outcome { party, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
+        let (whose, interval) = (party.noun(), quota.replenish_interval());
+        let rate = if interval > SECOND {
+            format!("a request every {} seconds", interval.as_secs_f32())
+        } else {
+            format!("{} requests a second", SECOND.as_nanos() / interval.as_nanos().max(1))
+        };
+        let detail = format!("{whose} may send {rate}: wait, and send fewer at once");
         Some(retryable(Code::RateLimited, detail, (*wait)?))
     }
 
@@ -64,7 +97,7 @@ impl Decision {
         let mut list = String::new();
         for outcome in self.outcomes() {
             let separator = if list.is_empty() { "" } else { ", " };
-            write!(list, "{separator}\"{}\"", outcome.policy)
+            write!(list, "{separator}\"{}\"", outcome.party.policy())
                 .and_then(|()| parameters(&mut list, outcome))
                 .ok()?;
         }
@@ -75,7 +108,7 @@ impl Decision {
 /// What one limit says.
 #[derive(Clone, Debug)]
 pub(super) struct Outcome {
-    policy: &'static str,
+    party: Party,
     quota: Quota,
     remaining: u32,
     /// Until the next request is not too many; none when this one was not.
@@ -83,12 +116,12 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) const fn allowed(policy: &'static str, quota: Quota, remaining: u32) -> Self {
-        Self { policy, quota, remaining, wait: None }
+    pub(super) const fn allowed(party: Party, quota: Quota, remaining: u32) -> Self {
+        Self { party, quota, remaining, wait: None }
     }
 
-    pub(super) const fn refused(policy: &'static str, quota: Quota, wait: Duration) -> Self {
-        Self { policy, quota, remaining: 0, wait: Some(wait) }
+    pub(super) const fn refused(party: Party, quota: Quota, wait: Duration) -> Self {
+        Self { party, quota, remaining: 0, wait: Some(wait) }
     }
 
     pub(super) const fn is_refusal(&self) -> bool {

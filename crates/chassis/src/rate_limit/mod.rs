@@ -1,4 +1,4 @@
-//! Rate limits per tenant and per API key.
+//! Rate limits per tenant, and per person and API key in it.
 //!
 //! A limit is a rate and a burst, as in a bucket of tokens (GCRA): a caller that was quiet may send the burst at once, and
 //! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory; only
@@ -24,8 +24,8 @@ use rowhouse_tokens::Principal;
 use tokio::time::sleep;
 use uuid::Uuid;
 
-use decision::Outcome;
 pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
+use decision::{Outcome, Party};
 
 /// After so many requests, callers that have been quiet since are forgotten: so many are remembered in vain at most.
 const FORGET_AFTER: u32 = 10_000;
@@ -68,12 +68,22 @@ impl RateLimit {
 
     /// Twice the rate and twice the burst.
     #[must_use]
-    pub fn twice(self) -> Self {
+    fn twice(self) -> Self {
         let doubled = |quota: Quota| {
             let burst = quota.burst_size().saturating_mul(TWO);
             Some(Quota::with_period(quota.replenish_interval() / 2)?.allow_burst(burst))
         };
         Self(self.0.and_then(doubled))
+    }
+
+    /// Half of the rate and half of the burst, which is one request at least.
+    #[must_use]
+    pub fn half(self) -> Self {
+        let halved = |quota: Quota| {
+            let burst = NonZeroU32::new(quota.burst_size().get() / 2).unwrap_or(NonZeroU32::MIN);
+            Some(Quota::with_period(quota.replenish_interval() * 2)?.allow_burst(burst))
+        };
+        Self(self.0.and_then(halved))
     }
 }
 
@@ -96,13 +106,25 @@ impl FromStr for RateLimit {
 pub struct RateLimits {
     /// Of all callers of a tenant together.
     pub tenant: RateLimit,
+    /// Of one person in a tenant.
+    pub user: RateLimit,
     /// Of one API key.
     pub api_key: RateLimit,
+}
+
+impl RateLimits {
+    /// Twice of each.
+    #[must_use]
+    pub fn twice(self) -> Self {
+        let Self { tenant, user, api_key } = self;
+        Self { tenant: tenant.twice(), user: user.twice(), api_key: api_key.twice() }
+    }
 }
 
 /// Counts requests, and says which are too many.
 pub struct RateLimiter<C: Clock = DefaultClock> {
     tenant: Option<Policy<C>>,
+    user: Option<Policy<C>>,
     api_key: Option<Policy<C>>,
 }
 
@@ -122,31 +144,39 @@ impl<C: Clock> fmt::Debug for RateLimiter<C> {
 
 impl<C: Clock + Clone> RateLimiter<C> {
     fn with_clock(limits: RateLimits, clock: &C) -> Self {
-        let policy = |name, RateLimit(quota): RateLimit| Some(Policy::new(name, quota?, clock.clone()));
-        Self { tenant: policy("tenant", limits.tenant), api_key: policy("api-key", limits.api_key) }
+        let policy = |party, RateLimit(quota): RateLimit| Some(Policy::new(party, quota?, clock.clone()));
+        Self {
+            tenant: policy(Party::Tenant, limits.tenant),
+            user: policy(Party::User, limits.user),
+            api_key: policy(Party::ApiKey, limits.api_key),
+        }
     }
 
     /// Counts a request of a caller whose token was verified. What a service does for the system itself is not limited: it is
-    /// work that was accepted before.
+    /// work that was accepted before. Whoever looks at a tenant's set-up, with a token that names nobody, is one more person.
     pub fn check(&self, tenant: TenantId, principal: Option<&Principal>) -> Decision {
-        let key = match principal {
+        let (policy, caller) = match principal {
             Some(Principal::Service { .. }) => return Decision::default(),
-            Some(Principal::ApiKey { id, .. }) => self.api_key.as_ref().map(|policy| policy.check(*id)),
-            Some(Principal::User { .. }) | None => None,
+            Some(Principal::ApiKey { id, .. }) => (&self.api_key, Some(*id)),
+            Some(Principal::User { id, .. }) => (&self.user, Some(*id)),
+            None => (&self.user, None),
         };
-        // What is too much for its key is not counted against the tenant, whose other callers are not to suffer for it.
-        let tenant = match &key {
-            Some(outcome) if outcome.is_refusal() => None,
-            _ => self.tenant.as_ref().map(|policy| policy.check(tenant.as_uuid())),
-        };
-        Decision::new([tenant, key])
+        let check = |policy: &Option<Policy<C>>, caller| Some(policy.as_ref()?.check((tenant, caller)));
+        let caller = check(policy, caller);
+        // What is too much for its caller is not counted against the tenant, whose other callers are not to suffer for it.
+        let refused = caller.as_ref().is_some_and(Outcome::is_refusal);
+        let tenant = if refused { None } else { check(&self.tenant, None) };
+        Decision::new([tenant, caller])
     }
 }
 
-type Limiter<C> = governor::RateLimiter<Uuid, HashMapStateStore<Uuid>, C, StateInformationMiddleware>;
+/// A tenant, and who of it.
+type Key = (TenantId, Option<Uuid>);
+
+type Limiter<C> = governor::RateLimiter<Key, HashMapStateStore<Key>, C, StateInformationMiddleware>;
 
 struct Policy<C: Clock> {
-    name: &'static str,
+    party: Party,
     quota: Quota,
     limiter: Limiter<C>,
     /// Since callers were last forgotten.
@@ -154,24 +184,24 @@ struct Policy<C: Clock> {
 }
 
 impl<C: Clock> Policy<C> {
-    fn new(name: &'static str, quota: Quota, clock: C) -> Self {
+    fn new(party: Party, quota: Quota, clock: C) -> Self {
         let state = HashMapStateStore::default();
         let limiter = governor::RateLimiter::<_, _, _, NoOpMiddleware<C::Instant>>::new(quota, state, clock);
         let limiter = limiter.with_middleware();
-        Self { name, quota, limiter, checks: AtomicU32::new(0) }
+        Self { party, quota, limiter, checks: AtomicU32::new(0) }
     }
 
-    fn check(&self, key: Uuid) -> Outcome {
+    fn check(&self, key: Key) -> Outcome {
         if self.checks.fetch_add(1, Ordering::Relaxed) == FORGET_AFTER {
             self.checks.store(0, Ordering::Relaxed);
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
         match self.limiter.check_key(&key) {
-            Ok(state) => Outcome::allowed(self.name, self.quota, state.remaining_burst_capacity()),
+            Ok(state) => Outcome::allowed(self.party, self.quota, state.remaining_burst_capacity()),
             Err(until) => {
                 let wait = until.wait_time_from(self.limiter.clock().now());
-                Outcome::refused(self.name, self.quota, wait)
+                Outcome::refused(self.party, self.quota, wait)
             }
         }
     }

@@ -5,8 +5,8 @@ use super::*;
 use crate::error::{Code, fault};
 use std::time::Duration;
 
-fn limits(tenant: &str, api_key: &str) -> RateLimits {
-    RateLimits { tenant: tenant.parse().unwrap(), api_key: api_key.parse().unwrap() }
+fn limit(text: &str) -> RateLimit {
+    text.parse().unwrap()
 }
 
 fn user() -> Principal {
@@ -18,8 +18,12 @@ fn api_key() -> Principal {
 }
 
 fn limiter(tenant: &str, api_key: &str) -> (RateLimiter<FakeRelativeClock>, FakeRelativeClock) {
+    of(RateLimits { tenant: limit(tenant), api_key: limit(api_key), ..RateLimits::default() })
+}
+
+fn of(limits: RateLimits) -> (RateLimiter<FakeRelativeClock>, FakeRelativeClock) {
     let clock = FakeRelativeClock::default();
-    (RateLimiter::with_clock(limits(tenant, api_key), &clock), clock)
+    (RateLimiter::with_clock(limits, &clock), clock)
 }
 
 /// How many of so many requests at once are let through.
@@ -87,6 +91,36 @@ fn a_key_that_does_too_much_does_not_use_its_tenant_up() {
 }
 
 #[test]
+fn a_person_who_does_too_much_leaves_the_tenants_others_their_share() {
+    let (limiter, clock) =
+        of(RateLimits { tenant: limit("1:50"), user: limit("1:50").half(), ..RateLimits::default() });
+    let (acme, globex) = (TenantId::generate(), TenantId::generate());
+    let (ada, bob) = (user(), user());
+    assert_eq!(passed(&limiter, acme, &ada, 1_000), 25);
+    assert_eq!(passed(&limiter, acme, &bob, 20), 20);
+    // In another tenant the same person has another allowance.
+    assert_eq!(passed(&limiter, globex, &ada, 1_000), 25);
+    // So has whoever holds the token of a set-up, which names nobody.
+    let nobody = || limiter.check(globex, None).refusal().is_none();
+    assert_eq!((0..1_000).filter(|_| nobody()).count(), 25);
+    let refusal = fault(&limiter.check(acme, Some(&ada)).refusal().unwrap());
+    assert_eq!(refusal.detail, "one person may send a request every 2 seconds: wait, and send fewer at once");
+    assert_eq!(refusal.retry_after, Some(Duration::from_secs(2)));
+    clock.advance(Duration::from_secs(2));
+    assert_eq!(passed(&limiter, acme, &ada, 10), 1);
+}
+
+#[test]
+fn half_and_twice() {
+    assert_eq!(limit("100:500").half(), limit("50:250"));
+    assert_eq!(limit("1:1").half().twice(), limit("1:2"));
+    assert_eq!(limit("0").half(), RateLimit::OFF);
+    let limits = RateLimits { tenant: limit("100:500"), user: limit("3:7"), api_key: RateLimit::OFF };
+    let twice = RateLimits { tenant: limit("200:1000"), user: limit("6:14"), api_key: RateLimit::OFF };
+    assert_eq!(limits.twice(), twice);
+}
+
+#[test]
 fn services_and_what_is_off_are_not_limited() {
     let tenant = TenantId::generate();
     let service = Principal::Service { name: "onboarding".to_owned() };
@@ -101,7 +135,8 @@ fn services_and_what_is_off_are_not_limited() {
 
 #[test]
 fn headers() {
-    let (limiter, clock) = limiter("100:500", "3:7");
+    let (limiter, clock) =
+        of(RateLimits { tenant: limit("100:500"), user: limit("50:250"), api_key: limit("3:7") });
     let (tenant, key) = (TenantId::generate(), api_key());
     let texts = |decision: Decision| (decision.policy_header().unwrap(), decision.limit_header().unwrap());
     let policies = r#""tenant";q=500;w=5, "api-key";q=7;w=3"#;
@@ -117,7 +152,7 @@ fn headers() {
     assert_eq!((policy.as_str(), left.as_str()), (r#""api-key";q=7;w=3"#, r#""api-key";r=0;t=1"#));
     clock.advance(Duration::from_secs(10));
     let (_, left) = texts(limiter.check(tenant, Some(&user())));
-    assert_eq!(left, r#""tenant";r=499;t=1"#);
+    assert_eq!(left, r#""tenant";r=499;t=1, "user";r=249;t=1"#);
 }
 
 #[test]

@@ -161,7 +161,7 @@ impl Modify for Shared {
                 "RateLimit-Policy",
                 Type::String,
                 "The caller's limits, such as `\"tenant\";q=500;w=5`: `q` requests at once, which are there again after `w` \
-                 seconds. `tenant` is of all callers of the tenant together, `api-key` of one key.",
+                 seconds. `tenant` is of all callers of the tenant together, `user` of one person in it, `api-key` of one key.",
             ),
             (
                 "RateLimit",

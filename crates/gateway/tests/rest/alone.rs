@@ -9,6 +9,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use rowhouse_chassis::config::{Environment, ProxyArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_gateway::{App, Config, ServeError};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
@@ -63,14 +64,14 @@ impl Alone {
     /// A gateway that has `upstream` for all services.
     pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
+        let rate = "1000:10000".parse().unwrap();
         let config = Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
             auth_endpoint: upstream.clone(),
             onboarding_endpoint: upstream.clone(),
             orders_endpoint: upstream,
             request_timeout,
-            tenant_rate_limit: "1000:10000".parse().unwrap(),
-            api_key_rate_limit: "1000:10000".parse().unwrap(),
+            rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
             proxies: ProxyArgs::default(),
             trust: TrustArgs { trust_dir: keys.directory.path().to_owned() },
             telemetry: TelemetryArgs::default(),

@@ -9,9 +9,11 @@ use rowhouse_testkit::{TestOptions, TestSystem};
 use serde_json::json;
 
 use crate::api::{Answer, Api};
+use crate::people::{join, path_of};
 
-async fn limited(tenant: &str, api_key: &str) -> TestSystem {
-    let rate_limits = RateLimits { tenant: tenant.parse().unwrap(), api_key: api_key.parse().unwrap() };
+async fn limited(tenant: &str, user: &str, api_key: &str) -> TestSystem {
+    let [tenant, user, api_key] = [tenant, user, api_key].map(|limit| limit.parse().unwrap());
+    let rate_limits = RateLimits { tenant, user, api_key };
     TestSystem::start_with(TestOptions { rate_limits, ..TestOptions::default() }).await
 }
 
@@ -31,7 +33,7 @@ async fn in_a_row(api: &Api, requests: usize, burst: u64) -> Vec<Answer> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_sends_too_much_is_told_when_to_go_on_and_no_other_is() {
-    let system = limited("1:20", "0").await;
+    let system = limited("1:20", "0", "0").await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let api = Api::of(system.gateway_url()).await;
     let (busy, quiet) = (api.with_token(&acme.token), api.with_token(&globex.token));
@@ -63,7 +65,7 @@ async fn a_tenant_that_sends_too_much_is_told_when_to_go_on_and_no_other_is() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_has_a_limit_of_its_own() {
-    let system = limited("100:500", "1:3").await;
+    let system = limited("100:500", "0", "1:3").await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
     let ada = api.with_token(&acme.token);
@@ -88,9 +90,33 @@ async fn a_key_has_a_limit_of_its_own() {
     system.shutdown().await;
 }
 
+/// An access token that was revoked is still one that the gateway verifies, for minutes: it is not to cost the tenant its rate.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_person_who_was_removed_leaves_the_others_their_share() {
+    let system = limited("1:60", "1:20", "0").await;
+    let acme = system.onboard("Acme").await;
+    let api = Api::of(system.gateway_url()).await;
+    let ada = api.with_token(&acme.token);
+    let gus = join(&system, &ada, &acme, "gus@acme.example", "member").await;
+    let gus = api.with_token(gus.text("access_token"));
+    ada.request(Method::DELETE, &path_of(&ada, "gus@acme.example").await).expect(200).await;
+
+    let answers = in_a_row(&gus, 120, 20).await;
+    assert!(answers.iter().any(|answer| answer.body["code"] == "token_revoked"));
+    let refused = answers.iter().find(|answer| answer.status == 429).unwrap();
+    assert_eq!(refused.body["code"], "rate_limited");
+    assert_eq!(refused.header("ratelimit-policy"), r#""user";q=20;w=20"#);
+    assert!(refused.header("ratelimit").starts_with(r#""user";r=0;t="#), "{}", refused.header("ratelimit"));
+    for _ in 0..5 {
+        let served = ada.get("/v1/orders").expect(200).await;
+        assert_eq!(served.header("ratelimit-policy"), r#""tenant";q=60;w=60, "user";q=20;w=20"#);
+    }
+    system.shutdown().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn without_limits_nothing_is_told() {
-    let system = limited("0", "0").await;
+    let system = limited("0", "0", "0").await;
     let acme = system.onboard("Acme").await;
     let url = format!("{}/v1/orders", system.gateway_url());
     let answer = system.http().get(url).bearer_auth(acme.token).send().await.unwrap();

@@ -1,5 +1,8 @@
 //! Calls that are repeated with an idempotency key.
 
+use std::time::Duration;
+
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::TestSystem;
 use serde_json::{Value, json};
 
@@ -139,6 +142,107 @@ async fn whatever_creates_something_can_be_repeated() {
             let listed = ada.get(path).expect(200).await;
             assert_eq!(listed.body[list].as_array().unwrap().len(), 1, "{path}");
         }
+    }
+    system.shutdown().await;
+}
+
+/// Rotating a secret twice would end the one that the receiver knows.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_rotation_and_a_repeated_test_are_the_first_ones() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
+    let endpoint = json!({ "url": "http://127.0.0.1:9", "events": ["*"] });
+    let endpoint = ada.post("/v1/webhook-endpoints", &endpoint).expect(201).await;
+    let [rotate, test] =
+        ["rotate-secret", "test"].map(|what| format!("{}/{what}", endpoint.header("location")));
+    let call = async |path: &str, body: &Value, key: &str| {
+        ada.post(path, body).header("idempotency-key", key).send().await
+    };
+
+    let first = call(&rotate, &json!({}), "key-1").await;
+    let again = call(&rotate, &json!({}), "key-1").await;
+    assert_eq!((first.status, again.status, &again.body), (200, 200, &first.body), "{}", first.text);
+    let listed = ada.get("/v1/webhook-endpoints").expect(200).await;
+    let until = &listed.body["webhook_endpoints"][0]["previous_secret_expires_at"];
+    assert_eq!(until, &first.body["previous_secret_expires_at"], "rotated once");
+    let other = call(&rotate, &json!({ "overlap_seconds": 1 }), "key-1").await;
+    assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
+
+    let first = call(&test, &json!({}), "key-1").await;
+    let again = call(&test, &json!({}), "key-1").await;
+    assert_eq!((first.status, again.status, &again.body), (202, 202, &first.body), "{}", first.text);
+    let deliveries = ada.get("/v1/webhook-deliveries").expect(200).await;
+    assert_eq!(deliveries.body["webhook_deliveries"].as_array().unwrap().len(), 1);
+    for path in [rotate, test] {
+        let wrong = ada.post(path, &json!({})).header("idempotency-key", "a b");
+        assert_eq!(wrong.refused(400, "invalid_argument").await.fields(), ["Idempotency-Key"]);
+    }
+    system.shutdown().await;
+}
+
+/// Ends the connections of services that wait for a lock.
+const END_WAITING: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
+     WHERE datname = current_database() AND usename LIKE 'rowhouse\\_%' AND wait_event_type = 'Lock'";
+
+/// A key is not used up by a call that failed: the same call once more does the work. Until it is known what became of the first one,
+/// whoever repeats it is told to come back.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_call_that_failed_can_be_repeated_with_its_key() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
+    let endpoint = json!({ "url": "http://127.0.0.1:9", "events": ["order.updated"] });
+    let made = ada.post("/v1/webhook-endpoints", &endpoint).expect(201).await;
+    let [rotate, test] = ["rotate-secret", "test"].map(|what| format!("{}/{what}", made.header("location")));
+    let mut admin = system.database().admin().await;
+    let mut observer = system.database().admin().await;
+    for (path, body, created) in [
+        ("/v1/orders", order("Alice"), 201),
+        ("/v1/invitations", json!({ "email": "bob@acme.example", "role": "viewer" }), 201),
+        ("/v1/api-keys", json!({ "name": "one", "scopes": ["orders:read"] }), 201),
+        ("/v1/webhook-endpoints", endpoint.clone(), 201),
+        ("/v1/exports", json!({ "resource": "orders", "format": "csv" }), 202),
+        (&rotate, json!({}), 200),
+        (&test, json!({}), 202),
+    ] {
+        // Answers can be looked for, and none can be kept.
+        let lock = "BEGIN; LOCK TABLE orders.idempotency_keys, auth.idempotency_keys IN EXCLUSIVE MODE";
+        admin.batch_execute(lock).await.unwrap();
+        let call = || ada.post(path, &body).header("idempotency-key", "key-1").send();
+        let ending = async {
+            loop {
+                observer.batch_execute(END_WAITING).await.unwrap();
+                tokio::time::sleep(Duration::from_millis(10)).await;
+            }
+        };
+        let calls = async { tokio::join!(call(), call()) };
+        let (first, second) = tokio::select! { answers = calls => answers, () = ending => unreachable!() };
+        for failed in [first, second] {
+            assert_eq!(failed.status, 503, "{path}: {}", failed.text);
+            assert!(!failed.header("retry-after").is_empty());
+        }
+        admin.batch_execute("ROLLBACK").await.unwrap();
+
+        let done = loop {
+            let answer = call().await;
+            // Some of the connections in the pool are those that were ended.
+            if answer.status != 503 {
+                break answer;
+            }
+        };
+        assert_eq!(done.status, created, "{path}: {}", done.text);
+        assert_eq!(call().await.body, done.body, "{path}");
+    }
+    for (path, list, count) in [
+        ("/v1/orders", "orders", 1),
+        ("/v1/invitations", "invitations", 1),
+        ("/v1/api-keys", "api_keys", 1),
+        ("/v1/webhook-endpoints", "webhook_endpoints", 2),
+        ("/v1/webhook-deliveries", "webhook_deliveries", 1),
+    ] {
+        let listed = ada.get(path).expect(200).await;
+        assert_eq!(listed.body[list].as_array().unwrap().len(), count, "{path}");
     }
     system.shutdown().await;
 }

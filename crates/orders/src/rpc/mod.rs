@@ -9,6 +9,7 @@ mod set_up_tenant;
 mod update_order;
 pub(crate) mod webhooks;
 
+use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
@@ -19,6 +20,7 @@ use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_tokens::{Permission, Principal};
 use tonic::{Request, Response, Status};
 
+use crate::domain::IdempotencyKey;
 use crate::error::Error;
 
 /// What the methods work with.
@@ -60,6 +62,31 @@ impl OrderService for Rpc {
 
 fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
     outcome.map(Response::new).map_err(|error| error.into_status(operation))
+}
+
+/// The call, as one that may be repeated, if it has a key. `request` is its encoding without the key.
+fn repeatable(
+    cx: &TenantContext,
+    key: Option<&IdempotencyKey>,
+    operation: &'static str,
+    request: &[u8],
+) -> Result<Option<Repeatable>, Error> {
+    let Some(Principal::User { id: caller, .. } | Principal::ApiKey { id: caller, .. }) = cx.principal()
+    else {
+        return Err(Error::PeopleOnly);
+    };
+    Ok(key.map(|key| Repeatable::new(key, operation, caller.as_bytes(), request)))
+}
+
+/// Attempts a call once more when another one with its key was faster: the other's answer is there by then.
+async fn answered_once<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
+where
+    F: Future<Output = Result<T, Error>>,
+{
+    match attempt().await {
+        Err(Error::Repeat(RepeatError::Taken)) => attempt().await,
+        outcome => outcome,
+    }
 }
 
 /// On whose behalf a call is made, if they may make it.

@@ -20,8 +20,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rowhouse_auth::{MailArgs, SignUpArgs};
-use rowhouse_chassis::config::TelemetryArgs;
-use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
+use rowhouse_chassis::config::{GATEWAY_TENANT_RATE, RateLimitArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry;
 
 use database::Database;
@@ -42,6 +41,7 @@ const READY_LIMIT: Duration = Duration::from_secs(10);
 
 /// What `rowhouse dev` is told.
 #[derive(Args)]
+#[command(mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)))]
 pub struct DevArgs {
     /// Where the data, the keys and the log of PostgreSQL are kept
     #[arg(long, env = "ROWHOUSE_DATA_DIR", value_name = "DIRECTORY", default_value = ".rowhouse")]
@@ -82,12 +82,9 @@ pub struct DevArgs {
     /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
     pub pg_bin_dir: Option<PathBuf>,
-    /// Requests a second of one tenant at the gateway, and how many at once; 0 for no limit. The services take twice as many
-    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", default_value = "100:500")]
-    pub tenant_rate_limit: RateLimit,
-    /// The same of one API key
-    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST", default_value = "50:250")]
-    pub api_key_rate_limit: RateLimit,
+    /// How many requests the gateway takes. The services take twice as many.
+    #[command(flatten)]
+    pub rate_limits: RateLimitArgs,
     /// How often one may sign up.
     #[command(flatten)]
     pub sign_ups: SignUpArgs,
@@ -146,7 +143,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mailbox) };
     let databases = database.of_the_services(&secrets)?;
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
-    let rate_limits = RateLimits { tenant: args.tenant_rate_limit, api_key: args.api_key_rate_limit };
+    let rate_limits = args.rate_limits.limits();
     let sign_ups = args.sign_ups.clone();
     let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
     let letters = Letters::announce(Mailbox::at(mailbox));

@@ -28,7 +28,7 @@ pub struct Parts {
     pub telemetry: TelemetryArgs,
     /// The longest time that a request may take.
     pub request_timeout: Duration,
-    /// How many requests a tenant and an API key may send to the gateway. The services, which are called without it as well, take
+    /// How many requests a tenant, a person and an API key may send to the gateway. The services, which are called without it as well, take
     /// twice as many.
     pub rate_limits: RateLimits,
     /// Cost of a password's hash.
@@ -89,8 +89,7 @@ impl Parts {
         GrpcArgs {
             reflection: true,
             request_timeout: self.request_timeout,
-            tenant_rate_limit: self.rate_limits.tenant.twice(),
-            api_key_rate_limit: self.rate_limits.api_key.twice(),
+            rate_limits: self.rate_limits.twice().into(),
             ..GrpcArgs::new(listen)
         }
     }
@@ -160,8 +159,7 @@ impl Parts {
             onboarding_endpoint: url(services.onboarding),
             orders_endpoint: url(services.orders),
             request_timeout: self.request_timeout,
-            tenant_rate_limit: self.rate_limits.tenant,
-            api_key_rate_limit: self.rate_limits.api_key,
+            rate_limits: self.rate_limits.into(),
             proxies: ProxyArgs::default(),
             trust: self.trust(),
             telemetry: self.telemetry.clone(),

@@ -69,9 +69,12 @@ impl Clients {
             url: Some("http://127.0.0.1:10/mine".to_owned()),
             ..Default::default()
         }));
-        let rotate = RotateWebhookSecretRequest { id: endpoint.clone(), overlap_seconds: None };
+        let rotate = RotateWebhookSecretRequest { id: endpoint.clone(), ..Default::default() };
         refused!(webhooks.rotate_webhook_secret(rotate));
-        refused!(webhooks.send_test_webhook(SendTestWebhookRequest { id: endpoint.clone() }));
+        refused!(
+            webhooks
+                .send_test_webhook(SendTestWebhookRequest { id: endpoint.clone(), idempotency_key: None })
+        );
         refused!(
             webhooks.redeliver_webhook_delivery(RedeliverWebhookDeliveryRequest { id: delivery.clone() })
         );

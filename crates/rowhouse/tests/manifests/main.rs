@@ -9,6 +9,7 @@
 )]
 
 mod read;
+mod settings;
 
 use std::collections::BTreeMap;
 use std::fs;

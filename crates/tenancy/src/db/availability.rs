@@ -1,5 +1,6 @@
 //! Whether the database can be worked with, and why not.
 
+use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
@@ -64,14 +65,9 @@ impl Availability {
         *failure = Some(Failure { reason, said });
     }
 
-    /// Why nobody got a connection in time.
-    pub(super) fn reason(&self, pool_size: u32) -> String {
-        match &*locked(&self.failure) {
-            Some(failure) => failure.reason.clone(),
-            None => {
-                format!("all {pool_size} connections of the pool are in use, and none became free in time")
-            }
-        }
+    /// Why somebody got no connection in time: that none can be made, if that is so, or else `what` stood in the way.
+    pub(super) fn reason(&self, what: &dyn Display) -> String {
+        locked(&self.failure).as_ref().map_or_else(|| what.to_string(), |failure| failure.reason.clone())
     }
 
     /// All connections that are there may be to the wrong server, or to none: one of them has turned out to be read-only, or

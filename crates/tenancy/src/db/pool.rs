@@ -1,5 +1,6 @@
 //! The pool that only hands out transactions.
 
+use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -217,11 +218,12 @@ impl TenantDb {
 
     /// Waits for its party's turn, and then for a connection to be made if none is idle.
     async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
-        let unavailable = || DbError::Unavailable(self.availability.reason(self.pool.config().max_size));
-        let Ok(permit) = self.shares.acquire(party, self.acquire_timeout).await else {
-            return Err(unavailable());
-        };
-        let Ok(conn) = self.pool.get_owned().await else { return Err(unavailable()) };
+        let unavailable = |what: &dyn Display| DbError::Unavailable(self.availability.reason(what));
+        let permit =
+            self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| unavailable(&full))?;
+        // Whoever has a permit waits for nobody: a connection is idle, or is being made.
+        let late = "a new connection was not made in time";
+        let conn = self.pool.get_owned().await.map_err(|_useless| unavailable(&late))?;
         Ok(Shared::new(conn, permit))
     }
 }

@@ -26,9 +26,29 @@ pub(super) type Party = Option<TenantId>;
 /// lie milliseconds: without this memory a busy tenant would take the whole pool in each of these gaps.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// No permit became free in time.
-#[derive(Debug, PartialEq, Eq)]
-pub(super) struct Full;
+/// Why no permit became free in time.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+pub(super) enum Full {
+    /// Others, or the caller's own party, have the whole pool.
+    #[error("all {size} connections of the pool are in use, and none became free in time")]
+    Pool {
+        /// Connections of the pool.
+        size: usize,
+    },
+    /// The caller's own party has as many as it may have; what is left is for others.
+    #[error(
+        "{whose} has {held} of the {size} connections of the pool in use, which is its share at the moment, and none of them \
+         became free in time"
+    )]
+    Share {
+        /// The party, as the subject of the sentence.
+        whose: &'static str,
+        /// How many it has.
+        held: usize,
+        /// Connections of the pool.
+        size: usize,
+    },
+}
 
 /// A connection of the pool, and the permit that it was taken with.
 pub(super) struct Shared {
@@ -69,6 +89,8 @@ struct Inner {
 /// How many permits one party holds at most.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
+    /// All connections.
+    size: usize,
     /// When others were there lately, or wait: half of the pool.
     contended: usize,
     /// When nobody else was: all but one, so that the next tenant waits for nobody. Of two, both.
@@ -77,7 +99,7 @@ struct Limits {
 
 impl Limits {
     fn of(size: usize) -> Self {
-        Self { contended: size.div_ceil(2), alone: if size > 2 { size - 1 } else { size } }
+        Self { size, contended: size.div_ceil(2), alone: if size > 2 { size - 1 } else { size } }
     }
 }
 
@@ -109,7 +131,8 @@ impl Shares {
             state.enqueue(party)
         };
         // The sender is dropped with the shares alone, of which `self` is one.
-        timeout(limit, waiter).await.ok().and_then(Result::ok).ok_or(Full)
+        let granted = timeout(limit, waiter).await.ok().and_then(Result::ok);
+        granted.ok_or_else(|| self.0.why_full(party))
     }
 }
 
@@ -117,6 +140,18 @@ impl Inner {
     /// Nothing in here panics while it holds the lock, and what it guards would be whole all the same.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// What a party waits for: for itself, or for whoever has the pool.
+    fn why_full(&self, party: Party) -> Full {
+        let (state, size) = (self.lock(), self.limits.size);
+        let held = state.held(party);
+        if held < size && held >= state.limit(self.limits, party, Instant::now()) {
+            let whose = if party.is_some() { "the tenant" } else { "work that is in no tenant" };
+            Full::Share { whose, held, size }
+        } else {
+            Full::Pool { size }
+        }
     }
 }
 

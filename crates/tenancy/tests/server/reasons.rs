@@ -104,6 +104,37 @@ async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
+/// The last connection is free, and is for others: nobody is told that all are in use.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_share_that_is_used_up_is_no_full_pool() {
+    let server = TestServer::start().await;
+    let url = server.url_at(Role::Orders, &server.address());
+    let config =
+        DatabaseConfig { pool_size: 3, acquire_timeout: Duration::from_secs(1), ..DatabaseConfig::new(url) };
+    let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
+    let (taken, wait) = (tokio::sync::Barrier::new(3), tokio::sync::Barrier::new(3));
+    let hold = || {
+        db.global_tx::<_, DbError, _>("hold", async |_| {
+            taken.wait().await;
+            wait.wait().await;
+            Ok(())
+        })
+    };
+    let asking = async {
+        taken.wait().await;
+        let said = reason(&db).await;
+        wait.wait().await;
+        said
+    };
+    let (first, second, said) = tokio::join!(hold(), hold(), asking);
+    first.and(second).unwrap();
+    assert_eq!(
+        said,
+        "work that is in no tenant has 2 of the 3 connections of the pool in use, which is its share at the moment, and none \
+         of them became free in time"
+    );
+}
+
 /// Where nothing listens at all.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_host_is_named_as_such() {

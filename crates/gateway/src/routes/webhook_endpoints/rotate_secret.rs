@@ -11,12 +11,13 @@ use super::{NewWebhookEndpoint, WebhookEndpoint};
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{Body, lacking, present, private, write};
-use crate::openapi::{BODY, CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{BODY, CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::Id;
 
-problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::WebhookEndpointNotFound]);
+problems!(Problems: UPSTREAM, CALLER, BODY, &[Code::IdempotencyKeyReused, Code::WebhookEndpointNotFound]);
 
 /// How the key is replaced.
 #[derive(Deserialize, ToSchema)]
@@ -32,11 +33,13 @@ struct RotateWebhookSecret {
 /// Rotate a webhook endpoint's secret
 ///
 /// Makes a new key. Until `previous_secret_expires_at`, `webhook-signature` has two signatures, separated by a space: the
-/// first by the new key, the second by the one before. A key from before that one signs no more.
+/// first by the new key, the second by the one before. A key from before that one signs no more, so send an
+/// `Idempotency-Key`: repeated without one, the call replaces the key that nobody has seen, and ends the one that is in use.
 #[utoipa::path(
     tag = "webhooks",
     params(
         TenantIdHeader,
+        IdempotencyKeyHeader,
         ("id" = String, Path, format = "uuid", example = "01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c"),
     ),
     request_body = RotateWebhookSecret,
@@ -49,9 +52,11 @@ pub(crate) async fn rotate_webhook_secret(
     _: NoQuery,
     Id(id): Id,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
     Body(RotateWebhookSecret { overlap_seconds }): Body<RotateWebhookSecret>,
 ) -> Result<HttpResponse, Problem> {
-    let request = clients.of(&caller, v1::RotateWebhookSecretRequest { id, overlap_seconds });
+    let request =
+        clients.of(&caller, v1::RotateWebhookSecretRequest { id, overlap_seconds, idempotency_key });
     let answer = clients.answer(clients.webhooks().rotate_webhook_secret(request)).await?;
     let webhook_endpoint: WebhookEndpoint =
         answer.webhook_endpoint.ok_or_else(lacking("webhook_endpoint"))?.try_into()?;

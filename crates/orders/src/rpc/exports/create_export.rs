@@ -2,7 +2,7 @@
 
 use prost::Message;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
@@ -16,6 +16,7 @@ use crate::domain::{IdempotencyKey, OrderStatus};
 use crate::error::Error;
 use crate::exports::{Format, WriteExport};
 use crate::rpc::order::parse_status;
+use crate::rpc::{answered_once, repeatable};
 use crate::store::exports::{NewExport, insert_export, usage};
 use crate::store::idempotency_keys::{keep, recall};
 
@@ -31,12 +32,9 @@ pub(super) async fn create_export(
         return Err(Error::PeopleOnly);
     };
     let encoded = CreateExportRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
-    let call = key.map(|key| Repeatable::new(&key, "CreateExport", created_by.as_bytes(), &encoded));
+    let call = repeatable(&cx, key.as_ref(), "CreateExport", &encoded)?;
     let new = New { format, status, created_by: *created_by };
-    match create(rpc, &cx, new, call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, new, call.as_ref()).await,
-        outcome => outcome,
-    }
+    answered_once(|| create(rpc, &cx, new, call.as_ref())).await
 }
 
 #[derive(Clone, Copy)]

@@ -2,16 +2,16 @@
 
 use prost::Message;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Permission, Principal};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::Sent;
-use super::{WebhookRpc, authorize};
+use super::{WebhookRpc, answered_once, authorize, repeatable};
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
@@ -24,17 +24,10 @@ pub(super) async fn create_endpoint(
 ) -> Result<CreateWebhookEndpointResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
     let (target, events, key) = parse(request.get_ref(), rpc.guard)?;
-    let Some(Principal::User { id: caller, .. } | Principal::ApiKey { id: caller, .. }) = cx.principal()
-    else {
-        return Err(Error::PeopleOnly);
-    };
     let encoded =
         CreateWebhookEndpointRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
-    let call = key.map(|key| Repeatable::new(&key, "CreateWebhookEndpoint", caller.as_bytes(), &encoded));
-    match create(rpc, &cx, (&target, &events), call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, (&target, &events), call.as_ref()).await,
-        outcome => outcome,
-    }
+    let call = repeatable(&cx, key.as_ref(), "CreateWebhookEndpoint", &encoded)?;
+    answered_once(|| create(rpc, &cx, (&target, &events), call.as_ref())).await
 }
 
 async fn create(

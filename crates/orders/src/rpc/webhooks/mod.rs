@@ -25,7 +25,7 @@ use rowhouse_proto::orders::v1::{
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
-use super::{Reply, authorize, reply};
+use super::{Reply, answered_once, authorize, repeatable, reply};
 use crate::webhooks::Guard;
 
 /// What the methods work with.

@@ -2,15 +2,20 @@
 
 use std::time::Duration;
 
+use prost::Message;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::parse_id;
-use super::{WebhookRpc, authorize};
+use super::{WebhookRpc, answered_once, authorize, repeatable};
+use crate::domain::IdempotencyKey;
 use crate::error::Error;
+use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_secrets::replace_secret;
 use crate::webhooks::Secret;
@@ -24,17 +29,36 @@ pub(super) async fn rotate_secret(
     request: &Request<RotateWebhookSecretRequest>,
 ) -> Result<RotateWebhookSecretResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
-    let (id, overlap) = parse(request.get_ref())?;
+    let (id, overlap, key) = parse(request.get_ref())?;
+    let encoded =
+        RotateWebhookSecretRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call = repeatable(&cx, key.as_ref(), "RotateWebhookSecret", &encoded)?;
+    answered_once(|| rotate(rpc, &cx, id, overlap, call.as_ref())).await
+}
+
+/// Rotating twice would end the secret that the receiver still knows; so a repeat is answered with the first new one.
+async fn rotate(
+    rpc: &WebhookRpc,
+    cx: &TenantContext,
+    id: Uuid,
+    overlap: Duration,
+    call: Option<&Repeatable>,
+) -> Result<RotateWebhookSecretResponse, Error> {
     let secret = Secret::generate()?;
     let sealed = secret.seal(&rpc.sealing, id)?;
-    let endpoint = rpc.db.tx(&cx, "webhook_endpoints.rotate_secret", async |tx| {
-        replace_secret(tx, id, &sealed, overlap).await?;
-        find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)
-    });
-    Ok(RotateWebhookSecretResponse {
-        webhook_endpoint: Some(endpoint.await?.into()),
-        secret: secret.reveal(),
-    })
+    rpc.db
+        .tx(cx, "webhook_endpoints.rotate_secret", async |tx| {
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            replace_secret(tx, id, &sealed, overlap).await?;
+            let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
+            let secret = secret.reveal();
+            let answer = RotateWebhookSecretResponse { webhook_endpoint: Some(endpoint.into()), secret };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok::<_, Error>(answer)
+        })
+        .await
 }
 
 /// The number of seconds is out of bounds.
@@ -42,16 +66,20 @@ pub(super) async fn rotate_secret(
 #[error("send a number of seconds from 0 to {LONGEST_OVERLAP}, which are seven days")]
 struct InvalidOverlap;
 
-fn parse(request: &RotateWebhookSecretRequest) -> Result<(Uuid, Duration), Error> {
-    let RotateWebhookSecretRequest { id, overlap_seconds } = request;
+type Parsed = (Uuid, Duration, Option<IdempotencyKey>);
+
+fn parse(request: &RotateWebhookSecretRequest) -> Result<Parsed, Error> {
+    let RotateWebhookSecretRequest { id, overlap_seconds, idempotency_key } = request;
     let mut violations = Violations::default();
     let id = violations.check("id", parse_id(id));
     let overlap = overlap_seconds.map_or(Ok(OVERLAP), |seconds| match u64::try_from(seconds) {
         Ok(seconds @ ..=LONGEST_OVERLAP) => Ok(Duration::from_secs(seconds)),
         _ => Err(InvalidOverlap),
     });
-    match (id, violations.check("overlap_seconds", overlap)) {
-        (Some(id), Some(overlap)) => Ok((id, overlap)),
+    let overlap = violations.check("overlap_seconds", overlap);
+    let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
+    match (id, overlap, violations.check("idempotency_key", key)) {
+        (Some(id), Some(overlap), Some(key)) => Ok((id, overlap, key)),
         _ => Err(violations.into()),
     }
 }
@@ -64,8 +92,9 @@ mod tests {
     fn the_overlap_is_a_day_and_a_week_at_most() {
         let id = Uuid::now_v7();
         let parse = |overlap_seconds| {
-            parse(&RotateWebhookSecretRequest { id: id.to_string(), overlap_seconds })
-                .map(|(_, overlap)| overlap.as_secs())
+            let id = id.to_string();
+            parse(&RotateWebhookSecretRequest { id, overlap_seconds, idempotency_key: None })
+                .map(|(_, overlap, _)| overlap.as_secs())
         };
         assert_eq!(parse(None).unwrap(), 86_400);
         assert_eq!(parse(Some(0)).unwrap(), 0);

@@ -1,13 +1,17 @@
 //! Sending an endpoint an event that is about nothing, to see whether it arrives.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
+use uuid::Uuid;
 
 use super::endpoint::parse_id;
-use super::{WebhookRpc, authorize};
+use super::{WebhookRpc, answered_once, authorize, repeatable};
 use crate::error::Error;
+use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_log::find_delivery;
 use crate::webhooks::{self, try_endpoint_now};
@@ -18,18 +22,38 @@ pub(super) async fn send_test(
     request: &Request<SendTestWebhookRequest>,
 ) -> Result<SendTestWebhookResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
+    let SendTestWebhookRequest { id, idempotency_key } = request.get_ref();
     let mut violations = Violations::default();
-    let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
+    let id = violations.check("id", parse_id(id));
+    let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
+    let (Some(id), Some(key)) = (id, violations.check("idempotency_key", key)) else {
         return Err(violations.into());
     };
-    let delivery = rpc.db.tx(&cx, "webhook_endpoints.test", async |tx| {
-        let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
-        if !endpoint.enabled {
-            return Err(Error::EndpointDisabled);
-        }
-        let delivery = webhooks::send_test(tx, id).await?;
-        try_endpoint_now(tx, id).await?;
-        find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)
-    });
-    Ok(SendTestWebhookResponse { webhook_delivery: Some(delivery.await?.into()) })
+    let call = repeatable(&cx, key.as_ref(), "SendTestWebhook", id.as_bytes())?;
+    answered_once(|| send(rpc, &cx, id, call.as_ref())).await
+}
+
+async fn send(
+    rpc: &WebhookRpc,
+    cx: &TenantContext,
+    id: Uuid,
+    call: Option<&Repeatable>,
+) -> Result<SendTestWebhookResponse, Error> {
+    rpc.db
+        .tx(cx, "webhook_endpoints.test", async |tx| {
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
+            if !endpoint.enabled {
+                return Err(Error::EndpointDisabled);
+            }
+            let delivery = webhooks::send_test(tx, id).await?;
+            try_endpoint_now(tx, id).await?;
+            let delivery = find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)?;
+            let answer = SendTestWebhookResponse { webhook_delivery: Some(delivery.into()) };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok::<_, Error>(answer)
+        })
+        .await
 }

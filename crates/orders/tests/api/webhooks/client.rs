@@ -123,12 +123,13 @@ impl Webhooks {
         id: &str,
         overlap_seconds: Option<i32>,
     ) -> Result<RotateWebhookSecretResponse, Status> {
-        let message = RotateWebhookSecretRequest { id: id.to_owned(), overlap_seconds };
+        let message =
+            RotateWebhookSecretRequest { id: id.to_owned(), overlap_seconds, idempotency_key: None };
         Ok(self.client.clone().rotate_webhook_secret(self.request(message)).await?.into_inner())
     }
 
     pub(crate) async fn test(&self, id: &str) -> Result<WebhookDelivery, Status> {
-        let message = SendTestWebhookRequest { id: id.to_owned() };
+        let message = SendTestWebhookRequest { id: id.to_owned(), idempotency_key: None };
         let reply = self.client.clone().send_test_webhook(self.request(message)).await?;
         Ok(reply.into_inner().webhook_delivery.unwrap())
     }

@@ -45,7 +45,7 @@ fn limits_by_size() {
     for (size, contended, alone) in
         [(1, 1, 1), (2, 1, 2), (3, 2, 2), (4, 2, 3), (5, 3, 4), (8, 4, 7), (9, 5, 8), (100, 50, 99)]
     {
-        assert_eq!(Limits::of(size), Limits { contended, alone }, "{size}");
+        assert_eq!(Limits::of(size), Limits { size, contended, alone }, "{size}");
     }
 }
 
@@ -184,9 +184,34 @@ async fn waiting_has_an_end() {
     let shares = Shares::new(1);
     let held = take(&shares, tenant());
     let refused = shares.acquire(tenant(), Duration::from_millis(20)).await;
-    assert_eq!(refused.err(), Some(Full));
+    assert_eq!(refused.err(), Some(Full::Pool { size: 1 }));
     drop(held);
     assert_idle(&shares, 1);
+}
+
+/// Connections that a tenant may not have are not in use, and nobody is told so.
+#[tokio::test]
+async fn a_tenant_that_has_its_share_is_told_apart_from_a_full_pool() {
+    let shares = Shares::new(8);
+    let (busy, quiet, late) = (tenant(), tenant(), tenant());
+    let refused = async |party| shares.acquire(party, Duration::from_millis(20)).await.err().unwrap();
+    let alone: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
+    assert_eq!(refused(busy).await, Full::Share { whose: "the tenant", held: 7, size: 8 });
+    drop(alone);
+
+    drop(take(&shares, quiet));
+    let mine: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
+    assert_eq!(refused(busy).await, Full::Share { whose: "the tenant", held: 4, size: 8 });
+    let others: Vec<_> = (0..4).map(|_| take(&shares, None)).collect();
+    let said = refused(None).await.to_string();
+    assert_eq!(
+        said,
+        "work that is in no tenant has 4 of the 8 connections of the pool in use, which is its share at the moment, and none \
+         of them became free in time"
+    );
+    assert_eq!(refused(late).await, Full::Pool { size: 8 });
+    drop((mine, others));
+    assert_idle(&shares, 8);
 }
 
 #[test]

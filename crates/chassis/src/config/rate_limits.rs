@@ -1,0 +1,42 @@
+//! How many requests a tenant and its callers may send.
+
+use clap::Args;
+
+use crate::rate_limit::{RateLimit, RateLimits};
+
+/// The tenant's rate at the gateway, unless another is given.
+pub const GATEWAY_TENANT_RATE: &str = "100:500";
+
+/// The tenant's rate at a service, twice that of the gateway: what passes there passes here.
+pub(super) const SERVICE_TENANT_RATE: &str = "200:1000";
+
+/// How many requests are taken. A program that flattens this gives `tenant_rate_limit` its default, by `mut_arg`.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Rate limits")]
+pub struct RateLimitArgs {
+    /// Requests a second of one tenant, and how many at once, such as 100:500; 0 for no limit. Each instance counts for itself
+    #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", required = false)]
+    pub tenant_rate_limit: RateLimit,
+    /// The same of one person in a tenant; half of the tenant's by default
+    #[arg(long, env = "ROWHOUSE_USER_RATE_LIMIT", value_name = "RATE:BURST")]
+    pub user_rate_limit: Option<RateLimit>,
+    /// The same of one API key; half of the tenant's by default
+    #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST")]
+    pub api_key_rate_limit: Option<RateLimit>,
+}
+
+impl RateLimitArgs {
+    /// What is given, and what follows from it.
+    #[must_use]
+    pub fn limits(&self) -> RateLimits {
+        let tenant = self.tenant_rate_limit;
+        let of_one = |given: Option<RateLimit>| given.unwrap_or_else(|| tenant.half());
+        RateLimits { tenant, user: of_one(self.user_rate_limit), api_key: of_one(self.api_key_rate_limit) }
+    }
+}
+
+impl From<RateLimits> for RateLimitArgs {
+    fn from(RateLimits { tenant, user, api_key }: RateLimits) -> Self {
+        Self { tenant_rate_limit: tenant, user_rate_limit: Some(user), api_key_rate_limit: Some(api_key) }
+    }
+}

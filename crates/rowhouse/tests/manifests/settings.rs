@@ -1,0 +1,106 @@
+//! Settings that somebody has to think about: the manifests set them, and docs/limits.md lists those that limit something.
+
+use std::fs;
+use std::path::Path;
+
+use clap::{Arg, Command, CommandFactory};
+use rowhouse_chassis::rate_limit::RateLimit;
+
+use crate::read::{Manifests, REPOSITORY, Setting};
+
+/// What the base leaves as it is by default, and why.
+const LEFT: &[(&str, &str)] = &[
+    ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector in the base"),
+    ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),
+    ("ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT", "half of the request's time, which is set"),
+    ("ROWHOUSE_DATABASE_MAX_LIFETIME", "does anywhere"),
+    ("ROWHOUSE_DATABASE_URL_FILE", "the URL is a Secret's variable"),
+    ("ROWHOUSE_JOB_LEASE", "does anywhere"),
+    ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
+    ("ROWHOUSE_MAIL_DIR", "for development"),
+    ("ROWHOUSE_REFRESH_GRACE", "does anywhere"),
+    ("ROWHOUSE_REQUIRE_VERIFIED_EMAIL", "follows the environment, which is set"),
+    ("ROWHOUSE_SMTP_CA_FILE", "a mail server of the internet has a certificate of a public authority"),
+    ("ROWHOUSE_TOKEN_LIFETIME", "does anywhere"),
+];
+
+fn variable(argument: &Arg) -> Option<String> {
+    Some(argument.get_env()?.to_str().unwrap().to_owned())
+}
+
+/// A setting that is new is either set, or left for a reason that is written down.
+#[test]
+fn every_setting_is_set_or_left_for_a_reason() {
+    let base = Manifests::read("base");
+    let mut unset = Vec::new();
+    for workload in base.programs() {
+        let set = base.variables(workload.container);
+        let known = workload.program().get_arguments().filter_map(variable).collect::<Vec<_>>();
+        unset.extend(known.into_iter().filter(|variable| !set.contains_key(variable)));
+    }
+    unset.sort_unstable();
+    unset.dedup();
+    assert_eq!(unset, LEFT.iter().map(|(variable, _)| *variable).collect::<Vec<_>>());
+}
+
+/// What the gateway lets through, a service does not refuse.
+#[test]
+fn services_take_twice_what_the_gateway_takes() {
+    let base = Manifests::read("base");
+    let rate = |name: &str, variable: &str| -> RateLimit {
+        let workload = base.programs().into_iter().find(|workload| workload.name() == name).unwrap();
+        match &base.variables(workload.container)[variable] {
+            Setting::Written(rate) => rate.parse().unwrap(),
+            Setting::Secret(_) => panic!("{variable} is no secret"),
+        }
+    };
+    for variable in ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_USER_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"]
+    {
+        for service in ["rowhouse-auth", "rowhouse-onboarding", "rowhouse-orders"] {
+            let (at_service, at_gateway) = (rate(service, variable), rate("rowhouse-gateway", variable));
+            assert_eq!(at_service.half(), at_gateway, "{service}: {variable}");
+        }
+    }
+}
+
+/// The headings under which `--help` has what limits something.
+const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
+/// And what does so under another heading.
+const OTHERS: [&str; 3] =
+    ["ROWHOUSE_REQUEST_TIMEOUT", "ROWHOUSE_DATABASE_POOL_SIZE", "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT"];
+
+fn programs() -> [Command; 4] {
+    [
+        rowhouse_gateway::Config::command(),
+        rowhouse_auth::Config::command(),
+        rowhouse_onboarding::Config::command(),
+        rowhouse_orders::Config::command(),
+    ]
+}
+
+#[test]
+fn the_table_of_limits_has_each_setting_with_its_default() {
+    let document = fs::read_to_string(Path::new(REPOSITORY).join("docs/limits.md")).unwrap();
+    let mut listed = document.lines().filter(|line| line.starts_with("| `ROWHOUSE_")).collect::<Vec<_>>();
+    let rows = listed.clone();
+    for program in programs() {
+        for argument in program.get_arguments() {
+            let Some(variable) = variable(argument) else { continue };
+            let heading = argument.get_help_heading().unwrap_or_default();
+            if !LIMITING.contains(&heading) && !OTHERS.contains(&variable.as_str()) {
+                continue;
+            }
+            let name = format!("| `{variable}` |");
+            let row = rows.iter().find(|row| row.starts_with(&name));
+            let row = row.unwrap_or_else(|| panic!("{variable} is not in docs/limits.md"));
+            let cell = row.split('|').nth(2).unwrap();
+            match argument.get_default_values() {
+                [] => assert!(cell.contains("half of the tenant's"), "{row}"),
+                [default] => assert!(cell.contains(&format!("`{}`", default.to_str().unwrap())), "{row}"),
+                several => panic!("{variable}: {several:?}"),
+            }
+            listed.retain(|row| !row.starts_with(&name));
+        }
+    }
+    assert!(listed.is_empty(), "no program knows {listed:?}");
+}
