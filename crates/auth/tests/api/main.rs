@@ -16,6 +16,7 @@ mod ceilings;
 mod international;
 mod invitations;
 mod leavers;
+mod leaving;
 mod login;
 mod lost_messages;
 mod mail;
