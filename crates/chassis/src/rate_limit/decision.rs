@@ -94,6 +94,11 @@ impl Outcome {
     pub(super) const fn is_refusal(&self) -> bool {
         self.wait.is_some()
     }
+
+    /// Until the next request is not too many, when this one was.
+    pub(super) const fn refused_for(&self) -> Option<Duration> {
+        self.wait
+    }
 }
 
 /// Rounded up: never earlier than it is true.

@@ -1,14 +1,16 @@
-//! Rate limits per tenant and per API key.
+//! Rate limits per tenant and per API key, and for what strangers ask for per network.
 //!
 //! A limit is a rate and a burst, as in a bucket of tokens (GCRA): a caller that was quiet may send the burst at once, and
-//! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory; only
-//! callers whose token was verified are counted, so strangers cannot fill it.
+//! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory. Whoever
+//! has been quiet is forgotten, so what is remembered is bounded by the requests there are.
 
 mod decision;
+mod network;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
+use std::hash::Hash;
 use std::num::NonZeroU32;
 use std::str::FromStr;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -23,6 +25,7 @@ use uuid::Uuid;
 
 use decision::Outcome;
 pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
+pub use network::NetworkLimiter;
 
 /// After so many requests, callers that have been quiet since are forgotten: so many are remembered in vain at most.
 const FORGET_AFTER: u32 = 10_000;
@@ -84,8 +87,8 @@ pub struct RateLimits {
 
 /// Counts requests, and says which are too many.
 pub struct RateLimiter<C: Clock = DefaultClock> {
-    tenant: Option<Policy<C>>,
-    api_key: Option<Policy<C>>,
+    tenant: Option<Policy<Uuid, C>>,
+    api_key: Option<Policy<Uuid, C>>,
 }
 
 impl RateLimiter {
@@ -113,29 +116,29 @@ impl<C: Clock + Clone> RateLimiter<C> {
     pub fn check(&self, tenant: TenantId, principal: Option<&Principal>) -> Decision {
         let key = match principal {
             Some(Principal::Service { .. }) => return Decision::default(),
-            Some(Principal::ApiKey { id, .. }) => self.api_key.as_ref().map(|policy| policy.check(*id)),
+            Some(Principal::ApiKey { id, .. }) => self.api_key.as_ref().map(|policy| policy.check(id)),
             Some(Principal::User { .. }) | None => None,
         };
         // What is too much for its key is not counted against the tenant, whose other callers are not to suffer for it.
         let tenant = match &key {
             Some(outcome) if outcome.is_refusal() => None,
-            _ => self.tenant.as_ref().map(|policy| policy.check(tenant.as_uuid())),
+            _ => self.tenant.as_ref().map(|policy| policy.check(&tenant.as_uuid())),
         };
         Decision::new([tenant, key])
     }
 }
 
-type Limiter<C> = governor::RateLimiter<Uuid, HashMapStateStore<Uuid>, C, StateInformationMiddleware>;
+type Limiter<K, C> = governor::RateLimiter<K, HashMapStateStore<K>, C, StateInformationMiddleware>;
 
-struct Policy<C: Clock> {
+struct Policy<K: Hash + Eq + Clone, C: Clock> {
     name: &'static str,
     quota: Quota,
-    limiter: Limiter<C>,
+    limiter: Limiter<K, C>,
     /// Since callers were last forgotten.
     checks: AtomicU32,
 }
 
-impl<C: Clock> Policy<C> {
+impl<K: Hash + Eq + Clone, C: Clock> Policy<K, C> {
     fn new(name: &'static str, quota: Quota, clock: C) -> Self {
         let state = HashMapStateStore::default();
         let limiter = governor::RateLimiter::<_, _, _, NoOpMiddleware<C::Instant>>::new(quota, state, clock);
@@ -143,13 +146,13 @@ impl<C: Clock> Policy<C> {
         Self { name, quota, limiter, checks: AtomicU32::new(0) }
     }
 
-    fn check(&self, key: Uuid) -> Outcome {
+    fn check(&self, key: &K) -> Outcome {
         if self.checks.fetch_add(1, Ordering::Relaxed) == FORGET_AFTER {
             self.checks.store(0, Ordering::Relaxed);
             self.limiter.retain_recent();
             self.limiter.shrink_to_fit();
         }
-        match self.limiter.check_key(&key) {
+        match self.limiter.check_key(key) {
             Ok(state) => Outcome::allowed(self.name, self.quota, state.remaining_burst_capacity()),
             Err(until) => {
                 let wait = until.wait_time_from(self.limiter.clock().now());
