@@ -12,7 +12,7 @@ use rowhouse_chassis::config::{
 use rowhouse_jobs::WorkerArgs;
 
 /// The longest life of an access token. A member who was removed keeps access for as long.
-const LONGEST_TOKEN_LIFETIME: Duration = Duration::from_mins(10);
+const LONGEST_TOKEN_LIFETIME: &str = "600";
 
 /// Rowhouse's auth service: logs people in and signs their access tokens.
 #[derive(Clone, Debug, Parser)]
@@ -32,7 +32,7 @@ pub struct Config {
         long,
         env = "ROWHOUSE_TOKEN_LIFETIME",
         value_name = "SECONDS",
-        default_value = "600",
+        default_value = LONGEST_TOKEN_LIFETIME,
         value_parser = token_lifetime,
     )]
     pub token_lifetime: Duration,
@@ -87,7 +87,7 @@ pub struct SessionArgs {
         long,
         env = "ROWHOUSE_SESSION_IDLE_LIFETIME",
         value_name = "SECONDS",
-        default_value = "604800",
+        default_value = Self::IDLE_LIFETIME,
         value_parser = seconds,
     )]
     pub session_idle_lifetime: Duration,
@@ -96,7 +96,7 @@ pub struct SessionArgs {
         long,
         env = "ROWHOUSE_SESSION_LIFETIME",
         value_name = "SECONDS",
-        default_value = "2592000",
+        default_value = Self::LIFETIME,
         value_parser = seconds,
     )]
     pub session_lifetime: Duration,
@@ -105,18 +105,26 @@ pub struct SessionArgs {
         long,
         env = "ROWHOUSE_REFRESH_GRACE",
         value_name = "SECONDS",
-        default_value = "10",
+        default_value = Self::REFRESH_GRACE,
         value_parser = seconds,
     )]
     pub refresh_grace: Duration,
 }
 
+impl SessionArgs {
+    /// Seven days.
+    const IDLE_LIFETIME: &str = "604800";
+    /// Thirty days.
+    const LIFETIME: &str = "2592000";
+    const REFRESH_GRACE: &str = "10";
+}
+
 impl Default for SessionArgs {
     fn default() -> Self {
         Self {
-            session_idle_lifetime: Duration::from_hours(7 * 24),
-            session_lifetime: Duration::from_hours(30 * 24),
-            refresh_grace: Duration::from_secs(10),
+            session_idle_lifetime: in_seconds(Self::IDLE_LIFETIME),
+            session_lifetime: in_seconds(Self::LIFETIME),
+            refresh_grace: in_seconds(Self::REFRESH_GRACE),
         }
     }
 }
@@ -131,7 +139,7 @@ pub struct SignUpArgs {
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_NETWORK",
         value_name = "NUMBER",
-        default_value_t = SignUpArgs::default().sign_ups_per_network,
+        default_value_t = Self::DEFAULT.sign_ups_per_network,
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_network: i32,
@@ -141,7 +149,7 @@ pub struct SignUpArgs {
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_ADDRESS",
         value_name = "NUMBER",
-        default_value_t = SignUpArgs::default().sign_ups_per_address,
+        default_value_t = Self::DEFAULT.sign_ups_per_address,
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_address: i32,
@@ -149,11 +157,13 @@ pub struct SignUpArgs {
 
 impl Default for SignUpArgs {
     fn default() -> Self {
-        Self { sign_ups_per_network: 20, sign_ups_per_address: 10 }
+        Self::DEFAULT
     }
 }
 
 impl SignUpArgs {
+    const DEFAULT: Self = Self { sign_ups_per_network: 20, sign_ups_per_address: 10 };
+
     /// For those whose sign-ups are not what is looked at, such as tests.
     #[must_use]
     pub const fn generous() -> Self {
@@ -185,15 +195,18 @@ pub struct MailArgs {
         long,
         env = "ROWHOUSE_MAIL_FROM",
         value_name = "ADDRESS",
-        default_value = "Rowhouse <rowhouse@localhost>"
+        default_value = Self::FROM,
     )]
     pub mail_from: String,
     /// Where the pages are that the links in letters lead to
-    #[arg(long, env = "ROWHOUSE_PUBLIC_URL", value_name = "URL", default_value = "http://localhost:8080")]
+    #[arg(long, env = "ROWHOUSE_PUBLIC_URL", value_name = "URL", default_value = Self::PUBLIC_URL)]
     pub public_url: String,
 }
 
 impl MailArgs {
+    const FROM: &str = "Rowhouse <rowhouse@localhost>";
+    const PUBLIC_URL: &str = "http://localhost:8080";
+
     /// Letters into a directory, the rest by default.
     #[must_use]
     pub fn into_directory(directory: impl Into<PathBuf>) -> Self {
@@ -201,8 +214,8 @@ impl MailArgs {
             smtp_url: None,
             smtp_ca_file: None,
             mail_dir: Some(directory.into()),
-            mail_from: "Rowhouse <rowhouse@localhost>".to_owned(),
-            public_url: "http://localhost:8080".to_owned(),
+            mail_from: Self::FROM.to_owned(),
+            public_url: Self::PUBLIC_URL.to_owned(),
         }
     }
 }
@@ -219,10 +232,17 @@ impl fmt::Debug for MailArgs {
     }
 }
 
+/// A default of the command line. One that is no number makes everything end at once, which no test survives.
+fn in_seconds(default: &str) -> Duration {
+    seconds(default).unwrap_or_default()
+}
+
 fn token_lifetime(text: &str) -> Result<Duration, String> {
     match seconds(text).map_err(|error| error.to_string())? {
         Duration::ZERO => Err("it would have expired already".to_owned()),
-        lifetime if lifetime > LONGEST_TOKEN_LIFETIME => Err("600 seconds is the most".to_owned()),
+        lifetime if lifetime > in_seconds(LONGEST_TOKEN_LIFETIME) => {
+            Err(format!("{LONGEST_TOKEN_LIFETIME} seconds is the most"))
+        }
         lifetime => Ok(lifetime),
     }
 }
@@ -249,13 +269,15 @@ mod tests {
         }
     }
 
-    /// Some of them stand twice, for the parser and for `Default`.
     #[test]
-    fn defaults() {
+    fn the_defaults_are_those_of_the_command_line() {
         let config = parse("").unwrap();
         assert_eq!(format!("{:?}", config.sessions), format!("{:?}", SessionArgs::default()));
         assert_eq!(format!("{:?}", config.sign_ups), format!("{:?}", SignUpArgs::default()));
         assert_eq!(format!("{:?}", config.jobs), format!("{:?}", WorkerArgs::default()));
+        assert_eq!(config.sessions.session_idle_lifetime, Duration::from_hours(7 * 24));
+        assert_eq!(config.sessions.session_lifetime, Duration::from_hours(30 * 24));
+        assert_eq!(config.sessions.refresh_grace, Duration::from_secs(10));
     }
 
     #[test]

@@ -1,4 +1,4 @@
-//! How long a refused login takes says nothing about the account.
+//! How long a refused login takes, and a sign-up, says nothing about the account.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -11,8 +11,10 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::auth::v1::Role;
+use rowhouse_tenancy::TenantId;
 use rustix::time::{ClockId, clock_gettime};
-use support::{PASSWORD, Running, Service, config};
+use support::{NewMember, PASSWORD, Running, Service, config, prepare};
 use tonic::Status;
 
 /// A hash takes some 15 milliseconds, which everything else in a login is small against.
@@ -36,6 +38,9 @@ const KINDS: [(&str, &str); 6] = [
     ("no-password@example.com", PASSWORD),
     ("unverified@example.com", PASSWORD),
 ];
+
+/// Sign-ups without a password, which hash nothing: with an address that somebody has, and with one that nobody has.
+const SIGN_UPS: [&str; 2] = ["ada@example.com", "nobody@example.com"];
 
 /// How long something took.
 #[derive(Clone, Copy, Debug)]
@@ -81,6 +86,12 @@ async fn hash() {
     hashing.await.unwrap();
 }
 
+/// Has auth look at somebody who signs up without a password.
+async fn looked_at(running: &Running, tenant: TenantId, token: &str, email: &str) {
+    let new = NewMember { email, password: None, access_token: None, role: Role::Owner };
+    prepare(running.client(), tenant, token, new).await.unwrap();
+}
+
 async fn refused(running: &Running, (email, password): (&str, &str)) -> Status {
     running.login(email, password, None).await.unwrap_err()
 }
@@ -120,23 +131,44 @@ async fn refusals_are_alike_in_words_and_in_time() {
     }
 
     let mut admin = service.database.admin().await;
+    let token = service.service_token(acme);
     let started = Instant::now();
     let (mut answers, mut hashes) = (vec![Vec::new(); KINDS.len()], Vec::new());
-    while hashes.len() < FEWEST || (!alike(&answers, &hashes) && started.elapsed() < LONGEST) {
+    let mut sign_ups = vec![Vec::new(); SIGN_UPS.len()];
+    let all_alike =
+        |answers: &[_], sign_ups: &[_], hashes: &[_]| alike(answers, hashes) && alike(sign_ups, hashes);
+    while hashes.len() < FEWEST || (!all_alike(&answers, &sign_ups, &hashes) && started.elapsed() < LONGEST) {
         // Nobody is to be turned away unseen.
         admin.batch_execute("DELETE FROM auth.attempts").await.unwrap();
         // One of each, in any order: what else the machine does, the work that a refusal leaves behind included, meets
         // all of them.
-        let mut order: Vec<usize> = (0..KINDS.len()).collect();
+        let mut order: Vec<usize> = (0..KINDS.len() + SIGN_UPS.len()).collect();
         order.sort_by_cached_key(|at| RandomState::new().hash_one(at));
         for at in order {
-            answers[at].push(Sample::of(refused(&running, KINDS[at])).await.1);
+            if let Some(kind) = KINDS.get(at) {
+                answers[at].push(Sample::of(refused(&running, *kind)).await.1);
+            } else {
+                let at = at - KINDS.len();
+                let look = looked_at(&running, acme, &token, SIGN_UPS[at]);
+                sign_ups[at].push(Sample::of(look).await.1);
+            }
         }
         hashes.push(Sample::of(hash()).await.1);
     }
     let shown = |samples: &[Sample]| (usual(samples, |one| one.work), usual(samples, |one| one.wait));
     let all: Vec<_> = answers.iter().map(|samples| shown(samples)).zip(KINDS).collect();
     assert!(alike(&answers, &hashes), "a hash takes {:?}, the answers {all:?}", shown(&hashes));
+
+    let both: Vec<_> = sign_ups.iter().map(|samples| shown(samples)).zip(SIGN_UPS).collect();
+    assert!(alike(&sign_ups, &hashes), "a hash takes {:?}, the sign-ups {both:?}", shown(&hashes));
+    // Had one of them been answered with a hash, that would be noticed.
+    for at in 0..SIGN_UPS.len() {
+        let mut with = sign_ups.clone();
+        for (sample, hash) in with[at].iter_mut().zip(&hashes) {
+            *sample = Sample { wait: sample.wait + hash.wait, work: sample.work + hash.work };
+        }
+        assert!(!alike(&with, &hashes), "{:?} with a hash would not be noticed", SIGN_UPS[at]);
+    }
 
     // The same, had any one of them been answered without a hash.
     let (work, wait) = shown(&hashes);

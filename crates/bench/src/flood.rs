@@ -36,7 +36,12 @@ pub(crate) async fn run(
 ) -> Result<(), Failure> {
     let mut rows = Vec::new();
     for _ in 0..rounds {
-        rows.push(("without", wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds))?, 0.0, 0.0));
+        rows.push((
+            "without",
+            wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds))?,
+            0.0,
+            0.0,
+        ));
         let (figures, looked_at, turned_away) = flooded(system, tenant, seconds).await?;
         rows.push(("with", figures, looked_at, turned_away));
     }
@@ -96,8 +101,9 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
             }
         });
     }
-    let figures =
-        tokio::task::block_in_place(|| wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds)))?;
+    let figures = tokio::task::block_in_place(|| {
+        wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds))
+    })?;
     flood.shutdown().await;
     let rate = |count: &AtomicU64| {
         let count = u32::try_from(count.load(Ordering::Relaxed)).unwrap_or(u32::MAX);

@@ -1,7 +1,7 @@
 //! Networks: what the address of a client stands for where attempts, messages and sign-ups are counted.
 
 use std::fmt;
-use std::net::{IpAddr, Ipv6Addr};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
 /// The bits of an IPv6 address that one customer is given at least: the rest they choose as they like, a new address for
 /// each request.
@@ -9,7 +9,8 @@ const SMALLEST: u8 = 64;
 /// The bits that one customer may be given at most.
 const WIDEST: u8 = 48;
 
-/// The network of a client: an IPv4 address by itself, or the /64 or /48 of an IPv6 address.
+/// The network of a client: an IPv4 address by itself, or the /64 or /48 of an IPv6 address. An IPv6 address that a machine has
+/// by its IPv4 address stands for that one.
 ///
 /// Wherever a client is a key, this is it, and never the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -23,8 +24,28 @@ impl From<IpAddr> for Network {
     fn from(address: IpAddr) -> Self {
         match address.to_canonical() {
             address @ IpAddr::V4(_) => Self { address, prefix: 32 },
-            IpAddr::V6(address) => Self::around(address, SMALLEST),
+            IpAddr::V6(address) => match embedded(address) {
+                Some(address) => Self { address: address.into(), prefix: 32 },
+                None => Self::around(address, SMALLEST),
+            },
         }
+    }
+}
+
+/// The IPv4 address that a translator or a tunnel makes an IPv6 address of. By their prefix all IPv4 clients of a translator would
+/// be one network, and so would those of a Teredo server; a 6to4 site would be 65,536.
+///
+/// The translators of one's own site (`64:ff9b:1::/48`, RFC 8215, and prefixes of a provider) choose the place of the IPv4 address
+/// themselves, so it cannot be told: let the proxy before the services forward the address of before the translation.
+const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
+    match address.octets() {
+        // NAT64 (RFC 6052): at the end. 6to4 (RFC 3056): behind the first 16 bits.
+        [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] | [0x20, 0x02, a, b, c, d, ..] => {
+            Some(Ipv4Addr::new(a, b, c, d))
+        }
+        // Teredo (RFC 4380): at the end, inverted.
+        [0x20, 0x01, 0, 0, .., a, b, c, d] => Some(Ipv4Addr::new(!a, !b, !c, !d)),
+        _ => None,
     }
 }
 
@@ -70,6 +91,18 @@ mod tests {
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", Some("2001:db8:1::/48")),
             ("2001:db8:1:ffff::", "2001:db8:1:ffff::/64", Some("2001:db8:1::/48")),
             ("::1", "::/64", Some("::/48")),
+            // NAT64, and a translator's own prefix, of which nothing is known.
+            ("64:ff9b::203.0.113.9", "203.0.113.9", None),
+            ("64:ff9b::cb00:710a", "203.0.113.10", None),
+            ("64:ff9b:1::203.0.113.9", "64:ff9b:1::/64", Some("64:ff9b:1::/48")),
+            ("64:ff9b:0:0:1::203.0.113.9", "64:ff9b::/64", Some("64:ff9b::/48")),
+            // 6to4: all networks of a site.
+            ("2002:cb00:7109::1", "203.0.113.9", None),
+            ("2002:cb00:7109:ffff:1:2:3:4", "203.0.113.9", None),
+            // Teredo, by whatever server and port.
+            ("2001:0:4136:e378:8000:63bf:34ff:8ef6", "203.0.113.9", None),
+            ("2001:0:53aa:64c:0:1234:34ff:8ef6", "203.0.113.9", None),
+            ("2001:1::1", "2001:1::/64", Some("2001:1::/48")),
         ] {
             let found = network(address);
             assert_eq!(found.to_string(), expected, "{address}");

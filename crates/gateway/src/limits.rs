@@ -5,7 +5,9 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
-use rowhouse_chassis::rate_limit::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter, pause_before_refusal};
+use rowhouse_chassis::rate_limit::{
+    Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter, pause_before_refusal,
+};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
 

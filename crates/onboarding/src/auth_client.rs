@@ -3,7 +3,6 @@
 use std::time::Duration;
 
 use rowhouse_chassis::client::Client;
-use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::grpc::{Deadline, TracedChannel, set_deadline};
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
@@ -45,13 +44,6 @@ pub(crate) struct Caller {
     pub(crate) token: Option<VerifiedToken>,
     /// Until when they wait.
     pub(crate) deadline: Option<Deadline>,
-}
-
-impl Caller {
-    /// For whom a password is hashed.
-    pub(crate) fn asker(&self) -> Asker {
-        Asker { known: self.token.is_some(), network: self.client.network(), deadline: self.deadline }
-    }
 }
 
 /// Why there is no owner, as far as auth's answer tells.

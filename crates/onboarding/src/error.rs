@@ -1,5 +1,7 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
+use std::time::Duration;
+
 use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
@@ -30,6 +32,8 @@ pub(crate) enum Error {
     TenantGone,
     #[error("the tenant cannot be set up: {0}")]
     Failed(String),
+    #[error("too many repeats come from the network")]
+    TooManyRepeats { wait: Duration },
     #[error("calls with the same idempotency key got in each other's way, repeatedly")]
     Contended,
     #[error(transparent)]
@@ -158,6 +162,11 @@ impl Error {
                 "too many sign-ups from this network or with this e-mail address: wait before the next one",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
+            Self::TooManyRepeats { wait } => retryable(
+                Code::TooManyAttempts,
+                "too many repeated requests from this network: wait before the next one",
+                wait,
+            ),
             Self::Hashing(CpuPoolError::Busy { retry_after }) => retryable(
                 Code::ResourceExhausted,
                 "too many passwords are being checked at once: try again",
@@ -203,6 +212,7 @@ mod tests {
             (Error::NoFreeSlug, Code::SlugTaken),
             (Error::IdempotencyKeyReused, Code::IdempotencyKeyReused),
             (Error::TenantGone, Code::Unavailable),
+            (Error::TooManyRepeats { wait: Duration::from_secs(1) }, Code::TooManyAttempts),
             (Error::Failed("auth has gone".to_owned()), Code::Unavailable),
             (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
             (Error::NotPermitted(Permission::JobsManage), Code::PermissionDenied),

@@ -1,30 +1,52 @@
 //! Hashing what shows that a repeat has the same password.
 
+use std::num::NonZeroU32;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_chassis::cpu_pool::{Asker, CpuPool};
+use rowhouse_chassis::rate_limit::NetworkLimiter;
 
+use crate::auth_client::Caller;
 use crate::domain::{Onboarding, PasswordProof};
 use crate::error::Error;
 
 /// About what a hash takes, until there is experience.
 const A_HASH: Duration = Duration::from_millis(250);
 
+/// Repeats whose password is hashed, from one network: so many at once, and then so many a second.
+const REPEATS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
+const REPEATS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
+
 /// The threads that hash. Cloning shares them.
 #[derive(Clone)]
 pub(crate) struct Proofs {
     cost: u32,
     pool: CpuPool,
+    repeats: Arc<NetworkLimiter>,
 }
 
 impl Proofs {
     pub(crate) fn new(cost: u32) -> Self {
-        Self { cost, pool: CpuPool::new(A_HASH) }
+        let repeats = NetworkLimiter::new(REPEATS_PER_SECOND, REPEATS);
+        Self { cost, pool: CpuPool::new(A_HASH), repeats: Arc::new(repeats) }
+    }
+
+    /// The same as [`add`](Self::add), for a repeat, which nobody has counted.
+    pub(crate) async fn add_repeated(
+        &self,
+        onboarding: &mut Onboarding,
+        caller: &Caller,
+    ) -> Result<(), Error> {
+        if !onboarding.proven && onboarding.admin.password.is_some() {
+            self.repeats.check(caller.client.network()).map_err(|wait| Error::TooManyRepeats { wait })?;
+        }
+        self.add(onboarding, caller).await
     }
 
     /// Adds the password to what makes a repeat the same request, once. Without a key there are no repeats, and nothing is
     /// done.
-    pub(crate) async fn add(&self, onboarding: &mut Onboarding, asker: Asker) -> Result<(), Error> {
+    pub(crate) async fn add(&self, onboarding: &mut Onboarding, caller: &Caller) -> Result<(), Error> {
         let Some((key, fingerprint)) = onboarding.idempotency else { return Ok(()) };
         if onboarding.proven {
             return Ok(());
@@ -33,11 +55,16 @@ impl Proofs {
             None => None,
             Some(password) => {
                 let cost = self.cost;
-                Some(self.pool.run(asker, move || PasswordProof::new(&password, &key, cost)).await??)
+                Some(self.pool.run(asker(caller), move || PasswordProof::new(&password, &key, cost)).await??)
             }
         };
         onboarding.idempotency = Some((key, fingerprint.with(proof.as_ref())));
         onboarding.proven = true;
         Ok(())
     }
+}
+
+/// For whom a password is hashed. Anybody can have a token of some account: it does not show whose the onboarding is.
+fn asker(caller: &Caller) -> Asker {
+    Asker { known: false, person: None, network: caller.client.network(), deadline: caller.deadline }
 }

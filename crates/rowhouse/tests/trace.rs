@@ -96,7 +96,9 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     // The longest way: gateway, onboarding, auth, transaction, statement.
     let statement = spans
         .values()
-        .find(|span| attribute(span, "db.query.text").is_some_and(|text| text.contains("auth.admit(")))
+        .find(|span| {
+            attribute(span, "db.query.text").is_some_and(|text| text.contains("auth.count_attempt("))
+        })
         .expect("the statement that counts the sign-up");
     let mut way = Vec::new();
     let mut at = Some(statement);

@@ -75,7 +75,8 @@ pub fn is_blank(c: char) -> bool {
 }
 
 /// Whether it is written onto the character before it.
-pub(crate) fn is_mark(c: char) -> bool {
+#[must_use]
+pub fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
 }
 

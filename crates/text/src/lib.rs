@@ -6,7 +6,7 @@ mod email_address;
 mod line;
 mod password;
 
-pub use characters::{is_blank, printable};
+pub use characters::{is_blank, is_mark, printable};
 pub use email_address::{EmailAddress, InvalidEmailAddress};
 pub use line::{InvalidText, Text};
 pub use password::{InvalidPassword, Password};

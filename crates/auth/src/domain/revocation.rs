@@ -12,8 +12,8 @@ pub(crate) enum RevokeReason {
 }
 
 impl RevokeReason {
-    /// The name in the table and in the audit log. The table knows one more, `user_disabled`, which the function
-    /// `auth.revoke_grants_of` writes.
+    /// The name in the table and in the audit log. The table knows two more, `user_disabled` and
+    /// `account_recovered`, which the function `auth.revoke_grants_of` writes.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::MemberRemoved => "member_removed",

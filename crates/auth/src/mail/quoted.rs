@@ -1,6 +1,6 @@
 //! Other people's words in our messages.
 
-use unicode_normalization::char::is_combining_mark;
+use rowhouse_text::{is_blank, is_mark};
 
 /// There is no room for a message of theirs.
 const LONGEST: usize = 60;
@@ -22,7 +22,7 @@ pub(super) fn quoted(text: &str) -> String {
             // A dot before more makes a domain; one at the end of a word is an abbreviation's.
             '.' if !next.is_whitespace() => kept.push('·'),
             '@' => kept.push_str(" (at) "),
-            c if is_mark(c) => {
+            c if is_mark(c) && !is_blank(c) => {
                 marks += 1;
                 if marks <= MOST_MARKS && previous.is_alphanumeric() {
                     kept.push(c);
@@ -65,18 +65,7 @@ pub(super) fn quoted_address(text: &str) -> String {
 }
 
 fn is_plain(c: char) -> bool {
-    (c.is_alphanumeric() && !is_blank_letter(c)) || " .,'’&()+!?-–_#".contains(c)
-}
-
-/// Marks that change the look of a letter: none that only choose between variants, and none that are never seen.
-fn is_mark(c: char) -> bool {
-    is_combining_mark(c)
-        && !matches!(c, '\u{34f}' | '\u{17b4}' | '\u{17b5}' | '\u{180b}'..='\u{180f}' | '\u{fe00}'..='\u{fe0f}' | '\u{e0100}'..='\u{e01ef}')
-}
-
-/// Unicode has letters that look like nothing.
-const fn is_blank_letter(c: char) -> bool {
-    matches!(c, '\u{115f}' | '\u{1160}' | '\u{17b4}' | '\u{17b5}' | '\u{3164}' | '\u{ffa0}')
+    (c.is_alphanumeric() && !is_blank(c)) || " .,'’&()+!?-–_#".contains(c)
 }
 
 #[cfg(test)]

@@ -8,9 +8,8 @@ use uuid::Uuid;
 
 use crate::store::allowances::purge_allowances;
 use crate::store::attempts::{purge_attempts, purge_familiar};
-use crate::store::idempotency_keys::purge_answers;
+use crate::store::expired::purge_expired;
 use crate::store::one_time_tokens::purge_tokens;
-use crate::store::sessions::purge_sessions;
 
 const INTERVAL: Duration = Duration::from_hours(1);
 /// How many rows go in one transaction.
@@ -55,14 +54,8 @@ async fn purge_global(db: &TenantDb) -> Result<(), DbError> {
 async fn purge_tenants(db: &TenantDb) -> Result<(), DbError> {
     let mut after = Some(Uuid::nil());
     while let Some(done) = after {
-        let purged = async |tx: &mut _| purge_sessions(tx, done, TENANTS, BATCH).await;
-        after = db.global_tx("auth.purge_sessions", purged).await?;
-        sleep(PAUSE).await;
-    }
-    let mut after = Some(Uuid::nil());
-    while let Some(done) = after {
-        let purged = async |tx: &mut _| purge_answers(tx, done, TENANTS, BATCH).await;
-        after = db.global_tx("auth.purge_answers", purged).await?;
+        let purged = async |tx: &mut _| purge_expired(tx, done, TENANTS, BATCH).await;
+        after = db.global_tx("auth.purge_expired", purged).await?;
         sleep(PAUSE).await;
     }
     Ok(())

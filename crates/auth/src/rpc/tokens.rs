@@ -4,30 +4,33 @@ use chrono::Utc;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::limits::SESSIONS;
 use rowhouse_proto::auth::v1::Tokens;
-use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
+use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId, TenantTx};
 use rowhouse_tokens::{Principal, Role};
 use uuid::Uuid;
 
 use super::Rpc;
-use crate::domain::{Action, Actor, AuditEntry, DeviceToken, EndReason, OpaqueToken, TokenKind, UserId};
+use crate::domain::{
+    Action, Actor, AuditEntry, DeviceToken, EndReason, OpaqueToken, PasswordHash, TokenKind, UserId,
+};
 use crate::error::Error;
 use crate::store::audit_log::record;
-use crate::store::memberships::hold_role;
+use crate::store::memberships::hold_member;
 use crate::store::sessions::{NewSession, Which, end_sessions, insert_session};
 use crate::store::totp::has_confirmed_totp;
 
 /// By what a session begins.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Method {
-    Password,
+#[derive(Clone, Copy)]
+pub(super) enum Method<'a> {
+    /// The password that this is the hash of.
+    Password(&'a PasswordHash),
     Mfa,
     Switch,
 }
 
-impl Method {
+impl Method<'_> {
     const fn as_str(self) -> &'static str {
         match self {
-            Self::Password => "password",
+            Self::Password(_) => "password",
             Self::Mfa => "mfa",
             Self::Switch => "switch",
         }
@@ -35,55 +38,94 @@ impl Method {
 
     const fn action(self) -> Action {
         match self {
-            Self::Password | Self::Mfa => Action::SignIn,
+            Self::Password(_) | Self::Mfa => Action::SignIn,
             Self::Switch => Action::SessionCreate,
         }
     }
 }
 
+/// A session that is about to begin.
+pub(super) struct Beginning<'a> {
+    id: Uuid,
+    refresh: OpaqueToken,
+    user: UserId,
+    client: &'a Client,
+    method: Method<'a>,
+}
+
+impl<'a> Beginning<'a> {
+    pub(super) fn new(
+        rpc: &Rpc,
+        user: UserId,
+        tenant: TenantId,
+        client: &'a Client,
+        method: Method<'a>,
+    ) -> Result<Self, Error> {
+        let id = Uuid::now_v7();
+        let refresh = OpaqueToken::generate(&rpc.sealing, TokenKind::Refresh, tenant, id)?;
+        Ok(Self { id, refresh, user, client, method })
+    }
+
+    /// Begins it in its tenant, for a member who is held: whoever removes them, changes their role or their second factor is
+    /// done, or waits and then finds the session.
+    pub(super) async fn insert(&self, rpc: &Rpc, tx: &mut TenantTx) -> Result<(), Error> {
+        let Self { id, refresh, user, client, method } = self;
+        let now = Utc::now();
+        let expires_at = rpc.sessions.expires_at(now);
+        let new = NewSession {
+            id: *id,
+            user: *user,
+            token: refresh.digest(),
+            idle_expires_at: rpc.sessions.idle_until(now, expires_at),
+            expires_at,
+            client,
+        };
+        insert_session(tx, new).await?;
+        let entry = AuditEntry::success(Actor::User(*user), method.action(), client)
+            .on("session", *id)
+            .with("method", method.as_str());
+        record(tx, entry).await?;
+        // Nobody is kept from logging in by sessions that they have forgotten.
+        let surplus = Which::Surplus { user: *user, begun: *id, keep: SESSIONS.maximum - 1 };
+        for ended in end_sessions(tx, surplus, EndReason::TooMany).await? {
+            let entry = AuditEntry::success(Actor::System, Action::SessionEnd, client)
+                .on("session", ended)
+                .with("reason", EndReason::TooMany.as_str());
+            record(tx, entry).await?;
+        }
+        Ok(())
+    }
+
+    /// What its holder gets, when it has begun.
+    pub(super) fn tokens(&self, rpc: &Rpc, role: Role) -> Result<Tokens, Error> {
+        rpc.tokens(self.user, self.refresh.tenant(), role, &self.refresh, 0)
+    }
+}
+
 impl Rpc {
-    /// Begins a session of a person who has shown who they are, if they are still a member of the tenant.
+    /// Begins a session of a person who has shown who they are, if they are still a member of the tenant. What they have shown must
+    /// still be so: [`Error::Contended`] when the password was changed since, or a second factor switched on.
     pub(super) async fn begin_session(
         &self,
         user: UserId,
         tenant: TenantId,
         client: &Client,
-        method: Method,
+        method: Method<'_>,
     ) -> Result<(Uuid, Tokens), Error> {
-        let id = Uuid::now_v7();
-        let refresh = OpaqueToken::generate(&self.sealing, TokenKind::Refresh, tenant, id)?;
-        let now = Utc::now();
-        let expires_at = self.sessions.expires_at(now);
+        let beginning = Beginning::new(self, user, tenant, client, method)?;
         let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
-        let role = self
-            .db
-            .tx(&cx, "auth.begin_session", async |tx| {
-                // Whoever removes the member or changes the role either is done, or waits and then finds the session.
-                let role = hold_role(tx, user).await?.ok_or(Error::NotAMember)?;
-                // Whoever switches the second factor on is done, or waits in the same way.
-                if method == Method::Password && has_confirmed_totp(tx, user).await? {
-                    return Err(Error::Contended);
-                }
-                let idle_expires_at = self.sessions.idle_until(now, expires_at);
-                let token = refresh.digest();
-                insert_session(tx, NewSession { id, user, token, idle_expires_at, expires_at, client })
-                    .await?;
-                let entry = AuditEntry::success(Actor::User(user), method.action(), client)
-                    .on("session", id)
-                    .with("method", method.as_str());
-                record(tx, entry).await?;
-                // Nobody is kept from logging in by sessions that they have forgotten.
-                let surplus = Which::Surplus { user, begun: id, keep: SESSIONS.maximum - 1 };
-                for ended in end_sessions(tx, surplus, EndReason::TooMany).await? {
-                    let entry = AuditEntry::success(Actor::System, Action::SessionEnd, client)
-                        .on("session", ended)
-                        .with("reason", EndReason::TooMany.as_str());
-                    record(tx, entry).await?;
-                }
-                Ok::<_, Error>(role)
-            })
-            .await?;
-        Ok((id, self.tokens(user, tenant, role, &refresh, 0)?))
+        let begun = self.db.tx(&cx, "auth.begin_session", async |tx| {
+            let (role, hash) = hold_member(tx, user).await?.ok_or(Error::NotAMember)?;
+            if let Method::Password(checked) = method
+                && (hash.as_ref() != Some(checked) || has_confirmed_totp(tx, user).await?)
+            {
+                return Err(Error::Contended);
+            }
+            beginning.insert(self, tx).await?;
+            Ok::<_, Error>(role)
+        });
+        let role = begun.await?;
+        Ok((beginning.id, beginning.tokens(self, role)?))
     }
 
     /// What a session's holder gets: an access token, and the refresh token for the next one. Access tokens that

@@ -2,9 +2,10 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use diesel::dsl::{IntervalDsl, exists, now, select};
 use diesel::prelude::*;
-use diesel::sql_types::{Array, Binary, Bool, Integer, Timestamptz};
+use diesel::sql_types::{Array, Binary, Bool, Integer, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
@@ -24,6 +25,9 @@ pub(crate) struct Admission {
     /// It is the first one that is refused.
     #[diesel(sql_type = Bool)]
     pub(crate) first: bool,
+    /// When it was counted; nothing when it is refused.
+    #[diesel(sql_type = Nullable<Timestamptz>)]
+    pub(crate) counted_at: Option<DateTime<Utc>>,
 }
 
 impl Admission {
@@ -37,7 +41,7 @@ impl Admission {
 /// have the same key.
 pub(crate) async fn admit(tx: &mut impl Transaction, limits: &[Limit]) -> Result<Admission, DbError> {
     let (keys, free): (Vec<_>, Vec<_>) = limits.iter().map(|limit| (limit.key.to_vec(), limit.free)).unzip();
-    let admission = diesel::sql_query("SELECT wait, first FROM auth.admit($1, $2)")
+    let admission = diesel::sql_query("SELECT wait, first, counted_at FROM auth.count_attempt($1, $2)")
         .bind::<Array<Binary>, _>(keys)
         .bind::<Array<Integer>, _>(free)
         .get_result(tx)
@@ -45,14 +49,29 @@ pub(crate) async fn admit(tx: &mut impl Transaction, limits: &[Limit]) -> Result
     Ok(admission)
 }
 
-/// Takes a counted attempt back: it was a good one. What it alone is counted under starts anew.
+/// Takes an attempt back that was counted then, and that nobody has looked at: one less under each of the keys.
+pub(crate) async fn take_back(
+    tx: &mut impl Transaction,
+    keys: &[Digest32],
+    counted_at: DateTime<Utc>,
+) -> Result<(), DbError> {
+    let keys: Vec<&[u8]> = keys.iter().map(|key| &key[..]).collect();
+    diesel::sql_query("SELECT auth.take_back($1, $2)")
+        .bind::<Array<Binary>, _>(keys)
+        .bind::<Timestamptz, _>(counted_at)
+        .execute(tx)
+        .await?;
+    Ok(())
+}
+
+/// Forgives a counted attempt: it was a good one. What it alone is counted under starts anew.
 pub(crate) async fn forgive(
     tx: &mut impl Transaction,
     own: &[Digest32],
     shared: &[Digest32],
 ) -> Result<(), DbError> {
-    lock(tx, own, shared).await?;
-    take_back(tx, own, shared).await
+    let locked = lock(tx, own, shared).await?;
+    discount(tx, own, shared, &locked).await
 }
 
 /// The same, unless it was done already.
@@ -61,15 +80,15 @@ pub(crate) async fn forgive_once(
     own: &[Digest32],
     shared: &[Digest32],
 ) -> Result<(), DbError> {
-    let counted = lock(tx, own, shared).await?;
-    if own.iter().any(|key| counted.contains(&key.to_vec())) {
-        take_back(tx, own, shared).await
+    let locked = lock(tx, own, shared).await?;
+    if own.iter().any(|key| locked.contains(&key.to_vec())) {
+        discount(tx, own, shared, &locked).await
     } else {
         Ok(())
     }
 }
 
-/// Locks in the order in which `auth.admit` does, so that no two wait for each other, and says what there is.
+/// Locks in the order in which `auth.count_attempt` does, so that no two wait for each other, and says what there is.
 async fn lock(
     tx: &mut impl Transaction,
     own: &[Digest32],
@@ -80,11 +99,20 @@ async fn lock(
     Ok(locked.order(attempts::key).for_update().load(tx).await?)
 }
 
-async fn take_back(tx: &mut impl Transaction, own: &[Digest32], shared: &[Digest32]) -> Result<(), DbError> {
-    let own: Vec<&[u8]> = own.iter().map(|key| &key[..]).collect();
+/// Changes nothing but what is locked: a row that was forgiven and counted anew in between is another attempt's, and whoever has
+/// locked it may be waiting for one of these.
+async fn discount(
+    tx: &mut impl Transaction,
+    own: &[Digest32],
+    shared: &[Digest32],
+    locked: &[Vec<u8>],
+) -> Result<(), DbError> {
+    let locked = |keys: &[Digest32]| -> Vec<Vec<u8>> {
+        keys.iter().map(|key| key.to_vec()).filter(|key| locked.contains(key)).collect()
+    };
+    let (own, shared) = (locked(own), locked(shared));
     diesel::delete(attempts::table.filter(attempts::key.eq_any(own))).execute(tx).await?;
     if !shared.is_empty() {
-        let shared: Vec<&[u8]> = shared.iter().map(|key| &key[..]).collect();
         let counted = attempts::table.filter(attempts::key.eq_any(shared)).filter(attempts::failures.gt(0));
         diesel::update(counted).set(attempts::failures.eq(attempts::failures - 1)).execute(tx).await?;
     }

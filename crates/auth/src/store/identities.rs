@@ -5,7 +5,7 @@ use diesel::dsl::{exists, now};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
+use rowhouse_tenancy::{DbError, Transaction};
 use uuid::Uuid;
 
 use crate::domain::{EmailAddress, EndReason, PasswordHash, UserId};
@@ -98,19 +98,19 @@ pub(crate) async fn insert_identity(
     Ok(inserted == 1)
 }
 
-/// Replaces the hash of the same password, unless somebody was faster.
+/// Replaces a person's hash, of the same password or of another. Says whether it was still the one that was checked.
 pub(crate) async fn replace_hash(
-    tx: &mut GlobalTx,
+    tx: &mut impl Transaction,
     id: UserId,
     old: &PasswordHash,
     new: &PasswordHash,
-) -> Result<(), DbError> {
+) -> Result<bool, DbError> {
     let same = identities::id.eq(id.as_uuid()).and(identities::password_hash.eq(old.as_str()));
-    diesel::update(identities::table.filter(same))
+    let replaced = diesel::update(identities::table.filter(same))
         .set((identities::password_hash.eq(new.as_str()), identities::updated_at.eq(now)))
         .execute(tx)
         .await?;
-    Ok(())
+    Ok(replaced == 1)
 }
 
 /// Sets a person's password.
@@ -166,4 +166,11 @@ pub(crate) async fn end_all_sessions(
         .get_result(tx)
         .await?;
     Ok(row.ended)
+}
+
+/// Ends what somebody made in the person's name before the person had the account: API keys and invitations, in all of its tenants,
+/// and says so in each one's log. Looks across tenants, through a function made for it.
+pub(crate) async fn revoke_all_grants(tx: &mut impl Transaction, id: UserId) -> Result<(), DbError> {
+    diesel::sql_query("SELECT auth.recover_account($1)").bind::<SqlUuid, _>(id.as_uuid()).execute(tx).await?;
+    Ok(())
 }

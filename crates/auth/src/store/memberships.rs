@@ -7,7 +7,7 @@ use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction, lock_
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
-use crate::domain::{ActiveMembership, UserId};
+use crate::domain::{ActiveMembership, PasswordHash, UserId};
 use crate::schema::{identities, memberships, tenants};
 
 #[derive(QueryableByName)]
@@ -116,16 +116,24 @@ pub(crate) async fn find_active_role(tx: &mut TenantTx, user: UserId) -> Result<
 /// for one who is no member, and for one who is disabled. Whoever takes it from them is done before, or waits and then
 /// finds what this transaction has made.
 pub(crate) async fn hold_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
-    let role: Option<String> = of_tenant(memberships::table, tx.tenant())
+    Ok(hold_member(tx, user).await?.map(|(role, _)| role))
+}
+
+/// The same, with the hash of the person's password, which stays as well.
+pub(crate) async fn hold_member(
+    tx: &mut TenantTx,
+    user: UserId,
+) -> Result<Option<(Role, Option<PasswordHash>)>, DbError> {
+    let held: Option<(String, Option<String>)> = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
         .filter(memberships::user_id.eq(user.as_uuid()))
         .filter(identities::disabled_at.is_null())
-        .select(memberships::role)
+        .select((memberships::role, identities::password_hash))
         .for_share()
         .first(tx)
         .await
         .optional()?;
-    role.as_deref().map(parse_role).transpose()
+    held.map(|(role, hash)| Ok((parse_role(&role)?, hash.map(PasswordHash::from)))).transpose()
 }
 
 /// A member, as they see themselves.

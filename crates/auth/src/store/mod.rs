@@ -4,6 +4,7 @@ pub(crate) mod allowances;
 pub(crate) mod api_keys;
 pub(crate) mod attempts;
 pub(crate) mod audit_log;
+pub(crate) mod expired;
 pub(crate) mod idempotency_keys;
 pub(crate) mod identities;
 pub(crate) mod invitations;

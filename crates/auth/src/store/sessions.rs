@@ -5,10 +5,10 @@ use std::time::Duration;
 use chrono::{DateTime, Utc};
 use diesel::dsl::{IntervalDsl, now, sql};
 use diesel::prelude::*;
-use diesel::sql_types::{Integer, Nullable, Timestamptz, Uuid as SqlUuid};
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::client::Client;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantTx, lock_count, of_tenant};
+use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
@@ -276,30 +276,6 @@ pub(crate) async fn revoke_tokens(
 /// No token is issued later.
 fn forever() -> DateTime<Utc> {
     DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
-}
-
-#[derive(QueryableByName)]
-struct Purged {
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    done: Option<Uuid>,
-}
-
-/// Removes up to `most` rows of what is of no use any more, of up to `tenants` tenants that come after this id: sessions that are long
-/// over, and revocations of tokens that have expired by themselves. Looks across tenants, through a function made for it.
-/// Returns from which id to go on, as long as there is more.
-pub(crate) async fn purge_sessions(
-    tx: &mut GlobalTx,
-    after: Uuid,
-    tenants: i32,
-    most: i32,
-) -> Result<Option<Uuid>, DbError> {
-    let Purged { done } = diesel::sql_query("SELECT auth.purge_sessions($1, $2, $3) AS done")
-        .bind::<SqlUuid, _>(after)
-        .bind::<Integer, _>(tenants)
-        .bind::<Integer, _>(most)
-        .get_result(tx)
-        .await?;
-    Ok(done)
 }
 
 fn digest(bytes: &[u8]) -> Result<Digest32, DbError> {

@@ -1,5 +1,6 @@
 //! How much of each thing there may be, however many ask at once.
 
+use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rowhouse_chassis::error::{Code, Fault, fault};
@@ -13,6 +14,18 @@ use tonic::Status;
 
 use crate::support::{PASSWORD, Service};
 use crate::team::{accept, login, member, token_to};
+
+/// Makes a call that hashes, again if a machine with a single core has no place for it: of one person's calls, one runs on each
+/// core and two wait.
+async fn with_a_place<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> Result<T, Status> {
+    let single = available_parallelism().is_ok_and(|cores| cores.get() == 1);
+    loop {
+        match call().await {
+            Err(status) if single && fault(&status).code == Code::ResourceExhausted => {}
+            answer => break answer,
+        }
+    }
+}
 
 /// How many of the calls succeeded; the others were refused by the limit.
 fn allowed<T>(answers: Vec<Result<T, Status>>, limit: &str, maximum: i64) -> usize {
@@ -183,9 +196,14 @@ async fn tenants_of_a_person() {
             .await
             .unwrap();
         let token = next_link(&service, "bob@example.com", &mut links).await;
-        let (mut client, password) = (service.running.invitations(), Some(PASSWORD.to_owned()));
+        let (client, password) = (service.running.invitations(), Some(PASSWORD.to_owned()));
+        let request = AcceptInvitationRequest { token, password, access_token: None };
         calls.spawn(async move {
-            client.accept_invitation(AcceptInvitationRequest { token, password, access_token: None }).await
+            let call = || {
+                let (mut client, request) = (client.clone(), request.clone());
+                async move { client.accept_invitation(request).await }
+            };
+            with_a_place(call).await
         });
     }
     assert_eq!(allowed(calls.join_all().await, "tenants_of_person", 100), 2);
@@ -219,10 +237,16 @@ async fn sessions() {
     assert_eq!(service.value(&live).await, "49");
     let mut calls = JoinSet::new();
     for _ in 0..4 {
-        let mut client = service.running.client();
+        let client = service.running.client();
         let (email, password) = ("ada@example.com".to_owned(), PASSWORD.to_owned());
         let request = LoginRequest { email, password, tenant: Some(acme.to_string()), device_token: None };
-        calls.spawn(async move { client.login(request).await.unwrap() });
+        calls.spawn(async move {
+            let call = || {
+                let (mut client, request) = (client.clone(), request.clone());
+                async move { client.login(request).await }
+            };
+            with_a_place(call).await.unwrap();
+        });
     }
     calls.join_all().await;
     assert_eq!(service.value(&live).await, "50");

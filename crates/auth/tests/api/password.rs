@@ -1,9 +1,10 @@
 //! Changing a password, and setting a new one by mail.
 
+use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{
-    ChangePasswordRequest, ChangePasswordResponse, RefreshSessionRequest, RequestPasswordResetRequest,
-    RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse,
+    ChangePasswordRequest, ChangePasswordResponse, LoginRequest, RefreshSessionRequest,
+    RequestPasswordResetRequest, RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -99,6 +100,42 @@ async fn the_current_password_is_asked_for_and_cannot_be_guessed() {
     let anonymous = ChangePasswordRequest { current_password: PASSWORD.into(), new_password: NEW.into() };
     let answer = service.running.client().change_password(anonymous).await;
     assert_eq!(refused(answer), Code::TokenMissing);
+    service.running.stop().await;
+}
+
+/// Strangers use up what is counted for the account from everywhere; the person changes the password all the same, from a new
+/// place.
+#[tokio::test(flavor = "multi_thread")]
+async fn no_stranger_keeps_a_person_from_changing_the_password() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, ADA).await;
+    let token = service.access_token(ADA, None).await;
+    let from = |address: String| {
+        let (email, password) = (ADA.to_owned(), "wrong horse".to_owned());
+        let mut guess = Request::new(LoginRequest { email, password, tenant: None, device_token: None });
+        guess.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
+        guess
+    };
+    for n in 0.. {
+        let guess = from(format!("198.51.100.{n}"));
+        if refused(service.running.client().login(guess).await) == Code::TooManyAttempts {
+            break;
+        }
+    }
+    service
+        .sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE failures >= 30")
+        .await;
+    assert_eq!(
+        refused(service.running.client().login(from("192.0.2.1".to_owned())).await),
+        Code::TooManyAttempts,
+        "from all networks that are not known"
+    );
+    let (current_password, new_password) = (PASSWORD.to_owned(), NEW.to_owned());
+    let mut request = Request::new(ChangePasswordRequest { current_password, new_password });
+    request.metadata_mut().insert(FORWARDED_FOR, "192.0.2.1".parse().unwrap());
+    carry_token(request.metadata_mut(), acme, &token);
+    service.running.client().change_password(request).await.unwrap();
     service.running.stop().await;
 }
 

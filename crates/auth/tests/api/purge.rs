@@ -24,13 +24,21 @@ const MANY: &str = "
     INSERT INTO auth.sessions (tenant_id, id, user_id, token_digest, idle_expires_at, expires_at)
     SELECT s.tenant_id, gen_random_uuid(), s.user_id, s.token_digest, now() - interval '31 days', now() - interval '31 days'
     FROM auth.sessions s, generate_series(1, 1200) n;
+    INSERT INTO auth.invitations (tenant_id, id, email, role, token_digest, expires_at)
+    SELECT t.id, gen_random_uuid(), n || '@example.com', 'viewer', sha256(n::text::bytea),
+        now() - CASE WHEN n = 1 THEN interval '29 days' ELSE interval '31 days' END
+    FROM tenancy.tenants t, generate_series(1, 1200) n;
+    INSERT INTO auth.idempotency_keys (tenant_id, id, fingerprint, response, created_at)
+    SELECT t.id, n::text, sha256(n::text::bytea), '', now() - CASE WHEN n = 1 THEN interval '23 h' ELSE interval '25 h' END
+    FROM tenancy.tenants t, generate_series(1, 1200) n;
     INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until, created_at)
     SELECT s.tenant_id, s.id, 'infinity', now() - interval '2 hours' FROM auth.sessions s";
 const LEFT: &str = "
     SELECT concat_ws(' ', (SELECT count(*) FROM auth.attempts), (SELECT count(*) FROM auth.allowances),
         (SELECT count(*) FROM auth.familiar_addresses),
         (SELECT count(*) FROM auth.one_time_tokens WHERE expires_at < now()),
-        (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM tenancy.token_revocations))";
+        (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM tenancy.token_revocations),
+        (SELECT count(*) FROM auth.invitations), (SELECT count(*) FROM auth.idempotency_keys))";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_over_goes_in_pieces_and_nothing_else() {
@@ -47,6 +55,6 @@ async fn all_that_is_over_goes_in_pieces_and_nothing_else() {
     running.stop().await;
     let running = Running::start(config(&database, &keys)).await;
     let service = Service { database, keys, running };
-    service.until(LEFT, "1 1 1 0 0 0").await;
+    service.until(LEFT, "1 1 1 0 0 0 2 2").await;
     service.running.stop().await;
 }

@@ -116,12 +116,8 @@ pub(super) struct Outcome {
 }
 
 impl Outcome {
-    pub(super) const fn allowed(party: Party, quota: Quota, remaining: u32) -> Self {
-        Self { party, quota, remaining, wait: None }
-    }
-
-    pub(super) const fn refused(party: Party, quota: Quota, wait: Duration) -> Self {
-        Self { party, quota, remaining: 0, wait: Some(wait) }
+    pub(super) fn new(party: Party, quota: Quota, counted: Result<u32, Duration>) -> Self {
+        Self { party, quota, remaining: counted.unwrap_or(0), wait: counted.err() }
     }
 
     pub(super) const fn is_refusal(&self) -> bool {

@@ -1,10 +1,12 @@
-//! Rate limits per tenant, and per person and API key in it.
+//! Rate limits per tenant, per person and API key in it, and, for what strangers ask for, per network.
 //!
 //! A limit is a rate and a burst, as in a bucket of tokens (GCRA): a caller that was quiet may send the burst at once, and
-//! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory; only
-//! callers whose token was verified are counted, so strangers cannot fill it.
+//! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory. Whoever
+//! has been quiet is forgotten, so what is remembered is bounded by the requests there are.
 
+mod counter;
 mod decision;
+mod network;
 #[cfg(test)]
 mod tests;
 
@@ -12,23 +14,19 @@ use std::fmt;
 use std::num::NonZeroU32;
 use std::ops::RangeInclusive;
 use std::str::FromStr;
-use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
-use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
-use governor::state::keyed::HashMapStateStore;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
 use tokio::time::sleep;
 use uuid::Uuid;
 
+use counter::Counter;
 pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
 use decision::{Outcome, Party};
-
-/// After so many requests, callers that have been quiet since are forgotten: so many are remembered in vain at most.
-const FORGET_AFTER: u32 = 10_000;
+pub use network::NetworkLimiter;
 
 /// The shortest and the longest pause before a refusal.
 const PAUSES: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_millis(750);
@@ -144,11 +142,10 @@ impl<C: Clock> fmt::Debug for RateLimiter<C> {
 
 impl<C: Clock + Clone> RateLimiter<C> {
     fn with_clock(limits: RateLimits, clock: &C) -> Self {
-        let policy = |party, RateLimit(quota): RateLimit| Some(Policy::new(party, quota?, clock.clone()));
         Self {
-            tenant: policy(Party::Tenant, limits.tenant),
-            user: policy(Party::User, limits.user),
-            api_key: policy(Party::ApiKey, limits.api_key),
+            tenant: Policy::new(Party::Tenant, limits.tenant, clock),
+            user: Policy::new(Party::User, limits.user, clock),
+            api_key: Policy::new(Party::ApiKey, limits.api_key, clock),
         }
     }
 
@@ -171,38 +168,19 @@ impl<C: Clock + Clone> RateLimiter<C> {
 }
 
 /// A tenant, and who of it.
-type Key = (TenantId, Option<Uuid>);
-
-type Limiter<C> = governor::RateLimiter<Key, HashMapStateStore<Key>, C, StateInformationMiddleware>;
+type Caller = (TenantId, Option<Uuid>);
 
 struct Policy<C: Clock> {
     party: Party,
-    quota: Quota,
-    limiter: Limiter<C>,
-    /// Since callers were last forgotten.
-    checks: AtomicU32,
+    counter: Counter<Caller, C>,
 }
 
-impl<C: Clock> Policy<C> {
-    fn new(party: Party, quota: Quota, clock: C) -> Self {
-        let state = HashMapStateStore::default();
-        let limiter = governor::RateLimiter::<_, _, _, NoOpMiddleware<C::Instant>>::new(quota, state, clock);
-        let limiter = limiter.with_middleware();
-        Self { party, quota, limiter, checks: AtomicU32::new(0) }
+impl<C: Clock + Clone> Policy<C> {
+    fn new(party: Party, limit: RateLimit, clock: &C) -> Option<Self> {
+        Some(Self { party, counter: Counter::new(limit.0?, clock.clone()) })
     }
 
-    fn check(&self, key: Key) -> Outcome {
-        if self.checks.fetch_add(1, Ordering::Relaxed) == FORGET_AFTER {
-            self.checks.store(0, Ordering::Relaxed);
-            self.limiter.retain_recent();
-            self.limiter.shrink_to_fit();
-        }
-        match self.limiter.check_key(&key) {
-            Ok(state) => Outcome::allowed(self.party, self.quota, state.remaining_burst_capacity()),
-            Err(until) => {
-                let wait = until.wait_time_from(self.limiter.clock().now());
-                Outcome::refused(self.party, self.quota, wait)
-            }
-        }
+    fn check(&self, caller: Caller) -> Outcome {
+        Outcome::new(self.party, self.counter.quota(), self.counter.check(&caller))
     }
 }

@@ -3,6 +3,7 @@ use rowhouse_tokens::Role;
 
 use super::*;
 use crate::error::{Code, fault};
+use std::net::IpAddr;
 use std::time::Duration;
 
 fn limit(text: &str) -> RateLimit {
@@ -166,4 +167,22 @@ fn quiet_callers_are_forgotten() {
     clock.advance(Duration::from_secs(10));
     drop(limiter.check(TenantId::generate(), None));
     assert_eq!(known(), 1);
+}
+
+#[test]
+fn a_network_is_limited_and_its_neighbours_together() {
+    let (clock, of) = (FakeRelativeClock::default(), |number| NonZeroU32::new(number).unwrap());
+    let limiter = NetworkLimiter::with_clock(of(1), of(10), &clock);
+    let from = |address: &str| limiter.check(Some(address.parse::<IpAddr>().unwrap().into()));
+    let passed = |address: &str| (0..100).filter(|_| from(address).is_ok()).count();
+    assert_eq!((passed("203.0.113.1"), passed("203.0.113.2")), (10, 10));
+    // Of the 40 that the /48 has, each /64 has 10.
+    let of_parts: Vec<_> = (0..6).map(|n| passed(&format!("2001:db8:0:{n:x}::1"))).collect();
+    assert_eq!(of_parts, [10, 10, 10, 10, 0, 0]);
+    assert_eq!(passed("2001:db8:1::1"), 10, "another /48");
+    assert_eq!((0..20).filter(|_| limiter.check(None).is_ok()).count(), 10);
+    let wait = from("203.0.113.1").unwrap_err();
+    assert!(wait <= Duration::from_secs(1) && !wait.is_zero(), "{wait:?}");
+    clock.advance(Duration::from_secs(3));
+    assert_eq!(passed("203.0.113.1"), 3);
 }

@@ -94,7 +94,8 @@ impl Rpc {
     /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
     /// given back.
     ///
-    /// A password is hashed here only for a key that is known, or when auth has let the sign-up through, which counts it.
+    /// A password is hashed here only when auth has let the sign-up through, which counts it, or for a key that is known, which is
+    /// counted as a repeat.
     async fn accept(
         &self,
         onboarding: &mut Onboarding,
@@ -102,13 +103,13 @@ impl Rpc {
         time: Time,
     ) -> Result<Option<TenantId>, Error> {
         if let Some(claimed) = self.find_claimed(onboarding).await? {
-            self.proofs.add(onboarding, caller.asker()).await?;
+            self.proofs.add_repeated(onboarding, caller).await?;
             let same = onboarding.idempotency.is_some_and(|(_, fingerprint)| claimed.is_of(&fingerprint));
             return if same { Ok(Some(claimed.tenant())) } else { Err(Error::IdempotencyKeyReused) };
         }
         let cx = TenantContext::system(SystemOrigin::Onboarding, TenantId::generate());
         let prepared = self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.left()).await?;
-        self.proofs.add(onboarding, caller.asker()).await?;
+        self.proofs.add(onboarding, caller).await?;
         for attempt in 0.. {
             let Some(slug) = onboarding.slug.attempt(attempt, Uuid::now_v7()) else { break };
             let new = NewTenant { name: &onboarding.name, slug: &slug };

@@ -1,6 +1,6 @@
 //! Repeating an onboarding by its idempotency key.
 
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::set_deadline;
@@ -8,7 +8,7 @@ use rowhouse_proto::onboarding::v1::TenantStatus;
 use tokio::task::JoinSet;
 use tonic::Request;
 
-use crate::support::{PASSWORD, With, World, refused, request};
+use crate::support::{PASSWORD, With, World, refused, request, with_token};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_same_request_gets_the_first_answer() {
@@ -201,5 +201,36 @@ async fn a_suspended_tenant_is_not_activated_by_a_repeat() {
     world.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
     assert_eq!(refused(world.onboard(first).await), Code::TenantSuspended);
     assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "suspended");
+    world.stop().await;
+}
+
+/// A repeat hashes the password before anybody is asked, so it is counted: with a token and without, and by the network it
+/// comes from.
+#[tokio::test(flavor = "multi_thread")]
+async fn repeats_are_limited_per_network() {
+    let world = World::start().await;
+    let first = request("Acme", "ada@example.com").key("k");
+    world.onboard(first.clone()).await.unwrap();
+    let token = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
+    let (began, mut looked_at) = (Instant::now(), 0);
+    let repeat = async |password: &str, address: &str| {
+        let mut repeat = with_token(&token, first.clone().password(password));
+        repeat.metadata_mut().insert("x-forwarded-for", address.parse().unwrap());
+        world.client().onboard_tenant(repeat).await
+    };
+    loop {
+        match refused(repeat("wrong horse", "203.0.113.1").await) {
+            Code::IdempotencyKeyReused => looked_at += 1,
+            code => break assert_eq!(code, Code::TooManyAttempts),
+        }
+        assert!(looked_at <= 61 + began.elapsed().as_secs(), "{looked_at} in {:?}", began.elapsed());
+    }
+    assert!(looked_at >= 60, "{looked_at}");
+    // Elsewhere nothing happened; and without a password there is nothing to hash.
+    repeat(PASSWORD, "203.0.113.2").await.unwrap();
+    for _ in 0..100 {
+        let answer = world.onboard(first.clone().without_password()).await;
+        assert_eq!(refused(answer), Code::IdempotencyKeyReused);
+    }
     world.stop().await;
 }

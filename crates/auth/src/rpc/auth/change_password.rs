@@ -9,8 +9,7 @@ use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 
 use crate::domain::{
-    Action, Actor, AuditEntry, Counted, EmailAddress, EndReason, NewPassword, OneTimePurpose, Password,
-    UserId,
+    Action, Actor, AuditEntry, EmailAddress, EndReason, NewPassword, OneTimePurpose, Password, UserId,
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
@@ -18,12 +17,12 @@ use crate::mail::Letter;
 use crate::rpc::notice::Doer;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
-use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password};
+use crate::store::identities::{Identity, end_all_sessions, get_identity, replace_hash};
 use crate::store::one_time_tokens::remove_tokens;
-use crate::throttle::{Admitted, Attempt};
+use crate::throttle::Admitted;
 
-/// Asks for the current password, as often as a login would: who has found an open session can guess no faster than
-/// anybody else. Ends all sessions, the caller's too, and makes every link that was mailed before worthless.
+/// Asks for the current password, and counts the attempts of the person: who has found an open session can guess no faster than
+/// who logs in, and nobody without one has a part in it. Ends all sessions, the caller's too, and makes every link that was mailed before worthless.
 pub(super) async fn change_password(
     rpc: &Rpc,
     request: Request<ChangePasswordRequest>,
@@ -32,7 +31,8 @@ pub(super) async fn change_password(
     let user = person(&cx)?;
     let client = rpc.proxies.client(&request);
     // Who has a session is no stranger.
-    let asker = Asker { known: true, network: client.network(), deadline: deadline(&request) };
+    let (person, network) = (Some(user.as_uuid()), client.network());
+    let asker = Asker { known: true, person, network, deadline: deadline(&request) };
     let ChangePasswordRequest { current_password, new_password } = request.into_inner();
     let change = Change { rpc, cx, user, client };
 
@@ -43,25 +43,28 @@ pub(super) async fn change_password(
     let new = violations.check("new_password", NewPassword::parse(new_password, &email));
     let (Some(()), Some(new)) = (current, new) else { return Err(violations.into()) };
 
-    let counted = change.admit(&email).await?;
+    let Admitted { counted, guess, .. } = change.admit(&email).await?;
     let current = Password::parse_existing(current_password);
     let stored = identity.password_hash.filter(|_| !identity.disabled);
-    let verdict = rpc.hashing.check(current, stored, asker).await?;
-    if verdict == Verdict::Wrong {
+    let checked = rpc.hashing.check(current, stored.clone(), asker).await;
+    let (Verdict::Right { .. }, Some(old)) = (guess.looked_at(&rpc.db, checked).await?, stored) else {
         change.record(AuditEntry::failure, "wrong_password").await?;
         return Err(Error::InvalidCredentials);
-    }
-    let hash = rpc.hashing.hash(new.into(), asker).await?;
+    };
     rpc.db
         .global_tx("auth.password_known", async |tx| counted.succeeded(tx).await.map_err(Error::from))
         .await?;
+    let hash = rpc.hashing.hash(new.into(), asker).await?;
     let Change { cx, client, .. } = &change;
     rpc.db
         .tx(cx, "auth.change_password", async |tx| {
             let entry = AuditEntry::success(Actor::User(user), Action::PasswordChange, client)
                 .on("user", user.as_uuid());
             record(tx, entry).await?;
-            set_password(tx, user, &hash).await?;
+            // What was set since by somebody else, with a mailed link or the same password, stays.
+            if !replace_hash(tx, user, &old, &hash).await? {
+                return Err(Error::Contended);
+            }
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
             let doer = Doer { person: user, email: &email, tenant: Some(cx.tenant()), client };
@@ -93,16 +96,14 @@ impl Change<'_> {
         Ok((identity, email))
     }
 
-    async fn admit(&self, email: &EmailAddress) -> Result<Counted, Error> {
-        let attempt = Attempt { email, tenant: None, client: &self.client, device: None };
-        let sealing = &self.rpc.sealing;
-        let admitted = self
-            .rpc
-            .db
-            .global_tx("auth.admit_change", async |tx| attempt.admit(sealing, tx).await.map_err(Error::from));
-        let Admitted { admission, counted, .. } = admitted.await?;
-        let Some(wait) = admission.refused() else { return Ok(counted) };
-        if admission.first {
+    async fn admit(&self, email: &EmailAddress) -> Result<Admitted, Error> {
+        let admitted = self.rpc.db.global_tx("auth.admit_change", async |tx| {
+            let counted = Admitted::change(&self.rpc.sealing, tx, self.user, email, &self.client);
+            counted.await.map_err(Error::from)
+        });
+        let admitted = admitted.await?;
+        let Some(wait) = admitted.admission.refused() else { return Ok(admitted) };
+        if admitted.admission.first {
             self.record(AuditEntry::denied, "too_many_attempts").await?;
         }
         Err(Error::TooManyAttempts { wait })

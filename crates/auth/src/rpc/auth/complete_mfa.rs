@@ -2,15 +2,15 @@
 
 use rowhouse_proto::auth::v1::{CompleteMfaRequest, CompleteMfaResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
+use rowhouse_tokens::Role;
 use tonic::Request;
 
 use crate::domain::{Action, DeviceToken, MfaToken};
 use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::rpc::mfa::CodeAttempt;
-use crate::rpc::tokens::Method;
-use crate::store::identities::get_identity;
-use crate::store::memberships::find_active_role;
+use crate::rpc::tokens::{Beginning, Method};
+use crate::store::memberships::hold_member;
 use crate::store::totp::{Totp, find_totp};
 
 /// Whatever has changed since the first step, the password, the second factor or the membership, asks for a new one.
@@ -24,9 +24,11 @@ pub(super) async fn complete_mfa(
     let (user, tenant) = (token.user(), token.tenant());
     let attempt = CodeAttempt::new(&rpc.sealing, user, &code, Action::SignIn, &client)?;
 
+    let beginning = Beginning::new(rpc, user, tenant, &client, Method::Mfa)?;
     let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+    // In one transaction, so that nothing changes between the code and the session.
     let completed = rpc.db.tx(&cx, "auth.complete_mfa", async |tx| {
-        let totp = find_totp_of(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;
+        let (role, totp) = hold(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
@@ -35,25 +37,24 @@ pub(super) async fn complete_mfa(
         }
         attempt.succeeded(tx).await?;
         token.counted().succeeded_later(tx).await?;
-        Ok::<_, Error>(Ok(()))
+        beginning.insert(rpc, tx).await?;
+        Ok::<_, Error>(Ok(role))
     });
-    match completed.await {
+    let role = match completed.await {
         Err(Error::Db(DbError::UnknownTenant)) => return Err(Error::InvalidMfaToken),
         completed => completed??,
-    }
-    let (_, tokens) = rpc.begin_session(user, tenant, &client, Method::Mfa).await?;
+    };
+    let tokens = beginning.tokens(rpc, role)?;
     Ok(CompleteMfaResponse { tokens: Some(rpc.on_device(tokens, &DeviceToken::new(user))?) })
 }
 
-/// The person's second factor, if they are still who the first step was made by.
-async fn find_totp_of(tx: &mut TenantTx, token: &MfaToken) -> Result<Option<Totp>, DbError> {
-    if find_active_role(tx, token.user()).await?.is_none() {
+/// The person's role and second factor, if they are still who the first step was made by. That stays so until the transaction
+/// ends.
+async fn hold(tx: &mut TenantTx, token: &MfaToken) -> Result<Option<(Role, Totp)>, DbError> {
+    let Some((role, hash)) = hold_member(tx, token.user()).await? else { return Ok(None) };
+    if !hash.is_some_and(|hash| token.is_of(&hash)) {
         return Ok(None);
     }
-    let Some(identity) = get_identity(tx, token.user()).await? else { return Ok(None) };
-    if identity.disabled || !identity.password_hash.is_some_and(|hash| token.is_of(&hash)) {
-        return Ok(None);
-    }
-    let totp = find_totp(tx, token.user()).await?;
-    Ok(totp.filter(|totp| totp.confirmed))
+    let totp = find_totp(tx, token.user()).await?.filter(|totp| totp.confirmed);
+    Ok(totp.map(|totp| (role, totp)))
 }

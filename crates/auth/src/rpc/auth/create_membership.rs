@@ -14,7 +14,6 @@ use super::first_member::{SignUp, onboarding_only, parse_email};
 use crate::domain::{EmailAddress, MemberProof, PasswordHash, Standing};
 use crate::error::Error;
 use crate::rpc::{Rpc, role};
-use crate::store::attempts::Admission;
 use save::{Saved, find_member, save};
 
 /// Another call may create the same identity in between; the next round then finds it.
@@ -71,12 +70,12 @@ struct NewMember {
 /// password.
 async fn identify_again(rpc: &Rpc, new: &NewMember, hash: Option<PasswordHash>) -> Result<Standing, Error> {
     let sign_up = SignUp::new(rpc, &new.email, &new.client);
-    let (identity, Admission { wait, .. }) = sign_up.guess().await?;
+    let (identity, guess) = sign_up.guess().await?;
     let Some(identity) = identity else { return Ok(Standing::New { hash }) };
-    let stored = identity.password_hash.filter(|_| wait == 0 && !identity.disabled);
+    let stored = identity.password_hash.filter(|_| guess.is_admitted() && !identity.disabled);
     match (stored, hash) {
         (Some(stored), Some(hash)) if stored == hash => {
-            sign_up.forgive().await?;
+            sign_up.forgive(&guess).await?;
             Ok(Standing::Known { id: identity.id.as_uuid(), email_verified: identity.email_verified })
         }
         _ => Ok(Standing::Unproven),

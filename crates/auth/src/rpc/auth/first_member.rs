@@ -12,9 +12,9 @@ use crate::error::Error;
 use crate::rpc::{Rpc, context};
 use crate::sealing::Digest32;
 use crate::store::allowances::spend;
-use crate::store::attempts::{Admission, admit, forgive, is_familiar};
+use crate::store::attempts::{admit, is_familiar};
 use crate::store::identities::{Identity, find_identity};
-use crate::throttle::familiar;
+use crate::throttle::{Guess, familiar};
 
 /// Guesses at one account's password, from anywhere. Who is refused can still join by the mailed link, so this keeps nobody
 /// out.
@@ -48,8 +48,7 @@ pub(super) struct SignUp<'a> {
 /// The findings about somebody who signs up.
 pub(super) struct Seen {
     pub(super) identity: Option<Identity>,
-    /// Whether the password is looked at.
-    pub(super) guess: Admission,
+    pub(super) guess: Guess,
     /// The account was logged in to from the network before.
     pub(super) known: bool,
 }
@@ -83,7 +82,8 @@ impl<'a> SignUp<'a> {
             if let Some(wait) = spend(tx, &allowances).await? {
                 return Err(Error::TooManyAttempts { wait });
             }
-            Ok(Seen { identity, guess: admit(tx, &self.guesses).await?, known })
+            let admission = admit(tx, &self.guesses).await?;
+            Ok(Seen { identity, guess: Guess::new(&self.guesses, admission), known })
         });
         admitted.await
     }
@@ -105,21 +105,18 @@ impl<'a> SignUp<'a> {
     }
 
     /// Counts a guess alone.
-    pub(super) async fn guess(&self) -> Result<(Option<Identity>, Admission), Error> {
+    pub(super) async fn guess(&self) -> Result<(Option<Identity>, Guess), Error> {
         let admitted = self.rpc.db.global_tx("auth.guess_at_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
-            Ok::<_, Error>((identity, admit(tx, &self.guesses).await?))
+            let admission = admit(tx, &self.guesses).await?;
+            Ok::<_, Error>((identity, Guess::new(&self.guesses, admission)))
         });
         admitted.await
     }
 
     /// It was none.
-    pub(super) async fn forgive(&self) -> Result<(), Error> {
-        let keys: Vec<Digest32> = self.guesses.iter().map(|limit| limit.key).collect();
-        let forgiven = self
-            .rpc
-            .db
-            .global_tx("auth.forgive_sign_up", async |tx| forgive(tx, &[], &keys).await.map_err(Error::from));
-        forgiven.await
+    pub(super) async fn forgive(&self, guess: &Guess) -> Result<(), Error> {
+        let forgiven = async |tx: &mut _| guess.take_back(tx).await.map_err(Error::from);
+        self.rpc.db.global_tx("auth.forgive_sign_up", forgiven).await
     }
 }

@@ -3,12 +3,13 @@
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::{Asker, CpuPoolError};
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::grpc::deadline;
+use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
 use tonic::Request;
 
 use crate::domain::{
-    ActiveMembership, ChooseError, DeviceToken, EmailAddress, MfaToken, Outcome, Password, choose,
+    ActiveMembership, ChooseError, DeviceToken, EmailAddress, MfaToken, Outcome, Password, PasswordHash,
+    choose,
 };
 use crate::error::Error;
 use crate::hashing::{HashingError, Verdict};
@@ -19,71 +20,30 @@ use crate::store::identities::{Identity, find_identity, replace_hash};
 use crate::store::memberships::list_active_memberships;
 use crate::throttle::{Admitted, Attempt};
 
+/// Another call may change the password or the second factor in between; the next round then looks at those.
+const ROUNDS: usize = 3;
+
 /// Whatever is wrong with the address or the password is found out only after a hash was spent on it. A
 /// request that cannot belong to anyone is refused before.
 pub(super) async fn login(rpc: &Rpc, request: Request<LoginRequest>) -> Result<LoginResponse, Error> {
     let (client, deadline) = (rpc.proxies.client(&request), deadline(&request));
     let LoginRequest { email, password, tenant, device_token } = request.into_inner();
     let (email, password) = parse(&email, password, tenant.as_deref())?;
-    let attempt = Login { rpc, email, tenant, client, device_token };
+    let attempt = Login { rpc, email, tenant, client, device_token, password, deadline };
 
-    let (identity, device, Admitted { counted, known, .. }) = attempt.admit().await?;
-    let asker = Asker { known, network: attempt.client.network(), deadline };
-    // Who may not log in at all is answered like somebody who is not there, after the same work.
-    let open = identity.filter(|identity| !identity.disabled);
-    let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
-    if open.as_ref().is_some_and(|identity| rpc.require_verified_email && !identity.email_verified) {
-        // So is who has not confirmed the address. They may have lost the message, and get another one.
-        let right = rpc.hashing.check_closed(password, stored, asker).await?;
-        return Err(if right {
-            attempt.unconfirmed().await?
-        } else {
-            attempt.failed("wrong_credentials").await?
-        });
-    }
-    let verdict = rpc.hashing.check(password.clone(), stored.clone(), asker).await?;
-    let (Verdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
-        (verdict, open, stored, password)
-    else {
-        return Err(attempt.failed("wrong_credentials").await?);
-    };
-    let rehashed = if outdated {
-        match rpc.hashing.hash(password, asker).await {
-            Ok(new) => Some(new),
-            // The password was right: it gets its new hash at a quieter login.
-            Err(HashingError::Pool(CpuPoolError::Busy { .. })) => None,
-            Err(error) => return Err(error.into()),
+    let (mut identity, device, admitted) = attempt.admit().await?;
+    for _ in 0..ROUNDS {
+        match attempt.let_in(identity, device.as_ref(), &admitted).await {
+            Err(Error::Contended) => {
+                let found = rpc.db.global_tx("auth.find_identity", async |tx| {
+                    find_identity(tx, &attempt.email).await.map_err(Error::from)
+                });
+                identity = found.await?;
+            }
+            outcome => return outcome,
         }
-    } else {
-        None
-    };
-
-    let memberships = rpc
-        .db
-        .global_tx("auth.login", async |tx| {
-            if let Some(new) = &rehashed {
-                replace_hash(tx, identity.id, &hash, new).await?;
-            }
-            // With a second factor the attempt is not a good one before that was shown.
-            if !identity.mfa {
-                counted.succeeded(tx).await?;
-            }
-            Ok::<_, Error>(list_active_memberships(tx, identity.id).await?)
-        })
-        .await?;
-    let ActiveMembership { tenant, .. } = match choose(memberships, attempt.tenant.as_deref()) {
-        Ok(chosen) => chosen,
-        Err(ChooseError::None) => return Err(Error::NoActiveTenant),
-        Err(ChooseError::Several(memberships)) => return Err(Error::TenantRequired(memberships)),
-        Err(ChooseError::NotAMember) => return Err(attempt.failed("not_a_member").await?),
-    };
-    if identity.mfa {
-        let token = MfaToken::new(identity.id, tenant, rehashed.as_ref().unwrap_or(&hash), counted);
-        return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.sealing)? });
     }
-    let (_, tokens) = rpc.begin_session(identity.id, tenant, &attempt.client, Method::Password).await?;
-    let device = device.unwrap_or_else(|| DeviceToken::new(identity.id));
-    Ok(LoginResponse { tokens: Some(rpc.on_device(tokens, &device)?) })
+    Err(Error::Contended)
 }
 
 struct Login<'a> {
@@ -92,9 +52,87 @@ struct Login<'a> {
     tenant: Option<String>,
     client: Client,
     device_token: Option<String>,
+    password: Option<Password>,
+    deadline: Option<Deadline>,
 }
 
 impl Login<'_> {
+    /// Begins a session, if the password is right.
+    async fn let_in(
+        &self,
+        identity: Option<Identity>,
+        device: Option<&DeviceToken>,
+        admitted: &Admitted,
+    ) -> Result<LoginResponse, Error> {
+        let Self { rpc, client, .. } = self;
+        let (identity, hash) = self.check(identity, admitted).await?;
+        let memberships = rpc.db.global_tx("auth.memberships_of", async |tx| {
+            // With a second factor the attempt is not a good one before that was shown.
+            if !identity.mfa {
+                admitted.counted.succeeded(tx).await?;
+            }
+            Ok::<_, Error>(list_active_memberships(tx, identity.id).await?)
+        });
+        let ActiveMembership { tenant, .. } = match choose(memberships.await?, self.tenant.as_deref()) {
+            Ok(chosen) => chosen,
+            Err(ChooseError::None) => return Err(Error::NoActiveTenant),
+            Err(ChooseError::Several(memberships)) => return Err(Error::TenantRequired(memberships)),
+            Err(ChooseError::NotAMember) => return Err(self.failed("not_a_member").await?),
+        };
+        if identity.mfa {
+            let token = MfaToken::new(identity.id, tenant, &hash, admitted.counted.clone());
+            return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.sealing)? });
+        }
+        let (_, tokens) = rpc.begin_session(identity.id, tenant, client, Method::Password(&hash)).await?;
+        let device = device.cloned().unwrap_or_else(|| DeviceToken::new(identity.id));
+        Ok(LoginResponse { tokens: Some(rpc.on_device(tokens, &device)?) })
+    }
+
+    /// The person, and the hash that the password was right for; a new one, when that was outdated.
+    async fn check(
+        &self,
+        identity: Option<Identity>,
+        admitted: &Admitted,
+    ) -> Result<(Identity, PasswordHash), Error> {
+        let Self { rpc, client, deadline, .. } = self;
+        let (known, guess) = (admitted.known, &admitted.guess);
+        let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
+        let asker = Asker { known, person, network: client.network(), deadline: *deadline };
+        // Who may not log in at all is answered like somebody who is not there, after the same work.
+        let open = identity.filter(|identity| !identity.disabled);
+        let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
+        if open.as_ref().is_some_and(|identity| rpc.require_verified_email && !identity.email_verified) {
+            // So is who has not confirmed the address. They may have lost the message, and get another one.
+            let checked = rpc.hashing.check_closed(self.password.clone(), stored, asker).await;
+            return Err(if guess.looked_at(&rpc.db, checked).await? {
+                self.unconfirmed().await?
+            } else {
+                self.failed("wrong_credentials").await?
+            });
+        }
+        let checked = rpc.hashing.check(self.password.clone(), stored.clone(), asker).await;
+        let verdict = guess.looked_at(&rpc.db, checked).await?;
+        let (Verdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
+            (verdict, open, stored, &self.password)
+        else {
+            return Err(self.failed("wrong_credentials").await?);
+        };
+        if !outdated {
+            return Ok((identity, hash));
+        }
+        match rpc.hashing.hash(password.clone(), asker).await {
+            Ok(new) => {
+                let replaced = rpc.db.global_tx("auth.replace_hash", async |tx| {
+                    replace_hash(tx, identity.id, &hash, &new).await.map_err(Error::from)
+                });
+                if replaced.await? { Ok((identity, new)) } else { Err(Error::Contended) }
+            }
+            // The password was right: it gets its new hash at a quieter login.
+            Err(HashingError::Pool(CpuPoolError::Busy { .. })) => Ok((identity, hash)),
+            Err(error) => Err(error.into()),
+        }
+    }
+
     /// Looks the person up and counts the attempt, which takes the same work whoever it is.
     async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Admitted), Error> {
         let sealing = &self.rpc.sealing;

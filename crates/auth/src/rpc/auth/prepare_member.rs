@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::outbox::Task;
 use crate::rpc::{Rpc, role};
-use crate::store::attempts::Admission;
 use crate::store::identities::Identity;
 use crate::store::memberships::count_tenants_of;
 
@@ -87,34 +86,40 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
         sign_up.admit_known().await?;
         return Ok(Standing::Known { id: id.as_uuid(), email_verified });
     }
-    let Seen { identity, guess: Admission { wait, .. }, known } = sign_up.admit().await?;
-    let caller = Asker { known, network: asked.client.network(), deadline };
+    let Seen { identity, guess, known } = sign_up.admit().await?;
+    let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
+    let caller = Asker { known, person, network: asked.client.network(), deadline };
     let password = asked.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
-            Some(password) => Some(rpc.hashing.first_hash(password, sign_up.salt(), caller).await?),
+            Some(password) => {
+                let hashed = rpc.hashing.first_hash(password, sign_up.salt(), caller).await;
+                Some(guess.looked_at(&rpc.db, hashed).await?)
+            }
             None => None,
         };
-        sign_up.forgive().await?;
+        sign_up.forgive(&guess).await?;
         return Ok(Standing::New { hash });
     };
     let Some(password) = password else {
         // No guess was made, and it takes what it takes for an unknown address.
-        sign_up.forgive().await?;
+        sign_up.forgive(&guess).await?;
         return Ok(Standing::Unproven);
     };
-    let looked_at = wait == 0 && !identity.disabled;
+    let looked_at = guess.is_admitted() && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
-    match rpc.hashing.check(Some(password), stored, caller).await? {
+    let checked = rpc.hashing.check(Some(password), stored, caller).await;
+    match guess.looked_at(&rpc.db, checked).await? {
         Verdict::Right { .. } => {
-            sign_up.forgive().await?;
+            sign_up.forgive(&guess).await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
             Ok(Standing::Known { id, email_verified })
         }
         Verdict::Wrong => {
-            let (reason, outcome) = match wait {
-                0 => ("wrong_credentials", Outcome::Failure),
-                _ => ("too_many_attempts", Outcome::Denied),
+            let (reason, outcome) = if guess.is_admitted() {
+                ("wrong_credentials", Outcome::Failure)
+            } else {
+                ("too_many_attempts", Outcome::Denied)
             };
             let failed = Task::sign_in_failed(&asked.email, None, reason, outcome, &asked.client);
             rpc.db

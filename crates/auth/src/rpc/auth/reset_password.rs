@@ -12,7 +12,9 @@ use crate::mail::Letter;
 use crate::outbox::{Deed, Task};
 use crate::rpc::Rpc;
 use crate::rpc::notice::Doer;
-use crate::store::identities::{Identity, end_all_sessions, get_identity, set_password, verify_email};
+use crate::store::identities::{
+    Identity, end_all_sessions, get_identity, revoke_all_grants, set_password, verify_email,
+};
 use crate::store::one_time_tokens::{consume_token, find_token, remove_tokens};
 use crate::store::totp::delete_totp;
 use crate::throttle::Attempt;
@@ -24,7 +26,7 @@ pub(super) async fn reset_password(
     request: Request<ResetPasswordRequest>,
 ) -> Result<ResetPasswordResponse, Error> {
     let client = rpc.proxies.client(&request);
-    let asker = Asker { known: false, network: client.network(), deadline: deadline(&request) };
+    let asker = Asker { known: false, person: None, network: client.network(), deadline: deadline(&request) };
     let ResetPasswordRequest { token, password } = request.into_inner();
     let token = OneTimeToken::parse(&token).or(Err(Error::InvalidOneTimeToken))?;
     let identity = owner(rpc, &token).await?;
@@ -41,16 +43,18 @@ pub(super) async fn reset_password(
             let user = consume_token(tx, &token, OneTimePurpose::SetPassword).await?;
             let user = user.ok_or(Error::InvalidOneTimeToken)?;
             set_password(tx, user, &hash).await?;
-            // Until now somebody else may have had the account, and their second factor would keep the person out.
+            // Until now somebody else may have had the account: their second factor would keep the person out, and what they have
+            // made would go on in the person's name.
             if verify_email(tx, user).await? {
                 delete_totp(tx, user).await?;
+                revoke_all_grants(tx, user).await?;
             }
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             for purpose in [OneTimePurpose::SetPassword, OneTimePurpose::VerifyEmail] {
                 remove_tokens(tx, user, purpose).await?;
             }
             let attempt = Attempt { email: &email, tenant: None, client: &client, device: None };
-            attempt.forget(&rpc.sealing, tx).await?;
+            attempt.forget(&rpc.sealing, tx, user).await?;
             if had_password {
                 let doer = Doer { person: user, email: &email, tenant: None, client: &client };
                 rpc.notify(tx, doer, Letter::PasswordChanged).await?;

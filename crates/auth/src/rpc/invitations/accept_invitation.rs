@@ -37,7 +37,7 @@ pub(super) async fn accept_invitation(
     request: Request<AcceptInvitationRequest>,
 ) -> Result<AcceptInvitationResponse, Error> {
     let client = rpc.proxies.client(&request);
-    let asker = Asker { known: false, network: client.network(), deadline: deadline(&request) };
+    let asker = Asker { known: false, person: None, network: client.network(), deadline: deadline(&request) };
     let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
     let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Invitation, &token)
         .or(Err(Error::InvalidOneTimeToken))?;
@@ -149,7 +149,7 @@ impl Acceptance<'_> {
         let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
             attempt.admit(sealing, tx).await.map_err(Error::from)
         });
-        let Admitted { admission, counted, known } = admitted.await?;
+        let Admitted { admission, counted, guess, known } = admitted.await?;
         if let Some(wait) = admission.refused() {
             if admission.first {
                 self.record(invitation, AuditEntry::denied, "too_many_attempts").await?;
@@ -157,8 +157,10 @@ impl Acceptance<'_> {
             return Err(Error::TooManyAttempts { wait });
         }
         let password = Password::parse_existing(password);
-        let asker = Asker { known, ..self.asker };
-        match self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await? {
+        let person = known.then(|| identity.id.as_uuid());
+        let asker = Asker { known, person, ..self.asker };
+        let checked = self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await;
+        match guess.looked_at(&self.rpc.db, checked).await? {
             // With a second factor the attempt is not a good one before that was shown, which is not done here.
             Verdict::Right { .. } if identity.mfa => Ok(()),
             Verdict::Right { .. } => {

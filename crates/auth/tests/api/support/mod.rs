@@ -1,18 +1,16 @@
 //! The auth service on a socket, with a database and keys of its own.
 
-#![allow(dead_code, reason = "each test file uses its part")]
+#![allow(dead_code, unused_imports, reason = "each test file uses its part")]
 
+mod keys;
+mod new_member;
 pub(crate) mod smtp;
 
-use std::path::PathBuf;
-use std::sync::Arc;
 use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
 use rowhouse::mailbox::Mailbox;
 use rowhouse_auth::{App, Config, MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
@@ -30,72 +28,24 @@ use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
 use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
 use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
-    CreateMembershipRequest, CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest,
-    LoginResponse, PrepareMemberRequest, Role,
+    CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest, LoginResponse, Role,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 pub(crate) use rowhouse_testkit::Letter;
 use rowhouse_testkit::mail::{letters_to, wait_for};
 use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
-use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
-use tempfile::TempDir;
+use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
 use tonic::{Request, Status};
 
+pub(crate) use keys::Keys;
+pub(crate) use new_member::{NewMember, make_member, prepare, prove};
+
 pub(crate) const PASSWORD: &str = "correct horse";
 
-const ENCRYPTION_KEYS: &str = "encryption.keys";
 /// How long to wait for what happens after an answer.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// The keys of auth and onboarding, as files, and a directory for letters.
-pub(crate) struct Keys {
-    directory: TempDir,
-    files: KeyDirectory,
-    pub(crate) onboarding: TokenIssuer,
-}
-
-impl Keys {
-    pub(crate) fn generate() -> Self {
-        let directory = TempDir::new().unwrap();
-        let files = KeyDirectory::at(directory.path());
-        files.generate().unwrap();
-        encryption_keys::ensure(&directory.path().join(ENCRYPTION_KEYS)).unwrap();
-        let key =
-            std::fs::read_to_string(files.signing_keys(issuer::ONBOARDING).join("current.pem")).unwrap();
-        let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&key).unwrap());
-        Self { directory, files, onboarding }
-    }
-
-    /// Makes everybody trust another issuer, or an issuer's other key.
-    pub(crate) fn publish(&self, name: &str, issuer: &TokenIssuer) {
-        let set = serde_json::to_vec(&issuer.public_keys()).unwrap();
-        std::fs::write(self.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
-    }
-
-    pub(crate) fn trust_dir(&self) -> PathBuf {
-        self.files.trust()
-    }
-
-    pub(crate) fn signing_keys(&self) -> PathBuf {
-        self.files.signing_keys(issuer::AUTH)
-    }
-
-    pub(crate) fn encryption_keys(&self) -> PathBuf {
-        self.directory.path().join(ENCRYPTION_KEYS)
-    }
-
-    pub(crate) fn mail_dir(&self) -> PathBuf {
-        self.directory.path().join("mail")
-    }
-
-    /// Believes people's tokens, as every service does.
-    pub(crate) async fn verifier(&self) -> Verifier {
-        let trust = TrustStore::load(self.trust_dir()).await.unwrap();
-        Verifier::new(Arc::new(trust), Accepts::default())
-    }
-}
 
 pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
     Config {
@@ -313,57 +263,6 @@ impl Service {
         carry_token(request.metadata_mut(), tenant, token);
         Ok(self.running.client().get_me(request).await?.into_inner())
     }
-}
-
-/// Whom to make a member, and by what they show who they are.
-#[derive(Clone, Copy)]
-pub(crate) struct NewMember<'a> {
-    pub(crate) email: &'a str,
-    pub(crate) password: Option<&'a str>,
-    pub(crate) access_token: Option<&'a str>,
-    pub(crate) role: Role,
-}
-
-/// Has auth look at a person, and then makes them a member.
-pub(crate) async fn make_member(
-    client: AuthServiceClient<TracedChannel>,
-    tenant: TenantId,
-    token: &str,
-    new: NewMember<'_>,
-) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
-    let proof = prepare(client.clone(), tenant, token, new).await?;
-    prove(client, tenant, token, new.email, proof).await
-}
-
-/// Has auth look at a person; what it found out, for [`prove`].
-pub(crate) async fn prepare(
-    mut client: AuthServiceClient<TracedChannel>,
-    tenant: TenantId,
-    token: &str,
-    new: NewMember<'_>,
-) -> Result<Vec<u8>, Status> {
-    let NewMember { email, password, access_token, role } = new;
-    let mut request = Request::new(PrepareMemberRequest {
-        email: email.to_owned(),
-        password: password.map(str::to_owned),
-        role: role.into(),
-        access_token: access_token.map(str::to_owned),
-    });
-    carry_token(request.metadata_mut(), tenant, token);
-    Ok(client.prepare_member(request).await?.into_inner().member_proof)
-}
-
-/// Makes a person a member whom auth has looked at.
-pub(crate) async fn prove(
-    mut client: AuthServiceClient<TracedChannel>,
-    tenant: TenantId,
-    token: &str,
-    email: &str,
-    member_proof: Vec<u8>,
-) -> Result<tonic::Response<CreateMembershipResponse>, Status> {
-    let mut request = Request::new(CreateMembershipRequest { email: email.to_owned(), member_proof });
-    carry_token(request.metadata_mut(), tenant, token);
-    client.create_membership(request).await
 }
 
 /// The code of an answer that has to be a refusal.

@@ -42,7 +42,7 @@ struct ApiKey {
     #[serde(serialize_with = "optional_rfc3339")]
     #[schema(value_type = Option<String>, format = DateTime, required = true)]
     revoked_at: Option<Timestamp>,
-    /// Why: `member_removed`, `role_changed` or `user_disabled`; null when it was not revoked.
+    /// Why: `member_removed`, `role_changed`, `user_disabled` or `account_recovered`; null when it was not revoked.
     #[schema(required = true, example = "role_changed")]
     revoke_reason: Option<String>,
 }

@@ -1,14 +1,14 @@
 //! The onboarding service and auth on sockets, with a database and keys of their own.
 
+mod keys;
+mod requests;
+
 use std::net::SocketAddr;
-use std::path::PathBuf;
 use std::time::Duration;
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
 use rowhouse::mailbox::Mailbox;
 use rowhouse_auth::{MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
@@ -22,49 +22,20 @@ use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
-use rowhouse_proto::onboarding::v1::{
-    AdminCredentials, GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant,
-};
+use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant};
 use rowhouse_testkit::mail::wait_for;
 use rowhouse_testkit::{Letter, Role, TestDatabase};
 use rowhouse_tokens::issuer;
-use tempfile::TempDir;
 use tokio::task::JoinHandle;
-use tonic::metadata::MetadataValue;
-use tonic::{Request, Status};
+use tonic::Status;
+
+pub(crate) use keys::Keys;
+pub(crate) use requests::{With, request, with_token};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
 /// How long to wait for what happens after an answer.
 const LIMIT: Duration = Duration::from_secs(20);
-
-/// The keys of auth and onboarding, as files, and a directory for letters.
-pub(crate) struct Keys {
-    directory: TempDir,
-    files: KeyDirectory,
-}
-
-impl Keys {
-    pub(crate) fn generate() -> Self {
-        let directory = TempDir::new().unwrap();
-        let files = KeyDirectory::at(directory.path());
-        files.generate().unwrap();
-        encryption_keys::ensure(&directory.path().join("encryption.keys")).unwrap();
-        Self { directory, files }
-    }
-
-    fn mail_dir(&self) -> PathBuf {
-        self.directory.path().join("mail")
-    }
-
-    pub(crate) fn trust_dir(&self) -> PathBuf {
-        self.files.trust()
-    }
-
-    pub(crate) fn signing_keys(&self, name: &str) -> PathBuf {
-        self.files.signing_keys(name)
-    }
-}
 
 pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
     rowhouse_auth::Config {
@@ -80,7 +51,7 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
         proxies: ProxyArgs::default(),
         sessions: SessionArgs::default(),
         mail: MailArgs::into_directory(keys.mail_dir()),
-        encryption_keys: keys.directory.path().join("encryption.keys"),
+        encryption_keys: keys.encryption_keys(),
         jobs: jobs(),
         require_verified_email: None,
     }
@@ -94,7 +65,7 @@ fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> ro
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         jobs: jobs(),
-        encryption_keys: keys.directory.path().join("encryption.keys"),
+        encryption_keys: keys.encryption_keys(),
     }
 }
 
@@ -299,51 +270,6 @@ impl World {
 
 fn free_address() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
-}
-
-/// A request that carries a token.
-pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
-    let mut request = Request::new(message);
-    let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
-    request.metadata_mut().insert("authorization", value);
-    request
-}
-
-/// A request without a slug or a key, with the usual password.
-pub(crate) fn request(name: &str, email: &str) -> OnboardTenantRequest {
-    OnboardTenantRequest {
-        name: name.to_owned(),
-        slug: None,
-        admin: Some(AdminCredentials { email: email.to_owned(), password: Some(PASSWORD.to_owned()) }),
-        idempotency_key: None,
-    }
-}
-
-pub(crate) trait With: Sized {
-    fn slug(self, slug: &str) -> Self;
-    fn key(self, key: &str) -> Self;
-    fn password(self, password: &str) -> Self;
-    fn without_password(self) -> Self;
-}
-
-impl With for OnboardTenantRequest {
-    fn slug(self, slug: &str) -> Self {
-        Self { slug: Some(slug.to_owned()), ..self }
-    }
-
-    fn key(self, key: &str) -> Self {
-        Self { idempotency_key: Some(key.to_owned()), ..self }
-    }
-
-    fn password(mut self, password: &str) -> Self {
-        self.admin.as_mut().unwrap().password = Some(password.to_owned());
-        self
-    }
-
-    fn without_password(mut self) -> Self {
-        self.admin.as_mut().unwrap().password = None;
-        self
-    }
 }
 
 /// The code of an answer that has to be a refusal.

@@ -1,0 +1,59 @@
+//! Keys in a directory of their own.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+
+use rowhouse::encryption_keys;
+use rowhouse::keys::KeyDirectory;
+use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
+use tempfile::TempDir;
+
+const ENCRYPTION_KEYS: &str = "encryption.keys";
+
+/// The keys of auth and onboarding, as files, and a directory for letters.
+pub(crate) struct Keys {
+    directory: TempDir,
+    files: KeyDirectory,
+    pub(crate) onboarding: TokenIssuer,
+}
+
+impl Keys {
+    pub(crate) fn generate() -> Self {
+        let directory = TempDir::new().unwrap();
+        let files = KeyDirectory::at(directory.path());
+        files.generate().unwrap();
+        encryption_keys::ensure(&directory.path().join(ENCRYPTION_KEYS)).unwrap();
+        let key =
+            std::fs::read_to_string(files.signing_keys(issuer::ONBOARDING).join("current.pem")).unwrap();
+        let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&key).unwrap());
+        Self { directory, files, onboarding }
+    }
+
+    /// Makes everybody trust another issuer, or an issuer's other key.
+    pub(crate) fn publish(&self, name: &str, issuer: &TokenIssuer) {
+        let set = serde_json::to_vec(&issuer.public_keys()).unwrap();
+        std::fs::write(self.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
+    }
+
+    pub(crate) fn trust_dir(&self) -> PathBuf {
+        self.files.trust()
+    }
+
+    pub(crate) fn signing_keys(&self) -> PathBuf {
+        self.files.signing_keys(issuer::AUTH)
+    }
+
+    pub(crate) fn encryption_keys(&self) -> PathBuf {
+        self.directory.path().join(ENCRYPTION_KEYS)
+    }
+
+    pub(crate) fn mail_dir(&self) -> PathBuf {
+        self.directory.path().join("mail")
+    }
+
+    /// Believes people's tokens, as every service does.
+    pub(crate) async fn verifier(&self) -> Verifier {
+        let trust = TrustStore::load(self.trust_dir()).await.unwrap();
+        Verifier::new(Arc::new(trust), Accepts::default())
+    }
+}

@@ -1,0 +1,57 @@
+//! A limit of what strangers ask for.
+
+use std::fmt;
+use std::num::NonZeroU32;
+use std::time::Duration;
+
+use governor::Quota;
+use governor::clock::{Clock, DefaultClock};
+
+use super::counter::Counter;
+use crate::network::Network;
+
+/// A /48 of IPv6 may this many times as much as each of its /64.
+const WIDER: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
+
+/// Counts what is asked for from each network, and from the wider one around it. Clients whose network is not known are counted
+/// together.
+pub struct NetworkLimiter<C: Clock = DefaultClock> {
+    networks: Counter<Option<Network>, C>,
+    wider: Counter<Network, C>,
+}
+
+impl NetworkLimiter {
+    /// So many requests a second from a network, after a burst at once.
+    #[must_use]
+    pub fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
+        Self::with_clock(per_second, burst, &DefaultClock::default())
+    }
+}
+
+impl<C: Clock> fmt::Debug for NetworkLimiter<C> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("NetworkLimiter").finish_non_exhaustive()
+    }
+}
+
+impl<C: Clock + Clone> NetworkLimiter<C> {
+    pub(super) fn with_clock(per_second: NonZeroU32, burst: NonZeroU32, clock: &C) -> Self {
+        let quota = |times: NonZeroU32| {
+            Quota::per_second(per_second.saturating_mul(times)).allow_burst(burst.saturating_mul(times))
+        };
+        Self {
+            networks: Counter::new(quota(NonZeroU32::MIN), clock.clone()),
+            wider: Counter::new(quota(WIDER), clock.clone()),
+        }
+    }
+
+    /// Counts a request; how long to wait, when it is too many.
+    pub fn check(&self, network: Option<Network>) -> Result<(), Duration> {
+        self.networks.check(&network)?;
+        // What is too much for its own network is not counted against its neighbours.
+        if let Some(wider) = network.and_then(Network::wider) {
+            self.wider.check(&wider)?;
+        }
+        Ok(())
+    }
+}
