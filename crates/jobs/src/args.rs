@@ -1,10 +1,14 @@
 //! How a service works off its jobs.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::Class;
+
+/// In seconds, as it is typed.
+static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| WorkerArgs::DEFAULT.lease.as_secs().to_string());
 
 /// A service's workers.
 #[derive(Args, Clone, Debug)]
@@ -17,7 +21,7 @@ pub struct WorkerArgs {
         long = "job-workers",
         env = "ROWHOUSE_JOB_WORKERS",
         value_name = "NUMBER",
-        default_value = "4",
+        default_value_t = WorkerArgs::DEFAULT.workers,
         value_parser = number::<0>,
     )]
     pub workers: usize,
@@ -27,7 +31,7 @@ pub struct WorkerArgs {
         long = "delivery-workers",
         env = "ROWHOUSE_DELIVERY_WORKERS",
         value_name = "NUMBER",
-        default_value = "64",
+        default_value_t = WorkerArgs::DEFAULT.delivery_workers,
         value_parser = number::<0>,
     )]
     pub delivery_workers: usize,
@@ -37,7 +41,7 @@ pub struct WorkerArgs {
         long = "maintenance-workers",
         env = "ROWHOUSE_MAINTENANCE_WORKERS",
         value_name = "NUMBER",
-        default_value = "1",
+        default_value_t = WorkerArgs::DEFAULT.maintenance_workers,
         value_parser = number::<0>,
     )]
     pub maintenance_workers: usize,
@@ -47,7 +51,7 @@ pub struct WorkerArgs {
         long = "jobs-per-tenant",
         env = "ROWHOUSE_JOBS_PER_TENANT",
         value_name = "NUMBER",
-        default_value = "3",
+        default_value_t = WorkerArgs::DEFAULT.jobs_per_tenant,
         value_parser = number::<1>,
     )]
     pub jobs_per_tenant: usize,
@@ -57,7 +61,7 @@ pub struct WorkerArgs {
         long = "deliveries-per-tenant",
         env = "ROWHOUSE_DELIVERIES_PER_TENANT",
         value_name = "NUMBER",
-        default_value = "8",
+        default_value_t = WorkerArgs::DEFAULT.deliveries_per_tenant,
         value_parser = number::<1>,
     )]
     pub deliveries_per_tenant: usize,
@@ -67,7 +71,7 @@ pub struct WorkerArgs {
         long = "job-lease",
         env = "ROWHOUSE_JOB_LEASE",
         value_name = "SECONDS",
-        default_value = "30",
+        default_value = DEFAULT_LEASE.as_str(),
         value_parser = lease,
     )]
     pub lease: Duration,
