@@ -1,5 +1,6 @@
 //! Calls that are repeated with an idempotency key.
 
+use reqwest::Method;
 use rowhouse_testkit::TestSystem;
 use serde_json::{Value, json};
 
@@ -140,5 +141,33 @@ async fn whatever_creates_something_can_be_repeated() {
             assert_eq!(listed.body[list].as_array().unwrap().len(), 1, "{path}");
         }
     }
+    system.shutdown().await;
+}
+
+/// A test event has no body: its address is what tells one request from another.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_repeated_test_event_is_sent_once() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
+    let mut paths = Vec::new();
+    for number in 0..2 {
+        let endpoint = json!({ "url": format!("http://127.0.0.1:9/{number}"), "events": ["*"] });
+        let made = ada.post("/v1/webhook-endpoints", &endpoint).expect(201).await;
+        paths.push(format!("/v1/webhook-endpoints/{}/test", made.body["id"].as_str().unwrap()));
+    }
+    let test = |path: &str| ada.request(Method::POST, path.to_owned()).header("idempotency-key", "key-1");
+    let first = test(&paths[0]).expect(202).await;
+    let again = test(&paths[0]).expect(202).await;
+    assert_eq!(again.body, first.body, "the first answer, whatever became of the delivery since");
+    test(&paths[1]).refused(422, "idempotency_key_reused").await;
+    let wrong = ada.request(Method::POST, paths[0].clone()).header("idempotency-key", "a b");
+    assert_eq!(wrong.refused(400, "invalid_argument").await.fields(), ["Idempotency-Key"]);
+    let sent = ada.get("/v1/webhook-deliveries").expect(200).await;
+    assert_eq!(sent.body["webhook_deliveries"].as_array().unwrap().len(), 1);
+    // Without a key, each call is another event.
+    ada.request(Method::POST, paths[0].clone()).expect(202).await;
+    let sent = ada.get("/v1/webhook-deliveries").expect(200).await;
+    assert_eq!(sent.body["webhook_deliveries"].as_array().unwrap().len(), 2);
     system.shutdown().await;
 }

@@ -5,6 +5,7 @@ pub(crate) mod exports;
 mod get_order;
 mod list_orders;
 mod order;
+mod repeat;
 mod set_up_tenant;
 mod update_order;
 pub(crate) mod webhooks;

@@ -71,7 +71,10 @@ impl Clients {
         }));
         let rotate = RotateWebhookSecretRequest { id: endpoint.clone(), overlap_seconds: None };
         refused!(webhooks.rotate_webhook_secret(rotate));
-        refused!(webhooks.send_test_webhook(SendTestWebhookRequest { id: endpoint.clone() }));
+        refused!(
+            webhooks
+                .send_test_webhook(SendTestWebhookRequest { id: endpoint.clone(), idempotency_key: None })
+        );
         refused!(
             webhooks.redeliver_webhook_delivery(RedeliverWebhookDeliveryRequest { id: delivery.clone() })
         );

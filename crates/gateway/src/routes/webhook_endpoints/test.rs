@@ -8,13 +8,14 @@ use rowhouse_proto::orders::v1;
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
+use crate::headers::IdempotencyKey;
 use crate::json::{lacking, private, write};
-use crate::openapi::{CALLER, TenantIdHeader, UPSTREAM, problems};
+use crate::openapi::{CALLER, IdempotencyKeyHeader, TenantIdHeader, UPSTREAM, problems};
 use crate::query::NoQuery;
 use crate::routes::Id;
 use crate::routes::webhook_deliveries::WebhookDelivery;
 
-problems!(Problems: UPSTREAM, CALLER, &[Code::WebhookEndpointNotFound, Code::WebhookEndpointDisabled]);
+problems!(Problems: UPSTREAM, CALLER, &[Code::IdempotencyKeyReused, Code::WebhookEndpointNotFound, Code::WebhookEndpointDisabled]);
 
 /// Send a test event
 ///
@@ -24,6 +25,7 @@ problems!(Problems: UPSTREAM, CALLER, &[Code::WebhookEndpointNotFound, Code::Web
     tag = "webhooks",
     params(
         TenantIdHeader,
+        IdempotencyKeyHeader,
         ("id" = String, Path, format = "uuid", example = "01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c"),
     ),
     responses((status = 202, description = "The delivery, which is pending.", body = WebhookDelivery), Problems),
@@ -35,8 +37,9 @@ pub(crate) async fn send_test_webhook(
     _: NoQuery,
     Id(id): Id,
     clients: web::Data<Clients>,
+    IdempotencyKey(idempotency_key): IdempotencyKey,
 ) -> Result<HttpResponse, Problem> {
-    let request = clients.of(&caller, v1::SendTestWebhookRequest { id });
+    let request = clients.of(&caller, v1::SendTestWebhookRequest { id, idempotency_key });
     let answer = clients.answer(clients.webhooks().send_test_webhook(request)).await?;
     let delivery = answer.webhook_delivery.ok_or_else(lacking("webhook_delivery"))?;
     write(private(StatusCode::ACCEPTED), &WebhookDelivery::try_from(delivery)?)

@@ -2,12 +2,12 @@
 
 use prost::Message;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Permission, Principal};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -16,6 +16,7 @@ use crate::domain::{IdempotencyKey, OrderStatus};
 use crate::error::Error;
 use crate::exports::{Format, WriteExport};
 use crate::rpc::order::parse_status;
+use crate::rpc::repeat::{caller, recalling};
 use crate::store::exports::{NewExport, insert_export, usage};
 use crate::store::idempotency_keys::{keep, recall};
 
@@ -25,18 +26,11 @@ pub(super) async fn create_export(
 ) -> Result<CreateExportResponse, Error> {
     let cx = authorize(request, Permission::ExportsWrite)?;
     let (format, status, key) = parse(request.get_ref())?;
-    let Some(Principal::User { id: created_by, .. } | Principal::ApiKey { id: created_by, .. }) =
-        cx.principal()
-    else {
-        return Err(Error::PeopleOnly);
-    };
+    let created_by = caller(&cx)?;
     let encoded = CreateExportRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
     let call = key.map(|key| Repeatable::new(&key, "CreateExport", created_by.as_bytes(), &encoded));
-    let new = New { format, status, created_by: *created_by };
-    match create(rpc, &cx, new, call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, new, call.as_ref()).await,
-        outcome => outcome,
-    }
+    let new = New { format, status, created_by };
+    recalling(|| create(rpc, &cx, new, call.as_ref())).await
 }
 
 #[derive(Clone, Copy)]

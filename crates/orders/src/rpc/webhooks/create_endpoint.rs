@@ -2,11 +2,11 @@
 
 use prost::Message;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Permission, Principal};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -14,6 +14,7 @@ use super::endpoint::Sent;
 use super::{WebhookRpc, authorize};
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
+use crate::rpc::repeat::{caller, recalling};
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
 use crate::webhooks::{Events, Guard, Secret, Target, tidy_from_now_on};
@@ -24,17 +25,11 @@ pub(super) async fn create_endpoint(
 ) -> Result<CreateWebhookEndpointResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
     let (target, events, key) = parse(request.get_ref(), rpc.guard)?;
-    let Some(Principal::User { id: caller, .. } | Principal::ApiKey { id: caller, .. }) = cx.principal()
-    else {
-        return Err(Error::PeopleOnly);
-    };
+    let caller = caller(&cx)?;
     let encoded =
         CreateWebhookEndpointRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
     let call = key.map(|key| Repeatable::new(&key, "CreateWebhookEndpoint", caller.as_bytes(), &encoded));
-    match create(rpc, &cx, (&target, &events), call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, (&target, &events), call.as_ref()).await,
-        outcome => outcome,
-    }
+    recalling(|| create(rpc, &cx, (&target, &events), call.as_ref())).await
 }
 
 async fn create(
@@ -51,8 +46,8 @@ async fn create(
                 return Ok(first);
             }
             WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
-            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
             tidy_from_now_on(tx).await?;
+            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
             let secret = secret.reveal();
             let answer = CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret };
             keep(tx, &rpc.sealing, call, &answer).await?;

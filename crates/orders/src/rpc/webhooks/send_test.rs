@@ -1,16 +1,23 @@
 //! Sending an endpoint an event that is about nothing, to see whether it arrives.
 
+use prost::Message;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
+use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
+use uuid::Uuid;
 
 use super::endpoint::parse_id;
 use super::{WebhookRpc, authorize};
+use crate::domain::IdempotencyKey;
 use crate::error::Error;
+use crate::rpc::repeat::{caller, recalling};
+use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_log::find_delivery;
-use crate::webhooks::{self, try_endpoint_now};
+use crate::webhooks::{self, lock_jobs};
 
 /// It goes the way of every event. If the endpoint is paused, it is tried now.
 pub(super) async fn send_test(
@@ -18,18 +25,63 @@ pub(super) async fn send_test(
     request: &Request<SendTestWebhookRequest>,
 ) -> Result<SendTestWebhookResponse, Error> {
     let cx = authorize(request, Permission::WebhooksManage)?;
+    let (id, key) = parse(request.get_ref())?;
+    let caller = caller(&cx)?;
+    let encoded =
+        SendTestWebhookRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
+    let call = key.map(|key| Repeatable::new(&key, "SendTestWebhook", caller.as_bytes(), &encoded));
+    recalling(|| send(rpc, &cx, id, call.as_ref())).await
+}
+
+async fn send(
+    rpc: &WebhookRpc,
+    cx: &TenantContext,
+    id: Uuid,
+    call: Option<&Repeatable>,
+) -> Result<SendTestWebhookResponse, Error> {
+    rpc.db
+        .tx(cx, "webhook_endpoints.test", async |tx| {
+            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+                return Ok(first);
+            }
+            let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
+            if !endpoint.enabled {
+                return Err(Error::EndpointDisabled);
+            }
+            lock_jobs(tx, id).await?;
+            let delivery = webhooks::send_test(tx, id).await?;
+            let delivery = find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)?;
+            let answer = SendTestWebhookResponse { webhook_delivery: Some(delivery.into()) };
+            keep(tx, &rpc.sealing, call, &answer).await?;
+            Ok(answer)
+        })
+        .await
+}
+
+fn parse(request: &SendTestWebhookRequest) -> Result<(Uuid, Option<IdempotencyKey>), Error> {
+    let SendTestWebhookRequest { id, idempotency_key } = request;
     let mut violations = Violations::default();
-    let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
-        return Err(violations.into());
-    };
-    let delivery = rpc.db.tx(&cx, "webhook_endpoints.test", async |tx| {
-        let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
-        if !endpoint.enabled {
-            return Err(Error::EndpointDisabled);
+    let id = violations.check("id", parse_id(id));
+    let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
+    match (id, violations.check("idempotency_key", key)) {
+        (Some(id), Some(key)) => Ok((id, key)),
+        _ => Err(violations.into()),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn all_that_is_wrong_is_said_at_once() {
+        let request = SendTestWebhookRequest { id: "7".to_owned(), idempotency_key: Some("a b".to_owned()) };
+        match parse(&request) {
+            Err(Error::Invalid(violations)) => {
+                let fields: Vec<_> = violations.into_iter().map(|one| one.field).collect();
+                assert_eq!(fields, ["id", "idempotency_key"]);
+            }
+            other => panic!("{other:?}"),
         }
-        let delivery = webhooks::send_test(tx, id).await?;
-        try_endpoint_now(tx, id).await?;
-        find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)
-    });
-    Ok(SendTestWebhookResponse { webhook_delivery: Some(delivery.await?.into()) })
+    }
 }

@@ -128,7 +128,7 @@ impl Webhooks {
     }
 
     pub(crate) async fn test(&self, id: &str) -> Result<WebhookDelivery, Status> {
-        let message = SendTestWebhookRequest { id: id.to_owned() };
+        let message = SendTestWebhookRequest { id: id.to_owned(), idempotency_key: None };
         let reply = self.client.clone().send_test_webhook(self.request(message)).await?;
         Ok(reply.into_inner().webhook_delivery.unwrap())
     }
