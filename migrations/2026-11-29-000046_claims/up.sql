@@ -6,9 +6,9 @@ ALTER TABLE jobs.lanes ADD COLUMN running integer NOT NULL DEFAULT 0;
 -- tenant of which `tenant_most` jobs of the class are running, wherever, gets no more. With a `spread` it gets no more than that part
 -- of what is left of `most`, either, and one at least: so some is left for who comes next, however many take all they can get.
 --
--- Whoever has idle workers looks at each lane that is full for itself, since what is full for one instance need not be for
--- another: a spread is of its own workers. Once it has, it sleeps, and is told when fewer of the tenant's jobs are running than when
--- it looked, and whoever finds that out cannot begin as many itself.
+-- A lane that is full for one instance need not be for another, since a spread is of the instance's own workers. So an instance with
+-- idle workers looks at each full lane for itself, and then sleeps. It is notified when fewer of the tenant's jobs are running than
+-- before, and the instance that finds that out cannot begin as many.
 --
 -- It yields ids and nothing else: what is to be done is read inside the tenant. The last row has none, and says after how many
 -- seconds there may be more to claim; never, when it is null.
@@ -71,7 +71,7 @@ BEGIN
         lane := lanes[place];
         was_full := lanes_full[place];
         was_running := lanes_running[place];
-        -- With nothing left to give, it is still looked at whether others are to be told of a full one.
+        -- With nothing left to give, only full lanes are looked at: others may have to be notified of them.
         CONTINUE WHEN given >= most AND NOT was_full;
         EXECUTE pg_catalog.format('SET LOCAL app.tenant_id = %L', lane);
         SELECT t.status INTO tenant_status FROM tenancy.tenants t WHERE t.id = lane;
@@ -160,8 +160,7 @@ $$;
 
 GRANT INSERT (unique_key) ON jobs.jobs TO rowhouse_definer;
 -- Has auth write down, and mail to the tenant's administrators, that orders has disabled a webhook endpoint: in the transaction in
--- which it does. It is the one job that a service has another do. While one waits to be done
--- that is about the endpoint, there is no other.
+-- which it does. It is the one job that a service has another do. An endpoint has one at a time.
 CREATE OR REPLACE FUNCTION jobs.report_disabled_endpoint(job uuid, endpoint uuid, reason text) RETURNS void
 LANGUAGE sql VOLATILE SECURITY DEFINER
 SET search_path = ''

@@ -102,8 +102,8 @@ impl Run {
     }
 
     /// Runs a transaction as [`Run::tx`] does, which begins with a lock of the tenant's by this name
-    /// ([`rowhouse_tenancy::lock`]): for a body that changes other jobs, too. Whoever changes several of the same jobs at once
-    /// takes the same lock first, so that no two of them wait for each other.
+    /// ([`rowhouse_tenancy::lock`]): for a body that changes other jobs, too. Every transaction
+    /// that changes several of the same jobs takes the same lock first, so that no two of them wait for each other.
     pub async fn tx_with_lock<T, F>(&self, lock: &str, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,

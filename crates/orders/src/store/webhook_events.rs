@@ -48,7 +48,7 @@ const INSERT_EVENT: &str = "
 
 /// Writes an event, and a delivery of it to each of the endpoints. Returns the deliveries' ids, in the order of the endpoints.
 ///
-/// The endpoints' jobs are enqueued before: whoever has one of them puts off what goes before, and has committed it by then.
+/// The endpoints' jobs are enqueued before. That waits for a worker which is just putting off what goes before.
 pub(crate) async fn insert_event(
     tx: &mut TenantTx,
     new: &NewEvent<'_>,

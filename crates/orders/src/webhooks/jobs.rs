@@ -1,9 +1,8 @@
 //! The jobs that send, and when they are due.
 //!
-//! An endpoint's rows are locked in this order, wherever there is more than one of them: its lock, by whoever goes on to several of its
-//! jobs ([`lock_jobs`]); its jobs; its deliveries; its own row. A worker has its own job's row from the beginning of each
-//! transaction, so if it goes on to others, it takes the lock before ([`rowhouse_jobs::Run::tx_with_lock`]). The
-//! job that tidies comes before all of them.
+//! A transaction locks an endpoint's rows in this order: the endpoint's lock, if it goes on to several of its jobs ([`lock_jobs`]);
+//! jobs; deliveries; the endpoint. A worker's transaction begins with its own job, so if it goes on to other jobs, the lock is taken
+//! before ([`rowhouse_jobs::Run::tx_with_lock`]). The job that tidies is locked before deliveries and endpoints, too.
 
 use chrono::{DateTime, Utc};
 use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
@@ -47,7 +46,7 @@ pub(super) fn lock_of(webhook_endpoint_id: Uuid) -> String {
     format!("orders.webhook_endpoints/{webhook_endpoint_id}")
 }
 
-/// Locks an endpoint's jobs for whoever goes on to several of them: until the transaction ends, nobody else does.
+/// Locks an endpoint's jobs for a transaction that goes on to several of them: until it ends, no other does.
 pub(crate) async fn lock_jobs(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), DbError> {
     lock(tx, &lock_of(webhook_endpoint_id)).await
 }

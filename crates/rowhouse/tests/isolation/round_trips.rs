@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rowhouse_jobs::WorkerArgs;
 use rowhouse_testkit::{Flight, Proxy, Role, TestDatabase, TestOptions, TestSystem};
 use serde_json::json;
 
@@ -84,65 +83,6 @@ async fn an_orders_number_is_held_for_one_flight() {
         let next = after.into_iter().find(|flight| flight.connection == *connection).unwrap();
         // What has rows that nobody read to their end is committed with a look at whether it went well.
         assert!(next.statements[0].ends_with("COMMIT"), "{flights:#?}");
-    }
-    system.shutdown().await;
-}
-
-/// Raw SQL is prepared once as well: what enqueues jobs, writes events and counts against limits takes a flight a statement.
-#[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_prepared_twice() {
-    let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(Role::Orders)).await;
-    let options = TestOptions {
-        pool_size: 1,
-        orders_database_url: Some(proxy.url()),
-        jobs: WorkerArgs::NONE,
-        ..TestOptions::default()
-    };
-    let system = TestSystem::start_on(database, options).await;
-    let tenant = system.onboard("Acme").await;
-    let orders = Orders::of(&system, &tenant).await;
-    let post = async |path: &str, body: serde_json::Value| {
-        let url = format!("{}{path}", system.gateway_url());
-        let made = system.http().post(url).bearer_auth(&tenant.token).json(&body).send().await.unwrap();
-        assert!([201, 202].contains(&made.status().as_u16()), "{path}: {}", made.status());
-        made.json::<serde_json::Value>().await.unwrap()
-    };
-    let endpoint = json!({ "url": "http://127.0.0.1:9/", "events": ["*"] });
-    let id = post("/v1/webhook-endpoints", endpoint.clone()).await["id"].as_str().unwrap().to_owned();
-    let test = format!("/v1/webhook-endpoints/{id}/test");
-
-    proxy.set_latency(Duration::from_millis(20));
-    for warm in [false, true] {
-        let placed = orders.create("Bob").await.unwrap();
-        // The last flight is COMMIT.
-        for (operation, most) in [("create", 4), ("update", 6), ("test", 8), ("export", 5), ("endpoint", 5)] {
-            proxy.forget();
-            match operation {
-                "create" => drop(orders.create("Carol").await.unwrap()),
-                "update" => drop(orders.pay(&placed.id).await.unwrap()),
-                "test" => drop(post(&test, json!({})).await),
-                "export" => drop(post("/v1/exports", json!({ "resource": "orders", "format": "csv" })).await),
-                // From then on, updates are told to two receivers.
-                _ => drop(
-                    post(
-                        "/v1/webhook-endpoints",
-                        json!({ "url": "http://127.0.0.1:9/", "events": ["order.updated"] }),
-                    )
-                    .await,
-                ),
-            }
-            let flights: Vec<_> = proxy.flights().into_iter().filter(|flight| !flight.is_routine()).collect();
-            if warm {
-                let prepared = flights.iter().filter(|flight| flight.statements.is_empty()).count();
-                assert_eq!(prepared, 0, "{operation} prepared a statement again: {flights:#?}");
-                assert!(
-                    flights.len() <= most,
-                    "{operation} took {} round trips: {flights:#?}",
-                    flights.len()
-                );
-            }
-        }
     }
     system.shutdown().await;
 }

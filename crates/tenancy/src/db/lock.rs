@@ -16,8 +16,8 @@ pub async fn lock(tx: &mut TenantTx, name: &str) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Locks a count of the tenant's rows, such as those of a table: whoever counts, and has added one or is about to, is not
-/// overtaken.
+/// Locks a count of the tenant's rows, such as those of a table, so that no two transactions both add the last one that is
+/// allowed.
 pub async fn lock_count(tx: &mut TenantTx, of: &str) -> Result<(), DbError> {
     lock(tx, of).await
 }

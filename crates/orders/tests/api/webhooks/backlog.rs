@@ -6,7 +6,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::config::DatabaseArgs;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed, Pending};
+use rowhouse_proto::orders::v1::WebhookDeliveryState::{Failed, Pending};
 use rowhouse_proto::orders::v1::{OrderPriority, UpdateOrderRequest, UpdateWebhookEndpointRequest};
 use rowhouse_testkit::{Proxy, Role as DatabaseRole, TestDatabase};
 use rowhouse_tokens::Role;
@@ -136,41 +136,6 @@ async fn what_is_given_up_takes_few_round_trips() {
     for delivery in deliveries {
         assert_eq!(delivery.state(), Failed);
         assert!(delivery.attempts[0].error.contains("disabled"), "{delivery:?}");
-    }
-    world.stop().await;
-}
-
-/// A worker's statements are prepared once by each connection, those that are raw SQL included.
-#[tokio::test(flavor = "multi_thread")]
-async fn sending_prepares_nothing_again() {
-    let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(DatabaseRole::Orders)).await;
-    let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(&proxy.url()) };
-    let world = World::start_on(database, |config| {
-        config.database = args;
-        // No claim is prolonged meanwhile.
-        config.jobs.lease = Duration::from_secs(600);
-    })
-    .await;
-    let orders = world.tenant("acme").await;
-    let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
-    let receiver = Receiver::start().await;
-    webhooks.register(&receiver).await;
-    for round in 1..=3 {
-        proxy.forget();
-        for _ in 0..10 {
-            orders.create(an_order()).await.unwrap();
-        }
-        webhooks.until(|all| all.len() == round * 10 && all.iter().all(|one| one.state() == Delivered)).await;
-        let flights = proxy.flights();
-        assert!(flights.len() > 50, "{}", flights.len());
-        // In the first round, and when two things came together that had not before.
-        let prepared = flights.iter().filter(|flight| flight.statements.is_empty()).count();
-        assert!(
-            round == 1 || prepared < 5,
-            "{prepared} of {} flights only prepared a statement",
-            flights.len()
-        );
     }
     world.stop().await;
 }
