@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId};
 use uuid::Uuid;
 
 use crate::{Class, JobId};
@@ -48,7 +48,7 @@ pub(crate) async fn claim_jobs(
     lease_time: Duration,
 ) -> Result<Claims, DbError> {
     let lease = Uuid::new_v4();
-    let rows: Vec<ClaimRow> = prepared(CLAIM)
+    let rows: Vec<ClaimRow> = diesel::sql_query(CLAIM)
         .bind::<Text, _>(class.as_str())
         .bind::<SqlUuid, _>(lease)
         .bind::<Integer, _>(i32::try_from(most).unwrap_or(i32::MAX))
@@ -74,7 +74,7 @@ struct Seen {
 
 /// Removes what ended longer ago than `keep`, of so many tenants at most; of how many it was.
 pub(crate) async fn purge(tx: &mut GlobalTx, keep: Duration, most: i32) -> Result<i32, DbError> {
-    let Seen { seen } = prepared("SELECT jobs.purge(make_interval(secs => $1), $2) AS seen")
+    let Seen { seen } = diesel::sql_query("SELECT jobs.purge(make_interval(secs => $1), $2) AS seen")
         .bind::<Double, _>(keep.as_secs_f64())
         .bind::<Integer, _>(most)
         .get_result(tx)
@@ -90,12 +90,13 @@ struct Channel {
 
 /// The channel on which this service's queue is announced.
 pub(crate) async fn channel(tx: &mut GlobalTx) -> Result<String, DbError> {
-    let Channel { channel } = prepared("SELECT 'jobs_' || session_user AS channel").get_result(tx).await?;
+    let Channel { channel } =
+        diesel::sql_query("SELECT 'jobs_' || session_user AS channel").get_result(tx).await?;
     Ok(channel)
 }
 
 /// Has all instances of this service look for jobs.
 pub(crate) async fn announce(tx: &mut GlobalTx) -> Result<(), DbError> {
-    prepared("SELECT pg_notify('jobs_' || session_user, '')").execute(tx).await?;
+    diesel::sql_query("SELECT pg_notify('jobs_' || session_user, '')").execute(tx).await?;
     Ok(())
 }

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, prepared};
+use rowhouse_tenancy::{DbError, TenantTx};
 use uuid::Uuid;
 
 use crate::job::Due;
@@ -63,7 +63,7 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
     };
     let every = every.map(|every| i64::try_from(every.as_secs().max(1)).unwrap_or(i64::MAX));
     let tenant = tx.tenant();
-    let kept: Kept = prepared(INSERT)
+    let kept: Kept = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(tenant)
         .bind::<SqlUuid, _>(JobId::generate().as_uuid())
         .bind::<Text, _>(J::KIND)
@@ -85,7 +85,7 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
 /// Takes this service's unique job back: one that is queued is cancelled, one that is running at its next transaction. Its
 /// handler is not told of a job that was queued.
 pub async fn withdraw(tx: &mut TenantTx, unique_key: &str) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE jobs.jobs SET cancel_requested = true,
              status = CASE status WHEN 'queued' THEN 'cancelled' ELSE status END,
              finished_at = CASE status WHEN 'queued' THEN clock_timestamp() END

@@ -9,7 +9,7 @@ use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::sql_types::{Bool, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::JobId;
@@ -224,7 +224,7 @@ struct Requested {
 /// Has a job of any service be cancelled, which the onboarding service alone may. Its own service's worker ends it, so that
 /// what the job was about is told as well: soon, if it waits; at its next transaction, if it runs.
 pub async fn cancel_job(tx: &mut TenantTx, id: JobId) -> Result<JobRecord, CancelError> {
-    let Requested { requested } = prepared("SELECT jobs.cancel($1, $2) AS requested")
+    let Requested { requested } = diesel::sql_query("SELECT jobs.cancel($1, $2) AS requested")
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(id.as_uuid())
         .get_result(tx)

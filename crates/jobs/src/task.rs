@@ -6,7 +6,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Double, Integer, Jsonb, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
 
 use crate::Class;
@@ -40,13 +40,15 @@ pub(crate) enum Hold {
 
 /// Through a function: what jobs are about is granted to nobody, since a tenant's jobs of all services are in one table.
 pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &Claimed) -> Result<Option<Task>, DbError> {
-    Ok(prepared("SELECT kind, payload, attempts, max_attempts, cancel_requested FROM jobs.task($1, $2, $3)")
-        .bind::<SqlUuid, _>(claimed.tenant)
-        .bind::<SqlUuid, _>(claimed.id.as_uuid())
-        .bind::<SqlUuid, _>(claimed.lease)
-        .get_result(tx)
-        .await
-        .optional()?)
+    Ok(diesel::sql_query(
+        "SELECT kind, payload, attempts, max_attempts, cancel_requested FROM jobs.task($1, $2, $3)",
+    )
+    .bind::<SqlUuid, _>(claimed.tenant)
+    .bind::<SqlUuid, _>(claimed.id.as_uuid())
+    .bind::<SqlUuid, _>(claimed.lease)
+    .get_result(tx)
+    .await
+    .optional()?)
 }
 
 #[derive(QueryableByName)]
@@ -57,7 +59,7 @@ struct Held {
 
 /// Prolongs the claim. Until the transaction ends, nobody else can touch the job.
 pub(crate) async fn hold(tx: &mut TenantTx, claimed: &Claimed, lease: Duration) -> Result<Hold, DbError> {
-    let held: Option<Held> = prepared(
+    let held: Option<Held> = diesel::sql_query(
         "UPDATE jobs.jobs SET due_at = clock_timestamp() + make_interval(secs => $4)
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 RETURNING cancel_requested",
     )
@@ -78,7 +80,7 @@ pub(crate) async fn hold(tx: &mut TenantTx, claimed: &Claimed, lease: Duration) 
 /// Ends the job well, or queues it again if it recurs or was enqueued meanwhile. A job that is to be cancelled is not
 /// ended so.
 pub(crate) async fn succeed(tx: &mut TenantTx, claimed: &Claimed) -> Result<Hold, DbError> {
-    let ended = prepared(
+    let ended = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN again OR every_seconds IS NOT NULL THEN 'queued' ELSE 'succeeded' END,
              due_at = CASE WHEN again THEN clock_timestamp()
@@ -109,7 +111,7 @@ pub(crate) async fn postpone(
     delay: Duration,
     reason: &str,
 ) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'queued', lease = NULL, last_error = $5,
              due_at = clock_timestamp() + make_interval(secs => $4)
          WHERE tenant_id = $1 AND id = $2 AND lease = $3",
@@ -126,7 +128,7 @@ pub(crate) async fn postpone(
 
 /// Gives the job back, as if it had not been begun.
 pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'queued', lease = NULL, due_at = clock_timestamp(), attempts = attempts - 1
          WHERE tenant_id = $1 AND id = $2 AND lease = $3",
     )
@@ -140,7 +142,7 @@ pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<()
 
 /// Has the job be done by the workers of another class, as if it had not been begun.
 pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE jobs.jobs SET class = $4, status = 'queued', lease = NULL, due_at = clock_timestamp(),
              attempts = attempts - 1
          WHERE tenant_id = $1 AND id = $2 AND lease = $3",
@@ -156,7 +158,7 @@ pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) 
 
 /// Gives the job up; one that recurs only leaves this run out. Whether it was ours.
 pub(crate) async fn bury(tx: &mut TenantTx, claimed: &Claimed, reason: &str) -> Result<bool, DbError> {
-    let buried = prepared(
+    let buried = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN every_seconds IS NULL THEN 'dead' ELSE 'queued' END,
              due_at = clock_timestamp() + make_interval(secs => coalesce(every_seconds, 0)),
@@ -176,7 +178,7 @@ pub(crate) async fn bury(tx: &mut TenantTx, claimed: &Claimed, reason: &str) -> 
 
 /// Ends the job as cancelled, if that was asked for. Whether it was ours.
 pub(crate) async fn cancel(tx: &mut TenantTx, claimed: &Claimed) -> Result<bool, DbError> {
-    let cancelled = prepared(
+    let cancelled = diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'cancelled', lease = NULL, finished_at = clock_timestamp()
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND cancel_requested",
     )

@@ -6,7 +6,7 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Double, Integer};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, Transaction, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
 use crate::domain::Allowance;
 use crate::schema::allowances;
@@ -28,7 +28,7 @@ pub(crate) async fn spend(
     let rates = allowances.iter().map(|allowance| allowance.rate);
     let (at_once, every): (Vec<_>, Vec<_>) =
         rates.map(|rate| (rate.at_once, rate.every.as_secs_f64())).unzip();
-    let Spent { wait } = prepared("SELECT auth.spend($1, $2, $3) AS wait")
+    let Spent { wait } = diesel::sql_query("SELECT auth.spend($1, $2, $3) AS wait")
         .bind::<Array<Binary>, _>(keys)
         .bind::<Array<Integer>, _>(at_once)
         .bind::<Array<Double>, _>(every)

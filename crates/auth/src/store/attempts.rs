@@ -6,7 +6,7 @@ use diesel::dsl::{IntervalDsl, exists, now, select};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Binary, Bool, Integer, Timestamptz};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, Transaction, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
 use crate::domain::Limit;
 use crate::schema::{attempts, familiar_addresses};
@@ -37,7 +37,7 @@ impl Admission {
 /// have the same key.
 pub(crate) async fn admit(tx: &mut impl Transaction, limits: &[Limit]) -> Result<Admission, DbError> {
     let (keys, free): (Vec<_>, Vec<_>) = limits.iter().map(|limit| (limit.key.to_vec(), limit.free)).unzip();
-    let admission = prepared("SELECT wait, first FROM auth.admit($1, $2)")
+    let admission = diesel::sql_query("SELECT wait, first FROM auth.admit($1, $2)")
         .bind::<Array<Binary>, _>(keys)
         .bind::<Array<Integer>, _>(free)
         .get_result(tx)

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx};
 use uuid::Uuid;
 
 use crate::schema::idempotency_keys;
@@ -24,7 +24,7 @@ pub(crate) async fn purge_answers(
     tenants: i32,
     most: i32,
 ) -> Result<Option<Uuid>, DbError> {
-    let Purged { done } = prepared("SELECT auth.purge_answers($1, $2, $3) AS done")
+    let Purged { done } = diesel::sql_query("SELECT auth.purge_answers($1, $2, $3) AS done")
         .bind::<SqlUuid, _>(after)
         .bind::<Integer, _>(tenants)
         .bind::<Integer, _>(most)

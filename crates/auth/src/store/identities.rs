@@ -5,7 +5,7 @@ use diesel::dsl::{exists, now};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, Transaction, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 use uuid::Uuid;
 
 use crate::domain::{EmailAddress, EndReason, PasswordHash, UserId};
@@ -159,7 +159,7 @@ pub(crate) async fn end_all_sessions(
         #[diesel(sql_type = Integer)]
         ended: i32,
     }
-    let row: Row = prepared("SELECT auth.end_sessions_of($1, $2, $3) AS ended")
+    let row: Row = diesel::sql_query("SELECT auth.end_sessions_of($1, $2, $3) AS ended")
         .bind::<SqlUuid, _>(id.as_uuid())
         .bind::<Text, _>(reason.as_str())
         .bind::<Nullable<SqlUuid>, _>(keep)

@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction, lock_count, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction, lock_count, of_tenant};
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
@@ -27,7 +27,7 @@ pub(crate) async fn list_active_memberships(
     tx: &mut GlobalTx,
     user: UserId,
 ) -> Result<Vec<ActiveMembership>, DbError> {
-    let rows = prepared("SELECT tenant_id, slug, name, role FROM auth.memberships_of($1)")
+    let rows = diesel::sql_query("SELECT tenant_id, slug, name, role FROM auth.memberships_of($1)")
         .bind::<SqlUuid, _>(user.as_uuid())
         .load::<ActiveMembershipRow>(tx)
         .await?;
@@ -78,7 +78,7 @@ pub(crate) async fn count_tenants_of(tx: &mut impl Transaction, user: UserId) ->
         #[diesel(sql_type = BigInt)]
         tenants: i64,
     }
-    let row: Row = prepared("SELECT auth.count_tenants_of($1) AS tenants")
+    let row: Row = diesel::sql_query("SELECT auth.count_tenants_of($1) AS tenants")
         .bind::<SqlUuid, _>(user.as_uuid())
         .get_result(tx)
         .await?;

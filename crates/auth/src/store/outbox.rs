@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{Binary, Double, Integer, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, Transaction, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 use uuid::Uuid;
 
 use crate::schema::outbox;
@@ -37,7 +37,7 @@ pub(crate) async fn claim_tasks(
     most: i32,
     lease: Duration,
 ) -> Result<Vec<Claimed>, DbError> {
-    let claimed = prepared(
+    let claimed = diesel::sql_query(
         "UPDATE auth.outbox o
          SET attempts = o.attempts + 1, due_at = clock_timestamp() + make_interval(secs => $2)
          WHERE o.id IN (
@@ -55,11 +55,13 @@ pub(crate) async fn claim_tasks(
 
 /// Puts a task off that did not succeed.
 pub(crate) async fn postpone_task(tx: &mut GlobalTx, id: Uuid, delay: Duration) -> Result<(), DbError> {
-    prepared("UPDATE auth.outbox SET due_at = clock_timestamp() + make_interval(secs => $2) WHERE id = $1")
-        .bind::<SqlUuid, _>(id)
-        .bind::<Double, _>(delay.as_secs_f64())
-        .execute(tx)
-        .await?;
+    diesel::sql_query(
+        "UPDATE auth.outbox SET due_at = clock_timestamp() + make_interval(secs => $2) WHERE id = $1",
+    )
+    .bind::<SqlUuid, _>(id)
+    .bind::<Double, _>(delay.as_secs_f64())
+    .execute(tx)
+    .await?;
     Ok(())
 }
 

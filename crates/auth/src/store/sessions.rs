@@ -3,12 +3,12 @@
 use std::time::Duration;
 
 use chrono::{DateTime, Utc};
-use diesel::dsl::{IntervalDsl, case_when, now, sql};
+use diesel::dsl::{IntervalDsl, now, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::client::Client;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantTx, lock_count, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
@@ -61,8 +61,7 @@ pub(crate) async fn exchange_token(
         .filter(sessions::ended_at.is_null())
         .filter(sessions::idle_expires_at.gt(now))
         .filter(sessions::expires_at.gt(now));
-    let least = case_when(sessions::expires_at.lt(idle_expires_at), sessions::expires_at)
-        .otherwise(idle_expires_at.into_sql::<Timestamptz>());
+    let least = sql::<Timestamptz>("least(expires_at, ").bind::<Timestamptz, _>(idle_expires_at).sql(")");
     let user: Option<Uuid> = diesel::update(live)
         .set((
             sessions::previous_digest.eq(old.to_vec()),
@@ -294,7 +293,7 @@ pub(crate) async fn purge_sessions(
     tenants: i32,
     most: i32,
 ) -> Result<Option<Uuid>, DbError> {
-    let Purged { done } = prepared("SELECT auth.purge_sessions($1, $2, $3) AS done")
+    let Purged { done } = diesel::sql_query("SELECT auth.purge_sessions($1, $2, $3) AS done")
         .bind::<SqlUuid, _>(after)
         .bind::<Integer, _>(tenants)
         .bind::<Integer, _>(most)

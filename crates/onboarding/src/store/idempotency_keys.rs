@@ -3,7 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Uuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction, prepared};
+use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction};
 
 use crate::domain::{Fingerprint, KeyDigest};
 
@@ -31,7 +31,7 @@ pub(crate) struct Claimed {
 
 /// What the key was claimed for before, if it was.
 pub(crate) async fn find_claimed(tx: &mut GlobalTx, key: &KeyDigest) -> Result<Option<Claimed>, DbError> {
-    let claimed = prepared("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
+    let claimed = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
         .bind::<Bytea, _>(key.as_bytes())
         .get_result(tx)
         .await
@@ -56,7 +56,7 @@ pub(crate) async fn claim_key(
     key: &KeyDigest,
     fingerprint: &Fingerprint,
 ) -> Result<Claim, DbError> {
-    let claim = prepared("SELECT fingerprint, tenant_id FROM onboarding.claim_key($1, $2, $3)")
+    let claim = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.claim_key($1, $2, $3)")
         .bind::<Bytea, _>(key.as_bytes())
         .bind::<Bytea, _>(fingerprint.as_bytes())
         .bind::<Uuid, _>(tx.tenant())
@@ -77,7 +77,7 @@ pub(crate) async fn release_key(
     key: &[u8],
     tenant: TenantId,
 ) -> Result<(), DbError> {
-    prepared("SELECT onboarding.release_key($1, $2)")
+    diesel::sql_query("SELECT onboarding.release_key($1, $2)")
         .bind::<Bytea, _>(key)
         .bind::<Uuid, _>(tenant)
         .execute(tx)

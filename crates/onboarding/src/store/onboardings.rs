@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::pg::Pg;
 use diesel::prelude::*;
-use diesel::sql_types::{Text, Timestamptz};
+use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use rowhouse_text::EmailAddress;
 use uuid::Uuid;
 
@@ -143,6 +143,6 @@ pub(crate) async fn note_end_of_failure(tx: &mut TenantTx) -> Result<(), DbError
 }
 
 async fn announce_end(tx: &mut TenantTx) -> Result<(), DbError> {
-    prepared("SELECT pg_notify($1, '')").bind::<Text, _>(ENDED).execute(tx).await?;
+    diesel::sql_query(format!("SELECT pg_notify('{ENDED}', '')")).execute(tx).await?;
     Ok(())
 }

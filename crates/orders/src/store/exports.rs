@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::OrderStatus;
@@ -93,7 +93,7 @@ pub(crate) struct Usage {
 /// Until the transaction ends, no other of the tenant's can look.
 pub(crate) async fn usage(tx: &mut TenantTx) -> Result<Usage, DbError> {
     lock_count(tx, "orders.exports").await?;
-    Ok(prepared(
+    Ok(diesel::sql_query(
         "SELECT count(*) FILTER (WHERE e.state IN ('queued', 'running')) AS unfinished, count(*) AS kept,
              coalesce(sum(e.size_bytes), 0)::bigint AS size_bytes
          FROM orders.exports e WHERE e.tenant_id = $1 AND (e.expires_at IS NULL OR e.expires_at > now())",

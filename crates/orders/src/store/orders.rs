@@ -106,7 +106,7 @@ pub(crate) async fn update_order(
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
-            // What stays is written as it is: a statement that is the same each time is prepared once.
+            // What stays is written as it is, so that the statement is always the same.
             orders::status.eq(status.unwrap_or(locked.status).as_str()),
             orders::priority.eq(priority.unwrap_or(locked.priority).as_str()),
             orders::version.eq(orders::version + 1),

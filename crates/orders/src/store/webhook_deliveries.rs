@@ -7,7 +7,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{Array, Double, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use hyper::StatusCode;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::schema::{webhook_attempts, webhook_deliveries, webhook_endpoints};
@@ -58,7 +58,7 @@ pub(crate) async fn update_pending(
         Outcome::PutOff { delay } => ("pending", Some(delay.as_secs_f64())),
     };
     // What follows it is due no sooner, so that it is not looked at before.
-    prepared(
+    diesel::sql_query(
         "WITH following AS (
              UPDATE orders.webhook_deliveries f
              SET next_attempt_at = greatest(f.next_attempt_at, clock_timestamp() + make_interval(secs => $5))
@@ -130,7 +130,7 @@ pub(crate) async fn fail_pending(
     limit: usize,
 ) -> Result<(), DbError> {
     let attempts: Vec<Uuid> = std::iter::repeat_with(Uuid::now_v7).take(limit).collect();
-    prepared(FAIL_PENDING)
+    diesel::sql_query(FAIL_PENDING)
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(endpoint)
         .bind::<Integer, _>(part.number())

@@ -5,7 +5,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::Order;
@@ -56,7 +56,7 @@ pub(crate) async fn insert_event(
 ) -> Result<Vec<Uuid>, DbError> {
     let deliveries: Vec<Uuid> = endpoints.iter().map(|_| Uuid::now_v7()).collect();
     let tenant = tx.tenant();
-    prepared(INSERT_EVENT)
+    diesel::sql_query(INSERT_EVENT)
         .bind::<SqlUuid, _>(tenant)
         .bind::<SqlUuid, _>(new.id)
         .bind::<Nullable<SqlUuid>, _>(new.order.map(|order| order.id.as_uuid()))

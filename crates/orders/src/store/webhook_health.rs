@@ -6,7 +6,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::schema::webhook_endpoints;
@@ -84,7 +84,7 @@ pub(crate) async fn save_failures(
 
 /// Forgets the failures, and with `resume` ends the pause.
 pub(crate) async fn forget_failures(tx: &mut TenantTx, id: Uuid, resume: bool) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE orders.webhook_endpoints SET failure_count = 0, failing_since = NULL,
              paused_until = CASE WHEN $3 THEN NULL ELSE paused_until END
          WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL",
@@ -151,7 +151,7 @@ pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -
         return Ok(());
     }
     // Auth has the tenant's log and its people's addresses.
-    prepared("SELECT jobs.report_disabled_endpoint($1, $2, $3)")
+    diesel::sql_query("SELECT jobs.report_disabled_endpoint($1, $2, $3)")
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(id)
         .bind::<Text, _>(reason)

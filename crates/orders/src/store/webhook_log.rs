@@ -6,7 +6,7 @@ use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Record, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::page::PageSize;
-use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::schema::{order_events, webhook_attempts, webhook_deliveries, webhook_endpoints};
@@ -127,7 +127,7 @@ pub(crate) async fn find_delivery(tx: &mut TenantTx, id: Uuid) -> Result<Option<
 
 /// Has what is pending of the same order for the same endpoint, and goes before, be tried at once.
 pub(crate) async fn hurry_earlier(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
-    prepared(
+    diesel::sql_query(
         "UPDATE orders.webhook_deliveries e SET next_attempt_at = least(e.next_attempt_at, now())
          FROM orders.webhook_deliveries d
          WHERE d.tenant_id = $1 AND d.id = $2 AND e.tenant_id = $1

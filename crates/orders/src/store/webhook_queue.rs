@@ -4,7 +4,7 @@ use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel::sql_types::{Array, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, prepared};
+use rowhouse_tenancy::{DbError, TenantTx};
 use uuid::Uuid;
 
 use crate::webhooks::Part;
@@ -74,7 +74,7 @@ pub(crate) async fn find_next(
     parts: &[Part],
 ) -> Result<Option<Next>, DbError> {
     let parts: Vec<i32> = parts.iter().map(|part| part.number()).collect();
-    Ok(prepared(FIND_NEXT)
+    Ok(diesel::sql_query(FIND_NEXT)
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(endpoint)
         .bind::<Array<Integer>, _>(parts)

@@ -7,7 +7,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Double, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantTx, of_tenant, prepared};
+use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::schema::webhook_endpoints;
@@ -20,7 +20,7 @@ pub(crate) async fn replace_secret(
     sealed_secret: &[u8],
     overlap: Duration,
 ) -> Result<bool, DbError> {
-    let replaced = prepared(
+    let replaced = diesel::sql_query(
         "UPDATE orders.webhook_endpoints SET
              previous_sealed_secret = CASE WHEN $4 > 0 THEN sealed_secret END,
              previous_secret_expires_at = CASE WHEN $4 > 0 THEN now() + make_interval(secs => $4) END,

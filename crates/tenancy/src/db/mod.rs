@@ -2,6 +2,7 @@
 
 mod availability;
 mod body;
+mod by_text;
 mod config;
 mod connect;
 mod error;
@@ -10,7 +11,6 @@ mod lock;
 mod manager;
 mod pool;
 mod pooler;
-mod prepared;
 mod schema;
 mod session;
 mod share;
@@ -25,7 +25,6 @@ pub use error::DbError;
 pub use listen::Listener;
 pub use lock::{lock, lock_count};
 pub use pool::TenantDb;
-pub use prepared::{Bound, Prepared, prepared};
 pub use schema::SchemaVersion;
 pub use statement::Rows;
 pub use table::{OfTenant, TenantTable, of_tenant};
