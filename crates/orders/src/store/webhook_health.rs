@@ -38,19 +38,19 @@ pub(crate) async fn find_failures(
     id: Uuid,
     probe: bool,
 ) -> Result<Option<Failures>, DbError> {
-    let found: Option<(i32, Option<DateTime<Utc>>, bool, DateTime<Utc>)> =
-        of_tenant(webhook_endpoints::table, tx.tenant())
-            .filter(webhook_endpoints::id.eq(id))
-            .filter(webhook_endpoints::deleted_at.is_null())
-            .select((
-                webhook_endpoints::failure_count,
-                webhook_endpoints::failing_since,
-                webhook_endpoints::paused_until.is_not_null(),
-                diesel::dsl::now.into_sql::<Timestamptz>(),
-            ))
-            .first(tx)
-            .await
-            .optional()?;
+    type Found = (i32, Option<DateTime<Utc>>, bool, DateTime<Utc>);
+    let found: Option<Found> = of_tenant(webhook_endpoints::table, tx.tenant())
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .select((
+            webhook_endpoints::failure_count,
+            webhook_endpoints::failing_since,
+            webhook_endpoints::paused_until.is_not_null(),
+            diesel::dsl::now.into_sql::<Timestamptz>(),
+        ))
+        .first(tx)
+        .await
+        .optional()?;
     Ok(found.map(|(before, failing_since, paused, now)| Failures {
         before,
         failure_count: before.saturating_add(i32::from(probe || !paused)),
