@@ -1,10 +1,14 @@
 //! How a service works off its jobs.
 
+use std::sync::LazyLock;
 use std::time::Duration;
 
 use clap::Args;
 
 use crate::Class;
+
+/// In seconds, as it is typed.
+static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| WorkerArgs::DEFAULT.lease.as_secs().to_string());
 
 /// A service's workers.
 #[derive(Args, Clone, Debug)]
@@ -67,7 +71,7 @@ pub struct WorkerArgs {
         long = "job-lease",
         env = "ROWHOUSE_JOB_LEASE",
         value_name = "SECONDS",
-        default_value = "30",
+        default_value = DEFAULT_LEASE.as_str(),
         value_parser = lease,
     )]
     pub lease: Duration,

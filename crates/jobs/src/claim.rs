@@ -94,3 +94,9 @@ pub(crate) async fn channel(tx: &mut GlobalTx) -> Result<String, DbError> {
         diesel::sql_query("SELECT 'jobs_' || session_user AS channel").get_result(tx).await?;
     Ok(channel)
 }
+
+/// Has all instances of this service look for jobs.
+pub(crate) async fn announce(tx: &mut GlobalTx) -> Result<(), DbError> {
+    diesel::sql_query("SELECT pg_notify('jobs_' || session_user, '')").execute(tx).await?;
+    Ok(())
+}

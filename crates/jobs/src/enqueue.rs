@@ -20,6 +20,15 @@ pub enum EnqueueError {
     Db(#[from] DbError),
 }
 
+impl From<EnqueueError> for DbError {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::Db(error) => error,
+            EnqueueError::Json(error) => diesel::result::Error::SerializationError(Box::new(error)).into(),
+        }
+    }
+}
+
 #[derive(QueryableByName)]
 struct Kept {
     #[diesel(sql_type = SqlUuid)]

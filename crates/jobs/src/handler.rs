@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde_json::Value;
 
-use crate::{Class, Job, LostLease, Run};
+use crate::{Class, EnqueueError, Job, LostLease, Run};
 
 /// Does one kind of job.
 pub trait Handler<J: Job>: Send + Sync + 'static {
@@ -49,6 +49,8 @@ pub enum End {
 pub struct Failure {
     pub(crate) reason: String,
     pub(crate) then: Then,
+    /// It is of a transaction that others were in the way of: the same one may succeed when it is made again.
+    pub(crate) contended: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
@@ -61,19 +63,23 @@ pub(crate) enum Then {
 }
 
 impl Failure {
+    fn new(reason: impl fmt::Display, then: Then) -> Self {
+        Self { reason: reason.to_string(), then, contended: false }
+    }
+
     /// Another attempt may succeed; it is made after a delay that grows.
     pub fn retry(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string(), then: Then::Retry(None) }
+        Self::new(reason, Then::Retry(None))
     }
 
     /// Another attempt may succeed, and not before this time has passed.
     pub fn retry_after(reason: impl fmt::Display, delay: Duration) -> Self {
-        Self { reason: reason.to_string(), then: Then::Retry(Some(delay)) }
+        Self::new(reason, Then::Retry(Some(delay)))
     }
 
     /// No other attempt will succeed.
     pub fn fatal(reason: impl fmt::Display) -> Self {
-        Self { reason: reason.to_string(), then: Then::GiveUp }
+        Self::new(reason, Then::GiveUp)
     }
 }
 
@@ -87,13 +93,12 @@ impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         match error {
             // The job waits until the tenant is resumed.
-            DbError::TenantSuspended | DbError::UnknownTenant => {
-                Self { reason: error.to_string(), then: Then::LetGo }
-            }
+            DbError::TenantSuspended | DbError::UnknownTenant => Self::new(error, Then::LetGo),
             // What a database says of itself is for the log, and not for tenants.
             error => {
                 tracing::warn!(%error, "a job's transaction failed: {error}");
-                Self::retry("the database did not do it")
+                let contended = matches!(error, DbError::Contended(_));
+                Self { contended, ..Self::retry("the database did not do it") }
             }
         }
     }
@@ -101,7 +106,16 @@ impl From<DbError> for Failure {
 
 impl From<LostLease> for Failure {
     fn from(lost: LostLease) -> Self {
-        Self { reason: lost.to_string(), then: Then::LetGo }
+        Self::new(lost, Then::LetGo)
+    }
+}
+
+impl From<EnqueueError> for Failure {
+    fn from(error: EnqueueError) -> Self {
+        match error {
+            EnqueueError::Db(error) => error.into(),
+            error @ EnqueueError::Json(_) => Self::fatal(error),
+        }
     }
 }
 

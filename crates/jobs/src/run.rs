@@ -5,10 +5,15 @@ use std::time::Duration;
 
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx, TransactionBody};
 
-use crate::JobId;
+use crate::backoff::with_jitter;
 use crate::claim::Claimed;
 use crate::task::{Hold, Task, hold, set_progress, succeed};
 use crate::transactions::Transactions;
+use crate::{Failure, JobId};
+
+/// How often a transaction is made again that others were in the way of, each time after a pause that is longer by this.
+const REPEATS: u32 = 4;
+const PAUSE: Duration = Duration::from_millis(100);
 
 /// One attempt at a job, and its handler's way to the database.
 pub struct Run {
@@ -81,37 +86,68 @@ impl Run {
 
     /// Runs `body` in a transaction of the tenant, as [`rowhouse_tenancy::TenantDb::tx`] does, if the job is still this run's: no other run
     /// commits anything until the transaction has ended. The claim is prolonged by it.
-    pub async fn tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
+    ///
+    /// While others are in the way (a lock that is not free in time, a deadlock) the transaction is undone and made again, and
+    /// nothing else: what the run did before, such as a call over the network, is not repeated for that.
+    pub async fn tx<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
     where
-        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
         T: Send,
-        E: From<DbError> + From<LostLease> + Send,
     {
-        self.transactions
-            .tx(&self.cx, operation, async move |tx| {
-                hold(tx, &self.claimed, self.lease).await?.kept()?;
-                body(tx).await
-            })
-            .await
+        let held = async move |tx: &mut TenantTx| {
+            hold(tx, &self.claimed, self.lease).await?.kept()?;
+            body(tx).await
+        };
+        self.until_uncontended(operation, held).await
     }
 
-    /// The same, and with it the job has succeeded: what the body does is committed once, and the job ends in the same
-    /// commit.
-    pub async fn complete<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
+    /// Runs a transaction as [`Run::tx`] does, which begins with a lock of the tenant's by this name
+    /// ([`rowhouse_tenancy::lock`]): for a body that changes other jobs, too. Every transaction
+    /// that changes several of the same jobs takes the same lock first, so that no two of them wait for each other.
+    pub async fn tx_with_lock<T, F>(&self, lock: &str, operation: &'static str, body: F) -> Result<T, Failure>
     where
-        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
         T: Send,
-        E: From<DbError> + From<LostLease> + Send,
     {
-        let done = self
-            .transactions
-            .tx(&self.cx, operation, async move |tx| {
-                succeed(tx, &self.claimed).await?.kept()?;
-                body(tx).await
-            })
-            .await?;
+        let held = async move |tx: &mut TenantTx| {
+            rowhouse_tenancy::lock(tx, lock).await?;
+            hold(tx, &self.claimed, self.lease).await?.kept()?;
+            body(tx).await
+        };
+        self.until_uncontended(operation, held).await
+    }
+
+    /// The same as [`Run::tx`], and with it the job has succeeded: what the body does is committed once, and the job ends in the
+    /// same commit.
+    pub async fn complete<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
+        T: Send,
+    {
+        let ended = async move |tx: &mut TenantTx| {
+            succeed(tx, &self.claimed).await?.kept()?;
+            body(tx).await
+        };
+        let done = self.until_uncontended(operation, ended).await?;
         self.completed.store(true, Ordering::Relaxed);
         Ok(done)
+    }
+
+    async fn until_uncontended<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
+        T: Send,
+    {
+        let mut repeats = 1..=REPEATS;
+        loop {
+            let done = self.transactions.tx(&self.cx, operation, body).await;
+            match (&done, repeats.next()) {
+                (Err(Failure { contended: true, .. }), Some(repeat)) => {
+                    tokio::time::sleep(with_jitter(PAUSE * repeat)).await;
+                }
+                _ => return done,
+            }
+        }
     }
 
     /// Writes down, in a transaction of [`Run::tx`], how far the job is. The tenant's people see it.
@@ -127,9 +163,11 @@ impl Run {
     pub(crate) async fn until_lost(&self) -> Result<LostLease, DbError> {
         loop {
             tokio::time::sleep(self.lease / 3).await;
+            // What prolongs a claim waits for no turn.
             let held = self
                 .transactions
-                .tx_at_once(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
+                .at_once()
+                .tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
             match held.await.map(Hold::kept) {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return Ok(lost),

@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
 
-use rowhouse_tenancy::{DbError, GlobalTx, TenantContext, TenantDb, TenantId, TenantTx, TransactionBody};
+use rowhouse_tenancy::{DbError, TenantContext, TenantDb, TenantId, TenantTx, TransactionBody};
 use tokio::sync::Semaphore;
 
 use crate::Class;
@@ -46,6 +46,7 @@ impl Transactions {
         Some(turn)
     }
 
+    /// A transaction of a job's own, in its turn.
     pub(crate) async fn tx<T, E, F>(
         &self,
         cx: &TenantContext,
@@ -67,28 +68,8 @@ impl Transactions {
         self.db.tx(cx, operation, body).await
     }
 
-    /// Without waiting for the others: what prolongs a claim must not come too late. It is short, and seldom.
-    pub(crate) async fn tx_at_once<T, E, F>(
-        &self,
-        cx: &TenantContext,
-        operation: &'static str,
-        body: F,
-    ) -> Result<T, E>
-    where
-        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
-        T: Send,
-        E: From<DbError> + Send,
-    {
-        self.db.tx(cx, operation, body).await
-    }
-
-    /// Without a turn: a class claims once at a time.
-    pub(crate) async fn global_tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
-    where
-        F: for<'tx> TransactionBody<&'tx mut GlobalTx, Result<T, E>, Future: Send> + Send,
-        T: Send,
-        E: From<DbError> + Send,
-    {
-        self.db.global_tx(operation, body).await
+    /// The way to the database without waiting for a turn: for what is short and seldom, and must not come too late.
+    pub(crate) const fn at_once(&self) -> &TenantDb {
+        &self.db
     }
 }

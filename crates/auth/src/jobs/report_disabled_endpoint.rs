@@ -1,7 +1,7 @@
 //! Telling a tenant that one of its webhook endpoints was disabled.
 
 use rowhouse_chassis::client::Client;
-use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_jobs::{Class, Failure, Handler, Job, NewJob, Run, enqueue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
@@ -57,12 +57,9 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                 };
                 let letter = SendLetter::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
-                enqueue(tx, NewJob::new(letter)).await.map_err(|error| match error {
-                    EnqueueError::Db(error) => Failure::from(error),
-                    error @ EnqueueError::Json(_) => Failure::fatal(error),
-                })?;
+                enqueue(tx, NewJob::new(letter)).await?;
             }
-            Ok::<_, Failure>(())
+            Ok(())
         })
         .await
     }

@@ -10,7 +10,7 @@ use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::state::keyed::HashMapStateStore;
 
 /// After so many requests, keys that have been quiet since are forgotten: so many are remembered in vain at most.
-const FORGET_AFTER: u32 = 10_000;
+pub(super) const FORGET_AFTER: u32 = 10_000;
 
 type Limiter<K, C> = governor::RateLimiter<K, HashMapStateStore<K>, C, StateInformationMiddleware>;
 
@@ -43,5 +43,10 @@ impl<K: Hash + Eq + Clone, C: Clock> Counter<K, C> {
         state
             .map(|state| state.remaining_burst_capacity())
             .map_err(|until| until.wait_time_from(self.limiter.clock().now()))
+    }
+
+    #[cfg(test)]
+    pub(super) fn len(&self) -> usize {
+        self.limiter.len()
     }
 }

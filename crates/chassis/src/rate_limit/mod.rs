@@ -37,8 +37,11 @@ const PAUSES: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::
 pub async fn pause_before_refusal() {
     let mut random = [128];
     // Without randomness the pauses are only all the same.
-    drop(getrandom::fill(&mut random));
-    let part = f64::from(random[0]) / f64::from(u8::MAX);
+    if let Err(error) = getrandom::fill(&mut random) {
+        tracing::warn!(%error, "there is no randomness");
+    }
+    let [random] = random;
+    let part = f64::from(random) / f64::from(u8::MAX);
     let (least, most) = PAUSES.into_inner();
     sleep(least + (most - least).mul_f64(part)).await;
 }

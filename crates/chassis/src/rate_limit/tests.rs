@@ -162,7 +162,7 @@ fn quiet_callers_are_forgotten() {
     for _ in 0..FORGET_AFTER {
         drop(limiter.check(TenantId::generate(), None));
     }
-    let known = || limiter.tenant.as_ref().unwrap().limiter.len();
+    let known = || limiter.tenant.as_ref().unwrap().counter.len();
     assert_eq!(known(), usize::try_from(FORGET_AFTER).unwrap());
     clock.advance(Duration::from_secs(10));
     drop(limiter.check(TenantId::generate(), None));

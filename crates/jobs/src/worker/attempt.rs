@@ -148,7 +148,7 @@ impl Attempt {
                     .await
             }
             Outcome::Cancelled => self.end(task, handler, End::Cancelled).await,
-            Outcome::Failed(Failure { reason, then }) => match then {
+            Outcome::Failed(Failure { reason, then, .. }) => match then {
                 // A transaction that was refused says so of a cancelled job too.
                 Then::LetGo => self.end(task, handler, End::Cancelled).await,
                 Then::Retry(delay) if task.attempts < task.max_attempts => {

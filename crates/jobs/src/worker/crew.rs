@@ -11,7 +11,7 @@ use tokio::time::{Instant, sleep_until, timeout};
 
 use super::attempt::Attempt;
 use super::{Handlers, OUTAGE};
-use crate::claim::claim_jobs;
+use crate::claim::{announce, claim_jobs};
 use crate::transactions::Transactions;
 use crate::{Class, WorkerArgs};
 
@@ -73,10 +73,10 @@ impl Crew {
                 }
             }
         }
-        if timeout(drain, finish(&mut running)).await.is_err() {
+        if timeout(drain, self.finish(&mut running)).await.is_err() {
             tracing::warn!(class = %self.class, "jobs were still running after {drain:?}; others will do them");
             release.send_replace(true);
-            if timeout(RELEASE, finish(&mut running)).await.is_err() {
+            if timeout(RELEASE, self.finish(&mut running)).await.is_err() {
                 tracing::warn!("jobs could not be released; others will do them when their time is over");
             }
         }
@@ -91,8 +91,10 @@ impl Crew {
     ) -> Result<Option<Duration>, DbError> {
         let tenant_most = self.args.tenant_most(self.class);
         let (class, lease) = (self.class, self.args.lease);
+        // A class claims once at a time.
         let claims = self
             .transactions
+            .at_once()
             .global_tx("jobs.claim", async |tx| claim_jobs(tx, class, idle, tenant_most, lease).await)
             .await?;
         for claimed in claims.jobs {
@@ -101,8 +103,15 @@ impl Crew {
         }
         Ok(claims.wait)
     }
-}
 
-async fn finish(running: &mut JoinSet<()>) {
-    while running.join_next().await.is_some() {}
+    /// Waits until what is running has ended. Nobody here begins another job of the same tenant, so others are told that they may.
+    async fn finish(&self, running: &mut JoinSet<()>) {
+        while running.join_next().await.is_some() {
+            while running.try_join_next().is_some() {}
+            let announced = self.transactions.at_once().global_tx("jobs.announce", announce).await;
+            if let Err(error) = announced {
+                tracing::debug!(%error, "other instances look for jobs when it is their time: {error}");
+            }
+        }
+    }
 }

@@ -241,7 +241,7 @@ impl Crew {
         Self::run(db, WorkerArgs::default(), drain)
     }
 
-    fn run(db: TenantDb, args: WorkerArgs, drain: Duration) -> Self {
+    pub(crate) fn run(db: TenantDb, args: WorkerArgs, drain: Duration) -> Self {
         let (sender, waiting) = mpsc::unbounded_channel();
         let (stop, stopped) = oneshot::channel();
         let workers = Workers::new(db, args)
@@ -263,9 +263,14 @@ impl Crew {
         self.waiting.try_recv().is_err()
     }
 
+    /// As the service is asked to stop; it goes on with what it has.
+    pub(crate) fn ask_to_stop(&mut self) {
+        self.stop.take().unwrap().send(()).unwrap();
+    }
+
     /// As the service does when it is asked to stop.
     pub(crate) async fn stop(mut self) {
-        self.stop.take().unwrap().send(()).unwrap();
+        self.ask_to_stop();
         tokio::time::timeout(PATIENCE, &mut self.task).await.unwrap().unwrap();
     }
 }

@@ -2,7 +2,7 @@
 
 use std::sync::Arc;
 
-use rowhouse_jobs::{Class, End, EnqueueError, Failure, Handler, Job, NewJob, Run, enqueue};
+use rowhouse_jobs::{Class, End, Failure, Handler, Job, NewJob, Run, enqueue};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 
@@ -69,15 +69,8 @@ impl Handler<SetUpTenant> for SetUp {
             End::Cancelled => "the set-up was cancelled",
         };
         if note_failure(tx, reason).await? {
-            enqueue(tx, NewJob::new(TakeBackTenant {})).await.map_err(not_enqueued)?;
+            enqueue(tx, NewJob::new(TakeBackTenant {})).await?;
         }
         Ok(())
-    }
-}
-
-pub(super) fn not_enqueued(error: EnqueueError) -> DbError {
-    match error {
-        EnqueueError::Db(error) => error,
-        EnqueueError::Json(error) => diesel::result::Error::SerializationError(Box::new(error)).into(),
     }
 }

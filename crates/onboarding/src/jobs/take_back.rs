@@ -8,7 +8,6 @@ use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 
 use super::delay::{MAX_ATTEMPTS, after_auth, after_orders};
-use super::set_up::not_enqueued;
 use crate::auth_client::AuthClient;
 use crate::orders_client::OrdersClient;
 use crate::store::idempotency_keys::release_key;
@@ -62,7 +61,7 @@ impl Handler<TakeBackTenant> for TakeBack {
 
     /// Half a tenant is not left behind: it is tried again.
     async fn ended(&self, tx: &mut TenantTx, job: TakeBackTenant, _: &End) -> Result<(), DbError> {
-        enqueue(tx, NewJob::new(job).after(PAUSE)).await.map_err(not_enqueued)?;
+        enqueue(tx, NewJob::new(job).after(PAUSE)).await?;
         Ok(())
     }
 }

@@ -5,9 +5,9 @@ use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::not_enqueued;
 use crate::store::export_chunks::delete_chunks;
-use crate::store::exports::{delete_expired, expiry};
+use crate::store::export_drafts::delete_expired;
+use crate::store::exports::expiry;
 
 /// How many chunks go in one transaction.
 const BATCH: i64 = 100;
@@ -50,7 +50,7 @@ impl Handler<DeleteExport> for Deleting {
             if delete_expired(tx, job.export_id).await? {
                 return Ok(());
             }
-            job.enqueue_at_expiry(tx).await.map_err(not_enqueued)
+            job.enqueue_at_expiry(tx).await.map_err(Failure::from)
         })
         .await
     }

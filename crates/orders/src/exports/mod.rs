@@ -9,16 +9,7 @@ mod export;
 mod format;
 mod write;
 
-use rowhouse_jobs::{EnqueueError, Failure};
-
 pub(crate) use delete::{DeleteExport, Deleting};
 pub(crate) use export::{Export, ExportState};
 pub(crate) use format::{Chunk, Format};
 pub(crate) use write::{WriteExport, Writing};
-
-fn not_enqueued(error: EnqueueError) -> Failure {
-    match error {
-        EnqueueError::Db(error) => error.into(),
-        EnqueueError::Json(error) => Failure::fatal(error),
-    }
-}

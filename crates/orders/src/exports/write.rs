@@ -2,15 +2,15 @@
 
 use std::io;
 
-use rowhouse_jobs::{Class, End, EnqueueError, Failure, Handler, Job, NewJob, Run};
+use rowhouse_jobs::{Class, End, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Chunk, DeleteExport, not_enqueued};
+use super::{Chunk, DeleteExport};
 use crate::domain::Order;
 use crate::store::export_chunks::insert_chunk;
-use crate::store::exports::{self, Draft, Outcome};
+use crate::store::export_drafts::{self, Draft, Outcome};
 use crate::store::orders::list_upwards;
 
 /// A chunk ends with the order that makes it as large as this, in bytes.
@@ -36,7 +36,7 @@ pub(crate) struct Writing;
 impl Handler<WriteExport> for Writing {
     async fn run(&self, run: &Run, WriteExport { export_id }: WriteExport) -> Result<(), Failure> {
         let begun =
-            run.tx("exports.begin", async |tx| Ok::<_, Failure>(exports::begin(tx, export_id).await?));
+            run.tx("exports.begin", async |tx| Ok::<_, Failure>(export_drafts::begin(tx, export_id).await?));
         let Some(mut draft) = begun.await? else {
             return Err(Failure::fatal("there is no such export any more"));
         };
@@ -52,8 +52,8 @@ impl Handler<WriteExport> for Writing {
             }
         }
         run.complete("exports.finish", async |tx| {
-            exports::finish(tx, export_id, &Outcome::Succeeded).await?;
-            DeleteExport { export_id }.enqueue_at_expiry(tx).await.map_err(not_enqueued)
+            export_drafts::finish(tx, export_id, &Outcome::Succeeded).await?;
+            DeleteExport { export_id }.enqueue_at_expiry(tx).await.map_err(Failure::from)
         })
         .await
     }
@@ -68,17 +68,10 @@ impl Handler<WriteExport> for Writing {
             End::Dead { reason } => Outcome::Failed { reason },
             End::Cancelled => Outcome::Cancelled,
         };
-        exports::finish(tx, export_id, &outcome).await?;
+        export_drafts::finish(tx, export_id, &outcome).await?;
         // What is there of the file may be too much to go at once.
-        match rowhouse_jobs::enqueue(tx, NewJob::new(DeleteExport { export_id })).await {
-            Ok(_) => Ok(()),
-            Err(EnqueueError::Db(error)) => Err(error),
-            // An id is always JSON.
-            Err(EnqueueError::Json(error)) => {
-                tracing::error!(%error, "an export's removal cannot be written: {error}");
-                Ok(())
-            }
-        }
+        rowhouse_jobs::enqueue(tx, NewJob::new(DeleteExport { export_id })).await?;
+        Ok(())
     }
 }
 
@@ -96,7 +89,7 @@ async fn write_chunk(tx: &mut TenantTx, mut draft: Draft) -> Result<Draft, Failu
         draft.chunk_count = draft.chunk_count.saturating_add(1);
         draft.size_bytes = draft.size_bytes.saturating_add(i64::try_from(data.len()).map_err(unwritable)?);
     }
-    exports::save(tx, &draft).await?;
+    export_drafts::save(tx, &draft).await?;
     Ok(draft)
 }
 

@@ -1,6 +1,7 @@
 //! Queries, and nothing else.
 
 pub(crate) mod export_chunks;
+pub(crate) mod export_drafts;
 pub(crate) mod exports;
 pub(crate) mod idempotency_keys;
 pub(crate) mod number_series;
@@ -9,6 +10,8 @@ pub(crate) mod orders;
 pub(crate) mod placement;
 pub(crate) mod webhook_deliveries;
 pub(crate) mod webhook_endpoints;
+pub(crate) mod webhook_events;
 pub(crate) mod webhook_health;
 pub(crate) mod webhook_log;
+pub(crate) mod webhook_queue;
 pub(crate) mod webhook_secrets;

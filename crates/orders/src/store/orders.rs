@@ -106,8 +106,9 @@ pub(crate) async fn update_order(
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
-            status.map(|status| orders::status.eq(status.as_str())),
-            priority.map(|priority| orders::priority.eq(priority.as_str())),
+            // What stays is written as it is, so that the statement is always the same.
+            orders::status.eq(status.unwrap_or(locked.status).as_str()),
+            orders::priority.eq(priority.unwrap_or(locked.priority).as_str()),
             orders::version.eq(orders::version + 1),
             orders::updated_at.eq(dsl::now),
         ))

@@ -4,53 +4,82 @@ use std::time::Duration;
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Double, Integer, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use crate::schema::webhook_endpoints;
 
-/// What is known of an endpoint after one more failure.
-#[derive(Clone, Copy, Debug, QueryableByName)]
+/// What is known of an endpoint with one more failure.
+#[derive(Clone, Copy, Debug)]
 pub(crate) struct Failures {
-    /// In a row.
-    #[diesel(sql_type = Integer)]
+    /// How many were counted before it.
+    before: i32,
+    /// In a row, with it.
     pub(crate) failure_count: i32,
-    #[diesel(sql_type = Double)]
-    seconds: f64,
-    #[diesel(sql_type = Bool)]
+    failing_since: DateTime<Utc>,
     pub(crate) paused: bool,
+    /// The database's time.
+    pub(crate) now: DateTime<Utc>,
 }
 
 impl Failures {
     /// Since the first of them.
     pub(crate) fn failing_for(&self) -> Duration {
-        Duration::try_from_secs_f64(self.seconds).unwrap_or_default()
+        (self.now - self.failing_since).to_std().unwrap_or_default()
     }
 }
 
-/// Counts a failure; nothing when the endpoint is deleted. While it is paused, only the one that is sent to see whether it is
-/// back counts: what was under way before says nothing new.
-pub(crate) async fn count_failure(
+/// The endpoint's failures with one more; nothing when the endpoint is deleted. While it is paused, only the one that is sent to see
+/// whether it is back counts, the `probe`: what was under way before says nothing new.
+pub(crate) async fn find_failures(
     tx: &mut TenantTx,
     id: Uuid,
     probe: bool,
 ) -> Result<Option<Failures>, DbError> {
-    Ok(diesel::sql_query(
-        "UPDATE orders.webhook_endpoints SET
-             failure_count = failure_count + CASE WHEN paused_until IS NULL OR $3 THEN 1 ELSE 0 END,
-             failing_since = coalesce(failing_since, clock_timestamp())
-         WHERE tenant_id = $1 AND id = $2 AND deleted_at IS NULL
-         RETURNING failure_count, paused_until IS NOT NULL AS paused,
-             extract(epoch FROM clock_timestamp() - failing_since)::double precision AS seconds",
-    )
-    .bind::<SqlUuid, _>(tx.tenant())
-    .bind::<SqlUuid, _>(id)
-    .bind::<Bool, _>(probe)
-    .get_result(tx)
-    .await
-    .optional()?)
+    type Found = (i32, Option<DateTime<Utc>>, bool, DateTime<Utc>);
+    let found: Option<Found> = of_tenant(webhook_endpoints::table, tx.tenant())
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::deleted_at.is_null())
+        .select((
+            webhook_endpoints::failure_count,
+            webhook_endpoints::failing_since,
+            webhook_endpoints::paused_until.is_not_null(),
+            diesel::dsl::now.into_sql::<Timestamptz>(),
+        ))
+        .first(tx)
+        .await
+        .optional()?;
+    Ok(found.map(|(before, failing_since, paused, now)| Failures {
+        before,
+        failure_count: before.saturating_add(i32::from(probe || !paused)),
+        failing_since: failing_since.unwrap_or(now),
+        paused,
+        now,
+    }))
+}
+
+/// Writes an endpoint's failures down, and until when it is paused for them, if it is. A delivery that was taken since they were
+/// looked at says more than they do.
+pub(crate) async fn save_failures(
+    tx: &mut TenantTx,
+    id: Uuid,
+    failures: &Failures,
+    paused_until: Option<DateTime<Utc>>,
+) -> Result<(), DbError> {
+    diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
+        .filter(webhook_endpoints::id.eq(id))
+        .filter(webhook_endpoints::failure_count.eq(failures.before))
+        .set((
+            webhook_endpoints::failure_count.eq(failures.failure_count),
+            webhook_endpoints::failing_since.eq(failures.failing_since),
+            // Nothing leaves it as it is.
+            paused_until.map(|until| webhook_endpoints::paused_until.eq(until)),
+        ))
+        .execute(tx)
+        .await?;
+    Ok(())
 }
 
 /// Forgets the failures, and with `resume` ends the pause.
@@ -66,20 +95,6 @@ pub(crate) async fn forget_failures(tx: &mut TenantTx, id: Uuid, resume: bool) -
     .execute(tx)
     .await?;
     Ok(())
-}
-
-/// Has nothing be sent to an endpoint for so long. Until when that is.
-pub(crate) async fn pause(tx: &mut TenantTx, id: Uuid, pause: Duration) -> Result<DateTime<Utc>, DbError> {
-    let until =
-        diesel::dsl::sql::<diesel::sql_types::Timestamptz>("clock_timestamp() + make_interval(secs => ")
-            .bind::<Double, _>(pause.as_secs_f64())
-            .sql(")");
-    Ok(diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
-        .filter(webhook_endpoints::id.eq(id))
-        .set(webhook_endpoints::paused_until.eq(until.nullable()))
-        .returning(webhook_endpoints::paused_until.assume_not_null())
-        .get_result(tx)
-        .await?)
 }
 
 /// Ends the time of a pause, if there is one.

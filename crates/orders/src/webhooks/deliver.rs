@@ -5,22 +5,23 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use rowhouse_chassis::sealing::{NotOurs, Sealing};
-use rowhouse_jobs::{End, EnqueueError, Failure, Handler, Run};
+use rowhouse_jobs::{End, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 
-use super::jobs::{SendWebhooks, not_enqueued};
+use super::jobs::{SendWebhooks, lock_of};
 use super::part::Part;
 use super::record::{Tried, record};
 use super::secret::Secret;
 use super::send::{Message, SendError, Sender};
 use super::target::Target;
-use crate::store::webhook_deliveries::{Attempt, Next, fail_next, fail_pending, find_next};
+use crate::store::webhook_deliveries::{Attempt, fail_next, fail_pending};
 use crate::store::webhook_health::{end_pause, lock_pause};
+use crate::store::webhook_queue::{Next, find_next};
 
 /// How long one run goes on with what is pending. Then others have their turn.
 const TURN: Duration = Duration::from_secs(10);
 /// How many deliveries are given up in one transaction.
-const BATCH: i64 = 500;
+const BATCH: usize = 500;
 
 /// Does [`SendWebhooks`].
 pub(crate) struct Deliver {
@@ -31,44 +32,46 @@ pub(crate) struct Deliver {
 impl Handler<SendWebhooks> for Deliver {
     async fn run(&self, run: &Run, job: SendWebhooks) -> Result<(), Failure> {
         let SendWebhooks { webhook_endpoint_id: endpoint, part } = job;
-        let parts = parts(part);
+        let parts = &parts(part);
         let begun = Instant::now();
-        let first =
-            run.tx("webhooks.next", async |tx| Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?));
-        let mut next = first.await?;
+        let mut next = run.tx("webhooks.next", async |tx| Ok(find_next(tx, endpoint, parts).await?)).await?;
         while let Some(delivery) = next {
-            next = match part {
-                Some(part) if !delivery.enabled => {
+            next = match step(&delivery, part, begun.elapsed()) {
+                Step::Drop(part) => {
                     run.tx("webhooks.drop", async |tx| {
                         let reason = "it was not sent: the endpoint is disabled";
                         fail_pending(tx, endpoint, part, reason, BATCH).await?;
-                        Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?)
+                        Ok(find_next(tx, endpoint, parts).await?)
                     })
                     .await?
                 }
-                _ if is_sendable(&delivery, part) && begun.elapsed() < TURN => {
+                Step::Send => {
                     // No connection is held meanwhile.
                     let tried = self.attempt(&delivery).await;
-                    run.tx("webhooks.record", async |tx| {
-                        record(tx, &delivery, tried).await.map_err(not_enqueued)?;
-                        Ok::<_, Failure>(find_next(tx, endpoint, &parts).await?)
-                    })
-                    .await?
+                    let recorded = async |tx: &mut TenantTx| {
+                        record(tx, &delivery, &tried).await?;
+                        Ok(find_next(tx, endpoint, parts).await?)
+                    };
+                    if tried.concerns_other_jobs(&delivery) {
+                        run.tx_with_lock(&lock_of(endpoint), "webhooks.record", recorded).await?
+                    } else {
+                        run.tx("webhooks.record", recorded).await?
+                    }
                 }
-                _ => break,
+                Step::Stop => break,
             };
         }
         // What is left, or was added since, is the next job's. It and the end of this one are committed together, so that
         // whoever makes something due meanwhile finds one of the two.
         run.complete("webhooks.deliver", async |tx| {
             let due_at = match part {
-                Some(_) => next_of_part(tx, job, &parts).await?,
-                None => next_probe(tx, job, &parts).await?,
+                Some(_) => next_of_part(tx, job, parts).await?,
+                None => next_probe(tx, job, parts).await?,
             };
             if let Some(due_at) = due_at {
-                rowhouse_jobs::enqueue(tx, job.new_job().at(due_at)).await.map_err(not_enqueued)?;
+                rowhouse_jobs::enqueue(tx, job.new_job().at(due_at)).await?;
             }
-            Ok::<_, Failure>(())
+            Ok(())
         })
         .await
     }
@@ -78,12 +81,7 @@ impl Handler<SendWebhooks> for Deliver {
         let parts = parts(job.part);
         if let Some(next) = find_next(tx, job.webhook_endpoint_id, &parts).await? {
             fail_next(tx, next.id, "it was given up: it could not be sent").await?;
-            rowhouse_jobs::enqueue(tx, job.new_job()).await.map_err(|error| match error {
-                EnqueueError::Db(error) => error,
-                EnqueueError::Json(error) => {
-                    diesel::result::Error::SerializationError(Box::new(error)).into()
-                }
-            })?;
+            rowhouse_jobs::enqueue(tx, job.new_job()).await?;
         }
         Ok(())
     }
@@ -93,14 +91,25 @@ fn parts(part: Option<Part>) -> Vec<Part> {
     part.map_or_else(|| Part::ALL.to_vec(), |part| vec![part])
 }
 
-/// A part sends while the endpoint is not paused; what looks whether it is back, when the pause is over.
-const fn is_sendable(next: &Next, part: Option<Part>) -> bool {
-    next.enabled
-        && next.is_due
-        && match part {
-            Some(_) => next.pause_is_over.is_none(),
-            None => matches!(next.pause_is_over, Some(true)),
-        }
+/// What a run does next.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Step {
+    Send,
+    /// Gives up what is pending in the part.
+    Drop(Part),
+    Stop,
+}
+
+/// A part sends while the endpoint is not paused; what looks whether it is back, when the pause is over. What an endpoint is not
+/// sent that is disabled, its parts give up. A run that has had its turn leaves the rest to the next one.
+fn step(next: &Next, part: Option<Part>, elapsed: Duration) -> Step {
+    match part {
+        _ if elapsed >= TURN => Step::Stop,
+        Some(part) if !next.enabled => Step::Drop(part),
+        Some(_) if next.is_due && next.pause_is_over.is_none() => Step::Send,
+        None if next.enabled && next.is_due && next.pause_is_over == Some(true) => Step::Send,
+        _ => Step::Stop,
+    }
 }
 
 /// When a part has something to do again. If the endpoint is paused it waits, without a job, for the pause's end.
@@ -111,7 +120,9 @@ async fn next_of_part(
 ) -> Result<Option<DateTime<Utc>>, DbError> {
     let Some(next) = find_next(tx, job.webhook_endpoint_id, parts).await? else { return Ok(None) };
     let paused = next.pause_is_over.is_some() && lock_pause(tx, job.webhook_endpoint_id).await?.is_some();
-    Ok((!paused).then_some(next.due_at))
+    // What is given up need not wait for its time.
+    let due_at = if next.enabled { next.due_at } else { Utc::now() };
+    Ok((!paused).then_some(due_at))
 }
 
 /// When a paused endpoint is tried again. If there is nothing left to try it with, its pause is over.
@@ -182,7 +193,56 @@ fn refusal(status: StatusCode) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use uuid::Uuid;
+
     use super::*;
+
+    /// A delivery that is due, to an endpoint that takes what it is sent.
+    fn next() -> Next {
+        Next {
+            id: Uuid::now_v7(),
+            webhook_endpoint_id: Uuid::now_v7(),
+            event_id: Uuid::now_v7(),
+            body: String::new(),
+            url: String::new(),
+            sealed_secret: Vec::new(),
+            previous_sealed_secret: None,
+            enabled: true,
+            failure_count: 0,
+            pause_is_over: None,
+            due_at: Utc::now(),
+            is_due: true,
+        }
+    }
+
+    #[test]
+    fn a_part_and_a_probe_send_by_turns() {
+        let part = Some(Part::of(Uuid::nil()));
+        for (pause_is_over, of_part, of_probe) in [
+            (None, Step::Send, Step::Stop),
+            (Some(false), Step::Stop, Step::Stop),
+            (Some(true), Step::Stop, Step::Send),
+        ] {
+            let next = Next { pause_is_over, ..next() };
+            assert_eq!(step(&next, part, Duration::ZERO), of_part, "{pause_is_over:?}");
+            assert_eq!(step(&next, None, Duration::ZERO), of_probe, "{pause_is_over:?}");
+            let early = Next { is_due: false, ..next };
+            assert_eq!(
+                [step(&early, part, Duration::ZERO), step(&early, None, Duration::ZERO)],
+                [Step::Stop; 2]
+            );
+        }
+    }
+
+    #[test]
+    fn what_a_disabled_endpoint_is_not_sent_goes_in_turns_too() {
+        let (part, disabled) = (Part::of(Uuid::nil()), Next { enabled: false, is_due: false, ..next() });
+        assert_eq!(step(&disabled, Some(part), Duration::ZERO), Step::Drop(part));
+        assert_eq!(step(&disabled, None, Duration::ZERO), Step::Stop, "the parts do it");
+        for next in [disabled, next()] {
+            assert_eq!(step(&next, Some(part), TURN), Step::Stop);
+        }
+    }
 
     #[test]
     fn only_2xx_is_delivered() {

@@ -5,12 +5,13 @@ use rowhouse_tenancy::TenantTx;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::jobs::enqueue;
+use super::jobs::{enqueue, probe_now};
 use crate::domain::Order;
 use crate::error::Error;
 use crate::json::{OrderJson, rfc3339};
 use crate::store::placement::CreatedEvent;
-use crate::store::webhook_deliveries::{NewEvent, insert_event};
+use crate::store::webhook_events::{NewEvent, insert_event};
+use crate::store::webhook_health::try_now;
 
 /// Something that happens to an order.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -84,10 +85,10 @@ pub(crate) async fn tell(
     let mut listeners = listeners.to_vec();
     listeners.sort_unstable();
     let new = NewEvent { id: Uuid::now_v7(), event, order: Some(order), body: body(event, order)? };
-    insert_event(tx, &new, &listeners).await?;
-    for endpoint in listeners {
-        enqueue(tx, endpoint, new.sequence()).await?;
+    for endpoint in &listeners {
+        enqueue(tx, *endpoint, new.sequence()).await?;
     }
+    insert_event(tx, &new, &listeners).await?;
     Ok(())
 }
 
@@ -119,7 +120,8 @@ fn around_number(body: &str) -> Result<(String, String), serde_json::Error> {
         .ok_or_else(|| serde::ser::Error::custom("an order's JSON has no number"))
 }
 
-/// Has an endpoint be sent an event that says nothing. The delivery's id.
+/// Has an endpoint be sent an event that says nothing, and tried now if it is paused. Returns the delivery's id. Its jobs are locked
+/// ([`super::lock_jobs`]).
 pub(crate) async fn send_test(tx: &mut TenantTx, endpoint: Uuid) -> Result<Uuid, Error> {
     let event = EventType::Test;
     let data = TestData { webhook_endpoint_id: endpoint };
@@ -127,7 +129,9 @@ pub(crate) async fn send_test(tx: &mut TenantTx, endpoint: Uuid) -> Result<Uuid,
         serde_json::to_string(&Payload { event_type: event.as_str(), timestamp: rfc3339(Utc::now()), data })?;
     let new = NewEvent { id: Uuid::now_v7(), event, order: None, body };
     enqueue(tx, endpoint, new.sequence()).await?;
+    probe_now(tx, endpoint).await?;
     let deliveries = insert_event(tx, &new, &[endpoint]).await?;
+    try_now(tx, endpoint).await?;
     deliveries.first().copied().ok_or(Error::EndpointNotFound)
 }
 

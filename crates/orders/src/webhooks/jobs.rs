@@ -1,13 +1,16 @@
 //! The jobs that send, and when they are due.
+//!
+//! A transaction locks an endpoint's rows in this order: the endpoint's lock, if it goes on to several of its jobs ([`lock_jobs`]);
+//! jobs; deliveries; the endpoint. A worker's transaction begins with its own job, so if it goes on to other jobs, the lock is taken
+//! before ([`rowhouse_jobs::Run::tx_with_lock`]). The job that tidies is locked before deliveries and endpoints, too.
 
 use chrono::{DateTime, Utc};
 use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
-use rowhouse_tenancy::TenantTx;
+use rowhouse_tenancy::{DbError, TenantTx, lock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::part::Part;
-use crate::store::webhook_health;
 
 /// Sends what is pending for an endpoint.
 ///
@@ -38,6 +41,16 @@ impl SendWebhooks {
     }
 }
 
+/// The name of an endpoint's lock.
+pub(super) fn lock_of(webhook_endpoint_id: Uuid) -> String {
+    format!("orders.webhook_endpoints/{webhook_endpoint_id}")
+}
+
+/// Locks an endpoint's jobs for a transaction that goes on to several of them: until it ends, no other does.
+pub(crate) async fn lock_jobs(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), DbError> {
+    lock(tx, &lock_of(webhook_endpoint_id)).await
+}
+
 /// Has what is pending of the order be sent when it is its turn.
 pub(super) async fn enqueue(
     tx: &mut TenantTx,
@@ -48,9 +61,8 @@ pub(super) async fn enqueue(
     rowhouse_jobs::enqueue(tx, job.new_job()).await.map(drop)
 }
 
-/// Has all that is pending for an endpoint be looked at now: what is due is sent, or given up if the endpoint is disabled.
-///
-/// Jobs are locked before their endpoint, here as everywhere.
+/// Has all that is pending for an endpoint be looked at now: what is due is sent, or given up if the endpoint is disabled. Its jobs
+/// are locked ([`lock_jobs`]).
 pub(crate) async fn look_at_all(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     for part in Part::ALL {
         let job = SendWebhooks { webhook_endpoint_id, part: Some(part) };
@@ -69,14 +81,10 @@ pub(super) async fn probe_at(
     rowhouse_jobs::enqueue(tx, job.new_job().at(moment)).await.map(drop)
 }
 
-/// Has an endpoint be tried now, if it is paused.
-pub(crate) async fn try_endpoint_now(
-    tx: &mut TenantTx,
-    webhook_endpoint_id: Uuid,
-) -> Result<(), EnqueueError> {
+/// Has an endpoint be tried now, if it is paused; its pause ends with [`crate::store::webhook_health::try_now`].
+pub(crate) async fn probe_now(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     let job = SendWebhooks { webhook_endpoint_id, part: None };
-    rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await?;
-    Ok(webhook_health::try_now(tx, webhook_endpoint_id).await?)
+    rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await.map(drop)
 }
 
 /// What sent the deliveries of one order before endpoints had parts. It hands them over.
@@ -96,16 +104,10 @@ pub(crate) struct HandOver;
 
 impl Handler<DeliverWebhook> for HandOver {
     async fn run(&self, run: &Run, job: DeliverWebhook) -> Result<(), Failure> {
-        run.complete("webhooks.hand_over", async |tx| {
-            look_at_all(tx, job.webhook_endpoint_id).await.map_err(not_enqueued)
+        let endpoint = job.webhook_endpoint_id;
+        run.tx_with_lock(&lock_of(endpoint), "webhooks.hand_over", async |tx| {
+            Ok(look_at_all(tx, endpoint).await?)
         })
         .await
-    }
-}
-
-pub(super) fn not_enqueued(error: EnqueueError) -> Failure {
-    match error {
-        EnqueueError::Db(error) => error.into(),
-        error @ EnqueueError::Json(_) => Failure::fatal(error),
     }
 }

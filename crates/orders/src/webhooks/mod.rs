@@ -25,7 +25,7 @@ mod tidy;
 pub(crate) use deliver::Deliver;
 pub(crate) use event::{EventType, Events, send_test, tell, tell_created};
 pub(crate) use guard::Guard;
-pub(crate) use jobs::{HandOver, look_at_all, try_endpoint_now};
+pub(crate) use jobs::{HandOver, lock_jobs, look_at_all, probe_now};
 pub(crate) use part::Part;
 pub(crate) use record::{FAILING, GONE};
 pub(crate) use schedule::MAX_ATTEMPTS;

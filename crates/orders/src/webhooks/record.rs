@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::TenantTx;
@@ -9,10 +10,9 @@ use rowhouse_tenancy::TenantTx;
 use super::breaker::{Verdict, after_failure};
 use super::jobs::{look_at_all, probe_at};
 use super::schedule;
-use crate::store::webhook_deliveries::{
-    Attempt, Next, Outcome, insert_attempt, lock_pending, update_pending,
-};
-use crate::store::webhook_health::{count_failure, disable, forget_failures, pause};
+use crate::store::webhook_deliveries::{Attempt, Outcome, insert_attempt, lock_pending, update_pending};
+use crate::store::webhook_health::{Failures, disable, find_failures, forget_failures, save_failures};
+use crate::store::webhook_queue::Next;
 
 /// Why the system disables an endpoint.
 pub(crate) const GONE: &str = "gone";
@@ -25,56 +25,94 @@ pub(super) struct Tried {
     pub(super) took: Duration,
 }
 
-/// Writes down what came of an attempt at a delivery, and what it says of the endpoint.
-pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: Tried) -> Result<(), EnqueueError> {
-    let Tried { attempt, retry_after, took } = tried;
-    let endpoint = next.webhook_endpoint_id;
-    let gone = attempt.http_status == Some(StatusCode::GONE);
-    let delivered = attempt.error.is_none();
-    let paused = next.pause_is_over.is_some();
-    if paused && (delivered || gone) {
-        look_at_all(tx, endpoint).await?;
+impl Tried {
+    fn is_gone(&self) -> bool {
+        self.attempt.http_status == Some(StatusCode::GONE)
     }
+
+    fn is_delivered(&self) -> bool {
+        self.attempt.error.is_none()
+    }
+
+    /// Whether the endpoint's other jobs may have to know of it.
+    pub(super) fn concerns_other_jobs(&self, next: &Next) -> bool {
+        next.pause_is_over.is_some() || !self.is_delivered()
+    }
+}
+
+/// What an attempt says of the endpoint.
+enum Says {
+    Gone,
+    Well,
+    Fails(Failures, Follows),
+    /// It was deleted.
+    Nothing,
+}
+
+/// What follows from a failure.
+enum Follows {
+    Nothing,
+    Pause { until: DateTime<Utc> },
+    Disable,
+}
+
+/// Writes down what came of an attempt at a delivery, and what it says of the endpoint. Jobs are locked first, then the delivery,
+/// then the endpoint.
+pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<(), EnqueueError> {
+    let says = tell_other_jobs(tx, next, tried).await?;
     // Whoever deleted the endpoint meanwhile wants to hear no more of it.
     let Some(attempts_left) = lock_pending(tx, next.id).await? else { return Ok(()) };
     let attempts_left = (attempts_left - 1).max(0);
-    let outcome = if delivered {
+    let outcome = if tried.is_delivered() {
         Outcome::Delivered
-    } else if gone || attempts_left == 0 {
+    } else if tried.is_gone() || attempts_left == 0 {
         Outcome::Failed
     } else {
-        Outcome::PutOff { delay: schedule::delay(attempts_left, retry_after) }
+        Outcome::PutOff { delay: schedule::delay(attempts_left, tried.retry_after) }
     };
     update_pending(tx, next.id, attempts_left, outcome).await?;
-    insert_attempt(tx, next.id, &attempt).await?;
-    if gone {
-        disable(tx, endpoint, GONE).await?;
-    } else if delivered {
-        if paused || next.failure_count > 0 {
-            forget_failures(tx, endpoint, paused).await?;
+    insert_attempt(tx, next.id, &tried.attempt).await?;
+    let (endpoint, paused) = (next.webhook_endpoint_id, next.pause_is_over.is_some());
+    match says {
+        Says::Gone => disable(tx, endpoint, GONE).await?,
+        Says::Well if paused || next.failure_count > 0 => forget_failures(tx, endpoint, paused).await?,
+        Says::Well | Says::Nothing => {}
+        Says::Fails(failures, Follows::Nothing) => save_failures(tx, endpoint, &failures, None).await?,
+        Says::Fails(failures, Follows::Pause { until }) => {
+            save_failures(tx, endpoint, &failures, Some(until)).await?;
         }
-    } else {
-        let took = attempt.http_status.is_none().then_some(took);
-        note_failure(tx, next, took).await?;
+        Says::Fails(failures, Follows::Disable) => {
+            save_failures(tx, endpoint, &failures, None).await?;
+            tracing::warn!(%endpoint, "webhook endpoint {endpoint} is disabled: it has failed for days");
+            disable(tx, endpoint, FAILING).await?;
+        }
     }
     Ok(())
 }
 
-async fn note_failure(tx: &mut TenantTx, next: &Next, took: Option<Duration>) -> Result<(), EnqueueError> {
-    let endpoint = next.webhook_endpoint_id;
-    let is_probe = next.pause_is_over.is_some();
-    let Some(failures) = count_failure(tx, endpoint, is_probe).await? else { return Ok(()) };
-    match after_failure(failures.failure_count, failures.failing_for(), took) {
+/// Finds out what an attempt says of the endpoint, and has the other jobs do what follows from it.
+async fn tell_other_jobs(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<Says, EnqueueError> {
+    let (endpoint, is_probe) = (next.webhook_endpoint_id, next.pause_is_over.is_some());
+    if tried.is_delivered() || tried.is_gone() {
+        if is_probe {
+            look_at_all(tx, endpoint).await?;
+        }
+        return Ok(if tried.is_gone() { Says::Gone } else { Says::Well });
+    }
+    let Some(failures) = find_failures(tx, endpoint, is_probe).await? else { return Ok(Says::Nothing) };
+    let took = tried.attempt.http_status.is_none().then_some(tried.took);
+    let follows = match after_failure(failures.failure_count, failures.failing_for(), took) {
         Verdict::Disable => {
-            tracing::warn!(%endpoint, "webhook endpoint {endpoint} is disabled: it has failed for days");
-            disable(tx, endpoint, FAILING).await?;
             // What is pending is given up.
-            look_at_all(tx, endpoint).await
+            look_at_all(tx, endpoint).await?;
+            Follows::Disable
         }
         Verdict::Pause(delay) if is_probe || !failures.paused => {
-            let until = pause(tx, endpoint, delay).await?;
-            probe_at(tx, endpoint, until).await
+            let until = failures.now + delay;
+            probe_at(tx, endpoint, until).await?;
+            Follows::Pause { until }
         }
-        Verdict::Pause(_) | Verdict::GoOn => Ok(()),
-    }
+        Verdict::Pause(_) | Verdict::GoOn => Follows::Nothing,
+    };
+    Ok(Says::Fails(failures, follows))
 }

@@ -7,8 +7,9 @@ use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantTx;
 use serde::{Deserialize, Serialize};
 
-use crate::store::webhook_deliveries::{delete_events, delete_finished, delete_of_deleted};
+use crate::store::webhook_deliveries::{delete_finished, delete_of_deleted};
 use crate::store::webhook_endpoints::delete_deleted;
+use crate::store::webhook_events::delete_events;
 use crate::store::webhook_secrets::delete_expired_secrets;
 
 /// How long deliveries are kept after their end.

@@ -22,6 +22,7 @@ mod neighbours;
 mod numbers;
 mod pages;
 mod priority;
+mod round_trips;
 mod start;
 mod webhooks;
 mod world;

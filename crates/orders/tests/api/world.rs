@@ -45,7 +45,11 @@ impl World {
 
     /// With something different from the rest.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
-        let database = TestDatabase::create().await;
+        Self::start_on(TestDatabase::create().await, change).await
+    }
+
+    /// On a database that is there.
+    pub(crate) async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
         let mut config = config(&database.url(DatabaseRole::Orders), &trust);

@@ -23,7 +23,7 @@ async fn orders_take_few_round_trips() {
     // As over a network, so that what does not wait for an answer cannot look as if it did.
     proxy.set_latency(Duration::from_millis(20));
     // Whether anybody wants to be told of a change is seen in the statement that makes it.
-    for (operation, most) in [("get", 2), ("list", 2), ("create", 3), ("create with a key", 3), ("update", 4)]
+    for (operation, most) in [("get", 2), ("list", 2), ("create", 3), ("create with a key", 3), ("update", 3)]
     {
         // Once to prepare the statements.
         for warm in [false, true] {

@@ -12,6 +12,7 @@ mod at_once;
 mod contract;
 mod indexes;
 mod interrupted;
+mod leftovers;
 mod locks;
 mod program;
 mod schema_version;

@@ -2,6 +2,7 @@
 
 mod availability;
 mod body;
+mod by_text;
 mod config;
 mod connect;
 mod error;
@@ -22,7 +23,7 @@ pub use config::DatabaseConfig;
 pub use connect::ConnectError;
 pub use error::DbError;
 pub use listen::Listener;
-pub use lock::lock_count;
+pub use lock::{lock, lock_count};
 pub use pool::TenantDb;
 pub use schema::SchemaVersion;
 pub use statement::Rows;

@@ -19,6 +19,7 @@ use futures_util::future::{BoxFuture, join};
 use tracing::{Instrument, Span};
 
 use super::availability::Availability;
+use super::by_text::ByText;
 use super::connect::Connector;
 use super::share::{Party, Shared};
 use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
@@ -309,8 +310,13 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
         let query = source.as_query();
         let span = span_of(&query);
         let fate = Arc::clone(&self.fate);
+        let kept = query.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
         self.run(span, move |mut conn| {
-            let loading = AsyncConnectionCore::load(&mut conn, query);
+            let loading = if kept {
+                AsyncConnectionCore::load(&mut conn, query)
+            } else {
+                AsyncConnectionCore::load(&mut conn, ByText(query))
+            };
             async move { Ok(Rows::new(loading.await?, fate)) }.boxed()
         })
     }
@@ -323,6 +329,13 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
         T: QueryFragment<Pg> + QueryId + 'query,
     {
         let span = span_of(&source);
-        self.run(span, move |mut conn| AsyncConnectionCore::execute_returning_count(&mut conn, source))
+        let kept = source.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
+        self.run(span, move |mut conn| {
+            if kept {
+                AsyncConnectionCore::execute_returning_count(&mut conn, source)
+            } else {
+                AsyncConnectionCore::execute_returning_count(&mut conn, ByText(source))
+            }
+        })
     }
 }

@@ -44,8 +44,8 @@ async fn create(
                 return Ok(first);
             }
             WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
-            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
             tidy_from_now_on(tx).await?;
+            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
             let secret = secret.reveal();
             let answer = CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret };
             keep(tx, &rpc.sealing, call, &answer).await?;

@@ -24,10 +24,13 @@ pub(super) async fn delete_endpoint(
     };
     rpc.db
         .tx(&cx, "webhook_endpoints.delete", async |tx| {
-            if !webhook_endpoints::delete_endpoint(tx, id).await? {
-                return Err(Error::EndpointNotFound);
+            // The job that tidies is locked before the endpoint, as it does itself.
+            tidy_soon(tx).await?;
+            if webhook_endpoints::delete_endpoint(tx, id).await? {
+                Ok(())
+            } else {
+                Err(Error::EndpointNotFound)
             }
-            Ok(tidy_soon(tx).await?)
         })
         .await?;
     Ok(DeleteWebhookEndpointResponse {})

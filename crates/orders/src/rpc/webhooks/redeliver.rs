@@ -8,8 +8,9 @@ use tonic::Request;
 use super::endpoint::parse_id;
 use super::{WebhookRpc, authorize};
 use crate::error::Error;
+use crate::store::webhook_health::try_now;
 use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};
-use crate::webhooks::{look_at_all, try_endpoint_now};
+use crate::webhooks::{lock_jobs, look_at_all, probe_now};
 
 /// What has ended is pending again, and what is pending for the endpoint of the order, up to it, is tried now. The job is
 /// written first: a worker has it, too, before it touches a delivery. If the endpoint is paused, it is tried now.
@@ -24,10 +25,13 @@ pub(super) async fn redeliver(
     };
     let delivery = rpc.db.tx(&cx, "webhook_deliveries.redeliver", async |tx| {
         let found = find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)?;
-        look_at_all(tx, found.webhook_endpoint_id).await?;
-        try_endpoint_now(tx, found.webhook_endpoint_id).await?;
+        let endpoint = found.webhook_endpoint_id;
+        lock_jobs(tx, endpoint).await?;
+        look_at_all(tx, endpoint).await?;
+        probe_now(tx, endpoint).await?;
         reset_delivery(tx, id).await?;
         hurry_earlier(tx, id).await?;
+        try_now(tx, endpoint).await?;
         find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)
     });
     Ok(RedeliverWebhookDeliveryResponse { webhook_delivery: Some(delivery.await?.into()) })

@@ -14,7 +14,7 @@ use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_log::find_delivery;
-use crate::webhooks::{self, try_endpoint_now};
+use crate::webhooks::{self, lock_jobs};
 
 /// It goes the way of every event. If the endpoint is paused, it is tried now.
 pub(super) async fn send_test(
@@ -48,8 +48,8 @@ async fn send(
             if !endpoint.enabled {
                 return Err(Error::EndpointDisabled);
             }
+            lock_jobs(tx, id).await?;
             let delivery = webhooks::send_test(tx, id).await?;
-            try_endpoint_now(tx, id).await?;
             let delivery = find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)?;
             let answer = SendTestWebhookResponse { webhook_delivery: Some(delivery.into()) };
             keep(tx, &rpc.sealing, call, &answer).await?;

@@ -10,7 +10,7 @@ use super::endpoint::{Sent, parse_id};
 use super::{WebhookRpc, authorize};
 use crate::error::Error;
 use crate::store::webhook_endpoints::{self, EndpointChange};
-use crate::webhooks::{Guard, look_at_all};
+use crate::webhooks::{Guard, lock_jobs, look_at_all};
 
 pub(super) async fn update_endpoint(
     rpc: &WebhookRpc,
@@ -20,6 +20,7 @@ pub(super) async fn update_endpoint(
     let (id, change) = parse(request.get_ref(), rpc.guard)?;
     let endpoint = rpc.db.tx(&cx, "webhook_endpoints.update", async |tx| {
         if change.is_a_new_start() {
+            lock_jobs(tx, id).await?;
             look_at_all(tx, id).await?;
         }
         let changed = webhook_endpoints::update_endpoint(tx, id, &change).await?;

@@ -194,3 +194,34 @@ async fn what_waits_for_a_paused_endpoint_goes_with_it() {
     webhooks.until_states(&[Failed; 8]).await;
     world.stop().await;
 }
+
+/// Disabled again and again while auth does not get to it, an endpoint is reported once.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_endpoint_that_is_disabled_again_and_again_is_reported_once() {
+    let (world, orders, webhooks) = world().await;
+    let (receiver, other) = (Receiver::start().await, Receiver::start().await);
+    receiver.always("410 Gone");
+    let (id, _) = webhooks.register(&receiver).await;
+    for _ in 0..3 {
+        place(&orders, 1).await;
+        until(&webhooks, |endpoint| !endpoint.enabled).await;
+        let enable =
+            UpdateWebhookEndpointRequest { id: id.clone(), enabled: Some(true), ..Default::default() };
+        webhooks.update(enable).await.unwrap();
+    }
+    let reports =
+        "SELECT count(*) FROM jobs.jobs WHERE kind = 'webhook.report_disabled' AND status = 'queued'";
+    let mut admin = world.database.admin().await;
+    let mut count = async || {
+        diesel_async::RunQueryDsl::get_result::<i64>(sql::<BigInt>(reports), &mut admin).await.unwrap()
+    };
+    assert_eq!(count().await, 1);
+    // Another endpoint has a report of its own.
+    webhooks.delete(&id).await.unwrap();
+    other.always("410 Gone");
+    webhooks.register(&other).await;
+    place(&orders, 1).await;
+    until(&webhooks, |endpoint| !endpoint.enabled).await;
+    assert_eq!(count().await, 2);
+    world.stop().await;
+}

@@ -1,7 +1,9 @@
 //! Webhooks, against receivers on real sockets.
 
+mod backlog;
 mod backoff;
 mod client;
+mod contention;
 mod delivery;
 mod endpoints;
 mod guard;

@@ -1,0 +1,84 @@
+//! Which of the deliveries in `orders.webhook_deliveries` is next.
+
+use chrono::{DateTime, Utc};
+use diesel::prelude::*;
+use diesel::sql_types::{Array, Bool, Bytea, Integer, Nullable, Text, Timestamptz, Uuid as SqlUuid};
+use diesel_async::RunQueryDsl;
+use rowhouse_tenancy::{DbError, TenantTx};
+use uuid::Uuid;
+
+use crate::webhooks::Part;
+
+/// The delivery that is next, and what is needed for it.
+#[derive(QueryableByName)]
+pub(crate) struct Next {
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) webhook_endpoint_id: Uuid,
+    #[diesel(sql_type = SqlUuid)]
+    pub(crate) event_id: Uuid,
+    #[diesel(sql_type = Text)]
+    pub(crate) body: String,
+    #[diesel(sql_type = Text)]
+    pub(crate) url: String,
+    #[diesel(sql_type = Bytea)]
+    pub(crate) sealed_secret: Vec<u8>,
+    /// The one before, while both sign.
+    #[diesel(sql_type = Nullable<Bytea>)]
+    pub(crate) previous_sealed_secret: Option<Vec<u8>>,
+    #[diesel(sql_type = Bool)]
+    pub(crate) enabled: bool,
+    /// Failures in a row.
+    #[diesel(sql_type = Integer)]
+    pub(crate) failure_count: i32,
+    /// If the endpoint is paused: whether it is to be tried by now.
+    #[diesel(sql_type = Nullable<Bool>)]
+    pub(crate) pause_is_over: Option<bool>,
+    /// When it is to be tried.
+    #[diesel(sql_type = Timestamptz)]
+    pub(crate) due_at: DateTime<Utc>,
+    /// Whether that is by now.
+    #[diesel(sql_type = Bool)]
+    pub(crate) is_due: bool,
+}
+
+/// An index has in each part what is due first. That is nothing that has to wait for another, since whatever follows another of its
+/// order is due no sooner and has the higher version; but for a moment it may be, so it is looked at all the same.
+const FIND_NEXT: &str = "
+    SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret,
+        CASE WHEN e.previous_secret_expires_at > now() THEN e.previous_sealed_secret END AS previous_sealed_secret,
+        e.enabled, e.failure_count, e.paused_until <= now() AS pause_is_over,
+        d.next_attempt_at AS due_at, d.next_attempt_at <= now() AS is_due
+    FROM unnest($3) AS p (part)
+    CROSS JOIN LATERAL (
+        SELECT w.* FROM orders.webhook_deliveries w
+        WHERE w.tenant_id = $1 AND w.webhook_endpoint_id = $2 AND w.state = 'pending'
+            AND w.part = p.part
+            AND NOT EXISTS (
+                SELECT FROM orders.webhook_deliveries b
+                WHERE b.tenant_id = $1 AND b.webhook_endpoint_id = $2 AND b.order_id = w.order_id
+                    AND b.order_version < w.order_version AND b.state = 'pending'
+            )
+        ORDER BY w.next_attempt_at, w.order_version LIMIT 1
+    ) AS d
+    JOIN orders.webhook_endpoints e ON e.tenant_id = $1 AND e.id = d.webhook_endpoint_id
+    JOIN orders.order_events v ON v.tenant_id = $1 AND v.id = d.event_id
+    WHERE e.deleted_at IS NULL
+    ORDER BY d.next_attempt_at LIMIT 1";
+
+/// Of what is pending for an endpoint in the parts, and goes before all else of its order, what is due first.
+pub(crate) async fn find_next(
+    tx: &mut TenantTx,
+    endpoint: Uuid,
+    parts: &[Part],
+) -> Result<Option<Next>, DbError> {
+    let parts: Vec<i32> = parts.iter().map(|part| part.number()).collect();
+    Ok(diesel::sql_query(FIND_NEXT)
+        .bind::<SqlUuid, _>(tx.tenant())
+        .bind::<SqlUuid, _>(endpoint)
+        .bind::<Array<Integer>, _>(parts)
+        .get_result(tx)
+        .await
+        .optional()?)
+}

@@ -1,0 +1,148 @@
+-- Gives the caller, a service's worker, up to `most` jobs of one class of its own queue that are due: to each tenant that has some
+-- one after the other, who has waited longest first. They are the claim's until `lease_time` is over, unless it is prolonged. A
+-- tenant of which `tenant_most` jobs of the class are running, wherever, gets no more. With a `spread` it gets no more than that part
+-- of what is left of `most`, either, and one at least: so some is left for who comes next, however many take all they can get.
+--
+-- It yields ids and nothing else: what is to be done is read inside the tenant. The last row has none, and says after how many
+-- seconds there may be more to claim; never, when it is null.
+--
+-- No role bypasses row-level security, so it enters one tenant after the other.
+CREATE OR REPLACE FUNCTION jobs.claim(
+    of_class text, claim uuid, most integer, tenant_most integer, spread integer, lease_time interval
+)
+RETURNS TABLE (tenant_id uuid, job_id uuid, wait double precision)
+LANGUAGE plpgsql VOLATILE SECURITY DEFINER
+SET search_path = ''
+AS $$
+DECLARE
+    -- The login role, whoever owns this function.
+    own_queue text := session_user;
+    -- Of this moment, not of the transaction's beginning: what has been committed since counts.
+    moment timestamptz := pg_catalog.clock_timestamp();
+    full_lanes integer;
+    lanes uuid[];
+    lane uuid;
+    tenant_status text;
+    share integer;
+    running integer;
+    tenant_limit integer;
+    room integer;
+    wanted text;
+    found_job uuid;
+    given integer := 0;
+    given_before integer;
+    next_queued timestamptz;
+    next_running timestamptz;
+    now_full boolean;
+BEGIN
+    -- A claim that a crash of the server forgets is made again: nobody has to wait until it is on disk.
+    PERFORM pg_catalog.set_config('synchronous_commit', 'off', true);
+    UPDATE jobs.lanes l SET ready = true
+    WHERE l.queue = own_queue AND l.class = of_class AND NOT l.ready AND l.tenant_id IN (
+        SELECT d.tenant_id FROM jobs.lanes d
+        WHERE d.queue = own_queue AND d.class = of_class AND NOT d.ready AND d.due_at <= moment
+        ORDER BY d.due_at LIMIT 1000 FOR UPDATE SKIP LOCKED
+    );
+    SELECT pg_catalog.count(*) INTO full_lanes FROM jobs.lanes l
+    WHERE l.queue = own_queue AND l.class = of_class AND l.is_full;
+    SELECT pg_catalog.array_agg(r.tenant_id ORDER BY r.served_at) INTO lanes FROM (
+        SELECT l.tenant_id, l.served_at FROM jobs.lanes l
+        WHERE l.queue = own_queue AND l.class = of_class AND l.ready
+        ORDER BY l.served_at LIMIT most + full_lanes FOR UPDATE SKIP LOCKED
+    ) AS r;
+    share := greatest(1, most / greatest(1, cardinality(lanes) - full_lanes));
+    FOREACH lane IN ARRAY coalesce(lanes, '{}') LOOP
+        EXIT WHEN given >= most;
+        EXECUTE pg_catalog.format('SET LOCAL app.tenant_id = %L', lane);
+        SELECT t.status INTO tenant_status FROM tenancy.tenants t WHERE t.id = lane;
+        IF tenant_status IS NULL THEN
+            DELETE FROM jobs.lanes l WHERE l.queue = own_queue AND l.class = of_class AND l.tenant_id = lane;
+            CONTINUE;
+        ELSIF tenant_status NOT IN ('provisioning', 'active') THEN
+            UPDATE jobs.lanes l SET ready = false, is_full = false, due_at = 'infinity'
+            WHERE l.queue = own_queue AND l.class = of_class AND l.tenant_id = lane;
+            CONTINUE;
+        END IF;
+        SELECT pg_catalog.count(*) INTO running FROM jobs.jobs j
+        WHERE j.tenant_id = lane AND j.queue = own_queue AND j.class = of_class
+            AND j.status = 'running' AND j.due_at > moment;
+        given_before := given;
+        tenant_limit := CASE WHEN spread IS NULL THEN tenant_most
+            ELSE least(tenant_most, greatest(1, (most - given) / spread)) END;
+        -- Those whose workers are gone were begun before anything that is still queued.
+        FOREACH wanted IN ARRAY ARRAY['running', 'queued'] LOOP
+            room := least(share, most - given_before, tenant_limit - running) - (given - given_before);
+            CONTINUE WHEN room <= 0;
+            FOR found_job IN
+                SELECT j.id FROM jobs.jobs j
+                WHERE j.tenant_id = lane AND j.queue = own_queue AND j.class = of_class
+                    AND j.status = wanted AND j.status IN ('queued', 'running') AND j.due_at <= moment
+                ORDER BY j.due_at, j.id LIMIT room FOR UPDATE SKIP LOCKED
+            LOOP
+                UPDATE jobs.jobs j
+                SET status = 'running', lease = claim, due_at = moment + lease_time, attempts = j.attempts + 1,
+                    started_at = moment
+                WHERE j.tenant_id = lane AND j.id = found_job;
+                given := given + 1;
+                tenant_id := lane;
+                job_id := found_job;
+                RETURN NEXT;
+            END LOOP;
+        END LOOP;
+        SELECT pg_catalog.min(j.due_at) INTO next_queued FROM jobs.jobs j
+        WHERE j.tenant_id = lane AND j.queue = own_queue AND j.class = of_class
+            AND j.status = 'queued';
+        SELECT pg_catalog.min(j.due_at) INTO next_running FROM jobs.jobs j
+        WHERE j.tenant_id = lane AND j.queue = own_queue AND j.class = of_class
+            AND j.status = 'running';
+        now_full := running + given - given_before >= tenant_limit AND coalesce(next_queued <= moment, false)
+            AND next_running > moment;
+        UPDATE jobs.lanes l
+        -- Who got nothing keeps its turn.
+        SET served_at = CASE WHEN given > given_before THEN moment ELSE l.served_at END,
+            ready = now_full OR coalesce(least(next_queued, next_running) <= moment, false),
+            is_full = now_full,
+            due_at = coalesce(CASE WHEN now_full THEN next_running ELSE least(next_queued, next_running) END, 'infinity')
+        WHERE l.queue = own_queue AND l.class = of_class AND l.tenant_id = lane
+            AND NOT (now_full AND l.is_full AND given = given_before AND l.due_at > moment);
+    END LOOP;
+    EXECUTE 'SET LOCAL app.tenant_id = ''''';
+    tenant_id := NULL;
+    job_id := NULL;
+    IF EXISTS (
+        SELECT FROM jobs.lanes l
+        WHERE l.queue = own_queue AND l.class = of_class AND l.ready AND NOT l.is_full
+    ) THEN
+        -- When nothing was found all the same, somebody else is just looking at it.
+        wait := CASE WHEN given > 0 THEN 0 ELSE 0.01 END;
+    ELSE
+        SELECT extract(epoch FROM least(
+            (SELECT pg_catalog.min(l.due_at) FROM jobs.lanes l
+             WHERE l.queue = own_queue AND l.class = of_class AND l.is_full),
+            (SELECT pg_catalog.min(l.due_at) FROM jobs.lanes l
+             WHERE l.queue = own_queue AND l.class = of_class AND NOT l.ready AND l.due_at < 'infinity')
+        ) - pg_catalog.clock_timestamp()) INTO wait;
+        IF wait < 0.01 THEN
+            wait := 0.01;
+        END IF;
+    END IF;
+    RETURN NEXT;
+END
+$$;
+
+ALTER TABLE jobs.lanes DROP COLUMN running;
+
+-- Has auth write down, and mail to the tenant's administrators, that orders has disabled a webhook endpoint: in the transaction in
+-- which it does. It is the one job that a service has another do.
+CREATE OR REPLACE FUNCTION jobs.report_disabled_endpoint(job uuid, endpoint uuid, reason text) RETURNS void
+LANGUAGE sql VOLATILE SECURITY DEFINER
+SET search_path = ''
+BEGIN ATOMIC
+    INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, max_attempts)
+    SELECT tenancy.current_tenant(), job, 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
+        pg_catalog.jsonb_build_object('webhook_endpoint_id', endpoint, 'reason', reason), 20
+    WHERE reason IN ('failing', 'gone');
+END;
+
+REVOKE INSERT (unique_key) ON jobs.jobs FROM rowhouse_definer;
+REVOKE INSERT (next_attempt_at) ON orders.webhook_deliveries FROM rowhouse_orders;
