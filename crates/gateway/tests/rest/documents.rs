@@ -66,8 +66,15 @@ async fn the_document_is_complete() {
 }
 
 /// Where something is created.
-const CREATING: [&str; 6] =
-    ["/v1/tenants", "/v1/orders", "/v1/invitations", "/v1/api-keys", "/v1/exports", "/v1/webhook-endpoints"];
+const CREATING: [&str; 7] = [
+    "/v1/tenants",
+    "/v1/orders",
+    "/v1/invitations",
+    "/v1/api-keys",
+    "/v1/exports",
+    "/v1/webhook-endpoints",
+    "/v1/webhook-endpoints/{id}/test",
+];
 
 /// Who may call an address.
 fn expected_security(path: &str) -> Value {
