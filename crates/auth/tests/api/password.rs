@@ -1,5 +1,6 @@
 //! Changing a password, and setting a new one by mail.
 
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{
@@ -12,6 +13,7 @@ use rowhouse_testkit::mail::letters_to;
 use tokio::task::JoinSet;
 use tonic::{Request, Status};
 
+use crate::stale_checks::WAITING;
 use crate::support::{PASSWORD, Service, refused};
 
 const ADA: &str = "ada@example.com";
@@ -262,6 +264,33 @@ async fn a_new_password_ends_the_wait() {
     forgot(&service, ADA).await.unwrap();
     let token = service.mail_to(ADA, "Set a new password").await.token;
     reset(&service, &token, NEW).await.unwrap();
+    service.running.login(ADA, NEW, None).await.unwrap();
+    service.running.stop().await;
+}
+
+/// What is forgiven are the rows that were locked for it. A row that others have forgiven and counted anew in between is theirs: two
+/// logins that touched each other's waited for each other until one was refused.
+#[tokio::test(flavor = "multi_thread")]
+async fn nothing_is_forgiven_that_was_not_locked() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, ADA).await;
+    service.sql("DELETE FROM auth.attempts").await;
+    assert_eq!(refused(service.running.login(ADA, "wrong horse", None).await), Code::InvalidCredentials);
+    let counted = "SELECT count(*) FROM auth.attempts";
+    assert_eq!(service.value(counted).await, "3", "the pair, the network and the account");
+    forgot(&service, ADA).await.unwrap();
+    let token = service.mail_to(ADA, "Set a new password").await.token;
+    let mut other = service.database.admin().await;
+    let anew = "BEGIN; CREATE TEMP TABLE before AS TABLE auth.attempts; DELETE FROM auth.attempts;
+        INSERT INTO auth.attempts TABLE before";
+    other.batch_execute(anew).await.unwrap();
+    let committed = async {
+        service.until(WAITING, "1").await;
+        other.batch_execute("COMMIT").await.unwrap();
+    };
+    tokio::join!(reset(&service, &token, NEW), committed).0.unwrap();
+    assert_eq!(service.value(counted).await, "3");
     service.running.login(ADA, NEW, None).await.unwrap();
     service.running.stop().await;
 }

@@ -16,7 +16,7 @@ use crate::support::{PASSWORD, Service, refused};
 /// The password of somebody else's hash.
 const OTHER: &str = "battery staple";
 const LIVE: &str = "SELECT count(*) FROM auth.sessions WHERE ended_at IS NULL";
-const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
+pub(crate) const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = 'rowhouse_auth' AND wait_event_type = 'Lock'";
 /// As `SET` clauses of the person's row: another password, and another hash of the same one.
 const CHANGED: &str =
