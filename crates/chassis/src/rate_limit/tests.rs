@@ -1,6 +1,7 @@
 use governor::clock::FakeRelativeClock;
 use rowhouse_tokens::Role;
 
+use super::counter::FORGET_AFTER;
 use super::*;
 use crate::error::{Code, fault};
 use std::net::IpAddr;
