@@ -12,7 +12,6 @@ mod tests;
 
 use std::fmt;
 use std::num::NonZeroU32;
-use std::ops::RangeInclusive;
 use std::str::FromStr;
 use std::time::Duration;
 
@@ -28,8 +27,9 @@ pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
 use decision::{Outcome, Party};
 pub use network::NetworkLimiter;
 
-/// The shortest and the longest pause before a refusal.
-const PAUSES: RangeInclusive<Duration> = Duration::from_millis(250)..=Duration::from_millis(750);
+/// The shortest pause before a refusal, and by how much the longest is longer.
+const PAUSE: Duration = Duration::from_millis(250);
+const SPREAD: Duration = Duration::from_millis(500);
 
 /// Holds a refusal back. A caller that sends the next request as soon as it has an answer would otherwise keep a processor busy
 /// with nothing but refusals, at the expense of everybody else. The pauses differ, so that many that were refused at once do not
@@ -42,8 +42,7 @@ pub async fn pause_before_refusal() {
     }
     let [random] = random;
     let part = f64::from(random) / f64::from(u8::MAX);
-    let (least, most) = PAUSES.into_inner();
-    sleep(least + (most - least).mul_f64(part)).await;
+    sleep(PAUSE + SPREAD.mul_f64(part)).await;
 }
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);

@@ -17,7 +17,7 @@ use crate::world::{World, an_order};
 async fn world(jobs: WorkerArgs) -> (World, Proxy) {
     let database = TestDatabase::create().await;
     let proxy = Proxy::start(&database.url(DatabaseRole::Orders)).await;
-    let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(&proxy.url()) };
+    let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(proxy.url()) };
     let world = World::start_on(database, |config| {
         config.database = args;
         config.jobs = jobs;

@@ -100,7 +100,7 @@ async fn what_is_given_up_takes_few_round_trips() {
     const WAITING: usize = 1_200;
     let database = TestDatabase::create().await;
     let proxy = Proxy::start(&database.url(DatabaseRole::Orders)).await;
-    let world = World::start_on(database, |config| config.database = DatabaseArgs::new(&proxy.url())).await;
+    let world = World::start_on(database, |config| config.database = DatabaseArgs::new(proxy.url())).await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
     let receiver = Receiver::start().await;

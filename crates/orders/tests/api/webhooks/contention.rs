@@ -74,8 +74,8 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     };
     tokio::time::timeout(Duration::from_secs(60), paused).await.unwrap();
     // What was under way is over.
-    let received = || i32::try_from(receiver.received().len()).unwrap();
-    webhooks.until(|all| all.iter().map(|one| one.attempt_count).sum::<i32>() == received()).await;
+    let arrived = || i32::try_from(receiver.received().len()).unwrap();
+    webhooks.until(|all| all.iter().map(|one| one.attempt_count).sum::<i32>() == arrived()).await;
 
     // The probe's answer comes when somebody else is in the middle of a test of the endpoint.
     let mut holder = world.database.admin().await;
