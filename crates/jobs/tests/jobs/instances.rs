@@ -21,7 +21,7 @@ async fn post(world: &World, cx: &TenantContext, parcels: usize) {
 }
 
 async fn soon(crew: &mut Crew) -> Waiting {
-    tokio::time::timeout(SOON, crew.next()).await.expect("it is told that it may begin another job")
+    tokio::time::timeout(SOON, crew.next()).await.unwrap()
 }
 
 /// An instance, with connections of its own.
