@@ -3,7 +3,7 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use diesel_async::AsyncPgConnection;
+use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use rowhouse::bootstrap::{Role, connect_diesel, quote_identifier};
 
 use crate::cluster::SharedCluster;
@@ -65,6 +65,9 @@ impl Drop for TestDatabase {
     }
 }
 
+/// With the search path that the database gives to a person.
 async fn connect(url: &str) -> AsyncPgConnection {
-    connect_diesel(url, None).await.unwrap_or_else(|error| panic!("{error}"))
+    let mut conn = connect_diesel(url, None).await.unwrap_or_else(|error| panic!("{error}"));
+    conn.batch_execute("RESET search_path; RESET app.tenant_id").await.unwrap();
+    conn
 }

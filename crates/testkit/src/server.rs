@@ -109,8 +109,11 @@ impl TestServer {
         format!("postgres://{}:{password}@{address}/{NAME}?sslmode=disable", role.name())
     }
 
-    /// A connection as the superuser.
+    /// A connection as the superuser, with the search path that the database gives to a person.
     pub async fn admin(&self) -> Client {
-        bootstrap::connect(&self.admin_url(), None).await.unwrap_or_else(|error| panic!("{error}"))
+        let admin = bootstrap::connect(&self.admin_url(), None).await;
+        let admin = admin.unwrap_or_else(|error| panic!("{error}"));
+        admin.batch_execute("RESET search_path; RESET app.tenant_id").await.unwrap();
+        admin
     }
 }

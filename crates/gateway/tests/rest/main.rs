@@ -30,6 +30,7 @@ mod onboarding;
 mod orders;
 mod password;
 mod people;
+mod read_only;
 mod repeats;
 mod roles;
 mod schema;

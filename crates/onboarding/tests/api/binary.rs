@@ -72,3 +72,19 @@ async fn what_keeps_it_from_starting_is_one_sentence() {
         )
     );
 }
+
+/// As after two Secrets were swapped.
+#[tokio::test(flavor = "multi_thread")]
+async fn another_services_login_is_refused() {
+    let (database, keys) = (TestDatabase::create().await, Keys::generate());
+    let mut program = program(&database, &keys);
+    program.env("DATABASE_URL", database.url(Role::Orders));
+    let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
+    assert_eq!(output.status.code(), Some(1));
+    let said = String::from_utf8(output.stderr).unwrap();
+    assert_eq!(
+        said.lines().last().unwrap(),
+        "rowhouse-onboarding: DATABASE_URL logs in as rowhouse_orders, and this service works as rowhouse_onboarding: \
+         set DATABASE_URL (--database-url) to a URL with the login of rowhouse_onboarding"
+    );
+}

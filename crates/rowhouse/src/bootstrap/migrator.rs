@@ -16,6 +16,10 @@ use super::{
 /// PostgreSQL counts milliseconds in 31 bits.
 const LONGEST_WAIT: Duration = Duration::from_hours(24 * 24);
 
+/// From 16 on, an administrator's preset could make them a member of every role that they make.
+const NO_SELF_GRANT: &str = "
+    SELECT pg_catalog.set_config(s.name, '', false) FROM pg_catalog.pg_settings s WHERE s.name = 'createrole_self_grant'";
+
 /// What was missing and is there now.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrateReport {
@@ -91,6 +95,7 @@ where
             self.lock_wait.as_millis().max(1)
         );
         admin.batch_execute(&timeouts).await?;
+        admin.batch_execute(NO_SELF_GRANT).await?;
         let created_roles = roles::ensure(&admin, passwords).await?;
         administrators::check_inherits(&admin).await?;
         let database = database::current(&admin).await?;

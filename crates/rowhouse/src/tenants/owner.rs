@@ -12,7 +12,7 @@ use crate::bootstrap::connect;
 /// that role, which is made sure of.
 pub async fn connect_as_owner(admin_url: &str, ca_file: Option<&Path>) -> Result<Client, TenantError> {
     let client = connect(admin_url, ca_file).await?;
-    client.batch_execute("SET ROLE rowhouse_owner; SET search_path = pg_catalog, pg_temp").await?;
+    client.batch_execute("SET ROLE rowhouse_owner").await?;
     let bypasses = client
         .query_one(
             "SELECT r.rolsuper OR r.rolbypassrls FROM pg_catalog.pg_roles r WHERE r.rolname = current_user",

@@ -104,12 +104,20 @@ async fn enter(managed: &Managed, service: &str) -> Client {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_command_works() {
     let managed = Managed::start(&["adm"]).await;
+    if managed.is_16().await {
+        managed.sql("ALTER ROLE adm SET createrole_self_grant = 'set, inherit'").await;
+    }
     let status = managed.run("adm", "managed", &["migrate", "--status"]);
     assert_eq!(status.status.code(), Some(3), "{}", stderr(&status));
     let made = managed.migrate("adm", "managed");
     assert!(made.contains("made the role rowhouse_administrators\n"), "{made}");
     assert_eq!(managed.migrate("adm", "managed"), "everything was up to date\n");
     managed.succeed("adm", "managed", &["migrate", "--status"]);
+    // What it gave itself is the group and nothing else; ADMIN OPTION on what it has made comes from PostgreSQL.
+    let given = "SELECT count(*) FROM pg_catalog.pg_auth_members m
+        WHERE m.member = 'adm'::regrole AND m.grantor = 'adm'::regrole
+            AND m.roleid <> 'rowhouse_administrators'::regrole";
+    assert_eq!(managed.postgres.query_one(given, &[]).await.unwrap().get::<_, i64>(0), 0);
     assert_eq!(managed.audit(&["adm", "postgres", "rowhouse_orders"], "managed"), "");
 
     let rows = format!(

@@ -10,6 +10,7 @@
 
 mod commands;
 mod doors;
+mod presets;
 mod suspend;
 
 use std::process::{Command, Output, Stdio};

@@ -47,8 +47,7 @@ const FACTS: &str = "
 /// Sets what can be set, and refuses what would give wrong answers and cannot.
 pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<Session, ConnectError> {
     let refused = |error: diesel::result::Error| ConnectError::Refused(error.to_string());
-    let settings = format!("{SESSION} SET search_path = pg_catalog, pg_temp;");
-    conn.batch_execute(&settings).await.map_err(refused)?;
+    conn.batch_execute(SESSION).await.map_err(refused)?;
     let facts: Facts = diesel::sql_query(FACTS).get_result(conn).await.map_err(refused)?;
     match violation(&facts) {
         Some(violation) => Err(ConnectError::Setting(violation)),

@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod all_settings;
 mod forwarder;
 mod language;
 mod listening;

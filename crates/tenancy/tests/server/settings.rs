@@ -22,6 +22,10 @@ const PRESETS: &[(&str, &str)] = &[
     ("transform_null_equals", "on"),
     ("quote_all_identifiers", "on"),
     ("xmloption", "document"),
+    ("xmlbinary", "hex"),
+    ("lc_numeric", "C.UTF-8"),
+    ("lc_monetary", "C.UTF-8"),
+    ("lc_time", "C.UTF-8"),
     ("gin_fuzzy_search_limit", "1"),
     ("exit_on_error", "on"),
     ("app.tenant_id", "f6c0e9ac-0000-4000-8000-000000000000"),
@@ -31,6 +35,18 @@ const PRESETS: &[(&str, &str)] = &[
     ("check_function_bodies", "off"),
     ("default_text_search_config", "german"),
     ("client_min_messages", "error"),
+    ("escape_string_warning", "off"),
+    ("timezone_abbreviations", "India"),
+    ("stats_fetch_consistency", "none"),
+    ("track_activities", "off"),
+    ("temp_tablespaces", "pg_default"),
+    ("default_table_access_method", "heap"),
+    ("default_toast_compression", "pglz"),
+    ("dynamic_library_path", "/nowhere"),
+    ("max_stack_depth", "100kB"),
+    ("log_statement", "all"),
+    ("log_parameter_max_length", "0"),
+    ("password_encryption", "md5"),
     ("jit", "off"),
     ("enable_indexscan", "off"),
     ("synchronous_commit", "off"),
@@ -55,10 +71,17 @@ const SEEN: &[(&str, &str)] = &[
     ("transform_null_equals", "off"),
     ("quote_all_identifiers", "off"),
     ("xmloption", "content"),
+    ("xmlbinary", "base64"),
+    ("lc_numeric", "C"),
+    ("lc_monetary", "C"),
+    ("lc_time", "C"),
     ("gin_fuzzy_search_limit", "0"),
     ("exit_on_error", "off"),
     ("app.tenant_id", ""),
 ];
+
+const HOLDERS: [&str; 3] =
+    ["DATABASE rowhouse", "ROLE rowhouse_orders", "ROLE rowhouse_orders IN DATABASE rowhouse"];
 
 /// An operator by which no tenant is suspended, and no order is anybody's.
 const PLANTED: &str = "
@@ -71,24 +94,23 @@ const PLANTED: &str = "
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA orders TO rowhouse_orders;
     RESET ROLE;";
 
-/// One after the other, by the database and by the role in the database, which counts more than the role alone.
+/// One after the other, by the database, the role, and the role in the database, each of which counts more than the one before.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_preset_changes_an_answer() {
-    let database = TestDatabase::create().await;
-    let admin = rowhouse_admin(&database.admin_url()).await;
+    // Roles are the whole server's.
+    let server = TestServer::start().await;
+    let admin = rowhouse_admin(&server.admin_url()).await;
     let (active, add) = tenant("active", "active");
     let (other, add_other) = tenant("other", "active");
     let (suspended, add_suspended) = tenant("suspended", "suspended");
     admin.batch_execute(&format!("{add}{add_other}{add_suspended}{PLANTED}")).await.unwrap();
-    let name: String =
-        admin.query_one("SELECT pg_catalog.current_database()::text", &[]).await.unwrap().get(0);
     let mut expected = Vec::new();
     for (setting, value) in PRESETS {
-        for holder in [format!("DATABASE {name}"), format!("ROLE rowhouse_orders IN DATABASE {name}")] {
+        for holder in HOLDERS {
             let value = if *setting == "search_path" { (*value).to_owned() } else { format!("'{value}'") };
             admin.batch_execute(&format!("ALTER {holder} SET {setting} = {value}")).await.unwrap();
             let what = format!("{holder}: {setting} = {value}");
-            let db = connect(database.url(Role::Orders)).await;
+            let db = connect(server.url(Role::Orders)).await;
             place(&db, &active).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             expected.push((i64::try_from(expected.len()).unwrap() + 1, CUSTOMER.to_owned()));
             assert_eq!(read(&db, &active).await.unwrap(), expected, "{what}");

@@ -1,0 +1,2 @@
+-- A validated constraint needs no undoing.
+SELECT 1;
