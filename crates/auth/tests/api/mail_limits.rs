@@ -192,3 +192,27 @@ async fn without_its_notice_a_password_is_not_changed() {
     service.running.login(ADA, &password, None).await.unwrap();
     service.running.stop().await;
 }
+
+/// An administrator can have an endpoint disabled as often as they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_of_disabled_endpoints_suppress_no_notice() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    let ada = member(&service, acme, ADA, Role::Owner).await;
+    let report = "INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, max_attempts)
+        SELECT t.id, gen_random_uuid(), 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
+            jsonb_build_object('webhook_endpoint_id', gen_random_uuid(), 'reason', 'gone'), 20
+        FROM tenancy.tenants t, generate_series(1, 25)";
+    service.sql(report).await;
+    service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
+    let reports = service.subjects_to(ADA).await;
+    let reports = reports.iter().filter(|subject| subject.contains("endpoint was disabled")).count();
+    assert_eq!(reports, 20, "they are limited as well");
+    let change = ChangePasswordRequest {
+        current_password: PASSWORD.to_owned(),
+        new_password: "another horse".to_owned(),
+    };
+    service.running.client().change_password(ada.request(change)).await.unwrap();
+    service.mail_to(ADA, "Your password was changed").await;
+    service.running.stop().await;
+}
