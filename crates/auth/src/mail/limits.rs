@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Letter;
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
 use crate::sealing::Sealing;
-use crate::store::allowances::{refill, spend};
+use crate::store::allowances::{fill, refill, spend};
 use crate::store::attempts::is_familiar;
 use crate::throttle::familiar;
 
@@ -39,8 +39,12 @@ pub(super) const LIMITS: [(Cause, Against, Rate); 12] = [
     (Cause::System, Against::Tenant, rate(200, MINUTE)),
 ];
 
+/// How long an invitation is good.
+const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// The one invitation by a sign-up that an address has at a time.
-const PENDING: Rate = rate(1, Duration::from_hours(7 * 24));
+const PENDING: Rate = rate(1, INVITATION_LIFETIME);
+/// Nothing is counted: a sign-up only has to find that no member's invitation is pending.
+const ONLY_LOOKED_AT: Rate = rate(1, Duration::ZERO);
 
 /// The cause of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -126,7 +130,21 @@ pub(crate) async fn admit(
     count(tx, &allowances, to).await
 }
 
-/// The same of an invitation by somebody who signs up: while one is pending, there is no other.
+/// The same of an invitation by a member, during which no sign-up sends another.
+pub(crate) async fn admit_invitation(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    member: Requester,
+    to: &EmailAddress,
+) -> Result<Result<Permit, TooMany>, DbError> {
+    let admitted = admit(tx, sealing, member, to).await?;
+    if admitted.is_ok() {
+        fill(tx, invited(sealing, to).key, INVITATION_LIFETIME).await?;
+    }
+    Ok(admitted)
+}
+
+/// The same of an invitation by somebody who signs up: while one is pending, also a member's, there is no other.
 pub(crate) async fn admit_founding(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -134,8 +152,18 @@ pub(crate) async fn admit_founding(
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
     let mut allowances = Requester::Stranger { network }.allowances(tx, sealing, to).await?;
-    allowances.push(pending(sealing, to));
+    allowances.extend([pending(sealing, to), invited(sealing, to)]);
     count(tx, &allowances, to).await
+}
+
+/// Somebody who reads the mail of the address has accepted an invitation. A member who takes theirs back does not get here: they
+/// could have an address written to again and again.
+pub(crate) async fn accepted(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    to: &EmailAddress,
+) -> Result<(), DbError> {
+    refill(tx, &[pending(sealing, to).key, invited(sealing, to).key]).await
 }
 
 /// The invitation by a sign-up that an address had is pending no more.
@@ -144,11 +172,15 @@ pub(crate) async fn no_longer_pending(
     sealing: &Sealing,
     to: &EmailAddress,
 ) -> Result<(), DbError> {
-    refill(tx, pending(sealing, to).key).await
+    refill(tx, &[pending(sealing, to).key]).await
 }
 
 fn pending(sealing: &Sealing, to: &EmailAddress) -> Allowance {
     Allowance::new(sealing, "pending invitation by a sign-up", &[to.as_str()], PENDING)
+}
+
+fn invited(sealing: &Sealing, to: &EmailAddress) -> Allowance {
+    Allowance::new(sealing, "pending invitation by a member", &[to.as_str()], ONLY_LOOKED_AT)
 }
 
 async fn count(
@@ -232,7 +264,12 @@ impl Requester {
             (Against::Recipient, _) => one("mail to an address", to.as_str()),
             (Against::RecipientInTenant, _) => {
                 let Some(tenant) = tenant else { return Vec::new() };
-                vec![Allowance::new(sealing, "mail of a tenant to an address", &[cause, &tenant, to.as_str()], rate)]
+                vec![Allowance::new(
+                    sealing,
+                    "mail of a tenant to an address",
+                    &[cause, &tenant, to.as_str()],
+                    rate,
+                )]
             }
             (Against::Network, _) => {
                 let Some(network) = self.network() else { return Vec::new() };
@@ -246,9 +283,7 @@ impl Requester {
             (Against::Person, Self::Member { person, .. } | Self::Recipient { person, .. }) => {
                 one("mail of a person", &person.to_string())
             }
-            (Against::Tenant, _) => {
-                tenant.map(|tenant| one("mail of a tenant", &tenant)).unwrap_or_default()
-            }
+            (Against::Tenant, _) => tenant.map(|tenant| one("mail of a tenant", &tenant)).unwrap_or_default(),
             (Against::Person, Self::Stranger { .. } | Self::System { .. }) => Vec::new(),
         }
     }

@@ -1,14 +1,16 @@
 //! How much mail strangers, members and people themselves can make us send.
 
 use rowhouse_chassis::client::FORWARDED_FOR;
+use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, LoginRequest, RequestPasswordResetRequest, RequestPasswordResetResponse,
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role,
 };
+use rowhouse_testkit::{Flight, Proxy, Role as DatabaseRole, TestDatabase};
 use tonic::Request;
 
-use crate::support::{PASSWORD, Service};
+use crate::support::{Keys, PASSWORD, Running, Service, config};
 use crate::team::member;
 
 const ADA: &str = "ada@example.com";
@@ -79,6 +81,30 @@ async fn a_refused_request_writes_nothing() {
     }
     assert_eq!(service.value(COUNTED).await, before);
     assert_eq!(service.value("SELECT count(*) FROM auth.outbox").await, "0");
+    service.running.stop().await;
+}
+
+/// What is left out is not answered sooner: the same statements are run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_does_the_same_work() {
+    let (database, keys) = (TestDatabase::create().await, Keys::generate());
+    let proxy = Proxy::start(&database.url(DatabaseRole::Auth)).await;
+    let mut config = config(&database, &keys);
+    config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(&proxy.url()) };
+    let service = Service { running: Running::start(config).await, database, keys };
+    let asked = |flight: &Flight| {
+        flight.statements.iter().any(|sql| sql.contains("auth.spend") || sql.contains("INTO auth.outbox"))
+    };
+    let mut work = Vec::new();
+    for n in 0..8 {
+        proxy.forget();
+        forgot(&service, "nobody@example.com", &format!("198.51.100.{n}")).await;
+        let flights: Vec<_> = proxy.flights().into_iter().filter(asked).collect();
+        work.push(flights.into_iter().map(|flight| flight.statements).collect::<Vec<_>>());
+    }
+    assert!(work[0].len() >= 2, "{work:#?}");
+    assert_eq!(work[4], work[7], "the fifth was admitted, the eighth was not");
+    service.until("SELECT count(*) FROM auth.outbox", "0").await;
     service.running.stop().await;
 }
 
