@@ -193,10 +193,10 @@ async fn a_hostile_name_makes_no_link_in_any_message() {
 
     let mut subjects = Vec::new();
     let mut named = 0;
-    for to in [owner, GRACE, &globex.admin_email] {
+    for to in [owner, GRACE, globex.admin_email.as_str()] {
         for letter in mail::letters_to(system.mailbox(), to) {
             let text = &letter.body;
-            for link in ["evil.example", "//evil", "www.", "a@evil", "\u{202e}", "\r", "\nBcc"] {
+            for link in ["evil.example", "//evil", "www.", "a@evil", "\u{202e}", "\nBcc"] {
                 assert!(!text.contains(link) && !letter.subject.contains(link), "{link:?} in {text}");
             }
             assert!(!letter.subject.contains("Win"), "{}", letter.subject);
