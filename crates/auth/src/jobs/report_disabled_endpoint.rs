@@ -47,8 +47,8 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                 webhook_endpoint_id: webhook_endpoint_id.to_string(),
                 gone: reason == "gone",
             };
-            for (person, address) in list_administrators(tx).await? {
-                let requester = Requester::Recipient { person, tenant: Some(tx.tenant()), network: None };
+            let requester = Requester::System { tenant: tx.tenant() };
+            for address in list_administrators(tx).await? {
                 let Ok(permit) = admit(tx, &self.sealing, requester, &address).await? else {
                     tracing::info!(
                         "an administrator is not mailed of a disabled endpoint: there were too many messages"

@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use super::Letter;
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
 use crate::sealing::Sealing;
-use crate::store::allowances::{refill, spend};
+use crate::store::allowances::{fill, refill, spend};
 use crate::store::attempts::is_familiar;
 use crate::throttle::familiar;
 
@@ -23,8 +23,8 @@ const fn rate(at_once: i32, every: Duration) -> Rate {
 }
 
 /// The table of `docs/security.md`, which a test compares with it: by whom messages are caused, and what they are counted
-/// against. What one of the three causes does not use up what the others may.
-pub(super) const LIMITS: [(Cause, Against, Rate); 10] = [
+/// against. What one of the causes uses up is none of what the others may.
+pub(super) const LIMITS: [(Cause, Against, Rate); 12] = [
     (Cause::Stranger, Against::Recipient, rate(5, HOUR.saturating_mul(2))),
     (Cause::Stranger, Against::Network, rate(60, MINUTE)),
     (Cause::Member, Against::Recipient, rate(5, HOUR.saturating_mul(2))),
@@ -35,10 +35,16 @@ pub(super) const LIMITS: [(Cause, Against, Rate); 10] = [
     (Cause::Recipient, Against::Network, rate(200, MINUTE)),
     (Cause::Recipient, Against::Person, rate(20, MINUTE.saturating_mul(10))),
     (Cause::Recipient, Against::Tenant, rate(200, MINUTE)),
+    (Cause::System, Against::RecipientInTenant, rate(20, MINUTE.saturating_mul(10))),
+    (Cause::System, Against::Tenant, rate(200, MINUTE)),
 ];
 
+/// How long an invitation is good.
+const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 /// The one invitation by a sign-up that an address has at a time.
-const PENDING: Rate = rate(1, Duration::from_hours(7 * 24));
+const PENDING: Rate = rate(1, INVITATION_LIFETIME);
+/// Nothing is counted: a sign-up only has to find that no member's invitation is pending.
+const ONLY_LOOKED_AT: Rate = rate(1, Duration::ZERO);
 
 /// The cause of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -46,12 +52,15 @@ pub(super) enum Cause {
     Stranger,
     Member,
     Recipient,
+    System,
 }
 
 /// A subject that messages are counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Against {
     Recipient,
+    /// The recipient's address, in each tenant apart.
+    RecipientInTenant,
     Network,
     Person,
     Tenant,
@@ -64,8 +73,11 @@ pub(crate) enum Requester {
     Stranger { network: Option<Network> },
     /// A member, who has it sent to somebody else.
     Member { person: UserId, tenant: TenantId, network: Option<Network> },
-    /// The person that it goes to, about what they have just done, or what has happened in a tenant of theirs.
+    /// The person that it goes to, about what they have just done.
     Recipient { person: UserId, tenant: Option<TenantId>, network: Option<Network> },
+    /// The system, about what has happened in a tenant. Members can cause as many of these as they like, so they use up nothing
+    /// of what a person's own notices need.
+    System { tenant: TenantId },
 }
 
 /// The right to send one message to an address, which has been counted.
@@ -118,7 +130,21 @@ pub(crate) async fn admit(
     count(tx, &allowances, to).await
 }
 
-/// The same of an invitation by somebody who signs up: while one is pending, there is no other.
+/// The same of an invitation by a member, during which no sign-up sends another.
+pub(crate) async fn admit_invitation(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    member: Requester,
+    to: &EmailAddress,
+) -> Result<Result<Permit, TooMany>, DbError> {
+    let admitted = admit(tx, sealing, member, to).await?;
+    if admitted.is_ok() {
+        fill(tx, invited(sealing, to).key, INVITATION_LIFETIME).await?;
+    }
+    Ok(admitted)
+}
+
+/// The same of an invitation by somebody who signs up: while one is pending, also a member's, there is no other.
 pub(crate) async fn admit_founding(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -126,8 +152,18 @@ pub(crate) async fn admit_founding(
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
     let mut allowances = Requester::Stranger { network }.allowances(tx, sealing, to).await?;
-    allowances.push(pending(sealing, to));
+    allowances.extend([pending(sealing, to), invited(sealing, to)]);
     count(tx, &allowances, to).await
+}
+
+/// Somebody who reads the mail of the address has accepted an invitation. A member who takes theirs back does not get here: they
+/// could have an address written to again and again.
+pub(crate) async fn accepted(
+    tx: &mut impl Transaction,
+    sealing: &Sealing,
+    to: &EmailAddress,
+) -> Result<(), DbError> {
+    refill(tx, &[pending(sealing, to).key, invited(sealing, to).key]).await
 }
 
 /// The invitation by a sign-up that an address had is pending no more.
@@ -136,11 +172,15 @@ pub(crate) async fn no_longer_pending(
     sealing: &Sealing,
     to: &EmailAddress,
 ) -> Result<(), DbError> {
-    refill(tx, pending(sealing, to).key).await
+    refill(tx, &[pending(sealing, to).key]).await
 }
 
 fn pending(sealing: &Sealing, to: &EmailAddress) -> Allowance {
     Allowance::new(sealing, "pending invitation by a sign-up", &[to.as_str()], PENDING)
+}
+
+fn invited(sealing: &Sealing, to: &EmailAddress) -> Allowance {
+    Allowance::new(sealing, "pending invitation by a member", &[to.as_str()], ONLY_LOOKED_AT)
 }
 
 async fn count(
@@ -166,7 +206,10 @@ impl Requester {
             Self::Stranger { network: network @ Some(_) } => {
                 is_familiar(tx, familiar(sealing, to, network)).await?
             }
-            Self::Stranger { network: None } | Self::Member { .. } | Self::Recipient { .. } => false,
+            Self::Stranger { network: None }
+            | Self::Member { .. }
+            | Self::Recipient { .. }
+            | Self::System { .. } => false,
         };
         let limits = LIMITS.iter().filter(|(cause, ..)| *cause == self.cause());
         Ok(limits
@@ -179,6 +222,7 @@ impl Requester {
             Self::Stranger { .. } => Cause::Stranger,
             Self::Member { .. } => Cause::Member,
             Self::Recipient { .. } => Cause::Recipient,
+            Self::System { .. } => Cause::System,
         }
     }
 
@@ -187,6 +231,15 @@ impl Requester {
             Self::Stranger { network } | Self::Member { network, .. } | Self::Recipient { network, .. } => {
                 network
             }
+            Self::System { .. } => None,
+        }
+    }
+
+    const fn tenant(self) -> Option<TenantId> {
+        match self {
+            Self::Member { tenant, .. } | Self::System { tenant } => Some(tenant),
+            Self::Recipient { tenant, .. } => tenant,
+            Self::Stranger { .. } => None,
         }
     }
 
@@ -203,26 +256,35 @@ impl Requester {
             Cause::Stranger => "strangers",
             Cause::Member => "members",
             Cause::Recipient => "recipients",
+            Cause::System => "the system",
         };
         let one = |purpose, of: &str| vec![Allowance::new(sealing, purpose, &[cause, of], rate)];
+        let tenant = self.tenant().map(|tenant| tenant.to_string());
         match (against, self) {
             (Against::Recipient, _) => one("mail to an address", to.as_str()),
+            (Against::RecipientInTenant, _) => {
+                let Some(tenant) = tenant else { return Vec::new() };
+                vec![Allowance::new(
+                    sealing,
+                    "mail of a tenant to an address",
+                    &[cause, &tenant, to.as_str()],
+                    rate,
+                )]
+            }
             (Against::Network, _) => {
                 let Some(network) = self.network() else { return Vec::new() };
                 let purpose = match self.cause() {
                     Cause::Stranger => "mail that strangers ask for from a network",
                     Cause::Member => "mail that members ask for from a network",
-                    Cause::Recipient => "mail about what people did in a network",
+                    Cause::Recipient | Cause::System => "mail about what people did in a network",
                 };
                 Allowance::of_network(sealing, purpose, Some(network), rate)
             }
             (Against::Person, Self::Member { person, .. } | Self::Recipient { person, .. }) => {
                 one("mail of a person", &person.to_string())
             }
-            (Against::Tenant, Self::Member { tenant, .. } | Self::Recipient { tenant: Some(tenant), .. }) => {
-                one("mail of a tenant", &tenant.to_string())
-            }
-            (Against::Person | Against::Tenant, _) => Vec::new(),
+            (Against::Tenant, _) => tenant.map(|tenant| one("mail of a tenant", &tenant)).unwrap_or_default(),
+            (Against::Person, Self::Stranger { .. } | Self::System { .. }) => Vec::new(),
         }
     }
 }
@@ -240,9 +302,11 @@ mod tests {
             Cause::Stranger => "a stranger",
             Cause::Member => "a member, to somebody else",
             Cause::Recipient => "the recipient",
+            Cause::System => "the system, to an administrator",
         };
         let against = match against {
             Against::Recipient => "the recipient's address",
+            Against::RecipientInTenant => "the recipient's address, in one tenant",
             Against::Network => "the network",
             Against::Person => "the person",
             Against::Tenant => "the tenant",
@@ -275,6 +339,7 @@ mod tests {
             (Requester::Stranger { network }, false),
             (Requester::Member { person, tenant, network }, false),
             (Requester::Recipient { person, tenant: Some(tenant), network }, false),
+            (Requester::System { tenant }, false),
         ] {
             for (_, against, rate) in LIMITS.iter().filter(|(cause, ..)| *cause == requester.cause()) {
                 for allowance in requester.allowance(&sealing, &to, known, *against, *rate) {

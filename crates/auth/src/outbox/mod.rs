@@ -28,6 +28,8 @@ use crate::sealing::{NotOurs, Sealing};
 use crate::store::outbox::insert_task;
 
 const PURPOSE: &str = "outbox";
+/// About as long as a task with an address in it.
+const USUAL_TASK: usize = 64;
 
 /// Something to do. Kept encrypted: letters have one-time links in them.
 #[derive(Debug, Serialize, Deserialize)]
@@ -103,9 +105,19 @@ impl Outbox {
 
     /// Adds a task to the transaction; call [`Outbox::wake`] when it is committed.
     pub(crate) async fn add(&self, tx: &mut impl Transaction, task: &Task) -> Result<(), EnqueueError> {
+        self.insert(tx, &serde_json::to_vec(task)?, true).await
+    }
+
+    /// Takes as long as [`Outbox::add`] and adds nothing: for a request that is answered alike whether there is something to do. A row that
+    /// says so would be simpler, but strangers could fill the table with them.
+    pub(crate) async fn add_nothing(&self, tx: &mut impl Transaction) -> Result<(), EnqueueError> {
+        self.insert(tx, &[0; USUAL_TASK], false).await
+    }
+
+    async fn insert(&self, tx: &mut impl Transaction, task: &[u8], wanted: bool) -> Result<(), EnqueueError> {
         let id = Uuid::now_v7();
-        let sealed = self.sealing.seal(PURPOSE, id.as_bytes(), &serde_json::to_vec(task)?)?;
-        Ok(insert_task(tx, id, sealed).await?)
+        let sealed = self.sealing.seal(PURPOSE, id.as_bytes(), task)?;
+        Ok(insert_task(tx, id, sealed, wanted).await?)
     }
 
     /// Has the worker look at once. Without it, it looks within a second.

@@ -37,9 +37,27 @@ pub(crate) async fn spend(
     Ok(u64::try_from(wait).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }
 
-/// Forgets what was counted under a key.
-pub(crate) async fn refill(tx: &mut impl Transaction, key: Digest32) -> Result<(), DbError> {
-    diesel::delete(allowances::table.filter(allowances::key.eq(key.to_vec()))).execute(tx).await?;
+/// Leaves no room under a key for a time.
+pub(crate) async fn fill(
+    tx: &mut impl Transaction,
+    key: Digest32,
+    lifetime: Duration,
+) -> Result<(), DbError> {
+    diesel::sql_query(
+        "INSERT INTO auth.allowances (key, full_at) VALUES ($1, clock_timestamp() + make_interval(secs => $2))
+         ON CONFLICT (key) DO UPDATE SET full_at = excluded.full_at",
+    )
+    .bind::<Binary, _>(key.to_vec())
+    .bind::<Double, _>(lifetime.as_secs_f64())
+    .execute(tx)
+    .await?;
+    Ok(())
+}
+
+/// Forgets what was counted under keys.
+pub(crate) async fn refill(tx: &mut impl Transaction, keys: &[Digest32]) -> Result<(), DbError> {
+    let keys = keys.iter().map(|key| key.to_vec());
+    diesel::delete(allowances::table.filter(allowances::key.eq_any(keys))).execute(tx).await?;
     Ok(())
 }
 

@@ -71,18 +71,18 @@ pub(crate) async fn find_member(tx: &mut TenantTx, id: Uuid) -> Result<Option<Me
 const MOST_ADMINISTRATORS: i64 = 50;
 
 /// The addresses of those who may manage the tenant, and may log in; owners first.
-pub(crate) async fn list_administrators(tx: &mut TenantTx) -> Result<Vec<(UserId, EmailAddress)>, DbError> {
-    let found: Vec<(Uuid, String)> = of_tenant(memberships::table, tx.tenant())
+pub(crate) async fn list_administrators(tx: &mut TenantTx) -> Result<Vec<EmailAddress>, DbError> {
+    let found: Vec<String> = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
         .filter(memberships::role.eq_any([Role::Owner.as_str(), Role::Admin.as_str()]))
         .filter(identities::disabled_at.is_null())
         .order((memberships::role.desc(), memberships::id))
         .limit(MOST_ADMINISTRATORS)
-        .select((identities::id, identities::email))
+        .select(identities::email)
         .load(tx)
         .await?;
     // All of them were addresses when they were written.
-    Ok(found.iter().filter_map(|(id, email)| Some((UserId::from(*id), email.parse().ok()?))).collect())
+    Ok(found.iter().filter_map(|email| email.parse().ok()).collect())
 }
 
 /// Whether the address is a member's.

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Binary, Double, Integer, Uuid as SqlUuid};
+use diesel::sql_types::{Binary, Bool, Double, Integer, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 use uuid::Uuid;
@@ -22,10 +22,18 @@ pub(crate) struct Claimed {
     pub(crate) attempts: i32,
 }
 
-/// Adds a task. It is done if the transaction is committed, and not otherwise.
-pub(crate) async fn insert_task(tx: &mut impl Transaction, id: Uuid, sealed: Vec<u8>) -> Result<(), DbError> {
-    diesel::insert_into(outbox::table)
-        .values((outbox::id.eq(id), outbox::sealed_task.eq(sealed)))
+/// Adds a task, if it is `wanted`: the same statement is run, so that the time does not tell. It is done if the transaction is
+/// committed, and not otherwise.
+pub(crate) async fn insert_task(
+    tx: &mut impl Transaction,
+    id: Uuid,
+    sealed: Vec<u8>,
+    wanted: bool,
+) -> Result<(), DbError> {
+    diesel::sql_query("INSERT INTO auth.outbox (id, sealed_task) SELECT $1, $2 WHERE $3")
+        .bind::<SqlUuid, _>(id)
+        .bind::<Binary, _>(sealed)
+        .bind::<Bool, _>(wanted)
         .execute(tx)
         .await?;
     Ok(())

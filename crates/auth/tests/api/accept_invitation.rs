@@ -70,13 +70,16 @@ async fn who_has_an_identity_keeps_it_as_it_is() {
     let token = token_to(&service, BOB).await;
     let wrong = accept(&service.running, &token, Some("wrong horse"), None).await.unwrap_err();
     assert_eq!(wrong.code, Code::InvalidCredentials);
-    let of_another = accept(&service.running, &token, None, Some(&ada.token)).await.unwrap_err();
-    assert_eq!(of_another.code, Code::EmailMismatch);
+    for _ in 0..3 {
+        let of_another = accept(&service.running, &token, None, Some(&ada.token)).await.unwrap_err();
+        assert_eq!(of_another.code, Code::EmailMismatch);
+    }
     let no_token = accept(&service.running, &token, None, Some("not.a.token")).await.unwrap_err();
     assert_eq!(no_token.code, Code::TokenInvalid);
     assert_eq!(
         logged(&service, "invitation.accept", "reason").await,
-        "failure wrong_password,denied email_mismatch"
+        "failure wrong_password,denied email_mismatch",
+        "the log is not filled by repeating it"
     );
     for (password, access_token) in
         [(None, None), (Some(PASSWORD), None), (None, Some(&bob.token)), (Some(PASSWORD), Some(&bob.token))]

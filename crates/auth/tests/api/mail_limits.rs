@@ -1,14 +1,16 @@
 //! How much mail strangers, members and people themselves can make us send.
 
 use rowhouse_chassis::client::FORWARDED_FOR;
+use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, LoginRequest, RequestPasswordResetRequest, RequestPasswordResetResponse,
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role,
 };
+use rowhouse_testkit::{Flight, Proxy, Role as DatabaseRole, TestDatabase};
 use tonic::Request;
 
-use crate::support::{PASSWORD, Service};
+use crate::support::{Keys, PASSWORD, Running, Service, config};
 use crate::team::member;
 
 const ADA: &str = "ada@example.com";
@@ -79,6 +81,30 @@ async fn a_refused_request_writes_nothing() {
     }
     assert_eq!(service.value(COUNTED).await, before);
     assert_eq!(service.value("SELECT count(*) FROM auth.outbox").await, "0");
+    service.running.stop().await;
+}
+
+/// What is left out is not answered sooner: the same statements are run.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_refused_request_does_the_same_work() {
+    let (database, keys) = (TestDatabase::create().await, Keys::generate());
+    let proxy = Proxy::start(&database.url(DatabaseRole::Auth)).await;
+    let mut config = config(&database, &keys);
+    config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(&proxy.url()) };
+    let service = Service { running: Running::start(config).await, database, keys };
+    let asked = |flight: &Flight| {
+        flight.statements.iter().any(|sql| sql.contains("auth.spend") || sql.contains("INTO auth.outbox"))
+    };
+    let mut work = Vec::new();
+    for n in 0..8 {
+        proxy.forget();
+        forgot(&service, "nobody@example.com", &format!("198.51.100.{n}")).await;
+        let flights: Vec<_> = proxy.flights().into_iter().filter(asked).collect();
+        work.push(flights.into_iter().map(|flight| flight.statements).collect::<Vec<_>>());
+    }
+    assert!(work[0].len() >= 2, "{work:#?}");
+    assert_eq!(work[4], work[7], "the fifth was admitted, the eighth was not");
+    service.until("SELECT count(*) FROM auth.outbox", "0").await;
     service.running.stop().await;
 }
 
@@ -190,5 +216,29 @@ async fn without_its_notice_a_password_is_not_changed() {
     assert_eq!(refused.code, Code::TooManyAttempts);
     assert!(refused.retry_after.is_some(), "{refused:?}");
     service.running.login(ADA, &password, None).await.unwrap();
+    service.running.stop().await;
+}
+
+/// An administrator can have an endpoint disabled as often as they like.
+#[tokio::test(flavor = "multi_thread")]
+async fn reports_of_disabled_endpoints_suppress_no_notice() {
+    let service = Service::start().await;
+    let acme = service.tenant("acme").await;
+    let ada = member(&service, acme, ADA, Role::Owner).await;
+    let report = "INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, max_attempts)
+        SELECT t.id, gen_random_uuid(), 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
+            jsonb_build_object('webhook_endpoint_id', gen_random_uuid(), 'reason', 'gone'), 20
+        FROM tenancy.tenants t, generate_series(1, 25)";
+    service.sql(report).await;
+    service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
+    let reports = service.subjects_to(ADA).await;
+    let reports = reports.iter().filter(|subject| subject.contains("endpoint was disabled")).count();
+    assert_eq!(reports, 20, "they are limited as well");
+    let change = ChangePasswordRequest {
+        current_password: PASSWORD.to_owned(),
+        new_password: "another horse".to_owned(),
+    };
+    service.running.client().change_password(ada.request(change)).await.unwrap();
+    service.mail_to(ADA, "Your password was changed").await;
     service.running.stop().await;
 }

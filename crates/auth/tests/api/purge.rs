@@ -1,5 +1,6 @@
 //! What is of no use any more is removed in the background.
 
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::auth::v1::Role;
 
 use crate::support::{Running, Service, config};
@@ -40,6 +41,31 @@ const LEFT: &str = "
         (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM tenancy.token_revocations),
         (SELECT count(*) FROM auth.invitations), (SELECT count(*) FROM auth.idempotency_keys))";
 
+/// Writes down how many rows each statement removes, and in which transaction.
+const WATCH: &str = "
+    CREATE TABLE public.removed (pass xid8, of text, rows bigint);
+    CREATE FUNCTION public.watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+    BEGIN
+        INSERT INTO public.removed SELECT pg_current_xact_id(), TG_TABLE_NAME, count(*) FROM gone;
+        RETURN NULL;
+    END $$;
+    DO $$
+    DECLARE
+        watched text;
+    BEGIN
+        FOREACH watched IN ARRAY ARRAY['auth.attempts', 'auth.allowances', 'auth.familiar_addresses', 'auth.one_time_tokens',
+            'auth.sessions', 'auth.invitations', 'auth.idempotency_keys', 'tenancy.token_revocations'] LOOP
+            EXECUTE format('CREATE TRIGGER watch AFTER DELETE ON %s REFERENCING OLD TABLE AS gone
+                FOR EACH STATEMENT EXECUTE FUNCTION public.watch()', watched);
+        END LOOP;
+    END $$";
+/// Of each table: how many rows went, and at most how many of them in one transaction.
+const REMOVED: &str = "
+    SELECT string_agg(concat_ws(' ', p.of, p.gone, p.most), ', ' ORDER BY p.of COLLATE \"C\") FROM (
+        SELECT t.of, sum(t.rows) AS gone, max(t.rows) AS most
+        FROM (SELECT r.of, sum(r.rows) AS rows FROM public.removed r GROUP BY r.of, r.pass) t GROUP BY t.of
+    ) p";
+
 #[tokio::test(flavor = "multi_thread")]
 async fn all_that_is_over_goes_in_pieces_and_nothing_else() {
     let service = Service::start().await;
@@ -53,8 +79,16 @@ async fn all_that_is_over_goes_in_pieces_and_nothing_else() {
     // It is done when the service starts, and every hour.
     let Service { database, keys, running } = service;
     running.stop().await;
+    database.admin().await.batch_execute(WATCH).await.unwrap();
     let running = Running::start(config(&database, &keys)).await;
     let service = Service { database, keys, running };
     service.until(LEFT, "1 1 1 0 0 0 2 2").await;
+    let removed = service.value(REMOVED).await;
+    let tables: Vec<Vec<&str>> = removed.split(", ").map(|table| table.split(' ').collect()).collect();
+    assert_eq!(tables.len(), 8, "{removed}");
+    for table in tables {
+        let (gone, most): (u32, u32) = (table[1].parse().unwrap(), table[2].parse().unwrap());
+        assert!(gone > 2_000 && most <= 1_000, "{table:?} in too large a piece: {removed}");
+    }
     service.running.stop().await;
 }

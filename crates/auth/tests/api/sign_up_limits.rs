@@ -10,7 +10,7 @@ use rowhouse_testkit::mail::letters_to;
 use tonic::Request;
 
 use crate::support::{PASSWORD, Service};
-use crate::team::accept;
+use crate::team::{accept, member};
 
 const ADA: &str = "ada@example.com";
 
@@ -116,5 +116,39 @@ async fn while_an_invitation_is_pending_another_sign_up_sends_nothing() {
     let next = service.tenant("next").await;
     service.sign_up(next, ADA, Some("wrong horse"), None).await.unwrap();
     assert_eq!(invitations().await.len(), 2, "none was pending");
+    service.running.stop().await;
+}
+
+/// A stranger's sign-up adds no second message to the one that a member has sent, and taking sign-ups back changes nothing about it.
+#[tokio::test(flavor = "multi_thread")]
+async fn while_a_members_invitation_is_pending_a_sign_up_sends_nothing() {
+    let service = Service::start().await;
+    let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
+    service.member(acme, ADA).await;
+    service.sql("UPDATE auth.identities SET email_verified_at = now()").await;
+    let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
+    let invitations = async || {
+        service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
+        let letters = letters_to(&service.mail(), ADA);
+        letters.into_iter().filter(|letter| letter.subject.contains("Invitation")).collect::<Vec<_>>()
+    };
+    let invited = gus.invite(ADA, Role::Viewer).await.unwrap();
+    for n in 0..2 {
+        let tenant = service.tenant(&format!("other-{n}")).await;
+        service.sign_up(tenant, ADA, Some("wrong horse"), None).await.unwrap();
+        gus.take_back(&invited.id).await.ok();
+    }
+    assert_eq!(invitations().await.len(), 1, "the member's");
+    gus.invite(ADA, Role::Viewer).await.unwrap();
+    let sent = invitations().await;
+    assert_eq!(sent.len(), 2);
+    let mut accepted = 0;
+    for letter in &sent {
+        accepted += usize::from(accept(&service.running, &letter.token, None, None).await.is_ok());
+    }
+    assert_eq!(accepted, 1);
+    let next = service.tenant("next").await;
+    service.sign_up(next, ADA, Some("wrong horse"), None).await.unwrap();
+    assert_eq!(invitations().await.len(), 3, "none was pending");
     service.running.stop().await;
 }

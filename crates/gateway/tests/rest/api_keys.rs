@@ -2,6 +2,7 @@
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
+use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use rowhouse_testkit::TestSystem;
 use serde_json::{Value, json};
@@ -62,6 +63,27 @@ async fn a_key_is_shown_once() {
     let foreign = stranger.delete(made.header("location")).refused(404, "api_key_not_found").await;
     let unknown = stranger.delete(format!("/v1/api-keys/{NOBODY}")).refused(404, "api_key_not_found").await;
     assert_eq!(foreign.body, unknown.body);
+    system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn there_are_so_many_keys_and_the_answer_names_the_limit() {
+    let system = TestSystem::start().await;
+    let acme = system.onboard("Acme").await;
+    let ada = Api::of(system.gateway_url()).await.with_token(&acme.token);
+    let many = format!(
+        "INSERT INTO auth.api_keys (tenant_id, id, name, hint, digest, scopes, created_by)
+         SELECT '{0}', gen_random_uuid(), 'key ' || n, '…', sha256(n::text::bytea), '{{orders:read}}', '{0}'
+         FROM generate_series(1, 99) n",
+        acme.id
+    );
+    system.database().admin().await.batch_execute(&many).await.unwrap();
+    let body = json!({ "name": "export", "scopes": ["orders:read"] });
+    let last = ada.post("/v1/api-keys", &body).expect(201).await;
+    let refused = ada.post("/v1/api-keys", &body).refused(409, "limit_exceeded").await;
+    assert_eq!(refused.body["limit"], json!({ "name": "api_keys", "maximum": 100 }), "{}", refused.text);
+    ada.delete(last.header("location")).expect(204).await;
+    ada.post("/v1/api-keys", &body).expect(201).await;
     system.shutdown().await;
 }
 

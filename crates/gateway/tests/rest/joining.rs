@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
 use rowhouse_testkit::{TestSystem, mail};
 use serde_json::json;
@@ -144,5 +145,74 @@ async fn an_invitation_is_sent_again() {
     };
     tokio::time::timeout(Duration::from_secs(20), confirmations).await.unwrap();
     api.post("/v1/auth/email/resend", &json!({ "email": "ada" })).refused(400, "invalid_argument").await;
+    system.shutdown().await;
+}
+
+/// Somebody who wants our mail to carry their advertisement.
+const HOSTILE: &str = "Win! https://evil.example or www.evil.example, a@evil.example";
+
+/// Whoever gets one of our messages finds nothing in it that a tenant's name has made a link of, and a subject that is ours.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_hostile_name_makes_no_link_in_any_message() {
+    let system = TestSystem::start().await;
+    let globex = system.onboard("Globex").await;
+    let api = Api::of(system.gateway_url()).await;
+    let sign_up = |name: &str, email: &str| {
+        let admin = json!({ "email": email, "password": PASSWORD });
+        json!({ "name": name, "slug": "prize", "admin": admin })
+    };
+    // What breaks or turns a line is no name.
+    for name in ["Win!\nhttps://evil.example", "Win!\u{202e}elpmaxe.live", "Win!\u{2028}now"] {
+        let refused = api.post("/v1/tenants", &sign_up(name, GRACE)).refused(400, "invalid_argument").await;
+        assert_eq!(refused.fields(), ["name"], "{name:?}");
+    }
+    let owner = "mallory@prize.example";
+    api.post("/v1/tenants", &sign_up(HOSTILE, owner)).send().await;
+    system.mail_to(owner, "Welcome").await;
+    // Rows may be older than the rules.
+    let worse = format!("{HOSTILE}\r\n\u{202e}Bcc: x@evil.example");
+    let rename = format!("UPDATE tenancy.tenants SET name = '{worse}' WHERE slug = 'prize'");
+
+    // A stranger signs up with somebody's address.
+    let mut known = sign_up(HOSTILE, &globex.admin_email);
+    known["slug"] = json!("prize-2");
+    api.post("/v1/tenants", &known).send().await;
+    system.mail_to(&globex.admin_email, "Invitation").await;
+
+    system.database().admin().await.batch_execute(&rename).await.unwrap();
+    let mallory = api.login(owner, PASSWORD, "prize").await;
+    let mallory = api.with_token(mallory.text("access_token"));
+    mallory.post("/v1/invitations", &json!({ "email": GRACE, "role": "member" })).expect(201).await;
+    system.mail_to(GRACE, "Invitation").await;
+    let report = "INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, max_attempts)
+        SELECT t.id, gen_random_uuid(), 'rowhouse_auth', 'delivery', 'webhook.report_disabled',
+            jsonb_build_object('webhook_endpoint_id', gen_random_uuid(), 'reason', 'gone'), 20
+        FROM tenancy.tenants t WHERE t.slug = 'prize'";
+    system.database().admin().await.batch_execute(report).await.unwrap();
+    system.mail_to(owner, "A webhook endpoint was disabled").await;
+
+    let mut subjects = Vec::new();
+    let mut named = 0;
+    for to in [owner, GRACE, globex.admin_email.as_str()] {
+        for letter in mail::letters_to(system.mailbox(), to) {
+            let text = &letter.body;
+            for link in ["evil.example", "//evil", "www.", "a@evil", "\u{202e}", "\nBcc"] {
+                assert!(!text.contains(link) && !letter.subject.contains(link), "{link:?} in {text}");
+            }
+            assert!(!letter.subject.contains("Win"), "{}", letter.subject);
+            named += usize::from(text.contains("\"Win"));
+            subjects.push(letter.subject);
+        }
+    }
+    subjects.sort_unstable();
+    subjects.dedup();
+    let ours = [
+        "A webhook endpoint was disabled",
+        "Confirm your e-mail address",
+        "Invitation to join a company",
+        "Welcome: your company is set up",
+    ];
+    assert_eq!(subjects, ours);
+    assert_eq!(named, 4, "a welcome, two invitations and the report name the tenant");
     system.shutdown().await;
 }

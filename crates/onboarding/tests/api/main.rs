@@ -14,5 +14,6 @@ mod jobs;
 mod onboard;
 mod progress;
 mod repeat;
+mod sign_ups;
 mod start;
 mod support;

@@ -168,14 +168,24 @@ pub(crate) async fn delete_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<bool,
     Ok(deleted == 1)
 }
 
-/// Removes the rows of endpoints that were deleted before, and have no deliveries any more.
-pub(crate) async fn delete_deleted(tx: &mut TenantTx, before: DateTime<Utc>) -> Result<(), DbError> {
+/// Removes the rows of up to `limit` endpoints that were deleted before, and have no deliveries any more, and returns how many they were.
+pub(crate) async fn delete_deleted(
+    tx: &mut TenantTx,
+    before: DateTime<Utc>,
+    limit: i64,
+) -> Result<usize, DbError> {
     let deliveries = of_tenant(webhook_deliveries::table, tx.tenant())
         .filter(webhook_deliveries::webhook_endpoint_id.eq(webhook_endpoints::id));
-    diesel::delete(of_tenant(webhook_endpoints::table, tx.tenant()))
+    let long_gone: Vec<Uuid> = of_tenant(webhook_endpoints::table, tx.tenant())
         .filter(webhook_endpoints::deleted_at.lt(before))
         .filter(dsl::not(dsl::exists(deliveries)))
-        .execute(tx)
+        .limit(limit)
+        .select(webhook_endpoints::id)
+        .load(tx)
         .await?;
-    Ok(())
+    // What is deleted gets no new deliveries.
+    Ok(diesel::delete(of_tenant(webhook_endpoints::table, tx.tenant()))
+        .filter(webhook_endpoints::id.eq_any(long_gone))
+        .execute(tx)
+        .await?)
 }

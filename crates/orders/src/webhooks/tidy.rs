@@ -60,10 +60,10 @@ impl Handler<TidyWebhooks> for Tidy {
             run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_events(tx, old, BATCH).await?))
                 .await?,
         ) {}
-        run.complete("webhooks.tidy", async |tx| {
-            delete_expired_secrets(tx).await?;
-            Ok::<_, Failure>(delete_deleted(tx, long_gone).await?)
-        })
-        .await
+        while more(
+            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_deleted(tx, long_gone, BATCH).await?))
+                .await?,
+        ) {}
+        run.complete("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_expired_secrets(tx).await?)).await
     }
 }

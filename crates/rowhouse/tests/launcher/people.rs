@@ -5,7 +5,7 @@ use std::os::unix::fs::PermissionsExt;
 
 use reqwest::Client;
 use rustix::process::Signal;
-use serde_json::json;
+use serde_json::{Value, json};
 
 use crate::dev::Dev;
 use crate::run::{directory, rowhouse, stderr, stdout, until};
@@ -15,6 +15,30 @@ const EMAIL: &str = "bill@initech.example";
 async fn login(gateway: &str) -> u16 {
     let body = json!({ "email": EMAIL, "password": "correct horse battery" });
     let request = Client::new().post(format!("{gateway}/v1/auth/login")).json(&body);
+    request.send().await.unwrap().status().as_u16()
+}
+
+/// As Bill: an API key, as its exchange for an access token is asked for, and an invitation.
+async fn make_key_and_invite(gateway: &str) -> Value {
+    let post = async |path: &str, token: Option<&str>, body: Value| -> Value {
+        let mut request = Client::new().post(format!("{gateway}{path}")).json(&body);
+        if let Some(token) = token {
+            request = request.bearer_auth(token);
+        }
+        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+    };
+    let login = json!({ "email": EMAIL, "password": "correct horse battery" });
+    let tokens = post("/v1/auth/login", None, login).await;
+    let token = tokens["access_token"].as_str();
+    let invitation = json!({ "email": "peter@initech.example", "role": "member" });
+    post("/v1/invitations", token, invitation).await;
+    let key = post("/v1/api-keys", token, json!({ "name": "export", "scopes": ["orders:read"] })).await;
+    let (id, secret) = (&key["client_id"], &key["client_secret"]);
+    json!({ "grant_type": "client_credentials", "client_id": id, "client_secret": secret })
+}
+
+async fn token_for(gateway: &str, exchange: &Value) -> u16 {
+    let request = Client::new().post(format!("{gateway}/v1/auth/token")).json(exchange);
     request.send().await.unwrap().status().as_u16()
 }
 
@@ -62,10 +86,14 @@ async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
         rowhouse(&["user", command, email, "--database-url", &database]).output().unwrap()
     };
     assert_eq!(login(&gateway).await, 200);
-    for _ in 0..2 {
+    let made = make_key_and_invite(&gateway).await;
+    assert_eq!(token_for(&gateway, &made).await, 200);
+    // The second time there is nothing left to revoke.
+    for revoked in [" 1 API keys and 1 invitations\n", " 0 API keys and 0 invitations\n"] {
         let disabled = user("disable", " Bill@Initech.example");
         assert_eq!(stdout(&disabled), format!("disabled {EMAIL}\n"), "{}", stderr(&disabled));
-        assert!(stderr(&disabled).ends_with(" 0 API keys and 0 invitations\n"), "{}", stderr(&disabled));
+        assert!(stderr(&disabled).ends_with(revoked), "{}", stderr(&disabled));
+        assert_eq!(token_for(&gateway, &made).await, 401);
         assert_eq!(login(&gateway).await, 401);
     }
     let enabled = user("enable", EMAIL);

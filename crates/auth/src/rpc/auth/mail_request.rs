@@ -10,7 +10,7 @@ use tonic::Request;
 
 use crate::domain::EmailAddress;
 use crate::error::Error;
-use crate::mail::limits::{Permit, Requester, admit};
+use crate::mail::limits::{Permit, Requester, TooMany, admit};
 use crate::outbox::Task;
 use crate::rpc::Rpc;
 
@@ -48,8 +48,11 @@ async fn ask<T>(
     let stranger = Requester::Stranger { network: client.network() };
     rpc.db
         .global_tx(operation, async |tx| {
-            if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &email).await? {
-                rpc.outbox.add(tx, &task(permit)).await?;
+            match admit(tx, &rpc.sealing, stranger, &email).await? {
+                Ok(permit) => rpc.outbox.add(tx, &task(permit)).await?,
+                // The answer to an address that has had its messages would come sooner otherwise. What is left, a commit that
+                // has nothing to write, is what a flood costs least by.
+                Err(TooMany { .. }) => rpc.outbox.add_nothing(tx).await?,
             }
             Ok::<_, Error>(())
         })

@@ -1,5 +1,7 @@
 //! Becoming a member by the link in a letter.
 
+use std::time::Duration;
+
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{FieldViolation, Violations};
@@ -10,13 +12,14 @@ use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
 use tonic::Request;
 
 use crate::domain::{
-    Action, Actor, AuditEntry, EmailAddress, NewPassword, OpaqueToken, Password, PasswordHash, TokenKind,
-    UserId,
+    Action, Actor, Allowance, AuditEntry, EmailAddress, NewPassword, OpaqueToken, Password, PasswordHash,
+    Rate, TokenKind, UserId,
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
-use crate::mail::limits::no_longer_pending;
+use crate::mail::limits::accepted;
 use crate::rpc::{Rpc, role};
+use crate::store::allowances::spend;
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity, insert_identity, verify_email};
 use crate::store::invitations::{Invitation, find_by_token, use_up_token};
@@ -27,6 +30,8 @@ use crate::throttle::{Admitted, Attempt};
 
 /// Another call may create the same identity in between; the next round then finds it.
 const ROUNDS: usize = 3;
+/// How often the log says of one invitation that somebody else tried to accept it.
+const MISMATCHES: Rate = Rate { at_once: 1, every: Duration::from_hours(24) };
 
 /// Whoever has the link reads the mail of the address, which is proof enough to join; it is none of who they are
 /// otherwise, so it neither logs in nor changes a password. But nobody joins as an identity whose address was never
@@ -52,7 +57,7 @@ pub(super) async fn accept_invitation(
         // The address of an invitation was read as one when it was made.
         let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
         if caller.as_ref().is_some_and(|caller| !email.is_kept_as(&caller.email)) {
-            acceptance.record(&invitation, AuditEntry::denied, "email_mismatch").await?;
+            acceptance.record_mismatch(&invitation).await?;
             return Err(Error::EmailMismatch);
         }
         let person =
@@ -201,9 +206,7 @@ impl Acceptance<'_> {
                 }
             };
             self.add(tx, invitation, user).await?;
-            if invitation.invited_by.is_none() {
-                no_longer_pending(tx, &self.rpc.sealing, email).await?;
-            }
+            accepted(tx, &self.rpc.sealing, email).await?;
             let me = find_me(tx, user).await?.ok_or(Error::NotAMember)?;
             Ok((user, me))
         });
@@ -216,10 +219,10 @@ impl Acceptance<'_> {
 
     async fn add(&self, tx: &mut TenantTx, invitation: &Invitation, user: UserId) -> Result<(), Error> {
         let actor = Actor::User(user);
-        let accepted = AuditEntry::success(actor, Action::InvitationAccept, &self.client)
+        let entry = AuditEntry::success(actor, Action::InvitationAccept, &self.client)
             .on("invitation", invitation.id)
             .with("email", invitation.email.clone());
-        record(tx, accepted).await?;
+        record(tx, entry).await?;
         if let Some(member) = add_membership(tx, user, invitation.role).await? {
             // Counted with this one.
             MEMBERS.allows(count_members(tx).await?)?;
@@ -246,21 +249,44 @@ impl Acceptance<'_> {
         Ok(())
     }
 
-    /// Writes down that it was not accepted. Nobody but who has the link gets here, so no stranger fills the log.
+    /// Writes down that somebody else tried to accept it, once a day: whoever got hold of the link can try as often as they like.
+    async fn record_mismatch(&self, invitation: &Invitation) -> Result<(), Error> {
+        let (id, sealing) = (invitation.id.to_string(), &self.rpc.sealing);
+        let recorded = Allowance::new(sealing, "recorded mismatch of an invitation", &[&id], MISMATCHES);
+        let entry = self.refused(invitation, AuditEntry::denied, "email_mismatch");
+        let recorded = self.rpc.db.tx(&self.cx, "auth.acceptance_refused", async |tx| {
+            if spend(tx, &[recorded]).await?.is_none() {
+                record(tx, entry).await?;
+            }
+            Ok::<_, Error>(())
+        });
+        recorded.await
+    }
+
+    /// Writes down that it was not accepted. Nobody but who has the link gets here, and not without an attempt that was counted, so no
+    /// stranger fills the log.
     async fn record(
         &self,
         invitation: &Invitation,
         outcome: fn(Actor, Action, &Client) -> AuditEntry,
         reason: &str,
     ) -> Result<(), Error> {
-        let entry = outcome(Actor::Anonymous, Action::InvitationAccept, &self.client)
-            .on("invitation", invitation.id)
-            .with("email", invitation.email.clone())
-            .with("reason", reason);
+        let entry = self.refused(invitation, outcome, reason);
         let recorded = self
             .rpc
             .db
             .tx(&self.cx, "auth.acceptance_refused", async |tx| record(tx, entry).await.map_err(Error::from));
         recorded.await
+    }
+    fn refused(
+        &self,
+        invitation: &Invitation,
+        outcome: fn(Actor, Action, &Client) -> AuditEntry,
+        reason: &str,
+    ) -> AuditEntry {
+        outcome(Actor::Anonymous, Action::InvitationAccept, &self.client)
+            .on("invitation", invitation.id)
+            .with("email", invitation.email.clone())
+            .with("reason", reason)
     }
 }

@@ -9,7 +9,7 @@ use crate::domain::{EmailAddress, OpaqueToken, UserId};
 use crate::error::Error;
 use crate::jobs::SendLetter;
 use crate::mail::Letter;
-use crate::mail::limits::{Permit, Requester, TooMany, admit};
+use crate::mail::limits::{Permit, Requester, TooMany, admit_invitation};
 use crate::rpc::Rpc;
 use crate::store::identities::get_identity;
 use crate::store::memberships::tenant_name;
@@ -26,7 +26,7 @@ impl Inviter<'_> {
     pub(super) async fn permit(&self, tx: &mut TenantTx, email: &EmailAddress) -> Result<Permit, Error> {
         let (person, tenant, network) = (self.person, tx.tenant(), self.client.network());
         let requester = Requester::Member { person, tenant, network };
-        let permit = admit(tx, &self.rpc.sealing, requester, email).await?;
+        let permit = admit_invitation(tx, &self.rpc.sealing, requester, email).await?;
         permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })
     }
 

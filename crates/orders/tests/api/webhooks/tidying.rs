@@ -75,3 +75,28 @@ async fn a_tenant_is_tidied_once_however_many_endpoints_it_has() {
     until_count(&world.database, "SELECT count(*) FROM jobs.jobs WHERE kind = 'webhook.tidy'", 1).await;
     world.stop().await;
 }
+
+/// Endpoints can be made and deleted without end.
+#[tokio::test(flavor = "multi_thread")]
+async fn deleted_endpoints_go_in_pieces() {
+    let (world, _, webhooks) = world().await;
+    webhooks.create("https://example.com/", &["*"]).await.unwrap();
+    let many = "
+        CREATE TABLE public.removed (rows bigint);
+        CREATE FUNCTION public.watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
+        BEGIN
+            INSERT INTO public.removed SELECT count(*) FROM gone;
+            RETURN NULL;
+        END $$;
+        CREATE TRIGGER watch AFTER DELETE ON orders.webhook_endpoints REFERENCING OLD TABLE AS gone
+            FOR EACH STATEMENT EXECUTE FUNCTION public.watch();
+        INSERT INTO orders.webhook_endpoints (tenant_id, id, url, events, sealed_secret, enabled, deleted_at)
+        SELECT e.tenant_id, gen_random_uuid(), e.url, e.events, e.sealed_secret, false, now() - interval '61 minutes'
+        FROM orders.webhook_endpoints e, generate_series(1, 2500)";
+    world.database.admin().await.batch_execute(many).await.unwrap();
+    world.database.admin().await.batch_execute(TIDY_NOW).await.unwrap();
+    until_count(&world.database, "SELECT count(*) FROM orders.webhook_endpoints", 1).await;
+    until_count(&world.database, "SELECT sum(rows)::bigint FROM public.removed", 2500).await;
+    until_count(&world.database, "SELECT max(rows) FROM public.removed", 1000).await;
+    world.stop().await;
+}
