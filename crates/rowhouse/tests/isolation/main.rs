@@ -18,6 +18,7 @@ mod every_address;
 mod grpc;
 mod identity;
 mod life;
+mod limits;
 mod orders;
 mod predicates;
 mod rest;

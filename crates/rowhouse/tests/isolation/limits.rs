@@ -1,0 +1,69 @@
+//! Calls a second at each service, without the gateway in front of it.
+
+use std::time::Instant;
+
+use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_proto::auth::v1::GetMeRequest;
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::jobs::v1::ListJobsRequest;
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
+use rowhouse_proto::orders::v1::ListOrdersRequest;
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
+use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
+use tonic::metadata::MetadataValue;
+use tonic::{Request, Status};
+
+/// Of the services, which take twice of what the gateway takes.
+const BURST: u64 = 10;
+
+fn of<T>(tenant: &Tenant, message: T) -> Request<T> {
+    let mut request = Request::new(message);
+    let bearer = MetadataValue::try_from(format!("Bearer {}", tenant.token)).unwrap();
+    request.metadata_mut().insert("authorization", bearer);
+    request
+}
+
+/// One tenant is refused after its burst, and another is not held up.
+async fn check(service: &str, tenants: [&Tenant; 2], mut call: impl AsyncFnMut(&Tenant) -> Option<Status>) {
+    let [busy, quiet] = tenants;
+    let began = Instant::now();
+    let mut passed = 0;
+    let refused = loop {
+        match call(busy).await {
+            Some(refused) if fault(&refused).code == Code::RateLimited => break refused,
+            _ => passed += 1,
+        }
+        assert!(passed <= BURST + 2 * (began.elapsed().as_secs() + 1), "{service}: {passed} passed");
+    };
+    assert!(passed >= BURST, "{service}: {passed} passed");
+    assert!(fault(&refused).retry_after.is_some(), "{service}");
+    let other = call(quiet).await;
+    assert!(other.is_none_or(|refused| fault(&refused).code != Code::RateLimited), "{service}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn each_service_limits_a_tenant_without_the_gateway() {
+    let [tenant, user, api_key] = ["1:5", "0", "0"].map(|limit| limit.parse().unwrap());
+    let rate_limits = RateLimits { tenant, user, api_key };
+    let system = TestSystem::start_with(TestOptions { rate_limits, ..TestOptions::default() }).await;
+    let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
+    let tenants = [&acme, &globex];
+
+    let client = OrderServiceClient::connect(system.orders_endpoint().to_owned()).await.unwrap();
+    let call = async |tenant: &Tenant| {
+        client.clone().list_orders(of(tenant, ListOrdersRequest::default())).await.err()
+    };
+    check("orders", tenants, call).await;
+
+    let client = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
+    let call = async |tenant: &Tenant| client.clone().get_me(of(tenant, GetMeRequest {})).await.err();
+    check("auth", tenants, call).await;
+
+    // Its own methods look at tokens by themselves; the jobs of a tenant are behind the layer like everything else.
+    let client = JobServiceClient::connect(system.onboarding_endpoint().to_owned()).await.unwrap();
+    let call =
+        async |tenant: &Tenant| client.clone().list_jobs(of(tenant, ListJobsRequest::default())).await.err();
+    check("onboarding", tenants, call).await;
+    system.shutdown().await;
+}
