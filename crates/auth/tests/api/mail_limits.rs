@@ -90,7 +90,7 @@ async fn a_refused_request_does_the_same_work() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let proxy = Proxy::start(&database.url(DatabaseRole::Auth)).await;
     let mut config = config(&database, &keys);
-    config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(&proxy.url()) };
+    config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(proxy.url()) };
     let service = Service { running: Running::start(config).await, database, keys };
     let asked = |flight: &Flight| {
         flight.statements.iter().any(|sql| sql.contains("auth.spend") || sql.contains("INTO auth.outbox"))

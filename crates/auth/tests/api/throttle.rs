@@ -233,9 +233,7 @@ async fn a_refused_attempt_writes_no_row() {
             break;
         }
     }
-    service
-        .sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE refused")
-        .await;
+    service.sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE refused").await;
     service.until("SELECT count(*) FROM auth.outbox", "0").await;
     let before = service.value(rows).await;
     for n in 0..100 {
