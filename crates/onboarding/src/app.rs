@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
-use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_jobs::Workers;
@@ -105,6 +105,7 @@ impl App {
                 proofs: Proofs::new(config.bcrypt_cost),
                 verifier: Arc::clone(&verifier),
                 proxies: Arc::new(config.proxies.into()),
+                limiter: Arc::new(RateLimiter::new(config.grpc.rate_limits.limits())),
             },
             workers,
             signing,

@@ -34,6 +34,8 @@ pub(crate) enum Error {
     Failed(String),
     #[error("too many repeats come from the network")]
     TooManyRepeats { wait: Duration },
+    #[error("too many calls")]
+    RateLimited(Box<Status>),
     #[error("calls with the same idempotency key got in each other's way, repeatedly")]
     Contended,
     #[error(transparent)]
@@ -162,6 +164,7 @@ impl Error {
                 "too many sign-ups from this network or with this e-mail address: wait before the next one",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
+            Self::RateLimited(refusal) => *refusal,
             Self::TooManyRepeats { wait } => retryable(
                 Code::TooManyAttempts,
                 "too many repeated requests from this network: wait before the next one",

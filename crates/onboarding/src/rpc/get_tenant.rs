@@ -1,5 +1,6 @@
 //! Looking at the tenant itself, while it is being set up and later.
 
+use rowhouse_chassis::rate_limit::pause_before_refusal;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse};
 use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
 use rowhouse_tenancy::{InvalidTenantId, SystemOrigin, TenantContext, TenantId};
@@ -12,12 +13,16 @@ use crate::domain::Onboarded;
 use crate::error::Error;
 use crate::store::tenants::find_onboarded;
 
-/// Takes an access token or a status token, so it is no method that the server's own layer could look after.
+/// Takes an access token or a status token, so it is no method that the server's own layers could look after.
 pub(super) async fn get_tenant(
     rpc: &Rpc,
     request: &Request<GetTenantRequest>,
 ) -> Result<GetTenantResponse, Error> {
     let cx = context(rpc, request).await?;
+    if let Some(refusal) = rpc.limiter.check(cx.tenant(), cx.principal()).refusal() {
+        pause_before_refusal().await;
+        return Err(Error::RateLimited(Box::new(refusal)));
+    }
     let id: TenantId = request.get_ref().id.parse().or(Err(Error::TenantNotFound))?;
     if id != cx.tenant() {
         return Err(Error::TenantNotFound);

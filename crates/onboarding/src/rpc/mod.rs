@@ -9,6 +9,7 @@ mod tenant;
 use std::sync::Arc;
 
 use rowhouse_chassis::client::TrustedProxies;
+use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService;
 use rowhouse_proto::onboarding::v1::{
     GetTenantRequest, GetTenantResponse, OnboardTenantRequest, OnboardTenantResponse,
@@ -34,6 +35,8 @@ pub(crate) struct Rpc {
     /// Believes the tokens that callers of public methods send.
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) proxies: Arc<TrustedProxies>,
+    /// Counts the callers whose tokens are verified here.
+    pub(crate) limiter: Arc<RateLimiter>,
 }
 
 type Reply<T> = Result<Response<T>, Status>;

@@ -8,6 +8,8 @@ use rowhouse_proto::auth::v1::GetMeRequest;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::jobs::v1::ListJobsRequest;
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
+use rowhouse_proto::onboarding::v1::GetTenantRequest;
+use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
@@ -60,10 +62,17 @@ async fn each_service_limits_a_tenant_without_the_gateway() {
     let call = async |tenant: &Tenant| client.clone().get_me(of(tenant, GetMeRequest {})).await.err();
     check("auth", tenants, call).await;
 
-    // Its own methods look at tokens by themselves; the jobs of a tenant are behind the layer like everything else.
+    let client = OnboardingServiceClient::connect(system.onboarding_endpoint().to_owned()).await.unwrap();
+    let call = async |tenant: &Tenant| {
+        let request = of(tenant, GetTenantRequest { id: tenant.id.clone() });
+        client.clone().get_tenant(request).await.err()
+    };
+    // It looks at its callers' tokens by itself.
+    check("onboarding", tenants, call).await;
+
     let client = JobServiceClient::connect(system.onboarding_endpoint().to_owned()).await.unwrap();
     let call =
         async |tenant: &Tenant| client.clone().list_jobs(of(tenant, ListJobsRequest::default())).await.err();
-    check("onboarding", tenants, call).await;
+    check("jobs", tenants, call).await;
     system.shutdown().await;
 }
