@@ -56,7 +56,7 @@ bench-jobs workers="8":
     cargo build --release -p rowhouse-bench
     target/release/rowhouse-bench jobs --concurrency {{ workers }}
 
-# Measure what other tenants do to one: its exports and requests alone and beside them.
+# Measure what other tenants do to one: its exports and requests alone and beside them, under the limits that there are by default.
 bench-neighbours seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
-    target/release/rowhouse-bench neighbours --seconds {{ seconds }}
+    target/release/rowhouse-bench neighbours --rate-limits --seconds {{ seconds }}
