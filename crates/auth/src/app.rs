@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, GrpcOptions, Listener, ServeError};
-use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_jobs::Workers;
@@ -62,7 +62,7 @@ pub struct App {
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
-    rate_limits: RateLimits,
+    limiter: Arc<RateLimiter>,
 }
 
 /// Why the service does not start.
@@ -166,7 +166,7 @@ impl App {
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
-            rate_limits: config.grpc.rate_limits.limits(),
+            limiter: Arc::new(RateLimiter::new(config.grpc.rate_limits.limits())),
         })
     }
 
@@ -184,7 +184,7 @@ impl App {
             public_methods: PUBLIC_METHODS,
             reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
             request_timeout: self.request_timeout,
-            rate_limits: self.rate_limits,
+            limiter: self.limiter,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }

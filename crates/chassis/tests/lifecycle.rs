@@ -40,7 +40,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
         public_methods: &[],
         reflection: None,
         request_timeout: base.request_timeout,
-        rate_limits: base.rate_limits,
+        limiter: base.limiter,
         services: base.services,
     };
     let server = start(options, Echo::default());

@@ -4,11 +4,12 @@
 
 mod support;
 
+use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::GrpcOptions;
-use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_tokens::{Principal, Role, TokenIssuer};
 use support::{Echo, Reply, Running, call, options, start, trusted_issuer};
 use tonic::{Code as GrpcCode, Request, Response};
@@ -37,7 +38,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
     let rate_limits = RateLimits { tenant, user, api_key };
     let options = GrpcOptions {
         verifier,
-        rate_limits,
+        limiter: Arc::new(RateLimiter::new(rate_limits)),
         public_methods: &["/test.v1.EchoService/Open"],
         ..options().await
     };

@@ -5,9 +5,7 @@ use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
-use rowhouse_chassis::rate_limit::{
-    Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter, pause_before_refusal,
-};
+use rowhouse_chassis::rate_limit::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY, RateLimiter};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
 
@@ -26,9 +24,10 @@ pub(crate) async fn admit(
     let decision = limiter.check(tenant, principal);
     let refusal = decision.refusal();
     request.extensions_mut().insert(decision);
-    let Some(status) = refusal else { return Ok(()) };
-    pause_before_refusal().await;
-    Err(status.into())
+    match refusal {
+        None => Ok(()),
+        Some(refusal) => Err(refusal.answer().await.into()),
+    }
 }
 
 /// Adds to each answer to a caller what is left of its limits.

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::database::{self, DatabaseError};
 use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listener, ServeError};
-use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
+use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
 use rowhouse_jobs::Workers;
@@ -41,7 +41,7 @@ pub struct App {
     verifier: Arc<Verifier>,
     reflection: bool,
     request_timeout: Duration,
-    rate_limits: RateLimits,
+    limiter: Arc<RateLimiter>,
 }
 
 /// Why the service does not start.
@@ -95,6 +95,7 @@ impl App {
         let take_back = TakeBack { auth: Arc::clone(&auth), orders };
         let workers = Workers::new(db.clone(), config.jobs).handle(set_up).handle(take_back);
 
+        let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
             rpc: Rpc {
@@ -105,14 +106,14 @@ impl App {
                 proofs: Proofs::new(config.bcrypt_cost),
                 verifier: Arc::clone(&verifier),
                 proxies: Arc::new(config.proxies.into()),
-                limiter: Arc::new(RateLimiter::new(config.grpc.rate_limits.limits())),
+                limiter: Arc::clone(&limiter),
             },
             workers,
             signing,
             verifier,
             reflection: config.grpc.reflection,
             request_timeout: config.grpc.request_timeout,
-            rate_limits: config.grpc.rate_limits.limits(),
+            limiter,
         })
     }
 
@@ -130,7 +131,7 @@ impl App {
             public_methods: PUBLIC_METHODS,
             reflection: self.reflection.then_some(rowhouse_proto::FILE_DESCRIPTOR_SET),
             request_timeout: self.request_timeout,
-            rate_limits: self.rate_limits,
+            limiter: self.limiter,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }

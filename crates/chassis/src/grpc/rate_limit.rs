@@ -9,7 +9,7 @@ use rowhouse_tenancy::TenantContext;
 use tonic::body::Body;
 use tower::{Layer, Service};
 
-use crate::rate_limit::{RateLimiter, pause_before_refusal};
+use crate::rate_limit::RateLimiter;
 
 /// Stands behind the verification of the token: what is counted is what the token says.
 #[derive(Clone)]
@@ -47,10 +47,7 @@ where
         let caller = request.extensions().get::<TenantContext>();
         let refusal = caller.and_then(|cx| self.limiter.check(cx.tenant(), cx.principal()).refusal());
         match refusal {
-            Some(status) => Either::Left(Box::pin(async move {
-                pause_before_refusal().await;
-                Ok(status.into_http())
-            })),
+            Some(refusal) => Either::Left(Box::pin(async { Ok(refusal.answer().await.into_http()) })),
             None => Either::Right(self.inner.call(request)),
         }
     }

@@ -19,7 +19,7 @@ use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::health;
-use crate::rate_limit::{RateLimiter, RateLimits};
+use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 
 /// How long the answers to calls that were given up may take to leave.
@@ -35,8 +35,8 @@ pub struct GrpcOptions<R> {
     pub reflection: Option<&'static [u8]>,
     /// The longest time that a call may take; a caller may ask for less.
     pub request_timeout: Duration,
-    /// How many calls a tenant and an API key may make.
-    pub rate_limits: RateLimits,
+    /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
+    pub limiter: Arc<RateLimiter>,
     /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
     pub readiness: Option<R>,
     /// The names under which readiness is told, such as `auth.v1.AuthService`.
@@ -80,7 +80,6 @@ where
             .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
         operations = operations.add_service(reflection.build_v1()?);
     }
-    let limiter = Arc::new(RateLimiter::new(options.rate_limits));
     let stop = CancellationToken::new();
     let public = PublicMethods(options.public_methods);
     let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
@@ -92,7 +91,7 @@ where
         .layer(OperationsLayer { routes: operations.prepare() })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
-        .layer(RateLimitLayer { limiter })
+        .layer(RateLimitLayer { limiter: options.limiter })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
     let mut server = std::pin::pin!(server);

@@ -4,8 +4,8 @@ use std::fmt::Write;
 use std::time::Duration;
 
 use governor::Quota;
-use tonic::Status;
 
+use super::refusal::Refusal;
 use crate::error::{Code, retryable};
 
 /// The header with a caller's limits (draft-ietf-httpapi-ratelimit-headers).
@@ -59,7 +59,7 @@ impl Decision {
 
     /// The answer to a request that is too many.
     #[must_use]
-    pub fn refusal(&self) -> Option<Status> {
+    pub fn refusal(&self) -> Option<Refusal> {
         let Outcome { party, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
         let (whose, interval) = (party.noun(), quota.replenish_interval());
         let rate = if interval > SECOND {
@@ -68,7 +68,7 @@ impl Decision {
             format!("{} requests a second", SECOND.as_nanos() / interval.as_nanos().max(1))
         };
         let detail = format!("{whose} may send {rate}: wait, and send fewer at once");
-        Some(retryable(Code::RateLimited, detail, (*wait)?))
+        Some(Refusal(retryable(Code::RateLimited, detail, (*wait)?)))
     }
 
     /// The value of [`RATE_LIMIT_POLICY`], such as `"tenant";q=500;w=5`: the burst, and in how many seconds it is there

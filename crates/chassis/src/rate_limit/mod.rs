@@ -7,43 +7,25 @@
 mod counter;
 mod decision;
 mod network;
+mod refusal;
 #[cfg(test)]
 mod tests;
 
 use std::fmt;
 use std::num::NonZeroU32;
 use std::str::FromStr;
-use std::time::Duration;
 
 use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
-use tokio::time::sleep;
 use uuid::Uuid;
 
 use counter::Counter;
 pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
 use decision::{Outcome, Party};
 pub use network::NetworkLimiter;
-
-/// The shortest pause before a refusal, and by how much the longest is longer.
-const PAUSE: Duration = Duration::from_millis(250);
-const SPREAD: Duration = Duration::from_millis(500);
-
-/// Holds a refusal back. A caller that sends the next request as soon as it has an answer would otherwise keep a processor busy
-/// with nothing but refusals, at the expense of everybody else. The pauses differ, so that many that were refused at once do not
-/// come back at once.
-pub async fn pause_before_refusal() {
-    let mut random = [128];
-    // Without randomness the pauses are only all the same.
-    if let Err(error) = getrandom::fill(&mut random) {
-        tracing::warn!(%error, "there is no randomness");
-    }
-    let [random] = random;
-    let part = f64::from(random) / f64::from(u8::MAX);
-    sleep(PAUSE + SPREAD.mul_f64(part)).await;
-}
+pub use refusal::Refusal;
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 

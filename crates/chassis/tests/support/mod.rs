@@ -16,7 +16,7 @@ use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
-use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tokio::task::JoinHandle;
@@ -114,7 +114,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
         public_methods: &["/test.v1.EchoService/*"],
         reflection: None,
         request_timeout: Duration::from_secs(10),
-        rate_limits: RateLimits::default(),
+        limiter: Arc::new(RateLimiter::new(RateLimits::default())),
         readiness: None,
         services: &["test.v1.EchoService"],
     }

@@ -1,6 +1,5 @@
 //! Looking at the tenant itself, while it is being set up and later.
 
-use rowhouse_chassis::rate_limit::pause_before_refusal;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse};
 use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
 use rowhouse_tenancy::{InvalidTenantId, SystemOrigin, TenantContext, TenantId};
@@ -20,8 +19,7 @@ pub(super) async fn get_tenant(
 ) -> Result<GetTenantResponse, Error> {
     let cx = context(rpc, request).await?;
     if let Some(refusal) = rpc.limiter.check(cx.tenant(), cx.principal()).refusal() {
-        pause_before_refusal().await;
-        return Err(Error::RateLimited(Box::new(refusal)));
+        return Err(Error::RateLimited(Box::new(refusal.answer().await)));
     }
     let id: TenantId = request.get_ref().id.parse().or(Err(Error::TenantNotFound))?;
     if id != cx.tenant() {

@@ -35,7 +35,7 @@ pub(crate) struct Rpc {
     /// Believes the tokens that callers of public methods send.
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) proxies: Arc<TrustedProxies>,
-    /// Counts the callers whose tokens are verified here.
+    /// Counts the callers of methods that verify tokens by themselves along with those of all others.
     pub(crate) limiter: Arc<RateLimiter>,
 }
 
