@@ -65,9 +65,11 @@ impl Drop for TestDatabase {
     }
 }
 
-/// With the search path that the database gives to a person.
+/// Gives a session what the server, the database and the role preset, as a person with psql has it.
+pub(crate) const AS_A_PERSON: &str = "RESET search_path; RESET app.tenant_id";
+
 async fn connect(url: &str) -> AsyncPgConnection {
     let mut conn = connect_diesel(url, None).await.unwrap_or_else(|error| panic!("{error}"));
-    conn.batch_execute("RESET search_path; RESET app.tenant_id").await.unwrap();
+    conn.batch_execute(AS_A_PERSON).await.unwrap();
     conn
 }

@@ -9,6 +9,7 @@ use tempfile::TempDir;
 use tokio_postgres::Client;
 
 use crate::cluster::programs;
+use crate::database::AS_A_PERSON;
 
 const NAME: &str = "rowhouse";
 
@@ -113,7 +114,7 @@ impl TestServer {
     pub async fn admin(&self) -> Client {
         let admin = bootstrap::connect(&self.admin_url(), None).await;
         let admin = admin.unwrap_or_else(|error| panic!("{error}"));
-        admin.batch_execute("RESET search_path; RESET app.tenant_id").await.unwrap();
+        admin.batch_execute(AS_A_PERSON).await.unwrap();
         admin
     }
 }

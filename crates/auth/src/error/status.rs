@@ -1,4 +1,4 @@
-//! What the caller is told of an error.
+//! The gRPC status that answers each error.
 
 use std::time::Duration;
 

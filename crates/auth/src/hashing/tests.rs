@@ -1,4 +1,4 @@
-//! What a password is right for, and what it costs.
+//! Tests of which hash a password fits, and of the measured time of a hash.
 
 use super::*;
 

@@ -96,7 +96,7 @@ impl<'a> Beginning<'a> {
         Ok(())
     }
 
-    /// What its holder gets, when it has begun.
+    /// Returns the tokens for the holder of the session. It has begun by then.
     pub(super) fn tokens(&self, rpc: &Rpc, role: Role) -> Result<Tokens, Error> {
         rpc.tokens(self.user, self.refresh.tenant(), role, &self.refresh, 0)
     }

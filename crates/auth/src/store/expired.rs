@@ -1,4 +1,4 @@
-//! What tenants have that is of no use any more.
+//! Tenants' rows that have expired.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};

@@ -1,4 +1,4 @@
-//! Whoever is refused since too many passwords are being checked has not guessed.
+//! A refusal because too many passwords are being checked does not count as a guess.
 
 use std::time::Duration;
 

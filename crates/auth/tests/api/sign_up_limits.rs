@@ -136,7 +136,9 @@ async fn while_a_members_invitation_is_pending_a_sign_up_sends_nothing() {
     for n in 0..2 {
         let tenant = service.tenant(&format!("other-{n}")).await;
         service.sign_up(tenant, ADA, Some("wrong horse"), None).await.unwrap();
-        gus.take_back(&invited.id).await.ok();
+        if n == 0 {
+            gus.take_back(&invited.id).await.unwrap();
+        }
     }
     assert_eq!(invitations().await.len(), 1, "the member's");
     gus.invite(ADA, Role::Viewer).await.unwrap();

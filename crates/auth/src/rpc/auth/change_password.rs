@@ -21,8 +21,9 @@ use crate::store::identities::{Identity, end_all_sessions, get_identity, replace
 use crate::store::one_time_tokens::remove_tokens;
 use crate::throttle::Admitted;
 
-/// Asks for the current password, and counts the attempts of the person: who has found an open session can guess no faster than
-/// who logs in, and nobody without one has a part in it. Ends all sessions, the caller's too, and makes every link that was mailed before worthless.
+/// Changes the password of a person who gives the current one. Attempts are counted for each person: somebody who has found an
+/// open session guesses no faster than at a login, and nobody without a session can use the attempts up. Ends all sessions, the
+/// caller's too, and makes every link that was mailed before worthless.
 pub(super) async fn change_password(
     rpc: &Rpc,
     request: Request<ChangePasswordRequest>,
@@ -61,7 +62,7 @@ pub(super) async fn change_password(
             let entry = AuditEntry::success(Actor::User(user), Action::PasswordChange, client)
                 .on("user", user.as_uuid());
             record(tx, entry).await?;
-            // What was set since by somebody else, with a mailed link or the same password, stays.
+            // A password that was set in between, by a mailed link or by another change, stays.
             if !replace_hash(tx, user, &old, &hash).await? {
                 return Err(Error::Contended);
             }

@@ -98,11 +98,11 @@ impl Login<'_> {
         let (known, guess) = (admitted.known, &admitted.guess);
         let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
         let asker = Asker { known, person, network: client.network(), deadline: *deadline };
-        // Who may not log in at all is answered like somebody who is not there, after the same work.
+        // A person who may not log in at all gets the answer to an unknown address, after the same work.
         let open = identity.filter(|identity| !identity.disabled);
         let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
         if open.as_ref().is_some_and(|identity| rpc.require_verified_email && !identity.email_verified) {
-            // So is who has not confirmed the address. They may have lost the message, and get another one.
+            // So does a person who has not confirmed the address. They may have lost the message, and get another one.
             let checked = rpc.hashing.check_closed(self.password.clone(), stored, asker).await;
             return Err(if guess.looked_at(&rpc.db, checked).await? {
                 self.unconfirmed().await?

@@ -278,6 +278,7 @@ impl Acceptance<'_> {
             .tx(&self.cx, "auth.acceptance_refused", async |tx| record(tx, entry).await.map_err(Error::from));
         recorded.await
     }
+
     fn refused(
         &self,
         invitation: &Invitation,
