@@ -1,7 +1,5 @@
 //! The messages, clients and servers generated from `proto/`, without `protoc`.
 
-mod redacted;
-
 /// Declares the module of one package's version and puts the generated code in it.
 macro_rules! generated {
     ($version:ident, $package:literal) => {
@@ -38,6 +36,14 @@ pub mod onboarding {
 /// The orders of a tenant.
 pub mod orders {
     generated!(v1, "orders.v1");
+}
+
+/// `Debug` of the messages that carry a secret.
+mod redacted {
+    include!(concat!(env!("OUT_DIR"), "/redacted.rs"));
+
+    #[cfg(test)]
+    mod tests;
 }
 
 /// All packages as an encoded `google.protobuf.FileDescriptorSet`, for server reflection.

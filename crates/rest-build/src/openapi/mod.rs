@@ -1,0 +1,95 @@
+//! The OpenAPI 3.1 document.
+
+mod operation;
+mod problems;
+mod schema;
+
+use rowhouse_api::OptionError;
+use serde_json::{Map, Value, json};
+
+use crate::Model;
+use crate::comments::comment;
+
+/// The error codes that operations can end with beside their own, by their reasons.
+#[derive(Clone, Copy, Debug)]
+pub struct ErrorSets<'a> {
+    /// Every call of a service.
+    pub every_call: &'a [&'a str],
+    /// Every call with an access token.
+    pub with_token: &'a [&'a str],
+    /// Every request with a body.
+    pub with_body: &'a [&'a str],
+    /// Every request with parameters.
+    pub with_parameters: &'a [&'a str],
+}
+
+/// `base`, which describes what is written by hand, with the operations and schemas of the definition.
+pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -> Result<Value, OptionError> {
+    for operation in &model.operations {
+        let described = operation::describe(model, operation, errors)?;
+        member(&mut base, &["paths", &operation.http.path])
+            .insert(operation.http.verb.as_str().to_owned(), described);
+    }
+    for message in model.inputs.values() {
+        let takes_null = model.operations.iter().all(|one| one.method.input() != *message || one.takes_null());
+        let fields = match model.operations.iter().find(|one| one.method.input() == *message) {
+            Some(operation) => operation.body.clone(),
+            None => message.fields().collect(),
+        };
+        let schema = schema::input(message, &fields, takes_null, model.outputs.contains_key(message.name()))?;
+        member(&mut base, &["components", "schemas"]).insert(message.name().to_owned(), schema);
+    }
+    for message in model.outputs.values().filter(|message| !model.inputs.contains_key(message.name())) {
+        let schema = schema::output(message)?;
+        member(&mut base, &["components", "schemas"]).insert(message.name().to_owned(), schema);
+    }
+    for one in model.enums.values() {
+        member(&mut base, &["components", "schemas"]).insert(one.name().to_owned(), schema::enumeration(one));
+    }
+    problems::add_examples(model, member(&mut base, &["components", "examples"]));
+    problems::add_codes(model, &mut base);
+    add_tags(model, &mut base);
+    Ok(base)
+}
+
+/// One tag for each group of operations, described by the comment of the first service that has it.
+fn add_tags(model: &Model, document: &mut Value) {
+    let mut tags: Vec<Value> = Vec::new();
+    let shown = model.services.iter().filter(|(service, _)| {
+        model.operations.iter().any(|one| one.method.parent_service() == service)
+    });
+    for (service, options) in shown {
+        if tags.iter().all(|tag| tag["name"] != options.tag) {
+            let description = comment(&service.parent_file(), service.path());
+            tags.push(json!({ "name": options.tag, "description": description }));
+        }
+    }
+    if let Some(Value::Array(by_hand)) = document.get_mut("tags") {
+        let known = |tag: &Value| by_hand.iter().any(|one| one["name"] == tag["name"]);
+        tags.retain(|tag| !known(tag));
+        tags.append(by_hand);
+    }
+    if let Some(document) = document.as_object_mut() {
+        document.insert("tags".to_owned(), Value::Array(tags));
+    }
+}
+
+/// The object at a path of names, which is made where it is not there.
+fn member<'a>(mut value: &'a mut Value, path: &[&str]) -> &'a mut Map<String, Value> {
+    for name in path {
+        value = object(value).entry(*name).or_insert_with(|| json!({}));
+    }
+    object(value)
+}
+
+/// A value as an object; what is none is replaced by an empty one.
+fn object(value: &mut Value) -> &mut Map<String, Value> {
+    if !value.is_object() {
+        *value = json!({});
+    }
+    match value {
+        Value::Object(object) => object,
+        // It was made one above.
+        _ => unreachable!(),
+    }
+}

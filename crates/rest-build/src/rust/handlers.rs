@@ -1,0 +1,263 @@
+//! A handler for each operation.
+
+use proc_macro2::TokenStream;
+use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use quote::{format_ident, quote};
+use rowhouse_api::{Access, FieldOptions, OptionError, Verb};
+
+use super::{names, requests};
+use crate::Model;
+use crate::comments::{comment, summary};
+use crate::model::{Operation, Reply, Shape, enum_values};
+
+pub(super) fn all(model: &Model) -> Result<TokenStream, OptionError> {
+    model.operations.iter().map(handler).collect()
+}
+
+fn handler(operation: &Operation) -> Result<TokenStream, OptionError> {
+    let method = &operation.method;
+    let name = format_ident!("{}", operation.name);
+    let doc = format!(
+        "`{} {}`: {}.",
+        operation.http.verb.as_str().to_uppercase(),
+        operation.http.path,
+        summary(&comment(&method.parent_service().parent_file(), method.path())).0
+    );
+    let mut parameters = caller_parameters(operation);
+    if operation.query.is_empty() {
+        parameters.push(quote!(_: NoQuery));
+    }
+    if needs_request(operation) {
+        parameters.push(quote!(request: HttpRequest));
+    }
+    parameters.push(quote!(clients: web::Data<Clients>));
+    if let Some(field) = &operation.options.idempotency_key {
+        let field = names::ident(field);
+        parameters.push(quote!(IdempotencyKey(#field): IdempotencyKey));
+    }
+    if let Some(field) = &operation.options.if_match {
+        let field = names::ident(field);
+        parameters.push(quote!(IfMatch(#field): IfMatch));
+    }
+    let input = format_ident!("{}", method.input().name());
+    if operation.http.has_body {
+        parameters.push(quote!(Body(body): Body<#input>));
+    }
+    let read = read(operation)?;
+    let message = message(operation)?;
+    let call = call(operation);
+    let reply = reply(operation)?;
+    Ok(quote! {
+        #[doc = #doc]
+        pub(super) async fn #name(#(#parameters),*) -> Result<HttpResponse, Problem> {
+            #read
+            #message
+            #call
+            #reply
+        }
+    })
+}
+
+fn caller_parameters(operation: &Operation) -> Vec<TokenStream> {
+    match &operation.options.access {
+        Access::Public { .. } if takes_token(operation) => {
+            vec![quote!(OptionalCaller(caller): OptionalCaller), quote!(origin: Origin)]
+        }
+        Access::Public { .. } | Access::Service(_) => vec![quote!(origin: Origin)],
+        Access::Permission { .. } | Access::Person => vec![quote!(caller: Caller)],
+        Access::Proof(_) => vec![quote!(viewer: Viewer)],
+    }
+}
+
+/// Whether an access token may be sent to a public operation.
+fn takes_token(operation: &Operation) -> bool {
+    let options = &operation.options;
+    options.access_token.is_some() || options.access == (Access::Public { optional_token: true })
+}
+
+/// Reads path, query and body into variables of the fields' names.
+fn read(operation: &Operation) -> Result<TokenStream, OptionError> {
+    let path = operation.path.iter().map(|field| {
+        let (name, text) = (names::ident(field.name()), field.name());
+        quote!(let #name = path_value(&request, #text);)
+    });
+    let query = query(&operation.query)?;
+    let access_token = operation.options.access_token.as_ref().map(|field| {
+        let field = names::ident(field);
+        quote!(let #field = caller.map(|caller| caller.token().to_owned());)
+    });
+    let body = if operation.http.has_body {
+        let input = format_ident!("{}", operation.method.input().name());
+        let fields = operation.body.iter().map(|field| names::ident(field.name()));
+        let lists = operation.body.iter().filter(|field| refuses_empty(operation, field));
+        let lists = lists.map(|field| {
+            let (name, text) = (names::ident(field.name()), field.name());
+            quote!(not_empty_list(#text, #name.as_deref())?;)
+        });
+        quote! {
+            let #input { #(#fields),* } = body;
+            #(#lists)*
+        }
+    } else {
+        TokenStream::new()
+    };
+    Ok(quote!(#(#path)* #query #access_token #body))
+}
+
+/// In a change, an empty list is no list: proto cannot tell it from one that is not there.
+fn refuses_empty(operation: &Operation, field: &FieldDescriptor) -> bool {
+    let options = FieldOptions::of(field);
+    operation.http.verb == Verb::Patch && field.is_list() && !options.required && options.min_items >= Some(1)
+}
+
+fn query(fields: &[FieldDescriptor]) -> Result<TokenStream, OptionError> {
+    if fields.is_empty() {
+        return Ok(TokenStream::new());
+    }
+    let texts: Vec<_> = fields.iter().map(FieldDescriptor::name).collect();
+    let idents: Vec<_> = texts.iter().map(|name| names::ident(name)).collect();
+    let readings = fields.iter().map(|field| {
+        let (name, text) = (names::ident(field.name()), field.name());
+        let options = FieldOptions::of(field);
+        let reading = match Shape::of(field)? {
+            Shape::Int32 => quote!(number(#text, #name)?),
+            Shape::Enum(one) => {
+                let choices: Vec<_> = enum_values(&one).into_iter().map(|(text, _)| text).collect();
+                let (choices, one) = (choices.join(", "), format_ident!("{}", one.name()));
+                quote!(one_of::<#one>(#text, #name, #choices)?)
+            }
+            Shape::Text if options.min_length >= Some(1) || is_id(field) => quote!(filled(#text, #name)?),
+            Shape::Text => quote!(#name.map(Into::into)),
+            _ => return Err(OptionError::new(field.full_name(), "a query parameter is a text, an int32 or an enum")),
+        };
+        Ok(quote!(let #name = #reading;))
+    });
+    let readings = readings.collect::<Result<Vec<_>, _>>()?;
+    Ok(quote! {
+        let [#(#idents),*] = parameters(request.query_string(), [#(#texts),*])?;
+        #(#readings)*
+    })
+}
+
+/// Whether a field is a UUID by its name.
+fn is_id(field: &FieldDescriptor) -> bool {
+    field.name() == "id" || field.name().ends_with("_id")
+}
+
+/// The request of the call, and the call's metadata.
+fn message(operation: &Operation) -> Result<TokenStream, OptionError> {
+    let target = names::message(&operation.method.input());
+    let special = [&operation.options.if_match, &operation.options.idempotency_key, &operation.options.access_token];
+    let special = special.into_iter().flatten().map(|name| {
+        let name = names::ident(name);
+        Ok(quote!(#name))
+    });
+    let path = operation.path.iter().map(|field| {
+        let name = names::ident(field.name());
+        Ok(quote!(#name))
+    });
+    let query = operation.query.iter().map(|field| {
+        let name = names::ident(field.name());
+        Ok(match Shape::of(field)? {
+            Shape::Enum(_) => quote!(#name: #name.map_or(0, i32::from)),
+            _ if field.supports_presence() => quote!(#name),
+            _ => quote!(#name: #name.unwrap_or_default()),
+        })
+    });
+    let body = operation.body.iter().map(requests::value);
+    let fields = path.chain(special).chain(query).chain(body).collect::<Result<Vec<_>, OptionError>>()?;
+    Ok(quote!(let message = #target { #(#fields),* };))
+}
+
+fn call(operation: &Operation) -> TokenStream {
+    let call = match &operation.options.access {
+        Access::Public { optional_token: true } => quote!(clients.of_optional(caller.as_ref(), &origin, message)),
+        Access::Public { .. } | Access::Service(_) => quote!(clients.anonymous(&origin, message)),
+        Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
+        Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
+    };
+    let (client, host) = (names::client(&operation.method), names::ident(&operation.service.host));
+    let method = format_ident!("{}", operation.name);
+    let answer = if matches!(operation.reply, Reply::Nothing) { quote!() } else { quote!(let answer =) };
+    quote! {
+        let mut client = #client::new(clients.#host.clone()).max_decoding_message_size(MAX_ANSWER);
+        #answer clients.answer(client.#method(#call)).await?;
+    }
+}
+
+/// Whether the handler reads more of the request than its extractors do.
+fn needs_request(operation: &Operation) -> bool {
+    !operation.path.is_empty() || !operation.query.is_empty() || is_conditional(operation)
+}
+
+/// Whether the answer depends on If-None-Match.
+fn is_conditional(operation: &Operation) -> bool {
+    operation.options.etag.is_some() && operation.http.verb == Verb::Get
+}
+
+/// The answer, out of the response in `answer`.
+fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
+    let options = &operation.options;
+    let success = options.success;
+    let status = match (&options.pending, &options.pending_field) {
+        (Some(pending), Some(field)) => {
+            let field = names::ident(field);
+            quote!(if answer.#field.is_empty() { #success } else { #pending })
+        }
+        _ => quote!(#success),
+    };
+    let location = options.location.as_ref().map(|template| location(operation, template)).transpose()?;
+    let etag = options.etag.as_ref().map(|path| {
+        let value = value_at(operation, path)?;
+        Ok::<_, OptionError>(if is_conditional(operation) {
+            quote!(.etag_unless(&request, #value))
+        } else {
+            quote!(.etag(#value))
+        })
+    });
+    let etag = etag.transpose()?;
+    Ok(match &operation.reply {
+        Reply::Nothing => quote!(Ok(Reply::new(#status)?.empty())),
+        Reply::Whole => quote!(Reply::new(#status)? #etag #location .json(&answer)),
+        Reply::Field(field, _) => {
+            let body = there(operation, field);
+            quote!(Reply::new(#status)? #etag #location .json(#body))
+        }
+    })
+}
+
+/// A field of the response, which has to be there.
+fn there(operation: &Operation, field: &FieldDescriptor) -> TokenStream {
+    let (name, path) = (names::ident(field.name()), format!("{}.{}", operation.method.output().name(), field.name()));
+    quote!(given(#path, answer.#name.as_ref())?)
+}
+
+/// The text at a path of two names such as `order.etag`, or of one.
+fn value_at(operation: &Operation, path: &str) -> Result<TokenStream, OptionError> {
+    let error = || OptionError::new(operation.method.full_name(), format!("the response has no text at {path}"));
+    let output = operation.method.output();
+    let text = |message: &MessageDescriptor, name: &str| {
+        message.get_field_by_name(name).filter(|field| field.kind() == Kind::String).ok_or_else(error)
+    };
+    match path.split_once('.') {
+        None => {
+            let name = names::ident(text(&output, path)?.name());
+            Ok(quote!(&answer.#name))
+        }
+        Some((first, second)) => {
+            let field = output.get_field_by_name(first).ok_or_else(error)?;
+            let Kind::Message(inner) = field.kind() else { return Err(error()) };
+            let name = names::ident(text(&inner, second)?.name());
+            let outer = there(operation, &field);
+            Ok(quote!(&#outer.#name))
+        }
+    }
+}
+
+fn location(operation: &Operation, template: &str) -> Result<TokenStream, OptionError> {
+    let error = || OptionError::new(operation.method.full_name(), "location has one field in braces, at its end");
+    let (prefix, path) = template.split_once('{').ok_or_else(error)?;
+    let path = path.strip_suffix('}').ok_or_else(error)?;
+    let value = value_at(operation, path)?;
+    Ok(quote!(.location(#prefix, #value)))
+}
