@@ -11,7 +11,6 @@ use rowhouse_chassis::grpc::{BindError, DRAIN_LIMIT, EndpointError, Listener};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
-use utoipa_actix_web::AppExt;
 
 use crate::Config;
 use crate::clients::Clients;
@@ -44,8 +43,8 @@ pub enum StartError {
     /// The address cannot be listened on.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// The OpenAPI document cannot be written.
-    #[error("the OpenAPI document cannot be written: {0}")]
+    /// The OpenAPI document cannot be read.
+    #[error("the OpenAPI document cannot be read: {0}")]
     Document(#[from] serde_json::Error),
 }
 
@@ -98,9 +97,7 @@ impl App {
         let stop = web::Data::new(shutdown.clone());
         let server = HttpServer::new(move || {
             ActixApp::new()
-                .into_utoipa_app()
                 .configure(routes::configure)
-                .into_app()
                 .app_data(clients.clone())
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())

@@ -4,21 +4,9 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
-use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
-use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
-use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
-use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient;
-use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
-use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
-use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
-use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
-use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
-use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
-use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
-use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,7 +16,7 @@ use crate::error::Problem;
 use crate::origin::Origin;
 
 /// An order with 200 lines has some 20 KB, and a page has 100 orders.
-const MAX_ANSWER: usize = 16 * 1024 * 1024;
+pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
 /// The channel ends a call that is not answered at its deadline; this much later, an answer that began and does
 /// not end is given up.
@@ -37,9 +25,9 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
 #[derive(Clone)]
 pub(crate) struct Clients {
-    auth: TracedChannel,
-    onboarding: TracedChannel,
-    orders: TracedChannel,
+    pub(crate) auth: TracedChannel,
+    pub(crate) onboarding: TracedChannel,
+    pub(crate) orders: TracedChannel,
     timeout: Duration,
 }
 
@@ -52,54 +40,6 @@ impl Clients {
             orders: channel(&config.orders_endpoint)?,
             timeout: config.request_timeout,
         })
-    }
-
-    pub(crate) fn auth(&self) -> AuthServiceClient<TracedChannel> {
-        AuthServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn sessions(&self) -> SessionServiceClient<TracedChannel> {
-        SessionServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
-        MemberServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
-        InvitationServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn api_keys(&self) -> ApiKeyServiceClient<TracedChannel> {
-        ApiKeyServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn mfa(&self) -> MfaServiceClient<TracedChannel> {
-        MfaServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn audit_log(&self) -> AuditLogServiceClient<TracedChannel> {
-        AuditLogServiceClient::new(self.auth.clone())
-    }
-
-    pub(crate) fn onboarding(&self) -> OnboardingServiceClient<TracedChannel> {
-        OnboardingServiceClient::new(self.onboarding.clone())
-    }
-
-    pub(crate) fn orders(&self) -> OrderServiceClient<TracedChannel> {
-        OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_ANSWER)
-    }
-
-    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
-        JobServiceClient::new(self.onboarding.clone())
-    }
-
-    pub(crate) fn exports(&self) -> ExportServiceClient<TracedChannel> {
-        ExportServiceClient::new(self.orders.clone())
-    }
-
-    pub(crate) fn webhooks(&self) -> WebhookServiceClient<TracedChannel> {
-        WebhookServiceClient::new(self.orders.clone())
     }
 
     /// Each service by the name that a person knows and the name that it tells its health under.
@@ -124,6 +64,14 @@ impl Clients {
         let mut request = self.anonymous(caller.origin(), message);
         carry_token(request.metadata_mut(), caller.tenant(), caller.token());
         request
+    }
+
+    /// A call on behalf of the caller, if there is one.
+    pub(crate) fn of_optional<T>(&self, caller: Option<&Caller>, origin: &Origin, message: T) -> Request<T> {
+        match caller {
+            Some(caller) => self.of(caller, message),
+            None => self.anonymous(origin, message),
+        }
     }
 
     /// A call on behalf of somebody who looks at one tenant.

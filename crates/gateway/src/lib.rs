@@ -18,12 +18,14 @@ mod openapi;
 mod origin;
 mod query;
 mod readiness;
+mod reply;
+mod rest;
 mod routes;
 mod trace;
 
 pub use app::{App, RunError, ServeError, StartError};
 pub use config::Config;
-pub use openapi::document as openapi_document;
+pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;
 use rowhouse_chassis::shutdown::Shutdown;
 
 /// Runs the gateway until `shutdown` is requested and the running requests are answered.

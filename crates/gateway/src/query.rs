@@ -5,11 +5,10 @@ use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
-use serde::de::value::{Error as ValueError, StrDeserializer};
-use serde::de::{DeserializeOwned, IntoDeserializer};
 use url::form_urlencoded;
 
 use crate::error::Problem;
+use crate::json::Named;
 
 /// The decoded parameters, in the order of `names`; one that is not among these or comes twice is an error.
 pub(crate) fn parameters<'q, const N: usize>(
@@ -42,61 +41,34 @@ fn shown(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// The number in `page_size`; 0 when there is none, and the service then decides.
-pub(crate) fn page_size(text: Option<Cow<'_, str>>) -> Result<i32, Problem> {
-    let size = text.map_or(Ok(0), |text| text.parse());
-    size.map_err(|_not_a_number| Problem::invalid("page_size", "send a whole number from 1 to 100"))
+/// A whole number; none when the parameter is absent.
+pub(crate) fn number(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<i32>, Problem> {
+    let number = value.map(|text| text.parse());
+    number.transpose().map_err(|_not_a_number| Problem::invalid(name, "send a whole number, or leave it out"))
 }
 
-/// One of several names; `names` says which there are.
-pub(crate) fn one_of<T: DeserializeOwned>(
-    name: &str,
-    value: Option<Cow<'_, str>>,
-    names: &str,
-) -> Result<Option<T>, Problem> {
+/// One of the values of an enum.
+pub(crate) fn one_of<T: Named>(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<T>, Problem> {
     let read = value.map(|value| {
-        let value: StrDeserializer<'_, ValueError> = (*value).into_deserializer();
-        T::deserialize(value)
-            .map_err(|_unknown| Problem::invalid(name, &format!("send one of {names}, or leave it out")))
+        T::named(&value)
+            .ok_or_else(|| Problem::invalid(name, &format!("send one of {}, or leave it out", T::names())))
     });
     read.transpose()
 }
 
-/// A parameter's value. One that is sent is not empty: `what` says what to send instead.
-pub(crate) fn filled(name: &str, value: Option<Cow<'_, str>>, what: &str) -> Result<Option<String>, Problem> {
+/// A parameter's value. One that is sent is not empty.
+pub(crate) fn filled(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<String>, Problem> {
     match value {
-        Some(value) if value.is_empty() => {
-            Err(Problem::invalid(name, &format!("send {what}, or leave it out")))
-        }
+        Some(value) if value.is_empty() => Err(Problem::invalid(name, "send a value, or leave it out")),
         value => Ok(value.map(Cow::into_owned)),
     }
 }
 
-/// Which part of a list.
-#[derive(utoipa::IntoParams)]
-#[into_params(parameter_in = Query)]
-pub(crate) struct Page {
-    /// At most this many; 20 when absent, more than 100 means 100.
-    #[param(value_type = Option<i32>, minimum = 1, example = 20)]
-    pub(crate) page_size: i32,
-    /// The `next_page_token` of the page before.
-    #[param(value_type = Option<String>)]
-    pub(crate) page_token: String,
-}
-
-impl FromRequest for Page {
-    type Error = Problem;
-    type Future = Ready<Result<Self, Problem>>;
-
-    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
-        ready(Self::parse(request.query_string()))
-    }
-}
-
-impl Page {
-    fn parse(query: &str) -> Result<Self, Problem> {
-        let [size, token] = parameters(query, ["page_size", "page_token"])?;
-        Ok(Self { page_size: page_size(size)?, page_token: token.map(Cow::into_owned).unwrap_or_default() })
+/// Refuses a list that is there and empty.
+pub(crate) fn not_empty_list<T>(name: &str, list: Option<&[T]>) -> Result<(), Problem> {
+    match list {
+        Some([]) => Err(Problem::invalid(name, "send at least one, or leave it out")),
+        _ => Ok(()),
     }
 }
 
@@ -138,23 +110,40 @@ mod tests {
         assert!(parameters("x", []).unwrap_err().to_string().contains("takes no parameters"));
     }
 
+    struct Status(i32);
+
+    impl Named for Status {
+        const NAMES: &'static [(&'static str, i32)] = &[("placed", 1), ("paid", 2)];
+
+        fn of(number: i32) -> Self {
+            Self(number)
+        }
+    }
+
     #[test]
-    fn a_page_may_be_left_out() {
-        let Page { page_size, page_token } = Page::parse("").unwrap();
-        assert_eq!((page_size, page_token.as_str()), (0, ""));
-        let Page { page_size, page_token } = Page::parse("page_token=a%3D&page_size=5").unwrap();
-        assert_eq!((page_size, page_token.as_str()), (5, "a="));
-        for size in ["", "ten", "1.5", "99999999999999999999"] {
-            let problem = Page::parse(&format!("page_size={size}")).err().unwrap().to_string();
+    fn values_are_read() {
+        let size = |text: &'static str| number("page_size", Some(text.into()));
+        assert_eq!(size("5").unwrap(), Some(5));
+        assert_eq!(number("page_size", None).unwrap(), None);
+        for wrong in ["", "ten", "1.5", "99999999999999999999"] {
+            let problem = size(wrong).unwrap_err().to_string();
             assert!(problem.starts_with("invalid_argument: page_size: "), "{problem}");
+        }
+        let status = |text: &'static str| one_of::<Status>("status", Some(text.into()));
+        assert_eq!(status("paid").unwrap().map(|status| status.0), Some(2));
+        for wrong in ["", "Paid", "open"] {
+            let problem = status(wrong).err().unwrap().to_string();
+            assert!(problem.ends_with("status: send one of placed, paid, or leave it out"), "{problem}");
         }
     }
 
     #[test]
     fn a_value_that_is_sent_is_not_empty() {
-        let read = |value: Option<&'static str>| filled("action", value.map(Cow::Borrowed), "an action");
+        let read = |value: Option<&'static str>| filled("action", value.map(Cow::Borrowed));
         assert_eq!(read(None).unwrap(), None);
         assert_eq!(read(Some("session.create")).unwrap().as_deref(), Some("session.create"));
-        assert!(read(Some("")).unwrap_err().to_string().ends_with("action: send an action, or leave it out"));
+        assert!(read(Some("")).unwrap_err().to_string().ends_with("action: send a value, or leave it out"));
+        assert!(not_empty_list::<i32>("events", None).is_ok() && not_empty_list("events", Some(&[1])).is_ok());
+        assert!(not_empty_list::<i32>("events", Some(&[])).is_err());
     }
 }

@@ -16,7 +16,8 @@ use rowhouse_chassis::telemetry;
 use rowhouse_tokens::TokenError;
 use tonic::Status;
 
-pub(crate) use document::{Document, FieldError, ReachedLimit, TenantChoice};
+pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
+use document::Document;
 
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 
@@ -176,8 +177,6 @@ fn rest_name(field: String) -> String {
     match field.as_str() {
         "idempotency_key" => IDEMPOTENCY_KEY.to_owned(),
         "etag" => IF_MATCH.to_owned(),
-        "current_password" => "current".to_owned(),
-        "new_password" => "new".to_owned(),
         _ => field,
     }
 }

@@ -4,10 +4,11 @@ use actix_web::dev::Payload;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 
 use super::explain::explain;
-use super::shape::object;
+use super::shape::Object;
 use crate::body::{announced, media_type, read};
 use crate::error::Problem;
 
@@ -34,7 +35,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let read = |body| {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
-        let value = object(&mut deserializer)?;
+        let Object(value) = Object::deserialize(&mut deserializer)?;
         deserializer.end().map(|()| value)
     };
     // What exactly is wrong, and where, is looked for only when something is.

@@ -1,18 +1,19 @@
 //! What is wrong with a body.
 
 use rowhouse_chassis::error::Code;
+use serde::Deserialize;
 use serde::de::DeserializeOwned;
 use serde_json::error::Category;
 use serde_path_to_error::{Path, Segment, Track};
 
-use super::shape::object;
+use super::shape::Object;
 use crate::error::Problem;
 
 /// The most that is repeated of a value that was sent.
 const SHOWN: usize = 64;
 
-/// Says what is wrong with a body that could not be read as `T`: the field, the line and column, and what was
-/// expected there.
+/// Says what is wrong with a body that could not be read as `T`: where it is no JSON, or which member is not as the operation
+/// expects it.
 pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     if body.is_empty() {
         return Problem::new(Code::MalformedJson, "the body is empty: send a JSON object");
@@ -20,7 +21,7 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     let mut track = Track::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
-    let Err(error) = object::<_, T>(tracked) else {
+    let Err(error) = Object::<T>::deserialize(tracked) else {
         // The object is fine, so something follows it.
         let detail =
             deserializer.end().map_or_else(|error| in_text(&error), |()| "send one JSON object".to_owned());
@@ -31,11 +32,15 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     }
     let reason = reason(&error);
     let place = format!("line {}, column {}", error.line(), error.column());
-    let field = field(&track.path(), &reason);
-    if field.is_empty() {
-        return Problem::new(Code::MalformedJson, format!("{reason} ({place})"));
+    let (member, reason) = wrong(&reason);
+    let mut field = path(&track.path());
+    if let Some(member) = member {
+        push(&mut field, member);
     }
-    Problem::new(Code::MalformedJson, format!("{field}: {reason} ({place})")).at(field, reason)
+    if field.is_empty() {
+        return Problem::new(Code::InvalidArgument, format!("the body: {reason} ({place})"));
+    }
+    Problem::new(Code::InvalidArgument, format!("{field}: {reason} ({place})")).at(field, reason)
 }
 
 /// An error in what makes a text JSON.
@@ -59,8 +64,52 @@ fn reason(error: &serde_json::Error) -> String {
     text
 }
 
-/// The path of the field that an error is about; empty for the body as a whole.
-fn field(path: &Path, reason: &str) -> String {
+/// The reason in the words of the API, and the member that it is about where that is not where the reader stands: a member
+/// that is missing or comes twice is found where the object is.
+fn wrong(reason: &str) -> (Option<&str>, String) {
+    let quoted = |prefix: &str| reason.strip_prefix(prefix)?.strip_suffix('`');
+    if let Some(name) = quoted("missing field `") {
+        return (Some(name), "is missing: send it".to_owned());
+    }
+    if let Some(name) = quoted("duplicate field `") {
+        return (Some(name), "send it once".to_owned());
+    }
+    if let Some(rest) = reason.strip_prefix("unknown field ") {
+        let known = rest.rsplit_once(", expected ").map(|(_, known)| known.trim_start_matches("one of "));
+        return (None, match known {
+            Some(known) => format!("there is no such member; send {known} only"),
+            None => "there is no such member; send an object without members".to_owned(),
+        });
+    }
+    let given = reason.strip_prefix("invalid type: ").or_else(|| reason.strip_prefix("invalid value: "));
+    match given.and_then(|rest| rest.rsplit_once(", expected ")) {
+        Some((given, expected)) => (None, format!("send {}, not {}", in_words(expected), in_words(given))),
+        None => (None, reason.to_owned()),
+    }
+}
+
+/// serde's name of a kind of value in the words of JSON.
+fn in_words(value: &str) -> String {
+    for (serdes, ours) in [
+        ("floating point ", "the number "),
+        ("integer ", "the number "),
+        ("boolean ", "the value "),
+        ("string ", "the text "),
+        ("a sequence", "a list"),
+        ("sequence", "a list"),
+        ("map", "an object"),
+        ("a string", "a text"),
+        ("a boolean", "true or false"),
+    ] {
+        if let Some(rest) = value.strip_prefix(serdes) {
+            return format!("{ours}{rest}");
+        }
+    }
+    value.to_owned()
+}
+
+/// The path of the member that the reader had reached; empty for the body as a whole.
+fn path(path: &Path) -> String {
     let mut field = String::new();
     for segment in path {
         match segment {
@@ -72,11 +121,6 @@ fn field(path: &Path, reason: &str) -> String {
             Segment::Map { key } => push(&mut field, key),
             Segment::Enum { .. } | Segment::Unknown => {}
         }
-    }
-    // These two are found where the object is, not where the field is or would be.
-    let named = reason.strip_prefix("missing field `").or_else(|| reason.strip_prefix("duplicate field `"));
-    if let Some(name) = named.and_then(|rest| rest.strip_suffix('`')) {
-        push(&mut field, name);
     }
     field
 }
@@ -90,29 +134,28 @@ fn push(field: &mut String, key: &str) {
 
 #[cfg(test)]
 mod tests {
-    use serde::Deserialize;
-
-    use super::super::shape::{objects, whole_number};
+    use super::super::shape::WholeNumber;
     use super::*;
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Order {
         #[serde(rename = "customer")]
         _customer: String,
-        #[serde(rename = "lines", deserialize_with = "objects")]
-        _lines: Vec<Line>,
+        #[serde(rename = "lines")]
+        _lines: Vec<Object<Line>>,
     }
 
-    #[derive(Debug, Deserialize)]
+    #[derive(Deserialize)]
     #[serde(deny_unknown_fields)]
     struct Line {
-        #[serde(rename = "quantity", deserialize_with = "whole_number")]
-        _quantity: i64,
+        #[serde(rename = "quantity")]
+        _quantity: WholeNumber<i64>,
     }
 
     fn explained(body: impl AsRef<[u8]>) -> String {
-        explain::<Order>(body.as_ref()).to_string().strip_prefix("malformed_json: ").unwrap().to_owned()
+        let explained = explain::<Order>(body.as_ref()).to_string();
+        explained.split_once(": ").unwrap().1.to_owned()
     }
 
     fn line(line: &str) -> String {
@@ -122,27 +165,18 @@ mod tests {
     #[test]
     fn the_field_and_the_place_are_named() {
         for (given, expected) in [
-            (r#"{"quantity":"1"}"#, "lines[1].quantity: invalid type: string \"1\", expected a whole number"),
-            (
-                r#"{"quantity":1.0}"#,
-                "lines[1].quantity: invalid type: floating point `1.0`, expected a whole",
-            ),
-            (
-                r#"{"quantity":1e2}"#,
-                "lines[1].quantity: invalid type: floating point `100.0`, expected a whole",
-            ),
-            (
-                r#"{"quantity":9223372036854775808}"#,
-                "lines[1].quantity: invalid value: integer `9223372036854775808`, expected a whole number between \
-                 -9223372036854775808 and 9223372036854775807",
-            ),
-            (r#"{"quantity":99999999999999999999}"#, "lines[1].quantity: invalid type: floating point"),
-            (r#"{"quantity":null}"#, "lines[1].quantity: invalid type: null, expected a whole number"),
-            ("{}", "lines[1].quantity: missing field `quantity`"),
-            (r#"{"quantity":1,"quantity":2}"#, "lines[1].quantity: duplicate field `quantity`"),
-            (r#"{"quantity":1,"price":2}"#, "lines[1].price: unknown field `price`, expected `quantity`"),
-            ("[1]", "lines[1]: invalid type: sequence, expected an object"),
-            ("7", "lines[1]: invalid type: integer `7`, expected an object"),
+            (r#"{"quantity":"1"}"#, "lines[1].quantity: send a whole number between -9223372036854775808 and \
+                 9223372036854775807, not the text \"1\""),
+            (r#"{"quantity":1.0}"#, "lines[1].quantity: send a whole number between"),
+            (r#"{"quantity":1e2}"#, "lines[1].quantity: send a whole number between"),
+            (r#"{"quantity":9223372036854775808}"#, "lines[1].quantity: send a whole number between"),
+            (r#"{"quantity":99999999999999999999}"#, "lines[1].quantity: send a whole number between"),
+            (r#"{"quantity":null}"#, "lines[1].quantity: send a whole number between"),
+            ("{}", "lines[1].quantity: is missing: send it"),
+            (r#"{"quantity":1,"quantity":2}"#, "lines[1].quantity: send it once"),
+            (r#"{"quantity":1,"price":2}"#, "lines[1].price: there is no such member; send `quantity` only"),
+            ("[1]", "lines[1]: send an object, not a list"),
+            ("7", "lines[1]: send an object, not the number `7`"),
         ] {
             let explained = line(given);
             assert!(explained.starts_with(expected), "{given}: {explained}");
@@ -150,9 +184,9 @@ mod tests {
         }
         assert!(
             explained(r#"{"customer":"a","lines":{}}"#)
-                .starts_with("lines: invalid type: map, expected a list")
+                .starts_with("lines: send a list, not an object")
         );
-        assert!(explained("[]").starts_with("invalid type: sequence, expected an object (line 1"));
+        assert!(explained("[]").starts_with("the body: send an object, not a list (line 1"));
     }
 
     #[test]
@@ -169,13 +203,13 @@ mod tests {
         ] {
             let explained = explained(body);
             assert!(
-                explained.starts_with("the body is not JSON: ") || explained.contains("missing field"),
+                explained.starts_with("the body is not JSON: ") || explained.contains("is missing"),
                 "{explained}"
             );
         }
         let trailing = explained(r#"{"customer":"a","lines":[]}{}"#);
         assert_eq!(trailing, "the body is not JSON: trailing characters (line 1, column 28)");
-        assert!(explained("[".repeat(100_000)).contains("expected an object"));
+        assert!(explained("[".repeat(100_000)).contains("send an object"));
         assert!(!explained(format!("{{\"customer\":{}", "[".repeat(100_000))).is_empty());
     }
 
@@ -183,8 +217,8 @@ mod tests {
     fn what_was_sent_is_not_repeated_at_length() {
         let long = "ü".repeat(100_000);
         let value = line(&format!("{{\"quantity\":\"{long}\"}}"));
-        assert!(value.len() < 300 && value.contains("…, expected a whole number"), "{value}");
+        assert!(value.len() < 300 && value.contains("send a whole number") && value.contains('…'), "{value}");
         let name = line(&format!("{{\"{long}\":1}}"));
-        assert!(name.len() < 400 && name.contains("…, expected `quantity`"), "{name}");
+        assert!(name.len() < 400 && name.contains("send `quantity` only"), "{name}");
     }
 }

@@ -4,6 +4,7 @@ mod body;
 mod explain;
 mod shape;
 mod time;
+mod written;
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CACHE_CONTROL, ContentType, TryIntoHeaderPair, X_CONTENT_TYPE_OPTIONS};
@@ -11,8 +12,9 @@ use actix_web::{HttpResponse, HttpResponseBuilder};
 use serde::Serialize;
 
 pub(crate) use body::{Body, parse};
-pub(crate) use shape::{object, objects, present, whole_number};
-pub(crate) use time::{optional_rfc3339, optional_time, rfc3339};
+pub(crate) use shape::{Named, Object, Read, WholeNumber, named, present};
+pub(crate) use time::{Time, WrittenTime};
+pub(crate) use written::{Json, List, Members, given, not_empty, there};
 
 use crate::error::Problem;
 
@@ -43,18 +45,5 @@ pub(crate) fn write_as(
             tracing::error!(%error, "an answer cannot be written as JSON");
             Err(Problem::internal())
         }
-    }
-}
-
-/// What a service tells; an empty text stands for what it does not know.
-pub(crate) fn known(text: String) -> Option<String> {
-    (!text.is_empty()).then_some(text)
-}
-
-/// What a service's answer lacks, although the contract has it.
-pub(crate) fn lacking(field: &'static str) -> impl FnOnce() -> Problem {
-    move || {
-        tracing::error!(field, "a service's answer lacks `{field}`");
-        Problem::internal()
     }
 }

@@ -1,25 +1,79 @@
-//! Stricter readings of JSON than serde's own: an object is not a list of its values in order, and a whole
-//! number is said to be one.
+//! Stricter readings of JSON than serde's own: an object is not a list of its values in order, a whole number has no
+//! fraction, and an enum is one of its names.
 
 use std::fmt;
 use std::marker::PhantomData;
 
 use serde::de::value::MapAccessDeserializer;
-use serde::de::{DeserializeSeed, Error, MapAccess, SeqAccess, Unexpected, Visitor};
+use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// Reads a struct out of an object. The reading that serde derives takes a list as well.
-pub(crate) fn object<'de, D: Deserializer<'de>, T: Deserialize<'de>>(deserializer: D) -> Result<T, D::Error> {
-    deserializer.deserialize_map(Object(PhantomData))
+/// What was read, as a message has it.
+pub(crate) trait Read<T> {
+    fn read(self) -> T;
 }
 
-/// Reads a list of structs out of a list of objects.
-pub(crate) fn objects<'de, D, T>(deserializer: D) -> Result<Vec<T>, D::Error>
-where
-    D: Deserializer<'de>,
-    T: Deserialize<'de>,
-{
-    deserializer.deserialize_seq(Objects(PhantomData))
+/// A struct that is read out of an object. The reading that serde derives takes a list as well.
+pub(crate) struct Object<T>(pub(crate) T);
+
+impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_map(ObjectVisitor(PhantomData)).map(Self)
+    }
+}
+
+/// A whole number. One with a fraction or an exponent is not one, whatever its value.
+pub(crate) struct WholeNumber<T>(T);
+
+impl<T> Read<T> for WholeNumber<T> {
+    fn read(self) -> T {
+        self.0
+    }
+}
+
+impl<'de, T: TryFrom<i64> + Bounded> Deserialize<'de> for WholeNumber<T> {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_i64(WholeNumberVisitor(PhantomData)).map(Self)
+    }
+}
+
+/// A type of whole numbers.
+pub(crate) trait Bounded {
+    const LEAST: i64;
+    const MOST: i64;
+}
+
+impl Bounded for i64 {
+    const LEAST: i64 = Self::MIN;
+    const MOST: i64 = Self::MAX;
+}
+
+impl Bounded for i32 {
+    const LEAST: i64 = -0x8000_0000;
+    const MOST: i64 = 0x7fff_ffff;
+}
+
+/// An enum, which JSON has the names of.
+pub(crate) trait Named: Sized + 'static {
+    /// Each value's name and number.
+    const NAMES: &'static [(&'static str, i32)];
+
+    fn of(number: i32) -> Self;
+
+    /// The value of this name.
+    fn named(name: &str) -> Option<Self> {
+        Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| Self::of(*number))
+    }
+
+    /// All names, for people.
+    fn names() -> String {
+        Self::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
+    }
+}
+
+/// Reads a value by its name.
+pub(crate) fn named<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Result<T, D::Error> {
+    deserializer.deserialize_str(NamedVisitor(PhantomData))
 }
 
 /// Reads a value that may be absent and, if it is there, is not null: of what a change leaves out there is no way to say
@@ -32,14 +86,9 @@ where
     T::deserialize(deserializer).map(Some)
 }
 
-/// Reads a whole number. One with a fraction or an exponent is not one, whatever its value.
-pub(crate) fn whole_number<'de, D: Deserializer<'de>>(deserializer: D) -> Result<i64, D::Error> {
-    deserializer.deserialize_i64(WholeNumber)
-}
+struct ObjectVisitor<T>(PhantomData<T>);
 
-struct Object<T>(PhantomData<T>);
-
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
+impl<'de, T: Deserialize<'de>> Visitor<'de> for ObjectVisitor<T> {
     type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
@@ -51,46 +100,35 @@ impl<'de, T: Deserialize<'de>> Visitor<'de> for Object<T> {
     }
 }
 
-impl<'de, T: Deserialize<'de>> DeserializeSeed<'de> for Object<T> {
+struct WholeNumberVisitor<T>(PhantomData<T>);
+
+impl<T: TryFrom<i64> + Bounded> Visitor<'_> for WholeNumberVisitor<T> {
     type Value = T;
 
-    fn deserialize<D: Deserializer<'de>>(self, deserializer: D) -> Result<T, D::Error> {
-        deserializer.deserialize_map(self)
+    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "a whole number between {} and {}", T::LEAST, T::MOST)
+    }
+
+    fn visit_i64<E: Error>(self, number: i64) -> Result<T, E> {
+        T::try_from(number).map_err(|_out_of_range| E::invalid_value(Unexpected::Signed(number), &self))
+    }
+
+    fn visit_u64<E: Error>(self, number: u64) -> Result<T, E> {
+        let read = i64::try_from(number).ok().and_then(|number| T::try_from(number).ok());
+        read.ok_or_else(|| E::invalid_value(Unexpected::Unsigned(number), &self))
     }
 }
 
-struct Objects<T>(PhantomData<T>);
+struct NamedVisitor<T>(PhantomData<T>);
 
-impl<'de, T: Deserialize<'de>> Visitor<'de> for Objects<T> {
-    type Value = Vec<T>;
-
-    fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("a list of objects")
-    }
-
-    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Vec<T>, A::Error> {
-        let mut objects = Vec::new();
-        while let Some(object) = list.next_element_seed(Object(PhantomData))? {
-            objects.push(object);
-        }
-        Ok(objects)
-    }
-}
-
-struct WholeNumber;
-
-impl Visitor<'_> for WholeNumber {
-    type Value = i64;
+impl<T: Named> Visitor<'_> for NamedVisitor<T> {
+    type Value = T;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "a whole number between {} and {}", i64::MIN, i64::MAX)
+        write!(f, "one of {}", T::names())
     }
 
-    fn visit_i64<E: Error>(self, number: i64) -> Result<i64, E> {
-        Ok(number)
-    }
-
-    fn visit_u64<E: Error>(self, number: u64) -> Result<i64, E> {
-        i64::try_from(number).map_err(|_too_large| E::invalid_value(Unexpected::Unsigned(number), &self))
+    fn visit_str<E: Error>(self, name: &str) -> Result<T, E> {
+        T::named(name).ok_or_else(|| E::invalid_value(Unexpected::Str(name), &self))
     }
 }

@@ -4,53 +4,47 @@ use std::fmt;
 
 use prost_types::Timestamp;
 use serde::de::{Error, Unexpected, Visitor};
-use serde::{Deserializer, Serializer};
+use serde::{Deserialize, Deserializer, Serialize, Serializer};
+
+use super::shape::Read;
 
 /// Writes a time in UTC.
-pub(crate) fn rfc3339<S: Serializer>(time: &Timestamp, serializer: S) -> Result<S::Ok, S::Error> {
-    serializer.collect_str(time)
-}
+pub(crate) struct WrittenTime<'a>(pub(crate) &'a Timestamp);
 
-/// Writes a time in UTC, or null.
-#[allow(clippy::ref_option, reason = "serde hands over the field as it is")]
-pub(crate) fn optional_rfc3339<S: Serializer>(
-    time: &Option<Timestamp>,
-    serializer: S,
-) -> Result<S::Ok, S::Error> {
-    match time {
-        Some(time) => rfc3339(time, serializer),
-        None => serializer.serialize_none(),
+impl Serialize for WrittenTime<'_> {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_str(self.0)
     }
 }
 
-/// Reads a time of any offset, or null.
-pub(crate) fn optional_time<'de, D: Deserializer<'de>>(
-    deserializer: D,
-) -> Result<Option<Timestamp>, D::Error> {
-    deserializer.deserialize_option(OptionalTime)
+/// A time that is read, of any offset.
+pub(crate) struct Time(Timestamp);
+
+impl Read<Timestamp> for Time {
+    fn read(self) -> Timestamp {
+        self.0
+    }
 }
 
-struct OptionalTime;
+impl<'de> Deserialize<'de> for Time {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_str(TimeVisitor).map(Self)
+    }
+}
 
-impl<'de> Visitor<'de> for OptionalTime {
-    type Value = Option<Timestamp>;
+struct TimeVisitor;
+
+impl Visitor<'_> for TimeVisitor {
+    type Value = Timestamp;
 
     fn expecting(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str("a time such as 2026-11-23T08:30:00Z")
     }
 
-    fn visit_none<E: Error>(self) -> Result<Self::Value, E> {
-        Ok(None)
-    }
-
-    fn visit_some<D: Deserializer<'de>>(self, deserializer: D) -> Result<Self::Value, D::Error> {
-        deserializer.deserialize_str(self)
-    }
-
-    fn visit_str<E: Error>(self, text: &str) -> Result<Self::Value, E> {
+    fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
         // The parser takes a date alone, and a time without an offset, as well.
         let time = if is_whole(text) { text.parse().ok() } else { None };
-        time.map(Some).ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
+        time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
@@ -62,29 +56,23 @@ fn is_whole(text: &str) -> bool {
 
 #[cfg(test)]
 mod tests {
-    use serde::{Deserialize, Serialize};
     use serde_json::{Value, json};
 
     use super::*;
 
-    #[derive(Debug, Deserialize, Serialize)]
-    struct Dated {
-        #[serde(serialize_with = "optional_rfc3339", deserialize_with = "optional_time", default)]
-        at: Option<Timestamp>,
-    }
-
     fn read(value: &Value) -> Result<Option<Timestamp>, String> {
-        serde_json::from_value::<Dated>(json!({ "at": value })).map(|it| it.at).map_err(|it| it.to_string())
+        serde_json::from_value::<Option<Time>>(value.clone())
+            .map(|it| it.map(Read::read))
+            .map_err(|it| it.to_string())
     }
 
     #[test]
     fn times_are_written_in_utc_with_z() {
-        let written = |at: Option<Timestamp>| serde_json::to_value(Dated { at }).unwrap()["at"].clone();
-        let time = |seconds, nanos| Some(Timestamp { seconds, nanos });
+        let written = |at: Timestamp| serde_json::to_value(WrittenTime(&at)).unwrap();
+        let time = |seconds, nanos| Timestamp { seconds, nanos };
         assert_eq!(written(time(1_795_000_000, 0)), json!("2026-11-18T11:06:40Z"));
         assert_eq!(written(time(1_795_000_000, 123_456_000)), json!("2026-11-18T11:06:40.123456Z"));
         assert_eq!(written(time(0, 500_000_000)), json!("1970-01-01T00:00:00.500Z"));
-        assert_eq!(written(None), Value::Null);
     }
 
     #[test]
@@ -97,7 +85,6 @@ mod tests {
             assert_eq!(read(&json!(text)), Ok(Some(Timestamp { seconds, nanos })), "{text}");
         }
         assert_eq!(read(&Value::Null), Ok(None));
-        assert_eq!(serde_json::from_str::<Dated>("{}").unwrap().at, None);
     }
 
     #[test]

@@ -46,6 +46,7 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
     for one in model.enums.values() {
         member(&mut base, &["components", "schemas"]).insert(one.name().to_owned(), schema::enumeration(one));
     }
+    problems::expand(model, &mut base);
     problems::add_examples(model, member(&mut base, &["components", "examples"]));
     problems::add_codes(model, &mut base);
     add_tags(model, &mut base);

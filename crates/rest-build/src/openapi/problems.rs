@@ -47,6 +47,17 @@ fn response(status: u16, codes: &[&ErrorCode]) -> Value {
     response
 }
 
+/// Puts the responses of the errors in place of `x-errors`, in each operation that is described by hand.
+pub(super) fn expand(model: &Model, document: &mut Value) {
+    for path in member(document, &["paths"]).values_mut() {
+        for operation in path.as_object_mut().into_iter().flat_map(Map::values_mut) {
+            let Some(Value::Array(reasons)) = member(operation, &[]).remove("x-errors") else { continue };
+            let reasons: Vec<_> = reasons.iter().filter_map(Value::as_str).collect();
+            member(operation, &["responses"]).extend(responses(model, &reasons));
+        }
+    }
+}
+
 /// Adds an example of each code that has none.
 pub(super) fn add_examples(model: &Model, examples: &mut Map<String, Value>) {
     for code in &model.codes {

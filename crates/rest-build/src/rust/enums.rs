@@ -35,7 +35,11 @@ fn enumeration(one: &EnumDescriptor) -> TokenStream {
             }
         }
 
-        named!(#name);
+        impl<'de> Deserialize<'de> for #name {
+            fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+                named(deserializer)
+            }
+        }
 
         impl From<#name> for i32 {
             fn from(value: #name) -> Self {

@@ -8,7 +8,7 @@ use rowhouse_api::{Access, FieldOptions, OptionError, Verb};
 use super::{names, requests};
 use crate::Model;
 use crate::comments::{comment, summary};
-use crate::model::{Operation, Reply, Shape, enum_values};
+use crate::model::{Operation, Reply, Shape};
 
 pub(super) fn all(model: &Model) -> Result<TokenStream, OptionError> {
     model.operations.iter().map(handler).collect()
@@ -122,9 +122,8 @@ fn query(fields: &[FieldDescriptor]) -> Result<TokenStream, OptionError> {
         let reading = match Shape::of(field)? {
             Shape::Int32 => quote!(number(#text, #name)?),
             Shape::Enum(one) => {
-                let choices: Vec<_> = enum_values(&one).into_iter().map(|(text, _)| text).collect();
-                let (choices, one) = (choices.join(", "), format_ident!("{}", one.name()));
-                quote!(one_of::<#one>(#text, #name, #choices)?)
+                let one = format_ident!("{}", one.name());
+                quote!(one_of::<#one>(#text, #name)?)
             }
             Shape::Text if options.min_length >= Some(1) || is_id(field) => quote!(filled(#text, #name)?),
             Shape::Text => quote!(#name.map(Into::into)),

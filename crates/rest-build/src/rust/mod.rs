@@ -21,7 +21,7 @@ pub(crate) fn file(model: &Model) -> Result<String, Error> {
     let routes = routes::configure(model);
     let tokens: TokenStream = quote! {
         use actix_web::{HttpRequest, HttpResponse, web};
-        use serde::Deserialize;
+        use serde::{Deserialize, Deserializer};
         use serde::ser::SerializeMap;
 
         use crate::rest::*;

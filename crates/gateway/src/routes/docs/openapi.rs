@@ -1,16 +1,11 @@
 //! The OpenAPI document.
 
 use actix_web::http::header::{CACHE_CONTROL, ContentType, X_CONTENT_TYPE_OPTIONS};
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, web};
 
 use crate::openapi::Served;
 
 /// The OpenAPI document
-#[utoipa::path(
-    tag = "operations",
-    responses((status = 200, description = "This document.", body = serde_json::Value, content_type = "application/json")),
-)]
-#[get("/openapi.json")]
 pub(crate) async fn openapi(api: web::Data<Served>) -> HttpResponse {
     HttpResponse::Ok()
         .insert_header(ContentType::json())

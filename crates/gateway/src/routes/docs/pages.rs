@@ -5,14 +5,11 @@ use std::sync::{Arc, LazyLock};
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_SECURITY_POLICY, LOCATION, X_CONTENT_TYPE_OPTIONS};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, get};
+use actix_web::{HttpRequest, HttpResponse};
 use rowhouse_chassis::error::Code;
 use utoipa_swagger_ui::Config;
 
 use crate::error::Problem;
-use crate::openapi::problems;
-
-problems!(Problems: &[Code::NotFound]);
 
 /// The page loads nothing from elsewhere and sends requests to this origin only.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; \
@@ -24,27 +21,11 @@ static PAGES: LazyLock<Arc<Config<'static>>> = LazyLock::new(|| {
 });
 
 /// The browsable reference
-#[utoipa::path(
-    tag = "operations",
-    responses((status = 308, description = "It is at `/docs/`.", headers(("Location" = String)))),
-)]
-#[get("/docs")]
 pub(crate) async fn docs() -> HttpResponse {
     HttpResponse::PermanentRedirect().insert_header((LOCATION, "/docs/")).finish()
 }
 
 /// A page or file of the browsable reference
-#[utoipa::path(
-    tag = "operations",
-    params(("file" = String, Path, description = "Empty for the page itself.", example = "index.html")),
-    responses(
-        (status = 200, description = "The file.", content(
-            (String = "text/html"), (String = "text/css"), (String = "text/javascript"), (String = "image/png"),
-        )),
-        Problems,
-    ),
-)]
-#[get("/docs/{file:.*}")]
 pub(crate) async fn docs_file(request: HttpRequest) -> Result<HttpResponse, Problem> {
     let file = request.match_info().get("file").unwrap_or_default();
     let found = utoipa_swagger_ui::serve(file, Arc::clone(&PAGES)).map_err(|error| {

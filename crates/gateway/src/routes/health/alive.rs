@@ -1,7 +1,7 @@
 //! Being alive.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get};
+use actix_web::HttpResponse;
 
 use super::Health;
 use crate::error::Problem;
@@ -10,11 +10,6 @@ use crate::json::{private, write};
 /// Is the gateway alive
 ///
 /// Says nothing of the services behind it.
-#[utoipa::path(
-    tag = "operations",
-    responses((status = 200, description = "The process is alive.", body = Health)),
-)]
-#[get("/healthz")]
 pub(crate) async fn healthz() -> Result<HttpResponse, Problem> {
     write(private(StatusCode::OK), &Health { status: "ok" })
 }

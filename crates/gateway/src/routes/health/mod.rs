@@ -4,11 +4,9 @@ pub(super) mod alive;
 pub(super) mod ready;
 
 use serde::Serialize;
-use utoipa::ToSchema;
 
 /// How the gateway is.
-#[derive(Serialize, ToSchema)]
+#[derive(Serialize)]
 struct Health {
-    #[schema(example = "ok")]
     status: &'static str,
 }

@@ -1,26 +1,18 @@
 //! Being ready.
 
 use actix_web::http::StatusCode;
-use actix_web::{HttpResponse, get, web};
+use actix_web::{HttpResponse, web};
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::shutdown::Shutdown;
 
 use super::Health;
 use crate::error::Problem;
 use crate::json::{private, write};
-use crate::openapi::problems;
 use crate::readiness::Readiness;
-
-problems!(Problems: &[Code::Unavailable]);
 
 /// Would requests be answered
 ///
 /// Asks every service; the answer is at most a second old.
-#[utoipa::path(
-    tag = "operations",
-    responses((status = 200, description = "All services are ready.", body = Health), Problems),
-)]
-#[get("/readyz")]
 pub(crate) async fn readyz(
     readiness: web::Data<Readiness>,
     shutdown: web::Data<Shutdown>,

@@ -1,0 +1,41 @@
+//! The description of the API (OpenAPI 3.1), which the build writes.
+
+use actix_web::dev::ResourceDef;
+use actix_web::web::Bytes;
+use serde_json::{Map, Value};
+
+/// The OpenAPI document of the gateway, without the gateway.
+pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
+
+/// The document as it is served, and what else is known from it.
+pub(crate) struct Served {
+    pub(crate) json: Bytes,
+    addresses: Vec<(ResourceDef, String)>,
+}
+
+impl Served {
+    pub(crate) fn new() -> Result<Self, serde_json::Error> {
+        let document: Value = serde_json::from_str(DOCUMENT)?;
+        let paths = document.get("paths").and_then(Value::as_object);
+        let address = |(path, item): (&String, &Value)| {
+            (ResourceDef::new(path.as_str()), item.as_object().map(allow).unwrap_or_default())
+        };
+        Ok(Self {
+            json: Bytes::from(serde_json::to_vec(&document)?),
+            addresses: paths.into_iter().flatten().map(address).collect(),
+        })
+    }
+
+    /// The methods that an address knows, as the header `Allow` has them.
+    pub(crate) fn allowed(&self, path: &str) -> Option<&str> {
+        let matching = self.addresses.iter().find(|(address, _)| address.is_match(path));
+        matching.map(|(_, methods)| methods.as_str())
+    }
+}
+
+fn allow(item: &Map<String, Value>) -> String {
+    let methods =
+        [("get", "GET, HEAD"), ("post", "POST"), ("put", "PUT"), ("patch", "PATCH"), ("delete", "DELETE")];
+    let known = methods.into_iter().filter(|(method, _)| item.contains_key(*method));
+    known.map(|(_, names)| names).collect::<Vec<_>>().join(", ")
+}

@@ -1,0 +1,53 @@
+//! Answers of success.
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::{ETAG, LOCATION};
+use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
+
+use crate::error::Problem;
+use crate::headers::has_already;
+use crate::json::{Json, Members, private, write};
+
+/// An answer that nobody may keep, on its way.
+pub(crate) struct Reply {
+    response: HttpResponseBuilder,
+    /// The caller has this version already.
+    unchanged: bool,
+}
+
+impl Reply {
+    /// `status`: of 200 to 299.
+    pub(crate) fn new(status: u16) -> Result<Self, Problem> {
+        let status = StatusCode::from_u16(status).map_err(|error| {
+            tracing::error!(%error, "an operation has no such status");
+            Problem::internal()
+        })?;
+        Ok(Self { response: private(status), unchanged: false })
+    }
+
+    pub(crate) fn etag(mut self, etag: &str) -> Self {
+        self.response.insert_header((ETAG, etag));
+        self
+    }
+
+    /// The same, and the answer is 304 when the request says that it has this version.
+    pub(crate) fn etag_unless(mut self, request: &HttpRequest, etag: &str) -> Self {
+        if has_already(request, etag) {
+            self = Self { response: private(StatusCode::NOT_MODIFIED), unchanged: true };
+        }
+        self.etag(etag)
+    }
+
+    pub(crate) fn location(mut self, prefix: &str, id: &str) -> Self {
+        self.response.insert_header((LOCATION, format!("{prefix}{id}")));
+        self
+    }
+
+    pub(crate) fn json<T: Members>(mut self, message: &T) -> Result<HttpResponse, Problem> {
+        if self.unchanged { Ok(self.response.finish()) } else { write(self.response, &Json(message)) }
+    }
+
+    pub(crate) fn empty(mut self) -> HttpResponse {
+        self.response.finish()
+    }
+}

@@ -1,0 +1,25 @@
+//! The operations of the API definition, generated from `proto/` at build time, and what the generated code is made of.
+
+#[allow(
+    missing_docs,
+    clippy::pedantic,
+    unused_imports,
+    reason = "generated code; its documentation is the comments of the .proto files"
+)]
+mod generated {
+    include!(concat!(env!("OUT_DIR"), "/rest.rs"));
+}
+
+pub(crate) use generated::configure;
+
+pub(crate) use crate::caller::{Caller, OptionalCaller, Viewer};
+pub(crate) use crate::clients::{Clients, MAX_ANSWER};
+pub(crate) use crate::error::Problem;
+pub(crate) use crate::headers::{IdempotencyKey, IfMatch};
+pub(crate) use crate::json::{
+    Body, Json, List, Members, Named, Object, Read, Time, WholeNumber, WrittenTime, given, named, not_empty, present, there,
+};
+pub(crate) use crate::origin::Origin;
+pub(crate) use crate::query::{NoQuery, filled, not_empty_list, number, one_of, parameters};
+pub(crate) use crate::reply::Reply;
+pub(crate) use crate::routes::{fallback, path_value};

@@ -1,4 +1,0 @@
-//! What happened.
-
-mod entry;
-pub(super) mod list;

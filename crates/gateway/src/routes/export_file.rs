@@ -1,0 +1,54 @@
+//! Downloading an export.
+
+use actix_web::body::SizedStream;
+use actix_web::http::StatusCode;
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::web::Bytes;
+use actix_web::{HttpRequest, HttpResponse, web};
+use futures_util::{StreamExt, stream};
+use rowhouse_proto::orders::v1;
+use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
+
+use crate::caller::Caller;
+use crate::clients::Clients;
+use crate::error::Problem;
+use crate::json::{given, private};
+use crate::query::NoQuery;
+use crate::routes::path_value;
+
+/// Download an export
+///
+/// The file, as an attachment. If it ends early, so does the connection.
+pub(crate) async fn download_export(
+    caller: Caller,
+    _: NoQuery,
+    request: HttpRequest,
+    clients: web::Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    let message = v1::DownloadExportRequest { id: path_value(&request, "id") };
+    let mut client = ExportServiceClient::new(clients.orders.clone());
+    let mut pieces = clients.answer(client.download_export(clients.of(&caller, message))).await?;
+    let first = clients.next(&mut pieces).await?;
+    let first = given("DownloadExportResponse", first.as_ref())?;
+    let export = given("DownloadExportResponse.export", first.export.as_ref())?;
+    let (content_type, extension) = match export.format() {
+        v1::ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
+        v1::ExportFormat::Jsonl => ("application/jsonl", "jsonl"),
+        v1::ExportFormat::Unspecified => return Err(Problem::internal()),
+    };
+    let size = u64::try_from(export.size_bytes).or(Err(Problem::internal()))?;
+    // A piece is asked for when the one before is on its way. An error in the middle closes the connection before the
+    // announced length is reached, so that nobody takes the part for the whole.
+    let rest = stream::try_unfold((clients, pieces), |(clients, mut pieces)| async move {
+        let piece = clients.next(&mut pieces).await?;
+        Ok::<_, Problem>(piece.map(|piece| (Bytes::from(piece.data), (clients, pieces))))
+    });
+    let body = stream::iter([Ok(Bytes::from(first.data.clone()))]).chain(rest);
+    Ok(private(StatusCode::OK)
+        .insert_header((CONTENT_TYPE, content_type))
+        .insert_header((
+            CONTENT_DISPOSITION,
+            format!("attachment; filename=\"{}-{}.{extension}\"", export.resource, export.id),
+        ))
+        .body(SizedStream::new(size, Box::pin(body))))
+}

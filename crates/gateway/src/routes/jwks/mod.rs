@@ -1,3 +1,0 @@
-//! The keys that verify access tokens.
-
-pub(super) mod get;

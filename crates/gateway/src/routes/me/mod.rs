@@ -1,3 +1,0 @@
-//! The caller.
-
-pub(super) mod get;

@@ -1,0 +1,63 @@
+//! Exchanging an API key for an access token (RFC 6749 §4.4).
+
+mod client;
+mod request;
+
+use actix_web::http::StatusCode;
+use actix_web::http::header::PRAGMA;
+use actix_web::{HttpRequest, HttpResponse, web};
+use rowhouse_proto::auth::v1;
+use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use serde::Serialize;
+
+use crate::clients::Clients;
+use crate::error::Problem;
+use crate::json::{private, write};
+use crate::origin::Origin;
+use crate::query::parameters;
+use request::TokenRequest;
+
+/// An access token for a program.
+#[derive(Serialize)]
+struct IssuedToken {
+    /// A signed JWT (RFC 9068, EdDSA).
+    access_token: String,
+    token_type: String,
+    /// Seconds until the access token expires.
+    expires_in: i64,
+    /// The token's scopes, separated by blanks.
+    scope: String,
+}
+
+/// Exchange an API key for an access token
+///
+/// The client credentials grant of OAuth 2.0 (RFC 6749, section 4.4). The API key goes into the body, or into
+/// `Authorization: Basic`, but not into both. A form is what OAuth has; an object of JSON with the same fields is taken
+/// as well. The problems have the members `error` and `error_description` of RFC 6749 too.
+pub(crate) async fn issue_token(
+    request: HttpRequest,
+    payload: web::Payload,
+    clients: web::Data<Clients>,
+) -> Result<HttpResponse, Problem> {
+    exchange(&request, payload, &clients).await.map_err(Problem::at_token_endpoint)
+}
+
+async fn exchange(
+    request: &HttpRequest,
+    payload: web::Payload,
+    clients: &Clients,
+) -> Result<HttpResponse, Problem> {
+    let origin = Origin::of(request)?;
+    let [] = parameters(request.query_string(), [])?;
+    let asked = TokenRequest::read(request.headers(), payload.into_inner()).await?;
+    let (client_id, client_secret) =
+        client::credentials(request.headers(), asked.client_id, asked.client_secret)?;
+    let scope = asked.scope.unwrap_or_default();
+    let message = v1::IssueTokenRequest { client_id, client_secret, scope };
+    let request = clients.anonymous(&origin, message);
+    let v1::IssueTokenResponse { access_token, token_type, expires_in, scope } =
+        clients.answer(AuthServiceClient::new(clients.auth.clone()).issue_token(request)).await?;
+    let mut response = private(StatusCode::OK);
+    response.insert_header((PRAGMA, "no-cache"));
+    write(response, &IssuedToken { access_token, token_type, expires_in, scope })
+}
