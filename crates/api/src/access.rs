@@ -35,9 +35,8 @@ impl Access {
     pub fn of(method: &MethodDescriptor) -> Result<Self, OptionError> {
         let error = |problem: &str| OptionError::new(method.full_name(), problem);
         let pool = method.parent_pool();
-        let option = Extension::of(pool, &method.options(), "rowhouse.api.v1.method").ok_or_else(|| {
-            error("declare who may call it, with the option (rowhouse.api.v1.method)")
-        })?;
+        let option = Extension::of(pool, &method.options(), "rowhouse.api.v1.method")
+            .ok_or_else(|| error("declare who may call it, with the option (rowhouse.api.v1.method)"))?;
         let person_only = option.flag("person_only");
         let optional_token = option.flag("optional_token");
         let access = if option.flag("public") {

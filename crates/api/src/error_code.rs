@@ -35,19 +35,24 @@ impl ErrorCode {
 pub fn error_codes(pool: &DescriptorPool) -> Result<Vec<ErrorCode>, OptionError> {
     let mut codes = Vec::new();
     let mut reasons = HashSet::new();
-    for value in pool.all_enums().filter(|one| one.name() == ENUM).flat_map(|one| one.values().collect::<Vec<_>>()) {
+    for value in
+        pool.all_enums().filter(|one| one.name() == ENUM).flat_map(|one| one.values().collect::<Vec<_>>())
+    {
         if value.number() == 0 {
             continue;
         }
         let error = |problem: &str| OptionError::new(value.full_name(), problem);
         let option = Extension::of(pool, &value.options(), "rowhouse.api.v1.error")
             .ok_or_else(|| error("declare what it means, with the option (rowhouse.api.v1.error)"))?;
-        let reason = value.name().strip_prefix(PREFIX).ok_or_else(|| error("begin the name with ERROR_CODE_"))?;
+        let reason =
+            value.name().strip_prefix(PREFIX).ok_or_else(|| error("begin the name with ERROR_CODE_"))?;
         let http = option.whole_number("http").and_then(|status| u16::try_from(status).ok());
         let code = ErrorCode {
             reason: reason.to_owned(),
             grpc: option.text("grpc").ok_or_else(|| error("declare its gRPC status code"))?,
-            http: http.filter(|status| (400..600).contains(status)).ok_or_else(|| error("declare an HTTP status from 400 to 599"))?,
+            http: http
+                .filter(|status| (400..600).contains(status))
+                .ok_or_else(|| error("declare an HTTP status from 400 to 599"))?,
             title: option.text("title").ok_or_else(|| error("declare its title"))?,
         };
         if !reasons.insert(code.reason.clone()) {

@@ -70,7 +70,12 @@ pub struct ServiceOptions {
 impl ServiceOptions {
     /// The options of `service`.
     pub fn of(service: &ServiceDescriptor) -> Result<Self, OptionError> {
-        let error = || OptionError::new(service.full_name(), "declare host and tag, with the option (rowhouse.api.v1.service)");
+        let error = || {
+            OptionError::new(
+                service.full_name(),
+                "declare host and tag, with the option (rowhouse.api.v1.service)",
+            )
+        };
         let option = Extension::of(service.parent_pool(), &service.options(), "rowhouse.api.v1.service");
         let option = option.ok_or_else(error)?;
         let both = option.text("host").zip(option.text("tag"));

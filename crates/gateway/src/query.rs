@@ -143,7 +143,9 @@ mod tests {
         assert_eq!(read(None).unwrap(), None);
         assert_eq!(read(Some("session.create")).unwrap().as_deref(), Some("session.create"));
         assert!(read(Some("")).unwrap_err().to_string().ends_with("action: send a value, or leave it out"));
-        assert!(not_empty_list::<i32>("events", None).is_ok() && not_empty_list("events", Some(&[1])).is_ok());
+        assert!(
+            not_empty_list::<i32>("events", None).is_ok() && not_empty_list("events", Some(&[1])).is_ok()
+        );
         assert!(not_empty_list::<i32>("events", Some(&[])).is_err());
     }
 }

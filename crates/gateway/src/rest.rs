@@ -17,7 +17,8 @@ pub(crate) use crate::clients::{Clients, MAX_ANSWER};
 pub(crate) use crate::error::Problem;
 pub(crate) use crate::headers::{IdempotencyKey, IfMatch};
 pub(crate) use crate::json::{
-    Body, Json, List, Members, Named, Object, Read, Time, WholeNumber, WrittenTime, given, named, not_empty, present, there,
+    Body, Json, List, Members, Named, Object, Read, Time, WholeNumber, WrittenTime, given, named, not_empty,
+    present, there,
 };
 pub(crate) use crate::origin::Origin;
 pub(crate) use crate::query::{NoQuery, filled, not_empty_list, number, one_of, parameters};

@@ -13,7 +13,7 @@ const REGENERATE: &str = "UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --te
 #[test]
 fn the_committed_document_is_the_generated_one() {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("openapi.json");
-    let generated = serde_json::to_value(rowhouse_gateway::openapi_document()).unwrap();
+    let generated: Value = serde_json::from_str(rowhouse_gateway::OPENAPI_DOCUMENT).unwrap();
     if std::env::var_os("UPDATE_GENERATED").is_some() {
         fs::write(&path, format!("{generated:#}\n")).unwrap();
     }
@@ -61,14 +61,14 @@ const WITHOUT_KEY: [(&str, &str); 17] = [
 
 #[test]
 fn every_post_takes_an_idempotency_key_or_has_a_reason_not_to() {
-    let document = serde_json::to_value(rowhouse_gateway::openapi_document()).unwrap();
+    let document: Value = serde_json::from_str(rowhouse_gateway::OPENAPI_DOCUMENT).unwrap();
     let (mut with_key, mut without_key) = (0, 0);
     for (path, item) in document["paths"].as_object().unwrap() {
         let post = &item["post"];
         if post.is_null() {
             continue;
         }
-        let named = |parameter: &Value| parameter["name"] == "Idempotency-Key";
+        let named = |parameter: &Value| parameter["$ref"] == "#/components/parameters/Idempotency-Key";
         let takes_key = post["parameters"].as_array().is_some_and(|all| all.iter().any(named));
         let reason = WITHOUT_KEY.iter().find(|(without, _)| without == path);
         assert_eq!(takes_key, reason.is_none(), "{path}");

@@ -17,7 +17,8 @@ pub(crate) fn messages(pool: &DescriptorPool) -> Vec<MessageDescriptor> {
 pub(crate) fn code(messages: &[MessageDescriptor]) -> String {
     let mut code = String::new();
     for message in messages {
-        let module = message.package_name().split('.').map(ToSnakeCase::to_snake_case).collect::<Vec<_>>().join("::");
+        let module =
+            message.package_name().split('.').map(ToSnakeCase::to_snake_case).collect::<Vec<_>>().join("::");
         let name = message.name().to_upper_camel_case();
         // Writing into a String cannot fail.
         let _ = write!(

@@ -4,8 +4,8 @@ use std::collections::{BTreeMap, HashMap};
 
 use heck::ToSnakeCase;
 use prost_reflect::{
-    DescriptorPool, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor, MethodDescriptor,
-    ServiceDescriptor,
+    DescriptorPool, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor,
+    MethodDescriptor, ServiceDescriptor,
 };
 use rowhouse_api::{ErrorCode, HttpBinding, MethodOptions, OptionError, ServiceOptions, Verb, error_codes};
 
@@ -65,7 +65,8 @@ impl Operation {
         let special = [&options.if_match, &options.idempotency_key, &options.access_token];
         let special = special.into_iter().flatten().map(field).collect::<Result<Vec<_>, _>>()?;
         let rest = input.fields().filter(|one| !path.contains(one) && !special.contains(one));
-        let (body, query) = if http.has_body { (rest.collect(), Vec::new()) } else { (Vec::new(), rest.collect()) };
+        let (body, query) =
+            if http.has_body { (rest.collect(), Vec::new()) } else { (Vec::new(), rest.collect()) };
         let reply = match &http.response_body {
             Some(name) => {
                 let field = output.get_field_by_name(name);
@@ -109,7 +110,10 @@ impl Model {
                 let operation = Operation::of(method, &of_service, options, http)?;
                 let full_name = operation.method.full_name().to_owned();
                 if let Some(other) = names.insert(operation.name.clone(), full_name.clone()) {
-                    return Err(OptionError::new(full_name, format!("{other} has the same name: choose another")));
+                    return Err(OptionError::new(
+                        full_name,
+                        format!("{other} has the same name: choose another"),
+                    ));
                 }
                 model.add_operation(operation)?;
             }
@@ -162,7 +166,9 @@ impl Model {
     fn add_field(&mut self, field: &FieldDescriptor, side: Side) -> Result<(), OptionError> {
         match Shape::of(field)? {
             Shape::Message(message) => self.add_message(&message, side),
-            Shape::Enum(one) => insert(&mut self.enums, one.name(), &one, EnumDescriptor::full_name).map(|_| ()),
+            Shape::Enum(one) => {
+                insert(&mut self.enums, one.name(), &one, EnumDescriptor::full_name).map(|_| ())
+            }
             _ => Ok(()),
         }
     }

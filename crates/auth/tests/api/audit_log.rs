@@ -38,7 +38,10 @@ async fn it_is_read_newest_first_and_page_by_page() {
 
     let newest = &entries[0];
     assert_eq!((newest.action.as_str(), newest.outcome.as_str()), ("sign_in", "success"));
-    assert_eq!((newest.actor_type.as_str(), newest.target_type.as_str()), ("user", "session"));
+    assert_eq!(
+        (newest.actor.as_ref().unwrap().r#type.as_str(), newest.target.as_ref().unwrap().r#type.as_str()),
+        ("user", "session")
+    );
     assert_eq!(newest.details["method"], "password");
     assert_eq!(newest.ip_address, "127.0.0.1");
     assert_eq!(entries[7].action, "member.add");

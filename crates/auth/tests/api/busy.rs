@@ -67,7 +67,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
     };
     let change = async || {
         let (current_password, new_password) = (PASSWORD.to_owned(), "battery staple".to_owned());
-        let mut request = hurried(ChangePasswordRequest { current_password, new_password });
+        let mut request = hurried(ChangePasswordRequest { current: current_password, new: new_password });
         carry_token(request.metadata_mut(), acme, &ada.token);
         dear.client().change_password(request).await
     };

@@ -184,10 +184,8 @@ async fn strangers_suppress_no_notice_and_nothing_from_where_one_is_known() {
     forgot(&service, ADA, home).await;
     service.until("SELECT count(*) FROM auth.outbox", "0").await;
     assert_eq!(service.subjects_to(ADA).await.len(), 6, "strangers are not there");
-    let mut change = Request::new(ChangePasswordRequest {
-        current_password: PASSWORD.to_owned(),
-        new_password: "another horse".to_owned(),
-    });
+    let mut change =
+        Request::new(ChangePasswordRequest { current: PASSWORD.to_owned(), new: "another horse".to_owned() });
     rowhouse_tenancy::grpc::carry_token(change.metadata_mut(), acme, &tokens.unwrap().access_token);
     service.running.client().change_password(change).await.unwrap();
     service.mail_to(ADA, "Your password was changed").await;
@@ -202,7 +200,7 @@ async fn without_its_notice_a_password_is_not_changed() {
     service.member(acme, ADA).await;
     let change = async |old: String, new: String| {
         let token = service.running.login(ADA, &old, None).await.unwrap().tokens.unwrap().access_token;
-        let mut change = Request::new(ChangePasswordRequest { current_password: old, new_password: new });
+        let mut change = Request::new(ChangePasswordRequest { current: old, new });
         rowhouse_tenancy::grpc::carry_token(change.metadata_mut(), acme, &token);
         service.running.client().change_password(change).await
     };
@@ -234,10 +232,7 @@ async fn reports_of_disabled_endpoints_suppress_no_notice() {
     let reports = service.subjects_to(ADA).await;
     let reports = reports.iter().filter(|subject| subject.contains("endpoint was disabled")).count();
     assert_eq!(reports, 20, "they are limited as well");
-    let change = ChangePasswordRequest {
-        current_password: PASSWORD.to_owned(),
-        new_password: "another horse".to_owned(),
-    };
+    let change = ChangePasswordRequest { current: PASSWORD.to_owned(), new: "another horse".to_owned() };
     service.running.client().change_password(ada.request(change)).await.unwrap();
     service.mail_to(ADA, "Your password was changed").await;
     service.running.stop().await;

@@ -26,9 +26,9 @@ async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
     assert_eq!(ada.confirm("123456").await.unwrap_err().code, Code::MfaNotEnabled);
     assert_eq!(ada.delete("123456").await.unwrap_err().code, Code::MfaNotEnabled);
 
-    let first = ada.create().await.unwrap().totp_secret;
+    let first = ada.create().await.unwrap().secret;
     let answer = ada.create().await.unwrap();
-    let secret = answer.totp_secret;
+    let secret = answer.secret;
     assert_eq!(secret.len(), 32, "160 bits");
     assert_ne!(secret, first);
     assert_eq!(
@@ -109,7 +109,7 @@ async fn it_is_switched_off_by_a_code_and_not_by_a_token_alone() {
 async fn of_two_confirmations_at_once_one_gets_codes() {
     let (service, acme) = world().await;
     let ada = log_in(&service, acme, EMAIL).await;
-    let secret = ada.create().await.unwrap().totp_secret;
+    let secret = ada.create().await.unwrap().secret;
     let code = code(&secret, 0);
     let (one, other) = tokio::join!(ada.confirm(&code), ada.confirm(&code));
     let refused = match (one, other) {
@@ -157,7 +157,7 @@ async fn a_change_of_the_second_factor_ends_the_other_sessions() {
     let (here, there) =
         (team::login(&service, acme, EMAIL).await, team::login(&service, globex, EMAIL).await);
     let ada = Caller { running: &service.running, tenant: acme, token: own.token.clone() };
-    let secret = ada.create().await.unwrap().totp_secret;
+    let secret = ada.create().await.unwrap().secret;
     there.role().await.unwrap();
     assert_eq!(ada.confirm(&wrong_code(&secret)).await.unwrap_err().code, Code::MfaCodeInvalid);
     here.role().await.unwrap();
@@ -198,7 +198,7 @@ async fn nobody_slips_in_by_the_password_alone_while_the_second_factor_is_switch
     let (service, acme) = world().await;
     for _ in 0..3 {
         let ada = log_in(&service, acme, EMAIL).await;
-        let secret = ada.create().await.unwrap().totp_secret;
+        let secret = ada.create().await.unwrap().secret;
         let mut calls = JoinSet::new();
         for _ in 0..16 {
             let mut client = service.running.client();

@@ -27,7 +27,7 @@ async fn change(
     new: &str,
 ) -> Result<ChangePasswordResponse, Status> {
     let (current_password, new_password) = (current.to_owned(), new.to_owned());
-    let mut request = Request::new(ChangePasswordRequest { current_password, new_password });
+    let mut request = Request::new(ChangePasswordRequest { current: current_password, new: new_password });
     carry_token(request.metadata_mut(), tenant, token);
     Ok(service.running.client().change_password(request).await?.into_inner())
 }
@@ -82,11 +82,11 @@ async fn the_current_password_is_asked_for_and_cannot_be_guessed() {
     for (current, new, code, fields) in [
         ("wrong horse", NEW, Code::InvalidCredentials, vec![]),
         ("short", NEW, Code::InvalidCredentials, vec![]),
-        ("", NEW, Code::InvalidArgument, vec!["current_password"]),
-        (PASSWORD, "short", Code::InvalidArgument, vec!["new_password"]),
-        (PASSWORD, "password1", Code::InvalidArgument, vec!["new_password"]),
-        (PASSWORD, ADA, Code::InvalidArgument, vec!["new_password"]),
-        ("", "", Code::InvalidArgument, vec!["current_password", "new_password"]),
+        ("", NEW, Code::InvalidArgument, vec!["current"]),
+        (PASSWORD, "short", Code::InvalidArgument, vec!["new"]),
+        (PASSWORD, "password1", Code::InvalidArgument, vec!["new"]),
+        (PASSWORD, ADA, Code::InvalidArgument, vec!["new"]),
+        ("", "", Code::InvalidArgument, vec!["current", "new"]),
     ] {
         let answer = fault(&change(&service, acme, &token, current, new).await.unwrap_err());
         assert_eq!(answer.code, code, "{current} {new}");
@@ -99,7 +99,7 @@ async fn the_current_password_is_asked_for_and_cannot_be_guessed() {
     let logged = "SELECT string_agg(DISTINCT details->>'reason' || ' ' || outcome, ',') FROM auth.audit_log
         WHERE action = 'password.change'";
     assert_eq!(service.value(logged).await, "too_many_attempts denied,wrong_password failure");
-    let anonymous = ChangePasswordRequest { current_password: PASSWORD.into(), new_password: NEW.into() };
+    let anonymous = ChangePasswordRequest { current: PASSWORD.into(), new: NEW.into() };
     let answer = service.running.client().change_password(anonymous).await;
     assert_eq!(refused(answer), Code::TokenMissing);
     service.running.stop().await;
@@ -134,7 +134,7 @@ async fn no_stranger_keeps_a_person_from_changing_the_password() {
         "from all networks that are not known"
     );
     let (current_password, new_password) = (PASSWORD.to_owned(), NEW.to_owned());
-    let mut request = Request::new(ChangePasswordRequest { current_password, new_password });
+    let mut request = Request::new(ChangePasswordRequest { current: current_password, new: new_password });
     request.metadata_mut().insert(FORWARDED_FOR, "192.0.2.1".parse().unwrap());
     carry_token(request.metadata_mut(), acme, &token);
     service.running.client().change_password(request).await.unwrap();

@@ -98,10 +98,7 @@ async fn no_session_begins_by_a_factor_that_was_removed() {
 async fn a_change_does_not_undo_another() {
     let (service, acme) = world().await;
     let ada = service.access_token(EMAIL, None).await;
-    let message = ChangePasswordRequest {
-        current_password: PASSWORD.to_owned(),
-        new_password: "yet another horse".to_owned(),
-    };
+    let message = ChangePasswordRequest { current: PASSWORD.to_owned(), new: "yet another horse".to_owned() };
     let mut request = Request::new(message);
     carry_token(request.metadata_mut(), acme, &ada);
     let mut client = service.running.client();

@@ -16,8 +16,8 @@ use rowhouse_chassis::telemetry;
 use rowhouse_tokens::TokenError;
 use tonic::Status;
 
-pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
 use document::Document;
+pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
 
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 

@@ -76,10 +76,13 @@ fn wrong(reason: &str) -> (Option<&str>, String) {
     }
     if let Some(rest) = reason.strip_prefix("unknown field ") {
         let known = rest.rsplit_once(", expected ").map(|(_, known)| known.trim_start_matches("one of "));
-        return (None, match known {
-            Some(known) => format!("there is no such member; send {known} only"),
-            None => "there is no such member; send an object without members".to_owned(),
-        });
+        return (
+            None,
+            match known {
+                Some(known) => format!("there is no such member; send {known} only"),
+                None => "there is no such member; send an object without members".to_owned(),
+            },
+        );
     }
     let given = reason.strip_prefix("invalid type: ").or_else(|| reason.strip_prefix("invalid value: "));
     match given.and_then(|rest| rest.rsplit_once(", expected ")) {
@@ -165,8 +168,11 @@ mod tests {
     #[test]
     fn the_field_and_the_place_are_named() {
         for (given, expected) in [
-            (r#"{"quantity":"1"}"#, "lines[1].quantity: send a whole number between -9223372036854775808 and \
-                 9223372036854775807, not the text \"1\""),
+            (
+                r#"{"quantity":"1"}"#,
+                "lines[1].quantity: send a whole number between -9223372036854775808 and \
+                 9223372036854775807, not the text \"1\"",
+            ),
             (r#"{"quantity":1.0}"#, "lines[1].quantity: send a whole number between"),
             (r#"{"quantity":1e2}"#, "lines[1].quantity: send a whole number between"),
             (r#"{"quantity":9223372036854775808}"#, "lines[1].quantity: send a whole number between"),
@@ -182,10 +188,7 @@ mod tests {
             assert!(explained.starts_with(expected), "{given}: {explained}");
             assert!(explained.contains("(line 2, column "), "{given}: {explained}");
         }
-        assert!(
-            explained(r#"{"customer":"a","lines":{}}"#)
-                .starts_with("lines: send a list, not an object")
-        );
+        assert!(explained(r#"{"customer":"a","lines":{}}"#).starts_with("lines: send a list, not an object"));
         assert!(explained("[]").starts_with("the body: send an object, not a list (line 1"));
     }
 

@@ -15,6 +15,10 @@ fn post(api: &Api, body: impl Into<reqwest::Body>) -> Request<'_> {
     api.request(Method::POST, "/v1/orders").body("application/json", body)
 }
 
+async fn wrong(api: &Api, body: impl Into<reqwest::Body>) -> Answer {
+    post(api, body).refused(400, "invalid_argument").await
+}
+
 async fn malformed(api: &Api, body: impl Into<reqwest::Body>) -> Answer {
     post(api, body).refused(400, "malformed_json").await
 }
@@ -45,7 +49,7 @@ async fn a_body_is_exactly_the_json_that_is_expected() {
     ] {
         let mut body = order();
         body[field] = value;
-        let answer = malformed(&api, body.to_string()).await;
+        let answer = wrong(&api, body.to_string()).await;
         assert_eq!(answer.fields(), [named], "{}", answer.text);
         assert!(answer.body["detail"].as_str().unwrap().contains("(line 1, column "), "{}", answer.text);
     }
@@ -54,7 +58,7 @@ async fn a_body_is_exactly_the_json_that_is_expected() {
     let long = order().to_string().replace("4950", &"9".repeat(400));
     malformed(&api, long).await;
     let twice = order().to_string().replace("\"currency\"", "\"customer\":\"Bob\",\"currency\"");
-    assert_eq!(malformed(&api, twice).await.fields(), ["customer"]);
+    assert_eq!(wrong(&api, twice).await.fields(), ["customer"]);
     gateway.stopped().await;
 }
 

@@ -51,7 +51,7 @@ async fn refusals_are_those_of_rfc_6749() {
         (ask(api, FORM, ""), 400, "invalid_argument", "invalid_request"),
         (ask(api, FORM, "client_id=id&client_secret=x"), 400, "invalid_argument", "invalid_request"),
         (ask(api, FORM, &format!("{whole}&client_id=id")), 400, "invalid_argument", "invalid_request"),
-        (ask(api, JSON, "{}"), 400, "malformed_json", "invalid_request"),
+        (ask(api, JSON, "{}"), 400, "invalid_argument", "invalid_request"),
         (
             ask(api, FORM, &whole).header("authorization", basic("id:secret")),
             400,
@@ -87,7 +87,7 @@ async fn refusals_are_those_of_rfc_6749() {
         }
     }
     // Elsewhere there are no such members.
-    let refused = api.post("/v1/auth/login", &json!({})).refused(400, "malformed_json").await;
+    let refused = api.post("/v1/auth/login", &json!({})).refused(400, "invalid_argument").await;
     assert!(refused.body.get("error").is_none());
     gateway.stopped().await;
 }

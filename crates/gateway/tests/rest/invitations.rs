@@ -59,7 +59,7 @@ async fn some_are_not_invited() {
         assert_eq!(refused.fields(), ["email"], "{email}");
     }
     let body = json!({ "email": "grace@acme.example", "role": "root" });
-    ada.post("/v1/invitations", &body).refused(400, "malformed_json").await;
+    ada.post("/v1/invitations", &body).refused(400, "invalid_argument").await;
     system.shutdown().await;
 }
 

@@ -199,7 +199,7 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
         json!({ "status": 1 }),
         json!({ "status": "paid", "customer": "Eve" }),
     ] {
-        api.patch(path(&order), &body).refused(400, "malformed_json").await;
+        api.patch(path(&order), &body).refused(400, "invalid_argument").await;
     }
 
     // Of many who saw the same version, one changes it.

@@ -5,7 +5,7 @@ use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{
-    CreateExportRequest, CreateOrderRequest, ExportFormat, ExportState, OrderStatus,
+    CreateExportRequest, CreateOrderRequest, ExportFormat, ExportProgress, ExportState, OrderStatus,
 };
 use rowhouse_tokens::Role;
 use uuid::Uuid;
@@ -31,7 +31,7 @@ async fn each_order_is_there_once() {
             assert_eq!(ended.state(), ExportState::Succeeded, "{ended:?}");
             let wanted = listed(&orders, status).await;
             let count = i64::try_from(wanted.len()).unwrap();
-            assert_eq!((ended.orders_done, ended.orders_total), (count, count));
+            assert_eq!(ended.progress, Some(ExportProgress { done: count, total: count }));
             let (finished, expires) = (ended.finished_at.unwrap(), ended.expires_at.unwrap());
             assert_eq!(expires.seconds - finished.seconds, 24 * 60 * 60);
             assert_has(format, &exports.download(&export.id).await, &wanted);

@@ -51,7 +51,10 @@ async fn how_far_it_is_can_be_seen() {
     place_many(&world, orders.tenant, 2_500).await;
     let exports = Exports::of(&world, orders.tenant, Role::Member).await;
     let export = exports.create(ExportFormat::Jsonl, None).await.unwrap();
-    assert_eq!((export.state(), export.orders_done, export.size_bytes), (ExportState::Queued, 0, 0));
+    assert_eq!(
+        (export.state(), export.progress.unwrap().done, export.size_bytes),
+        (ExportState::Queued, 0, 0)
+    );
     assert_eq!((export.expires_at, export.failure.as_str()), (None, ""));
     assert_eq!(exports.get(&export.id).await.unwrap(), export);
     assert_eq!(job(&world, &export.job_id).await.status, "queued");
@@ -60,19 +63,19 @@ async fn how_far_it_is_can_be_seen() {
     let instance = instance(&world).await;
     gate.reached(2).await;
     let running = exports.get(&export.id).await.unwrap();
-    assert_eq!((running.state(), running.orders_total), (ExportState::Running, 2_500));
-    assert!((1..2_500).contains(&running.orders_done), "{running:?}");
+    assert_eq!((running.state(), running.progress.unwrap().total), (ExportState::Running, 2_500));
+    assert!((1..2_500).contains(&running.progress.unwrap().done), "{running:?}");
     assert!(running.size_bytes >= 2 * 256 * 1024, "{running:?}");
     let running_job = job(&world, &export.job_id).await;
     assert_eq!(
         (running_job.status.as_str(), running_job.done, running_job.total),
-        ("running", running.orders_done, 2_500)
+        ("running", running.progress.unwrap().done, 2_500)
     );
     assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, Code::ExportNotReady);
 
     gate.open(2).await;
     let ended = exports.ended(&export.id).await;
-    assert_eq!((ended.state(), ended.orders_done), (ExportState::Succeeded, 2_500));
+    assert_eq!((ended.state(), ended.progress.unwrap().done), (ExportState::Succeeded, 2_500));
     let ended_job = job(&world, &export.job_id).await;
     assert_eq!((ended_job.status.as_str(), ended_job.done), ("succeeded", 2_500));
     instance.kill().await;
@@ -98,7 +101,7 @@ async fn whoever_is_killed_another_one_goes_on(format: ExportFormat) {
     }
     let instance = instance(&world).await;
     let ended = exports.ended(&id).await;
-    assert_eq!((ended.state(), ended.orders_done), (ExportState::Succeeded, 2_500), "{ended:?}");
+    assert_eq!((ended.state(), ended.progress.unwrap().done), (ExportState::Succeeded, 2_500), "{ended:?}");
     assert_has(format, &exports.download(&id).await, &listed(&orders, None).await);
     instance.kill().await;
     world.stop().await;
@@ -129,7 +132,7 @@ async fn what_is_placed_meanwhile_is_left_out() {
         orders.create(an_order()).await.unwrap();
     }
     gate.open(1).await;
-    assert_eq!(exports.ended(&id).await.orders_total, 2_500);
+    assert_eq!(exports.ended(&id).await.progress.unwrap().total, 2_500);
     assert_has(ExportFormat::Csv, &exports.download(&id).await, &wanted);
     instance.kill().await;
     world.stop().await;

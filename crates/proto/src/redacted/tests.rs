@@ -6,7 +6,8 @@ use prost_reflect::{DescriptorPool, Kind};
 use rowhouse_api::FieldOptions;
 
 use crate::auth::v1::{
-    ConfirmTotpResponse, CreateApiKeyResponse, LoginRequest, LoginResponse, PrepareMemberRequest, Role, Tokens,
+    ConfirmTotpResponse, CreateApiKeyResponse, LoginRequest, LoginResponse, PrepareMemberRequest, Role,
+    Tokens,
 };
 use crate::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
 
@@ -49,11 +50,7 @@ fn debug_prints_no_secret() {
         idempotency_key: None,
     });
     assert_redacted(&ConfirmTotpResponse { recovery_codes: vec![secret.clone()] });
-    assert_redacted(&CreateApiKeyResponse {
-        api_key: None,
-        client_secret: secret,
-        client_id: String::new(),
-    });
+    assert_redacted(&CreateApiKeyResponse { api_key: None, client_secret: secret, client_id: String::new() });
 }
 
 /// A `tonic::Request` prints its message.
@@ -77,7 +74,8 @@ fn what_sounds_like_a_secret_is_declared_as_one() {
     for field in pool.all_messages().flat_map(|message| message.fields().collect::<Vec<_>>()) {
         let text = matches!(field.kind(), Kind::String | Kind::Bytes);
         let package = field.parent_message().package_name().to_owned();
-        let sounds = SOUNDS.iter().any(|sound| field.name().contains(sound)) && !HARMLESS.contains(&field.name());
+        let sounds =
+            SOUNDS.iter().any(|sound| field.name().contains(sound)) && !HARMLESS.contains(&field.name());
         if text && sounds && !package.starts_with("google.") && package != "rowhouse.api.v1" {
             assert!(FieldOptions::of(&field).secret, "{} is not declared secret", field.full_name());
             secrets += 1;

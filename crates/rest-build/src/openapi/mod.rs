@@ -31,7 +31,8 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
             .insert(operation.http.verb.as_str().to_owned(), described);
     }
     for message in model.inputs.values() {
-        let takes_null = model.operations.iter().all(|one| one.method.input() != *message || one.takes_null());
+        let takes_null =
+            model.operations.iter().all(|one| one.method.input() != *message || one.takes_null());
         let fields = match model.operations.iter().find(|one| one.method.input() == *message) {
             Some(operation) => operation.body.clone(),
             None => message.fields().collect(),
@@ -56,9 +57,10 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
 /// One tag for each group of operations, described by the comment of the first service that has it.
 fn add_tags(model: &Model, document: &mut Value) {
     let mut tags: Vec<Value> = Vec::new();
-    let shown = model.services.iter().filter(|(service, _)| {
-        model.operations.iter().any(|one| one.method.parent_service() == service)
-    });
+    let shown = model
+        .services
+        .iter()
+        .filter(|(service, _)| model.operations.iter().any(|one| one.method.parent_service() == service));
     for (service, options) in shown {
         if tags.iter().all(|tag| tag["name"] != options.tag) {
             let description = comment(&service.parent_file(), service.path());

@@ -9,7 +9,11 @@ use crate::Model;
 use crate::comments::{comment, summary};
 use crate::model::{Operation, Reply};
 
-pub(super) fn describe(model: &Model, operation: &Operation, errors: &ErrorSets<'_>) -> Result<Value, OptionError> {
+pub(super) fn describe(
+    model: &Model,
+    operation: &Operation,
+    errors: &ErrorSets<'_>,
+) -> Result<Value, OptionError> {
     let method = &operation.method;
     let (first, rest) = summary(&comment(&method.parent_service().parent_file(), method.path()));
     if first.is_empty() {
@@ -35,7 +39,8 @@ pub(super) fn describe(model: &Model, operation: &Operation, errors: &ErrorSets<
             Verb::Patch => &["application/json", "application/merge-patch+json"],
             _ => &["application/json"],
         };
-        let schema = json!({ "schema": { "$ref": format!("#/components/schemas/{}", method.input().name()) } });
+        let schema =
+            json!({ "schema": { "$ref": format!("#/components/schemas/{}", method.input().name()) } });
         let content: Map<_, _> = media_types.iter().map(|one| ((*one).to_owned(), schema.clone())).collect();
         described_members.insert("requestBody".to_owned(), json!({ "required": true, "content": content }));
     }
@@ -120,7 +125,8 @@ fn responses(
         responses.insert(pending.to_string(), success(operation)?);
     }
     if is_conditional(operation) {
-        let mut unchanged = json!({ "description": "The version of the header If-None-Match is the current one." });
+        let mut unchanged =
+            json!({ "description": "The version of the header If-None-Match is the current one." });
         member(&mut unchanged, &["headers"]).insert("ETag".to_owned(), header("ETag"));
         responses.insert("304".to_owned(), unchanged);
     }
@@ -153,13 +159,17 @@ fn header(name: &str) -> Value {
 
 fn success(operation: &Operation) -> Result<Value, OptionError> {
     let output = operation.method.output();
-    let of_message = |message: &prost_reflect::MessageDescriptor| comment(&message.parent_file(), message.path());
+    let of_message =
+        |message: &prost_reflect::MessageDescriptor| comment(&message.parent_file(), message.path());
     let (description, schema) = match &operation.reply {
         Reply::Nothing => (of_message(&output), None),
         Reply::Whole => (of_message(&output), Some(output.name().to_owned())),
         Reply::Field(field, message) => {
             let of_field = comment(&output.parent_file(), field.path());
-            (if of_field.is_empty() { of_message(&output) } else { of_field }, Some(message.name().to_owned()))
+            (
+                if of_field.is_empty() { of_message(&output) } else { of_field },
+                Some(message.name().to_owned()),
+            )
         }
     };
     if description.is_empty() {
@@ -168,7 +178,8 @@ fn success(operation: &Operation) -> Result<Value, OptionError> {
     let mut response = json!({ "description": description });
     let members = member(&mut response, &[]);
     if let Some(name) = schema {
-        let content = json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
+        let content =
+            json!({ "application/json": { "schema": { "$ref": format!("#/components/schemas/{name}") } } });
         members.insert("content".to_owned(), content);
     }
     let mut headers = Map::new();

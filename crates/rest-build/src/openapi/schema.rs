@@ -178,7 +178,11 @@ fn bounds(schema: &mut Map<String, Value>, bounds: &[(&str, Option<i64>)]) {
     }
 }
 
-fn examples(schema: &mut Map<String, Value>, field: &FieldDescriptor, options: &FieldOptions) -> Result<(), OptionError> {
+fn examples(
+    schema: &mut Map<String, Value>,
+    field: &FieldDescriptor,
+    options: &FieldOptions,
+) -> Result<(), OptionError> {
     let example = match &options.example {
         Some(text) => Some(serde_json::from_str(text).map_err(|error| {
             OptionError::new(field.full_name(), format!("the example is no JSON: {error}"))

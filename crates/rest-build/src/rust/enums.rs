@@ -21,7 +21,10 @@ fn enumeration(one: &EnumDescriptor) -> TokenStream {
     let numbers = values.iter().map(|(_, value)| value.number());
     let variants = texts.iter().map(|text| names::ident(&text.to_upper_camel_case()));
     let doc = format!("A value of `{}`, by its number.", one.full_name());
-    let doc_of_namer = format!("The name in JSON of a value of `{}`; none for what is unspecified or unknown.", one.full_name());
+    let doc_of_namer = format!(
+        "The name in JSON of a value of `{}`; none for what is unspecified or unknown.",
+        one.full_name()
+    );
     quote! {
         #[doc = #doc]
         #[derive(Clone, Copy)]

@@ -1,7 +1,9 @@
 //! A handler for each operation.
 
+use std::collections::BTreeSet;
+
 use proc_macro2::TokenStream;
-use prost_reflect::{FieldDescriptor, Kind, MessageDescriptor};
+use prost_reflect::{FieldDescriptor, Kind};
 use quote::{format_ident, quote};
 use rowhouse_api::{Access, FieldOptions, OptionError, Verb};
 
@@ -127,7 +129,12 @@ fn query(fields: &[FieldDescriptor]) -> Result<TokenStream, OptionError> {
             }
             Shape::Text if options.min_length >= Some(1) || is_id(field) => quote!(filled(#text, #name)?),
             Shape::Text => quote!(#name.map(Into::into)),
-            _ => return Err(OptionError::new(field.full_name(), "a query parameter is a text, an int32 or an enum")),
+            _ => {
+                return Err(OptionError::new(
+                    field.full_name(),
+                    "a query parameter is a text, an int32 or an enum",
+                ));
+            }
         };
         Ok(quote!(let #name = #reading;))
     });
@@ -146,7 +153,8 @@ fn is_id(field: &FieldDescriptor) -> bool {
 /// The request of the call, and the call's metadata.
 fn message(operation: &Operation) -> Result<TokenStream, OptionError> {
     let target = names::message(&operation.method.input());
-    let special = [&operation.options.if_match, &operation.options.idempotency_key, &operation.options.access_token];
+    let special =
+        [&operation.options.if_match, &operation.options.idempotency_key, &operation.options.access_token];
     let special = special.into_iter().flatten().map(|name| {
         let name = names::ident(name);
         Ok(quote!(#name))
@@ -170,7 +178,9 @@ fn message(operation: &Operation) -> Result<TokenStream, OptionError> {
 
 fn call(operation: &Operation) -> TokenStream {
     let call = match &operation.options.access {
-        Access::Public { optional_token: true } => quote!(clients.of_optional(caller.as_ref(), &origin, message)),
+        Access::Public { optional_token: true } => {
+            quote!(clients.of_optional(caller.as_ref(), &origin, message))
+        }
         Access::Public { .. } | Access::Service(_) => quote!(clients.anonymous(&origin, message)),
         Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
@@ -209,54 +219,52 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let etag = options.etag.as_ref().map(|path| {
         let value = value_at(operation, path)?;
         Ok::<_, OptionError>(if is_conditional(operation) {
-            quote!(.etag_unless(&request, #value))
+            quote!(.etag_unless(&request, &#value))
         } else {
-            quote!(.etag(#value))
+            quote!(.etag(&#value))
         })
     });
     let etag = etag.transpose()?;
-    Ok(match &operation.reply {
-        Reply::Nothing => quote!(Ok(Reply::new(#status)?.empty())),
-        Reply::Whole => quote!(Reply::new(#status)? #etag #location .json(&answer)),
+    let (body, name) = match &operation.reply {
+        Reply::Nothing => return Ok(quote!(Ok(Reply::new(#status)?.empty()))),
+        Reply::Whole => (quote!(&answer), None),
         Reply::Field(field, _) => {
-            let body = there(operation, field);
-            quote!(Reply::new(#status)? #etag #location .json(#body))
+            let name = names::ident(field.name());
+            (quote!(#name), Some(field.name()))
         }
+    };
+    let paths = [&options.etag, &options.location].into_iter().flatten();
+    let referred = paths.filter_map(|path| path.rsplit('{').next()?.split_once('.')).map(|(first, _)| first);
+    let given: BTreeSet<_> = referred.chain(name).collect();
+    let given = given.into_iter().map(|name| {
+        let (ident, path) = (names::ident(name), format!("{}.{name}", operation.method.output().name()));
+        quote!(let #ident = given(#path, answer.#ident.as_ref())?;)
+    });
+    Ok(quote! {
+        #(#given)*
+        Reply::new(#status)? #etag #location .json(#body)
     })
 }
 
-/// A field of the response, which has to be there.
-fn there(operation: &Operation, field: &FieldDescriptor) -> TokenStream {
-    let (name, path) = (names::ident(field.name()), format!("{}.{}", operation.method.output().name(), field.name()));
-    quote!(given(#path, answer.#name.as_ref())?)
-}
-
-/// The text at a path of two names such as `order.etag`, or of one.
+/// The text at a path of two names such as `order.etag`, the first of which is a variable.
 fn value_at(operation: &Operation, path: &str) -> Result<TokenStream, OptionError> {
-    let error = || OptionError::new(operation.method.full_name(), format!("the response has no text at {path}"));
-    let output = operation.method.output();
-    let text = |message: &MessageDescriptor, name: &str| {
-        message.get_field_by_name(name).filter(|field| field.kind() == Kind::String).ok_or_else(error)
-    };
-    match path.split_once('.') {
-        None => {
-            let name = names::ident(text(&output, path)?.name());
-            Ok(quote!(&answer.#name))
-        }
-        Some((first, second)) => {
-            let field = output.get_field_by_name(first).ok_or_else(error)?;
-            let Kind::Message(inner) = field.kind() else { return Err(error()) };
-            let name = names::ident(text(&inner, second)?.name());
-            let outer = there(operation, &field);
-            Ok(quote!(&#outer.#name))
-        }
+    let error =
+        || OptionError::new(operation.method.full_name(), format!("the response has no text at {path}"));
+    let (first, second) = path.split_once('.').ok_or_else(error)?;
+    let field = operation.method.output().get_field_by_name(first).ok_or_else(error)?;
+    let Kind::Message(inner) = field.kind() else { return Err(error()) };
+    if inner.get_field_by_name(second).is_none_or(|field| field.kind() != Kind::String) {
+        return Err(error());
     }
+    let (first, second) = (names::ident(first), names::ident(second));
+    Ok(quote!(#first.#second))
 }
 
 fn location(operation: &Operation, template: &str) -> Result<TokenStream, OptionError> {
-    let error = || OptionError::new(operation.method.full_name(), "location has one field in braces, at its end");
+    let error =
+        || OptionError::new(operation.method.full_name(), "location has one field in braces, at its end");
     let (prefix, path) = template.split_once('{').ok_or_else(error)?;
     let path = path.strip_suffix('}').ok_or_else(error)?;
     let value = value_at(operation, path)?;
-    Ok(quote!(.location(#prefix, #value)))
+    Ok(quote!(.location(#prefix, &#value)))
 }

@@ -101,15 +101,16 @@ pub(super) fn value(field: &FieldDescriptor) -> Result<TokenStream, OptionError>
     };
     let presence = field.supports_presence() && !field.is_list();
     let value = match (field.is_list(), required) {
-        (true, true) if as_it_is => quote!(#name),
+        // The variable as it is.
+        (true, true) if as_it_is => return Ok(quote!(#name)),
         (true, true) => quote!(#name.into_iter().map(#convert).collect()),
         (true, false) if as_it_is => quote!(#name.unwrap_or_default()),
         (true, false) => quote!(#name.unwrap_or_default().into_iter().map(#convert).collect()),
         (false, true) if as_it_is && presence => quote!(Some(#name)),
-        (false, true) if as_it_is => quote!(#name),
+        (false, true) if as_it_is => return Ok(quote!(#name)),
         (false, true) if presence => quote!(Some((#convert)(#name))),
         (false, true) => quote!((#convert)(#name)),
-        (false, false) if as_it_is && presence => quote!(#name),
+        (false, false) if as_it_is && presence => return Ok(quote!(#name)),
         (false, false) if as_it_is => quote!(#name.unwrap_or_default()),
         (false, false) if presence => quote!(#name.map(#convert)),
         (false, false) => quote!(#name.map(#convert).unwrap_or_default()),

@@ -91,7 +91,11 @@ async fn create(
                 .with("scopes", rowhouse_tokens::scope(scopes));
             record(tx, entry).await?;
             let client_secret = secret.clone();
-            let answer = CreateApiKeyResponse { api_key: Some(to_proto(created)), client_secret };
+            let answer = CreateApiKeyResponse {
+                api_key: Some(to_proto(created)),
+                client_secret,
+                client_id: id.to_string(),
+            };
             keep(tx, &rpc.sealing, call, &answer).await?;
             Ok::<_, Error>(answer)
         })

@@ -3,7 +3,9 @@
 use std::collections::HashMap;
 
 use rowhouse_chassis::error::Violations;
-use rowhouse_proto::auth::v1::{AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse};
+use rowhouse_proto::auth::v1::{
+    Actor, AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, Target,
+};
 use rowhouse_tokens::Permission;
 use serde_json::Value;
 use tonic::Request;
@@ -42,12 +44,10 @@ fn to_proto(entry: LoggedEntry) -> AuditLogEntry {
     AuditLogEntry {
         id: entry.id.to_string(),
         occurred_at: Some(timestamp(entry.occurred_at)),
-        actor_type: entry.actor_type,
-        actor_id: id(entry.actor_id),
+        actor: Some(Actor { r#type: entry.actor_type, id: id(entry.actor_id) }),
         action: entry.action,
         outcome: entry.outcome,
-        target_type: entry.target_type.unwrap_or_default(),
-        target_id: id(entry.target_id),
+        target: entry.target_type.map(|r#type| Target { r#type, id: id(entry.target_id) }),
         ip_address: entry.ip_address.unwrap_or_default(),
         user_agent: entry.user_agent.unwrap_or_default(),
         details: details(entry.details),

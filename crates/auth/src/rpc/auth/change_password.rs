@@ -34,14 +34,14 @@ pub(super) async fn change_password(
     // Who has a session is no stranger.
     let (person, network) = (Some(user.as_uuid()), client.network());
     let asker = Asker { known: true, person, network, deadline: deadline(&request) };
-    let ChangePasswordRequest { current_password, new_password } = request.into_inner();
+    let ChangePasswordRequest { current: current_password, new: new_password } = request.into_inner();
     let change = Change { rpc, cx, user, client };
 
     let (identity, email) = change.identity().await?;
     let mut violations = Violations::default();
     let current = if current_password.is_empty() { Err("send the current password") } else { Ok(()) };
-    let current = violations.check("current_password", current);
-    let new = violations.check("new_password", NewPassword::parse(new_password, &email));
+    let current = violations.check("current", current);
+    let new = violations.check("new", NewPassword::parse(new_password, &email));
     let (Some(()), Some(new)) = (current, new) else { return Err(violations.into()) };
 
     let Admitted { counted, guess, .. } = change.admit(&email).await?;

@@ -1,6 +1,6 @@
 //! Who the caller is.
 
-use rowhouse_proto::auth::v1::{GetMeRequest, GetMeResponse, Tenant, User};
+use rowhouse_proto::auth::v1::{GetMeRequest, GetMeResponse, OwnTenant, User};
 use tonic::Request;
 
 use crate::error::Error;
@@ -15,7 +15,7 @@ pub(super) async fn get_me(rpc: &Rpc, request: &Request<GetMeRequest>) -> Result
     let Me { email, email_verified, tenant_slug, tenant_name, role } = me.ok_or(Error::NotAMember)?;
     Ok(GetMeResponse {
         user: Some(User { id: user.to_string(), email, email_verified }),
-        tenant: Some(Tenant { id: cx.tenant().to_string(), slug: tenant_slug, name: tenant_name }),
+        tenant: Some(OwnTenant { id: cx.tenant().to_string(), slug: tenant_slug, name: tenant_name }),
         role: role::to_proto(role).into(),
     })
 }

@@ -7,7 +7,7 @@ use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_chassis::grpc::deadline;
 use rowhouse_chassis::limits::{MEMBERS, TENANTS_OF_PERSON};
-use rowhouse_proto::auth::v1::{AcceptInvitationRequest, AcceptInvitationResponse, Tenant, User};
+use rowhouse_proto::auth::v1::{AcceptInvitationRequest, AcceptInvitationResponse, OwnTenant, User};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
 use tonic::Request;
 
@@ -67,7 +67,7 @@ pub(super) async fn accept_invitation(
             let tenant = acceptance.cx.tenant().to_string();
             return Ok(AcceptInvitationResponse {
                 user: Some(User { id: user.to_string(), email, email_verified }),
-                tenant: Some(Tenant { id: tenant, slug: tenant_slug, name: tenant_name }),
+                tenant: Some(OwnTenant { id: tenant, slug: tenant_slug, name: tenant_name }),
                 role: role::to_proto(role).into(),
             });
         }

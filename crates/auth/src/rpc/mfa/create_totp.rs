@@ -27,5 +27,5 @@ pub(super) async fn create_totp(
         }
     });
     let email = put.await?;
-    Ok(CreateTotpResponse { totp_secret: secret.base32(), otpauth_url: secret.url(&email)? })
+    Ok(CreateTotpResponse { secret: secret.base32(), otpauth_url: secret.url(&email)? })
 }

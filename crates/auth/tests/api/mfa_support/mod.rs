@@ -81,7 +81,7 @@ impl Enrolled {
 
 pub(crate) async fn enrol(service: &Service, tenant: TenantId, email: &str) -> Enrolled {
     let caller = log_in(service, tenant, email).await;
-    let secret = caller.create().await.unwrap().totp_secret;
+    let secret = caller.create().await.unwrap().secret;
     let recovery_codes = caller.confirm(&code(&secret, 0)).await.unwrap();
     let token = caller.token;
     // As if it had been some time ago: the code of now is good again.

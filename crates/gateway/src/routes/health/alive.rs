@@ -1,7 +1,7 @@
 //! Being alive.
 
-use actix_web::http::StatusCode;
 use actix_web::HttpResponse;
+use actix_web::http::StatusCode;
 
 use super::Health;
 use crate::error::Problem;

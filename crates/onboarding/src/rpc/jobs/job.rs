@@ -17,7 +17,7 @@ pub(super) fn to_proto(job: JobRecord) -> Job {
         created_at: Some(timestamp(job.created_at)),
         started_at: job.started_at.map(timestamp),
         finished_at: job.finished_at.map(timestamp),
-        progress: job.progress.map(|progress| v1::Progress { done: progress.done, total: progress.total }),
+        progress: job.progress.map(|progress| v1::JobProgress { done: progress.done, total: progress.total }),
         last_error: job.last_error.unwrap_or_default(),
         cancellable: job.cancellable,
         cancel_requested: job.cancel_requested,

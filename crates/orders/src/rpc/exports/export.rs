@@ -9,14 +9,15 @@ use crate::exports::{Export, ExportState, Format};
 
 impl From<Export> for v1::Export {
     fn from(export: Export) -> Self {
+        let complete = export.state == ExportState::Succeeded;
         Self {
             id: export.id.to_string(),
             resource: export.resource,
             format: v1::ExportFormat::from(export.format).into(),
             status: export.status.map_or(v1::OrderStatus::Unspecified, v1::OrderStatus::from).into(),
             state: v1::ExportState::from(export.state).into(),
-            orders_done: export.orders_done,
-            orders_total: export.orders_total,
+            progress: Some(v1::ExportProgress { done: export.orders_done, total: export.orders_total }),
+            download_url: complete.then(|| format!("/v1/exports/{}/file", export.id)).unwrap_or_default(),
             size_bytes: export.size_bytes,
             created_at: Some(SystemTime::from(export.created_at).into()),
             finished_at: export.finished_at.map(|at| SystemTime::from(at).into()),
