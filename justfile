@@ -25,6 +25,10 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cd proto && npx --yes @bufbuild/buf@1 lint
 
+# Check the dependencies' licences, sources, duplicates and advisories. Needs cargo-deny.
+dependencies:
+    cargo deny check
+
 # Look for broken walls in the database that DATABASE_URL names.
 audit:
     cargo run -- audit
