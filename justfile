@@ -25,6 +25,15 @@ lint:
     cargo clippy --workspace --all-targets -- -D warnings
     cd proto && npx --yes @bufbuild/buf@1 lint
 
+# Hold the API, proto and REST, against a release's: what breaks clients needs a new version (0.2, 2.0). The last one if none is said.
+compatibility release="":
+    npm install --silent --no-audit --no-fund --prefix target/buf @bufbuild/buf@1
+    .ci/check-compatibility "$PWD/target/buf/node_modules/.bin/buf" {{ release }}
+
+# Check the dependencies' licences, sources, duplicates and advisories.
+dependencies:
+    .ci/cargo-deny check
+
 # Look for broken walls in the database that DATABASE_URL names.
 audit:
     cargo run -- audit

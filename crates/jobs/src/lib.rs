@@ -1,7 +1,7 @@
 //! Background work that always names its tenant.
 //!
 //! A [`Job`] is enqueued in the transaction that it follows from, which is a tenant's: there is no other way to
-//! [`enqueue`], so a job without a tenant does not compile. [`Workers`] claim what is due, the tenant that has waited
+//! [`enqueue()`], so a job without a tenant does not compile. [`Workers`] claim what is due, the tenant that has waited
 //! longest first, and run each job's [`Handler`] inside its tenant.
 //!
 //! A handler reaches the database through its [`Run`] alone, whose transactions are refused when the job has become

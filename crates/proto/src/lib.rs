@@ -10,6 +10,7 @@ macro_rules! generated {
             clippy::pedantic,
             clippy::allow_attributes_without_reason,
             clippy::as_conversions,
+            rustdoc::bare_urls,
             reason = "generated code; its documentation is the comments of the .proto file"
         )]
         pub mod $version {

@@ -2,12 +2,16 @@
 
 use std::fmt;
 
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
-use jsonwebtoken::jwk::ThumbprintHash;
-use jsonwebtoken::{Algorithm, EncodingKey};
+use jsonwebtoken::EncodingKey;
 use serde::{Deserialize, Serialize};
+use sha2::{Digest, Sha256};
+
+use crate::ed25519;
 
 /// A key that cannot be used.
 #[derive(Debug, thiserror::Error)]
@@ -99,26 +103,27 @@ impl SigningKey {
     }
 
     fn from_private(private: ed25519_dalek::SigningKey) -> Result<Self, KeyError> {
-        // Without the public half the document has the length by which jsonwebtoken knows the curve.
-        let document =
-            ed25519_dalek::pkcs8::KeypairBytes { secret_key: private.to_bytes(), public_key: None }
-                .to_pkcs8_der()
-                .or(Err(KeyError::Encoding))?;
+        ed25519::install();
+        let document = private.to_pkcs8_der().or(Err(KeyError::Encoding))?;
         let encoding = EncodingKey::from_ed_der(document.as_bytes());
-        let jwk = jsonwebtoken::jwk::Jwk::from_encoding_key(&encoding, Algorithm::EdDSA)
-            .or(Err(KeyError::Encoding))?;
-        let jsonwebtoken::jwk::AlgorithmParameters::OctetKeyPair(pair) = &jwk.algorithm else {
-            return Err(KeyError::Encoding);
-        };
-        let public = Jwk {
+        let public = Jwk::new(&private.verifying_key());
+        Ok(Self { encoding, private, public })
+    }
+}
+
+impl Jwk {
+    fn new(key: &ed25519_dalek::VerifyingKey) -> Self {
+        let x = URL_SAFE_NO_PAD.encode(key.as_bytes());
+        // RFC 7638 digests the required members in this order, without spaces.
+        let thumbprint = Sha256::digest(format!(r#"{{"crv":"Ed25519","kty":"OKP","x":"{x}"}}"#));
+        Self {
             kty: "OKP".to_owned(),
             crv: "Ed25519".to_owned(),
             alg: "EdDSA".to_owned(),
             use_: "sig".to_owned(),
-            kid: jwk.thumbprint(ThumbprintHash::SHA256).or(Err(KeyError::Encoding))?,
-            x: pair.x.clone(),
-        };
-        Ok(Self { encoding, private, public })
+            kid: URL_SAFE_NO_PAD.encode(thumbprint),
+            x,
+        }
     }
 }
 
@@ -148,5 +153,21 @@ impl fmt::Debug for SigningKey {
     /// Shows which key it is, not the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.public.kid).finish_non_exhaustive()
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
+
+    use super::*;
+
+    #[test]
+    fn the_example_of_rfc_8037_has_the_thumbprint_that_it_states() {
+        let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
+        let private = ed25519_dalek::SigningKey::from_bytes(seed.as_slice().try_into().unwrap());
+        let key = SigningKey::from_private(private).unwrap();
+        assert_eq!(key.jwk().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
+        assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
     }
 }

@@ -4,6 +4,7 @@
 //! itself, for one callee and one tenant. RFC 9068 and RFC 8725 are the references.
 
 mod claims;
+mod ed25519;
 mod error;
 mod issue;
 mod key;

@@ -10,7 +10,7 @@ use jsonwebtoken::DecodingKey;
 use tokio::sync::Mutex;
 use tokio::time::Instant;
 
-use crate::{Jwk, JwkSet};
+use crate::{Jwk, JwkSet, ed25519};
 
 /// The least time between the beginnings of two readings of the directory, so that made-up key ids cost nothing. Nor
 /// do they hide a published key for longer.
@@ -168,6 +168,7 @@ async fn read(directory: &Path, known: BTreeSet<String>) -> Result<Keys, TrustEr
         let path = path.to_owned();
         move |source| TrustError::Unreadable { path, source }
     };
+    ed25519::install();
     let began = Instant::now();
     let mut issuers = known;
     let mut entries = tokio::fs::read_dir(directory).await.map_err(unreadable(directory))?;

@@ -26,7 +26,7 @@ pub(crate) struct ApiKey {
     pub(crate) expires_at: Option<DateTime<Utc>>,
     pub(crate) last_used_at: Option<DateTime<Utc>>,
     pub(crate) revoked_at: Option<DateTime<Utc>>,
-    /// The name of a [`RevokeReason`](crate::domain::RevokeReason).
+    /// The name of a [`RevokeReason`].
     pub(crate) revoke_reason: Option<String>,
 }
 

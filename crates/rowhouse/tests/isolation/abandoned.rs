@@ -1,16 +1,26 @@
 //! Callers who go away in the middle, under load.
 
+use std::sync::Arc;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
 use rowhouse_testkit::{Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use tokio::task::JoinSet;
 
 use crate::orders::Orders;
 
-const TASKS: usize = 32;
-const LASTING: Duration = Duration::from_secs(3);
+/// Of callers that go away, and as many others.
+const TASKS: usize = 16;
+/// Drops of each that goes away, at least.
+const DROPS: usize = 12;
+/// Each call is dropped after another part of the time that one takes; the first is not, so that it can be measured.
+const PARTS: usize = 20;
+const LAST_PART: u32 = 19;
+/// The longest that it all may take.
+const LIMIT: Duration = Duration::from_secs(240);
 
 #[derive(QueryableByName)]
 struct Count {
@@ -18,7 +28,51 @@ struct Count {
     count: i64,
 }
 
-/// Half of the calls are dropped after a time that falls into any part of a transaction: before it, in its
+/// Somebody's client, their tenant's slug, which is the customer of all of its orders, and one of these.
+type Caller = (Orders, String, String);
+
+/// Calls until enough of the calls were dropped, each a little later than the one before.
+async fn leave(callers: Vec<Caller>, task: usize) {
+    let (mut takes, mut dropped) = (Duration::ZERO, 0);
+    for step in 0.. {
+        let (orders, slug, id) = &callers[(task + step) % callers.len()];
+        let (sweep, part) = (step / PARTS, step % PARTS);
+        let call = async {
+            if (task + sweep + part) % 2 == 0 { orders.create(slug).await } else { orders.get(id).await }
+        };
+        if part == 0 {
+            // So long does it take at the moment, on this machine.
+            let begun = Instant::now();
+            assert_eq!(&call.await.unwrap().customer, slug);
+            takes = begun.elapsed();
+            if dropped >= DROPS {
+                return;
+            }
+            continue;
+        }
+        match tokio::time::timeout(takes * u32::try_from(part).unwrap() / LAST_PART, call).await {
+            Ok(order) => assert_eq!(&order.unwrap().customer, slug),
+            Err(_) => dropped += 1,
+        }
+    }
+}
+
+/// Calls until the others are done, once at least.
+async fn stay(callers: Vec<Caller>, task: usize, done: Arc<AtomicBool>) {
+    for step in task.. {
+        let (orders, slug, id) = &callers[step % callers.len()];
+        assert_eq!(&orders.get(id).await.unwrap().customer, slug);
+        assert_eq!(&orders.create(slug).await.unwrap().customer, slug);
+        let list = orders.list().await.unwrap();
+        assert!(!list.is_empty());
+        assert!(list.iter().all(|order| &order.customer == slug), "a foreign order was listed");
+        if AtomicBool::load(&done, Ordering::Relaxed) {
+            return;
+        }
+    }
+}
+
+/// Half of the callers drop their calls after a time that falls into any part of a transaction: before it, in its
 /// opening, between statements, in COMMIT. What the others are answered is still their own tenant's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
@@ -37,49 +91,18 @@ async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
     // Wide enough that a drop falls between the flights.
     proxy.set_latency(Duration::from_millis(2));
 
-    let until = Instant::now() + LASTING;
-    let tasks: Vec<_> = (0..TASKS)
-        .map(|task| {
-            let callers = callers.clone();
-            tokio::spawn(async move {
-                let (mut answered, mut dropped) = (0, 0);
-                for step in task.. {
-                    if Instant::now() >= until {
-                        break;
-                    }
-                    let (orders, slug, id) = &callers[step % callers.len()];
-                    let call = async {
-                        if step % 2 == 0 { orders.create(slug).await } else { orders.get(id).await }
-                    };
-                    if task % 2 == 0 {
-                        // From nothing to longer than a call takes, a little more each time.
-                        let patience = Duration::from_micros(379 * u64::try_from(step % 40).unwrap());
-                        match tokio::time::timeout(patience, call).await {
-                            Ok(order) => assert_eq!(&order.unwrap().customer, slug),
-                            Err(_) => dropped += 1,
-                        }
-                    } else {
-                        assert_eq!(&call.await.unwrap().customer, slug);
-                        let list = orders.list().await.unwrap();
-                        assert!(
-                            list.iter().all(|order| &order.customer == slug),
-                            "a foreign order was listed"
-                        );
-                        answered += 1;
-                    }
-                }
-                (answered, dropped)
-            })
-        })
-        .collect();
-    let (mut answered, mut dropped) = (0, 0);
-    for task in tasks {
-        let (more_answered, more_dropped) = task.await.unwrap();
-        answered += more_answered;
-        dropped += more_dropped;
+    let done = Arc::new(AtomicBool::new(false));
+    let (mut leaving, mut staying) = (JoinSet::new(), JoinSet::new());
+    for task in 0..TASKS {
+        leaving.spawn(leave(callers.clone(), task));
+        staying.spawn(stay(callers.clone(), task, Arc::clone(&done)));
     }
-    assert!(answered > 10, "only {answered} calls were answered");
-    assert!(dropped > 10, "only {dropped} calls were dropped");
+    let all = async {
+        leaving.join_all().await;
+        done.store(true, Ordering::Relaxed);
+        staying.join_all().await;
+    };
+    tokio::time::timeout(LIMIT, all).await.expect("the calls end");
 
     // Nothing is left in a transaction once the last cancelled one has ended.
     let mut admin = system.database().admin().await;

@@ -10,6 +10,8 @@
 
 mod databases;
 mod dev;
+#[cfg(target_os = "linux")]
+mod hangup;
 mod lifecycle;
 mod logs;
 mod managed;

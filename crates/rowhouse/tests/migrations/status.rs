@@ -54,7 +54,8 @@ async fn of_one_that_is_not_there() {
     let (code, lines) = status(&url).await;
     assert_eq!(code, Some(3));
     assert!(lines[0].starts_with("pending "), "{lines:?}");
-    assert!(connect(&url, None).await.is_err(), "it was not made");
+    let absent = connect(&url, None).await.err().expect("it was not made").to_string();
+    assert!(absent.contains("does not exist"), "{absent}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
