@@ -1,4 +1,4 @@
-//! The tenant's way to PostgreSQL.
+//! Access to PostgreSQL: the pool, transactions, and notifications.
 
 mod availability;
 mod body;
