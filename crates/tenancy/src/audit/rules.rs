@@ -5,7 +5,7 @@
 pub struct Rule {
     /// The rule's name. Names are stable, so scripts can match on them.
     pub name: &'static str,
-    /// What a violation of the rule means.
+    /// The meaning of a violation, as part of a sentence.
     pub what: &'static str,
 }
 

@@ -12,7 +12,7 @@ const RENEWAL: Duration = Duration::from_secs(1);
 /// The interval at which the log repeats a reason that lasts.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// What a pool knows about the availability of its database. The reason for unavailability is logged once, and again when it changes.
+/// The availability of the database as far as a pool knows it. The reason for an outage is logged once, and again when it changes.
 pub(super) struct Availability {
     /// The latest failure to connect since the last success.
     failure: Mutex<Option<Failure>>,
