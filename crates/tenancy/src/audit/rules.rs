@@ -101,7 +101,10 @@ pub const RULES: &[Rule] = &[
     Rule { name: "table_undeclared", what: "a table has no tenant_id and is not declared global" },
     Rule { name: "tenant_id_column", what: "tenant_id is not uuid NOT NULL" },
     Rule { name: "primary_key", what: "a tenant table's primary key is not (tenant_id, id)" },
-    Rule { name: "table_unprotected", what: "a table with a tenant_id has neither row-level security nor a policy" },
+    Rule {
+        name: "table_unprotected",
+        what: "a table with a tenant_id has neither row-level security nor a policy",
+    },
     Rule { name: "row_security_disabled", what: "a tenant table has row-level security switched off" },
     Rule { name: "row_security_not_forced", what: "a tenant table's owner is exempt from its policy" },
     Rule { name: "policy_missing", what: "a tenant table has no policy" },

@@ -13,7 +13,7 @@ use bb8::PooledConnection;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::manager::{PoolConnection, Manager};
+use super::manager::{Manager, PoolConnection};
 use crate::TenantId;
 
 #[cfg(test)]

@@ -22,7 +22,7 @@ use super::availability::Availability;
 use super::by_text::ByText;
 use super::connect::Connector;
 use super::share::{Party, Shared};
-use super::statement::{StatementLog, Rows, record_statement, span_of, statement_span};
+use super::statement::{Rows, StatementLog, record_statement, span_of, statement_span};
 use crate::TenantId;
 
 /// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
