@@ -1,6 +1,6 @@
 //! Tenant contexts: which tenant work runs for, and on whose authority.
 
-use rowhouse_tokens::{Permission, Principal, Session, VerifiedToken};
+use rowhouse_tokens::{Permission, Principal, TokenSession, VerifiedToken};
 
 use crate::TenantId;
 
@@ -61,7 +61,7 @@ impl TenantContext {
 
     /// Returns the session that the caller's token belongs to, or `None` without a token and for a service's token.
     #[must_use]
-    pub fn session(&self) -> Option<Session> {
+    pub fn session(&self) -> Option<TokenSession> {
         self.token().and_then(VerifiedToken::session)
     }
 

@@ -99,7 +99,7 @@ impl Principal {
 
 /// The parts of a token that its revocation refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
+pub struct TokenSession {
     /// The claim `sid`: the session of a person, or the API key.
     pub id: Uuid,
     /// The claim `iat`, in seconds since 1970.
@@ -113,7 +113,7 @@ pub struct VerifiedToken(Arc<Verified>);
 struct Verified {
     principal: Principal,
     tenant_id: Uuid,
-    session: Option<Session>,
+    session: Option<TokenSession>,
     expires_at: i64,
     raw: String,
 }
@@ -122,7 +122,7 @@ impl VerifiedToken {
     pub(crate) fn new(
         principal: Principal,
         tenant_id: Uuid,
-        session: Option<Session>,
+        session: Option<TokenSession>,
         expires_at: i64,
         raw: &str,
     ) -> Self {
@@ -143,7 +143,7 @@ impl VerifiedToken {
 
     /// Returns the session that the token belongs to, or `None` for a service's token, which is valid for a minute.
     #[must_use]
-    pub fn session(&self) -> Option<Session> {
+    pub fn session(&self) -> Option<TokenSession> {
         self.0.session
     }
 

@@ -11,7 +11,7 @@ mod permission;
 mod trust;
 mod verify;
 
-pub use claims::{Principal, Role, Session, UnknownRole, VerifiedToken};
+pub use claims::{Principal, Role, TokenSession, UnknownRole, VerifiedToken};
 pub use error::TokenError;
 pub use issue::{SignedToken, TokenIssuer, scope};
 pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};

@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE,
-    USER_TYPE, VerifiedToken, issuer,
+    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore,
+    USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
 };
 
 /// The longest token that is decoded. The system's own have about 500 bytes.
@@ -143,7 +143,7 @@ impl Verifier {
                 if claims.iss != *key_issuer {
                     return Err(TokenError::WrongIssuer);
                 }
-                let session = Session { id: claims.sid, issued_at: claims.iat.cast_signed() };
+                let session = TokenSession { id: claims.sid, issued_at: claims.iat.cast_signed() };
                 let (tenant, expires_at) = (claims.tenant_id, claims.exp.cast_signed());
                 Ok(VerifiedToken::new(claims.principal()?, tenant, Some(session), expires_at, token))
             }

@@ -9,7 +9,7 @@ use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, into_di
 use tokio_postgres::{CancelToken, Client};
 
 use super::DatabaseConfig;
-use super::session::{self, Session};
+use super::session::{self, SessionState};
 
 /// The default time limit for a host to accept a connection; `connect_timeout` in the URL overrides it.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
@@ -81,7 +81,7 @@ impl Connector {
     }
 
     /// Makes a connection for the pool, applies the session's settings and checks the others.
-    pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, Session), ConnectError> {
+    pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, SessionState), ConnectError> {
         in_time(async {
             let (client, driver) = self.address().await?.connect().await?;
             let refused = |error: diesel::ConnectionError| ConnectError::Refused(error.to_string());

@@ -27,7 +27,7 @@ const UNLISTEN_ATTEMPTS: u32 = 20;
 /// A successful LISTEN proves nothing: a pooler in transaction mode accepts it, too, and drops the notifications. So a
 /// listener counts as listening only after a notification that it sent over another connection has arrived, and only
 /// while its own notifications keep arriving.
-pub struct Listener {
+pub struct NotificationListener {
     heard: watch::Receiver<ListenState>,
     task: JoinHandle<()>,
 }
@@ -38,7 +38,7 @@ struct ListenState {
     listening: bool,
 }
 
-impl Listener {
+impl NotificationListener {
     /// Waits until a notification may have arrived since the last call. Returns for one or several notifications, and
     /// when listening begins or ends, since some may have been missed in between.
     pub async fn heard(&mut self) {
@@ -55,7 +55,7 @@ impl Listener {
     }
 }
 
-impl Drop for Listener {
+impl Drop for NotificationListener {
     fn drop(&mut self) {
         self.task.abort();
     }
@@ -64,10 +64,10 @@ impl Drop for Listener {
 impl TenantDb {
     /// Starts to listen on a channel.
     #[must_use]
-    pub fn listen(&self, channel: impl Into<String>) -> Listener {
+    pub fn listen(&self, channel: impl Into<String>) -> NotificationListener {
         let (sender, heard) = watch::channel(ListenState::default());
         let task = ListenTask { db: self.clone(), channel: channel.into(), heard: sender };
-        Listener { heard, task: tokio::spawn(task.listen()) }
+        NotificationListener { heard, task: tokio::spawn(task.listen()) }
     }
 }
 

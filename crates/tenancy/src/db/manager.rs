@@ -11,7 +11,7 @@ use diesel_async::pooled_connection::PoolableConnection;
 use super::ConnectError;
 use super::availability::Availability;
 use super::connect::Connector;
-use super::session::Session;
+use super::session::SessionState;
 
 /// The pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
@@ -84,7 +84,7 @@ impl Manager {
     async fn attempt(&self) -> Result<PoolConnection, Unusable> {
         let made = Instant::now();
         match self.connector.connect().await {
-            Ok((conn, Session { read_only })) => {
+            Ok((conn, SessionState { read_only })) => {
                 self.availability.connected(read_only);
                 let life = if read_only { READ_ONLY_LIFE } else { jittered(self.lifetime) };
                 let expires = made.checked_add(life).unwrap_or(made);

@@ -5,7 +5,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::Pool;
-use rowhouse_tokens::Session;
+use rowhouse_tokens::TokenSession;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -15,8 +15,8 @@ use super::manager::Manager;
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
 use super::{
-    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
-    TransactionBody, Tx, schema,
+    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Tenant, TenantTx,
+    TransactionBody, TransactionScope, Tx, schema,
 };
 use crate::{TenantContext, audit};
 
@@ -81,7 +81,7 @@ impl TenantDb {
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
         // UUIDs and a number cannot contain a quote.
         let opening = match cx.session() {
-            Some(Session { id, issued_at }) => {
+            Some(TokenSession { id, issued_at }) => {
                 format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}', '{id}', {issued_at})")
             }
             None => format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}')"),
@@ -122,7 +122,7 @@ impl TenantDb {
 
     async fn run<S, T, E, F>(&self, scope: S, opening: String, body: F) -> Result<T, E>
     where
-        S: Scope,
+        S: TransactionScope,
         F: for<'tx> TransactionBody<&'tx mut Tx<S>, Result<T, E>, Future: Send> + Send,
         T: Send,
         E: From<DbError> + Send,

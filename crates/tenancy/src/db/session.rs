@@ -1,4 +1,4 @@
-//! Session settings: those that each session sets, and those that no session can change.
+//! SessionState settings: those that each session sets, and those that no session can change.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -18,7 +18,7 @@ pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
 
 /// The properties of a new connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Session {
+pub(super) struct SessionState {
     /// The server is a standby, or its default is read-only.
     pub(super) read_only: bool,
 }
@@ -45,13 +45,13 @@ const FACTS: &str = "
         pg_catalog.current_setting('server_encoding') AS encoding";
 
 /// Applies the session's settings. Fails if a setting that no session can change would make results wrong.
-pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<Session, ConnectError> {
+pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<SessionState, ConnectError> {
     let refused = |error: diesel::result::Error| ConnectError::Refused(error.to_string());
     conn.batch_execute(SESSION).await.map_err(refused)?;
     let facts: Facts = diesel::sql_query(FACTS).get_result(conn).await.map_err(refused)?;
     match violation(&facts) {
         Some(violation) => Err(ConnectError::Setting(violation)),
-        None => Ok(Session { read_only: facts.read_only }),
+        None => Ok(SessionState { read_only: facts.read_only }),
     }
 }
 

@@ -33,7 +33,7 @@ pub type TenantTx = Tx<Tenant>;
 pub type GlobalTx = Tx<Global>;
 
 /// The rows that a transaction sees: those of one tenant, or those of no tenant.
-pub trait Scope: sealed::Sealed + sealed::Competes + Send {}
+pub trait TransactionScope: sealed::Sealed + sealed::Competes + Send {}
 
 /// One tenant.
 #[derive(Clone, Copy, Debug)]
@@ -43,13 +43,13 @@ pub struct Tenant(pub(super) TenantId);
 #[derive(Clone, Copy, Debug)]
 pub struct Global;
 
-impl Scope for Tenant {}
-impl Scope for Global {}
+impl TransactionScope for Tenant {}
+impl TransactionScope for Global {}
 
 /// Any kind of transaction, for queries on the global tables.
 pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
 
-impl<S: Scope> Transaction for Tx<S> {}
+impl<S: TransactionScope> Transaction for Tx<S> {}
 
 mod sealed {
     use super::Party;
@@ -74,11 +74,11 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
-    impl<S: super::Scope> Sealed for super::Tx<S> {}
+    impl<S: super::TransactionScope> Sealed for super::Tx<S> {}
 }
 
 /// A transaction. diesel's `load`, `first`, `execute` and so on accept it as their connection.
-pub struct Tx<S: Scope> {
+pub struct Tx<S: TransactionScope> {
     conn: Shared,
     connector: Connector,
     availability: Arc<Availability>,
@@ -113,7 +113,7 @@ impl Tx<Tenant> {
     }
 }
 
-impl<S: Scope> Tx<S> {
+impl<S: TransactionScope> Tx<S> {
     pub(super) fn new(
         conn: Shared,
         connector: Connector,
@@ -270,7 +270,7 @@ fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(_, information) if information.constraint_name().is_some())
 }
 
-impl<S: Scope> Drop for Tx<S> {
+impl<S: TransactionScope> Drop for Tx<S> {
     /// Cancels the statement of an abandoned transaction (a deadline, a caller that disconnected) on the server.
     fn drop(&mut self) {
         if self.log.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
@@ -284,7 +284,7 @@ impl<S: Scope> Drop for Tx<S> {
     }
 }
 
-impl<S: Scope> SimpleAsyncConnection for Tx<S> {
+impl<S: TransactionScope> SimpleAsyncConnection for Tx<S> {
     async fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
         let span = statement_span();
         if !span.is_disabled() {
@@ -295,7 +295,7 @@ impl<S: Scope> SimpleAsyncConnection for Tx<S> {
     }
 }
 
-impl<S: Scope> AsyncConnectionCore for Tx<S> {
+impl<S: TransactionScope> AsyncConnectionCore for Tx<S> {
     type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
     type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
     type Stream<'conn, 'query> = Rows;
