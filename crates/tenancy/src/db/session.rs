@@ -1,4 +1,4 @@
-//! SessionState settings: those that each session sets, and those that no session can change.
+//! Session settings: those that each session sets, and those that no session can change.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
