@@ -1,4 +1,4 @@
-# The tasks that a person repeats. `just` alone lists them.
+# Frequent tasks. `just` alone lists them.
 
 _default:
     @just --list
@@ -15,7 +15,7 @@ ci:
 test *arguments:
     cargo test --workspace {{ arguments }}
 
-# What depends on PostgreSQL's major version (15 to 18), on that version; its programs are fetched once.
+# The tests that depend on PostgreSQL's major version (15 to 18), on that version; its programs are fetched once.
 test-postgres version:
     .ci/test-postgres {{ version }}
 
@@ -34,7 +34,7 @@ compatibility release="":
 dependencies:
     .ci/cargo-deny check
 
-# Look for broken walls in the database that DATABASE_URL names.
+# Check the isolation guarantees of the database that DATABASE_URL names.
 audit:
     cargo run -- audit
 
@@ -42,7 +42,7 @@ audit:
 migrate:
     cargo run -- migrate
 
-# Write the generated files again: the gateway's OpenAPI document.
+# Write the generated files: the gateway's OpenAPI document.
 generate:
     UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --test openapi
 

@@ -1,4 +1,4 @@
-//! Where a database is, and how it is spoken to.
+//! [`Address`], a parsed database URL, and connecting to it.
 
 use std::error::Error as StdError;
 use std::path::{Path, PathBuf};
@@ -21,35 +21,35 @@ use crate::{ConnectFailure, Driver};
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// tokio-postgres' own default, by which one sees that the URL says nothing else.
+/// The default of tokio-postgres. A different value comes from the URL.
 const UNSAID: Duration = Duration::from_secs(2 * 60 * 60);
-/// Until the other end of a silent connection is asked whether it is still there.
+/// The idle time after which TCP keepalives begin.
 const KEEPALIVE_IDLE: Duration = Duration::from_secs(10);
 const KEEPALIVE_INTERVAL: Duration = Duration::from_secs(3);
 const KEEPALIVE_RETRIES: u32 = 3;
-/// How long sent bytes may wait for the other end to acknowledge them.
+/// The time for which sent data may stay unacknowledged.
 const USER_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Why an address cannot be used. No variant shows it: it holds a password.
+/// The reason why an address is invalid. No variant shows it, since it contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum AddressError {
-    /// It cannot be read.
+    /// The URL cannot be parsed.
     #[error("the database URL cannot be read ({0}); write postgres://role:password@host:port/database")]
     Url(#[source] tokio_postgres::Error),
     /// `sslmode=require` without a certificate authority.
     #[error("sslmode=require needs the file with the certificates that the server's is checked against")]
     NoAuthority,
-    /// The file of certificates cannot be used.
+    /// The file of certificates is invalid.
     #[error("the certificates in {path} cannot be used: {reason}")]
     Authority {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         reason: String,
     },
 }
 
-/// A database's address, with the login and the kind of channel.
+/// A database's address with the login and the TLS settings.
 #[derive(Clone)]
 pub struct Address {
     config: Config,
@@ -57,17 +57,17 @@ pub struct Address {
 }
 
 impl Address {
-    /// Reads `postgres://role:password@host:port/database`, or libpq's `key=value` form. With `sslmode=require` the
-    /// server's certificate is verified, by the authorities in `ca_file`; otherwise the connection is in the clear.
+    /// Parses `postgres://role:password@host:port/database`, or libpq's `key=value` form. With `sslmode=require` the
+    /// server's certificate is verified against the authorities in `ca_file`; otherwise the connection is not encrypted.
     pub fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, AddressError> {
         let mut config: Config = url.parse().map_err(AddressError::Url)?;
         let tls = if config.get_ssl_mode() == SslMode::Require {
             Some(verified_tls(ca_file)?)
         } else {
-            // In the clear, but wrapped at the place where TLS would begin; nothing is said to the server about it.
+            // The stream is wrapped where TLS would begin. tokio-postgres has to be told to use TLS for that; the server is not asked for it.
             config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
             if config.get_hosts().is_empty() {
-                // TLS would need a name. This needs none, and tokio-postgres one all the same.
+                // TLS would need a host name. This does not, but tokio-postgres requires one.
                 for address in config.get_hostaddrs().to_vec() {
                     config.host(address.to_string());
                 }
@@ -89,13 +89,13 @@ impl Address {
         Ok(Self { config, channel: Wrap(tls) })
     }
 
-    /// What the URL says, but for the kind of channel.
+    /// Returns the configuration from the URL, except for the TLS settings.
     #[must_use]
     pub const fn config(&self) -> &Config {
         &self.config
     }
 
-    /// The same, to be changed.
+    /// Returns the configuration for changes.
     #[must_use]
     pub const fn config_mut(&mut self) -> &mut Config {
         &mut self.config
@@ -116,7 +116,7 @@ impl Address {
         }
     }
 
-    /// Asks the server to give up the statement that the token's connection is running.
+    /// Asks the server to cancel the statement that the token's connection is running.
     pub async fn cancel(&self, token: CancelToken) -> Result<(), ConnectFailure> {
         match self.unix_stream().await? {
             Some(stream) => Ok(token.cancel_query_raw(stream, NoTls).await?),
@@ -124,7 +124,7 @@ impl Address {
         }
     }
 
-    /// To the first host, if that is a directory of sockets.
+    /// Connects to the first host if it is a directory of Unix sockets.
     async fn unix_stream(&self) -> Result<Option<UnixStream>, ConnectFailure> {
         let Some(Host::Unix(directory)) = self.config.get_hosts().first() else { return Ok(None) };
         let port = self.config.get_ports().first().copied().unwrap_or(5432);
@@ -152,7 +152,7 @@ fn verified_tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, AddressErro
     Ok(MakeRustlsConnect::new(config))
 }
 
-/// Puts a [`SqlStateStream`] around the socket, or around TLS.
+/// Wraps the socket, or the TLS stream, in a [`SqlStateStream`].
 #[derive(Clone)]
 struct Wrap(Option<MakeRustlsConnect>);
 

@@ -1,4 +1,4 @@
-//! The half of a connection that talks to the server.
+//! [`Driver`], the half of a connection that performs the I/O.
 
 use std::future::poll_fn;
 use std::task::{Context, Poll};
@@ -10,7 +10,7 @@ use tokio_postgres::{AsyncMessage, Client, Connection, Error, Socket};
 
 use crate::stream::SqlStateStream;
 
-/// Has to be polled for the client to get answers. The connection is closed when it is dropped.
+/// Performs the I/O of a connection. It has to be polled for the client to get answers, and closes the connection when it is dropped.
 pub struct Driver(Kind);
 
 enum Kind {
@@ -27,7 +27,7 @@ impl Driver {
         Self(Kind::Unix(Box::new(connection)))
     }
 
-    /// Waits for what the server says unasked. None when the connection has ended.
+    /// Waits for an asynchronous message of the server. Returns `None` when the connection has ended.
     pub async fn message(&mut self) -> Option<Result<AsyncMessage, Error>> {
         poll_fn(|cx| self.poll_message(cx)).await
     }
@@ -39,19 +39,19 @@ impl Driver {
         }
     }
 
-    /// Talks to the server until the client is dropped.
+    /// Drives the connection until the client is dropped.
     pub async fn run(mut self) {
         while let Some(Ok(_)) = self.message().await {}
     }
 }
 
-/// Makes diesel's connection of the two halves.
+/// Makes a diesel connection from the two halves.
 pub async fn into_diesel(client: Client, driver: Driver) -> ConnectionResult<AsyncPgConnection> {
     match driver.0 {
         Kind::Socket(connection) => {
             AsyncPgConnection::try_from_client_and_connection(client, *connection).await
         }
-        // diesel takes no other connection than tokio-postgres' own.
+        // diesel accepts no driver but tokio-postgres' own.
         unix @ Kind::Unix(_) => {
             tokio::spawn(Driver(unix).run());
             AsyncPgConnection::try_from(client).await

@@ -1,4 +1,4 @@
-//! Why there is no connection, in a sentence.
+//! [`ConnectFailure`], the reason why a connection failed.
 
 use std::error::Error as StdError;
 use std::fmt;
@@ -6,18 +6,18 @@ use std::io;
 
 use tokio_postgres::error::SqlState;
 
-/// Why there is no connection. Its text says the cause first (the password, the host, the number of connections), then
-/// what the server or the system said. It holds no password.
+/// The reason why a connection failed. Its text names the cause first (the password, the host, the number of connections), then
+/// the message of the server or the operating system. It contains no password.
 #[derive(Debug)]
 pub enum ConnectFailure {
-    /// The server refused, or what came over the socket was not right.
+    /// The server refused the connection, or the protocol or TLS failed.
     Postgres(tokio_postgres::Error),
-    /// There is no socket.
+    /// The socket could not be opened.
     Socket(io::Error),
 }
 
 impl ConnectFailure {
-    /// The server's SQLSTATE, if it was the server that refused.
+    /// Returns the SQLSTATE if the server refused the connection.
     #[must_use]
     pub fn code(&self) -> Option<&SqlState> {
         match self {
@@ -51,7 +51,7 @@ impl fmt::Display for ConnectFailure {
             return server.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"));
         }
         match error.source() {
-            // TLS speaks of its own failures as invalid data.
+            // Failures of TLS have the kind `InvalidData`.
             Some(source) => match source.downcast_ref::<io::Error>() {
                 Some(io) if io.kind() != io::ErrorKind::InvalidData => unreachable(f, io),
                 _ => write!(f, "{error}: {source}"),
@@ -74,7 +74,7 @@ fn unreachable(f: &mut fmt::Formatter<'_>, error: &io::Error) -> fmt::Result {
     }
 }
 
-/// What a refusal with this SQLSTATE means.
+/// Returns the cause of a refusal with this SQLSTATE.
 fn cause(code: &str) -> &'static str {
     match code {
         "28P01" => "the server refuses the password",

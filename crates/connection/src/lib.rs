@@ -1,7 +1,7 @@
 //! Connections to PostgreSQL, for the isolation kernel and for the administrator's commands: over TCP or a Unix
-//! socket, in the clear or over verified TLS, and with the SQLSTATE of each error, which diesel drops.
+//! socket, unencrypted or over verified TLS, and with the SQLSTATE of each error, which diesel drops.
 //!
-//! A service has no use for it: its way to the database is `TenantDb`.
+//! Services do not use this crate: they access the database through `TenantDb`.
 
 mod address;
 mod driver;

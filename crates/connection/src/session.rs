@@ -1,8 +1,8 @@
-//! The settings of a session.
+//! The settings that every session applies.
 
-/// What every session sets at its beginning, an administrator's too, whatever the server, the database or the role presets:
-/// what names and operators mean, how literals are read and values are written, and how much of an answer is given.
-/// `docs/postgresql.md` says of each setting what protects from it.
+/// The SQL with which every session begins, administrators' included. It overrides presets of the server, the database and the role that
+/// change how names and operators are resolved, how literals are read, how values are written, or which rows are returned.
+/// `docs/postgresql.md` lists the protection for each setting.
 pub const SESSION: &str = "
     SET search_path = pg_catalog, pg_temp;
     SET app.tenant_id = '';

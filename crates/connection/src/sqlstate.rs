@@ -1,10 +1,10 @@
-//! The SQLSTATE of diesel's errors.
+//! [`sqlstate`], which returns the SQLSTATE of a diesel error.
 
 use diesel::result::Error;
 
-/// The SQLSTATE of an error of the server: five digits and capital letters, in no language.
+/// Returns the SQLSTATE of an error from the server: five digits and capital letters, independent of the server's language.
 ///
-/// Only errors that came over a connection of this crate have one: there it stands where diesel has the column's name.
+/// Only errors from connections of this crate have one; it is stored in the field that diesel has for the column name.
 #[must_use]
 pub fn sqlstate(error: &Error) -> Option<&str> {
     let Error::DatabaseError(_, information) = error else { return None };

@@ -1,7 +1,7 @@
-//! The stream under a connection, which writes each error's SQLSTATE where diesel lets it pass.
+//! [`SqlStateStream`], the stream under a connection, which preserves each error's SQLSTATE through diesel.
 //!
-//! diesel hands on some fields of the server's `ErrorResponse`, and the SQLSTATE is not among them. So this changes each
-//! `ErrorResponse` on its way in: the column's name, which nobody here asks for, becomes the SQLSTATE. Every error carries
+//! diesel passes on some fields of the server's `ErrorResponse`, but not the SQLSTATE. So this stream changes each
+//! incoming `ErrorResponse`: it replaces the column name, which no code here reads, with the SQLSTATE. Every error carries
 //! its own, however many statements are in flight.
 
 use std::cell::Cell;
@@ -17,7 +17,7 @@ use crate::sqlstate::is_sqlstate;
 
 const CHUNK: usize = 8 * 1024;
 
-/// A message's kind and its length, which counts itself.
+/// The size of a message's kind and length. The length includes itself.
 const HEADER: usize = 5;
 const ERROR_RESPONSE: u8 = b'E';
 
@@ -25,21 +25,21 @@ const ERROR_RESPONSE: u8 = b'E';
 const CODE: u8 = b'C';
 const COLUMN: u8 = b'c';
 
-/// What the bytes go through.
+/// A byte stream: a socket or TLS.
 pub(crate) trait Channel: AsyncRead + AsyncWrite + Send + Unpin {}
 
 impl<C: AsyncRead + AsyncWrite + Send + Unpin> Channel for C {}
 
 pub(crate) struct SqlStateStream {
     inner: Box<dyn Channel>,
-    /// For the login, which asks for it once.
+    /// The channel binding, which the login asks for once.
     binding: Cell<Option<ChannelBinding>>,
     chunk: Box<[u8]>,
-    /// Came in, and was not looked at.
+    /// Received bytes that were not examined yet.
     received: BytesMut,
-    /// May be read.
+    /// Bytes that can be read.
     ready: BytesMut,
-    /// How much of the message that is coming in needs no look.
+    /// The rest of the current message, which passes without examination.
     passing: usize,
 }
 
@@ -55,7 +55,7 @@ impl SqlStateStream {
         }
     }
 
-    /// Moves what is complete from `received` to `ready`.
+    /// Moves complete messages from `received` to `ready`.
     fn sort(&mut self) {
         loop {
             let passing = self.passing.min(self.received.len());
@@ -78,7 +78,7 @@ impl SqlStateStream {
     }
 }
 
-/// The `ErrorResponse` with its SQLSTATE for the column's name.
+/// Returns the `ErrorResponse` with its SQLSTATE as the column name.
 fn with_sqlstate(message: &[u8]) -> BytesMut {
     let fields = message.get(HEADER..).unwrap_or_default();
     let fields = fields.split(|byte| *byte == 0).filter(|field| !field.is_empty());
@@ -102,7 +102,7 @@ fn with_sqlstate(message: &[u8]) -> BytesMut {
     body.put_u8(0);
     let mut changed = BytesMut::with_capacity(HEADER.saturating_add(body.len()));
     changed.put_u8(ERROR_RESPONSE);
-    // No message is so long: the server's limit is 1 GiB.
+    // Messages are shorter: the server's limit is 1 GiB.
     changed.put_u32(u32::try_from(body.len().saturating_add(4)).unwrap_or(u32::MAX));
     changed.unsplit(body);
     changed
@@ -119,7 +119,7 @@ impl AsyncRead for SqlStateStream {
             let mut chunk = ReadBuf::new(&mut this.chunk);
             ready!(Pin::new(&mut this.inner).poll_read(cx, &mut chunk))?;
             if chunk.filled().is_empty() {
-                // The end. A message that was cut off is for the reader to complain about.
+                // The stream has ended. The reader reports a truncated message.
                 this.ready = std::mem::take(&mut this.received);
                 if this.ready.is_empty() {
                     return Poll::Ready(Ok(()));
@@ -171,9 +171,9 @@ mod tests {
         [&[kind], &(body.len() as u32 + 4).to_be_bytes()[..], body].concat()
     }
 
-    /// Whatever the pieces are in which the network delivers it.
+    /// The result does not depend on how the network splits the bytes.
     #[tokio::test]
-    async fn errors_carry_their_sqlstate_and_all_else_passes() {
+    async fn errors_carry_their_sqlstate_and_other_messages_pass() {
         let row = message(b'D', &[b'E'; 9_000]);
         let ready = message(b'Z', b"I");
         let sent = [
@@ -181,7 +181,7 @@ mod tests {
             message(b'E', b"SFEHLER\0C55P03\0Mkonnte Sperre nicht setzen\0\0"),
             message(b'E', b"SERROR\0C23502\0Mnull value\0cname\0tt\0\0"),
             ready.clone(),
-            // Not an SQLSTATE, and not ours to judge.
+            // The code is not an SQLSTATE, so the message passes unchanged.
             message(b'E', b"Cxyz\0\0"),
         ]
         .concat();
@@ -205,7 +205,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_message_that_is_cut_off_is_handed_on() {
+    async fn a_truncated_message_is_passed_on() {
         let (mut server, client) = duplex(64);
         let error = message(b'E', b"C57P01\0\0");
         let cut = error.split_last().unwrap().1;

@@ -1,13 +1,13 @@
-//! On whose behalf something runs.
+//! Tenant contexts: which tenant work runs for, and on whose authority.
 
-use rowhouse_tokens::{Permission, Principal, Session, VerifiedToken};
+use rowhouse_tokens::{Permission, Principal, TokenSession, VerifiedToken};
 
 use crate::TenantId;
 
-/// A tenant, and the reason why it may be acted for.
+/// A tenant, together with the authority to act for it.
 ///
-/// It has no other constructors than the two below: a tenant id that came in a header, a body or a path
-/// cannot become one.
+/// The two constructors below are the only ones: a tenant id from a header, a body or a path cannot become a
+/// context.
 #[derive(Clone, Debug)]
 pub struct TenantContext {
     tenant: TenantId,
@@ -20,28 +20,28 @@ enum Origin {
     System(SystemOrigin),
 }
 
-/// Work that no caller's token stands behind. Each use is a place to look at in a review.
+/// The reason why the system acts for a tenant without a caller's token. Reviews look at each use.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum SystemOrigin {
-    /// A tenant's set-up, before it has members.
+    /// The set-up of a tenant that has no members yet.
     Onboarding,
-    /// Making, exchanging or ending a session, for which the caller has shown a password or a secret that names
+    /// Creation, exchange or end of a session. The caller has proved who it is by a password or by a secret that names
     /// the tenant.
     SignIn,
     /// Background work that was enqueued in the tenant.
     Job,
-    /// A person at the command line.
+    /// A command that an operator runs.
     Operator,
 }
 
 impl TenantContext {
-    /// The tenant that a verified token names.
+    /// Creates the context of a caller, in the tenant that its verified token names.
     #[must_use]
     pub fn from_verified(token: VerifiedToken) -> Self {
         Self { tenant: TenantId::from_uuid(token.tenant_id()), origin: Origin::Caller(token) }
     }
 
-    /// A tenant that the system itself acts for.
+    /// Creates the context of work that the system does by itself in a tenant.
     #[must_use]
     pub const fn system(origin: SystemOrigin, tenant: TenantId) -> Self {
         Self { tenant, origin: Origin::System(origin) }
@@ -53,25 +53,25 @@ impl TenantContext {
         self.tenant
     }
 
-    /// Who calls; nobody when the system acts by itself.
+    /// Returns the caller, or `None` when the system acts by itself.
     #[must_use]
     pub fn principal(&self) -> Option<&Principal> {
         self.token().map(VerifiedToken::principal)
     }
 
-    /// What the caller's token ends with; nothing when there is no token, or a service's.
+    /// Returns the session that the caller's token belongs to, or `None` without a token and for a service's token.
     #[must_use]
-    pub fn session(&self) -> Option<Session> {
+    pub fn session(&self) -> Option<TokenSession> {
         self.token().and_then(VerifiedToken::session)
     }
 
-    /// Whether the caller may do it; nobody may anything when the system acts by itself.
+    /// Returns whether the caller has the permission. Always `false` when the system acts by itself.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         self.principal().is_some_and(|principal| principal.may(permission))
     }
 
-    /// Why the system acts by itself; nothing when a caller's token stands behind it.
+    /// Returns why the system acts by itself, or `None` when a caller's token is the authority.
     #[must_use]
     pub const fn system_origin(&self) -> Option<SystemOrigin> {
         match self.origin {
@@ -80,7 +80,7 @@ impl TenantContext {
         }
     }
 
-    /// The caller's token, to be handed on to another service.
+    /// Returns the caller's token, for forwarding to another service.
     #[must_use]
     pub const fn token(&self) -> Option<&VerifiedToken> {
         match &self.origin {

@@ -1,12 +1,12 @@
-//! The isolation kernel.
+//! The isolation kernel: tenant contexts, tenant transactions, and the audit of the catalogue.
 //!
-//! A tenant enters the program in one of two ways: out of a verified access token, or by an explicit
-//! [`SystemOrigin`]. Either makes a [`TenantContext`], and only with one does [`TenantDb::tx`] open a
-//! transaction, in which PostgreSQL shows this tenant's rows and no others. There is no other way to a
-//! connection, so leaving the tenant out does not compile.
+//! A tenant enters the program in one of two ways: from a verified access token, or by an explicit
+//! [`SystemOrigin`]. Both create a [`TenantContext`], which [`TenantDb::tx`] requires to open a transaction, in which
+//! PostgreSQL shows the rows of this tenant and no others. There is no other way to a connection, so code that
+//! leaves the tenant out does not compile.
 //!
-//! Without the `db` feature the crate knows nothing of a database: the gateway uses the contexts and the
-//! gRPC layers alone.
+//! Without the feature `db` the crate links no database driver: the gateway uses only the contexts and the gRPC
+//! layers.
 
 mod context;
 pub mod grpc;

@@ -1,8 +1,8 @@
-//! What leaving the tenant out looks like: it does not compile. Run by `cargo test --doc`.
+//! Examples of code that leaves the tenant out and does not compile. `cargo test --doc` runs them.
 //!
-//! Each case stands beside the code that it spoils by one thing, so that it cannot fail for another reason.
+//! Each stands beside a version that compiles and differs from it in one place, so that it cannot fail for another reason.
 
-/// With a context, a transaction opens, and a tenant's table is read through it:
+/// A context opens a transaction, which reads a tenant's table:
 ///
 /// ```
 /// use diesel::prelude::*;
@@ -23,7 +23,7 @@
 /// }
 /// ```
 ///
-/// Without one, it does not:
+/// Without a context the call does not compile:
 ///
 /// ```compile_fail,E0061
 /// # use diesel::prelude::*;
@@ -40,7 +40,7 @@
 /// }
 /// ```
 ///
-/// Nor does a tenant's id serve as one:
+/// A tenant's id is not a context:
 ///
 /// ```compile_fail,E0308
 /// # use diesel::prelude::*;
@@ -57,7 +57,7 @@
 /// }
 /// ```
 ///
-/// And a transaction in no tenant has none to name:
+/// A transaction without a tenant has no `tenant()`:
 ///
 /// ```compile_fail,E0599
 /// # use diesel::prelude::*;
@@ -75,7 +75,7 @@
 /// ```
 pub struct ATransactionNeedsAContext;
 
-/// The system says explicitly that it acts by itself:
+/// Code that acts for the system names its origin:
 ///
 /// ```
 /// use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantId};
@@ -83,7 +83,7 @@ pub struct ATransactionNeedsAContext;
 /// let cx = TenantContext::system(SystemOrigin::Operator, TenantId::generate());
 /// ```
 ///
-/// There is no shorter way from an id to a context:
+/// There is no other way from an id to a context:
 ///
 /// ```compile_fail,E0308
 /// use rowhouse_tenancy::{TenantContext, TenantId};
@@ -100,7 +100,7 @@ pub struct ATransactionNeedsAContext;
 /// };
 /// ```
 ///
-/// And nobody but the verifier makes a verified token:
+/// Only the verifier creates a verified token:
 ///
 /// ```compile_fail,E0277
 /// use rowhouse_tokens::VerifiedToken;
@@ -109,7 +109,7 @@ pub struct ATransactionNeedsAContext;
 /// ```
 pub struct AContextHasTwoOrigins;
 
-/// A transaction stays inside its body:
+/// A transaction is used inside its body:
 ///
 /// ```
 /// use diesel_async::RunQueryDsl;
@@ -124,7 +124,7 @@ pub struct AContextHasTwoOrigins;
 /// }
 /// ```
 ///
-/// It cannot be taken out of it,
+/// It cannot be returned from the body,
 ///
 /// ```compile_fail
 /// # use rowhouse_tenancy::{DbError, TenantContext, TenantDb, TenantTx};
@@ -133,7 +133,7 @@ pub struct AContextHasTwoOrigins;
 /// }
 /// ```
 ///
-/// and the pool behind it is out of reach:
+/// and the pool behind it is private:
 ///
 /// ```compile_fail,E0616
 /// # use rowhouse_tenancy::TenantDb;
@@ -150,7 +150,7 @@ pub struct AContextHasTwoOrigins;
 /// ```
 pub struct AConnectionStaysInside;
 
-/// A table without `tenant_id` is no tenant's:
+/// A table without `tenant_id` cannot be declared a tenant table:
 ///
 /// ```compile_fail
 /// use rowhouse_tenancy::tenant_table;
@@ -161,7 +161,7 @@ pub struct AConnectionStaysInside;
 /// tenant_table!(notes);
 /// ```
 ///
-/// and a table that is not declared to be a tenant's cannot be narrowed to one:
+/// and a table that is not declared a tenant table cannot be filtered by tenant:
 ///
 /// ```compile_fail,E0277
 /// use rowhouse_tenancy::{TenantId, of_tenant};

@@ -1,4 +1,4 @@
-//! The tenant's id.
+//! [`TenantId`], the typed id of a tenant.
 
 use std::fmt;
 use std::str::FromStr;
@@ -7,31 +7,31 @@ use uuid::Uuid;
 
 /// A tenant's id: a UUID, version 7 when made by [`TenantId::generate`].
 ///
-/// Knowing an id gives no access: that takes a [`TenantContext`](crate::TenantContext).
+/// An id gives no access: that takes a [`TenantContext`](crate::TenantContext).
 #[derive(Clone, Copy, PartialEq, Eq, PartialOrd, Ord, Hash)]
 #[cfg_attr(feature = "db", derive(diesel::expression::AsExpression, diesel::deserialize::FromSqlRow))]
 #[cfg_attr(feature = "db", diesel(sql_type = diesel::sql_types::Uuid))]
 pub struct TenantId(Uuid);
 
-/// The text is not a UUID.
+/// The error of parsing a text that is not a UUID.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a tenant id is a UUID, such as 01890a5d-ac96-774b-bcce-b302099a8057")]
 pub struct InvalidTenantId;
 
 impl TenantId {
-    /// A new id for a tenant that does not exist yet.
+    /// Generates an id for a new tenant.
     #[must_use]
     pub fn generate() -> Self {
         Self(Uuid::now_v7())
     }
 
-    /// The id as it stands in a token or a row.
+    /// Wraps an id that was read from a verified token or from a row.
     #[must_use]
     pub const fn from_uuid(id: Uuid) -> Self {
         Self(id)
     }
 
-    /// The bare UUID.
+    /// Returns the UUID.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {
         self.0
@@ -53,7 +53,7 @@ impl fmt::Debug for TenantId {
 impl FromStr for TenantId {
     type Err = InvalidTenantId;
 
-    /// Takes any of the forms that RFC 9562 readers accept, in either case.
+    /// Accepts every textual form of a UUID that [`Uuid::try_parse`] does, in either case.
     fn from_str(text: &str) -> Result<Self, InvalidTenantId> {
         Uuid::try_parse(text).map(Self).or(Err(InvalidTenantId))
     }

@@ -1,4 +1,4 @@
-//! The tenant transaction against a real database: what it commits, what it refuses, what it leaves behind.
+//! Tests of the tenant transaction against a real database: commits, refusals and cleanup.
 
 #![allow(missing_docs, reason = "what diesel::table! makes is public")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
@@ -28,7 +28,7 @@ diesel::table! {
 }
 tenant_table!(orders);
 
-/// A database with one active tenant, as the orders service sees it.
+/// A database with one active tenant, and a pool of the orders service.
 struct World {
     database: TestDatabase,
     db: TenantDb,
@@ -52,7 +52,7 @@ impl World {
         self.db.tx::<_, DbError, _>(&self.cx, "numbers", async |tx| Ok(numbers(tx).await?)).await.unwrap()
     }
 
-    /// The server process that the pool's connection is to.
+    /// Returns the id of the server process of the pool's connection.
     async fn process(&self) -> i64 {
         let process = sql::<BigInt>("SELECT pg_backend_pid()::bigint");
         let asked =
@@ -89,7 +89,7 @@ async fn insert(tx: &mut TenantTx) -> QueryResult<usize> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn ok_commits_and_an_error_undoes() {
+async fn ok_commits_and_an_error_rolls_back() {
     let world = World::new(1).await;
     world.db.tx::<_, DbError, _>(&world.cx, "insert", async |tx| Ok(insert(tx).await?)).await.unwrap();
     let refused = world
@@ -120,9 +120,9 @@ async fn a_failure_that_the_body_swallows_is_an_error() {
     assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
 }
 
-/// Of a query for one row nobody reads the others, among which the error may be.
+/// A query for one row leaves the other rows unread, among which an error may be.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failure_among_rows_that_nobody_reads_is_an_error() {
+async fn a_failure_among_unread_rows_is_an_error() {
     let world = World::new(1).await;
     let unread = world
         .db
@@ -137,7 +137,7 @@ async fn a_failure_among_rows_that_nobody_reads_is_an_error() {
         .await;
     assert!(matches!(unread, Err(DbError::SwallowedFailure)), "{unread:?}");
     assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
-    // Unread rows alone are none.
+    // Unread rows alone are no error.
     let first = world.db.tx::<i64, DbError, _>(&world.cx, "first", async |tx| {
         insert(tx).await?;
         Ok(diesel::select(sql::<BigInt>("generate_series(1, 1000)::bigint")).get_result(tx).await?)
@@ -146,9 +146,9 @@ async fn a_failure_among_rows_that_nobody_reads_is_an_error() {
     assert_eq!(world.numbers().await, [1]);
 }
 
-/// What a dropped statement comes to on the server, nobody hears.
+/// Nobody reads the result of a dropped statement.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_the_body_gives_up_on_is_an_error() {
+async fn a_statement_that_the_body_drops_is_an_error() {
     let world = World::new(1).await;
     let given_up = world
         .db
@@ -181,7 +181,7 @@ async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
     let entered =
         world.db.tx::<_, DbError, _>(&world.cx, "suspended", async |tx| Ok(numbers(tx).await?)).await;
     assert!(matches!(entered, Err(DbError::TenantSuspended)), "{entered:?}");
-    // Nothing that a body does about it opens the tenant, or is done outside of the transaction.
+    // A body that ignores the refusal neither enters the tenant nor leaves the transaction.
     let insisting = world.db.tx::<_, DbError, _>(&world.cx, "insisting", async |tx| {
         for _ in 0..2 {
             assert!(insert(tx).await.is_err());
@@ -197,7 +197,7 @@ async fn a_tenant_that_cannot_be_entered_has_an_error_of_its_own() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_transaction_in_no_tenant_sees_none() {
+async fn a_transaction_without_a_tenant_sees_no_tenants_rows() {
     let world = World::new(1).await;
     world.db.tx::<_, DbError, _>(&world.cx, "insert", async |tx| Ok(insert(tx).await?)).await.unwrap();
     let seen = world
@@ -209,7 +209,7 @@ async fn a_transaction_in_no_tenant_sees_none() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_statement_that_was_made_and_never_sent_does_no_harm() {
+async fn a_statement_that_is_never_sent_does_no_harm() {
     let world = World::new(1).await;
     world
         .db
@@ -231,7 +231,7 @@ async fn a_statement_that_was_made_and_never_sent_does_no_harm() {
     assert_eq!(world.numbers().await, [1]);
 }
 
-/// The deadline of a request drops the future; what it was running must not go on without it.
+/// A request's deadline drops the future; its statement must not continue on the server.
 #[tokio::test(flavor = "multi_thread")]
 async fn dropping_the_future_cancels_the_statement_on_the_server() {
     let world = World::new(2).await;
@@ -255,7 +255,7 @@ async fn dropping_the_future_cancels_the_statement_on_the_server() {
     assert_eq!(world.numbers().await, [0_i64; 0], "what it had written is undone");
 }
 
-/// After the server was restarted, or closed the pool's connections for another reason, the next request gets
+/// After the server closed the pool's connections, as in a restart, the next request gets
 /// a new one.
 #[tokio::test(flavor = "multi_thread")]
 async fn closed_connections_are_replaced() {
@@ -271,7 +271,7 @@ async fn closed_connections_are_replaced() {
         .await
         .unwrap();
     until(&mut admin, others, 0).await;
-    // The socket's end may still be on its way to the client: one request may see it, no second one.
+    // The end of the socket may still be on its way to the client: at most one request may see it.
     let first = world.db.tx::<_, DbError, _>(&world.cx, "first", async |tx| Ok(numbers(tx).await?)).await;
     assert!(matches!(first, Ok(_) | Err(DbError::Unavailable(_))), "{first:?}");
     assert_eq!(world.numbers().await, [0_i64; 0]);

@@ -1,4 +1,4 @@
-//! The cluster that all tests of a run share.
+//! The PostgreSQL cluster that all tests of a run share.
 
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
@@ -14,7 +14,7 @@ use tokio_postgres::Client;
 
 use crate::watchdog;
 
-/// Nothing of it has to survive a crash.
+/// The settings of the cluster, whose data need not survive a crash.
 const SETTINGS: &[(&str, &str)] = &[
     ("fsync", "off"),
     ("synchronous_commit", "off"),
@@ -26,7 +26,7 @@ const SETTINGS: &[(&str, &str)] = &[
     ("shared_buffers", "64MB"),
 ];
 
-/// Where it is and how to log in; the same for every process of the run.
+/// The cluster's address and logins, the same for every process of the run.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) struct SharedCluster {
     port: u16,
@@ -37,13 +37,13 @@ pub(crate) struct SharedCluster {
 }
 
 impl SharedCluster {
-    /// Of this run: started when it is asked for first.
+    /// Returns the cluster of this run. The first call starts it.
     pub(crate) async fn get() -> &'static Self {
         static SHARED: OnceLock<SharedCluster> = OnceLock::new();
         if let Some(shared) = SHARED.get() {
             return shared;
         }
-        // A thread and a runtime of its own, whatever the test has: other processes are waited for.
+        // A thread and a runtime of its own, since this waits for other processes, and the test's runtime may have one thread.
         let booted = tokio::task::spawn_blocking(|| {
             SHARED.get_or_init(|| {
                 let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
@@ -62,7 +62,7 @@ impl SharedCluster {
             }
             _ => {}
         }
-        // Whatever the umask: PostgreSQL may have to run as another user.
+        // PostgreSQL may have to run as another user, whatever the umask is.
         fs::set_permissions(&directory, Permissions::from_mode(0o711)).unwrap();
         let lock = File::create(directory.join("lock")).unwrap();
         lock.lock().unwrap();
@@ -75,8 +75,8 @@ impl SharedCluster {
         shared
     }
 
-    /// The one that another process of this run has started, if it runs. A run that was killed together with its
-    /// watchdog, and had the same number, may have left one that doesn't.
+    /// Returns the cluster that another process of this run has started, if it runs. A run with the same number that was
+    /// killed together with its watchdog may have left one that does not run.
     async fn of_this_run(directory: &Path) -> Option<Self> {
         let content = fs::read(file(directory)).ok()?;
         let shared: Self = serde_json::from_slice(&content).ok()?;
@@ -109,7 +109,8 @@ impl SharedCluster {
         shared
     }
 
-    /// The migrated database that tests copy. Nobody may connect to it, or it could not be copied.
+    /// Creates the migrated database that tests copy, unless it exists. Connections to it are not allowed, since they would prevent
+    /// copies.
     async fn ensure_template(&self) {
         let name = Self::template();
         let admin = self.admin().await;
@@ -119,7 +120,7 @@ impl SharedCluster {
             .unwrap();
         match found.map(|row| row.get::<_, bool>(0)) {
             Some(false) => return,
-            // Somebody was killed in the middle.
+            // Another process was killed while it created the template.
             Some(true) => {
                 admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
             }
@@ -139,7 +140,7 @@ impl SharedCluster {
         format!("rowhouse_template_{FINGERPRINT}")
     }
 
-    /// A copy of the template, with the grants that belong to no copy.
+    /// Copies the template, and grants the privileges that a copy does not include.
     pub(crate) async fn copy_template(&self, name: &str) {
         let admin = self.admin().await;
         let name_in_sql = quote_identifier(name);
@@ -174,7 +175,7 @@ fn file(directory: &Path) -> PathBuf {
     directory.join("cluster.json")
 }
 
-/// `PG_BIN_DIR` counts here as well. `DATABASE_URL` does not: tests never touch a server that is somebody's.
+/// Finds PostgreSQL's programs. It honours `PG_BIN_DIR` but not `DATABASE_URL`: tests never use an existing server.
 pub(crate) fn programs() -> Programs {
     let named = std::env::var_os("PG_BIN_DIR").map(PathBuf::from);
     Programs::find(named.as_deref()).unwrap_or_else(|error| panic!("{error}"))

@@ -1,4 +1,4 @@
-//! A database for one test.
+//! [`TestDatabase`], a database for one test.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
@@ -8,14 +8,14 @@ use rowhouse::bootstrap::{Role, connect_diesel, quote_identifier};
 
 use crate::cluster::SharedCluster;
 
-/// A migrated database without a row in it, dropped together with this value.
+/// A migrated database without rows. It is dropped together with this value.
 pub struct TestDatabase {
     cluster: &'static SharedCluster,
     name: String,
 }
 
 impl TestDatabase {
-    /// A new one.
+    /// Creates a database.
     pub async fn create() -> Self {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let cluster = SharedCluster::get().await;
@@ -25,24 +25,24 @@ impl TestDatabase {
         database
     }
 
-    /// Its URL for the superuser.
+    /// Returns the URL for the superuser.
     #[must_use]
     pub fn admin_url(&self) -> String {
         self.cluster.admin_url(&self.name)
     }
 
-    /// Its URL for a service.
+    /// Returns the URL for a service's role.
     #[must_use]
     pub fn url(&self, role: Role) -> String {
         self.cluster.url(role, &self.name)
     }
 
-    /// A connection as the superuser, whom no policy binds.
+    /// Connects as the superuser, to whom policies do not apply.
     pub async fn admin(&self) -> AsyncPgConnection {
         connect(&self.admin_url()).await
     }
 
-    /// A connection as a service.
+    /// Connects as a service's role.
     pub async fn connect_as(&self, role: Role) -> AsyncPgConnection {
         connect(&self.url(role)).await
     }
@@ -52,14 +52,14 @@ impl Drop for TestDatabase {
     fn drop(&mut self) {
         let cluster = self.cluster;
         let drop_it = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_identifier(&self.name));
-        // The test's own runtime may be of one thread, which waits here.
+        // The test's own runtime may have one thread, which is blocked here.
         let dropped = thread::spawn(move || {
             let runtime = tokio::runtime::Builder::new_current_thread().enable_all().build().unwrap();
             runtime.block_on(async { cluster.admin().await.batch_execute(&drop_it).await })
         });
         match dropped.join() {
             Ok(Ok(())) => {}
-            // The cluster goes with the run, and this database with it.
+            // The end of the run removes the cluster and this database with it.
             failed => eprintln!("the database {} was not dropped: {failed:?}", self.name),
         }
     }

@@ -1,7 +1,7 @@
-//! Boots a database and the services for a test. A dev-dependency only.
+//! Databases and running services for tests. A dev-dependency only.
 //!
-//! One private PostgreSQL cluster serves all tests of a run (of one `cargo test`, or one `cargo nextest`),
-//! and is gone when the run is, however it ended. Each test gets a [`TestDatabase`] of its own, copied from a
+//! One private PostgreSQL cluster serves all tests of a run (one `cargo test`, or one `cargo nextest`),
+//! and is removed with the end of the run, also of a killed one. Each test gets a [`TestDatabase`] of its own, copied from a
 //! migrated template, or a whole [`TestSystem`]: the real services and the real gateway on free ports.
 //!
 //! ```no_run

@@ -1,27 +1,27 @@
-//! Waiting for letters.
+//! Waiting for emails.
 
 use std::time::Duration;
 
 use rowhouse::mailbox::Mailbox;
 
-/// A letter is under way for some milliseconds, and for longer on a busy machine.
+/// The time limit. Delivery takes some milliseconds, and longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
 const INTERVAL: Duration = Duration::from_millis(10);
 
-/// A letter that has arrived.
+/// An email that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Letter {
-    /// What it is about.
+    /// The subject.
     pub subject: String,
     /// The text.
     pub body: String,
-    /// The token for the API; empty when there is none.
+    /// The token for the API, or an empty text.
     pub token: String,
-    /// The link; empty when there is none.
+    /// The link, or an empty text.
     pub link: String,
 }
 
-/// The first letter to the address whose subject contains the text, as soon as it is there.
+/// Waits for an email to the address whose subject contains the text, and returns the first one.
 pub async fn wait_for(mailbox: &Mailbox, address: &str, subject_contains: &str) -> Letter {
     let arrives = async {
         loop {
@@ -34,11 +34,11 @@ pub async fn wait_for(mailbox: &Mailbox, address: &str, subject_contains: &str) 
         }
     };
     tokio::time::timeout(LIMIT, arrives).await.unwrap_or_else(|_| {
-        panic!("no letter about {subject_contains:?} to {address} among {:?}", mailbox.letters())
+        panic!("no email about {subject_contains:?} to {address} among {:?}", mailbox.letters())
     })
 }
 
-/// The letters to an address that have arrived, the oldest first.
+/// Returns the emails to an address that have arrived, the oldest first.
 #[must_use]
 pub fn letters_to(mailbox: &Mailbox, address: &str) -> Vec<Letter> {
     let letters = mailbox.letters().into_iter().filter(|letter| letter.to == address);

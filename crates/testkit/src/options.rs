@@ -1,4 +1,4 @@
-//! What a test may want to be different.
+//! [`TestOptions`], the settings of a [`crate::TestSystem`].
 
 use std::num::NonZeroU32;
 use std::time::Duration;
@@ -7,39 +7,39 @@ use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
-/// Limits that answers tell of, and that no test comes near.
+/// A rate limit that appears in responses and that no test reaches.
 const UNREACHED: RateLimit = {
     let many = NonZeroU32::MIN.saturating_add(99_999);
     RateLimit::new(many, many)
 };
 
-/// How a [`crate::TestSystem`] is made.
+/// The settings of a [`crate::TestSystem`].
 #[derive(Clone, Debug)]
 pub struct TestOptions {
-    /// Connections of each service.
+    /// The number of database connections of each service.
     pub pool_size: u32,
-    /// How long a transaction waits for a free connection.
+    /// The time for which a transaction waits for a free connection.
     pub acquire_timeout: Duration,
-    /// The longest time that a request may take.
+    /// The time limit of a request.
     pub request_timeout: Duration,
-    /// How many requests a tenant, a person and an API key may send to the gateway; the services take twice as many.
+    /// The gateway's rate limits for a tenant, a person and an API key. The services' limits are twice as high.
     pub rate_limits: RateLimits,
-    /// Life of an access token.
+    /// The lifetime of an access token.
     pub token_lifetime: Duration,
-    /// Cost of a password's hash. The least by default: tests look at whether a password is checked, not at how long it
-    /// would take to guess it.
+    /// The cost of a password's hash. The default is the lowest: tests check that passwords are verified, not that they are
+    /// slow to guess.
     pub bcrypt_cost: u32,
-    /// How often one may sign up.
+    /// The limits on sign-ups.
     pub sign_ups: SignUpArgs,
-    /// The auth service's database, when something stands between, such as a [`crate::Proxy`].
+    /// The URL of the auth service's database, if it leads through something like a [`crate::Proxy`].
     pub auth_database_url: Option<String>,
-    /// The same for the onboarding service.
+    /// The URL of the onboarding service's database.
     pub onboarding_database_url: Option<String>,
-    /// The same for the orders service.
+    /// The URL of the orders service's database.
     pub orders_database_url: Option<String>,
-    /// How each service works its jobs off.
+    /// The settings of each service's job workers.
     pub jobs: WorkerArgs,
-    /// Where traces are sent. Telemetry belongs to the process: of the systems that run in one, only one may
+    /// The endpoint to which traces are exported. Telemetry is global to the process, so only one system per process can
     /// have this.
     pub otlp_endpoint: Option<String>,
 }

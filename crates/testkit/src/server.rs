@@ -1,4 +1,4 @@
-//! A server of a test's own.
+//! [`TestServer`], a PostgreSQL server for one test.
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
@@ -13,7 +13,7 @@ use crate::database::AS_A_PERSON;
 
 const NAME: &str = "rowhouse";
 
-/// Nothing of it has to survive a crash, but a standby has to be able to follow it.
+/// The settings of the server, whose data need not survive a crash, but which a standby can follow.
 const SETTINGS: &[(&str, &str)] = &[
     ("fsync", "off"),
     ("synchronous_commit", "off"),
@@ -22,8 +22,8 @@ const SETTINGS: &[(&str, &str)] = &[
     ("shared_buffers", "16MB"),
 ];
 
-/// A server of a test's own, with a migrated database, for what would disturb the other tests: its settings, its
-/// roles' passwords, its end. Gone when dropped.
+/// A server for one test, with a migrated database. It is for tests that would disturb others: they change settings or
+/// passwords, or stop the server. It is removed on drop.
 pub struct TestServer {
     cluster: Option<Cluster>,
     options: ClusterOptions,
@@ -32,12 +32,12 @@ pub struct TestServer {
 }
 
 impl TestServer {
-    /// A new one, with nothing in its tables.
+    /// Starts a server without rows.
     pub async fn start() -> Self {
         Self::start_with(&[]).await
     }
 
-    /// The same with settings besides the usual ones.
+    /// Starts a server with additional settings.
     pub async fn start_with(settings: &[(&'static str, &'static str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // PostgreSQL may have to run as another user.
@@ -58,46 +58,45 @@ impl TestServer {
         server
     }
 
-    /// The same server as a standby, which waits for what a primary would send, until `pg_promote()` ends that. Its port is
-    /// another one.
+    /// Restarts the server as a standby, which waits for a primary until `pg_promote()`. Its port changes.
     pub async fn become_standby(&mut self) {
         self.stop().await;
         fs::write(self.directory.path().join("postgres/standby.signal"), "").unwrap();
         self.restart().await;
     }
 
-    /// Stops it; connections are refused from now on.
+    /// Stops the server, so that connections are refused.
     pub async fn stop(&mut self) {
         if let Some(cluster) = self.cluster.take() {
             cluster.stop().await;
         }
     }
 
-    /// Starts it again after [`TestServer::stop`], on another port.
+    /// Starts the server again after [`TestServer::stop`], on another port.
     pub async fn restart(&mut self) {
         let cluster = Cluster::start(&self.options).await.unwrap_or_else(|error| panic!("{error}"));
         self.cluster = Some(cluster);
     }
 
-    /// Host and port.
+    /// Returns the host and port.
     #[must_use]
     pub fn address(&self) -> String {
         format!("127.0.0.1:{}", self.cluster.as_ref().expect("it runs").port())
     }
 
-    /// The URL of its database for the superuser.
+    /// Returns the URL of the database for the superuser.
     #[must_use]
     pub fn admin_url(&self) -> String {
         self.cluster.as_ref().expect("it runs").admin_url(NAME)
     }
 
-    /// The URL of its database for a service.
+    /// Returns the URL of the database for a service's role.
     #[must_use]
     pub fn url(&self, role: Role) -> String {
         self.url_at(role, &self.address())
     }
 
-    /// The same for what stands in front of it.
+    /// Returns such a URL with the address of a proxy.
     #[must_use]
     pub fn url_at(&self, role: Role, address: &str) -> String {
         let RolePasswords { auth, onboarding, orders } = &self.passwords;
@@ -110,7 +109,7 @@ impl TestServer {
         format!("postgres://{}:{password}@{address}/{NAME}?sslmode=disable", role.name())
     }
 
-    /// A connection as the superuser, with the search path that the database gives to a person.
+    /// Connects as the superuser, with the search path that the database presets.
     pub async fn admin(&self) -> Client {
         let admin = bootstrap::connect(&self.admin_url(), None).await;
         let admin = admin.unwrap_or_else(|error| panic!("{error}"));

@@ -1,4 +1,4 @@
-//! The whole system for one test.
+//! [`TestSystem`], the whole system for one test.
 
 use reqwest::Client;
 use rowhouse::bootstrap::Role;
@@ -13,7 +13,7 @@ use tempfile::TempDir;
 
 use crate::{Letter, TestDatabase, TestOptions, mail};
 
-/// auth, onboarding, orders and the gateway on free ports, on a database of their own.
+/// The services and the gateway, on free ports and with a database of their own.
 pub struct TestSystem {
     system: System,
     gateway: String,
@@ -29,17 +29,17 @@ pub struct TestSystem {
 }
 
 impl TestSystem {
-    /// With the default options.
+    /// Starts a system with the default options.
     pub async fn start() -> Self {
         Self::start_with(TestOptions::default()).await
     }
 
-    /// With a new database.
+    /// Starts a system with a new database.
     pub async fn start_with(options: TestOptions) -> Self {
         Self::start_on(TestDatabase::create().await, options).await
     }
 
-    /// On a database that is there, so that a proxy can be put in front of it.
+    /// Starts a system on an existing database, so that a proxy can be placed in front of it.
     pub async fn start_on(database: TestDatabase, options: TestOptions) -> Self {
         let directory = tempfile::tempdir().unwrap();
         let keys = KeyDirectory::at(directory.path().join("keys"));
@@ -98,64 +98,64 @@ impl TestSystem {
         }
     }
 
-    /// `http://127.0.0.1:…`, without a slash at the end; so are the others.
+    /// Returns the gateway's URL, such as `http://127.0.0.1:8080`, without a trailing slash.
     #[must_use]
     pub fn gateway_url(&self) -> &str {
         &self.gateway
     }
 
-    /// Where the auth service speaks gRPC.
+    /// Returns the URL of the auth service's gRPC server.
     #[must_use]
     pub fn auth_endpoint(&self) -> &str {
         &self.auth
     }
 
-    /// Where the onboarding service speaks gRPC.
+    /// Returns the URL of the onboarding service's gRPC server.
     #[must_use]
     pub fn onboarding_endpoint(&self) -> &str {
         &self.onboarding
     }
 
-    /// Where the orders service speaks gRPC.
+    /// Returns the URL of the orders service's gRPC server.
     #[must_use]
     pub fn orders_endpoint(&self) -> &str {
         &self.orders
     }
 
-    /// A client with no particular manners.
+    /// Returns an HTTP client without special settings.
     #[must_use]
     pub const fn http(&self) -> &Client {
         &self.http
     }
 
-    /// What everything is in.
+    /// Returns the database.
     #[must_use]
     pub const fn database(&self) -> &TestDatabase {
         &self.database
     }
 
-    /// The services' keys, for tokens that nobody should issue.
+    /// Returns the services' signing keys, for tokens that no service would issue.
     #[must_use]
     pub const fn keys(&self) -> &KeyDirectory {
         &self.keys
     }
 
-    /// The first letter to the address whose subject contains the text, as soon as it is there.
+    /// Waits for an email to the address whose subject contains the text, and returns the first one.
     pub async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
         mail::wait_for(&self.mailbox, address, subject_contains).await
     }
 
-    /// Where letters arrive.
+    /// Returns the mailbox that receives all emails.
     #[must_use]
     pub const fn mailbox(&self) -> &Mailbox {
         &self.mailbox
     }
 
-    /// Stops the gateway, then the services, and sends the last spans. Dropping the system instead gives up
-    /// what is running.
+    /// Stops the gateway, then the services, and exports the last spans. Dropping the system instead aborts everything that is
+    /// running.
     pub async fn shutdown(self) {
         let Self { system, telemetry, http, .. } = self;
-        // Its idle connections would be waited for.
+        // The shutdown would wait for the client's idle connections.
         drop(http);
         system.stop().await;
         if let Some(telemetry) = telemetry {

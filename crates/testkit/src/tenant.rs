@@ -1,4 +1,4 @@
-//! A tenant, made as everybody else makes one.
+//! Onboarding a tenant and logging in over REST.
 
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
@@ -12,23 +12,23 @@ use crate::TestSystem;
 const PASSWORD: &str = "correct horse battery";
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// A tenant that was onboarded over REST, and its administrator, who is logged in.
+/// A tenant that was onboarded over REST, and its logged-in administrator.
 #[derive(Clone, Debug)]
 pub struct Tenant {
-    /// UUID.
+    /// The tenant's id, a UUID.
     pub id: String,
-    /// Unique in the process.
+    /// The tenant's slug, unique in the process.
     pub slug: String,
-    /// Of the administrator.
+    /// The administrator's email address.
     pub admin_email: String,
-    /// Of the administrator.
+    /// The administrator's password.
     pub password: String,
     /// The administrator's access token.
     pub token: String,
 }
 
 impl TestSystem {
-    /// Onboards a tenant with this name and a slug of its own, and logs its administrator in.
+    /// Onboards a tenant with this name and a unique slug, and logs its administrator in.
     pub async fn onboard(&self, name: &str) -> Tenant {
         static COUNT: AtomicU32 = AtomicU32::new(1);
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
@@ -46,7 +46,7 @@ impl TestSystem {
         Tenant { id, slug, admin_email, password: PASSWORD.to_owned(), token }
     }
 
-    /// On a busy machine a tenant's set-up takes longer than the request for it.
+    /// Waits until the tenant is active. On a busy machine the set-up can take longer than the request.
     async fn until_active(&self, id: &str, status_token: &str) {
         let path = format!("/v1/tenants/{id}");
         let deadline = Instant::now() + PATIENCE;
@@ -61,7 +61,7 @@ impl TestSystem {
         }
     }
 
-    /// A new access token. `tenant`: slug or id, for a person of several tenants.
+    /// Logs in and returns the access token. `tenant` is the slug or id, for a person with several tenants.
     pub async fn login(&self, email: &str, password: &str, tenant: Option<&str>) -> String {
         let mut body = json!({ "email": email, "password": password });
         if let Some(tenant) = tenant {

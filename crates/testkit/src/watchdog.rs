@@ -1,11 +1,11 @@
-//! What cleans up after a run, however it ended.
+//! The watchdog process, which cleans up after a run, also after a killed one.
 
 use std::os::unix::process::CommandExt;
 use std::path::Path;
 use std::process::{Command, Stdio};
 
-/// Waits for the end of the run, that is of process `$1`, then ends the server that has its data in `$2` and
-/// removes the directory.
+/// The watchdog's script. It waits for the end of the run, which is process `$1`, then stops the server whose data is in
+/// `$2` and removes the directory.
 const SCRIPT: &str = r#"
 trap '' HUP INT TERM
 running() { kill -0 "$1" 2>/dev/null && ! grep -q '^State:.Z' "/proc/$1/status" 2>/dev/null; }
@@ -19,8 +19,7 @@ fi
 rm -rf "$2"
 "#;
 
-/// Starts a process that outlives this one. It holds none of its files open, and no signal from the terminal
-/// reaches it.
+/// Starts the watchdog, which outlives this process. It inherits no open files and gets no signals from the terminal.
 pub(crate) fn start(run: u32, directory: &Path) -> std::io::Result<()> {
     Command::new("sh")
         .args(["-c", SCRIPT, "rowhouse-test-watchdog", &run.to_string()])

@@ -1,4 +1,4 @@
-//! One cluster for a run, one database for a test, nothing afterwards.
+//! Tests of the cluster: one for a run, one database for a test, nothing afterwards.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -11,11 +11,11 @@ use std::time::{Duration, Instant};
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
 use rowhouse_testkit::{Role, TestDatabase};
 
-/// Where a process of another run writes down which server it got.
+/// The variable with the path of the file in which a process of another run records its server.
 const REPORT: &str = "ROWHOUSE_TESTKIT_REPORT";
 
 async fn exists(conn: &mut AsyncPgConnection, query: &str) -> bool {
-    // Divides by zero when there is none.
+    // Divides by zero if there is no row.
     conn.batch_execute(&format!("SELECT 1 / count(*) FROM ({query}) found")).await.is_ok()
 }
 
@@ -35,7 +35,7 @@ async fn each_database_is_a_migrated_one_of_its_own() {
     let listed = format!("SELECT FROM pg_database WHERE datname = '{name}'");
     let mut admin = other.admin().await;
     assert!(exists(&mut admin, &listed).await);
-    // Whoever is still connected is sent away.
+    // Open connections are terminated.
     let _lingering = one.admin().await;
     drop(one);
     assert!(!exists(&mut admin, &listed).await);
@@ -46,7 +46,7 @@ async fn each_database_is_a_migrated_one_of_its_own() {
     }
 }
 
-/// A shell stands for `cargo test`: it starts this binary twice, as if it were two, and is killed.
+/// A shell in place of `cargo test` starts this binary twice, as if it were two test programs, and is killed.
 #[test]
 fn a_run_shares_one_server_and_leaves_nothing_behind_even_when_it_is_killed() {
     let directory = tempfile::tempdir().unwrap();
@@ -87,7 +87,7 @@ impl Killed {
 
 impl Drop for Killed {
     fn drop(&mut self) {
-        // The second time it is gone already.
+        // The process may already be dead.
         drop(self.0.kill());
         drop(self.0.wait());
     }
@@ -95,7 +95,7 @@ impl Drop for Killed {
 
 fn is_running(pid: &str) -> bool {
     let status = fs::read_to_string(Path::new("/proc").join(pid).join("status"));
-    // Without /proc it is asked, which a process that nobody has waited for answers as well.
+    // Without /proc a signal is sent instead, which also succeeds for a zombie.
     status.map_or_else(
         |_| Command::new("kill").args(["-0", pid]).status().is_ok_and(|status| status.success()),
         |status| !status.contains("\nState:\tZ"),

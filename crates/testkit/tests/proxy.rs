@@ -1,4 +1,4 @@
-//! The proxy between tokio-postgres and a real server.
+//! Tests of the proxy between tokio-postgres and a real server.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -71,7 +71,7 @@ async fn connections_are_cut_and_refused() {
 }
 
 #[tokio::test]
-async fn nothing_gets_through_a_stalled_proxy_until_it_goes_on() {
+async fn nothing_passes_a_stalled_proxy_until_it_resumes() {
     let (_database, proxy, client) = start().await;
     proxy.stall();
     let query = client.batch_execute("SELECT 1");

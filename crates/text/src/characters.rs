@@ -1,13 +1,13 @@
-//! Which characters a text may be made of.
+//! The characters that a text may contain.
 //!
-//! The rule is that of RFC 8264 for its `FreeformClass`: letters, marks, digits, punctuation, symbols and spaces are taken; control,
-//! format (bidirectional ones too), private-use and unassigned characters are not, nor are those that nobody sees
-//! (`Default_Ignorable_Code_Point`, such as the Hangul fillers). Three exceptions, since people write with them:
+//! The rule is that of RFC 8264 for its `FreeformClass`: letters, marks, digits, punctuation, symbols and spaces are accepted; control,
+//! format (including bidirectional), private-use and unassigned characters are refused, as are invisible ones
+//! (`Default_Ignorable_Code_Point`, such as the Hangul fillers). There are three exceptions, which natural text needs:
 //!
-//! * U+200C and U+200D between letters that they make look different: RFC 5892, appendices A.1 and A.2. Persian and Hindi are
-//!   written so.
+//! * U+200C and U+200D between letters whose shapes they change: RFC 5892, appendices A.1 and A.2. Persian and Hindi need
+//!   them.
 //! * U+200D between two emoji: UAX #29, GB11.
-//! * A variation selector after a character that can be seen, one and no more: in a row they carry hidden data.
+//! * One variation selector after a visible character. A sequence of them could carry hidden data.
 
 use std::borrow::Cow;
 
@@ -17,10 +17,10 @@ use icu_properties::props::{
 };
 use icu_properties::{CodePointMapData, CodePointSetData};
 
-/// Characters that are drawn as nothing although they are symbols: the empty Braille pattern and the null note head.
+/// Symbols without a visible glyph: the empty Braille pattern and the null note head.
 const BLANK: [char; 2] = ['\u{2800}', '\u{1d159}'];
 
-/// Letters, marks, digits, punctuation, symbols, spaces: not the separators of lines and paragraphs.
+/// The accepted categories: letters, marks, digits, punctuation, symbols and spaces, but not line and paragraph separators.
 const TAKEN: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Mark)
     .union(GeneralCategoryGroup::Number)
@@ -28,9 +28,9 @@ const TAKEN: GeneralCategoryGroup = GeneralCategoryGroup::Letter
     .union(GeneralCategoryGroup::Symbol)
     .union(GeneralCategoryGroup::SpaceSeparator);
 
-/// The first character that a text may not have where it stands.
+/// Returns the first character that is not allowed in its place.
 pub(crate) fn first_refused(text: &str) -> Option<char> {
-    // Nearly every text.
+    // The fast path for nearly every text.
     if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
         return None;
     }
@@ -42,7 +42,7 @@ pub(crate) fn first_refused(text: &str) -> Option<char> {
     refused.map(|(_, c)| *c)
 }
 
-/// The text with U+FFFD in place of each character that would be refused in one: for showing what came from elsewhere in a message, a
+/// Replaces each character that would be refused with U+FFFD, so that foreign text can be shown in a message, a
 /// terminal or a log.
 #[must_use]
 pub fn printable(text: &str) -> Cow<'_, str> {
@@ -58,7 +58,7 @@ pub fn printable(text: &str) -> Cow<'_, str> {
     Cow::Owned(shown.collect())
 }
 
-/// Whether anything is seen of the character by itself.
+/// Returns whether the character is visible by itself.
 pub(crate) fn is_visible(c: char) -> bool {
     let seen = GeneralCategoryGroup::Letter
         .union(GeneralCategoryGroup::Number)
@@ -67,20 +67,20 @@ pub(crate) fn is_visible(c: char) -> bool {
     seen.contains(category(c)) && !is_ignorable(c) && !BLANK.contains(&c)
 }
 
-/// Whether nothing is seen of the character, wherever it stands: a space, a line break, a control or format character, and what else is drawn
-/// as nothing.
+/// Returns whether the character is invisible everywhere: a space, a line break, a control or format character, or another one without a
+/// glyph.
 #[must_use]
 pub fn is_blank(c: char) -> bool {
     !is_visible(c) && (!is_mark(c) || is_ignorable(c))
 }
 
-/// Whether it is written onto the character before it.
+/// Returns whether the character combines with the one before it.
 #[must_use]
 pub fn is_mark(c: char) -> bool {
     GeneralCategoryGroup::Mark.contains(category(c))
 }
 
-/// Whether nothing is seen of it, and it only changes others, if anything.
+/// Returns whether the character is invisible and at most changes others.
 pub(crate) fn is_ignorable(c: char) -> bool {
     CodePointSetData::new::<DefaultIgnorableCodePoint>().contains(c)
 }
@@ -129,7 +129,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_people_write_is_taken() {
+    fn natural_text_is_accepted() {
         for text in [
             "",
             "Acme & Söhne GmbH",
@@ -147,13 +147,13 @@ mod tests {
             "प्रिया",
             "บ้าน",
             "e\u{301}",
-            // Emoji: joined, with a skin, with a variation, a flag.
+            // Emoji: joined, with a skin tone, with a variation selector, a flag.
             "👩\u{200d}💻",
             "👩🏽\u{200d}🚀",
             "❤\u{fe0f}\u{200d}🔥",
             "🇫🇷",
             "1\u{fe0f}\u{20e3}",
-            // A Japanese name with the variant of a character; Mongolian.
+            // A Japanese name with a variant of a character; Mongolian.
             "葛\u{e0100}飾",
             "ᠠ\u{180b}",
             "⠓⠑⠇⠇⠕⠀⠺⠕⠗⠇⠙",
@@ -165,7 +165,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_sees_is_refused() {
+    fn invisible_characters_are_refused() {
         for c in [
             '\0',
             '\t',
@@ -221,13 +221,13 @@ mod tests {
     }
 
     #[test]
-    fn joiners_and_selectors_stand_only_where_they_are_seen() {
+    fn joiners_and_selectors_are_accepted_only_where_they_have_an_effect() {
         for (text, refused) in [
             ("\u{200d}", '\u{200d}'),
             ("ab\u{200d}cd", '\u{200d}'),
             ("ab\u{200c}cd", '\u{200c}'),
             ("ک\u{200c}", '\u{200c}'),
-            // A letter that does not join to the next one anyway.
+            // A letter that never joins to the next one.
             ("ر\u{200c}خ", '\u{200c}'),
             ("क\u{200d}ष", '\u{200d}'),
             ("👩\u{200d}", '\u{200d}'),
@@ -244,7 +244,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_seen_by_itself() {
+    fn visibility_of_single_characters() {
         for c in ['a', 'ß', '字', '1', '½', '!', '_', '€', '🦀', '⠁'] {
             assert!(is_visible(c) && !is_blank(c), "{c:?}");
         }

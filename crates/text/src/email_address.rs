@@ -1,4 +1,4 @@
-//! E-mail addresses.
+//! [`EmailAddress`], an email address in its canonical form.
 
 use std::str::FromStr;
 
@@ -7,38 +7,38 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::characters::{first_refused, is_ignorable, is_mark};
 
-/// The most octets of an address and of its local part (RFC 5321 §4.5.3.1).
+/// The largest number of octets in an address and in its local part (RFC 5321 §4.5.3.1).
 const LONGEST: usize = 254;
 const LONGEST_LOCAL: usize = 64;
 
-/// An e-mail address in the one form in which it is kept and compared: trimmed and in lower case, the local part in the
-/// normalization form NFC, the domain by UTS #46 as A-labels. So one mailbox is one text, however it was typed.
+/// An email address in the canonical form in which it is stored and compared: trimmed and in lower case, the local part in the
+/// normalization form NFC, the domain as A-labels by UTS #46. So all spellings of an address are one text.
 #[derive(Clone, Debug)]
 pub struct EmailAddress {
     address: String,
     spellings: Vec<String>,
 }
 
-/// The text is not an address that mail could be sent to.
+/// The error of parsing a text that is not an email address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send an e-mail address such as ada@example.com, of 254 bytes at most")]
 pub struct InvalidEmailAddress;
 
 impl EmailAddress {
-    /// The form in which it is kept.
+    /// Returns the canonical form.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.address
     }
 
-    /// The texts under which it may be kept, the preferred one first. Before domains were A-labels an address was kept as it was typed, in
-    /// lower case, and rows that `rowhouse backfill email-addresses` has not been through still are. Nearly always it is one.
+    /// Returns the texts under which the address may be stored, the canonical form first. Before domains were stored as A-labels, an address
+    /// was stored as typed, in lower case, and so are rows that `rowhouse backfill email-addresses` has not processed. Usually it is one text.
     #[must_use]
     pub fn spellings(&self) -> &[String] {
         &self.spellings
     }
 
-    /// Whether a text that is kept somewhere is this address.
+    /// Returns whether a stored text is this address.
     #[must_use]
     pub fn is_kept_as(&self, text: &str) -> bool {
         text == self.address || text.parse::<Self>().is_ok_and(|kept| kept == *self)
@@ -56,11 +56,11 @@ impl Eq for EmailAddress {}
 impl FromStr for EmailAddress {
     type Err = InvalidEmailAddress;
 
-    /// Takes the dot-atom form of RFC 5321, with letters, marks and digits of any script (RFC 6531). Quoted local parts and address
-    /// literals are refused: nobody's address looks like that, and much software mistakes them.
+    /// Accepts the dot-atom form of RFC 5321, with letters, marks and digits of any script (RFC 6531). Quoted local parts and address
+    /// literals are refused: hardly anybody uses them, and much software handles them wrongly.
     fn from_str(text: &str) -> Result<Self, InvalidEmailAddress> {
         let typed = text.trim();
-        // UTS #46 would drop what cannot be seen from the domain.
+        // UTS #46 would remove invisible characters from the domain.
         if first_refused(typed).is_some() {
             return Err(InvalidEmailAddress);
         }
@@ -85,10 +85,10 @@ impl FromStr for EmailAddress {
     }
 }
 
-/// Whether the text is what stands between the dots of a local part.
+/// Returns whether the text is an atom of a local part, between two dots.
 fn is_atom(atom: &str) -> bool {
     let is_letter = |c: char| c.is_alphanumeric() && !is_ignorable(c) || "!#$%&'*+-/=?^_`{|}~".contains(c);
-    // The joiners stand where `first_refused` lets them.
+    // `first_refused` has checked the joiners.
     let goes_on = |c: char| is_mark(c) && !is_ignorable(c) || matches!(c, '\u{200c}' | '\u{200d}');
     atom.chars().next().is_some_and(is_letter) && atom.chars().all(|c| is_letter(c) || goes_on(c))
 }
@@ -115,16 +115,16 @@ mod tests {
             ("ada@ＥＸＡＭＰＬＥ.com", "ada@example.com"),
             ("jose\u{301}@example.com", "josé@example.com"),
             ("a@faß.example", "a@xn--fa-hia.example"),
-            // Unicode's own example of a name that takes a non-joiner.
+            // Unicode's own example of a name with a non-joiner.
             ("a@نامه\u{200c}ای.example", "a@xn--mgba3gch31f060k.example"),
         ] {
             assert_eq!(text.parse::<EmailAddress>().unwrap().as_str(), expected, "{text:?}");
         }
     }
 
-    /// Addresses of the Universal Acceptance Steering Group's test data (UASG004), and others with marks.
+    /// Addresses from the test data of the Universal Acceptance Steering Group (UASG004), and others with marks.
     #[test]
-    fn internationalised_addresses_are_taken() {
+    fn internationalised_addresses_are_accepted() {
         for (text, expected) in [
             ("संपर्क@डाटामेल.भारत", "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c"),
             ("क्\u{200d}ष@हिन्दी.example", "क्\u{200d}ष@xn--j2bd4cyah0f.example"),
@@ -139,7 +139,7 @@ mod tests {
             let (expected_local, expected_domain) = expected.split_once('@').unwrap();
             assert_eq!(local, expected_local);
             assert_eq!(domain, expected_domain, "{text:?}");
-            // What is kept is what is read back.
+            // Parsing the canonical form again changes nothing.
             assert_eq!(address.as_str().parse(), Ok(address.clone()));
         }
     }
@@ -204,17 +204,17 @@ mod tests {
     }
 
     #[test]
-    fn the_length_is_that_of_the_form_that_is_kept() {
-        // In lower case this letter takes three bytes instead of two.
+    fn the_length_limit_applies_to_the_canonical_form() {
+        // In lower case this letter has three bytes instead of two.
         let text = format!("{}@example.com", "\u{23a}".repeat(30));
         assert_eq!(text.parse::<EmailAddress>(), Err(InvalidEmailAddress));
-        // As A-labels a domain can be longer than it was typed.
+        // A domain can be longer as A-labels than as typed.
         let text = format!("a@{}", vec!["ü".repeat(40); 6].join("."));
         assert_eq!(text.parse::<EmailAddress>(), Err(InvalidEmailAddress));
     }
 
     #[test]
-    fn an_address_from_before_is_looked_for_as_it_was_kept_then() {
+    fn spellings_include_the_form_that_was_stored_before() {
         for (text, expected) in [
             ("Ada@Example.com", &["ada@example.com"][..]),
             ("A@Bücher.example", &["a@bücher.example", "a@xn--bcher-kva.example"]),

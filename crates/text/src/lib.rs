@@ -1,5 +1,5 @@
-//! What people type: lines of text, e-mail addresses and passwords. Every service and the command line take them by these rules
-//! and no others.
+//! Validated types for what people type: lines of text, email addresses and passwords. All services and the command line
+//! use these rules.
 
 mod characters;
 mod email_address;

@@ -1,4 +1,4 @@
-//! A line of text.
+//! [`Text`], a line of text.
 
 use std::str::FromStr;
 
@@ -6,36 +6,36 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::characters::{first_refused, is_visible};
 
-/// A line of text as a person writes it into a field: a name, a reason. Trimmed, in the normalization form NFC, of 1 to `MAX` characters
-/// (code points) of which something can be seen and none is a control, format, bidirectional, private-use or unassigned one.
+/// A line of text for a field such as a name or a reason. It is trimmed, in the normalization form NFC, and has 1 to `MAX` characters
+/// (code points), at least one of them visible and none of them a control, format, bidirectional, private-use or unassigned one.
 ///
-/// Only new text is judged: what the database has already is shown as it is.
+/// The rule applies to new text only: stored text is shown as it is.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Text<const MAX: usize>(String);
 
-/// The text does not fit the field.
+/// The reason why a text is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidText {
     /// It is empty or too long.
     #[error("send 1 to {max} characters")]
     Length {
-        /// The most characters.
+        /// The largest number of characters.
         max: usize,
     },
-    /// It has a character that is not taken.
+    /// It has a character that is not allowed.
     #[error(
         "send it without the character U+{:04X}: control, format, private-use and unassigned characters, \
          line breaks among them, are not taken",
         u32::from(*.0)
     )]
     Character(char),
-    /// It is made of blanks and marks.
+    /// It consists of invisible characters and marks.
     #[error("send something that can be seen")]
     Invisible,
 }
 
 impl<const MAX: usize> Text<MAX> {
-    /// The text.
+    /// Returns the text.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -74,7 +74,7 @@ mod tests {
             ("a  b", "a  b"),
             ("çok\u{1f600}", "çok\u{1f600}"),
             ("'; -", "'; -"),
-            // Eight code points as they are typed, four as they are kept.
+            // Eight code points as typed, four as stored.
             ("e\u{301}e\u{301}e\u{301}e\u{301}", "éééé"),
             ("\u{212b}\u{1100}\u{1161}", "Å가"),
         ] {
@@ -83,7 +83,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_kept_is_taken_again_unchanged() {
+    fn parsing_a_text_again_changes_nothing() {
         for text in ["Acme & Söhne", "e\u{301}", "क्\u{200d}ष", "\u{958}", "a\u{323}\u{307}", "👩🏽\u{200d}🚀"]
         {
             let kept: Text<40> = text.parse().unwrap();

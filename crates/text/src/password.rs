@@ -1,4 +1,4 @@
-//! Passwords.
+//! [`Password`], a password that was chosen or is to be checked.
 
 use std::fmt;
 
@@ -11,19 +11,19 @@ use zeroize::Zeroizing;
 
 const SHORTEST: usize = 8;
 const LONGEST: usize = 128;
-/// What a password could have before it was hashed for bcrypt, which reads 72 bytes of which the last is a NUL.
+/// The former limits in bytes, when bcrypt hashed the password itself: it reads 72 bytes, of which the last is a NUL.
 const FORMER_BYTES: std::ops::RangeInclusive<usize> = 8..=71;
 
-/// A password: 8 to 128 characters, which are code points of its normalization form NFC, none of them NUL. The same password from
-/// another keyboard, which composes its letters in another way, is the same (RFC 8265 §4.2, NIST SP 800-63B-4 §3.1.1.2); nothing
-/// else is changed in it. Wiped from memory when dropped.
+/// A password of 8 to 128 characters, which are code points of its normalization form NFC, without NUL. Normalization makes
+/// passwords equal that keyboards compose differently (RFC 8265 §4.2, NIST SP 800-63B-4 §3.1.1.2); nothing
+/// else is changed. The memory is wiped on drop.
 #[derive(Clone)]
 pub struct Password {
     typed: Zeroizing<String>,
     composed: Zeroizing<String>,
 }
 
-/// The text cannot be a password here.
+/// The reason why a text is refused as a new password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub enum InvalidPassword {
     /// It has too few characters.
@@ -32,13 +32,13 @@ pub enum InvalidPassword {
     /// It has too many.
     #[error("send a password of {LONGEST} characters at most")]
     TooLong,
-    /// It has a NUL, at which much software would end it.
+    /// It has a NUL, at which much software would truncate it.
     #[error("send a password without NUL characters")]
     Nul,
 }
 
 impl Password {
-    /// Takes a password that somebody may choose.
+    /// Parses a new password.
     pub fn parse(text: String) -> Result<Self, InvalidPassword> {
         let password = Self::of(text);
         match password.composed.chars().count() {
@@ -49,7 +49,7 @@ impl Password {
         }
     }
 
-    /// Takes a password that somebody may have: one that may be chosen, or could be when 8 to 71 bytes were asked for. None for any other text.
+    /// Parses a password for a check against a stored hash: one that can be chosen, or that could be when the limit was 8 to 71 bytes. Returns `None` for any other text.
     #[must_use]
     pub fn parse_existing(text: String) -> Option<Self> {
         let password = Self::of(text);
@@ -60,27 +60,27 @@ impl Password {
 
     fn of(text: String) -> Self {
         let typed = Zeroizing::new(text);
-        // NFC is three times as long at most, so nothing is left behind by growing.
+        // NFC is at most three times as long, so the buffer never grows and leaves no copy behind.
         let mut composed = Zeroizing::new(String::with_capacity(typed.len() * 3));
         composed.extend(typed.nfc());
         Self { typed, composed }
     }
 
-    /// The characters that count.
+    /// Returns the normalized password.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.composed
     }
 
-    /// What hashes from before there was [`Password::for_bcrypt`] were made of: the text as it was typed, if it is not too long for that.
+    /// Returns the input of hashes from before [`Password::for_bcrypt`]: the text as typed, unless it is too long for that.
     #[must_use]
     pub fn expose_typed(&self) -> Option<&str> {
         FORMER_BYTES.contains(&self.typed.len()).then_some(&self.typed)
     }
 
-    /// What bcrypt is given in place of the password, of which it would read 72 bytes: its HMAC-SHA-256 in base64, under the hash's own salt
-    /// (22 characters, as bcrypt writes it). Of another place's plain SHA-256 digests nobody can make this, so a leaked list of them is of no use
-    /// against these hashes. passlib's `bcrypt_sha256`, version 2, is the same.
+    /// Returns the input of bcrypt, which would read only 72 bytes of the password: the password's HMAC-SHA-256 in base64, with the hash's own salt
+    /// as the key (22 characters, as bcrypt writes it). It cannot be computed from a plain SHA-256 digest, so leaked digests of other systems are of no use
+    /// against these hashes. The form is that of passlib's `bcrypt_sha256`, version 2.
     #[must_use]
     pub fn for_bcrypt(&self, salt: &str) -> Zeroizing<String> {
         let mut mac = Hmac::<Sha256>::new_from_slice(salt.as_bytes())
@@ -101,7 +101,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_length_counts_in_characters() {
+    fn the_length_is_counted_in_characters() {
         for (text, expected) in [
             ("", Err(InvalidPassword::TooShort)),
             ("1234567", Err(InvalidPassword::TooShort)),
@@ -114,7 +114,7 @@ mod tests {
             (&"a".repeat(129), Err(InvalidPassword::TooLong)),
             (&"🦀".repeat(128), Ok(())),
             (&"🦀".repeat(129), Err(InvalidPassword::TooLong)),
-            // Decomposed, these are twice as many.
+            // Decomposed, these are twice as many code points.
             (&"e\u{301}".repeat(7), Err(InvalidPassword::TooShort)),
             (&"e\u{301}".repeat(128), Ok(())),
             ("12345678\0", Err(InvalidPassword::Nul)),
@@ -125,7 +125,7 @@ mod tests {
     }
 
     #[test]
-    fn what_could_be_a_password_before_can_still_be_one_that_is_checked() {
+    fn former_passwords_can_still_be_checked() {
         for (text, possible) in [
             ("1234567", false),
             ("12345678", true),
@@ -142,7 +142,7 @@ mod tests {
     }
 
     #[test]
-    fn nothing_is_changed_but_how_letters_are_composed() {
+    fn nothing_but_the_composition_of_letters_is_changed() {
         for text in ["  padded  ", "MiXeD CaSe", "tab\there now", "ﬁnance ﬁrst", "zero\u{200b}width"] {
             assert_eq!(Password::parse(text.to_owned()).unwrap().expose(), text);
         }
@@ -153,16 +153,16 @@ mod tests {
     }
 
     #[test]
-    fn a_hash_from_before_was_made_of_71_bytes_at_most() {
+    fn former_hashes_cover_at_most_71_bytes() {
         let typed = |text: String| Password::parse(text).unwrap().expose_typed().map(str::len);
         assert_eq!(typed("a".repeat(71)), Some(71));
         assert_eq!(typed("a".repeat(72)), None);
         assert_eq!(typed("ж".repeat(36)), None);
     }
 
-    /// Made by passlib 1.7.4; the first is the example of its documentation.
+    /// Values from passlib 1.7.4; the first one is the example in its documentation.
     #[test]
-    fn bcrypt_is_given_what_passlib_gives_it() {
+    fn the_input_of_bcrypt_equals_passlibs() {
         let password = Password::parse("password".to_owned()).unwrap();
         assert_eq!(
             password.for_bcrypt("n79VH.0Q2TMWmt3Oqt9uku").as_str(),
@@ -172,7 +172,7 @@ mod tests {
     }
 
     #[test]
-    fn debug_shows_nothing() {
+    fn debug_does_not_show_the_password() {
         let password = Password::parse("correct horse".to_owned()).unwrap();
         assert_eq!(format!("{password:?}"), "Password(..)");
     }

@@ -1,4 +1,4 @@
-//! What a token says.
+//! The contents of a verified token: the caller, the tenant, the session.
 
 use std::fmt;
 use std::str::FromStr;
@@ -9,27 +9,27 @@ use uuid::Uuid;
 
 use crate::Permission;
 
-/// What a member may do in a tenant.
+/// The role of a member in a tenant, which determines the member's permissions.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Role {
-    /// Everything, the tenant's end included.
+    /// Can do everything, including the end of the tenant.
     Owner,
-    /// Everything but the tenant's end.
+    /// Can do everything but end the tenant.
     Admin,
-    /// The daily work.
+    /// Can read and write the tenant's data.
     Member,
-    /// Looking.
+    /// Can read the tenant's data.
     Viewer,
 }
 
-/// The text names no role.
+/// The error of parsing a text that is not a role.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a role is one of owner, admin, member, viewer")]
 pub struct UnknownRole;
 
 impl Role {
-    /// The name in tokens, rows and JSON.
+    /// Returns the role's name in tokens, rows and JSON.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -61,32 +61,32 @@ impl FromStr for Role {
     }
 }
 
-/// Who calls.
+/// The caller that a token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Principal {
     /// A person.
     User {
-        /// The identity's id.
+        /// The id of the identity.
         id: Uuid,
-        /// The role in the token's tenant when the token was issued.
+        /// The person's role in the token's tenant when the token was issued.
         role: Role,
     },
-    /// A program of the tenant's.
+    /// An API key of the tenant.
     ApiKey {
-        /// The key's id.
+        /// The id of the API key.
         id: Uuid,
-        /// What the token was asked for: some or all of the key's scopes.
+        /// The scopes of the token: some or all of the key's.
         scopes: Vec<Permission>,
     },
-    /// A service on its own behalf.
+    /// A service that calls on its own behalf.
     Service {
-        /// Its name, which is its issuer.
+        /// The service's name, which is the token's issuer.
         name: String,
     },
 }
 
 impl Principal {
-    /// Whether the caller may do it. A service has no permissions: what it may call is said where it is called.
+    /// Returns whether the caller has the permission. A service has none: each method that services may call names them.
     #[must_use]
     pub fn may(&self, permission: Permission) -> bool {
         match self {
@@ -97,23 +97,23 @@ impl Principal {
     }
 }
 
-/// What a revocation needs to know of a token.
+/// The parts of a token that its revocation refers to.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Session {
-    /// The `sid` claim: the session of a person, or the API key.
+pub struct TokenSession {
+    /// The claim `sid`: the session of a person, or the API key.
     pub id: Uuid,
-    /// The `iat` claim, in seconds since 1970.
+    /// The claim `iat`, in seconds since 1970.
     pub issued_at: i64,
 }
 
-/// A token that a [`Verifier`](crate::Verifier) believed; there is no other way to one. Cloning shares it.
+/// A token that a [`Verifier`](crate::Verifier) has accepted; there is no other way to create one. Clones share it.
 #[derive(Clone)]
 pub struct VerifiedToken(Arc<Verified>);
 
 struct Verified {
     principal: Principal,
     tenant_id: Uuid,
-    session: Option<Session>,
+    session: Option<TokenSession>,
     expires_at: i64,
     raw: String,
 }
@@ -122,38 +122,38 @@ impl VerifiedToken {
     pub(crate) fn new(
         principal: Principal,
         tenant_id: Uuid,
-        session: Option<Session>,
+        session: Option<TokenSession>,
         expires_at: i64,
         raw: &str,
     ) -> Self {
         Self(Arc::new(Verified { principal, tenant_id, session, expires_at, raw: raw.to_owned() }))
     }
 
-    /// Who the token speaks for.
+    /// Returns the caller.
     #[must_use]
     pub fn principal(&self) -> &Principal {
         &self.0.principal
     }
 
-    /// The one tenant that it opens.
+    /// Returns the one tenant that the token gives access to.
     #[must_use]
     pub fn tenant_id(&self) -> Uuid {
         self.0.tenant_id
     }
 
-    /// What it ends with; nothing for a service's token, which lives for a minute.
+    /// Returns the session that the token belongs to, or `None` for a service's token, which is valid for a minute.
     #[must_use]
-    pub fn session(&self) -> Option<Session> {
+    pub fn session(&self) -> Option<TokenSession> {
         self.0.session
     }
 
-    /// The end of its life, in seconds since 1970.
+    /// Returns the time at which the token expires, in seconds since 1970.
     #[must_use]
     pub fn expires_at(&self) -> i64 {
         self.0.expires_at
     }
 
-    /// The token itself, to hand it on. A secret: never log it.
+    /// Returns the token itself, for forwarding. A secret: never log it.
     #[must_use]
     pub fn raw(&self) -> &str {
         &self.0.raw
@@ -161,7 +161,7 @@ impl VerifiedToken {
 }
 
 impl fmt::Debug for VerifiedToken {
-    /// Leaves the token out: who has it is in.
+    /// Leaves out the token, which gives access.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("VerifiedToken")
             .field("principal", &self.0.principal)

@@ -1,40 +1,40 @@
-//! Why a token is not believed.
+//! [`TokenError`], the reasons why a token is refused.
 
-/// Why a token was not signed or not believed. Each message is for the caller and says what to change; none
+/// The reason why a token was refused or could not be signed. Each message tells the caller what to change, and none
 /// shows the token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum TokenError {
-    /// Not three base64url parts of JSON, or too long.
+    /// The token is not three base64url parts of JSON, or is too long.
     #[error("the access token is not a JWT")]
     Malformed,
-    /// `alg` is not EdDSA; `none` is among these.
+    /// `alg` is not EdDSA, for example `none`.
     #[error("the access token is signed with an algorithm that is not accepted: only EdDSA is")]
     UnsupportedAlgorithm,
-    /// No `kid`, or one that the issuer does not publish.
+    /// `kid` is missing, or the issuer does not publish such a key.
     #[error("the access token is signed with a key that is not known: get a new token")]
     UnknownKey,
-    /// The signature does not fit.
+    /// The signature is wrong.
     #[error("the access token's signature is wrong: send the token as it was issued")]
     BadSignature,
     /// `exp` has passed.
     #[error("the access token has expired: get a new one")]
     Expired,
-    /// `nbf` or `iat` lies ahead.
+    /// `nbf` or `iat` is in the future.
     #[error("the access token is not valid yet: check the clocks")]
     NotYetValid,
-    /// `iss` is nobody who may issue such a token here.
+    /// `iss` may not issue such a token.
     #[error("the access token comes from an issuer that is not accepted here")]
     WrongIssuer,
-    /// `aud` names somebody else.
+    /// `aud` is another service.
     #[error("the access token is meant for somebody else")]
     WrongAudience,
-    /// `typ` is neither of the two.
+    /// `typ` is not the type of an accepted token.
     #[error("the token is not an access token")]
     WrongType,
-    /// A claim is missing or cannot be read.
+    /// A claim is missing or invalid.
     #[error("the access token lacks a claim or has one that cannot be read")]
     InvalidClaims,
-    /// The token could not be made.
+    /// The token could not be signed.
     #[error("the token could not be signed")]
     Signing,
 }

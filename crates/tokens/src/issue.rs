@@ -1,4 +1,4 @@
-//! Signing.
+//! [`TokenIssuer`], which signs tokens.
 
 use std::sync::{Arc, PoisonError, RwLock};
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
@@ -12,24 +12,24 @@ use crate::{
     USER_TYPE,
 };
 
-/// A service's token lives as long as one call may take, and some skew.
+/// The lifetime of a service's token: as long as one call may take, and some clock skew.
 const SERVICE_TOKEN_LIFETIME: Duration = Duration::from_mins(1);
-/// An onboarding that takes longer is one for a person to look at.
+/// The lifetime of a status token. An onboarding that takes longer needs an operator.
 pub(crate) const STATUS_TOKEN_LIFETIME: Duration = Duration::from_hours(24);
 
-/// Signs tokens in one issuer's name. Clones sign with the same keys, also after these were replaced.
+/// Signs tokens in the name of one issuer. Clones share the keys, also after a replacement.
 #[derive(Clone, Debug)]
 pub struct TokenIssuer {
     issuer: Arc<str>,
     keys: Arc<RwLock<Arc<SigningKeys>>>,
 }
 
-/// A new token.
+/// A signed token and its lifetime.
 #[derive(Clone)]
 pub struct SignedToken {
     /// The token. A secret: never log it.
     pub token: String,
-    /// How long it will be believed.
+    /// The time for which the token is valid.
     pub expires_in: Duration,
 }
 
@@ -63,31 +63,31 @@ struct ServiceClaims<'a> {
 }
 
 impl TokenIssuer {
-    /// `issuer` is the name under which verifiers hold the public keys. `keys`: a set, or a single key.
+    /// Creates an issuer. `issuer` is the name under which verifiers hold the public keys; `keys` is a set or a single key.
     #[must_use]
     pub fn new(issuer: impl Into<Arc<str>>, keys: impl Into<SigningKeys>) -> Self {
         Self { issuer: issuer.into(), keys: Arc::new(RwLock::new(Arc::new(keys.into()))) }
     }
 
-    /// The name.
+    /// Returns the issuer's name.
     #[must_use]
     pub fn name(&self) -> &str {
         &self.issuer
     }
 
-    /// The keys of this moment.
+    /// Returns the current keys.
     #[must_use]
     pub fn keys(&self) -> Arc<SigningKeys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
     }
 
-    /// From now on signs with these. What is being signed is finished with the ones before.
+    /// Replaces the keys. A signature in progress still uses the previous ones.
     pub fn replace(&self, keys: SigningKeys) {
         *self.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys);
     }
 
-    /// A person's or an API key's token for one tenant. `session` is what it ends with: the person's session, or
-    /// the key. A service's token is made by [`TokenIssuer::service_token`].
+    /// Signs the access token of a person or an API key for one tenant. `session` is the id that revokes it: the person's
+    /// session, or the key. [`TokenIssuer::service_token`] signs a service's token.
     pub fn access_token(
         &self,
         principal: &Principal,
@@ -98,8 +98,8 @@ impl TokenIssuer {
         self.access_token_after(principal, tenant, session, lifetime, 0)
     }
 
-    /// The same, dated later than `refused_until` (seconds since 1970), which may lie a moment ahead: the session's
-    /// tokens up to then are refused.
+    /// Signs an access token whose `iat` is later than `refused_until` (seconds since 1970), which may be slightly in the
+    /// future: the session's tokens up to that time are refused.
     pub fn access_token_after(
         &self,
         principal: &Principal,
@@ -130,7 +130,7 @@ impl TokenIssuer {
         Ok(SignedToken { token: self.sign(USER_TYPE, &claims)?, expires_in: lifetime })
     }
 
-    /// This service's own token for one call to `audience` in one tenant. It lives for a minute.
+    /// Signs this service's own token for one call to `audience` in one tenant. It is valid for a minute.
     pub fn service_token(&self, audience: &str, tenant: Uuid) -> Result<String, TokenError> {
         let iat = now()?;
         self.sign(
@@ -147,8 +147,8 @@ impl TokenIssuer {
         )
     }
 
-    /// What shows a tenant that is being set up to who set it up, and opens nothing: only [`Verifier::verify_status`] takes
-    /// it. It lives for a day.
+    /// Signs a status token, with which the caller that onboarded a tenant can follow the set-up. It gives no other access: only
+    /// [`Verifier::verify_status`] accepts it. It is valid for a day.
     ///
     /// [`Verifier::verify_status`]: crate::Verifier::verify_status
     pub fn status_token(&self, tenant: Uuid) -> Result<String, TokenError> {
@@ -167,7 +167,7 @@ impl TokenIssuer {
         )
     }
 
-    /// What verifiers need: first the key that signs.
+    /// Returns the public keys, the one that signs first.
     #[must_use]
     pub fn public_keys(&self) -> JwkSet {
         self.keys().public_keys()
@@ -182,7 +182,7 @@ impl TokenIssuer {
     }
 }
 
-/// Permissions as the claim `scope` has them (RFC 8693 §4.2).
+/// Formats permissions as the claim `scope` (RFC 8693 §4.2).
 #[must_use]
 pub fn scope(permissions: &[Permission]) -> String {
     permissions.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")

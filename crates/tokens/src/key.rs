@@ -1,4 +1,4 @@
-//! Keys and what is published of them.
+//! Signing keys, and the public keys that issuers publish.
 
 use std::fmt;
 
@@ -13,18 +13,18 @@ use sha2::{Digest, Sha256};
 
 use crate::ed25519;
 
-/// A key that cannot be used.
+/// The error of generating, reading or writing a key.
 #[derive(Debug, thiserror::Error)]
 pub enum KeyError {
-    /// The operating system gave no random bytes.
+    /// The operating system returned no random bytes.
     #[error("no random bytes for a new key: {0}")]
     Random(#[from] getrandom::Error),
-    /// Not an Ed25519 private key in PKCS#8 PEM.
+    /// The text is not an Ed25519 private key in PKCS#8 PEM.
     #[error(
         "the signing key is not an Ed25519 private key in PEM (PKCS#8); `rowhouse keys generate` makes one"
     )]
     Pem,
-    /// The key could not be written or published.
+    /// The key could not be encoded.
     #[error("the signing key cannot be encoded")]
     Encoding,
 }
@@ -39,15 +39,15 @@ pub struct SigningKey {
 /// The keys of one issuer. A key is `next`, then `current`, then `previous`.
 #[derive(Debug)]
 pub struct SigningKeys {
-    /// The one that signs.
+    /// The key that signs.
     pub current: SigningKey,
-    /// The one that will sign, published before it does.
+    /// The key that will sign next, published in advance.
     pub next: Option<SigningKey>,
-    /// The one that signed before, published as long as its tokens live.
+    /// The key that signed before, published as long as its tokens are valid.
     pub previous: Option<SigningKey>,
 }
 
-/// A public key as RFC 7517 and RFC 8037 have it.
+/// A public key in the form of RFC 7517 and RFC 8037.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Jwk {
     /// Always `OKP`.
@@ -65,15 +65,15 @@ pub struct Jwk {
     pub x: String,
 }
 
-/// What an issuer publishes.
+/// The set of public keys that an issuer publishes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct JwkSet {
-    /// The keys. An issuer's own list starts with the one that signs.
+    /// The keys. An issuer's own list starts with the key that signs.
     pub keys: Vec<Jwk>,
 }
 
 impl SigningKey {
-    /// A new key.
+    /// Generates a key.
     pub fn generate() -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; ed25519_dalek::SECRET_KEY_LENGTH]);
         getrandom::fill(&mut *seed)?;
@@ -90,13 +90,13 @@ impl SigningKey {
         self.private.to_pkcs8_pem(LineEnding::LF).or(Err(KeyError::Encoding))
     }
 
-    /// What the `kid` header says.
+    /// Returns the key's id, for the header `kid`.
     #[must_use]
     pub fn kid(&self) -> &str {
         &self.public.kid
     }
 
-    /// The public half.
+    /// Returns the public key.
     #[must_use]
     pub fn jwk(&self) -> &Jwk {
         &self.public
@@ -128,8 +128,8 @@ impl Jwk {
 }
 
 impl SigningKeys {
-    /// What verifiers need: first the key that signs. A key that is here twice, as it is for a moment of a rotation,
-    /// is shown once.
+    /// Returns the public keys, the one that signs first. A key that is in two places, as it is for a moment during a
+    /// rotation, appears once.
     #[must_use]
     pub fn public_keys(&self) -> JwkSet {
         let mut keys: Vec<Jwk> = Vec::with_capacity(3);
@@ -143,14 +143,14 @@ impl SigningKeys {
 }
 
 impl From<SigningKey> for SigningKeys {
-    /// A key that signs, and no other.
+    /// Creates a set of one key, which signs.
     fn from(current: SigningKey) -> Self {
         Self { current, next: None, previous: None }
     }
 }
 
 impl fmt::Debug for SigningKey {
-    /// Shows which key it is, not the key.
+    /// Shows the key's id, not the key.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("SigningKey").field("kid", &self.public.kid).finish_non_exhaustive()
     }

@@ -1,7 +1,7 @@
-//! Access tokens: what they say, how they are signed, and what it takes to believe one.
+//! Access tokens: claims, signing, verification, and permissions.
 //!
-//! People carry tokens that auth signs; a service that calls another on its own carries one that it signs
-//! itself, for one callee and one tenant. RFC 9068 and RFC 8725 are the references.
+//! Auth signs the tokens of people and API keys. A service that calls another one on its own behalf signs its own token,
+//! for one callee and one tenant. RFC 9068 and RFC 8725 are the references.
 
 mod claims;
 mod ed25519;
@@ -12,7 +12,7 @@ mod permission;
 mod trust;
 mod verify;
 
-pub use claims::{Principal, Role, Session, UnknownRole, VerifiedToken};
+pub use claims::{Principal, Role, TokenSession, UnknownRole, VerifiedToken};
 pub use error::TokenError;
 pub use issue::{SignedToken, TokenIssuer, scope};
 pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};
@@ -20,26 +20,26 @@ pub use permission::{Permission, UnknownPermission};
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 
-/// Who signs tokens: the `iss` claim, and the name of the issuer's file of public keys.
+/// The issuers of tokens: the claim `iss`, and the name of the issuer's file of public keys.
 pub mod issuer {
-    /// The auth service, which signs for people.
+    /// The auth service, which signs the tokens of people and API keys.
     pub const AUTH: &str = "rowhouse-auth";
-    /// The onboarding service, which signs for itself.
+    /// The onboarding service, which signs its own tokens.
     pub const ONBOARDING: &str = "rowhouse-onboarding";
 }
 
-/// The `aud` claim of services' tokens: who is called. Besides the issuers, who can be called by their names as well.
+/// The claim `aud` of services' tokens: the callee. An issuer can also be a callee, by its own name.
 pub mod audience {
     /// The orders service.
     pub const ORDERS: &str = "rowhouse-orders";
 }
 
-/// The `aud` claim of people's tokens. A service's token has its callee's name there instead.
+/// The claim `aud` of people's tokens. A service's token has its callee's name instead.
 pub const USER_AUDIENCE: &str = "rowhouse";
 
-/// The `typ` header of people's tokens (RFC 9068 §2.1).
+/// The header `typ` of people's tokens (RFC 9068 §2.1).
 pub(crate) const USER_TYPE: &str = "at+jwt";
-/// The `typ` header of services' tokens, so that neither kind passes for the other (RFC 8725 §3.11).
+/// The header `typ` of services' tokens, so that neither kind is accepted as the other (RFC 8725 §3.11).
 pub(crate) const SERVICE_TYPE: &str = "service+jwt";
-/// The `typ` header of status tokens, which are no access tokens: no verifier of these takes them.
+/// The header `typ` of status tokens, which are not access tokens: verification of access tokens refuses them.
 pub(crate) const STATUS_TYPE: &str = "status+jwt";

@@ -1,15 +1,15 @@
-//! What a role allows.
+//! The table of permissions and the roles that have them.
 
 use std::fmt;
 use std::str::FromStr;
 
 use crate::Role;
 
-/// One row a permission: its name and the roles that have it. The table is the whole of it: services ask
-/// [`Principal::may`](crate::Principal::may), and nobody compares roles.
+/// Declares the permissions: each row has a permission's name and the roles that have it. Services ask
+/// [`Principal::may`](crate::Principal::may) and never compare roles.
 macro_rules! permissions {
     ($($(#[doc = $what:literal])+ $variant:ident $name:literal: $($role:ident)+;)*) => {
-        /// Something that a caller may do. An API key's scopes are permissions too.
+        /// An action that a caller may be allowed. The scopes of an API key are permissions, too.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Permission {
             $($(#[doc = $what])+ $variant,)*
@@ -19,7 +19,7 @@ macro_rules! permissions {
             /// Every permission, in the table's order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The name in scopes, such as `orders:read`.
+            /// Returns the name in scopes, such as `orders:read`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
@@ -33,35 +33,35 @@ macro_rules! permissions {
 }
 
 permissions! {
-    /// Look at orders.
+    /// Read orders.
     OrdersRead "orders:read": Owner Admin Member Viewer;
     /// Place and change orders.
     OrdersWrite "orders:write": Owner Admin Member;
-    /// See who the members are.
+    /// List members.
     MembersRead "members:read": Owner Admin Member Viewer;
     /// Invite, change and remove members.
     MembersWrite "members:write": Owner Admin;
-    /// See and end other members' sessions.
+    /// List and end other members' sessions.
     SessionsManage "sessions:manage": Owner Admin;
-    /// See, make and delete API keys.
+    /// List, create and delete API keys.
     ApiKeysManage "api_keys:manage": Owner Admin;
     /// Read the audit log.
     AuditLogRead "audit_log:read": Owner Admin;
-    /// See the tenant itself, and how its set-up went.
+    /// Read the tenant and the state of its set-up.
     TenantRead "tenant:read": Owner Admin Member Viewer;
-    /// See what is done in the background.
+    /// List background jobs.
     JobsRead "jobs:read": Owner Admin Member Viewer;
-    /// Cancel what is done in the background.
+    /// Cancel background jobs.
     JobsManage "jobs:manage": Owner Admin;
-    /// See and download exports, which have all orders in them.
+    /// List and download exports, which contain all orders.
     ExportsRead "exports:read": Owner Admin Member;
-    /// Have exports written.
+    /// Create exports.
     ExportsWrite "exports:write": Owner Admin Member;
-    /// See, make, change and delete webhook endpoints, which are sent orders from then on; see deliveries and repeat them.
+    /// List, create, change and delete webhook endpoints, which receive orders from then on; list and repeat deliveries.
     WebhooksManage "webhooks:manage": Owner Admin;
 }
 
-/// The text names no permission.
+/// The error of parsing a text that is not a permission.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("{0:?} is no scope: the scopes are {all}", all = names())]
 pub struct UnknownPermission(String);
@@ -71,13 +71,14 @@ fn names() -> String {
 }
 
 impl Role {
-    /// Whether a member in this role may do it.
+    /// Returns whether a member with this role has the permission.
     #[must_use]
     pub fn may(self, permission: Permission) -> bool {
         permission.roles().contains(&self)
     }
 
-    /// Whether a member in this role may give, change and take away the other: nobody reaches above themselves.
+    /// Returns whether a member with this role may grant, change and revoke the other role. Nobody may do that to a role above
+    /// their own.
     #[must_use]
     pub const fn reaches(self, other: Self) -> bool {
         self.rank() >= other.rank()

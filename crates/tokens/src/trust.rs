@@ -1,4 +1,4 @@
-//! Whose signatures are believed.
+//! [`TrustStore`], the public keys that are trusted, by issuer.
 
 use std::collections::{BTreeSet, HashMap};
 use std::io;
@@ -12,22 +12,22 @@ use tokio::time::Instant;
 
 use crate::{Jwk, JwkSet, ed25519};
 
-/// The least time between the beginnings of two readings of the directory, so that made-up key ids cost nothing. Nor
-/// do they hide a published key for longer.
+/// The shortest interval between the beginnings of two reads of the directory, so that invented key ids cost little. It is also the
+/// longest time for which they delay a published key.
 const REFRESH_INTERVAL: Duration = Duration::from_secs(5);
 
-/// How long a key that is no longer published is believed at most.
+/// The longest time for which a key is trusted after it is no longer published.
 const LONGEST_AGE: Duration = Duration::from_mins(1);
 
-/// A file name's ending; what stands before it is the issuer.
+/// The suffix of a file's name. The rest is the issuer.
 const SUFFIX: &str = ".jwks.json";
 
-/// The public keys of the issuers, each read from `<issuer>.jwks.json` in one directory. A key is trusted for
+/// The public keys of the issuers, read from `<issuer>.jwks.json` in one directory. A key is trusted for
 /// its own issuer only.
 #[derive(Debug)]
 pub struct TrustStore {
     shared: Arc<Shared>,
-    /// When the last reading for a missing key began. Locked while one goes on.
+    /// The time at which the last read for an unknown key began. Locked during a read.
     refreshed: Arc<Mutex<Option<Instant>>>,
     interval: Duration,
     longest_age: Duration,
@@ -42,7 +42,7 @@ struct Shared {
 #[derive(Debug)]
 pub(crate) struct Keys {
     by_id: HashMap<String, Trusted>,
-    /// When the reading began.
+    /// The time at which the read began.
     read: Instant,
 }
 
@@ -53,7 +53,7 @@ pub(crate) struct Trusted {
     x: String,
 }
 
-/// Why the trusted keys cannot be read.
+/// The reason why the trusted keys cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum TrustError {
     /// The directory or a file in it cannot be read.
@@ -61,7 +61,7 @@ pub enum TrustError {
     Unreadable {
         /// The directory or file.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A file is not a JWK set of Ed25519 keys.
@@ -69,10 +69,10 @@ pub enum TrustError {
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why the file is invalid.
         reason: String,
     },
-    /// Nothing to trust.
+    /// The directory contains no keys.
     #[error("there is no <issuer>{SUFFIX} in {0}; `rowhouse keys generate` makes them")]
     Empty(PathBuf),
 }
@@ -93,21 +93,21 @@ impl TrustStore {
         Ok(Self { shared, refreshed: Arc::default(), interval, longest_age })
     }
 
-    /// Where the keys are.
+    /// Returns the directory.
     #[must_use]
     pub fn directory(&self) -> &Path {
         &self.shared.directory
     }
 
-    /// Reads the directory again, unless that was done within the last five seconds. Who comes while it is read waits
-    /// for that reading. What cannot be read changes nothing and is logged.
+    /// Reads the directory again, unless it was read within the last five seconds. Calls during a read wait for
+    /// that read. A failure is logged and changes nothing.
     pub async fn refresh(&self) {
         let mut refreshed = Arc::clone(&self.refreshed).lock_owned().await;
         if refreshed.is_some_and(|last| last.elapsed() < self.interval) {
             return;
         }
         let shared = Arc::clone(&self.shared);
-        // A task of its own: a caller who goes away would otherwise take the reading along, and leave the next to wait
+        // The read is a task of its own. Otherwise a caller that disconnects would cancel it, and the next one would wait
         // for an interval.
         let reading = tokio::spawn(async move {
             *refreshed = Some(Instant::now());
@@ -121,15 +121,15 @@ impl TrustStore {
         }
     }
 
-    /// Reads the directory again when that was not done for a minute, so that a key that was taken away is not believed
-    /// for much longer.
+    /// Reads the directory again if it was not read for a minute, so that a removed key is not trusted for much
+    /// longer.
     pub(crate) async fn refresh_old(&self) {
         if self.keys().read.elapsed() > self.longest_age {
             self.refresh().await;
         }
     }
 
-    /// Whether this key is the issuer's. One that is not known is looked for as a token's is: see
+    /// Returns whether the key belongs to the issuer. For an unknown key the directory is read again as in
     /// [`TrustStore::refresh`].
     pub async fn trusts(&self, issuer: &str, key: &Jwk) -> bool {
         let known =
@@ -161,8 +161,8 @@ impl Shared {
     }
 }
 
-/// `known`: the issuers that had a file before. While a file is being replaced, a listing of its directory may not have
-/// it.
+/// Reads the directory. `known` are the issuers that had a file before: while a file is being replaced, a listing of its
+/// directory may lack it.
 async fn read(directory: &Path, known: BTreeSet<String>) -> Result<Keys, TrustError> {
     let unreadable = |path: &Path| {
         let path = path.to_owned();

@@ -1,4 +1,4 @@
-//! Believing.
+//! [`Verifier`], which decides whether a token is valid.
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -13,28 +13,28 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, Session, TokenError, TrustStore, USER_AUDIENCE,
-    USER_TYPE, VerifiedToken, issuer,
+    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore,
+    USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
 };
 
-/// Our own tokens have some 500 bytes; what is much longer is not worth decoding.
+/// The longest token that is decoded. The system's own have about 500 bytes.
 const LONGEST_TOKEN: usize = 4096;
-/// How far clocks may differ, in seconds.
+/// The clock skew that is tolerated, in seconds.
 const LEEWAY: u64 = 5;
-/// No access token lives longer, whoever signed it.
+/// The longest lifetime of an access token that is accepted, from any issuer.
 const LONGEST_LIFETIME: u64 = 3600;
 
-/// Which services' own tokens to believe, besides people's.
+/// The services' tokens that a verifier accepts besides people's.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Accepts {
-    /// The name that has to be in `aud`: the verifying service's own. Without it no service's token is
-    /// believed.
+    /// The name that must be in `aud`: the verifying service's own. Without it no service's token is
+    /// accepted.
     pub service_audience: Option<&'static str>,
-    /// The services that may call on their own behalf.
+    /// The issuers of services that may call on their own behalf.
     pub service_issuers: &'static [&'static str],
 }
 
-/// Decides whether to believe a token.
+/// Verifies tokens against the trusted keys.
 #[derive(Debug)]
 pub struct Verifier {
     trust: Arc<TrustStore>,
@@ -77,15 +77,15 @@ struct ServiceClaims {
 }
 
 impl Verifier {
-    /// Believes people's tokens of the auth service, and the services' own that `accepts` names.
+    /// Creates a verifier of people's tokens from the auth service, and of the services' tokens in `accepts`.
     #[must_use]
     pub fn new(trust: Arc<TrustStore>, accepts: Accepts) -> Self {
         let service = accepts.service_audience.map(|audience| validation(audience, accepts.service_issuers));
         Self { trust, user: validation(USER_AUDIENCE, &[issuer::AUTH]), service }
     }
 
-    /// Verifies a token, reading the trusted keys again (at most every five seconds) when its key is not
-    /// among them, or when they were last read a minute ago.
+    /// Verifies a token. Reads the trusted keys again if the token's key is unknown (at most every five seconds), or if
+    /// they were last read more than a minute ago.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         self.trust.refresh_old().await;
         match self.check(token) {
@@ -97,8 +97,8 @@ impl Verifier {
         }
     }
 
-    /// Verifies a status token of the onboarding service and says which tenant it shows. Access tokens and services' tokens
-    /// are [`TokenError::WrongType`] here, as status tokens are everywhere else.
+    /// Verifies a status token of the onboarding service and returns its tenant. Access tokens and services' tokens
+    /// fail with [`TokenError::WrongType`] here, as status tokens do everywhere else.
     pub async fn verify_status(&self, token: &str) -> Result<Uuid, TokenError> {
         self.trust.refresh_old().await;
         match self.check_status(token) {
@@ -143,7 +143,7 @@ impl Verifier {
                 if claims.iss != *key_issuer {
                     return Err(TokenError::WrongIssuer);
                 }
-                let session = Session { id: claims.sid, issued_at: claims.iat.cast_signed() };
+                let session = TokenSession { id: claims.sid, issued_at: claims.iat.cast_signed() };
                 let (tenant, expires_at) = (claims.tenant_id, claims.exp.cast_signed());
                 Ok(VerifiedToken::new(claims.principal()?, tenant, Some(session), expires_at, token))
             }
@@ -174,7 +174,7 @@ impl<'a> Header<'a> {
 }
 
 impl AccessClaims {
-    /// A person has a role and an API key has scopes, never both.
+    /// Returns the caller: a person, who has a role, or an API key, which has scopes. A token with both is invalid.
     fn principal(&self) -> Result<Principal, TokenError> {
         match (self.role, self.client_id, &self.scope) {
             (Some(role), None, None) => Ok(Principal::User { id: self.sub, role }),
@@ -197,8 +197,8 @@ fn validation(audience: &str, issuers: &[&str]) -> Validation {
     validation
 }
 
-/// The header's JSON: read here, since what the library makes of a header is richer and cannot say which part
-/// of it was refused.
+/// Decodes the JSON of the header. The library's own parser accepts more, and does not report which part
+/// was refused.
 fn header_of(token: &str) -> Result<Vec<u8>, TokenError> {
     if token.len() > LONGEST_TOKEN {
         return Err(TokenError::Malformed);

@@ -1,4 +1,4 @@
-//! Which tokens are believed, and which are not, by hand-made ones.
+//! Tests of verification with hand-made tokens.
 
 #![allow(
     clippy::unwrap_used,
@@ -47,7 +47,7 @@ impl World {
     }
 
     async fn refusal(&self, token: &str) -> TokenError {
-        self.verifier.verify(token).await.expect_err("the token was believed")
+        self.verifier.verify(token).await.expect_err("the token was accepted")
     }
 }
 
@@ -102,7 +102,7 @@ fn without(mut value: Value, field: &str) -> Value {
 }
 
 #[tokio::test]
-async fn what_an_issuer_signs_is_believed() {
+async fn an_issuers_tokens_are_accepted() {
     let world = World::new().await;
     let pem = world.auth.to_pem().unwrap();
     let auth = TokenIssuer::new(issuer::AUTH, SigningKey::from_pem(&pem).unwrap());
@@ -160,7 +160,7 @@ async fn an_audience_may_be_one_of_several() {
 }
 
 #[tokio::test]
-async fn headers_that_are_not_believed() {
+async fn headers_that_are_refused() {
     let world = World::new().await;
     let (key, header) = (&world.auth, user_header(&world.auth));
     for (spoiled, reason) in [
@@ -174,7 +174,7 @@ async fn headers_that_are_not_believed() {
         (without(header.clone(), "typ"), TokenError::WrongType),
         (with(header.clone(), "kid", json!("another")), TokenError::UnknownKey),
         (without(header.clone(), "kid"), TokenError::UnknownKey),
-        // Signed by auth, but said to be signed by onboarding.
+        // The token is signed by auth, but its header names onboarding's key.
         (with(header.clone(), "kid", json!(world.onboarding.kid())), TokenError::BadSignature),
     ] {
         assert_eq!(world.refusal(&signed(key, &spoiled, &user_claims())).await, reason, "{spoiled}");
@@ -182,7 +182,7 @@ async fn headers_that_are_not_believed() {
 }
 
 #[tokio::test]
-async fn claims_that_are_not_believed() {
+async fn claims_that_are_refused() {
     let world = World::new().await;
     let claims = user_claims();
     for (spoiled, reason) in [
@@ -211,23 +211,23 @@ async fn claims_that_are_not_believed() {
 }
 
 #[tokio::test]
-async fn neither_kind_passes_for_the_other() {
+async fn neither_kind_is_accepted_as_the_other() {
     let world = World::new().await;
-    // A service signs itself a person's token.
+    // A service signs a person's token.
     let token = signed(&world.onboarding, &user_header(&world.onboarding), &user_claims());
     assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
-    // A person's token under a service's header.
+    // A person's claims have a service's header.
     let token = signed(&world.auth, &service_header(&world.auth), &user_claims());
     assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
-    // A service's token for another callee.
+    // A service's token is for another callee.
     let claims = with(service_claims(), "aud", json!("rowhouse-orders"));
     let token = signed(&world.onboarding, &service_header(&world.onboarding), &claims);
     assert_eq!(world.refusal(&token).await, TokenError::WrongAudience);
-    // A service that speaks for another one.
+    // A service claims to be another one.
     let claims = with(service_claims(), "sub", json!("rowhouse-orders"));
     let token = signed(&world.onboarding, &service_header(&world.onboarding), &claims);
     assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
-    // A service's token where only people may call.
+    // A service's token is used where only people may call.
     let trust = TrustStore::load(world.directory.path().to_owned()).await.unwrap();
     let people_only = Verifier::new(Arc::new(trust), Accepts::default());
     let token = signed(&world.onboarding, &service_header(&world.onboarding), &service_claims());
@@ -236,7 +236,7 @@ async fn neither_kind_passes_for_the_other() {
 }
 
 #[tokio::test]
-async fn tokens_that_are_no_tokens() {
+async fn malformed_tokens_are_refused() {
     let world = World::new().await;
     let token = signed(&world.auth, &user_header(&world.auth), &user_claims());
     let parts: Vec<_> = token.split('.').collect();
@@ -256,7 +256,7 @@ async fn tokens_that_are_no_tokens() {
 }
 
 #[tokio::test]
-async fn keys_that_cannot_be_trusted_are_an_error_at_start() {
+async fn invalid_trusted_keys_are_an_error_at_start() {
     let directory = TempDir::new().unwrap();
     let load = || TrustStore::load(directory.path().to_owned());
     assert!(load().await.unwrap_err().to_string().contains("keys generate"));
@@ -277,9 +277,9 @@ async fn keys_that_cannot_be_trusted_are_an_error_at_start() {
     assert!(load().await.unwrap_err().to_string().contains("is also"), "a key has one owner");
 }
 
-/// A status token is for nobody who takes access tokens, and the other way round.
+/// Status tokens are refused as access tokens, and access tokens as status tokens.
 #[tokio::test]
-async fn a_status_token_is_no_access_token() {
+async fn a_status_token_is_not_an_access_token() {
     let world = World::new().await;
     let pem = world.onboarding.to_pem().unwrap();
     let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&pem).unwrap());

@@ -1,23 +1,24 @@
-//! The catalogue audit: what PostgreSQL's own catalogue shows of walls that are missing or have holes.
+//! The catalogue audit: finds violations of the isolation guarantees in PostgreSQL's own catalogue.
 //!
 //! It needs no privileges beyond those of a service role, which reads `pg_catalog` and the two lists in the
-//! schema `tenancy`. It cannot see what no catalogue shows: superusers and what they do, a leaky body of a
-//! declared SECURITY DEFINER function, privileges that a role was rightly granted and does not need. What
-//! belongs to an extension is left out.
+//! schema `tenancy`. It cannot find what no catalogue shows: the actions of superusers, a declared SECURITY DEFINER
+//! function whose body leaks, granted privileges that a role does not need. Objects of extensions are
+//! not audited.
 //!
-//! A *service role* is the role that is connected when one schema is audited; otherwise each role that can log
-//! in and was granted a schema with a tenant's table, or whose name begins with `rowhouse_`. An *administrator* is a
-//! superuser or a member of `rowhouse_administrators`, and no service. A *tenant table* has a
+//! A *service role* is the connected role when one schema is audited; otherwise each role that can log
+//! in and was granted a schema with a tenant table, or whose name begins with `rowhouse_`. An *administrator* is a
+//! superuser or a member of `rowhouse_administrators`, and not a service. A *tenant table* has a
 //! column `tenant_id` and is not declared in `tenancy.global_tables`.
 //!
-//! The audit of the whole database says the same whoever runs it, and no remedy of it takes an administrator's own
-//! rights away: where it cannot know what a role is for, it is a sentence with an if.
+//! The audit of the whole database gives the same result for every role that runs it. None of its remedies takes
+//! privileges from an administrator: where the audit cannot know the purpose of a role, the remedy is a sentence that
+//! begins with "if".
 //!
 //! The rules:
 //!
 //! * `schema_missing`: a schema that should be there is not
 //! * `kernel_missing`: a role, table or routine of the kernel is not there
-//! * `kernel_closed`: a service role cannot use what it needs of the kernel
+//! * `kernel_closed`: a service role lacks a privilege that it needs on the kernel
 //! * `role_superuser`: a service role is a superuser
 //! * `role_creates_roles`: a service role has CREATEROLE
 //! * `role_creates_databases`: a service role has CREATEDB
@@ -34,57 +35,57 @@
 //! * `row_security_off`: a session or routine starts with `row_security` off, where queries fail
 //! * `tenant_preset`: a session or routine starts with a tenant, which would be a default one
 //! * `replication_role_preset`: a session or routine starts with a `session_replication_role`, which can switch foreign keys off
-//! * `parameter_privilege`: a service role or PUBLIC may set a parameter that is the superuser's
+//! * `parameter_privilege`: a service role or PUBLIC may set a parameter that only superusers may set by default
 //! * `table_privilege`: more than SELECT, INSERT, UPDATE and DELETE is granted on a table
 //! * `public_privilege`: something is granted to PUBLIC
 //! * `foreign_schema_privilege`: a service role has a privilege in another service's schema
-//! * `queue_privilege`: a service role can give work to another service, change what a job says, or delete jobs
-//! * `kernel_write`: a service role writes to a table of the kernel that is not its to write to
+//! * `queue_privilege`: a service role can enqueue jobs for another service, change a job's payload, or delete jobs
+//! * `kernel_write`: a service role may write to a table of the kernel that only other roles write to
 //! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
 //! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables
-//! * `grant_option`: a privilege may be passed on
-//! * `default_privileges`: what `rowhouse_owner` or `rowhouse_definer` creates is opened to PUBLIC
+//! * `grant_option`: a privilege is held with the grant option
+//! * `default_privileges`: default privileges of `rowhouse_owner` or `rowhouse_definer` grant new objects to PUBLIC
 //! * `global_table_missing`: `tenancy.global_tables` names no table
 //! * `definer_missing`: `tenancy.definer_functions` names no SECURITY DEFINER function
-//! * `list_writable`: a role other than the owner may write to the lists that the audit believes
+//! * `list_writable`: a role other than the owner may write to the lists that the audit relies on
 //! * `global_table_exposed`: a global table with a `tenant_id` is granted to another role than `rowhouse_definer`
 //! * `table_undeclared`: a table has no `tenant_id` and is not declared global
 //! * `tenant_id_column`: `tenant_id` is not uuid NOT NULL
 //! * `primary_key`: a tenant table's primary key is not `(tenant_id, id)`
-//! * `table_unprotected`: a table with a `tenant_id` has no walls at all
+//! * `table_unprotected`: a table with a `tenant_id` has neither row-level security nor a policy
 //! * `row_security_disabled`: a tenant table has row-level security switched off
 //! * `row_security_not_forced`: a tenant table's owner is exempt from its policy
 //! * `policy_missing`: a tenant table has no policy
 //! * `policy_surplus`: a tenant table has a second policy, which is OR-ed with the first
-//! * `policy_restrictive`: a tenant table's policy is restrictive, which Citus passes on as permissive
+//! * `policy_restrictive`: a tenant table's policy is restrictive, which Citus propagates as permissive
 //! * `policy_command`: a tenant table's policy is not for all commands
 //! * `policy_roles`: a tenant table's policy is not for all roles
 //! * `policy_using`: a policy's USING is not the one that `tenancy.protect` writes
 //! * `policy_check`: a policy's WITH CHECK is not the one that `tenancy.protect` writes
 //! * `foreign_key_without_tenant`: a foreign key between tenant tables does not compare their `tenant_id`
-//! * `unique_without_tenant`: a unique or exclusion constraint of a tenant table is not led by `tenant_id`
-//! * `index_without_tenant`: an index of a tenant table is not led by `tenant_id`
-//! * `foreign_key_from_global`: a foreign key leads from a table without a tenant to a tenant's row
+//! * `unique_without_tenant`: a unique or exclusion constraint of a tenant table does not begin with `tenant_id`
+//! * `index_without_tenant`: an index of a tenant table does not begin with `tenant_id`
+//! * `foreign_key_from_global`: a foreign key references a tenant table from a table without a tenant
 //! * `foreign_key_disabled`: a foreign key's triggers are switched off
-//! * `tenant_reference_missing`: a tenant table does not refer to `tenancy.tenants`
+//! * `tenant_reference_missing`: a tenant table does not reference `tenancy.tenants`
 //! * `tenant_reference_unvalidated`: a tenant table's reference to `tenancy.tenants` was never validated
 //! * `table_owner`: a relation is not owned by `rowhouse_owner`
 //! * `schema_owner`: a schema is not owned by `rowhouse_owner`
-//! * `view_as_owner`: a view reads with its owner's rights (no `security_invoker`)
+//! * `view_as_owner`: a view reads with its owner's privileges (no `security_invoker`)
 //! * `materialized_view`: there is a materialized view, which holds every tenant's rows
 //! * `foreign_table`: there is a foreign table, which has no policy
-//! * `sequence_across_tenants`: a tenant table is numbered by a sequence, which tells one tenant of the others
-//! * `rewrite_rule`: a rewrite rule turns a statement into another
+//! * `sequence_across_tenants`: a tenant table is numbered by a sequence, which reveals other tenants' activity
+//! * `rewrite_rule`: a rewrite rule replaces a statement with another
 //! * `definer_undeclared`: a SECURITY DEFINER routine is not in `tenancy.definer_functions`
 //! * `definer_owner`: a SECURITY DEFINER routine is not owned by `rowhouse_definer`
 //! * `definer_search_path`: a SECURITY DEFINER routine has no `search_path` of its own, empty or `pg_catalog, pg_temp`
 //! * `routine_search_path`: a routine looks names and operators up by the `search_path` of its caller
-//! * `definer_public`: a SECURITY DEFINER routine is open to PUBLIC
+//! * `definer_public`: a SECURITY DEFINER routine is executable by PUBLIC
 //! * `routine_owner`: a routine is owned by neither `rowhouse_owner` nor `rowhouse_definer`
-//! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which cached plans would keep
-//! * `leakproof_routine`: a routine is LEAKPROOF, so it is run on rows before the policy has sorted them out
-//! * `current_tenant`: `tenancy.current_tenant()` is not as the first migration defines it
-//! * `set_tenant_context`: `tenancy.set_tenant_context(uuid,uuid,bigint)` is not what the migrations define
+//! * `immutable_reads_tenant`: an IMMUTABLE routine reads the tenant, which a cached plan would keep
+//! * `leakproof_routine`: a routine is LEAKPROOF, so it can run on rows before the policy has filtered them
+//! * `current_tenant`: `tenancy.current_tenant()` differs from the definition in the first migration
+//! * `set_tenant_context`: `tenancy.set_tenant_context(uuid,uuid,bigint)` differs from the definition in the migrations
 
 mod rules;
 mod version;
@@ -100,7 +101,7 @@ use diesel_async::{AsyncConnectionCore, RunQueryDsl};
 pub use rules::{RULES, Rule};
 pub use version::server_version_warning;
 
-/// What is audited.
+/// The part of the database that is audited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Scope {
     /// Every schema of the database that is not PostgreSQL's own, and every service role.
@@ -109,24 +110,24 @@ pub enum Scope {
     Schema(&'static str),
 }
 
-/// A hole in a wall.
+/// A violation of an isolation guarantee.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Violation {
     /// The name of a [`Rule`].
     pub rule: &'static str,
-    /// What breaks it: a role, a schema, or something in a schema with the schema's name before it.
+    /// The object that violates the rule: a role, a schema, or an object qualified by its schema.
     pub object: String,
-    /// The statement that mends it, or a sentence when one statement does not.
-    pub mend: String,
+    /// The SQL statement that ends the violation, or a sentence where one statement is not enough.
+    pub remedy: String,
 }
 
 impl fmt::Display for Violation {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}: {}: {}", self.rule, self.object, self.mend)
+        write!(f, "{}: {}: {}", self.rule, self.object, self.remedy)
     }
 }
 
-/// Asks whether there is anything to ask.
+/// The query that checks for everything that the other queries read.
 const KERNEL: &str = include_str!("sql/kernel.sql");
 
 macro_rules! queries {
@@ -147,12 +148,12 @@ const QUERIES: &[&str] = queries![
     "routines.sql",
 ];
 
-/// Looks for violations; none is what one wants. They come in the order of [`RULES`].
+/// Runs the audit and returns the violations, in the order of [`RULES`]. An empty list means that all guarantees hold.
 ///
-/// If the kernel itself is missing or closed, only that is reported, because the other rules read it.
+/// If the kernel itself is missing or not accessible, only that is reported, because the other rules read it.
 ///
-/// The session's `search_path` is changed while this runs, since PostgreSQL prints names and expressions by
-/// it. A connection whose audit was dropped half-way keeps the changed one.
+/// The session's `search_path` is changed while the audit runs, since PostgreSQL qualifies names and expressions
+/// by it. If the future is dropped before its end, the connection keeps the changed path.
 pub async fn run<C>(conn: &mut C, scope: &Scope) -> QueryResult<Vec<Violation>>
 where
     C: AsyncConnectionCore<Backend = Pg>,
@@ -160,7 +161,7 @@ where
     let before = search_path(conn).await?;
     set_search_path(conn, "pg_catalog, pg_temp").await?;
     let found = look(conn, scope).await;
-    // After an error the transaction takes no statement, and its end brings the old path back.
+    // A failed transaction accepts no statement; its rollback restores the old path.
     let restored = set_search_path(conn, &before).await;
     let found = found?;
     restored?;
@@ -185,10 +186,10 @@ where
     Ok(found)
 }
 
-/// In the rules' order; each violation once.
+/// Sorts violations by the order of the rules, and removes duplicates.
 fn sorted(found: Vec<Found>) -> QueryResult<Vec<Violation>> {
     let mut placed = found.into_iter().map(Found::place).collect::<QueryResult<Vec<_>>>()?;
-    placed.sort_by(|(a, x), (b, y)| (a, &x.object, &x.mend).cmp(&(b, &y.object, &y.mend)));
+    placed.sort_by(|(a, x), (b, y)| (a, &x.object, &x.remedy).cmp(&(b, &y.object, &y.remedy)));
     placed.dedup();
     Ok(placed.into_iter().map(|(_, violation)| violation).collect())
 }
@@ -200,18 +201,18 @@ struct Found {
     #[diesel(sql_type = Text)]
     object: String,
     #[diesel(sql_type = Text)]
-    mend: String,
+    remedy: String,
 }
 
 impl Found {
-    /// The violation and its rule's place in [`RULES`].
+    /// Returns the violation and the position of its rule in [`RULES`].
     fn place(self) -> QueryResult<(usize, Violation)> {
-        let Self { rule: name, object, mend } = self;
+        let Self { rule: name, object, remedy } = self;
         RULES
             .iter()
             .enumerate()
             .find(|(_, rule)| rule.name == name)
-            .map(|(place, rule)| (place, Violation { rule: rule.name, object, mend }))
+            .map(|(place, rule)| (place, Violation { rule: rule.name, object, remedy }))
             .ok_or_else(|| Error::DeserializationError(format!("the audit has no rule {name}").into()))
     }
 }

@@ -1,19 +1,19 @@
-//! The rules by name.
+//! The audit's rules and what each violation means.
 
 /// A rule of the audit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Rule {
-    /// Stable, for scripts to match on.
+    /// The rule's name. Names are stable, so scripts can match on them.
     pub name: &'static str,
-    /// What it means when the rule is broken.
+    /// The meaning of a violation, as part of a sentence.
     pub what: &'static str,
 }
 
-/// Every rule, in the order in which violations are listed and can be mended.
+/// Every rule, in the order in which violations are listed and their remedies can be applied.
 pub const RULES: &[Rule] = &[
     Rule { name: "schema_missing", what: "a schema that should be there is not" },
     Rule { name: "kernel_missing", what: "a role, table or routine of the kernel is not there" },
-    Rule { name: "kernel_closed", what: "a service role cannot use what it needs of the kernel" },
+    Rule { name: "kernel_closed", what: "a service role lacks a privilege that it needs on the kernel" },
     Rule { name: "role_superuser", what: "a service role is a superuser" },
     Rule { name: "role_creates_roles", what: "a service role has CREATEROLE" },
     Rule { name: "role_creates_databases", what: "a service role has CREATEDB" },
@@ -59,7 +59,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "parameter_privilege",
-        what: "a service role or PUBLIC may set a parameter that is the superuser's",
+        what: "a service role or PUBLIC may set a parameter that only superusers may set by default",
     },
     Rule {
         name: "table_privilege",
@@ -72,27 +72,27 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "queue_privilege",
-        what: "a service role can give work to another service, change what a job says, or delete jobs",
+        what: "a service role can enqueue jobs for another service, change a job's payload, or delete jobs",
     },
     Rule {
         name: "kernel_write",
-        what: "a service role writes to a table of the kernel that is not its to write to",
+        what: "a service role may write to a table of the kernel that only other roles write to",
     },
     Rule { name: "create_privilege", what: "a service role, rowhouse_definer or PUBLIC may create objects" },
     Rule {
         name: "temporary_privilege",
         what: "a service role, rowhouse_definer or PUBLIC may create temporary tables",
     },
-    Rule { name: "grant_option", what: "a privilege may be passed on" },
+    Rule { name: "grant_option", what: "a privilege is held with the grant option" },
     Rule {
         name: "default_privileges",
-        what: "what rowhouse_owner or rowhouse_definer creates is opened to PUBLIC",
+        what: "default privileges of rowhouse_owner or rowhouse_definer grant new objects to PUBLIC",
     },
     Rule { name: "global_table_missing", what: "tenancy.global_tables names no table" },
     Rule { name: "definer_missing", what: "tenancy.definer_functions names no SECURITY DEFINER function" },
     Rule {
         name: "list_writable",
-        what: "a role other than the owner may write to the lists that the audit believes",
+        what: "a role other than the owner may write to the lists that the audit relies on",
     },
     Rule {
         name: "global_table_exposed",
@@ -101,7 +101,10 @@ pub const RULES: &[Rule] = &[
     Rule { name: "table_undeclared", what: "a table has no tenant_id and is not declared global" },
     Rule { name: "tenant_id_column", what: "tenant_id is not uuid NOT NULL" },
     Rule { name: "primary_key", what: "a tenant table's primary key is not (tenant_id, id)" },
-    Rule { name: "table_unprotected", what: "a table with a tenant_id has no walls at all" },
+    Rule {
+        name: "table_unprotected",
+        what: "a table with a tenant_id has neither row-level security nor a policy",
+    },
     Rule { name: "row_security_disabled", what: "a tenant table has row-level security switched off" },
     Rule { name: "row_security_not_forced", what: "a tenant table's owner is exempt from its policy" },
     Rule { name: "policy_missing", what: "a tenant table has no policy" },
@@ -111,7 +114,7 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "policy_restrictive",
-        what: "a tenant table's policy is restrictive, which Citus passes on as permissive",
+        what: "a tenant table's policy is restrictive, which Citus propagates as permissive",
     },
     Rule { name: "policy_command", what: "a tenant table's policy is not for all commands" },
     Rule { name: "policy_roles", what: "a tenant table's policy is not for all roles" },
@@ -123,29 +126,29 @@ pub const RULES: &[Rule] = &[
     },
     Rule {
         name: "unique_without_tenant",
-        what: "a unique or exclusion constraint of a tenant table is not led by tenant_id",
+        what: "a unique or exclusion constraint of a tenant table does not begin with tenant_id",
     },
-    Rule { name: "index_without_tenant", what: "an index of a tenant table is not led by tenant_id" },
+    Rule { name: "index_without_tenant", what: "an index of a tenant table does not begin with tenant_id" },
     Rule {
         name: "foreign_key_from_global",
-        what: "a foreign key leads from a table without a tenant to a tenant's row",
+        what: "a foreign key references a tenant table from a table without a tenant",
     },
     Rule { name: "foreign_key_disabled", what: "a foreign key's triggers are switched off" },
-    Rule { name: "tenant_reference_missing", what: "a tenant table does not refer to tenancy.tenants" },
+    Rule { name: "tenant_reference_missing", what: "a tenant table does not reference tenancy.tenants" },
     Rule {
         name: "tenant_reference_unvalidated",
         what: "a tenant table's reference to tenancy.tenants was never validated",
     },
     Rule { name: "table_owner", what: "a relation is not owned by rowhouse_owner" },
     Rule { name: "schema_owner", what: "a schema is not owned by rowhouse_owner" },
-    Rule { name: "view_as_owner", what: "a view reads with its owner's rights (no security_invoker)" },
+    Rule { name: "view_as_owner", what: "a view reads with its owner's privileges (no security_invoker)" },
     Rule { name: "materialized_view", what: "there is a materialized view, which holds every tenant's rows" },
     Rule { name: "foreign_table", what: "there is a foreign table, which has no policy" },
     Rule {
         name: "sequence_across_tenants",
-        what: "a tenant table is numbered by a sequence, which tells one tenant of the others",
+        what: "a tenant table is numbered by a sequence, which reveals other tenants' activity",
     },
-    Rule { name: "rewrite_rule", what: "a rewrite rule turns a statement into another" },
+    Rule { name: "rewrite_rule", what: "a rewrite rule replaces a statement with another" },
     Rule {
         name: "definer_undeclared",
         what: "a SECURITY DEFINER routine is not in tenancy.definer_functions",
@@ -159,23 +162,23 @@ pub const RULES: &[Rule] = &[
         name: "routine_search_path",
         what: "a routine looks names and operators up by the search_path of its caller",
     },
-    Rule { name: "definer_public", what: "a SECURITY DEFINER routine is open to PUBLIC" },
+    Rule { name: "definer_public", what: "a SECURITY DEFINER routine is executable by PUBLIC" },
     Rule { name: "routine_owner", what: "a routine is owned by neither rowhouse_owner nor rowhouse_definer" },
     Rule {
         name: "immutable_reads_tenant",
-        what: "an IMMUTABLE routine reads the tenant, which cached plans would keep",
+        what: "an IMMUTABLE routine reads the tenant, which a cached plan would keep",
     },
     Rule {
         name: "leakproof_routine",
-        what: "a routine is LEAKPROOF, so it is run on rows before the policy has sorted them out",
+        what: "a routine is LEAKPROOF, so it can run on rows before the policy has filtered them",
     },
     Rule {
         name: "current_tenant",
-        what: "tenancy.current_tenant() is not as the first migration defines it",
+        what: "tenancy.current_tenant() differs from the definition in the first migration",
     },
     Rule {
         name: "set_tenant_context",
-        what: "tenancy.set_tenant_context(uuid,uuid,bigint) is not what the migrations define",
+        what: "tenancy.set_tenant_context(uuid,uuid,bigint) differs from the definition in the migrations",
     },
 ];
 

@@ -1,23 +1,24 @@
-//! Servers with known holes.
+//! PostgreSQL releases with known vulnerabilities in row-level security.
 
-/// The first release of each major version in which statistics no longer show rows that a policy hides
+/// The first release of each major version in which statistics no longer reveal rows that a policy hides
 /// (CVE-2025-8713).
-const MENDED: &[(i32, i32)] = &[(15, 14), (16, 10), (17, 6)];
+const FIXED: &[(i32, i32)] = &[(15, 14), (16, 10), (17, 6)];
 
-/// What is wrong with a server of this `server_version_num`, if it has a known hole in row-level security.
+/// Returns a warning if a server with this `server_version_num` is too old or has a known vulnerability in row-level
+/// security.
 ///
 /// The number is `major * 10000 + minor`, such as 150018 for 15.18.
 #[must_use]
 pub fn server_version_warning(version_num: i32) -> Option<String> {
     let (major, minor) = (version_num / 10_000, version_num % 10_000);
-    let (oldest, _) = *MENDED.first()?;
+    let (oldest, _) = *FIXED.first()?;
     if major < oldest {
         return Some(format!("PostgreSQL {major} is too old: use {oldest} or newer"));
     }
-    let (_, mended) = *MENDED.iter().find(|(of, _)| *of == major)?;
-    (minor < mended).then(|| {
+    let (_, fixed) = *FIXED.iter().find(|(of, _)| *of == major)?;
+    (minor < fixed).then(|| {
         format!(
-            "PostgreSQL {major}.{minor} has a known hole in row-level security: use {major}.{mended} or newer"
+            "PostgreSQL {major}.{minor} has a known vulnerability in row-level security: use {major}.{fixed} or newer"
         )
     })
 }
@@ -27,8 +28,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn versions_with_a_hole_are_named() {
-        for (version, hole) in [
+    fn vulnerable_versions_have_a_warning() {
+        for (version, vulnerable) in [
             (140_019, true),
             (150_013, true),
             (150_014, false),
@@ -38,7 +39,7 @@ mod tests {
             (170_006, false),
             (180_000, false),
         ] {
-            assert_eq!(server_version_warning(version).is_some(), hole, "{version}");
+            assert_eq!(server_version_warning(version).is_some(), vulnerable, "{version}");
         }
     }
 
@@ -46,7 +47,7 @@ mod tests {
     fn the_warning_says_what_to_use() {
         assert_eq!(
             server_version_warning(160_003).as_deref(),
-            Some("PostgreSQL 16.3 has a known hole in row-level security: use 16.10 or newer")
+            Some("PostgreSQL 16.3 has a known vulnerability in row-level security: use 16.10 or newer")
         );
     }
 }

@@ -1,4 +1,4 @@
-//! Whether the database can be worked with, and why not.
+//! The state of the database's availability, for the pool and the log.
 
 use std::fmt::Display;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -7,18 +7,18 @@ use std::time::{Duration, Instant};
 
 use tokio::sync::Mutex as Turn;
 
-/// How often all connections are made anew, at most.
+/// The shortest interval between two replacements of all connections.
 const RENEWAL: Duration = Duration::from_secs(1);
-/// How often the log repeats a reason that lasts.
+/// The interval at which the log repeats a reason that lasts.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// What a pool has learnt of its database. The log says why it is not available once, and again when the reason changes.
+/// The availability of the database as far as a pool knows it. The reason for an outage is logged once, and again when it changes.
 pub(super) struct Availability {
-    /// Why there is no connection, since the last one was made.
+    /// The latest failure to connect since the last success.
     failure: Mutex<Option<Failure>>,
-    /// Connections that are older are not to be used.
+    /// The time of the last replacement. Older connections are not used any more.
     renewed: Mutex<Instant>,
-    /// While there is no connection, one task tries for all.
+    /// Held by the one task that retries while there is no connection.
     pub(super) turn: Turn<()>,
     silent: AtomicBool,
     read_only: AtomicBool,
@@ -65,27 +65,27 @@ impl Availability {
         *failure = Some(Failure { reason, said });
     }
 
-    /// Why somebody got no connection in time: that none can be made, if that is so, or else `what` stood in the way.
+    /// Returns why no connection was available in time: the latest failure to connect, or else `what`.
     pub(super) fn reason(&self, what: &dyn Display) -> String {
         locked(&self.failure).as_ref().map_or_else(|| what.to_string(), |failure| failure.reason.clone())
     }
 
-    /// All connections that are there may be to the wrong server, or to none: one of them has turned out to be read-only, or
-    /// dead.
+    /// Replaces all connections, since one of them turned out to be read-only or dead: the others may lead to the wrong server
+    /// or to none.
     pub(super) fn renew(&self, what: &str) {
         let mut renewed = locked(&self.renewed);
         if renewed.elapsed() >= RENEWAL {
-            tracing::warn!("a connection to the database {what}; all are made anew");
+            tracing::warn!("a connection to the database {what}; all connections are replaced");
             *renewed = Instant::now();
         }
     }
 
-    /// Whether a connection was made after the last time that all were given up.
+    /// Returns whether a connection was made after the last replacement.
     pub(super) fn is_fresh(&self, made: Instant) -> bool {
         made >= *locked(&self.renewed)
     }
 
-    /// Whether it answers, for the log.
+    /// Logs when the database stops or starts to answer.
     pub(super) fn answers(&self, answer: Result<(), &super::DbError>) {
         let silent = answer.is_err();
         match (self.silent.swap(silent, Ordering::Relaxed), answer) {
@@ -96,7 +96,7 @@ impl Availability {
     }
 }
 
-/// What is inside is whole between any two statements.
+/// Locks a mutex, also after a panic: the values are consistent between any two statements.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }

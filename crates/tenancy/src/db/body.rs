@@ -1,13 +1,13 @@
-//! The bound on a transaction's body.
+//! [`TransactionBody`], the bound on the body of a transaction.
 
 /// An async closure whose future is `Send`.
 ///
-/// `AsyncFnOnce` alone cannot say so on stable Rust; diesel-async has the same trait, but keeps it private.
-/// It is implemented for every closure that fits, and for nothing else.
+/// On stable Rust, `AsyncFnOnce` cannot express this bound; diesel-async has the same trait, but keeps it private.
+/// It is implemented for every closure that satisfies it.
 pub trait TransactionBody<Tx, R>:
     AsyncFnOnce(Tx) -> R + FnOnce(Tx) -> <Self as TransactionBody<Tx, R>>::Future
 {
-    /// What the closure returns.
+    /// The future that the closure returns.
     type Future: Future<Output = R>;
 }
 

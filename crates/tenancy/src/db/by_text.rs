@@ -1,13 +1,13 @@
-//! Statements that a connection prepares once, though diesel would prepare them anew each time.
+//! [`ByText`], for statements that diesel would prepare again for every execution.
 
 use diesel::QueryResult;
 use diesel::pg::{Pg, PgQueryBuilder};
 use diesel::query_builder::{AstPass, Query, QueryBuilder, QueryFragment, QueryId};
 
-/// A statement that is known by its text.
+/// A statement whose prepared form is cached by its text.
 ///
-/// diesel keeps no prepared UPDATE, no upsert and no raw SQL, since it cannot know how many texts there are of one. To prepare them
-/// anew is a round trip more each time. Those of a service are few, except for an INSERT that has a text for each number of rows.
+/// diesel does not cache a prepared UPDATE, upsert or raw SQL, since it cannot know how many different texts there are. Preparing
+/// them for each execution costs a round trip. A service has few such texts, except for an INSERT, whose text depends on the number of rows.
 pub(super) struct ByText<Q>(pub(super) Q);
 
 impl<Q: QueryFragment<Pg>> QueryFragment<Pg> for ByText<Q> {
@@ -45,7 +45,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_few_texts_is_kept() {
+    fn statements_with_few_texts_are_cached() {
         assert_eq!(is_kept(diesel::update(orders::table).set(orders::note.eq("a"))), [false, true]);
         assert_eq!(is_kept(diesel::sql_query("SELECT coalesce((1), (2))")), [false, true]);
         let row = |id: i32| (orders::id.eq(id), orders::note.eq("a"));

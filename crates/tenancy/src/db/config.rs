@@ -1,33 +1,34 @@
-//! Where the database is, and what the pool may do.
+//! [`DatabaseConfig`], the address of the database and the settings of the pool.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-/// Where the database is and how many connections to hold.
+/// The address of the database and the settings of the pool.
 #[derive(Clone)]
 pub struct DatabaseConfig {
-    /// `postgres://role:password@host:port/database`, or libpq's `key=value` form. With `sslmode=require`
-    /// the connection is encrypted and the server's certificate verified; otherwise it is in the clear.
+    /// The URL, as `postgres://role:password@host:port/database` or in libpq's `key=value` form. With `sslmode=require`
+    /// the connection is encrypted and the server's certificate verified; otherwise it is not encrypted.
     pub url: String,
-    /// A file with the URL, which counts instead. Read for each new connection, so that a password may change.
+    /// A file that contains the URL and overrides `url`. It is read for each new connection, so a password can be changed
+    /// without a restart.
     pub url_file: Option<PathBuf>,
-    /// The most connections that are open at once. At least 1.
+    /// The largest number of open connections. At least 1.
     pub pool_size: u32,
-    /// How long a transaction waits for a free connection.
+    /// The time for which a transaction waits for a free connection.
     pub acquire_timeout: Duration,
-    /// The longest life of a connection. Some end up to a fifth sooner, so that not all do at once.
+    /// The longest lifetime of a connection. Each one ends up to a fifth earlier, so that not all end at once.
     pub max_lifetime: Duration,
-    /// The certificates, in PEM, of the authorities that may have signed the server's. Needed by
-    /// `sslmode=require`.
+    /// A PEM file of the certificate authorities that the server's certificate is checked against. `sslmode=require`
+    /// needs it.
     pub ca_file: Option<PathBuf>,
 }
 
 impl DatabaseConfig {
-    /// The longest life of a connection, if nothing else is said.
+    /// The default of `max_lifetime`.
     pub const MAX_LIFETIME: Duration = Duration::from_mins(30);
 
-    /// The database at `url`, the rest by default.
+    /// Creates a configuration for the database at `url`, with defaults for the rest.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         Self {
@@ -42,7 +43,7 @@ impl DatabaseConfig {
 }
 
 impl fmt::Debug for DatabaseConfig {
-    /// Leaves the address out: it holds a password.
+    /// Leaves out the URL, which contains a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("DatabaseConfig")
             .field("url_file", &self.url_file)

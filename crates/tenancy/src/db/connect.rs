@@ -1,4 +1,4 @@
-//! How a connection is made.
+//! Connecting to PostgreSQL, and cancelling statements.
 
 use std::path::PathBuf;
 use std::sync::Arc;
@@ -9,17 +9,17 @@ use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, into_di
 use tokio_postgres::{CancelToken, Client};
 
 use super::DatabaseConfig;
-use super::session::{self, Session};
+use super::session::{self, SessionState};
 
-/// How long a host may take to accept a connection, if the URL says nothing else.
+/// The default time limit for a host to accept a connection; `connect_timeout` in the URL overrides it.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
-/// How long all of it may take.
+/// The time limit for a connection, from its beginning until it can be used.
 const TIMEOUT: Duration = Duration::from_secs(4);
 
-/// Why no database could be reached. No variant shows the address, which holds a password.
+/// The reason why no connection could be made. No variant shows the address, which contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address, or the file of certificates, cannot be used.
+    /// The address or the file of certificates is invalid.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The file with the address cannot be read.
@@ -27,22 +27,22 @@ pub enum ConnectError {
     UrlFile {
         /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: std::io::Error,
     },
     /// The server does not answer, or refuses the role.
     #[error("no connection to the database: {0}")]
     Refused(String),
-    /// A pooler that mixes prepared statements up.
+    /// The pooler loses prepared statements.
     #[error(
         "the pooler in front of the database loses prepared statements between transactions: use session \
          pooling, or PgBouncer 1.21 or newer with max_prepared_statements above 0"
     )]
     Pooler,
-    /// A setting of the server, the database or the role under which answers would be wrong; what it is, and the remedy.
+    /// A setting of the server, the database or the role would make results wrong. The text names it and the remedy.
     #[error("the database's settings are refused: {0}")]
     Setting(String),
-    /// Nothing can be written.
+    /// The server is read-only.
     #[error("the database is read-only: {0}")]
     ReadOnly(String),
 }
@@ -53,8 +53,8 @@ impl From<ConnectFailure> for ConnectError {
     }
 }
 
-/// Makes connections and cancels statements, over the same kind of channel. The address and the certificates are read anew
-/// each time, where they are in files.
+/// Makes connections and cancels statements, with the same TLS settings. If the address and the certificates are in
+/// files, it reads them for every connection.
 #[derive(Clone)]
 pub(super) struct Connector(Arc<DatabaseConfig>);
 
@@ -80,8 +80,8 @@ impl Connector {
         Ok(address)
     }
 
-    /// A connection for the pool, with its settings made and looked at.
-    pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, Session), ConnectError> {
+    /// Makes a connection for the pool, applies the session's settings and checks the others.
+    pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, SessionState), ConnectError> {
         in_time(async {
             let (client, driver) = self.address().await?.connect().await?;
             let refused = |error: diesel::ConnectionError| ConnectError::Refused(error.to_string());
@@ -92,26 +92,26 @@ impl Connector {
         .await
     }
 
-    /// A connection without diesel, as the server, the database and the role preset it.
+    /// Makes a connection without diesel and with the settings that the server, the database and the role preset.
     pub(super) async fn open(&self) -> Result<(Client, Driver), ConnectError> {
         in_time(async { Ok(self.address().await?.connect().await?) }).await
     }
 
-    /// The same, closed when the client is dropped.
+    /// Makes such a connection and drives it in the background. It closes when the client is dropped.
     pub(super) async fn client(&self) -> Result<Client, ConnectError> {
         let (client, driver) = self.open().await?;
         tokio::spawn(driver.run());
         Ok(client)
     }
 
-    /// Asks the server to give up the statement that the token's connection is running.
+    /// Asks the server to cancel the statement that the token's connection is running.
     pub(super) async fn cancel(&self, token: CancelToken) {
         let asked = match self.address().await {
             Ok(address) => address.cancel(token).await.map_err(ConnectError::from),
             Err(error) => Err(error),
         };
         if let Err(error) = asked {
-            // The connection is closed anyway; the server's statement_timeout ends what still runs.
+            // The connection is closed anyway, and the server's statement_timeout ends the statement.
             tracing::debug!(%error, "an abandoned statement could not be cancelled");
         }
     }

@@ -1,43 +1,42 @@
-//! What can go wrong with a transaction.
+//! [`DbError`], the errors of a transaction.
 
 use diesel::result::{DatabaseErrorKind, Error as DieselError};
 use rowhouse_connection::sqlstate;
 
-/// Why a transaction did not take place. None of it is committed, except after a lost connection during
-/// COMMIT, when nobody can know.
+/// The reason why a transaction failed. Nothing of it is committed, except that the outcome is unknown when the connection is lost during
+/// COMMIT.
 #[derive(Debug, thiserror::Error)]
 pub enum DbError {
-    /// The context's tenant is not, or no longer, in the directory.
+    /// The context's tenant does not exist (any more).
     #[error("there is no such tenant")]
     UnknownTenant,
     /// The context's tenant is suspended.
     #[error("the tenant is suspended")]
     TenantSuspended,
-    /// The token that the context stands on has been revoked: its session has ended, or its member has another
-    /// role by now.
+    /// The context's token was revoked: its session has ended, or the member's role has changed.
     #[error("the access token was revoked")]
     TokenRevoked,
-    /// No connection became free in time, or none could be made, or the server can do no work: it is shutting down, read-only,
-    /// out of disk. The text says which.
+    /// No connection became free in time, or none could be made, or the server cannot work: it is shutting down, read-only,
+    /// out of disk space. The text says which.
     #[error("the database is not available: {0}")]
     Unavailable(String),
-    /// The statement ran into `statement_timeout`, or was cancelled.
+    /// The statement exceeded `statement_timeout`, or was cancelled.
     #[error("the database took too long: {0}")]
     TimedOut(String),
-    /// Others were in the way: `lock_timeout`, a deadlock, a serialisation failure. The same transaction may
-    /// succeed when tried again.
+    /// The transaction conflicted with others: `lock_timeout`, a deadlock, a serialization failure. It may succeed when it is
+    /// retried.
     #[error("the database was contended: {0}")]
     Contended(String),
-    /// A statement failed and the body went on as if it had not, so there was nothing to commit.
+    /// A statement failed and the body returned `Ok` all the same. Nothing was committed.
     #[error("the transaction ended well although a statement in it had failed")]
     SwallowedFailure,
-    /// Any other refusal; a violated constraint's name is in [`DbError::constraint`].
+    /// Any other error; [`DbError::constraint`] returns the name of a violated constraint.
     #[error(transparent)]
     Query(DieselError),
 }
 
 impl DbError {
-    /// The name of the constraint that a statement violated.
+    /// Returns the name of the constraint that a statement violated.
     #[must_use]
     pub fn constraint(&self) -> Option<&str> {
         match self {
@@ -47,18 +46,18 @@ impl DbError {
     }
 }
 
-/// `read_only_sql_transaction`: a standby, or writing was switched off.
+/// `read_only_sql_transaction`: the server is a standby or was set to read-only.
 pub(super) const READ_ONLY: &str = "25006";
 
-/// Whether it is the connection, or the server that it leads to, that can do no work; not the statement.
+/// Returns whether the SQLSTATE means that the connection or the server cannot work, rather than that the statement was wrong.
 pub(super) fn is_of_the_connection(code: &str) -> bool {
-    // transaction_timeout has ended the session. Prepared statements that a pooler has lost, or that a migration has made
-    // useless.
+    // 25P04: transaction_timeout ended the session. The others: a pooler lost a prepared statement, or a migration
+    // invalidated it.
     is_of_the_server(code) || matches!(code, "25P04" | "26000" | "0A000" | "42P05")
 }
 
-/// Whether the server can do no work for now: it is read-only, has ended the session, has no such database, or is down, out of
-/// something, or closed to the role.
+/// Returns whether the SQLSTATE means that the server cannot work at the moment: it is read-only, has ended the session, has no such
+/// database, is down or out of resources, or refuses the role.
 fn is_of_the_server(code: &str) -> bool {
     matches!(code, READ_ONLY | "25P03" | "3D000")
         || ["08", "28", "53", "57P", "58"].iter().any(|class| code.starts_with(class))
@@ -102,7 +101,7 @@ mod tests {
 
     use super::*;
 
-    /// As it comes from a server that speaks another language.
+    /// An error from a server with German messages.
     struct Said(&'static str);
 
     impl DatabaseErrorInformation for Said {

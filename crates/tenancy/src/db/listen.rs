@@ -1,4 +1,4 @@
-//! Being told that something has happened.
+//! Listening for PostgreSQL's notifications.
 
 use std::time::Duration;
 
@@ -10,70 +10,70 @@ use uuid::Uuid;
 
 use super::{ConnectError, DbError, TenantDb};
 
-/// How often a listening connection is asked whether notifications still arrive, and how long that may take. Together they
-/// are the longest that a dead one stays unnoticed.
+/// The interval between two checks that notifications still arrive, and the time limit of a check. Their sum is the
+/// longest time for which a dead connection stays undetected.
 const HEARTBEAT: Duration = Duration::from_secs(5);
 const ARRIVAL: Duration = Duration::from_secs(4);
-/// Between the end of one connection and the next.
+/// The pause before a lost connection is made again.
 const PAUSE: Duration = Duration::from_secs(1);
-/// The same where notifications do not arrive: each attempt is made in vain until somebody changes the network.
-const DEAF_PAUSE: Duration = Duration::from_secs(60);
-/// How often it is tried to meet the server process again that a pooler had lent.
+/// The pause where notifications do not arrive: attempts fail until somebody changes the network.
+const POLLING_PAUSE: Duration = Duration::from_secs(60);
+/// The number of attempts to get the server process again that a pooler had assigned before.
 const UNLISTEN_ATTEMPTS: u32 = 20;
 
-/// Listens on a channel of PostgreSQL's NOTIFY in the background, over a connection of its own, which is made again when it
-/// ends. It learns that there was a notification, and nothing of what it says: no tenant's data comes this way.
+/// Listens on a channel of PostgreSQL's NOTIFY in the background, over a connection of its own, which it makes again when it
+/// ends. It reports that a notification arrived, but not its payload, so no tenant's data travels this way.
 ///
-/// That the server has answered LISTEN proves nothing: a pooler in transaction mode does so, too, and drops what arrives. So a
-/// listener counts as listening only when a notification that it has sent over another connection has come back, and for as
-/// long as it goes on hearing its own.
-pub struct Listener {
-    heard: watch::Receiver<Heard>,
+/// A successful LISTEN proves nothing: a pooler in transaction mode accepts it, too, and drops the notifications. So a
+/// listener counts as listening only after a notification that it sent over another connection has arrived, and only
+/// while its own notifications keep arriving.
+pub struct NotificationListener {
+    heard: watch::Receiver<ListenState>,
     task: JoinHandle<()>,
 }
 
 #[derive(Clone, Copy, Default)]
-struct Heard {
+struct ListenState {
     count: u64,
     listening: bool,
 }
 
-impl Listener {
-    /// Waits until there may be news since the last call: a notification, or several, or that it has begun to listen or ceased
-    /// to, since something may have been said in between.
+impl NotificationListener {
+    /// Waits until a notification may have arrived since the last call. Returns for one or several notifications, and
+    /// when listening begins or ends, since some may have been missed in between.
     pub async fn heard(&mut self) {
         if self.heard.changed().await.is_err() {
-            // The task goes on for as long as this value is there, so it can only have panicked.
+            // The task runs as long as this value exists, so it can only have panicked.
             std::future::pending::<()>().await;
         }
     }
 
-    /// Whether notifications arrive. Who waits for news has to look by the clock as well, and often while they do not.
+    /// Returns whether notifications arrive. Callers have to poll as well, and often while they do not arrive.
     #[must_use]
     pub fn is_listening(&self) -> bool {
         self.heard.borrow().listening
     }
 }
 
-impl Drop for Listener {
+impl Drop for NotificationListener {
     fn drop(&mut self) {
         self.task.abort();
     }
 }
 
 impl TenantDb {
-    /// Begins to listen on the channel of the name.
+    /// Starts to listen on a channel.
     #[must_use]
-    pub fn listen(&self, channel: impl Into<String>) -> Listener {
-        let (sender, heard) = watch::channel(Heard::default());
-        let ear = Ear { db: self.clone(), channel: channel.into(), heard: sender };
-        Listener { heard, task: tokio::spawn(ear.listen()) }
+    pub fn listen(&self, channel: impl Into<String>) -> NotificationListener {
+        let (sender, heard) = watch::channel(ListenState::default());
+        let task = ListenTask { db: self.clone(), channel: channel.into(), heard: sender };
+        NotificationListener { heard, task: tokio::spawn(task.listen()) }
     }
 }
 
-/// Why a connection does not listen any more, or never did.
+/// The reason why a connection stopped listening or could not start.
 #[derive(Debug, thiserror::Error)]
-enum Deaf {
+enum NotListening {
     #[error("notifications do not arrive, as behind a pooler in transaction mode")]
     Pooler,
     #[error("no notification of our own came back within {} s", ARRIVAL.as_secs())]
@@ -88,42 +88,42 @@ enum Deaf {
     Postgres(#[from] tokio_postgres::Error),
 }
 
-struct Ear {
+struct ListenTask {
     db: TenantDb,
     channel: String,
-    heard: watch::Sender<Heard>,
+    heard: watch::Sender<ListenState>,
 }
 
-impl Ear {
+impl ListenTask {
     async fn listen(self) {
-        let mut said = false;
+        let mut warned = false;
         loop {
-            let Err(deaf) = self.listen_once().await;
+            let Err(reason) = self.listen_once().await;
             if self.heard.borrow().listening {
                 self.heard.send_modify(|heard| heard.listening = false);
                 tracing::warn!(
                     channel = self.channel,
-                    "the database is not listened to for the moment: {deaf}"
+                    "listening for notifications is interrupted: {reason}"
                 );
             }
-            let pause = if matches!(deaf, Deaf::Pooler) {
-                if !said {
-                    tracing::warn!(channel = self.channel, "{deaf}: it is looked by the clock instead");
-                    said = true;
+            let pause = if matches!(reason, NotListening::Pooler) {
+                if !warned {
+                    tracing::warn!(channel = self.channel, "{reason}: the database is polled instead");
+                    warned = true;
                 }
-                DEAF_PAUSE
+                POLLING_PAUSE
             } else {
-                tracing::debug!(channel = self.channel, "the database is not listened to: {deaf}");
+                tracing::debug!(channel = self.channel, "not listening for notifications: {reason}");
                 PAUSE
             };
             sleep(pause).await;
         }
     }
 
-    async fn listen_once(&self) -> Result<std::convert::Infallible, Deaf> {
+    async fn listen_once(&self) -> Result<std::convert::Infallible, NotListening> {
         let (client, mut driver) = self.db.connector().open().await?;
         let (sender, mut arrived) = mpsc::unbounded_channel();
-        // Closes the connection when this ends, at once and not when the server has answered.
+        // Aborting the task closes the connection at once, without waiting for the server.
         let _driving = AbortOnDrop(tokio::spawn(async move {
             while let Some(Ok(message)) = driver.message().await {
                 if let AsyncMessage::Notification(notification) = message
@@ -133,45 +133,45 @@ impl Ear {
                 }
             }
         }));
-        // First on a channel that nobody else knows, so that nothing harmful stays behind on a pooler's connection.
+        // The first LISTEN is on a channel that nobody else uses, so that a pooler's connection keeps nothing harmful.
         let own = format!("rowhouse_heartbeat_{}", Uuid::now_v7().simple());
         let process = begin(&client, &own).await?;
         in_time(notify_over_the_pool(&self.db, &own)).await??;
-        if let Err(deaf) = self.arrival(&mut arrived, &own, Instant::now() + ARRIVAL).await {
+        if let Err(reason) = self.arrival(&mut arrived, &own, Instant::now() + ARRIVAL).await {
             unlisten(&client, process.as_deref()).await;
-            return Err(if matches!(deaf, Deaf::Silent) { Deaf::Pooler } else { deaf });
+            return Err(if matches!(reason, NotListening::Silent) { NotListening::Pooler } else { reason });
         }
         in_time(client.batch_execute(&format!("LISTEN {}", quoted(&self.channel)))).await??;
         self.heard.send_modify(|heard| {
             heard.listening = true;
-            // What was said before anybody listened.
+            // Notifications may have been sent before listening began.
             heard.count = heard.count.wrapping_add(1);
         });
         loop {
             let heartbeat = Instant::now() + HEARTBEAT;
             while let Ok(notification) = timeout_at(heartbeat, arrived.recv()).await {
-                self.pass_on(&notification.ok_or(Deaf::Ended)?);
+                self.pass_on(&notification.ok_or(NotListening::Ended)?);
             }
             let deadline = Instant::now() + ARRIVAL;
             let notify = format!("NOTIFY {}", quoted(&own));
-            timeout_at(deadline, client.batch_execute(&notify)).await.or(Err(Deaf::Silent))??;
+            timeout_at(deadline, client.batch_execute(&notify)).await.or(Err(NotListening::Silent))??;
             self.arrival(&mut arrived, &own, deadline).await?;
         }
     }
 
-    /// Waits for a notification of one's own, and passes the others on.
+    /// Waits for the heartbeat's notification, and reports the other ones.
     async fn arrival(
         &self,
         arrived: &mut mpsc::UnboundedReceiver<Notification>,
         own: &str,
         deadline: Instant,
-    ) -> Result<(), Deaf> {
+    ) -> Result<(), NotListening> {
         loop {
             match timeout_at(deadline, arrived.recv()).await {
                 Ok(Some(notification)) if notification.channel() == own => return Ok(()),
                 Ok(Some(notification)) => self.pass_on(&notification),
-                Ok(None) => return Err(Deaf::Ended),
-                Err(_) => return Err(Deaf::Silent),
+                Ok(None) => return Err(NotListening::Ended),
+                Err(_) => return Err(NotListening::Silent),
             }
         }
     }
@@ -183,25 +183,26 @@ impl Ear {
     }
 }
 
-/// Listens, and returns the server process that does. In one transaction, so that a pooler has it done by one.
-async fn begin(client: &Client, channel: &str) -> Result<Option<String>, Deaf> {
+/// Sends LISTEN and returns the id of the server process that executed it. Both in one transaction, so that a pooler uses
+/// one process for them.
+async fn begin(client: &Client, channel: &str) -> Result<Option<String>, NotListening> {
     let listen = format!("BEGIN; LISTEN {}; SELECT pg_catalog.pg_backend_pid(); COMMIT", quoted(channel));
     Ok(value(&in_time(client.simple_query(&listen)).await??))
 }
 
-async fn in_time<T>(answering: impl Future<Output = T>) -> Result<T, Deaf> {
-    timeout(ARRIVAL, answering).await.or(Err(Deaf::Silent))
+async fn in_time<T>(answering: impl Future<Output = T>) -> Result<T, NotListening> {
+    timeout(ARRIVAL, answering).await.or(Err(NotListening::Silent))
 }
 
-/// From another connection than the one that listens: over the same one, a pooler lets even that through which it would drop
-/// a moment later.
+/// Sends a notification over a connection of the pool. Over the listening connection, a pooler would deliver even a
+/// notification that it would drop a moment later.
 async fn notify_over_the_pool(db: &TenantDb, channel: &str) -> Result<(), DbError> {
     use diesel_async::SimpleAsyncConnection;
     let notify = format!("NOTIFY {}", quoted(channel));
     db.global_tx("listen.prove", async |tx| Ok(tx.batch_execute(&notify).await?)).await
 }
 
-/// The process belongs to a pooler, which lends it to others as well: what it listens to is taken back, if it can be met again.
+/// Sends UNLISTEN to the server process, which a pooler shares with other clients, if the pooler assigns it again.
 async fn unlisten(client: &Client, process: Option<&str>) {
     let all = async {
         for _ in 0..UNLISTEN_ATTEMPTS {

@@ -1,12 +1,12 @@
-//! One after the other within a tenant.
+//! Advisory locks within a tenant.
 
 use diesel::sql_types::{Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 
 use super::{DbError, TenantTx};
 
-/// Locks what has this name, which need not be a row: until the transaction ends, no other of the tenant's passes here with the
-/// same name.
+/// Takes a lock by name, in this transaction's tenant. Another transaction of the tenant that takes the lock of the same
+/// name waits until this one ends.
 pub async fn lock(tx: &mut TenantTx, name: &str) -> Result<(), DbError> {
     diesel::sql_query("SELECT pg_advisory_xact_lock(hashtextextended($2 || '/' || $1::text, 0))")
         .bind::<SqlUuid, _>(tx.tenant())
@@ -16,8 +16,8 @@ pub async fn lock(tx: &mut TenantTx, name: &str) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Locks a count of the tenant's rows, such as those of a table, so that no two transactions both add the last one that is
-/// allowed.
+/// Locks a count of the tenant's rows, such as those of a table, so that two transactions cannot both add the last row
+/// that a limit allows.
 pub async fn lock_count(tx: &mut TenantTx, of: &str) -> Result<(), DbError> {
     lock(tx, of).await
 }

@@ -1,4 +1,4 @@
-//! The pool's connections: how they are made, and when they are given up.
+//! The pool's connections: when they are made and when they are closed.
 
 use std::ops::{Deref, DerefMut};
 use std::sync::Arc;
@@ -11,47 +11,47 @@ use diesel_async::pooled_connection::PoolableConnection;
 use super::ConnectError;
 use super::availability::Availability;
 use super::connect::Connector;
-use super::session::Session;
+use super::session::SessionState;
 
-/// Between two attempts to connect.
+/// The pause between two attempts to connect.
 const PAUSE: Duration = Duration::from_millis(250);
-/// The life of a connection over which nothing can be written: long enough to read, and short enough for the next one to find
-/// out that writing is possible again.
+/// The lifetime of a read-only connection: long enough for reads, and short enough that the next connection soon finds the
+/// server writable again.
 const READ_ONLY_LIFE: Duration = Duration::from_secs(2);
-/// How much of its life a connection may lose, so that not all end at once.
+/// The part of its lifetime by which a connection may end earlier, so that not all end at once.
 const JITTER: f64 = 0.2;
-/// What a clock can count.
+/// The longest lifetime, which an `Instant` can represent.
 const LONGEST_LIFE: Duration = Duration::from_hours(24 * 365);
 
 /// A connection of the pool.
-pub(super) struct Held {
+pub(super) struct PoolConnection {
     conn: AsyncPgConnection,
-    /// Before it was made, so that nothing which happened meanwhile is taken for older.
+    /// The time before the attempt to connect, so that events during the attempt count as later.
     made: Instant,
     expires: Instant,
     read_only: bool,
-    /// A question is on its way that no transaction stands for.
+    /// A query was sent outside of a transaction and has not been answered.
     asked: bool,
 }
 
-impl Held {
-    /// From now on it is given up when it is dropped, until it has answered.
+impl PoolConnection {
+    /// Marks the connection as waiting for an answer. A connection that is dropped in this state is closed.
     pub(super) const fn ask(&mut self) {
         self.asked = true;
     }
 
-    /// It has answered.
+    /// Marks the connection as having answered.
     pub(super) const fn answered(&mut self) {
         self.asked = false;
     }
 
-    /// Whether it was known to be read-only from its beginning.
+    /// Returns whether the connection was read-only when it was made.
     pub(super) const fn is_read_only(&self) -> bool {
         self.read_only
     }
 }
 
-impl Deref for Held {
+impl Deref for PoolConnection {
     type Target = AsyncPgConnection;
 
     fn deref(&self) -> &AsyncPgConnection {
@@ -59,16 +59,16 @@ impl Deref for Held {
     }
 }
 
-impl DerefMut for Held {
+impl DerefMut for PoolConnection {
     fn deref_mut(&mut self) -> &mut AsyncPgConnection {
         &mut self.conn
     }
 }
 
-/// A connection is of no use, or not to be had.
+/// The error for a connection that cannot be used or made.
 #[derive(Debug, thiserror::Error)]
-#[error("the connection is of no use any more")]
-pub(super) struct Useless;
+#[error("the connection is not usable any more")]
+pub(super) struct Unusable;
 
 pub(super) struct Manager {
     connector: Connector,
@@ -81,28 +81,28 @@ impl Manager {
         Self { connector, lifetime: lifetime.min(LONGEST_LIFE), availability }
     }
 
-    async fn attempt(&self) -> Result<Held, Useless> {
+    async fn attempt(&self) -> Result<PoolConnection, Unusable> {
         let made = Instant::now();
         match self.connector.connect().await {
-            Ok((conn, Session { read_only })) => {
+            Ok((conn, SessionState { read_only })) => {
                 self.availability.connected(read_only);
                 let life = if read_only { READ_ONLY_LIFE } else { jittered(self.lifetime) };
                 let expires = made.checked_add(life).unwrap_or(made);
-                Ok(Held { conn, made, expires, read_only, asked: false })
+                Ok(PoolConnection { conn, made, expires, read_only, asked: false })
             }
             Err(error) => {
                 self.availability.failed(match error {
                     ConnectError::Refused(reason) => reason,
                     error => error.to_string(),
                 });
-                Err(Useless)
+                Err(Unusable)
             }
         }
     }
 
-    fn is_useless(&self, held: &mut Held) -> bool {
-        // No `SELECT 1` before each use: that would be a third round trip. Whether the socket is closed is known without
-        // asking.
+    fn is_unusable(&self, held: &mut PoolConnection) -> bool {
+        // There is no `SELECT 1` before each use: it would be a third round trip. A closed socket is known without
+        // a query.
         held.asked
             || held.conn.is_broken()
             || held.expires <= Instant::now()
@@ -111,11 +111,11 @@ impl Manager {
 }
 
 impl ManageConnection for Manager {
-    type Connection = Held;
-    type Error = Useless;
+    type Connection = PoolConnection;
+    type Error = Unusable;
 
-    /// Tries until there is one. Those who wait for it give up by themselves.
-    async fn connect(&self) -> Result<Held, Useless> {
+    /// Retries until there is a connection. Callers that wait for it have time limits of their own.
+    async fn connect(&self) -> Result<PoolConnection, Unusable> {
         if let Ok(held) = self.attempt().await {
             return Ok(held);
         }
@@ -125,24 +125,24 @@ impl ManageConnection for Manager {
             if let Ok(held) = self.attempt().await {
                 return Ok(held);
             }
-            // Nobody has the pool any more.
+            // The pool was dropped.
             if Arc::strong_count(&self.availability) == 1 {
-                return Err(Useless);
+                return Err(Unusable);
             }
         }
     }
 
-    async fn is_valid(&self, held: &mut Held) -> Result<(), Useless> {
-        if self.is_useless(held) { Err(Useless) } else { Ok(()) }
+    async fn is_valid(&self, held: &mut PoolConnection) -> Result<(), Unusable> {
+        if self.is_unusable(held) { Err(Unusable) } else { Ok(()) }
     }
 
-    fn has_broken(&self, held: &mut Held) -> bool {
-        std::thread::panicking() || self.is_useless(held)
+    fn has_broken(&self, held: &mut PoolConnection) -> bool {
+        std::thread::panicking() || self.is_unusable(held)
     }
 }
 
 fn jittered(life: Duration) -> Duration {
-    // Without randomness all that is lost is the spread.
+    // Without randomness only the spread is lost.
     let random = f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX);
     life.mul_f64(JITTER.mul_add(-random, 1.0))
 }

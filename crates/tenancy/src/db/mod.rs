@@ -1,4 +1,4 @@
-//! The tenant's way to PostgreSQL.
+//! Access to PostgreSQL: the pool, transactions, and notifications.
 
 mod availability;
 mod body;
@@ -22,10 +22,10 @@ pub use body::TransactionBody;
 pub use config::DatabaseConfig;
 pub use connect::ConnectError;
 pub use error::DbError;
-pub use listen::Listener;
+pub use listen::NotificationListener;
 pub use lock::{lock, lock_count};
 pub use pool::TenantDb;
 pub use schema::SchemaVersion;
 pub use statement::Rows;
 pub use table::{OfTenant, TenantTable, of_tenant};
-pub use transaction::{Global, GlobalTx, Scope, Tenant, TenantTx, Transaction, Tx};
+pub use transaction::{Global, GlobalTx, Tenant, TenantTx, Transaction, TransactionScope, Tx};

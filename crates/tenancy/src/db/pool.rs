@@ -1,11 +1,11 @@
-//! The pool that only hands out transactions.
+//! [`TenantDb`], a pool that hands out transactions and no connections.
 
 use std::fmt::Display;
 use std::sync::Arc;
 use std::time::Duration;
 
 use bb8::Pool;
-use rowhouse_tokens::Session;
+use rowhouse_tokens::TokenSession;
 use tokio::time::timeout;
 use tracing::Instrument;
 
@@ -15,17 +15,17 @@ use super::manager::Manager;
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
 use super::{
-    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Scope, Tenant, TenantTx,
-    TransactionBody, Tx, schema,
+    ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Tenant, TenantTx,
+    TransactionBody, TransactionScope, Tx, schema,
 };
 use crate::{TenantContext, audit};
 
-/// How long an open connection may take to answer a question, and how long a new one may take to be made. A busy server should not
-/// be taken for a dead connection, and a dead one be replaced within five seconds of the question.
+/// The time limits for an open connection to answer a query and for a new one to be made. A busy server must not be taken
+/// for a dead connection, and a dead one must be replaced within five seconds of the query.
 const ANSWER: Duration = Duration::from_secs(3);
 const NEW_ANSWER: Duration = Duration::from_secs(1);
 
-/// A service's connections. Cloning shares them.
+/// A service's connections. Clones share them.
 #[derive(Clone)]
 pub struct TenantDb {
     pool: Pool<Manager>,
@@ -36,8 +36,8 @@ pub struct TenantDb {
 }
 
 impl TenantDb {
-    /// Makes the pool. A server that cannot be reached or written to, settings under which answers would be wrong, and a
-    /// pooler that cannot be used, are errors now and not with the first request.
+    /// Creates the pool. Fails if the server cannot be reached or is read-only, if a setting would make results wrong, or if
+    /// the pooler is unsuitable, so that such errors do not wait for the first request.
     pub async fn connect(config: &DatabaseConfig) -> Result<Self, ConnectError> {
         let connector = Connector::new(config);
         connector.check_pooler().await?;
@@ -51,26 +51,26 @@ impl TenantDb {
             .max_size(config.pool_size.max(1))
             .connection_timeout(config.acquire_timeout)
             .test_on_check_out(true)
-            // The idle ones; those in use are looked at when they come back.
+            // For idle connections; those in use are checked when they are returned.
             .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
-            // The manager itself tries until there is a connection.
+            // The manager itself retries until there is a connection.
             .retry_connection(false)
             .build_unchecked(manager);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
         Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
     }
 
-    /// Runs `body` in a transaction that sees the context's tenant and nothing of any other.
+    /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
     ///
-    /// Committed when the body returns `Ok`, undone when it returns `Err`. `operation`, such as
-    /// `orders.create`, names the span. The first statement travels with the opening, so a body of one
-    /// statement takes two round trips; every further statement takes one. Dropping the future cancels what
-    /// runs on the server and throws the connection away.
+    /// The transaction is committed when the body returns `Ok` and rolled back when it returns `Err`. `operation`, such as
+    /// `orders.create`, is the name of the span. The first statement travels with the opening, so a body of one
+    /// statement takes two round trips; every further statement takes one. Dropping the future cancels the
+    /// statement on the server and closes the connection.
     ///
-    /// It begins when a connection is free for its tenant: while others use the pool, a tenant holds half of it at most, and
-    /// tenants that wait take turns.
+    /// The call waits until its tenant may take a connection: while others use the pool, a tenant holds at most half of it,
+    /// and waiting tenants take turns.
     ///
-    /// The body must not wait for anything but its statements: it holds a connection.
+    /// The body must wait for nothing but its statements, since it holds a connection.
     pub async fn tx<T, E, F>(&self, cx: &TenantContext, operation: &'static str, body: F) -> Result<T, E>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, E>, Future: Send> + Send,
@@ -79,9 +79,9 @@ impl TenantDb {
     {
         let tenant = cx.tenant();
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
-        // UUIDs and a number, so nothing in them can end a literal.
+        // UUIDs and a number cannot contain a quote.
         let opening = match cx.session() {
-            Some(Session { id, issued_at }) => {
+            Some(TokenSession { id, issued_at }) => {
                 format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}', '{id}', {issued_at})")
             }
             None => format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}')"),
@@ -89,8 +89,8 @@ impl TenantDb {
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
 
-    /// The same for a tenant that is not there yet: the body brings it into being, with whatever belongs to it, or nothing
-    /// of it is committed. One that is there is refused. Only the onboarding service's role may do it.
+    /// Runs `body` in a transaction for a tenant that does not exist yet. The body creates the tenant and its first rows; if it
+    /// does not, nothing is committed. An existing tenant is refused. Only the onboarding service's role may do this.
     pub async fn new_tenant_tx<T, E, F>(
         &self,
         cx: &TenantContext,
@@ -108,8 +108,8 @@ impl TenantDb {
         self.run(Tenant(tenant), opening, body).instrument(span).await
     }
 
-    /// Runs `body` in a transaction that is in no tenant: for the global tables, such as identities, and for
-    /// the functions that look across tenants. Row-level security shows it no tenant's row.
+    /// Runs `body` in a transaction without a tenant, for the global tables, such as identities, and for
+    /// the functions that look across tenants. Row-level security hides the rows of all tenants from it.
     pub async fn global_tx<T, E, F>(&self, operation: &'static str, body: F) -> Result<T, E>
     where
         F: for<'tx> TransactionBody<&'tx mut GlobalTx, Result<T, E>, Future: Send> + Send,
@@ -122,7 +122,7 @@ impl TenantDb {
 
     async fn run<S, T, E, F>(&self, scope: S, opening: String, body: F) -> Result<T, E>
     where
-        S: Scope,
+        S: TransactionScope,
         F: for<'tx> TransactionBody<&'tx mut Tx<S>, Result<T, E>, Future: Send> + Send,
         T: Send,
         E: From<DbError> + Send,
@@ -141,13 +141,13 @@ impl TenantDb {
         }
     }
 
-    /// What the catalogue shows of broken walls, seen by this service's own role. Empty when all is well.
+    /// Runs the catalogue audit as this service's role and returns the violations.
     pub async fn audit(&self, scope: &audit::Scope) -> Result<Vec<audit::Violation>, DbError> {
         let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut **conn, scope).await?)
     }
 
-    /// The role that statements run as.
+    /// Returns the role that statements run as.
     pub async fn role(&self) -> Result<String, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
@@ -156,7 +156,7 @@ impl TenantDb {
         Ok(role.get_result(&mut **conn).await?)
     }
 
-    /// The server's version as a number, such as 150018 for 15.18.
+    /// Returns the server's version as a number, such as 150018 for 15.18.
     pub async fn server_version(&self) -> Result<i32, DbError> {
         use diesel::dsl::sql;
         use diesel_async::RunQueryDsl;
@@ -165,18 +165,18 @@ impl TenantDb {
         Ok(version.get_result(&mut **conn).await?)
     }
 
-    /// How far the schema is; none when it is too old to say so.
+    /// Returns the version of the schema, or `None` if the schema is too old to have the function that reports it.
     pub async fn schema_version(&self) -> Result<Option<SchemaVersion>, DbError> {
         let mut conn = self.acquire(None).await?;
         schema::version(&mut conn).await
     }
 
-    /// Whether the database answers. The log says why it does not, once.
+    /// Checks that the database answers. If it does not, the reason is logged once.
     ///
-    /// Asked once a second by readiness, so it also finds out that the server behind the same name has become another one.
+    /// Readiness calls this once a second, so it also detects that another server has taken over the same name.
     pub async fn ping(&self) -> Result<(), DbError> {
         let db = self.clone();
-        // Whoever gives up waiting has not found out what this finds out.
+        // A caller that stops waiting must not stop the check.
         let asked = tokio::spawn(async move {
             let answer = db.look().await;
             db.availability.answers(answer.as_ref().map(drop));
@@ -202,7 +202,7 @@ impl TenantDb {
         Ok(())
     }
 
-    /// If a new connection answers where an old one does not, it is the old ones that are dead and not the server that is busy.
+    /// Replaces all connections if a new one answers in time: then the old ones are dead, and the server is not just busy.
     fn doubt(&self) {
         let (connector, availability) = (self.connector.clone(), Arc::clone(&self.availability));
         tokio::spawn(async move {
@@ -216,14 +216,14 @@ impl TenantDb {
         &self.connector
     }
 
-    /// Waits for its party's turn, and then for a connection to be made if none is idle.
+    /// Waits for the party's turn, and then for a connection to be made if none is idle.
     async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
         let unavailable = |what: &dyn Display| DbError::Unavailable(self.availability.reason(what));
         let permit =
             self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| unavailable(&full))?;
-        // Whoever has a permit waits for nobody: a connection is idle, or is being made.
+        // With a permit there is always a connection that is idle or being made.
         let late = "a new connection was not made in time";
-        let conn = self.pool.get_owned().await.map_err(|_useless| unavailable(&late))?;
+        let conn = self.pool.get_owned().await.map_err(|_unusable| unavailable(&late))?;
         Ok(Shared::new(conn, permit))
     }
 }

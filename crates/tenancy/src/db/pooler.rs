@@ -1,4 +1,4 @@
-//! What stands between this process and PostgreSQL.
+//! The check for unsuitable poolers.
 
 use std::time::Duration;
 
@@ -9,15 +9,15 @@ use tokio_postgres::{Client, SimpleQueryMessage};
 use super::ConnectError;
 use super::connect::Connector;
 
-/// Longer than two free connections need, shorter than anybody waits at a start.
+/// The time limit of the check: longer than two free connections need, shorter than a start may take.
 const PATIENCE: Duration = Duration::from_secs(2);
 
 impl Connector {
     /// Refuses a pooler that moves a session between servers without moving its prepared statements: under
     /// load, PgBouncer before 1.21 then runs one client's statement for another.
     ///
-    /// Two sessions that meet on the same server process reveal such a pooler. A busy one may not reveal
-    /// itself, so a pass is no proof.
+    /// Two sessions on the same server process reveal such a pooler. A busy one may go undetected, so a pass
+    /// proves nothing.
     pub(super) async fn check_pooler(&self) -> Result<(), ConnectError> {
         let refused = |error: tokio_postgres::Error| ConnectError::from(ConnectFailure::from(error));
         let (first, second) = (self.client().await?, self.client().await?);
@@ -27,7 +27,7 @@ impl Connector {
         if of_first.is_none() || of_first != of_second {
             return Ok(());
         }
-        // The second session holds the first one's server now, so this runs on another.
+        // The second session holds the first one's server process now, so this runs on another.
         match tokio::time::timeout(PATIENCE, first.query(&statement, &[])).await {
             Ok(Err(error)) if error.code() == Some(&SqlState::INVALID_SQL_STATEMENT_NAME) => {
                 Err(ConnectError::Pooler)
@@ -37,7 +37,7 @@ impl Connector {
     }
 }
 
-/// The server process that answered. Sent as a simple query, which needs no prepared statement.
+/// Returns the id of the server process that answered. The simple query protocol needs no prepared statement.
 async fn backend(client: &Client, query: &str) -> Result<Option<String>, tokio_postgres::Error> {
     let messages = client.simple_query(query).await?;
     Ok(messages.iter().find_map(|message| match message {

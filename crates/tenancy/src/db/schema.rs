@@ -1,4 +1,4 @@
-//! How far the schema is.
+//! The version of the database's schema.
 
 use diesel::QueryableByName;
 use diesel::dsl::sql;
@@ -7,14 +7,14 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl};
 
 use super::DbError;
 
-/// How far the schema is. Versions are the digits of a migration's directory, such as `20261123000011`, and are in
-/// order as texts.
+/// The version of the database's schema. Versions are the digits of a migration's directory, such as `20261123000011`, and
+/// sort as texts.
 #[derive(Clone, Debug, PartialEq, Eq, QueryableByName)]
 pub struct SchemaVersion {
-    /// The newest migration that was run.
+    /// The newest migration that was applied.
     #[diesel(sql_type = Text)]
     pub newest: String,
-    /// Programs that were built with an older newest migration than this are not served any more.
+    /// The oldest version that the schema supports: programs whose newest migration is older cannot use it.
     #[diesel(sql_type = Text)]
     pub oldest_supported: String,
 }

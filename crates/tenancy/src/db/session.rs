@@ -1,4 +1,4 @@
-//! The settings that a session begins with, and those that no session can change.
+//! Session settings: those that each session sets, and those that no session can change.
 
 use diesel::pg::Pg;
 use diesel::query_builder::{AstPass, Query, QueryFragment, QueryId};
@@ -9,17 +9,17 @@ use rowhouse_connection::SESSION;
 
 use super::ConnectError;
 
-/// How each transaction begins. A session's settings are not enough: a pooler in transaction mode gives each transaction
-/// another session. It costs no round trip, since it travels with the first statement.
+/// The opening of every transaction. The session's settings are not enough: a pooler in transaction mode can run each
+/// transaction in another session. It costs no round trip, since it travels with the first statement.
 ///
-/// Whether it may write is left to the server: who has switched writing off has a reason.
+/// It does not override a read-only default, which the server's administrator sets for a reason.
 pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
     SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = on; SET LOCAL app.tenant_id = ''";
 
-/// What a new connection is good for.
+/// The properties of a new connection.
 #[derive(Clone, Copy, Debug)]
-pub(super) struct Session {
-    /// The server is a standby, or its administrator has switched writing off.
+pub(super) struct SessionState {
+    /// The server is a standby, or its default is read-only.
     pub(super) read_only: bool,
 }
 
@@ -44,14 +44,14 @@ const FACTS: &str = "
         pg_catalog.current_setting('session_replication_role') AS replication_role,
         pg_catalog.current_setting('server_encoding') AS encoding";
 
-/// Sets what can be set, and refuses what would give wrong answers and cannot.
-pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<Session, ConnectError> {
+/// Applies the session's settings. Fails if a setting that no session can change would make results wrong.
+pub(super) async fn begin(conn: &mut AsyncPgConnection) -> Result<SessionState, ConnectError> {
     let refused = |error: diesel::result::Error| ConnectError::Refused(error.to_string());
     conn.batch_execute(SESSION).await.map_err(refused)?;
     let facts: Facts = diesel::sql_query(FACTS).get_result(conn).await.map_err(refused)?;
     match violation(&facts) {
         Some(violation) => Err(ConnectError::Setting(violation)),
-        None => Ok(Session { read_only: facts.read_only }),
+        None => Ok(SessionState { read_only: facts.read_only }),
     }
 }
 
@@ -75,7 +75,8 @@ fn violation(facts: &Facts) -> Option<String> {
     })
 }
 
-/// Whether nothing can be written over the connection, by now. One round trip: it stays prepared, as no SQL in a string would.
+/// Returns whether the connection is read-only at the moment. It takes one round trip, since the statement is cached, which a raw
+/// SQL query would not be.
 pub(super) async fn is_read_only(conn: &mut AsyncPgConnection) -> QueryResult<bool> {
     AskReadOnly.get_result(conn).await
 }
@@ -106,7 +107,7 @@ struct ReadOnly {
     source: String,
 }
 
-/// Why nothing can be written, for a person who starts a service.
+/// Returns why the server is read-only, for the error at a service's start.
 pub(super) async fn why_read_only(conn: &mut AsyncPgConnection) -> Result<String, ConnectError> {
     let query = diesel::sql_query(
         "SELECT pg_catalog.pg_is_in_recovery() AS standby, s.source FROM pg_catalog.pg_settings s

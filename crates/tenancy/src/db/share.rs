@@ -1,8 +1,8 @@
-//! A fair queue before the pool: no tenant takes the connections that others wait for.
+//! A fair queue in front of the pool: no tenant holds the connections that others wait for.
 //!
-//! There are as many permits as connections, and a connection is taken with a permit in hand. Waiters queue per tenant,
-//! and tenants take turns. What is in no tenant, such as looking for a login's identity or for the next job, counts as one
-//! more tenant.
+//! There are as many permits as connections, and a connection is taken only with a permit. Waiters queue per tenant,
+//! and tenants take turns. Transactions without a tenant, such as the look-up of a login's identity or of the next job,
+//! count as one more tenant.
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
@@ -13,46 +13,46 @@ use bb8::PooledConnection;
 use tokio::sync::oneshot;
 use tokio::time::{Instant, timeout};
 
-use super::manager::{Held, Manager};
+use super::manager::{Manager, PoolConnection};
 use crate::TenantId;
 
 #[cfg(test)]
 mod tests;
 
-/// A tenant, or none, as one that competes for connections.
+/// A competitor for connections: a tenant, or all transactions without a tenant.
 pub(super) type Party = Option<TenantId>;
 
-/// How long a tenant that has asked for a connection keeps the others at their share. Between two requests of a client
-/// lie milliseconds: without this memory a busy tenant would take the whole pool in each of these gaps.
+/// The time for which a tenant that asked for a connection limits the others to their shares. A client pauses for milliseconds
+/// between two requests: without this memory a busy tenant would take the whole pool in each of these gaps.
 const REMEMBERED: Duration = Duration::from_secs(1);
 
-/// Why no permit became free in time.
+/// The reason why no permit became free in time.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(super) enum Full {
-    /// Others, or the caller's own party, have the whole pool.
+    /// All connections are in use, by others or by the caller's own party.
     #[error("all {size} connections of the pool are in use, and none became free in time")]
     Pool {
-        /// Connections of the pool.
+        /// The number of connections in the pool.
         size: usize,
     },
-    /// The caller's own party has as many as it may have; what is left is for others.
+    /// The caller's own party has its share in use; the other connections are for other parties.
     #[error(
         "{whose} has {held} of the {size} connections of the pool in use, which is its share at the moment, and none of them \
          became free in time"
     )]
     Share {
-        /// The party, as the subject of the sentence.
+        /// The party, as the subject of the message.
         whose: &'static str,
-        /// How many it has.
+        /// The number of connections that the party holds.
         held: usize,
-        /// Connections of the pool.
+        /// The number of connections in the pool.
         size: usize,
     },
 }
 
-/// A connection of the pool, and the permit that it was taken with.
+/// A connection of the pool, with the permit for it.
 pub(super) struct Shared {
-    // Dropped in this order: whoever gets the permit finds the connection in the pool.
+    // Fields are dropped in this order, so the connection is in the pool before the permit is granted again.
     conn: PooledConnection<'static, Manager>,
     _permit: Permit,
 }
@@ -64,20 +64,20 @@ impl Shared {
 }
 
 impl Deref for Shared {
-    type Target = Held;
+    type Target = PoolConnection;
 
-    fn deref(&self) -> &Held {
+    fn deref(&self) -> &PoolConnection {
         &self.conn
     }
 }
 
 impl DerefMut for Shared {
-    fn deref_mut(&mut self) -> &mut Held {
+    fn deref_mut(&mut self) -> &mut PoolConnection {
         &mut self.conn
     }
 }
 
-/// The permits of one pool. Cloning shares them.
+/// The permits of one pool. Clones share them.
 #[derive(Clone)]
 pub(super) struct Shares(Arc<Inner>);
 
@@ -86,14 +86,14 @@ struct Inner {
     state: Mutex<State>,
 }
 
-/// How many permits one party holds at most.
+/// The largest number of permits that one party holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Limits {
-    /// All connections.
+    /// The number of connections in the pool.
     size: usize,
-    /// When others were there lately, or wait: half of the pool.
+    /// The limit while others asked recently or wait: half of the pool.
     contended: usize,
-    /// When nobody else was: all but one, so that the next tenant waits for nobody. Of two, both.
+    /// The limit while nobody else did: all but one connection, so that the next tenant need not wait. In a pool of two, both.
     alone: usize,
 }
 
@@ -103,9 +103,9 @@ impl Limits {
     }
 }
 
-/// The right to take one connection; released when dropped.
+/// The right to take one connection. Dropping it releases it.
 pub(super) struct Permit {
-    /// None once it has been taken back without having been used.
+    /// `None` after an unused permit was taken back.
     shares: Option<Arc<Inner>>,
     party: Party,
 }
@@ -118,7 +118,7 @@ impl Shares {
         Self(Arc::new(Inner { limits: Limits::of(size), state: Mutex::new(state) }))
     }
 
-    /// Waits for a permit, no longer than `limit`. A caller that gives up waiting leaves nothing behind.
+    /// Waits for a permit, for at most `limit`. A caller that stops waiting loses no permit.
     pub(super) async fn acquire(&self, party: Party, limit: Duration) -> Result<Permit, Full> {
         let waiter = {
             let mut state = self.0.lock();
@@ -130,19 +130,19 @@ impl Shares {
             }
             state.enqueue(party)
         };
-        // The sender is dropped with the shares alone, of which `self` is one.
+        // `self` keeps the sender alive.
         let granted = timeout(limit, waiter).await.ok().and_then(Result::ok);
         granted.ok_or_else(|| self.0.why_full(party))
     }
 }
 
 impl Inner {
-    /// Nothing in here panics while it holds the lock, and what it guards would be whole all the same.
+    /// Locks the state. No code panics while it holds the lock, and the state would be consistent all the same.
     fn lock(&self) -> MutexGuard<'_, State> {
         self.state.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// What a party waits for: for itself, or for whoever has the pool.
+    /// Returns why a party got no permit: because of its own share, or because the pool is in use.
     fn why_full(&self, party: Party) -> Full {
         let (state, size) = (self.lock(), self.limits.size);
         let held = state.held(party);
@@ -166,9 +166,9 @@ impl Drop for Permit {
 
 struct State {
     free: usize,
-    /// Those that hold permits or wait.
+    /// The parties that hold permits or wait.
     parties: HashMap<Party, Account>,
-    /// Those that wait, each once, in the order of their turns.
+    /// The parties that wait, each once, in the order of their turns.
     turns: VecDeque<Party>,
     recent: Recent,
 }
@@ -211,7 +211,7 @@ impl State {
         if account.waiters.is_empty() {
             self.turns.push_back(party);
         }
-        // Those who have given up are at the front: they have waited longest.
+        // Waiters that gave up are at the front: they waited longest.
         while account.waiters.front().is_some_and(oneshot::Sender::is_closed) {
             account.waiters.pop_front();
         }
@@ -219,7 +219,7 @@ impl State {
         waiter
     }
 
-    /// Hands free permits to those who wait, a permit a turn. A party at its limit keeps its place among those that are.
+    /// Grants free permits to waiting parties, one permit a turn. A party at its limit keeps its place in the queue.
     fn grant(&mut self, shares: &Arc<Inner>, now: Instant) {
         let mut passed_over = 0;
         while self.free > 0 && passed_over < self.turns.len() {
@@ -238,7 +238,7 @@ impl State {
                 let permit = Permit { shares: Some(Arc::clone(shares)), party };
                 match waiter.send(permit) {
                     Ok(()) => break true,
-                    // Its waiter has given up. It was never counted as held.
+                    // The waiter gave up. The permit was never counted as held.
                     Err(mut permit) => drop(permit.shares.take()),
                 }
             };
@@ -254,7 +254,7 @@ impl State {
     }
 }
 
-/// The two tenants that were the last to ask: with them it is known of each tenant when another one has asked last.
+/// The two tenants that asked last. They suffice to know, for each tenant, when another one asked last.
 #[derive(Default)]
 struct Recent {
     latest: Option<(TenantId, Instant)>,
@@ -262,8 +262,8 @@ struct Recent {
 }
 
 impl Recent {
-    /// What is in no tenant is not noted: it asks every second, if only for readiness, and would keep a tenant that is alone
-    /// from most of the pool.
+    /// Records that a party asked. Work without a tenant is not recorded: readiness asks every second, and would limit
+    /// a tenant that is alone to its share for ever.
     fn note(&mut self, party: Party, now: Instant) {
         let Some(tenant) = party else { return };
         match &mut self.latest {

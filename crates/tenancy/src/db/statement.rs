@@ -1,4 +1,4 @@
-//! One statement of a transaction: its rows, and its span.
+//! The rows, failures and spans of a transaction's statements.
 
 use std::pin::Pin;
 use std::sync::Arc;
@@ -19,26 +19,26 @@ use super::error::{READ_ONLY, is_of_the_connection};
 
 type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
-/// What became of the statements of a transaction, as far as its body has looked.
+/// The failures of a transaction's statements, as far as its body has read the results.
 #[derive(Debug, Default)]
-pub(super) struct Fate {
-    /// One has failed, or was dropped on its way.
+pub(super) struct StatementLog {
+    /// A statement failed, or was dropped before it ended.
     pub(super) failed: AtomicBool,
-    /// The rows of one were not all read: an error may be among those that were not.
+    /// Rows of a statement were not read; an error may be among them.
     pub(super) unread: AtomicBool,
-    /// One has failed in a way that the next one over the same connection would, too.
-    pub(super) useless: AtomicBool,
-    /// One has failed because nothing can be written.
+    /// A statement failed for a reason that makes the connection unusable.
+    pub(super) unusable: AtomicBool,
+    /// A statement failed because the server is read-only.
     pub(super) read_only: AtomicBool,
 }
 
-impl Fate {
-    /// Takes note of a statement's failure.
-    pub(super) fn note(&self, error: &Error) {
+impl StatementLog {
+    /// Records the failure of a statement.
+    pub(super) fn record(&self, error: &Error) {
         self.failed.store(true, Ordering::Relaxed);
         let Some(code) = sqlstate(error) else { return };
         if is_of_the_connection(code) {
-            self.useless.store(true, Ordering::Relaxed);
+            self.unusable.store(true, Ordering::Relaxed);
         }
         if code == READ_ONLY {
             self.read_only.store(true, Ordering::Relaxed);
@@ -46,23 +46,23 @@ impl Fate {
     }
 }
 
-/// The rows of a statement. An error among them is remembered, whatever the body makes of it.
+/// The rows of a statement. An error among them is recorded even if the body ignores it.
 pub struct Rows {
     stream: BoxStream<'static, QueryResult<PgRow>>,
-    fate: Arc<Fate>,
+    log: Arc<StatementLog>,
     ended: bool,
 }
 
 impl Rows {
-    pub(super) fn new(rows: BoxStream<'static, QueryResult<PgRow>>, fate: Arc<Fate>) -> Self {
-        Self { stream: rows, fate, ended: false }
+    pub(super) fn new(rows: BoxStream<'static, QueryResult<PgRow>>, log: Arc<StatementLog>) -> Self {
+        Self { stream: rows, log, ended: false }
     }
 }
 
 impl Drop for Rows {
     fn drop(&mut self) {
         if !self.ended {
-            self.fate.unread.store(true, Ordering::Relaxed);
+            self.log.unread.store(true, Ordering::Relaxed);
         }
     }
 }
@@ -73,7 +73,7 @@ impl Stream for Rows {
     fn poll_next(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Self::Item>> {
         let next = self.stream.poll_next_unpin(cx);
         match &next {
-            Poll::Ready(Some(Err(error))) => self.fate.note(error),
+            Poll::Ready(Some(Err(error))) => self.log.record(error),
             Poll::Ready(None) => self.ended = true,
             Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
         }
@@ -81,7 +81,7 @@ impl Stream for Rows {
     }
 }
 
-/// A span for one statement: at debug level, so that it goes to traces and not into the log.
+/// Creates the span of a statement: at debug level, so that it appears in traces and not in the log.
 pub(super) fn statement_span() -> Span {
     tracing::debug_span!(
         target: "rowhouse::sql",
@@ -93,7 +93,7 @@ pub(super) fn statement_span() -> Span {
     )
 }
 
-/// The statement's text with `$1` for its values, which may be secrets.
+/// Creates the span of a query. Its text has `$1` in place of values, which may be secret.
 pub(super) fn span_of(query: &impl QueryFragment<Pg>) -> Span {
     let span = statement_span();
     if !span.is_disabled() {

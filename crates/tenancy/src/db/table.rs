@@ -1,4 +1,4 @@
-//! Naming the tenant in every query.
+//! The tenant predicate of queries.
 
 use diesel::dsl::{Eq, Filter};
 use diesel::expression::NonAggregate;
@@ -7,7 +7,7 @@ use diesel::{Column, ExpressionMethods, SelectableExpression, Table, sql_types};
 
 use crate::TenantId;
 
-/// A table whose rows belong to tenants. Implemented by [`tenant_table!`](crate::tenant_table).
+/// A table whose rows belong to tenants. [`tenant_table!`](crate::tenant_table) implements it.
 pub trait TenantTable: Table {
     /// The column `tenant_id`.
     type TenantIdColumn: Column<Table = Self, SqlType = sql_types::Uuid>
@@ -20,10 +20,10 @@ pub trait TenantTable: Table {
 /// The rows of one tenant: `table WHERE tenant_id = $1`.
 pub type OfTenant<T> = Filter<T, Eq<<T as TenantTable>::TenantIdColumn, TenantId>>;
 
-/// Starts every select, update and delete on a tenant's table.
+/// Starts every select, update and delete on a tenant table with the predicate `tenant_id = $1`.
 ///
-/// It is not the wall: that is the table's policy, which holds without it. It is for the planner, which then
-/// uses the index from its first column on, and for Citus, which then asks one shard instead of all.
+/// Isolation does not depend on this predicate: the table's policy holds without it. The predicate lets the planner
+/// use indexes from their first column on, and lets Citus query one shard instead of all.
 pub fn of_tenant<T>(table: T, tenant: TenantId) -> OfTenant<T>
 where
     T: TenantTable + FilterDsl<Eq<T::TenantIdColumn, TenantId>>,
@@ -31,7 +31,7 @@ where
     FilterDsl::filter(table, T::TenantIdColumn::default().eq(tenant))
 }
 
-/// Declares that a table made by `diesel::table!` belongs to tenants: `tenant_table!(orders);`
+/// Declares that a table defined by `diesel::table!` is a tenant table: `tenant_table!(orders);`
 #[macro_export]
 macro_rules! tenant_table {
     ($table:ident) => {

@@ -1,7 +1,7 @@
 //! A transaction that opens itself with its first statement.
 //!
-//! Round trips are what row-level security costs; the policy itself is free. So `BEGIN` and the entry into
-//! the tenant are not sent until the body sends its first statement, and then in the same flight.
+//! Row-level security costs round trips; the policy itself is nearly free. So `BEGIN` and the entry into
+//! the tenant are sent together with the body's first statement, in one flight.
 
 use std::sync::Arc;
 use std::sync::atomic::Ordering;
@@ -22,7 +22,7 @@ use super::availability::Availability;
 use super::by_text::ByText;
 use super::connect::Connector;
 use super::share::{Party, Shared};
-use super::statement::{Fate, Rows, record_statement, span_of, statement_span};
+use super::statement::{Rows, StatementLog, record_statement, span_of, statement_span};
 use crate::TenantId;
 
 /// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
@@ -32,8 +32,8 @@ pub type TenantTx = Tx<Tenant>;
 /// It sees the global tables and no tenant's row.
 pub type GlobalTx = Tx<Global>;
 
-/// What a transaction may see.
-pub trait Scope: sealed::Sealed + sealed::Competes + Send {}
+/// The rows that a transaction sees: those of one tenant, or those of no tenant.
+pub trait TransactionScope: sealed::Sealed + sealed::Competes + Send {}
 
 /// One tenant.
 #[derive(Clone, Copy, Debug)]
@@ -43,18 +43,18 @@ pub struct Tenant(pub(super) TenantId);
 #[derive(Clone, Copy, Debug)]
 pub struct Global;
 
-impl Scope for Tenant {}
-impl Scope for Global {}
+impl TransactionScope for Tenant {}
+impl TransactionScope for Global {}
 
-/// Either kind of transaction, for queries on the global tables.
+/// Any kind of transaction, for queries on the global tables.
 pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
 
-impl<S: Scope> Transaction for Tx<S> {}
+impl<S: TransactionScope> Transaction for Tx<S> {}
 
 mod sealed {
     use super::Party;
 
-    /// Whose share of the pool a transaction is counted against.
+    /// The party whose share of the pool a transaction counts against.
     pub trait Competes {
         fn party(&self) -> Party;
     }
@@ -74,11 +74,11 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
-    impl<S: super::Scope> Sealed for super::Tx<S> {}
+    impl<S: super::TransactionScope> Sealed for super::Tx<S> {}
 }
 
-/// A transaction. All of diesel's `load`, `first`, `execute` take it as their connection.
-pub struct Tx<S: Scope> {
+/// A transaction. diesel's `load`, `first`, `execute` and so on accept it as their connection.
+pub struct Tx<S: TransactionScope> {
     conn: Shared,
     connector: Connector,
     availability: Arc<Availability>,
@@ -86,33 +86,34 @@ pub struct Tx<S: Scope> {
     /// `BEGIN` and the entry into the tenant.
     opening: String,
     state: State,
-    /// The pool has been told that the connection is in a transaction.
+    /// Whether the connection is marked as being in a transaction, which the pool checks.
     marked: bool,
-    /// After a statement that failed, the server answers COMMIT with ROLLBACK, and no error.
-    fate: Arc<Fate>,
+    /// The failures of the statements so far. After a failed statement, the server answers COMMIT with ROLLBACK and without an
+    /// error.
+    log: Arc<StatementLog>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
     /// Nothing has been sent.
     Unsent,
-    /// The opening is on its way. A transaction that is found in this state was abandoned in the middle.
+    /// The opening was sent. A transaction that is dropped in this state was abandoned.
     Opening,
     Open,
-    /// The opening failed, nobody knows where; the connection is of no use any more.
+    /// The opening failed at an unknown point; the connection cannot be used any more.
     Refused,
     Ended,
 }
 
 impl Tx<Tenant> {
-    /// The tenant whose rows this transaction sees.
+    /// Returns the tenant whose rows this transaction sees.
     #[must_use]
     pub fn tenant(&self) -> TenantId {
         self.scope.0
     }
 }
 
-impl<S: Scope> Tx<S> {
+impl<S: TransactionScope> Tx<S> {
     pub(super) fn new(
         conn: Shared,
         connector: Connector,
@@ -120,12 +121,12 @@ impl<S: Scope> Tx<S> {
         scope: S,
         opening: String,
     ) -> Self {
-        let (state, fate) = (State::Unsent, Arc::default());
-        Self { conn, connector, availability, scope, opening, state, marked: false, fate }
+        let (state, log) = (State::Unsent, Arc::default());
+        Self { conn, connector, availability, scope, opening, state, marked: false, log }
     }
 
-    /// What the pool believes of the connection: one in a transaction is thrown away when it comes back, and
-    /// not handed to the next.
+    /// Changes the transaction depth that the pool sees. The pool closes a connection that is returned in a transaction
+    /// instead of reusing it.
     fn mark(&mut self, change: TransactionDepthChange) -> QueryResult<()> {
         match AnsiTransactionManager::transaction_manager_status_mut(&mut **self.conn) {
             TransactionManagerStatus::Valid(status) => status.change_transaction_depth(change),
@@ -133,8 +134,8 @@ impl<S: Scope> Tx<S> {
         }
     }
 
-    /// Before anything is sent, so that whatever is dropped from now on, and wherever, the connection counts
-    /// as one in a transaction.
+    /// Marks the connection as being in a transaction. This happens before anything is sent, so that the mark is there
+    /// wherever a future is dropped.
     fn mark_open(&mut self) -> QueryResult<()> {
         if self.marked {
             return Ok(());
@@ -148,7 +149,7 @@ impl<S: Scope> Tx<S> {
         self.mark(TransactionDepthChange::DecreaseDepth)
     }
 
-    /// Runs one statement, joined with the opening if it is the first.
+    /// Runs a statement, together with the opening if it is the first.
     fn run<'conn, R: Send + 'conn>(
         &'conn mut self,
         span: Span,
@@ -165,31 +166,31 @@ impl<S: Scope> Tx<S> {
                 return std::future::ready(Err(Error::BrokenTransactionManager)).boxed();
             }
         }
-        let Self { conn, opening, state, fate, .. } = self;
+        let Self { conn, opening, state, log, .. } = self;
         let mut conn: &AsyncPgConnection = conn;
         let statement = statement(conn);
         async move {
             let result = if *state == State::Unsent {
                 *state = State::Opening;
-                // The order of `join` is the order on the wire: the opening has to be first.
+                // `join` polls in order, so the opening is sent first.
                 let (opened, result) = join(conn.batch_execute(opening), statement).await;
                 if let Err(refusal) = opened {
-                    // Until it is undone, the server takes no statement in it.
-                    fate.note(&refusal);
+                    // The server refuses further statements until the rollback.
+                    log.record(&refusal);
                     *state = if is_refusal(&refusal) { State::Open } else { State::Refused };
                     return Err(refusal);
                 }
                 *state = State::Open;
                 result
             } else {
-                // A statement that is dropped on its way may fail on the server all the same, and nobody hears of it.
-                let failed_before = fate.failed.swap(true, Ordering::Relaxed);
+                // A dropped statement may fail on the server without anybody noticing, so it counts as failed until it has ended.
+                let failed_before = log.failed.swap(true, Ordering::Relaxed);
                 let result = statement.await;
-                fate.failed.store(failed_before, Ordering::Relaxed);
+                log.failed.store(failed_before, Ordering::Relaxed);
                 result
             };
             if let Err(error) = &result {
-                fate.note(error);
+                log.record(error);
             }
             result
         }
@@ -197,7 +198,7 @@ impl<S: Scope> Tx<S> {
         .boxed()
     }
 
-    /// A body that sent nothing has nothing to commit; at most it made a statement and dropped it unsent.
+    /// Ends a transaction in which nothing was sent. At most, a statement was created and dropped unsent.
     fn end_unsent(&mut self) {
         self.state = State::Ended;
         if self.marked && self.mark_closed().is_err() {
@@ -205,16 +206,15 @@ impl<S: Scope> Tx<S> {
         }
     }
 
-    /// Ends the transaction as the body's result asks for. What the body returned is lost if the commit
-    /// fails.
+    /// Commits the transaction. Fails without committing if a statement failed and the body returned `Ok`.
     pub(super) async fn commit(&mut self) -> Result<(), super::DbError> {
         match self.state {
             State::Unsent => self.end_unsent(),
-            State::Open if self.fate.failed.load(Ordering::Relaxed) => {
+            State::Open if self.log.failed.load(Ordering::Relaxed) => {
                 self.rollback().await;
                 return Err(super::DbError::SwallowedFailure);
             }
-            State::Open if self.fate.unread.load(Ordering::Relaxed) => self.commit_unread().await?,
+            State::Open if self.log.unread.load(Ordering::Relaxed) => self.commit_unread().await?,
             State::Open => {
                 self.conn.batch_execute("COMMIT").await?;
                 self.mark_closed()?;
@@ -227,8 +227,8 @@ impl<S: Scope> Tx<S> {
         Ok(())
     }
 
-    /// In an aborted transaction COMMIT is no error, but every other statement is: one before it, in the same flight, tells
-    /// what the rows would have told that nobody has read.
+    /// Commits a transaction in which rows of a statement were not read. An error may be among those rows, and in an aborted
+    /// transaction COMMIT is not an error but every other statement is, so a `SELECT` precedes it in the same flight.
     async fn commit_unread(&mut self) -> Result<(), super::DbError> {
         match self.conn.batch_execute("SELECT; COMMIT").await.map_err(super::DbError::from) {
             Ok(()) => {
@@ -248,12 +248,12 @@ impl<S: Scope> Tx<S> {
         }
     }
 
-    /// Undoes what was done. If that fails, or the connection can do no work, it stays marked and the pool throws it away.
+    /// Rolls the transaction back. If that fails, or the connection cannot be used any more, the mark stays and the pool closes it.
     pub(super) async fn rollback(&mut self) {
         match self.state {
             State::Unsent => self.end_unsent(),
-            // There is nothing to cancel, and nobody to ask for it.
-            State::Open if self.fate.useless.load(Ordering::Relaxed) => self.state = State::Ended,
+            // No statement is running, and the connection cannot execute a ROLLBACK.
+            State::Open if self.log.unusable.load(Ordering::Relaxed) => self.state = State::Ended,
             State::Open => {
                 if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
                     self.state = State::Ended;
@@ -264,16 +264,16 @@ impl<S: Scope> Tx<S> {
     }
 }
 
-/// Whether it is the tenant that was not entered, so that BEGIN has been done and ROLLBACK makes the connection good again. Else
-/// who goes on calling for a suspended tenant, or with a revoked token, would cost everybody a connection each time.
+/// Returns whether the opening failed because the tenant may not be entered. Then BEGIN was executed and ROLLBACK makes the
+/// connection usable again; otherwise each call for a suspended tenant or with a revoked token would cost a connection.
 fn is_refusal(error: &Error) -> bool {
     matches!(error, Error::DatabaseError(_, information) if information.constraint_name().is_some())
 }
 
-impl<S: Scope> Drop for Tx<S> {
-    /// An abandoned transaction (a caller who went away, a deadline) is not left running on the server.
+impl<S: TransactionScope> Drop for Tx<S> {
+    /// Cancels the statement of an abandoned transaction (a deadline, a caller that disconnected) on the server.
     fn drop(&mut self) {
-        if self.fate.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
+        if self.log.read_only.load(Ordering::Relaxed) && !self.conn.is_read_only() {
             self.availability.renew("has become read-only");
         }
         let running = matches!(self.state, State::Opening | State::Open);
@@ -284,7 +284,7 @@ impl<S: Scope> Drop for Tx<S> {
     }
 }
 
-impl<S: Scope> SimpleAsyncConnection for Tx<S> {
+impl<S: TransactionScope> SimpleAsyncConnection for Tx<S> {
     async fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
         let span = statement_span();
         if !span.is_disabled() {
@@ -295,7 +295,7 @@ impl<S: Scope> SimpleAsyncConnection for Tx<S> {
     }
 }
 
-impl<S: Scope> AsyncConnectionCore for Tx<S> {
+impl<S: TransactionScope> AsyncConnectionCore for Tx<S> {
     type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
     type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
     type Stream<'conn, 'query> = Rows;
@@ -309,7 +309,7 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
     {
         let query = source.as_query();
         let span = span_of(&query);
-        let fate = Arc::clone(&self.fate);
+        let log = Arc::clone(&self.log);
         let kept = query.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
         self.run(span, move |mut conn| {
             let loading = if kept {
@@ -317,7 +317,7 @@ impl<S: Scope> AsyncConnectionCore for Tx<S> {
             } else {
                 AsyncConnectionCore::load(&mut conn, ByText(query))
             };
-            async move { Ok(Rows::new(loading.await?, fate)) }.boxed()
+            async move { Ok(Rows::new(loading.await?, log)) }.boxed()
         })
     }
 

@@ -1,4 +1,4 @@
-//! Incoming calls.
+//! Authentication of incoming gRPC calls.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -13,8 +13,8 @@ use tower::{Layer, Service};
 use crate::grpc::TENANT_ID_KEY;
 use crate::{InvalidTenantId, TenantContext, TenantId};
 
-/// The methods that may be called without a token, such as `/auth.v1.AuthService/Login`. A trailing `*`
-/// stands for any ending.
+/// The methods that can be called without a token, such as `/auth.v1.AuthService/Login`. A trailing `*`
+/// matches any suffix.
 #[derive(Clone, Copy, Debug)]
 pub struct PublicMethods(pub &'static [&'static str]);
 
@@ -27,30 +27,30 @@ impl PublicMethods {
     }
 }
 
-/// Why a call was turned away.
+/// The reason why a call was refused.
 #[derive(Debug, thiserror::Error)]
 pub enum AuthenticateError {
-    /// No `authorization: Bearer …`, or several.
+    /// There is no `authorization: Bearer …`, or more than one.
     #[error("this call needs an access token: send it as `authorization: Bearer <token>`")]
     MissingToken,
-    /// The token is not one to believe.
+    /// The token is not valid.
     #[error(transparent)]
     InvalidToken(#[from] TokenError),
-    /// `x-tenant-id` names another tenant than the token.
+    /// `x-tenant-id` and the token name different tenants.
     #[error("x-tenant-id is not the tenant of the access token: leave it out or send the token's own")]
     TenantMismatch {
         /// The tenant of the token.
         token: TenantId,
-        /// The tenant that was asked for.
+        /// The tenant in `x-tenant-id`.
         requested: TenantId,
     },
-    /// `x-tenant-id` cannot be read.
+    /// `x-tenant-id` is not a UUID.
     #[error("x-tenant-id cannot be read: {0}")]
     InvalidTenantId(#[from] InvalidTenantId),
 }
 
-/// Verifies the token of every call but the public ones, and leaves the call's [`TenantContext`] in its
-/// extensions. A service that uses it trusts no peer for where a call came from.
+/// A layer that verifies the token of every call to a method that is not public, and puts the call's
+/// [`TenantContext`] into the request's extensions. A service that uses it trusts no peer by its network address.
 #[derive(Clone)]
 pub struct AuthenticateLayer {
     shared: Arc<Shared>,
@@ -63,7 +63,7 @@ struct Shared {
 }
 
 impl AuthenticateLayer {
-    /// `reject` turns a refusal into the answer that the caller sees.
+    /// Creates the layer. `reject` converts a refusal into the status that the caller gets.
     #[must_use]
     pub fn new(
         verifier: Arc<Verifier>,
@@ -82,7 +82,7 @@ impl<S> Layer<S> for AuthenticateLayer {
     }
 }
 
-/// The service that [`AuthenticateLayer`] makes.
+/// The service that [`AuthenticateLayer`] returns.
 #[derive(Clone)]
 pub struct Authenticate<S> {
     inner: S,
@@ -104,7 +104,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<B>) -> Self::Future {
-        // The one that was polled ready is called; its clone waits for the next request.
+        // The instance that was polled ready is called; its clone replaces it for the next request.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         if self.shared.public.contain(request.uri().path()) {
@@ -135,7 +135,7 @@ async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<Tenant
     Ok(context)
 }
 
-/// The token, when there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
+/// Returns the bearer token if there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
 fn bearer(headers: &HeaderMap) -> Option<&str> {
     let mut values = headers.get_all(header::AUTHORIZATION).iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
@@ -143,7 +143,7 @@ fn bearer(headers: &HeaderMap) -> Option<&str> {
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
-/// The context of a call; absent only in a public method.
+/// Returns the context of a call. `None` only in a public method.
 #[must_use]
 pub fn context<T>(request: &tonic::Request<T>) -> Option<&TenantContext> {
     request.extensions().get()

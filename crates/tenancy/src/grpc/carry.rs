@@ -1,15 +1,14 @@
-//! Outgoing calls.
+//! The token and the tenant of outgoing gRPC calls.
 
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::TenantId;
 use crate::grpc::TENANT_ID_KEY;
 
-/// Puts a token and its tenant on an outgoing call. `bearer` is a token that the callee will verify: the
-/// caller's own, or one that this service signed.
+/// Adds a token and its tenant to the metadata of an outgoing call. `bearer` is a token that the callee verifies:
+/// the caller's own, or one that this service signed.
 ///
-/// A token has only visible ASCII characters; one that has others is left out, and the callee refuses the
-/// call.
+/// A valid token has visible ASCII characters only. Any other is left out, so that the callee refuses the call.
 pub fn carry_token(metadata: &mut MetadataMap, tenant: TenantId, bearer: &str) {
     if let Ok(mut value) = MetadataValue::<Ascii>::try_from(format!("Bearer {bearer}")) {
         value.set_sensitive(true);

@@ -1,4 +1,4 @@
-//! The tenant on the wire: `authorization` proves it, `x-tenant-id` may repeat it.
+//! The tenant in gRPC metadata: `authorization` proves it, `x-tenant-id` can repeat it.
 
 mod authenticate;
 mod carry;
@@ -6,5 +6,5 @@ mod carry;
 pub use authenticate::{Authenticate, AuthenticateError, AuthenticateLayer, PublicMethods, context};
 pub use carry::carry_token;
 
-/// The metadata key that may repeat the token's tenant. It never selects one.
+/// The metadata key that can repeat the token's tenant. It never selects a tenant.
 pub const TENANT_ID_KEY: &str = "x-tenant-id";

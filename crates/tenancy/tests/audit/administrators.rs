@@ -1,4 +1,4 @@
-//! Who is an administrator, who only looks like one, and who gained a role by membership.
+//! Violations by role membership, and the distinction between administrators and other roles.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_tenancy::audit::{self, Scope};
@@ -7,7 +7,7 @@ use rowhouse_testkit::TestDatabase;
 use crate::case::{Case, admin};
 
 pub(crate) const CASES: &[Case] = &[
-    // Without INHERIT it takes SET ROLE, and no privilege shows.
+    // Without INHERIT it needs SET ROLE, and no privilege is visible.
     admin(
         "CREATE ROLE audit_stranger LOGIN NOINHERIT; GRANT rowhouse_owner TO audit_stranger",
         &[("role_has_member", "audit_stranger")],
@@ -26,19 +26,19 @@ pub(crate) const CASES: &[Case] = &[
          CREATE ROLE audit_reader LOGIN NOINHERIT; GRANT audit_readers TO audit_reader",
         &[("role_has_member", "audit_reader")],
     ),
-    // In PostgreSQL 16 and later it has to be revoked from who granted it.
+    // PostgreSQL 16 and later require the grantor's name to revoke it.
     admin(
         "CREATE ROLE audit_operator CREATEROLE; GRANT rowhouse_administrators TO audit_operator;
          CREATE ROLE audit_helper;
          SET LOCAL ROLE audit_operator; GRANT rowhouse_owner TO audit_helper; RESET ROLE",
         &[("role_has_member", "audit_helper")],
     ),
-    // It may be an administrator, and has not been made one.
+    // It may be meant as an administrator, but is not declared as one.
     admin(
         "CREATE ROLE audit_operator LOGIN CREATEROLE CREATEDB; GRANT rowhouse_owner TO audit_operator",
         &[("role_has_member", "audit_operator")],
     ),
-    // It makes roles, and has nothing to do with Rowhouse.
+    // It has CREATEROLE and is unrelated to Rowhouse.
     admin("CREATE ROLE audit_operator LOGIN CREATEROLE CREATEDB BYPASSRLS", &[]),
     admin(
         "CREATE ROLE audit_operator LOGIN CREATEROLE CREATEDB BYPASSRLS;
@@ -50,7 +50,7 @@ pub(crate) const CASES: &[Case] = &[
          CREATE ROLE rowhouse_operator LOGIN NOINHERIT CREATEROLE; GRANT audit_team TO rowhouse_operator",
         &[],
     ),
-    // As they are, PostgreSQL itself refuses that, since administrators act as the services.
+    // In a migrated database PostgreSQL itself refuses that, since administrators are members of the services' roles.
     admin(
         "REVOKE rowhouse_orders FROM rowhouse_administrators; GRANT rowhouse_administrators TO rowhouse_orders",
         &[("role_is_member", "rowhouse_orders")],
@@ -76,7 +76,7 @@ pub(crate) const CASES: &[Case] = &[
     admin("DROP ROLE rowhouse_administrators", &[("kernel_missing", "rowhouse_administrators")]),
 ];
 
-/// What could be taken for a service, and administers: one in the group, one that is not, a superuser.
+/// Administrators that resemble services: one in the group, one that is not, a superuser.
 const ADMINISTRATORS: &str = "
     CREATE ROLE audit_operator LOGIN CREATEROLE CREATEDB;
     GRANT rowhouse_administrators TO audit_operator;
@@ -92,7 +92,7 @@ const ADMINISTRATORS: &str = "
 ";
 
 #[tokio::test]
-async fn the_answer_is_the_same_whoever_asks() {
+async fn the_result_is_the_same_for_every_role() {
     let database = TestDatabase::create().await;
     let mut conn = database.admin().await;
     conn.batch_execute(&format!("BEGIN; {ADMINISTRATORS}")).await.unwrap();
@@ -108,24 +108,24 @@ async fn the_answer_is_the_same_whoever_asks() {
     conn.batch_execute("ROLLBACK").await.unwrap();
 }
 
-/// A remedy can be pasted without being thought about, unless it begins with an if.
+/// A remedy is safe to execute as it is, unless it begins with "if".
 #[tokio::test]
-async fn no_remedy_takes_from_an_administrator() {
+async fn no_remedy_takes_privileges_from_an_administrator() {
     let database = TestDatabase::create().await;
     let mut conn = database.admin().await;
     conn.batch_execute(&format!("BEGIN; {ADMINISTRATORS}")).await.unwrap();
     let found = audit::run(&mut conn, &Scope::All).await.unwrap();
-    let mends: Vec<&str> = found
+    let remedies: Vec<&str> = found
         .iter()
         .filter(|violation| {
-            violation.mend.contains("audit_undeclared") || violation.mend.contains("audit_root")
+            violation.remedy.contains("audit_undeclared") || violation.remedy.contains("audit_root")
         })
-        .map(|violation| violation.mend.as_str())
+        .map(|violation| violation.remedy.as_str())
         .collect();
-    assert!(mends.len() > 8, "{found:?}");
-    for mend in mends {
+    assert!(remedies.len() > 8, "{found:?}");
+    for remedy in remedies {
         let harmless = ["if audit_undeclared is ", "REVOKE USAGE ON SCHEMA orders FROM audit_root, or"];
-        assert!(harmless.iter().any(|start| mend.starts_with(start)), "{mend}");
+        assert!(harmless.iter().any(|start| remedy.starts_with(start)), "{remedy}");
     }
     conn.batch_execute("ROLLBACK").await.unwrap();
 }

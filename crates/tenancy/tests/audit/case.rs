@@ -1,8 +1,8 @@
-//! A planted violation.
+//! [`Case`], a planted violation and what the audit must find.
 
 use rowhouse_tenancy::audit::Scope;
 
-/// SQL that makes a hole, and everything that the audit must then find: rule and object.
+/// SQL that plants a violation, and the complete result that the audit must return: rules and objects.
 pub(crate) struct Case {
     pub(crate) role: &'static str,
     pub(crate) plant: &'static str,
@@ -10,18 +10,18 @@ pub(crate) struct Case {
     pub(crate) found: &'static [(&'static str, &'static str)],
 }
 
-/// Planted by the role that migrates.
+/// A violation planted by the role that migrates.
 pub(crate) const fn owner(plant: &'static str, found: &'static [(&'static str, &'static str)]) -> Case {
     Case { role: "rowhouse_owner", plant, scope: Scope::All, found }
 }
 
-/// Planted by a superuser.
+/// A violation planted by a superuser.
 pub(crate) const fn admin(plant: &'static str, found: &'static [(&'static str, &'static str)]) -> Case {
     Case { role: "NONE", plant, scope: Scope::All, found }
 }
 
 impl Case {
-    /// The audit of one schema, where it sees another thing than the audit of everything.
+    /// Audits one schema, for cases in which that finds something other than the audit of the whole database.
     pub(crate) const fn seen_from(self, schema: &'static str) -> Self {
         Self { scope: Scope::Schema(schema), ..self }
     }

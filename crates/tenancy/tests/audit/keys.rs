@@ -1,4 +1,4 @@
-//! Keys and indexes that compare across tenants.
+//! Violations by keys and indexes that compare rows across tenants.
 
 use crate::case::{Case, admin, owner};
 
@@ -26,7 +26,7 @@ pub(crate) const CASES: &[Case] = &[
             ("foreign_key_without_tenant", "orders.probes.probes_parent_fkey"),
         ],
     ),
-    // tenant_id on both sides is not enough: it has to be compared with itself.
+    // tenant_id on both sides is not enough: the two columns have to be compared with each other.
     owner(
         "ALTER TABLE orders.probes ADD CONSTRAINT probes_parent_fkey
              FOREIGN KEY (parent_id, tenant_id) REFERENCES orders.probes (tenant_id, id)",

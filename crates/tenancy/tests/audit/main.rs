@@ -1,7 +1,7 @@
-//! The audit against a real catalogue: a migrated database is clean, each hole planted in it is found, and the
-//! mend that is named mends it.
+//! Tests of the audit against a real catalogue: a migrated database has no violation, each planted violation is found, and
+//! its remedy ends it.
 //!
-//! Every hole is planted in a transaction that is rolled back, roles included, which belong to the whole cluster.
+//! Every violation is planted in a transaction that is rolled back, including roles, which belong to the whole cluster.
 
 #![allow(
     clippy::unwrap_used,
@@ -28,7 +28,7 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_tenancy::audit::{self, RULES, Scope, Violation};
 use rowhouse_testkit::{Role, TestDatabase};
 
-/// A tenant table as it should be, for the holes to be made in.
+/// A correct tenant table, in which the cases plant violations.
 const NOTES: &str = "
     SET LOCAL ROLE rowhouse_owner;
     CREATE TABLE orders.probes (
@@ -63,7 +63,7 @@ async fn the_search_path_is_left_as_it_was() {
 }
 
 #[test]
-fn every_rule_has_a_planted_hole() {
+fn every_rule_has_a_planted_violation() {
     let planted: BTreeSet<&str> =
         [administrators::CASES, roles::CASES, privileges::CASES, tables::CASES, keys::CASES, routines::CASES]
             .into_iter()
@@ -75,36 +75,36 @@ fn every_rule_has_a_planted_hole() {
 }
 
 #[tokio::test]
-async fn holes_in_the_roles() {
-    each_is_found_and_mended(roles::CASES).await;
+async fn violations_by_the_roles() {
+    each_is_found_and_remedied(roles::CASES).await;
 }
 
 #[tokio::test]
-async fn holes_by_membership() {
-    each_is_found_and_mended(administrators::CASES).await;
+async fn violations_by_membership() {
+    each_is_found_and_remedied(administrators::CASES).await;
 }
 
 #[tokio::test]
-async fn holes_in_the_privileges() {
-    each_is_found_and_mended(privileges::CASES).await;
+async fn violations_by_the_privileges() {
+    each_is_found_and_remedied(privileges::CASES).await;
 }
 
 #[tokio::test]
-async fn holes_in_the_tables() {
-    each_is_found_and_mended(tables::CASES).await;
+async fn violations_by_the_tables() {
+    each_is_found_and_remedied(tables::CASES).await;
 }
 
 #[tokio::test]
-async fn holes_in_the_keys() {
-    each_is_found_and_mended(keys::CASES).await;
+async fn violations_by_the_keys() {
+    each_is_found_and_remedied(keys::CASES).await;
 }
 
 #[tokio::test]
-async fn holes_in_the_routines() {
-    each_is_found_and_mended(routines::CASES).await;
+async fn violations_by_the_routines() {
+    each_is_found_and_remedied(routines::CASES).await;
 }
 
-async fn each_is_found_and_mended(cases: &[Case]) {
+async fn each_is_found_and_remedied(cases: &[Case]) {
     let database = TestDatabase::create().await;
     let mut admin = database.admin().await;
     for case in cases {
@@ -131,20 +131,20 @@ async fn check(admin: &mut AsyncPgConnection, case: &Case) {
     let found: BTreeSet<(&str, &str)> = violations.iter().map(|v| (v.rule, v.object.as_str())).collect();
     assert_eq!(found, expected, "{}", case.plant);
 
-    let Some(statements) = mends(&violations) else { return };
+    let Some(statements) = remedies(&violations) else { return };
     admin.batch_execute(&format!("RESET ROLE; {statements}")).await.unwrap_or_else(|error| {
         panic!("{}: {statements}: {error}", case.plant);
     });
     assert_eq!(audit::run(admin, &Scope::All).await.unwrap(), [], "{} after {statements}", case.plant);
 }
 
-/// The statements that mend all of it, in the order in which they are listed; none if one is a sentence, which
-/// begins with a small letter. Of alternatives the first.
-fn mends(violations: &[Violation]) -> Option<String> {
+/// Returns the remedies as SQL, in their order, or `None` if one of them is a sentence, which begins with a small
+/// letter. Of alternatives it takes the first.
+fn remedies(violations: &[Violation]) -> Option<String> {
     let statements: Option<Vec<&str>> = violations
         .iter()
-        .map(|v| v.mend.split(", or ").next())
-        .map(|mend| mend.filter(|mend| mend.starts_with(|c: char| c.is_ascii_uppercase())))
+        .map(|v| v.remedy.split(", or ").next())
+        .map(|remedy| remedy.filter(|remedy| remedy.starts_with(|c: char| c.is_ascii_uppercase())))
         .collect();
     Some(statements?.join(";\n"))
 }

@@ -1,4 +1,4 @@
-//! Privileges that are granted and should not be, and the lists that the audit believes.
+//! Violations by granted privileges, and by the lists that the audit relies on.
 
 use crate::case::{Case, admin, owner};
 
@@ -76,7 +76,7 @@ pub(crate) const CASES: &[Case] = &[
         "GRANT SELECT (tenant_id) ON auth.tenants_of_users TO rowhouse_auth",
         &[("global_table_exposed", "auth.tenants_of_users")],
     ),
-    // Declaring a tenant's table global does not silence the audit.
+    // Declaring a tenant table global does not silence the audit.
     owner(
         "INSERT INTO tenancy.global_tables VALUES ('auth.memberships', 'in the way')",
         &[("global_table_exposed", "auth.memberships")],

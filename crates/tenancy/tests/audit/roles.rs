@@ -1,4 +1,4 @@
-//! Holes in the kernel, the roles and what sessions start with.
+//! Violations in the kernel, by roles, and by preset settings.
 
 use crate::case::{Case, admin, owner};
 
@@ -25,7 +25,7 @@ pub(crate) const CASES: &[Case] = &[
          GRANT USAGE ON SCHEMA orders TO audit_reports",
         &[("role_bypasses_rls", "audit_reports")],
     ),
-    // A service role by what it can reach, whatever its name.
+    // A service role by its privileges, not by its name.
     admin(
         "CREATE ROLE audit_billing LOGIN;
          GRANT USAGE ON SCHEMA orders TO audit_billing",

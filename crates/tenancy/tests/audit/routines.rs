@@ -1,4 +1,4 @@
-//! Views, sequences and routines that look past the walls.
+//! Violations by views, sequences and routines.
 
 use crate::case::{Case, admin, owner};
 
@@ -110,7 +110,7 @@ pub(crate) const CASES: &[Case] = &[
              AS $$ SELECT set_config('app.tenant_id', tenant::text, false) $$",
         &[("set_tenant_context", "tenancy.set_tenant_context(uuid,uuid,bigint)")],
     ),
-    // It lets in whoever is suspended.
+    // It admits suspended tenants.
     owner(
         "CREATE OR REPLACE FUNCTION tenancy.set_tenant_context(
                  tenant uuid, session uuid DEFAULT NULL, issued_at bigint DEFAULT NULL

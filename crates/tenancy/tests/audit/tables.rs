@@ -1,4 +1,4 @@
-//! Tables without walls, or with holes in them.
+//! Violations by tables and their policies.
 
 use crate::case::{Case, admin, owner};
 
@@ -24,7 +24,7 @@ pub(crate) const CASES: &[Case] = &[
         "ALTER TABLE orders.probes DROP CONSTRAINT probes_pkey, ADD PRIMARY KEY (id, tenant_id)",
         &[("primary_key", "orders.probes")],
     ),
-    // A partition can be read without its parent.
+    // A partition can be read directly.
     owner(
         "CREATE TABLE orders.events (tenant_id uuid NOT NULL, id uuid NOT NULL, PRIMARY KEY (tenant_id, id))
              PARTITION BY HASH (tenant_id);
@@ -64,7 +64,7 @@ pub(crate) const CASES: &[Case] = &[
         "ALTER POLICY tenant_isolation ON tenancy.tenants USING (true)",
         &[("policy_using", "tenancy.tenants")],
     ),
-    // Citus takes no sub-select in a policy.
+    // Citus accepts no sub-select in a policy.
     owner(
         "ALTER POLICY tenant_isolation ON orders.probes
              USING (tenant_id = tenancy.current_tenant()) WITH CHECK (tenant_id = tenancy.current_tenant())",

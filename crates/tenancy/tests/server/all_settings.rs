@@ -1,4 +1,4 @@
-//! No setting is overlooked, such as one that a new major version brings.
+//! The check that the documentation covers all settings, including those of new major versions.
 
 use rowhouse_testkit::TestDatabase;
 
@@ -6,9 +6,9 @@ use crate::settings::rowhouse_admin;
 
 const DOCUMENT: &str = include_str!("../../../../docs/postgresql.md");
 
-/// What changes no answer, and is not worth a line of the document. An asterisk stands for the rest of a name.
+/// Settings that change no result and are not documented. An asterisk stands for the rest of a name.
 const HARMLESS: &[&str] = &[
-    // How a query is planned, and what it may take.
+    // Planning and resources of queries.
     "cpu_*_cost",
     "cursor_tuple_fraction",
     "debug_parallel_query",
@@ -28,7 +28,7 @@ const HARMLESS: &[&str] = &[
     "recursive_worktable_factor",
     "synchronize_seqscans",
     "temp_buffers",
-    // How and when something is written and cleaned up.
+    // Writes and vacuum.
     "backend_flush_after",
     "commit_delay",
     "commit_siblings",
@@ -37,7 +37,7 @@ const HARMLESS: &[&str] = &[
     "maintenance_work_mem",
     "vacuum_*",
     "wal_*",
-    // What is logged, counted and shown.
+    // Logging and statistics.
     "application_name",
     "backtrace_functions",
     "compute_query_id",
@@ -50,7 +50,7 @@ const HARMLESS: &[&str] = &[
     // The connection.
     "post_auth_delay",
     "tcp_*",
-    // For those who work on PostgreSQL.
+    // Options for PostgreSQL's developers.
     "allow_in_place_tablespaces",
     "debug_copy_parse_plan_trees",
     "debug_discard_caches",
@@ -60,7 +60,7 @@ const HARMLESS: &[&str] = &[
     "logical_replication_mode",
 ];
 
-/// A pattern has one asterisk at most.
+/// Returns whether a pattern, which has at most one asterisk, matches a name.
 fn covers(pattern: &str, name: &str) -> bool {
     match pattern.split_once('*') {
         None => pattern == name,
@@ -93,7 +93,7 @@ async fn each_setting_of_a_session_is_documented_or_known_to_change_no_answer() 
     );
 }
 
-/// The names in the first column of a row.
+/// Returns the names in the first column of a row.
 fn names(row: &'static str) -> impl Iterator<Item = &'static str> {
     row.split('|').nth(1).unwrap_or_default().split('`').skip(1).step_by(2)
 }

@@ -1,4 +1,4 @@
-//! A name behind which the server can change.
+//! [`Forwarder`], a TCP proxy whose server can be replaced.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -8,7 +8,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// Carries bytes to a server that may be replaced by another one; connections that are there stay with the old one.
+/// Forwards bytes to a server that can be replaced by another one. Existing connections stay with the old one.
 pub(crate) struct Forwarder {
     address: SocketAddr,
     shared: Arc<Shared>,
@@ -17,7 +17,7 @@ pub(crate) struct Forwarder {
 
 struct Shared {
     upstream: Mutex<String>,
-    /// Connections that were made before the number changed carry nothing any more, and are not closed.
+    /// Connections that were made before the number changed are stalled, but not closed.
     dead: watch::Sender<u64>,
 }
 
@@ -34,12 +34,12 @@ impl Forwarder {
         self.address.to_string()
     }
 
-    /// From now on, new connections lead there.
+    /// Forwards new connections to another server.
     pub(crate) fn lead_to(&self, upstream: String) {
         *self.shared.upstream.lock().unwrap() = upstream;
     }
 
-    /// The connections that are there carry nothing any more, and neither side is told; new ones are fine.
+    /// Stalls the existing connections without telling either side. New ones work.
     pub(crate) fn forget_connections(&self) {
         self.shared.dead.send_modify(|dead| *dead += 1);
     }
@@ -63,7 +63,7 @@ async fn accept(listener: TcpListener, shared: Arc<Shared>) {
             server.set_nodelay(true).unwrap();
             tokio::select! {
                 _ended = copy_bidirectional(&mut client, &mut server) => {}
-                // Held open, until the test ends.
+                // The sockets stay open until the test ends.
                 _dead = dead.changed() => std::future::pending().await,
             }
         });

@@ -1,4 +1,4 @@
-//! A server that speaks German.
+//! A server with German messages.
 
 use std::path::Path;
 use std::process::Command;
@@ -10,7 +10,7 @@ use crate::world::{connect, number, place, tenant};
 
 const LOCALE: &str = "de_DE.UTF-8";
 
-/// The server finds the locale by a variable of the environment, so the test that needs it is run in a process of its own.
+/// The server finds the locale by an environment variable, so the test that needs it runs in a process of its own.
 #[test]
 fn failures_are_what_they_are_in_german() {
     let directory = tempfile::tempdir().unwrap();
@@ -28,7 +28,7 @@ fn failures_are_what_they_are_in_german() {
     assert!(printed.contains("1 passed"), "{printed}");
 }
 
-/// Where everything is expected to be there, what is missing must not keep a test from finding something.
+/// Reports a missing program. In CI everything has to be installed, so that no test is skipped.
 fn missing(what: &str) {
     assert!(std::env::var_os("CI").is_none(), "{what} is not installed");
     eprintln!("{what} is not installed");
@@ -49,7 +49,7 @@ async fn in_german() {
     admin.batch_execute(&add).await.unwrap();
     let said = admin.batch_execute("SELECT 1 / 0").await.unwrap_err();
     if said.as_db_error().unwrap().message() == "division by zero" {
-        // Other programs than the system's may have been built without.
+        // PostgreSQL may have been built without translations.
         assert!(
             std::env::var_os("CI").is_none() || std::env::var_os("PG_BIN_DIR").is_some(),
             "the server has no German messages: postgres-*.mo is missing in its locale directory"
@@ -59,7 +59,7 @@ async fn in_german() {
     let db = connect(server.url(Role::Orders)).await;
     place(&db, &cx).await.unwrap();
 
-    // Somebody has the tenant's numbers, for longer than the role's lock_timeout.
+    // Another session locks the tenant's numbers for longer than the role's lock_timeout.
     let holder = server.admin().await;
     holder.batch_execute("BEGIN; LOCK TABLE orders.number_series IN EXCLUSIVE MODE").await.unwrap();
     let blocked = place(&db, &cx).await;

@@ -1,4 +1,4 @@
-//! A listener believes what it hears, and nothing else.
+//! A listener relies only on notifications that arrive.
 
 use std::time::{Duration, Instant};
 
@@ -13,14 +13,14 @@ use crate::world::{connect, number, until};
 const CHANNEL: &str = "a channel's name";
 const NOTIFY: &str = "NOTIFY \"a channel's name\"";
 
-/// `url` with another host and port.
+/// Returns `url` with another host and port.
 fn at(url: &str, address: &str) -> String {
     let (login, rest) = url.split_once('@').unwrap();
     format!("{login}@{address}{}", &rest[rest.find('/').unwrap()..])
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn notifications_are_heard() {
+async fn notifications_are_received() {
     let database = TestDatabase::create().await;
     let db = connect(database.url(Role::Orders)).await;
     let mut listener = db.listen(CHANNEL);
@@ -31,15 +31,15 @@ async fn notifications_are_heard() {
     admin.batch_execute(NOTIFY).await.unwrap();
     let heard = tokio::time::timeout(Duration::from_secs(5), listener.heard()).await;
     assert!(heard.is_ok(), "the notification");
-    // Another channel's, and its own, are nobody's business.
+    // Notifications of other channels, and the heartbeat's, are not reported.
     admin.batch_execute("NOTIFY another").await.unwrap();
     let heard = tokio::time::timeout(Duration::from_secs(6), listener.heard()).await;
     assert!(heard.is_err() && listener.is_listening(), "nothing but a heartbeat");
 }
 
-/// Neither side is told that the connection is dead, as when an address moves to another machine.
+/// Neither side learns that the connection is dead, as when an address moves to another machine.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_half_open_connection_is_noticed_within_ten_seconds() {
+async fn a_half_open_connection_is_detected_within_ten_seconds() {
     let database = TestDatabase::create().await;
     let url = database.url(Role::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
@@ -57,9 +57,9 @@ async fn a_half_open_connection_is_noticed_within_ten_seconds() {
     listener.heard().await;
 }
 
-/// In transaction mode a pooler answers LISTEN, and drops what arrives.
+/// A pooler in transaction mode accepts LISTEN and drops notifications.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_that_drops_notifications_is_not_believed() {
+async fn a_pooler_that_drops_notifications_is_detected() {
     let database = TestDatabase::create().await;
     let Some(pooler) = PgBouncer::start(&database, "transaction").await else {
         eprintln!("pgbouncer is not installed");
@@ -67,14 +67,14 @@ async fn a_pooler_that_drops_notifications_is_not_believed() {
     };
     let url = database.url(Role::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
-    // The pool, which this version of the pooler is no good for, has its connections from before.
+    // The pool connects directly, since it may refuse this version of the pooler.
     let forwarder = Forwarder::start(server).await;
     let db = connect(at(&url, &forwarder.address())).await;
     number(&db, "1::bigint").await.unwrap();
     forwarder.lead_to(pooler.address());
     let listener = db.listen(CHANNEL);
 
-    // The pooler has one server process, so this sees what is done to it.
+    // The pooler has one server process, so this query sees its state.
     let (through, connection) = tokio_postgres::connect(&at(&url, &pooler.address()), NoTls).await.unwrap();
     tokio::spawn(connection);
     let channels = async || {
@@ -88,9 +88,9 @@ async fn a_pooler_that_drops_notifications_is_not_believed() {
     assert!(!listener.is_listening());
 }
 
-/// One that leaves a session its server process is as good as none.
+/// A pooler in session mode behaves as a direct connection.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_that_keeps_sessions_together_is_listened_through() {
+async fn notifications_pass_a_pooler_in_session_mode() {
     let database = TestDatabase::create().await;
     let Some(pooler) = PgBouncer::start(&database, "session").await else {
         eprintln!("pgbouncer is not installed");

@@ -1,4 +1,4 @@
-//! What a database server may do to us: its settings, its language, its outages, and what stands in front of it.
+//! Tests of the kernel against unusual servers: settings, languages, outages and poolers.
 
 #![allow(missing_docs, reason = "what diesel::table! makes is public")]
 #![allow(

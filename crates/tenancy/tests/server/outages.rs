@@ -1,4 +1,4 @@
-//! After a fail-over, a read-only switch or a changed password, work goes on without a restart.
+//! Work continues without a restart after a fail-over, a read-only period or a changed password.
 
 use std::time::Duration;
 
@@ -8,11 +8,11 @@ use rowhouse_testkit::{Role, TestServer};
 use crate::forwarder::Forwarder;
 use crate::world::{connect, number, place, read, tenant, until};
 
-/// How soon after the server can be written to it is.
+/// The time within which writes succeed after the server becomes writable.
 const SOON: Duration = Duration::from_secs(5);
 const PROCESS: &str = "pg_catalog.pg_backend_pid()::bigint";
 
-/// Reasons for which a write did not take place, all of them to be told the caller as "try again".
+/// Returns the reason why a write was refused, which must be one that the caller may retry.
 async fn refused(db: &TenantDb, cx: &TenantContext) -> String {
     match place(db, cx).await {
         Err(DbError::Unavailable(reason)) => reason,
@@ -20,7 +20,7 @@ async fn refused(db: &TenantDb, cx: &TenantContext) -> String {
     }
 }
 
-/// What readiness does once a second.
+/// Checks the database once a second, as readiness does.
 fn keep_asking(db: &TenantDb) -> tokio::task::JoinHandle<()> {
     let db = db.clone();
     tokio::spawn(async move {
@@ -31,7 +31,7 @@ fn keep_asking(db: &TenantDb) -> tokio::task::JoinHandle<()> {
     })
 }
 
-/// The old primary lives on behind connections that nobody closes, and can be read only.
+/// The old primary keeps running, read-only, behind connections that nobody closes.
 #[tokio::test(flavor = "multi_thread")]
 async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
     let (old, new) = tokio::join!(TestServer::start(), TestServer::start());
@@ -40,7 +40,7 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
     for admin in [&old_admin, &new_admin] {
         admin.batch_execute(&add).await.unwrap();
     }
-    // As the new one would have it from the old one.
+    // The new primary has the tenant as if it had been replicated.
     let password = old.url(Role::Orders).split(['@', ':']).nth(2).unwrap().to_owned();
     new_admin.batch_execute(&format!("ALTER ROLE rowhouse_orders PASSWORD '{password}'")).await.unwrap();
 
@@ -48,7 +48,7 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
     let db = connect(old.url_at(Role::Orders, &forwarder.address())).await;
     let asking = keep_asking(&db);
     place(&db, &cx).await.unwrap();
-    // Both of the pool's connections lead to the old one.
+    // Both connections of the pool lead to the old primary.
     let (one, two) = tokio::join!(number(&db, PROCESS), number(&db, PROCESS));
     one.and(two).unwrap();
 
@@ -59,10 +59,10 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
         let count = new_admin.query_one("SELECT count(*) FROM orders.orders", &[]).await;
         count.unwrap().get::<_, i64>(0)
     };
-    // The old one takes a moment to read its file, and a last order with it.
+    // The old primary takes a moment to reload its settings, and may accept a last order.
     let took = until(async || place(&db, &cx).await.is_ok() && placed().await == 1).await;
     assert!(took < SOON, "{took:?}");
-    // And none of them leads there any more.
+    // No connection leads to the old primary any more.
     for _ in 0..8 {
         place(&db, &cx).await.unwrap();
     }
@@ -70,7 +70,7 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
     assert_eq!(placed().await, 9);
 }
 
-/// An address has moved, and nobody was told: the old connections are dead, and new ones are fine.
+/// An address moved silently: the old connections are dead, and new ones work.
 #[tokio::test(flavor = "multi_thread")]
 async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
     let server = TestServer::start().await;
@@ -82,7 +82,7 @@ async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
     one.and(two).unwrap();
     let asking = keep_asking(&db);
     forwarder.forget_connections();
-    // Nobody works in between, who would find it out: that is readiness' affair.
+    // No other query detects it in between: readiness has to.
     tokio::time::sleep(SOON).await;
     for _ in 0..4 {
         let placed = tokio::time::timeout(Duration::from_secs(2), place(&db, &cx)).await;
@@ -91,9 +91,9 @@ async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
     asking.abort();
 }
 
-/// Nobody writes meanwhile, so no write finds it out: readiness does.
+/// No write detects the change meanwhile: readiness has to.
 #[tokio::test(flavor = "multi_thread")]
-async fn no_write_has_to_fail_first_when_the_switch_was_turned_back() {
+async fn no_write_fails_first_after_a_read_only_period() {
     let server = TestServer::start().await;
     let (cx, add) = tenant("acme", "active");
     let admin = server.admin().await;
@@ -102,7 +102,7 @@ async fn no_write_has_to_fail_first_when_the_switch_was_turned_back() {
     place(&db, &cx).await.unwrap();
     let asking = keep_asking(&db);
 
-    // As a provider does it whose disk is nearly full: for new sessions, and the old ones are ended.
+    // A provider with a nearly full disk does it in this way: for new sessions, and it ends the old ones.
     admin.batch_execute("ALTER DATABASE rowhouse SET default_transaction_read_only = on").await.unwrap();
     admin
         .batch_execute(
@@ -121,7 +121,7 @@ async fn no_write_has_to_fail_first_when_the_switch_was_turned_back() {
         .batch_execute("SET default_transaction_read_only = off; ALTER DATABASE rowhouse RESET default_transaction_read_only")
         .await
         .unwrap();
-    // Not asked in between: the first one already has to go well.
+    // No query in between: the first write has to succeed.
     tokio::time::sleep(SOON).await;
     let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
     one.and(two).unwrap();
@@ -176,9 +176,9 @@ async fn a_password_that_changes_in_its_file_needs_no_restart() {
     assert!(took < SOON, "{took:?}");
 }
 
-/// A statement that fails for a reason of the server's costs the connection; one that fails for its own does not.
+/// A statement that fails because of the server closes the connection; a wrong statement does not.
 #[tokio::test(flavor = "multi_thread")]
-async fn connections_that_can_do_no_work_are_given_up() {
+async fn unusable_connections_are_closed() {
     let server = TestServer::start().await;
     let admin = server.admin().await;
     admin
@@ -223,7 +223,7 @@ async fn connections_that_can_do_no_work_are_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_connection_outlives_its_time() {
+async fn no_connection_outlives_its_lifetime() {
     let server = TestServer::start().await;
     let config = DatabaseConfig {
         pool_size: 1,

@@ -1,4 +1,4 @@
-//! PgBouncer between the pool and PostgreSQL. Without a `pgbouncer` on PATH there is nothing to test.
+//! A PgBouncer between the pool and PostgreSQL. Its tests need `pgbouncer` on PATH.
 
 use std::net::{Ipv4Addr, TcpListener, TcpStream};
 use std::os::unix::fs::PermissionsExt;
@@ -16,7 +16,7 @@ pub(crate) struct PgBouncer {
 }
 
 impl PgBouncer {
-    /// None where it is not installed.
+    /// Starts PgBouncer. Returns `None` if it is not installed.
     pub(crate) async fn start(database: &TestDatabase, pool_mode: &str) -> Option<Self> {
         let url = database.url(Role::Orders);
         let (login, server) = url.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
@@ -64,12 +64,12 @@ impl PgBouncer {
         .await
     }
 
-    /// Host and port.
+    /// Returns the host and port.
     pub(crate) fn address(&self) -> String {
         format!("127.0.0.1:{}", self.port)
     }
 
-    /// From 1.21 on it can carry prepared statements from server to server, and from 1.24 on it does so unasked.
+    /// PgBouncer 1.21 and newer can keep prepared statements across servers, and 1.24 and newer do so by default.
     pub(crate) fn loses_prepared_statements() -> bool {
         let version = Command::new("pgbouncer").arg("--version").output().unwrap().stdout;
         let version = String::from_utf8_lossy(&version).into_owned();

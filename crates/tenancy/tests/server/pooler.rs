@@ -1,4 +1,4 @@
-//! Poolers that can be used, and one that cannot.
+//! Suitable and unsuitable poolers.
 
 use rowhouse_tenancy::{ConnectError, DbError};
 use rowhouse_testkit::TestDatabase;
@@ -20,7 +20,7 @@ async fn a_pooler_that_loses_prepared_statements_is_refused() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_pooler_that_keeps_sessions_together_is_fine() {
+async fn a_pooler_in_session_mode_is_accepted() {
     let database = TestDatabase::create().await;
     let Some(pooler) = PgBouncer::start(&database, "session").await else {
         eprintln!("pgbouncer is not installed");

@@ -1,4 +1,4 @@
-//! Why the database was not available, in sentences that differ.
+//! The reasons that errors give for an unavailable database.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ const PROCESS: &str = "pg_catalog.pg_backend_pid()::bigint";
 const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'rowhouse_orders'";
 
 async fn reason(db: &TenantDb) -> String {
-    // What a connection's end leaves behind in the pool may be the first answer.
+    // The first error may still be about the closed connection.
     let mut reason = String::new();
     until(async || match number(db, PROCESS).await {
         Err(DbError::Unavailable(said)) if said != "connection closed" && !said.contains("57P01") => {
@@ -26,7 +26,7 @@ async fn reason(db: &TenantDb) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
+async fn each_reason_has_a_message_and_work_continues_when_it_is_gone() {
     let server = TestServer::start().await;
     let forwarder = Forwarder::start(server.address()).await;
     let admin = server.admin().await;
@@ -36,7 +36,7 @@ async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
         DatabaseConfig { pool_size: 1, acquire_timeout: Duration::from_secs(1), ..DatabaseConfig::new(url) };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
 
-    // Somebody has the only connection.
+    // The only connection is in use.
     let (taken, wait) = (tokio::sync::Notify::new(), tokio::sync::Notify::new());
     let holding = db.global_tx::<_, DbError, _>("hold", async |tx| {
         use diesel_async::SimpleAsyncConnection;
@@ -78,7 +78,7 @@ async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
         assert!(took < Duration::from_secs(5), "{sentence}: {took:?}");
     }
 
-    // The database is gone, for as long as it has another name.
+    // The database is missing while it is renamed.
     let other = server.admin_url().replace("/rowhouse", "/postgres");
     let other = crate::settings::rowhouse_admin(&other).await;
     drop(admin);
@@ -94,7 +94,7 @@ async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
     let took = until(async || number(&db, PROCESS).await.is_ok()).await;
     assert!(took < Duration::from_secs(5), "{took:?}");
 
-    // Nobody is there.
+    // The server is stopped.
     forwarder.lead_to("127.0.0.1:1".to_owned());
     other.batch_execute(everybody).await.unwrap();
     let said = reason(&db).await;
@@ -104,9 +104,9 @@ async fn each_reason_has_a_sentence_and_work_goes_on_when_it_is_gone() {
     assert!(took < Duration::from_secs(5), "{took:?}");
 }
 
-/// The last connection is free, and is for others: nobody is told that all are in use.
+/// The last connection is free and reserved for others: the error does not say that all are in use.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_share_that_is_used_up_is_no_full_pool() {
+async fn an_exhausted_share_is_not_reported_as_a_full_pool() {
     let server = TestServer::start().await;
     let url = server.url_at(Role::Orders, &server.address());
     let config =
@@ -135,7 +135,7 @@ async fn a_share_that_is_used_up_is_no_full_pool() {
     );
 }
 
-/// Where nothing listens at all.
+/// Hosts on which nothing listens.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_unreachable_host_is_named_as_such() {
     for (url, sentence) in [

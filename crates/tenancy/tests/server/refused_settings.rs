@@ -1,4 +1,4 @@
-//! Settings under which a service does not start, and says why.
+//! Settings under which a service refuses to start, with a reason.
 
 use rowhouse_tenancy::{ConnectError, TenantDb};
 use rowhouse_testkit::{Role, TestDatabase, TestServer};

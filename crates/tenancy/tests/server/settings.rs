@@ -1,10 +1,10 @@
-//! Presets of the server, the database and the role that are set anew by each session or transaction.
+//! Presets of the server, the database and the role, which each session or transaction overrides.
 
 use rowhouse_testkit::{Role, TestDatabase, TestServer};
 
 use crate::world::{CUSTOMER, connect, number, place, read, seen_by_nobody, tenant, text};
 
-/// Values under which something would go differently, if it were left at that.
+/// Values that would change results if they were not overridden.
 const PRESETS: &[(&str, &str)] = &[
     ("default_transaction_isolation", "serializable"),
     ("default_transaction_deferrable", "on"),
@@ -29,7 +29,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("gin_fuzzy_search_limit", "1"),
     ("exit_on_error", "on"),
     ("app.tenant_id", "f6c0e9ac-0000-4000-8000-000000000000"),
-    // Not ours to set, and no answer depends on them.
+    // These are not overridden, and no result depends on them.
     ("plan_cache_mode", "force_generic_plan"),
     ("default_tablespace", "pg_default"),
     ("check_function_bodies", "off"),
@@ -53,7 +53,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("plpgsql.variable_conflict", "use_column"),
 ];
 
-/// What a statement sees of each setting, where a session or transaction sets it.
+/// The value of each overridden setting as a statement sees it.
 const SEEN: &[(&str, &str)] = &[
     ("transaction_isolation", "read committed"),
     ("row_security", "on"),
@@ -82,7 +82,7 @@ const SEEN: &[(&str, &str)] = &[
 const HOLDERS: [&str; 3] =
     ["DATABASE rowhouse", "ROLE rowhouse_orders", "ROLE rowhouse_orders IN DATABASE rowhouse"];
 
-/// An operator by which no tenant is suspended, and no order is anybody's.
+/// An operator that makes no tenant suspended and no order anybody's.
 const PLANTED: &str = "
     SET ROLE rowhouse_owner;
     CREATE FUNCTION orders.never(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
@@ -93,10 +93,10 @@ const PLANTED: &str = "
     GRANT EXECUTE ON ALL FUNCTIONS IN SCHEMA orders TO rowhouse_orders;
     RESET ROLE;";
 
-/// One after the other, by the database, the role, and the role in the database, each of which counts more than the one before.
+/// Presets each value by the database, the role, and the role in the database, each of which overrides the one before.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_preset_changes_an_answer() {
-    // Roles are the whole server's.
+    // Roles belong to the whole server.
     let server = TestServer::start().await;
     let admin = rowhouse_admin(&server.admin_url()).await;
     let (active, add) = tenant("active", "active");
@@ -120,11 +120,11 @@ async fn no_preset_changes_an_answer() {
                 matches!(entered, Err(rowhouse_tenancy::DbError::TenantSuspended)),
                 "{what}: {entered:?}"
             );
-            // A refusal ends a transaction and no session, and the next one works.
+            // A refusal ends the transaction but not the session.
             let process = "pg_catalog.pg_backend_pid()::bigint";
             assert!(number(&db, "1 / pg_catalog.length('')::bigint").await.is_err(), "{what}");
             assert!(number(&db, process).await.is_ok(), "{what}");
-            // What a role presets everywhere, the audit sees in the same places as what it presets in this database.
+            // The audit finds presets of the role in all databases in the same way as those in this database.
             if holder != HOLDERS[1] {
                 let violations = db.audit(&rowhouse_tenancy::audit::Scope::Schema("orders")).await.unwrap();
                 let known = ["row_security_off", "tenant_preset"];
@@ -140,7 +140,7 @@ async fn no_preset_changes_an_answer() {
     }
 }
 
-/// Whoever enters a tenant without the kernel, such as a person with psql.
+/// The tenant is entered without the kernel, as with psql.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_in_the_search_path_opens_no_suspended_tenant() {
     let database = TestDatabase::create().await;
@@ -156,7 +156,7 @@ async fn an_operator_in_the_search_path_opens_no_suspended_tenant() {
     assert_eq!(refused.code().unwrap().code(), "RH002");
 }
 
-/// In the file of the server, where no role and no database says anything.
+/// Presets in the server's configuration file, without any of the role or the database.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_setting_of_the_server_changes_an_answer() {
     let settings: Vec<(&str, &str)> =
@@ -167,7 +167,7 @@ async fn no_setting_of_the_server_changes_an_answer() {
     let (suspended, add_suspended) = tenant("suspended", "suspended");
     admin.batch_execute(&format!("{add}{add_suspended}{PLANTED}")).await.unwrap();
     for (setting, value) in settings {
-        // Of a setting that no module declares, ALTER SYSTEM knows nothing; a line in the file does it all the same.
+        // ALTER SYSTEM refuses a setting that no module declares; a line in the file works.
         if setting != "app.tenant_id" {
             admin.batch_execute(&format!("ALTER SYSTEM SET {setting} = '{value}'")).await.unwrap();
         }

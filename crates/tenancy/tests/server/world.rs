@@ -1,4 +1,4 @@
-//! A tenant with orders, and what can be asked of it.
+//! A tenant with orders, and queries on it.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ diesel::table! {
 }
 tenant_table!(orders);
 
-/// A name that no other encoding, and no other reading of backslashes, leaves as it is.
+/// A name that another encoding or another interpretation of backslashes would change.
 pub(crate) const CUSTOMER: &str = r"Ünïcode \' NULL {NULL} ☃";
 
 pub(crate) fn config(url: impl Into<String>) -> DatabaseConfig {
@@ -34,7 +34,7 @@ pub(crate) async fn connect(url: impl Into<String>) -> TenantDb {
     TenantDb::connect(&config(url)).await.unwrap_or_else(|error| panic!("{error}"))
 }
 
-/// SQL that adds a tenant.
+/// Returns SQL that adds a tenant.
 pub(crate) fn tenant(slug: &str, status: &str) -> (TenantContext, String) {
     let tenant = TenantId::generate();
     let add = format!(
@@ -61,7 +61,7 @@ pub(crate) async fn place(db: &TenantDb, cx: &TenantContext) -> Result<(), DbErr
     .await
 }
 
-/// The numbers and customers of a tenant's orders.
+/// Returns the numbers and customers of a tenant's orders.
 pub(crate) async fn read(db: &TenantDb, cx: &TenantContext) -> Result<Vec<(i64, String)>, DbError> {
     db.tx(cx, "read", async |tx| {
         let found = of_tenant(orders::table, tx.tenant()).select((orders::number, orders::customer));
@@ -70,12 +70,12 @@ pub(crate) async fn read(db: &TenantDb, cx: &TenantContext) -> Result<Vec<(i64, 
     .await
 }
 
-/// How many orders a transaction in no tenant sees.
+/// Returns how many orders a transaction without a tenant sees.
 pub(crate) async fn seen_by_nobody(db: &TenantDb) -> Result<i64, DbError> {
     db.global_tx("count", async |tx| Ok(orders::table.count().get_result(tx).await?)).await
 }
 
-/// A number that SQL tells, in no tenant.
+/// Evaluates an SQL expression to a number, without a tenant.
 pub(crate) async fn number(db: &TenantDb, expression: &'static str) -> Result<i64, DbError> {
     db.global_tx("number", async |tx| Ok(diesel::select(sql::<BigInt>(expression)).get_result(tx).await?))
         .await
@@ -85,7 +85,7 @@ pub(crate) async fn text(db: &TenantDb, expression: &'static str) -> Result<Stri
     db.global_tx("text", async |tx| Ok(diesel::select(sql::<Text>(expression)).get_result(tx).await?)).await
 }
 
-/// Waits until it is true, for half a minute at most; how long it took.
+/// Waits until the condition is true, for at most half a minute, and returns how long it took.
 pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) -> Duration {
     let begun = std::time::Instant::now();
     tokio::time::timeout(Duration::from_secs(30), async {

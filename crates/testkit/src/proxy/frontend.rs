@@ -1,11 +1,11 @@
-//! The messages that a client sends (PostgreSQL's protocol, version 3).
+//! Parsing the messages that a client sends (PostgreSQL's protocol, version 3).
 
 use std::collections::HashMap;
 
-/// Asks for TLS, or for GSSAPI, before anything else; the proxy speaks neither.
+/// The requests for TLS and GSSAPI encryption, which the proxy declines.
 const ENCRYPTION_REQUESTS: [u32; 2] = [80_877_103, 80_877_104];
 
-/// Takes a client's bytes apart into messages.
+/// Splits a client's bytes into messages.
 #[derive(Default)]
 pub(super) struct Frontend {
     received: Vec<u8>,
@@ -14,19 +14,19 @@ pub(super) struct Frontend {
     prepared: HashMap<Vec<u8>, String>,
 }
 
-/// What some bytes came to.
+/// The result of some bytes from the client.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(super) struct Received {
-    /// Goes to the server.
+    /// Bytes for the server.
     pub(super) forward: Vec<u8>,
-    /// Goes back to the client.
+    /// Bytes for the client.
     pub(super) reply: Vec<u8>,
-    /// The statements that the server is to run.
+    /// The statements that the server will execute.
     pub(super) statements: Vec<String>,
 }
 
 impl Frontend {
-    /// Complete messages are dealt with, the rest is kept until more of it comes.
+    /// Processes complete messages, and keeps the rest until more bytes arrive.
     pub(super) fn receive(&mut self, bytes: &[u8], rewrite: impl Fn(&str) -> Option<String>) -> Received {
         self.received.extend_from_slice(bytes);
         let mut out = Received::default();
@@ -95,12 +95,12 @@ fn number(bytes: &[u8], at: usize) -> Option<u32> {
     Some(u32::from_be_bytes(four.try_into().ok()?))
 }
 
-/// What stands before the first zero byte.
+/// Returns the bytes before the first zero byte.
 fn terminated(bytes: &[u8]) -> &[u8] {
     bytes.split(|byte| *byte == 0).next().unwrap_or_default()
 }
 
-/// The same as text, and what stands behind the zero byte.
+/// Returns the text before the first zero byte, and the bytes after it.
 fn text(bytes: &[u8]) -> (String, &[u8]) {
     let text = terminated(bytes);
     let rest = bytes.get(text.len().saturating_add(1)..).unwrap_or_default();
@@ -119,7 +119,7 @@ mod tests {
     }
 
     #[test]
-    fn messages_in_pieces_are_put_together() {
+    fn messages_in_pieces_are_reassembled() {
         let mut whole = startup();
         whole.extend(encode(b'P', &[b"s1\0SELECT $1\0", &[0, 0]]));
         whole.extend(encode(b'B', &[b"\0s1\0", &[0; 6]]));
@@ -139,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn texts_are_rewritten_and_lengths_with_them() {
+    fn texts_and_lengths_are_rewritten() {
         let mut frontend = Frontend::default();
         frontend.receive(&startup(), |_| None);
         let longer = |sql: &str| Some(sql.replace('1', "'a longer one'"));

@@ -1,4 +1,4 @@
-//! Stands between a service and PostgreSQL: watches, rewrites, delays and cuts what they say to each other.
+//! A proxy between a service and PostgreSQL, which records, rewrites, delays and cuts their communication.
 
 mod frontend;
 mod relay;
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 pub use shared::Flight;
 use shared::Shared;
 
-/// A proxy for PostgreSQL's protocol, in the clear. Gone when dropped, with its connections.
+/// A proxy for PostgreSQL's protocol without TLS. Dropping it closes its connections.
 pub struct Proxy {
     address: SocketAddr,
     url: String,
@@ -23,7 +23,7 @@ pub struct Proxy {
 }
 
 impl Proxy {
-    /// Listens on a free port for connections to the database of `url`.
+    /// Starts a proxy on a free port for connections to the database of `url`.
     pub async fn start(url: &str) -> Self {
         let upstream = server_of(url).to_owned();
         let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
@@ -33,32 +33,32 @@ impl Proxy {
         Self { address, url: url.to_owned(), shared, accepting }
     }
 
-    /// The URL of the same database with the same login, through the proxy.
+    /// Returns the URL of the database through the proxy, with the same login.
     #[must_use]
     pub fn url(&self) -> String {
         self.url.replacen(server_of(&self.url), &self.address.to_string(), 1)
     }
 
-    /// Every answer of the server is held back for as long, as a network would. Without that, a client that
-    /// sends two messages without waiting may look as if it had waited for the first one's answer.
+    /// Delays every answer of the server, as a network does. Without a delay, a client that
+    /// sends two messages without waiting may look as if it had waited for the first answer.
     pub fn set_latency(&self, latency: Duration) {
         *self.shared.latency.lock().unwrap() = latency;
     }
 
-    /// What was said since the start, or since [`Proxy::forget`]: a flight is what a client said until it was
-    /// answered, which is one round trip. Some are routine, see [`Flight::is_routine`].
+    /// Returns the flights since the start or since [`Proxy::forget`]. A flight is what a client sends until it gets an
+    /// answer, which is one round trip. Some are routine, see [`Flight::is_routine`].
     #[must_use]
     pub fn flights(&self) -> Vec<Flight> {
         self.shared.flights.lock().unwrap().clone()
     }
 
-    /// Forgets the flights.
+    /// Clears the recorded flights.
     pub fn forget(&self) {
         self.shared.flights.lock().unwrap().clear();
     }
 
-    /// Puts every SQL text through `rewrite`, from now on, as it is sent or prepared. None leaves it as it is. What
-    /// a connection has prepared before stays prepared: [`Proxy::cut`] makes it be prepared anew.
+    /// Passes every SQL text that is sent or prepared through `rewrite`, from now on. `None` leaves the text unchanged.
+    /// Statements that a connection prepared before stay prepared; [`Proxy::cut`] forces clients to prepare them again.
     pub fn rewrite(&self, rewrite: impl Fn(&str) -> Option<String> + Send + Sync + 'static) {
         *self.shared.rewrite.lock().unwrap() = Some(Arc::new(rewrite));
     }
@@ -68,22 +68,22 @@ impl Proxy {
         self.shared.cut();
     }
 
-    /// Whether new connections are closed at once.
+    /// Sets whether new connections are closed at once.
     pub fn refuse(&self, refuse: bool) {
         *self.shared.refusing.lock().unwrap() = refuse;
     }
 
-    /// Lets nothing through in either direction, and closes nothing.
+    /// Stops the traffic in both directions without closing connections.
     pub fn stall(&self) {
         self.shared.stalled.send_replace(true);
     }
 
-    /// Lets everything through that was held back.
+    /// Resumes the traffic, and delivers what was held back.
     pub fn resume(&self) {
         self.shared.stalled.send_replace(false);
     }
 
-    /// The number of open connections.
+    /// Returns the number of open connections.
     #[must_use]
     pub fn connections(&self) -> usize {
         self.shared.connections()
@@ -97,7 +97,7 @@ impl Drop for Proxy {
     }
 }
 
-/// Host and port.
+/// Returns the host and port of a URL.
 fn server_of(url: &str) -> &str {
     let (_, server) = url.rsplit_once('@').expect("a URL with a login");
     server.split(['/', '?']).next().unwrap_or(server)

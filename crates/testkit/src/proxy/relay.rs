@@ -1,4 +1,4 @@
-//! The two directions of a connection.
+//! Relaying the two directions of a connection.
 
 use std::io;
 use std::sync::Arc;
@@ -10,10 +10,10 @@ use tokio::sync::Mutex;
 use super::frontend::Frontend;
 use super::shared::{Shared, Unanswered};
 
-/// More than one message of PostgreSQL's usual size.
+/// The size of the buffer: more than one usual message of PostgreSQL.
 const CHUNK: usize = 64 * 1024;
 
-/// Accepts until it is aborted.
+/// Accepts connections until the task is aborted.
 pub(super) async fn accept(listener: TcpListener, upstream: String, shared: Arc<Shared>) {
     let mut connection = 0_usize;
     while let Ok((client, _)) = listener.accept().await {
@@ -24,7 +24,7 @@ pub(super) async fn accept(listener: TcpListener, upstream: String, shared: Arc<
         let mut cut = shared.next_cut();
         tokio::spawn(async move {
             tokio::select! {
-                // Either side may close when it likes.
+                // Either side may close the connection at any time.
                 _ended = relay(client, &upstream, &shared, connection) => {}
                 _cut = cut.changed() => {}
             }

@@ -1,4 +1,4 @@
-//! What the connections of a proxy have in common.
+//! The state that the connections of a proxy share.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::{Arc, Mutex};
@@ -6,18 +6,18 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
-/// What a client said until it was answered.
+/// One round trip: everything that a client sent until it got an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flight {
-    /// Which connection, counted from 0.
+    /// The number of the connection, counted from 0.
     pub connection: usize,
-    /// The statements that were run in it, as they reached the server; empty when statements were prepared only, and
-    /// for what is said at a connection's beginning.
+    /// The statements that it executed, as they reached the server. Empty if it only prepared statements, and
+    /// for the start of a connection.
     pub statements: Vec<String>,
 }
 
 impl Flight {
-    /// Whether it is what a service says by itself, by the clock: that it asks for its readiness, and that it listens.
+    /// Returns whether the flight is one that a service sends periodically by itself: a readiness check or a listener's heartbeat.
     #[must_use]
     pub fn is_routine(&self) -> bool {
         let routine = |sql: &String| {
@@ -35,7 +35,7 @@ pub(super) struct Shared {
     pub(super) rewrite: Mutex<Option<Rewrite>>,
     pub(super) refusing: Mutex<bool>,
     pub(super) stalled: watch::Sender<bool>,
-    /// Counts the cuts; a connection ends when it changes.
+    /// The number of cuts. A connection ends when it changes.
     cuts: watch::Sender<u64>,
 }
 
@@ -57,7 +57,7 @@ impl Shared {
         self.cuts.send_modify(|cuts| *cuts = cuts.wrapping_add(1));
     }
 
-    /// Ends with the next cut. A connection is counted by holding it.
+    /// Returns a receiver that changes at the next cut. Each connection holds one, and their number is the number of connections.
     pub(super) fn next_cut(&self) -> watch::Receiver<u64> {
         self.cuts.subscribe()
     }
@@ -67,7 +67,7 @@ impl Shared {
     }
 
     pub(super) async fn until_not_stalled(&self) {
-        // The sender lives as long as this does.
+        // `self` keeps the sender alive.
         let mut stalled = self.stalled.subscribe();
         let _ended = stalled.wait_for(|stalled| !stalled).await;
     }
@@ -78,7 +78,7 @@ impl Shared {
     }
 }
 
-/// One connection's unanswered flight.
+/// The unanswered flight of one connection.
 #[derive(Default)]
 pub(super) struct Unanswered {
     spoken: AtomicBool,
@@ -91,7 +91,7 @@ impl Unanswered {
         self.spoken.store(true, Ordering::SeqCst);
     }
 
-    /// The flight that ends with an answer; None when the answer only goes on.
+    /// Ends the flight and returns it, or returns `None` if this is a further part of an answer.
     pub(super) fn answer(&self, connection: usize) -> Option<Flight> {
         let spoken = self.spoken.swap(false, Ordering::SeqCst);
         spoken

@@ -1,4 +1,4 @@
-//! Keys that come while others are asked for.
+//! Tests of reading the directory again for new and removed keys.
 
 use tempfile::TempDir;
 use uuid::Uuid;
@@ -42,7 +42,7 @@ async fn a_new_key_is_found_when_its_first_token_comes() {
 }
 
 #[tokio::test]
-async fn made_up_key_ids_do_not_make_it_read_again_and_again() {
+async fn invented_key_ids_do_not_cause_a_read_each() {
     let directory = TempDir::new().unwrap();
     let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     publish(&directory, &[&current]);
@@ -55,7 +55,7 @@ async fn made_up_key_ids_do_not_make_it_read_again_and_again() {
 }
 
 #[tokio::test]
-async fn all_who_bring_an_unknown_key_wait_for_one_reading() {
+async fn callers_with_an_unknown_key_wait_for_one_read() {
     let directory = TempDir::new().unwrap();
     let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     publish(&directory, &[&current]);
@@ -72,7 +72,7 @@ async fn all_who_bring_an_unknown_key_wait_for_one_reading() {
 }
 
 #[tokio::test]
-async fn a_flood_of_made_up_key_ids_hides_no_new_key() {
+async fn a_flood_of_invented_key_ids_does_not_delay_a_new_key() {
     let interval = Duration::from_millis(200);
     let directory = TempDir::new().unwrap();
     let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
@@ -83,7 +83,7 @@ async fn a_flood_of_made_up_key_ids_hides_no_new_key() {
         let (verifier, made_up) = (Arc::clone(&verifier), made_up.clone());
         tokio::spawn(async move {
             loop {
-                // Every other one goes away before it has an answer.
+                // Every other caller disconnects before it has an answer.
                 tokio::select! {
                     biased;
                     refused = verifier.verify(&made_up) => assert_eq!(refused.unwrap_err(), TokenError::UnknownKey),
@@ -99,7 +99,7 @@ async fn a_flood_of_made_up_key_ids_hides_no_new_key() {
     publish(&directory, &[&current, &next]);
     let (published, of_next) = (Instant::now(), token_of(next));
     while verifier.verify(&of_next).await.is_err() {
-        // What this machine may be slower than the clock.
+        // A slow machine gets extra time.
         assert!(published.elapsed() < interval * 10, "it is still not seen");
         tokio::task::yield_now().await;
     }
@@ -107,7 +107,7 @@ async fn a_flood_of_made_up_key_ids_hides_no_new_key() {
 }
 
 #[tokio::test]
-async fn who_goes_away_leaves_the_reading_to_the_others() {
+async fn a_caller_that_disconnects_does_not_cancel_the_read() {
     let directory = TempDir::new().unwrap();
     let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     publish(&directory, &[&current]);
@@ -123,7 +123,7 @@ async fn who_goes_away_leaves_the_reading_to_the_others() {
 }
 
 #[tokio::test]
-async fn a_key_is_its_issuers_alone() {
+async fn a_key_is_trusted_for_its_issuer_only() {
     let directory = TempDir::new().unwrap();
     let (current, next) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     publish(&directory, &[&current]);
@@ -139,7 +139,7 @@ async fn a_key_is_its_issuers_alone() {
 }
 
 #[tokio::test]
-async fn a_key_that_was_taken_away_is_soon_forgotten() {
+async fn a_removed_key_is_soon_refused() {
     let directory = TempDir::new().unwrap();
     let (current, previous) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
     publish(&directory, &[&current, &previous]);

@@ -1,5 +1,5 @@
--- What the other rules read. Stands alone: where something here is missing, they cannot be asked.
-SELECT 'schema_missing' AS rule, quote_ident(s.name) AS object, 'run `rowhouse migrate`' AS mend
+-- The objects that the other rules read. Runs alone: if one of them is missing, the other queries fail.
+SELECT 'schema_missing' AS rule, quote_ident(s.name) AS object, 'run `rowhouse migrate`' AS remedy
 FROM unnest(ARRAY[$1::text, 'tenancy']) AS s (name)
 WHERE s.name IS NOT NULL AND NOT EXISTS (SELECT FROM pg_catalog.pg_namespace n WHERE n.nspname = s.name)
 
@@ -7,7 +7,7 @@ UNION ALL
 SELECT 'kernel_missing' AS rule, role.name, 'run `rowhouse migrate`'
 FROM unnest(ARRAY['rowhouse_owner', 'rowhouse_definer', 'rowhouse_administrators']) AS role (name)
 WHERE NOT EXISTS (SELECT FROM pg_catalog.pg_roles r WHERE r.rolname = role.name)
-    -- Services have no part in who administers.
+    -- The audit of one service does not depend on the administrators.
     AND NOT ($1::text IS NOT NULL AND role.name = 'rowhouse_administrators')
 
 UNION ALL
@@ -28,7 +28,7 @@ WHERE NOT EXISTS (
     WHERE n.nspname = 'tenancy' AND p.oid::regprocedure::text = routine.name
 )
 
--- Of a service that looks at itself. To anybody else the kernel is closed rightly.
+-- Only for a service that audits its own schema. Other roles rightly have no access to the kernel.
 UNION ALL
 SELECT 'kernel_closed' AS rule, quote_ident(current_user), format('GRANT USAGE ON SCHEMA tenancy TO %I', current_user)
 FROM pg_catalog.pg_namespace n

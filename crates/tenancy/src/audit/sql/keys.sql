@@ -3,7 +3,7 @@
     FROM tables t JOIN pg_catalog.pg_attribute a ON a.attrelid = t.oid AND a.attname = 'tenant_id'
     WHERE t.class = 'tenant'
 ),
--- The indexes of tenant tables that another column leads. A partition's are its parent's.
+-- Indexes of tenant tables that begin with another column. The indexes of a partition belong to its parent.
 misled_indexes AS (
     SELECT i.indexrelid::regclass::text AS name, i.indisunique OR i.indisexclusion AS is_unique,
         CASE
@@ -12,7 +12,7 @@ misled_indexes AS (
             ELSE format('ALTER TABLE %s DROP CONSTRAINT %I, ADD CONSTRAINT %I %s', t.name, c.conname, c.conname,
                 regexp_replace(pg_get_constraintdef(c.oid), '\(',
                     CASE c.contype WHEN 'x' THEN '(tenant_id WITH =, ' ELSE '(tenant_id, ' END))
-        END AS mend
+        END AS remedy
     FROM pg_catalog.pg_index i
     JOIN tables t ON t.oid = i.indrelid AND t.audited
     JOIN tenant_columns k ON k.oid = i.indrelid
@@ -25,7 +25,7 @@ foreign_keys AS (
     SELECT c.oid, quote_ident(c.conname) AS conname, c.conkey, c.confkey, c.convalidated AS validated,
         f.oid AS from_table, f.name AS from_name, f.class AS from_class,
         t.oid AS to_table, t.name AS to_name, t.class AS to_class, f.audited OR t.audited AS audited,
-        -- NOT ENFORCED came with PostgreSQL 18.
+        -- PostgreSQL 18 introduced NOT ENFORCED.
         coalesce((to_jsonb(c) ->> 'conenforced')::boolean, true) AS enforced,
         c.conparentid <> 0 AS inherited
     FROM pg_catalog.pg_constraint c
@@ -38,12 +38,12 @@ tenant_references AS (
     FROM foreign_keys f JOIN tenant_columns k ON k.oid = f.from_table
     WHERE f.to_class = 'directory' AND f.enforced AND f.conkey = ARRAY[k.attnum]
 )
-SELECT 'unique_without_tenant' AS rule, i.name AS object, i.mend
+SELECT 'unique_without_tenant' AS rule, i.name AS object, i.remedy
 FROM misled_indexes i
 WHERE i.is_unique
 
 UNION ALL
-SELECT 'index_without_tenant' AS rule, i.name, i.mend
+SELECT 'index_without_tenant' AS rule, i.name, i.remedy
 FROM misled_indexes i
 WHERE NOT i.is_unique
 

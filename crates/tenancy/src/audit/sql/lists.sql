@@ -1,6 +1,6 @@
--- The two lists that the other rules believe.
+-- The two lists that the other rules rely on.
 SELECT 'global_table_missing' AS rule, g.table_name AS object,
-    format('DELETE FROM tenancy.global_tables WHERE table_name = %L', g.table_name) AS mend
+    format('DELETE FROM tenancy.global_tables WHERE table_name = %L', g.table_name) AS remedy
 FROM tenancy.global_tables g
 WHERE NOT EXISTS (SELECT FROM tables t WHERE t.name = g.table_name)
     AND ($1::text IS NULL

@@ -1,5 +1,5 @@
--- The text that tenancy.protect writes, as the server prints it, and the form without a sub-select that
--- Citus needs. Of several policies the first is the one to keep.
+-- The expression that tenancy.protect writes, as the server prints it, and the form without a sub-select that
+-- Citus needs. Of several policies the first one is kept.
 , policies AS (
     SELECT t.name, t.key, quote_ident(p.polname) AS policy, p.polpermissive AS permissive, p.polcmd AS command,
         p.polroles AS roles,
@@ -23,7 +23,7 @@ kept AS (
 )
 SELECT 'policy_missing' AS rule, t.name AS object,
     format('CREATE POLICY tenant_isolation ON %s AS PERMISSIVE FOR ALL TO PUBLIC USING %s WITH CHECK %s',
-        t.name, w.predicate, w.predicate) AS mend
+        t.name, w.predicate, w.predicate) AS remedy
 FROM tables t CROSS JOIN LATERAL format('(%s = (SELECT tenancy.current_tenant()))', t.key) AS w (predicate)
 WHERE t.audited AND t.key IS NOT NULL AND NOT t.bare AND NOT EXISTS (SELECT FROM policies p WHERE p.name = t.name)
 

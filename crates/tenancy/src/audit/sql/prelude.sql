@@ -1,7 +1,7 @@
--- What the rules look at. $1 is the schema of one service; null stands for the whole database. There the answer is the
--- same whoever asks: nothing looks at current_user or session_user.
+-- The common table expressions that the rules query. $1 is the schema of one service; null means the whole database, for
+-- which the result is the same for every role: no rule reads current_user or session_user.
 --
--- Names are quoted as SQL wants them. What an extension brought along is its own affair.
+-- Names are quoted as SQL identifiers. Objects of extensions are left out.
 WITH RECURSIVE extension_members AS (
     SELECT d.classid, d.objid FROM pg_catalog.pg_depend d WHERE d.deptype = 'e'
 ),
@@ -30,7 +30,7 @@ relations AS (
             WHERE e.classid = 'pg_catalog.pg_class'::regclass AND e.objid = c.oid
         )
 ),
--- key is the column that holds the tenant; a bare table has columns but no walls at all.
+-- key is the column that holds the tenant. A bare table has a tenant_id, but neither row-level security nor a policy.
 tables AS (
     SELECT r.*,
         CASE r.class WHEN 'directory' THEN 'id' WHEN 'tenant' THEN 'tenant_id' END AS key,
@@ -42,7 +42,7 @@ tables AS (
                 WHEN r.name = 'tenancy.tenants' THEN 'directory'
                 WHEN EXISTS (SELECT FROM tenancy.global_tables g WHERE g.table_name = r.name) THEN 'global'
                 WHEN r.has_tenant_id THEN 'tenant'
-                -- Where diesel writes down which migrations have run.
+                -- diesel records the applied migrations here.
                 WHEN r.relname = '__diesel_schema_migrations' THEN 'global'
                 ELSE 'undeclared'
             END AS class
@@ -50,7 +50,7 @@ tables AS (
         WHERE r.kind IN ('r', 'p')
     ) r
 ),
-walled_schemas AS (
+tenant_schemas AS (
     SELECT s.* FROM schemas s
     WHERE s.audited AND EXISTS (SELECT FROM tables t WHERE t.schema = s.oid AND t.key IS NOT NULL)
 ),
@@ -60,22 +60,22 @@ kernel_roles AS (
 ),
 memberships AS (
     SELECT m.*,
-        -- Of a member that is no administrator as yet. The right to give a membership away, or to make roles, is what
-        -- administrators have, so whether to take it from this one is for a person to say.
+        -- The member is not an administrator so far. ADMIN OPTION and CREATEROLE are typical of administrators, so
+        -- a person has to decide whether to revoke the membership.
         CASE WHEN m.member_administers
             THEN format('if %s is an administrator, GRANT rowhouse_administrators TO %s; if not, %s',
                 m.member_name, m.member_name, m.revoke)
             ELSE format('%s, or GRANT rowhouse_administrators TO %s if it is an administrator',
                 m.revoke, m.member_name)
-        END AS mend
+        END AS remedy
     FROM (
         SELECT m.roleid, m.member, g.rolname AS group_rolname, quote_ident(r.rolname) AS member_name,
             r.rolsuper AS member_superuser, r.rolcreaterole OR m.admin_option AS member_administers,
-            -- PostgreSQL 16 and later tell membership from the right to give it away, which CREATEROLE brings.
+            -- PostgreSQL 16 and later distinguish membership from ADMIN OPTION, which CREATEROLE implies.
             coalesce((f.fields ->> 'inherit_option')::boolean, true)
                 OR coalesce((f.fields ->> 'set_option')::boolean, true) AS usable,
-            -- There a membership is also revoked from the role that granted it. 10 is the first superuser, for whom every
-            -- superuser acts.
+            -- They also require the grantor's name to revoke a membership. 10 is the bootstrap superuser, on whose behalf every
+            -- superuser grants.
             format('REVOKE %I FROM %I%s', g.rolname, r.rolname,
                 CASE WHEN f.fields ? 'inherit_option' AND m.grantor <> 10
                     THEN format(' GRANTED BY %I', pg_get_userbyid(m.grantor)) ELSE '' END) AS revoke
@@ -85,23 +85,23 @@ memberships AS (
         JOIN pg_catalog.pg_roles r ON r.oid = m.member
     ) m
 ),
--- The group that `rowhouse migrate` makes and puts its administrator into, and its members, groups among them. Only
--- an administrator or a superuser can put a role into it, so being in it is a statement and not an accident.
+-- The group role that `rowhouse migrate` creates and adds its administrator to, with its direct and indirect members. Only
+-- an administrator or a superuser can add a role to it, so membership is deliberate.
 administrators AS (
     SELECT r.oid FROM pg_catalog.pg_roles r WHERE r.rolname = 'rowhouse_administrators'
     UNION
     SELECT m.member FROM administrators a JOIN memberships m ON m.roleid = a.oid AND m.usable
 ),
--- Who was granted a schema with a tenant's table by name, as services are.
+-- Roles that were granted a schema with a tenant table by name, as services are.
 schema_grants AS (
     SELECT a.grantee AS oid, s.name AS schema, a.privilege_type AS privilege
-    FROM walled_schemas s CROSS JOIN LATERAL aclexplode(s.acl) a
+    FROM tenant_schemas s CROSS JOIN LATERAL aclexplode(s.acl) a
     WHERE a.grantee <> s.owner
 ),
--- The role that is connected, or all that log in and are no administrators, and whose name or grants are those of a
--- service. One that is named after a schema is a service in any case. Of another one that may create roles, or is a
--- superuser, nobody here can know whether it is a service or an administrator who is not in the group: what would
--- take an administrator's rights away is proposed with an if.
+-- The connected role, or all roles that can log in, are not administrators, and have the name or the grants of a
+-- service. A role named after a schema is always a service. Any other role with CREATEROLE or SUPERUSER
+-- may be a service, or an administrator who is not in the group: a remedy that would take an
+-- administrator's privileges begins with "if".
 service_roles AS (
     SELECT r.*, quote_ident(r.rolname) AS name,
         CASE WHEN r.doubtful THEN format('if %I is a service, ', r.rolname) ELSE '' END AS if_service,
@@ -136,7 +136,7 @@ routines AS (
         WHERE e.classid = 'pg_catalog.pg_proc'::regclass AND e.objid = p.oid
     )
 ),
--- What is granted on relations and their columns to anyone but the owner.
+-- Privileges on relations and columns, held by roles other than the owner.
 grants AS (
     SELECT r.oid, r.name, r.kind, r.audited, p.columns, a.grantee, a.privilege_type AS privilege, a.is_grantable,
         CASE r.kind WHEN 'S' THEN 'SEQUENCE ' ELSE '' END || r.name AS target,

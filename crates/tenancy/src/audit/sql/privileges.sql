@@ -1,4 +1,4 @@
--- What is granted on anything but relations to anyone but the owner.
+-- Privileges on objects other than relations, held by roles other than the owner.
 , object_grants AS (
     SELECT o.kind, o.name, o.audited, a.grantee, a.privilege_type AS privilege, a.is_grantable,
         CASE a.grantee WHEN 0 THEN 'PUBLIC' ELSE quote_ident(pg_get_userbyid(a.grantee)) END AS holder
@@ -25,7 +25,7 @@ restrained AS (
     SELECT k.oid FROM kernel_roles k WHERE k.rolname = 'rowhouse_definer'
 )
 SELECT 'table_privilege' AS rule, g.name AS object,
-    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder) AS mend
+    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder) AS remedy
 FROM grants g
 WHERE g.audited AND g.kind <> 'S' AND g.privilege NOT IN ('SELECT', 'INSERT', 'UPDATE', 'DELETE')
 
@@ -80,7 +80,7 @@ SELECT 'kernel_write' AS rule, g.name,
 FROM grants g
 JOIN service_roles r ON r.oid = g.grantee
 WHERE g.name ~ '^tenancy\.' AND g.privilege IN ('INSERT', 'UPDATE', 'DELETE')
-    -- The lists that the audit believes have a rule of their own.
+    -- The lists that the audit relies on have a rule of their own.
     AND g.name NOT IN ('tenancy.global_tables', 'tenancy.definer_functions')
     AND (g.name, r.rolname) NOT IN (
         ('tenancy.tenants', 'rowhouse_onboarding'), ('tenancy.token_revocations', 'rowhouse_auth')
@@ -129,5 +129,5 @@ JOIN pg_catalog.pg_default_acl d ON d.defaclrole = k.oid
 JOIN (VALUES ('r', 'TABLES'), ('S', 'SEQUENCES'), ('f', 'FUNCTIONS'), ('n', 'SCHEMAS')) AS t (objtype, kinds)
     ON t.objtype = d.defaclobjtype
 CROSS JOIN LATERAL aclexplode(d.defaclacl) a
--- Functions opened in every schema are the rule above.
+-- Default privileges on functions in all schemas are covered by the rule above.
 WHERE a.grantee = 0 AND NOT (d.defaclobjtype = 'f' AND d.defaclnamespace = 0)

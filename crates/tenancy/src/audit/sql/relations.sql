@@ -1,5 +1,5 @@
 SELECT 'view_as_owner' AS rule, r.name AS object,
-    format('ALTER VIEW %s SET (security_invoker = true)', r.name) AS mend
+    format('ALTER VIEW %s SET (security_invoker = true)', r.name) AS remedy
 FROM relations r
 WHERE r.audited AND r.kind = 'v'
     AND NOT EXISTS (

@@ -1,5 +1,5 @@
 SELECT 'role_superuser' AS rule, r.name AS object,
-    r.if_service || format('ALTER ROLE %s NOSUPERUSER', r.name) || r.if_administrator AS mend
+    r.if_service || format('ALTER ROLE %s NOSUPERUSER', r.name) || r.if_administrator AS remedy
 FROM service_roles r
 WHERE r.rolsuper
 
@@ -37,7 +37,7 @@ SELECT 'role_bypasses_rls' AS rule, quote_ident(r.rolname),
 FROM pg_catalog.pg_roles r
 WHERE r.rolbypassrls AND NOT r.rolsuper
     AND r.oid NOT IN (SELECT s.oid FROM service_roles s UNION ALL SELECT a.oid FROM administrators a)
-    AND EXISTS (SELECT FROM walled_schemas s WHERE has_schema_privilege(r.oid, s.oid, 'USAGE'))
+    AND EXISTS (SELECT FROM tenant_schemas s WHERE has_schema_privilege(r.oid, s.oid, 'USAGE'))
 
 UNION ALL
 SELECT 'role_is_member' AS rule, m.member_name, r.if_service || m.revoke || r.if_administrator
@@ -49,14 +49,14 @@ SELECT 'role_owns' AS rule, o.identity,
 FROM pg_catalog.pg_shdepend d
 JOIN service_roles r ON r.oid = d.refobjid
 CROSS JOIN LATERAL pg_identify_object(d.classid, d.objid, d.objsubid) o
--- Default privileges belong to their role as well, and open nothing while the role can create nothing.
+-- Default privileges also depend on their role. They grant nothing while the role cannot create objects.
 WHERE d.refclassid = 'pg_catalog.pg_authid'::regclass AND d.deptype = 'o'
     AND d.classid <> 'pg_catalog.pg_default_acl'::regclass
     AND d.dbid IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database()))
 
--- A member can do what the role can, at once or after SET ROLE, which needs no INHERIT.
+-- A member can do what the role can, directly or after SET ROLE, which needs no INHERIT.
 UNION ALL
-SELECT 'role_has_member' AS rule, m.member_name, m.mend
+SELECT 'role_has_member' AS rule, m.member_name, m.remedy
 FROM memberships m
 WHERE $1::text IS NULL AND m.usable AND NOT m.member_superuser AND m.group_rolname <> 'rowhouse_definer'
     AND (m.group_rolname = 'rowhouse_owner'
@@ -64,7 +64,7 @@ WHERE $1::text IS NULL AND m.usable AND NOT m.member_superuser AND m.group_rolna
     AND m.member NOT IN (SELECT r.oid FROM service_roles r UNION ALL SELECT a.oid FROM administrators a)
 
 UNION ALL
-SELECT 'definer_has_member' AS rule, m.member_name, m.mend
+SELECT 'definer_has_member' AS rule, m.member_name, m.remedy
 FROM memberships m
 WHERE m.group_rolname = 'rowhouse_definer' AND m.usable AND NOT m.member_superuser
     AND m.member_name <> 'rowhouse_owner'

@@ -1,10 +1,10 @@
--- The list may write a blank after a comma; the server does not.
+-- The list may have a space after a comma; the server prints none.
 , declared AS (
     SELECT replace(f.function_name, ', ', ',') AS name FROM tenancy.definer_functions f
 )
 SELECT 'definer_undeclared' AS rule, r.name AS object,
     format('ALTER ROUTINE %s SECURITY INVOKER, or INSERT INTO tenancy.definer_functions VALUES (%L, ''the reason'')',
-        r.name, r.name) AS mend
+        r.name, r.name) AS remedy
 FROM routines r
 WHERE r.definer AND r.name NOT IN (SELECT d.name FROM declared d)
 
@@ -19,7 +19,7 @@ FROM routines r
 WHERE r.definer AND NOT coalesce(r.config && ARRAY['search_path=""', 'search_path=pg_catalog, pg_temp'], false)
 
 UNION ALL
--- What is stored as it was understood when it was made looks nothing up any more.
+-- Bodies that are parsed when the routine is created resolve no names at run time.
 SELECT 'routine_search_path' AS rule, r.name, format('ALTER ROUTINE %s SET search_path = pg_catalog, pg_temp', r.name)
 FROM routines r
 WHERE NOT r.definer AND NOT r.parsed AND r.language IN ('sql', 'plpgsql')
@@ -67,7 +67,7 @@ WHERE r.name = 'tenancy.set_tenant_context(uuid,uuid,bigint)'
     AND NOT (
         r.language = 'plpgsql' AND r.volatility = 'v' AND NOT r.definer
         AND r.config IS NOT DISTINCT FROM ARRAY['search_path=pg_catalog, pg_temp']
-        -- A test holds this against the migrations.
+        -- A test compares this with the migrations.
         AND md5(r.body) = '90af8e08830ea8a582154ca42c2a8b48'
     )
 

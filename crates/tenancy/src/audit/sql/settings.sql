@@ -1,4 +1,4 @@
--- What a session starts with; of several, the one with the highest precedence counts.
+-- Settings that sessions start with. Of several, the one with the highest precedence applies.
 , presets AS (
     SELECT s.setrole AS role, s.setdatabase AS database, lower(split_part(c.entry, '=', 1)) AS name,
         substr(c.entry, strpos(c.entry, '=') + 1) AS value,
@@ -20,7 +20,7 @@
     WHERE s.setdatabase IN (0, (SELECT b.oid FROM pg_catalog.pg_database b WHERE b.datname = current_database()))
         AND (s.setrole = 0 OR s.setrole IN (SELECT r.oid FROM service_roles r))
 ),
--- And what routines set while they run.
+-- Settings that routines apply while they run.
 all_presets AS (
     SELECT p.name, p.value, p.holder, p.alter_holder FROM presets p
     UNION ALL
@@ -31,7 +31,7 @@ all_presets AS (
 SELECT 'timeout_missing' AS rule, r.name AS object,
     r.if_service || format('ALTER ROLE %s%s SET %s = %L', r.name,
         CASE WHEN d.database <> 0 THEN format(' IN DATABASE %I', current_database()) ELSE '' END, t.name, t.value)
-        || r.if_administrator AS mend
+        || r.if_administrator AS remedy
 FROM service_roles r
 CROSS JOIN (VALUES
     ('statement_timeout', '30s'),

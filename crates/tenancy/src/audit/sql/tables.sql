@@ -1,6 +1,6 @@
 SELECT 'table_undeclared' AS rule, t.name AS object,
     format('add tenant_id and CALL tenancy.protect(%L), or '
-        'INSERT INTO tenancy.global_tables VALUES (%L, ''the reason'')', t.name, t.name) AS mend
+        'INSERT INTO tenancy.global_tables VALUES (%L, ''the reason'')', t.name, t.name) AS remedy
 FROM tables t
 WHERE t.audited AND t.class = 'undeclared'
 
@@ -49,5 +49,5 @@ WHERE r.audited AND pg_get_userbyid(r.owner) <> 'rowhouse_owner'
 UNION ALL
 SELECT 'schema_owner' AS rule, s.name, format('ALTER SCHEMA %s OWNER TO rowhouse_owner', s.name)
 FROM schemas s
--- The schema public is made with the database and belongs to pg_database_owner, a role that is whoever owns it.
+-- The schema public is created with the database and owned by pg_database_owner, whose member is the database's owner.
 WHERE s.audited AND pg_get_userbyid(s.owner) NOT IN ('rowhouse_owner', 'pg_database_owner')

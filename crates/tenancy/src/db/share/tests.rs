@@ -8,17 +8,17 @@ const LONG: Duration = Duration::from_secs(60);
 
 type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit, Full>> + 'a>>;
 
-#[expect(clippy::unnecessary_wraps, reason = "it stands beside None, which is in no tenant")]
+#[expect(clippy::unnecessary_wraps, reason = "the tests also use None, work without a tenant")]
 fn tenant() -> Party {
     Some(TenantId::generate())
 }
 
-/// A permit that is there at once.
+/// Takes a permit that is free.
 fn take(shares: &Shares, party: Party) -> Permit {
     shares.acquire(party, LONG).now_or_never().expect("a permit is free").unwrap()
 }
 
-/// A caller that has to wait.
+/// Asks for a permit that is not free.
 fn wait(shares: &Shares, party: Party) -> Waiting<'_> {
     let mut waiting: Waiting<'_> = Box::pin(shares.acquire(party, LONG));
     assert!((&mut waiting).now_or_never().is_none(), "a permit was granted");
@@ -29,12 +29,12 @@ fn granted(waiting: &mut Waiting<'_>) -> Option<Permit> {
     waiting.now_or_never().map(Result::unwrap)
 }
 
-/// Nobody has asked lately.
+/// Forgets who asked recently.
 fn forget(shares: &Shares) {
     shares.0.lock().recent = Recent::default();
 }
 
-/// Nothing is held, nobody waits, and nothing is kept of those that did.
+/// Asserts that no permit is held, that no party waits, and that no state is left.
 fn assert_idle(shares: &Shares, size: usize) {
     let state = shares.0.lock();
     assert_eq!((state.free, state.parties.len(), state.turns.len()), (size, 0, 0));
@@ -71,7 +71,7 @@ async fn a_tenant_takes_half_while_another_asks_now_and_then() {
     held.pop();
     held.push(granted(&mut fifth).expect("one for one"));
 
-    // After a while without the other, what waits is granted with the next release.
+    // After a while without the other tenant, the next release grants the waiting permits.
     let mut waiting: Vec<_> = (0..5).map(|_| wait(&shares, busy)).collect();
     forget(&shares);
     held.pop();
@@ -121,7 +121,7 @@ async fn tenants_take_turns() {
 }
 
 #[tokio::test]
-async fn a_tenant_at_its_limit_holds_nobody_up() {
+async fn a_tenant_at_its_limit_does_not_delay_others() {
     let shares = Shares::new(4);
     let (busy, quiet) = (tenant(), tenant());
     let others = [take(&shares, None), take(&shares, quiet)];
@@ -136,13 +136,13 @@ async fn a_tenant_at_its_limit_holds_nobody_up() {
 }
 
 #[tokio::test]
-async fn what_is_in_no_tenant_neither_starves_nor_starves_others() {
+async fn work_without_a_tenant_neither_starves_nor_starves_others() {
     let shares = Shares::new(8);
     let busy = tenant();
     let held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
     let one = take(&shares, None);
     drop((held, one));
-    // A flood of logins beside a tenant that is there now and then.
+    // A flood of logins beside a tenant with occasional requests.
     let flood: Vec<_> = (0..4).map(|_| take(&shares, None)).collect();
     let waiting = wait(&shares, None);
     let own: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
@@ -151,11 +151,11 @@ async fn what_is_in_no_tenant_neither_starves_nor_starves_others() {
 }
 
 #[tokio::test]
-async fn whoever_gives_up_loses_no_permit() {
+async fn a_waiter_that_gives_up_loses_no_permit() {
     let shares = Shares::new(1);
     let (first, second) = (tenant(), tenant());
     let held = take(&shares, first);
-    // Before the permit is sent, and after it was sent and before it was seen.
+    // One gives up before the permit is sent, one after that and before it is received.
     let (early, late, mut last) = (wait(&shares, second), wait(&shares, second), wait(&shares, first));
     drop(early);
     drop(held);
@@ -167,7 +167,7 @@ async fn whoever_gives_up_loses_no_permit() {
 }
 
 #[tokio::test]
-async fn those_who_have_given_up_are_not_kept() {
+async fn waiters_that_gave_up_are_removed() {
     let shares = Shares::new(1);
     let (holder, other) = (tenant(), tenant());
     let held = take(&shares, holder);
@@ -180,7 +180,7 @@ async fn those_who_have_given_up_are_not_kept() {
 }
 
 #[tokio::test]
-async fn waiting_has_an_end() {
+async fn waiting_times_out() {
     let shares = Shares::new(1);
     let held = take(&shares, tenant());
     let refused = shares.acquire(tenant(), Duration::from_millis(20)).await;
@@ -189,9 +189,9 @@ async fn waiting_has_an_end() {
     assert_idle(&shares, 1);
 }
 
-/// Connections that a tenant may not have are not in use, and nobody is told so.
+/// Connections that a tenant may not take are not reported as in use.
 #[tokio::test]
-async fn a_tenant_that_has_its_share_is_told_apart_from_a_full_pool() {
+async fn an_exhausted_share_is_not_reported_as_a_full_pool() {
     let shares = Shares::new(8);
     let (busy, quiet, late) = (tenant(), tenant(), tenant());
     let refused = async |party| shares.acquire(party, Duration::from_millis(20)).await.err().unwrap();
@@ -237,8 +237,8 @@ fn only_another_tenant_counts_and_only_for_a_while() {
     assert!(recent.anybody_but(other, later(5_500)) && recent.anybody_but(third, later(5_500)));
 }
 
-/// Thousands of askings, givings up and releases in every order: no permit is lost or made, nobody is over the limit for
-/// somebody else's sake, and nothing that could be granted waits.
+/// Thousands of requests, cancellations and releases in random order: no permit is lost or created, no party exceeds its
+/// limit, and no request waits that could be granted.
 #[tokio::test]
 async fn nothing_is_lost_in_any_order() {
     for size in [1, 2, 3, 8] {
@@ -263,7 +263,7 @@ async fn nothing_is_lost_in_any_order() {
                 _ if !held.is_empty() => drop(held.swap_remove(which % held.len())),
                 _ => {}
             }
-            // Half of the time a permit is sent and nobody looks.
+            // Half of the time a permit is sent and not received.
             if which.is_multiple_of(2) {
                 waiting.retain_mut(|(_, one)| granted(one).map(|permit| held.push(permit)).is_none());
             }
