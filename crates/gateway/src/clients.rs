@@ -2,22 +2,20 @@
 
 use std::time::Duration;
 
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
 use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
 use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
-use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
 use rowhouse_proto::auth::v1::invitation_service_client::InvitationServiceClient;
 use rowhouse_proto::auth::v1::member_service_client::MemberServiceClient;
 use rowhouse_proto::auth::v1::mfa_service_client::MfaServiceClient;
 use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
-use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
 use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
 use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Response, Status, Streaming};
@@ -37,78 +35,72 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
 #[derive(Clone)]
 pub(crate) struct Clients {
-    auth: TracedChannel,
-    onboarding: TracedChannel,
-    orders: TracedChannel,
+    channels: PerService<TracedChannel>,
     timeout: Duration,
 }
 
 impl Clients {
     /// Needs a tokio runtime, which then drives the connections.
     pub(crate) fn new(config: &Config) -> Result<Self, EndpointError> {
-        Ok(Self {
-            auth: channel(&config.auth_endpoint)?,
-            onboarding: channel(&config.onboarding_endpoint)?,
-            orders: channel(&config.orders_endpoint)?,
-            timeout: config.request_timeout,
-        })
+        let channels = PerService::try_from_fn(|service| channel(&config.endpoints.0[service]))?;
+        Ok(Self { channels, timeout: config.request_timeout })
+    }
+
+    fn channel(&self, service: ServiceName) -> TracedChannel {
+        self.channels[service].clone()
     }
 
     pub(crate) fn auth(&self) -> AuthServiceClient<TracedChannel> {
-        AuthServiceClient::new(self.auth.clone())
+        AuthServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn sessions(&self) -> SessionServiceClient<TracedChannel> {
-        SessionServiceClient::new(self.auth.clone())
+        SessionServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
-        MemberServiceClient::new(self.auth.clone())
+        MemberServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
-        InvitationServiceClient::new(self.auth.clone())
+        InvitationServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn api_keys(&self) -> ApiKeyServiceClient<TracedChannel> {
-        ApiKeyServiceClient::new(self.auth.clone())
+        ApiKeyServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn mfa(&self) -> MfaServiceClient<TracedChannel> {
-        MfaServiceClient::new(self.auth.clone())
+        MfaServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn audit_log(&self) -> AuditLogServiceClient<TracedChannel> {
-        AuditLogServiceClient::new(self.auth.clone())
+        AuditLogServiceClient::new(self.channel(ServiceName::Auth))
     }
 
     pub(crate) fn onboarding(&self) -> OnboardingServiceClient<TracedChannel> {
-        OnboardingServiceClient::new(self.onboarding.clone())
+        OnboardingServiceClient::new(self.channel(ServiceName::Onboarding))
     }
 
     pub(crate) fn orders(&self) -> OrderServiceClient<TracedChannel> {
-        OrderServiceClient::new(self.orders.clone()).max_decoding_message_size(MAX_ANSWER)
+        OrderServiceClient::new(self.channel(ServiceName::Orders)).max_decoding_message_size(MAX_ANSWER)
     }
 
     pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
-        JobServiceClient::new(self.onboarding.clone())
+        JobServiceClient::new(self.channel(ServiceName::Onboarding))
     }
 
     pub(crate) fn exports(&self) -> ExportServiceClient<TracedChannel> {
-        ExportServiceClient::new(self.orders.clone())
+        ExportServiceClient::new(self.channel(ServiceName::Orders))
     }
 
     pub(crate) fn webhooks(&self) -> WebhookServiceClient<TracedChannel> {
-        WebhookServiceClient::new(self.orders.clone())
+        WebhookServiceClient::new(self.channel(ServiceName::Orders))
     }
 
-    /// Each service by the name that a person knows and the name that it tells its health under.
-    pub(crate) fn services(&self) -> [(&'static str, &'static str, TracedChannel); 3] {
-        [
-            ("auth", AUTH, self.auth.clone()),
-            ("onboarding", ONBOARDING, self.onboarding.clone()),
-            ("orders", ORDERS, self.orders.clone()),
-        ]
+    /// The channels to all services.
+    pub(crate) const fn channels(&self) -> &PerService<TracedChannel> {
+        &self.channels
     }
 
     /// A call on nobody's behalf, with the deadline and where the request comes from.

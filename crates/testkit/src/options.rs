@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rowhouse_auth::SignUpArgs;
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
@@ -31,17 +32,22 @@ pub struct TestOptions {
     pub bcrypt_cost: u32,
     /// How often one may sign up.
     pub sign_ups: SignUpArgs,
-    /// The auth service's database, when something stands between, such as a [`crate::Proxy`].
-    pub auth_database_url: Option<String>,
-    /// The same for the onboarding service.
-    pub onboarding_database_url: Option<String>,
-    /// The same for the orders service.
-    pub orders_database_url: Option<String>,
+    /// The URLs of the services' database, for those before which something stands, such as a [`crate::Proxy`].
+    pub database_urls: PerService<Option<String>>,
     /// How each service works its jobs off.
     pub jobs: WorkerArgs,
     /// Where traces are sent. Telemetry belongs to the process: of the systems that run in one, only one may
     /// have this.
     pub otlp_endpoint: Option<String>,
+}
+
+impl TestOptions {
+    /// The same, with another URL of a service's database.
+    #[must_use]
+    pub fn with_database_url(mut self, service: ServiceName, url: String) -> Self {
+        self.database_urls[service] = Some(url);
+        self
+    }
 }
 
 impl Default for TestOptions {
@@ -54,9 +60,7 @@ impl Default for TestOptions {
             token_lifetime: Duration::from_mins(10),
             bcrypt_cost: 4,
             sign_ups: SignUpArgs::generous(),
-            auth_database_url: None,
-            onboarding_database_url: None,
-            orders_database_url: None,
+            database_urls: PerService::default(),
             jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
             otlp_endpoint: None,
         }

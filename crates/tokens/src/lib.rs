@@ -19,18 +19,14 @@ pub use permission::{Permission, UnknownPermission};
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 
-/// Who signs tokens: the `iss` claim, and the name of the issuer's file of public keys.
+/// The issuers of tokens: the `iss` claim, and the name of the issuer's file of public keys.
 pub mod issuer {
-    /// The auth service, which signs for people.
-    pub const AUTH: &str = "rowhouse-auth";
-    /// The onboarding service, which signs for itself.
-    pub const ONBOARDING: &str = "rowhouse-onboarding";
-}
+    use rowhouse_catalog::ServiceName;
 
-/// The `aud` claim of services' tokens: who is called. Besides the issuers, who can be called by their names as well.
-pub mod audience {
-    /// The orders service.
-    pub const ORDERS: &str = "rowhouse-orders";
+    /// The auth service, which signs for people.
+    pub const AUTH: &str = ServiceName::Auth.program();
+    /// The onboarding service, which signs for itself.
+    pub const ONBOARDING: &str = ServiceName::Onboarding.program();
 }
 
 /// The `aud` claim of people's tokens. A service's token has its callee's name there instead.
