@@ -7,8 +7,7 @@
 //! Nobody learns here whether an address has an identity: an unknown address and a wrong password get the
 //! same answer after the same work.
 
-mod app;
-mod config;
+mod args;
 mod domain;
 mod error;
 mod hashing;
@@ -18,18 +17,14 @@ mod outbox;
 mod rpc;
 mod schema;
 mod sealing;
+mod service;
 mod store;
 mod throttle;
 
-pub use app::{App, RunError, StartError};
-pub use config::{Config, MailArgs, SessionArgs, SignUpArgs};
+pub use args::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};
 pub use mail::MailError;
-use rowhouse_chassis::shutdown::Shutdown;
 pub use sealing::EncryptionKeysError;
+pub use service::Auth;
 
-/// Runs the service until `shutdown` is requested and the running calls are finished.
-pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
-    let app = App::build(config).await?;
-    tracing::info!(address = %app.address(), "auth listens on {}", app.address());
-    Ok(app.serve(shutdown).await?)
-}
+/// The arguments of the auth service.
+pub type Config = rowhouse_chassis::service::Config<Auth>;

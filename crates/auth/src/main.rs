@@ -1,28 +1,7 @@
 //! The auth service as a program of its own.
 
-use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
-use rowhouse_auth::Config;
-use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_chassis::telemetry;
-
-#[tokio::main]
-async fn main() -> ExitCode {
-    match run(Config::parse()).await {
-        Ok(()) => ExitCode::SUCCESS,
-        Err(error) => {
-            eprintln!("rowhouse-auth: {error}");
-            ExitCode::FAILURE
-        }
-    }
-}
-
-async fn run(config: Config) -> Result<(), Box<dyn Error>> {
-    let telemetry = telemetry::init(&config.telemetry, "rowhouse-auth")?;
-    let shutdown = Shutdown::on_signals()?;
-    let served = rowhouse_auth::serve(config, shutdown).await;
-    telemetry.shutdown().await;
-    Ok(served?)
+fn main() -> ExitCode {
+    rowhouse_chassis::run::<rowhouse_auth::Auth>()
 }

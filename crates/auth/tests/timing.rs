@@ -115,14 +115,14 @@ async fn refusals_are_alike_in_words_and_in_time() {
         )
         .await;
     let mut dearer = config(&service.database, &service.keys);
-    dearer.bcrypt_cost = COST;
+    dearer.args.bcrypt_cost = COST;
     let running = Running::start(dearer.clone()).await;
     for email in ["ada@example.com", "disabled@example.com", "unverified@example.com"] {
         // The hash is renewed at the cost of now.
         running.login(email, PASSWORD, None).await.unwrap();
     }
     running.stop().await;
-    dearer.require_verified_email = Some(true);
+    dearer.args.require_verified_email = Some(true);
     let running = Running::start(dearer).await;
     service.sql("UPDATE auth.identities SET disabled_at = now() WHERE email = 'disabled@example.com'").await;
 

@@ -13,6 +13,7 @@ use graphile_worker::{
 };
 use rowhouse::bootstrap::{RolePasswords, connect, migrate};
 use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_jobs::{Class, Failure, Handler, Job, Run, WorkerArgs, Workers};
 use rowhouse_tenancy::{DatabaseConfig, TenantDb};
 use serde::{Deserialize, Serialize};
@@ -86,7 +87,9 @@ pub(crate) async fn run(workers: usize, jobs: usize, rounds: usize) -> Result<()
     };
     let cluster = Cluster::start(&options).await?;
     let password = random_password()?;
-    let passwords = RolePasswords { orders: Some(password.clone()), ..RolePasswords::default() };
+    let mut passwords = PerService::default();
+    passwords[ServiceName::Orders] = Some(password.clone());
+    let passwords = RolePasswords::new(passwords);
     migrate(&cluster.admin_url("bench"), None, &passwords).await?;
     let admin = connect(&cluster.admin_url("bench"), None).await?;
     let url = format!("postgres://rowhouse_orders:{password}@127.0.0.1:{}/bench", cluster.port());

@@ -1,5 +1,6 @@
 //! A service's database at its start.
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::audit::{self, Scope, Violation};
 use rowhouse_tenancy::{ConnectError, DbError, SchemaVersion, TenantDb};
 
@@ -27,7 +28,7 @@ pub enum DatabaseError {
         /// Whose the login is.
         found: String,
         /// Whose it should be.
-        expected: String,
+        expected: &'static str,
     },
     /// The server has a known hole in its row-level security, in production.
     #[error("{0}")]
@@ -60,14 +61,14 @@ fn lines(violations: &[Violation]) -> String {
 }
 
 /// Connects, looks whether the role is the service's own, and program and schema go together, and audits the service's
-/// `schema`: behind walls with a hole nothing is served. The role is named after the schema, as `rowhouse migrate` does it.
+/// schema: behind walls with a hole nothing is served.
 pub async fn open(
     args: &DatabaseArgs,
     environment: Environment,
-    schema: &'static str,
+    service: ServiceName,
 ) -> Result<TenantDb, DatabaseError> {
     let db = TenantDb::connect(&args.to_config()).await?;
-    let (found, expected) = (db.role().await?, format!("rowhouse_{schema}"));
+    let (found, expected) = (db.role().await?, service.role());
     if found != expected {
         return Err(DatabaseError::OtherRole { found, expected });
     }
@@ -78,7 +79,7 @@ pub async fn open(
         tracing::warn!("{warning}");
     }
     check_schema(db.schema_version().await?)?;
-    let violations = db.audit(&Scope::Schema(schema)).await?;
+    let violations = db.audit(&Scope::Schema(service.schema())).await?;
     if violations.is_empty() { Ok(db) } else { Err(DatabaseError::Walls(violations)) }
 }
 

@@ -30,7 +30,7 @@ pub async fn is_serving(channel: &TracedChannel, service: &str) -> bool {
 /// Tells by grpc.health.v1 how a server is.
 pub(crate) struct Reporter<R> {
     inner: HealthReporter,
-    services: &'static [&'static str],
+    services: Vec<&'static str>,
     readiness: Option<R>,
     interval: Duration,
     check_timeout: Duration,
@@ -43,7 +43,7 @@ where
 {
     /// The services count as not ready until the first check says otherwise.
     pub(crate) async fn new(
-        services: &'static [&'static str],
+        services: Vec<&'static str>,
         readiness: Option<R>,
     ) -> (Self, HealthServer<impl Health>) {
         let inner = HealthReporter::new();
@@ -95,7 +95,7 @@ where
     }
 
     async fn tell(&self, status: ServingStatus) {
-        for service in self.services {
+        for service in &self.services {
             self.inner.set_service_status(service, status).await;
         }
     }
@@ -131,7 +131,7 @@ mod tests {
             }
         };
         let (trigger, shutdown) = Shutdown::new();
-        let (mut reporter, _server) = Reporter::new(&[SERVICE], Some(check)).await;
+        let (mut reporter, _server) = Reporter::new(vec![SERVICE], Some(check)).await;
         (reporter.interval, reporter.check_timeout) = (Duration::from_millis(5), Duration::from_millis(50));
         let service = HealthService::from_health_reporter(reporter.inner.clone());
         let request = Request::new(HealthCheckRequest { service: SERVICE.into() });
@@ -158,7 +158,7 @@ mod tests {
     async fn an_unknown_service_can_be_watched_until_the_server_stops() {
         let (trigger, shutdown) = Shutdown::new();
         let never_asked = None::<fn() -> std::future::Ready<bool>>;
-        let (reporter, _server) = Reporter::new(&[SERVICE], never_asked).await;
+        let (reporter, _server) = Reporter::new(vec![SERVICE], never_asked).await;
         let service = Watched::new(&reporter.inner);
         let request = || Request::new(HealthCheckRequest { service: "nope".into() });
         let mut watching = service.watch(request()).await.unwrap().into_inner();

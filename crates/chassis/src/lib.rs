@@ -10,7 +10,8 @@
 //! * [`rate_limit`] says which requests of a tenant or an API key are too many, and [`limits`] has the ceilings;
 //! * [`client`] tells where a request comes from, and [`network`] under what that is counted;
 //! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
-//! * [`grpc`] is a server and a client channel with all of the above built in.
+//! * [`grpc`] is a server and a client channel with all of the above built in;
+//! * [`program`] is the life of a process, and `service` the frame of a service, with all of the above built in.
 
 pub mod client;
 pub mod config;
@@ -26,11 +27,15 @@ pub mod idempotency;
 pub mod limits;
 pub mod network;
 pub mod page;
+pub mod program;
 pub mod rate_limit;
 #[cfg(feature = "sealing")]
 pub mod sealing;
+#[cfg(feature = "db")]
+pub mod service;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
 
 pub use entity_tag::entity_tags;
+pub use program::run;

@@ -68,6 +68,18 @@ impl Shutdown {
         Ok(shutdown)
     }
 
+    /// A shutdown of a part: requested with this one, and by a trigger of its own.
+    #[must_use]
+    pub fn child(&self) -> (Trigger, Self) {
+        let token = self.token.child_token();
+        (Trigger { token: token.clone() }, Self { token, limit: self.limit })
+    }
+
+    /// Waits until stopping is requested, without borrowing.
+    pub fn into_requested(self) -> impl Future<Output = ()> + Send + 'static {
+        self.token.cancelled_owned()
+    }
+
     /// Waits until stopping is requested.
     pub async fn requested(&self) {
         self.token.cancelled().await;
@@ -102,6 +114,19 @@ mod tests {
         waiting.await.unwrap();
         assert!(shutdown.is_requested());
         shutdown.requested().await;
+    }
+
+    #[tokio::test]
+    async fn a_child_stops_with_its_parent_and_by_itself() {
+        let (trigger, shutdown) = Shutdown::within(Duration::from_secs(3));
+        let (own, first) = shutdown.child();
+        let (_own, second) = shutdown.child();
+        own.request();
+        first.clone().into_requested().await;
+        assert!(!shutdown.is_requested() && !second.is_requested());
+        trigger.request();
+        assert!(second.is_requested());
+        assert_eq!(second.limit(), Duration::from_secs(3));
     }
 
     #[tokio::test]

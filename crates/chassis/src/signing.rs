@@ -6,11 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_tokens::{KeyError, SigningKey, SigningKeys, TokenIssuer, TrustStore};
-use tokio_util::task::AbortOnDropHandle;
 use zeroize::Zeroizing;
 
 use crate::config::SigningArgs;
-use crate::shutdown::Shutdown;
 
 /// The file of the key that signs.
 pub const CURRENT: &str = "current.pem";
@@ -83,19 +81,13 @@ impl Signing {
         self.issuer.clone()
     }
 
-    /// Takes over what changes in the directory, until `shutdown` is requested or the handle is dropped. Needs a tokio
-    /// runtime.
-    #[must_use = "dropping it ends it"]
-    pub fn follow(self, shutdown: Shutdown) -> AbortOnDropHandle<()> {
-        AbortOnDropHandle::new(tokio::spawn(async move {
-            let mut complaint = None;
-            loop {
-                tokio::select! {
-                    () = shutdown.requested() => return,
-                    () = tokio::time::sleep(INTERVAL) => self.look(&mut complaint).await,
-                }
-            }
-        }))
+    /// Takes over what changes in the directory, for ever.
+    pub async fn follow(self) {
+        let mut complaint = None;
+        loop {
+            tokio::time::sleep(INTERVAL).await;
+            self.look(&mut complaint).await;
+        }
     }
 
     /// What cannot be used changes nothing, and is said once: `complaint` is what was said last.

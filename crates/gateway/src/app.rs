@@ -7,10 +7,12 @@ use std::sync::Arc;
 use actix_web::middleware::from_fn;
 use actix_web::{App as ActixApp, HttpServer, web};
 use rowhouse_chassis::client::TrustedProxies;
-use rowhouse_chassis::grpc::{BindError, DRAIN_LIMIT, EndpointError, Listener};
+use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener};
+use rowhouse_chassis::program::{BoxError, Program, StartError};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier};
+use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
 use crate::clients::Clients;
@@ -31,37 +33,28 @@ pub struct App {
     api: Served,
 }
 
-/// Why the gateway does not start.
-#[derive(Debug, thiserror::Error)]
-pub enum StartError {
-    /// The trusted keys cannot be read.
-    #[error(transparent)]
-    Trust(#[from] TrustError),
-    /// A service's address cannot be used.
-    #[error(transparent)]
-    Endpoint(#[from] EndpointError),
-    /// The address cannot be listened on.
-    #[error(transparent)]
-    Bind(#[from] BindError),
-    /// The OpenAPI document cannot be read.
-    #[error("the OpenAPI document cannot be read: {0}")]
-    Document(#[from] serde_json::Error),
-}
-
 /// Why serving ended before it was asked to.
 #[derive(Debug, thiserror::Error)]
 #[error("the server stopped: {0}")]
 pub struct ServeError(#[from] io::Error);
 
-/// Why the gateway ended without having been asked to.
-#[derive(Debug, thiserror::Error)]
-pub enum RunError {
-    /// It did not start.
-    #[error(transparent)]
-    Start(#[from] StartError),
-    /// It stopped serving.
-    #[error(transparent)]
-    Serve(#[from] ServeError),
+/// The gateway as a program.
+#[derive(Clone, Copy, Debug)]
+pub struct Gateway;
+
+impl Program for Gateway {
+    const NAME: &'static str = "rowhouse-gateway";
+    type Config = Config;
+
+    fn telemetry(config: &Config) -> &TelemetryArgs {
+        &config.telemetry
+    }
+
+    async fn serve(config: Config, shutdown: Shutdown) -> Result<(), BoxError> {
+        let app = App::build(config).await?;
+        tracing::info!(address = %app.address(), "the gateway listens on http://{}", app.address());
+        Ok(app.serve(shutdown).await?)
+    }
 }
 
 impl App {
@@ -71,11 +64,13 @@ impl App {
     pub async fn build(config: Config) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
-            clients: Clients::new(&config)?,
+            clients: Clients::new(&config).map_err(|error| StartError::Own(error.into()))?,
             limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
-            api: Served::new()?,
+            api: Served::new().map_err(|error| {
+                StartError::Own(format!("the OpenAPI document cannot be written: {error}").into())
+            })?,
             listener: Listener::bind(config.listen)?,
         })
     }

@@ -2,11 +2,9 @@
 
 use std::time::Duration;
 
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
-use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
-use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
-use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -25,30 +23,24 @@ const GRACE: Duration = Duration::from_millis(500);
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
 #[derive(Clone)]
 pub(crate) struct Clients {
-    pub(crate) auth: TracedChannel,
-    pub(crate) onboarding: TracedChannel,
-    pub(crate) orders: TracedChannel,
+    channels: PerService<TracedChannel>,
     timeout: Duration,
 }
 
 impl Clients {
     /// Needs a tokio runtime, which then drives the connections.
     pub(crate) fn new(config: &Config) -> Result<Self, EndpointError> {
-        Ok(Self {
-            auth: channel(&config.auth_endpoint)?,
-            onboarding: channel(&config.onboarding_endpoint)?,
-            orders: channel(&config.orders_endpoint)?,
-            timeout: config.request_timeout,
-        })
+        let channels = PerService::try_from_fn(|service| channel(&config.endpoints.0[service]))?;
+        Ok(Self { channels, timeout: config.request_timeout })
     }
 
-    /// Each service by the name that a person knows and the name that it tells its health under.
-    pub(crate) fn services(&self) -> [(&'static str, &'static str, TracedChannel); 3] {
-        [
-            ("auth", AUTH, self.auth.clone()),
-            ("onboarding", ONBOARDING, self.onboarding.clone()),
-            ("orders", ORDERS, self.orders.clone()),
-        ]
+    pub(crate) fn channel(&self, service: ServiceName) -> TracedChannel {
+        self.channels[service].clone()
+    }
+
+    /// The channels to all services.
+    pub(crate) const fn channels(&self) -> &PerService<TracedChannel> {
+        &self.channels
     }
 
     /// A call on nobody's behalf, with the deadline and where the request comes from.

@@ -3,10 +3,34 @@
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
+use clap::{Arg, Parser};
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::config::{
-    Environment, GATEWAY_TENANT_RATE, ProxyArgs, RateLimitArgs, TelemetryArgs, TrustArgs, seconds,
+    EachService, Environment, GATEWAY_TENANT_RATE, OfEachService, ProxyArgs, RateLimitArgs, TelemetryArgs,
+    TrustArgs, seconds,
 };
+
+/// Where each service is.
+pub type Endpoints = OfEachService<Endpoint>;
+
+/// The URL of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Endpoint;
+
+impl EachService for Endpoint {
+    const SUFFIX: &'static str = "endpoint";
+    type Parsed = String;
+    type Value = String;
+
+    fn argument(service: ServiceName, argument: Arg) -> Arg {
+        let help = format!("Where the {service} service is, such as `http://localhost:{}`", service.port());
+        argument.required(true).value_name("URL").help(help)
+    }
+
+    fn value(parsed: Option<String>) -> Option<String> {
+        parsed
+    }
+}
 
 /// Rowhouse's gateway: the REST API in front of the services.
 #[derive(Clone, Debug, Parser)]
@@ -19,15 +43,9 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where the auth service is, such as `http://localhost:50051`
-    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "URL")]
-    pub auth_endpoint: String,
-    /// Where the onboarding service is, such as `http://localhost:50052`
-    #[arg(long, env = "ROWHOUSE_ONBOARDING_ENDPOINT", value_name = "URL")]
-    pub onboarding_endpoint: String,
-    /// Where the orders service is, such as `http://localhost:50053`
-    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "URL")]
-    pub orders_endpoint: String,
+    /// Where the services are.
+    #[command(flatten)]
+    pub endpoints: Endpoints,
     /// The longest time that a service may take to answer, in seconds
     #[arg(
         long,

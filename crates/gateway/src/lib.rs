@@ -23,14 +23,6 @@ mod rest;
 mod routes;
 mod trace;
 
-pub use app::{App, RunError, ServeError, StartError};
-pub use config::Config;
+pub use app::{App, Gateway, ServeError};
+pub use config::{Config, Endpoint, Endpoints};
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;
-use rowhouse_chassis::shutdown::Shutdown;
-
-/// Runs the gateway until `shutdown` is requested and the running requests are answered.
-pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
-    let app = App::build(config).await?;
-    tracing::info!(address = %app.address(), "the gateway listens on http://{}", app.address());
-    Ok(app.serve(shutdown).await?)
-}

@@ -11,6 +11,7 @@ mod generated {
 }
 
 pub(crate) use generated::configure;
+pub(crate) use rowhouse_catalog::ServiceName;
 
 pub(crate) use crate::caller::{Caller, OptionalCaller, Viewer};
 pub(crate) use crate::clients::{Clients, MAX_ANSWER};

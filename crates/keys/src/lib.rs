@@ -8,15 +8,18 @@ use std::io;
 use std::os::unix::fs::DirBuilderExt;
 use std::path::{Path, PathBuf};
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::signing::CURRENT;
-use rowhouse_tokens::{KeyError, issuer};
+use rowhouse_tokens::KeyError;
 
 pub use rotation::{Progress, Rotation, RotationError, Step};
 
 use key_set::KeySet;
 
-/// Everybody who signs.
-pub const ISSUERS: [&str; 2] = [issuer::AUTH, issuer::ONBOARDING];
+/// The services that sign, by their programs' names.
+pub fn issuers() -> impl Iterator<Item = &'static str> {
+    ServiceName::ALL.iter().filter(|service| service.signs()).map(|service| service.program())
+}
 
 /// A directory of keys: for each issuer `<issuer>/current.pem` and, around a rotation, `next.pem` and `previous.pem`
 /// beside it, readable by the owner alone; and `trust/<issuer>.jwks.json`.
@@ -84,7 +87,7 @@ impl KeyDirectory {
 
     /// The files that make it complete.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
-        ISSUERS.into_iter().flat_map(|issuer| {
+        issuers().flat_map(|issuer| {
             let set = self.set(issuer);
             [set.path(CURRENT), set.published_path()]
         })
@@ -101,7 +104,7 @@ impl KeyDirectory {
     /// Makes the keys that are missing. A set that is there stays as it is.
     pub fn ensure(&self) -> Result<(), KeysError> {
         directory(&self.trust(), 0o755)?;
-        for issuer in ISSUERS {
+        for issuer in issuers() {
             directory(&self.signing_keys(issuer), 0o700)?;
             let set = self.set(issuer);
             let current = match set.read(CURRENT)? {
@@ -138,7 +141,7 @@ mod tests {
 
     use rowhouse_chassis::config::SigningArgs;
     use rowhouse_chassis::signing::Signing;
-    use rowhouse_tokens::TrustStore;
+    use rowhouse_tokens::{TrustStore, issuer};
 
     use super::*;
 
@@ -152,7 +155,7 @@ mod tests {
         let keys = KeyDirectory::at(directory.path().join("keys"));
         keys.generate().unwrap();
         let trust = Arc::new(TrustStore::load(keys.trust()).await.unwrap());
-        for issuer in ISSUERS {
+        for issuer in issuers() {
             let signing_keys = keys.signing_keys(issuer);
             assert_eq!(mode(&signing_keys), 0o700);
             assert_eq!(mode(&signing_keys.join(CURRENT)), 0o600);

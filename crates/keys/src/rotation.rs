@@ -14,7 +14,7 @@ use rowhouse_chassis::signing::NEXT;
 use rowhouse_tokens::SigningKeys;
 
 use super::key_set::KeySet;
-use super::{ISSUERS, KeyDirectory, KeysError, io_error};
+use super::{KeyDirectory, KeysError, io_error, issuers};
 
 /// A verifier reads the trusted keys again at most every five seconds.
 const LEAST_TIME_PUBLISHED: Duration = Duration::from_secs(6);
@@ -101,7 +101,7 @@ pub enum RotationError {
     )]
     TooShort,
     /// Nobody of this name signs.
-    #[error("{0} signs nothing; those who do are {all}", all = ISSUERS.join(", "))]
+    #[error("{0} signs nothing; those who do are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
     UnknownIssuer(String),
     /// Somebody else is at it.
     #[error("the keys are being rotated already: {} is locked", .0.display())]
@@ -209,7 +209,7 @@ impl KeyDirectory {
     }
 
     fn chosen(&self, issuer: Option<&str>) -> Result<Vec<KeySet>, RotationError> {
-        let chosen = ISSUERS.into_iter().filter(|known| issuer.is_none_or(|issuer| issuer == *known));
+        let chosen = issuers().filter(|known| issuer.is_none_or(|issuer| issuer == *known));
         let chosen: Vec<_> = chosen.map(|issuer| self.set(issuer)).collect();
         match issuer {
             Some(issuer) if chosen.is_empty() => Err(RotationError::UnknownIssuer(issuer.to_owned())),

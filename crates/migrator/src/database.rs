@@ -2,11 +2,12 @@
 
 use std::path::Path;
 
+use rowhouse_catalog::ServiceName;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::MigrateError;
 use super::connect::address;
-use super::{MigrateError, Role};
 
 /// Makes the database that `admin_url` names, if there is none, and then returns its name.
 pub async fn create_database(
@@ -53,7 +54,7 @@ pub async fn grant_database(admin: &Client, database: &str) -> Result<(), Migrat
         }
         given => given?,
     }
-    let services = Role::ALL.map(Role::name).join(", ");
+    let services = ServiceName::ALL.iter().map(|service| service.role()).collect::<Vec<_>>().join(", ");
     let grant = format!(
         "BEGIN;
          REVOKE ALL ON DATABASE {database} FROM PUBLIC;

@@ -86,7 +86,7 @@ pub enum MigrateError {
     #[error("{argument} is for the role {expected}, and its URL names {found}")]
     OtherRole {
         /// The argument with the URL.
-        argument: &'static str,
+        argument: String,
         /// Whose it should be.
         expected: &'static str,
         /// Whose it is.

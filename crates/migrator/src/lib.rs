@@ -9,45 +9,42 @@ mod error;
 mod exclusive;
 mod migrations;
 mod migrator;
-mod role;
 mod roles;
 mod verifier;
 
 use std::fmt;
 use std::path::Path;
 
+use rowhouse_catalog::{PerService, ServiceName};
+
 pub use connect::{connect, connect_diesel};
 pub use database::{create_database, grant_database, quote_identifier};
 pub use error::MigrateError;
 pub use migrations::{FINGERPRINT, MigrationState, MigrationStatus, Status, Waiting};
 pub use migrator::{MigrateReport, Migrator};
-pub use role::Role;
 
 /// The passwords that the services' roles are to have. What is absent stays as it is.
 #[derive(Clone, Default)]
-pub struct RolePasswords {
-    /// Of `rowhouse_auth`.
-    pub auth: Option<String>,
-    /// Of `rowhouse_onboarding`.
-    pub onboarding: Option<String>,
-    /// Of `rowhouse_orders`.
-    pub orders: Option<String>,
-}
+pub struct RolePasswords(PerService<Option<String>>);
 
 impl RolePasswords {
-    pub(crate) fn of(&self, role: Role) -> Option<&str> {
-        match role {
-            Role::Auth => self.auth.as_deref(),
-            Role::Onboarding => self.onboarding.as_deref(),
-            Role::Orders => self.orders.as_deref(),
-        }
+    /// The password of each service's role.
+    #[must_use]
+    pub const fn new(passwords: PerService<Option<String>>) -> Self {
+        Self(passwords)
+    }
+
+    /// The password of a service's role, if it is given.
+    #[must_use]
+    pub fn of(&self, service: ServiceName) -> Option<&str> {
+        self.0[service].as_deref()
     }
 }
 
 impl fmt::Debug for RolePasswords {
     /// Which are given, not what they are.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_set().entries(Role::ALL.iter().filter(|role| self.of(**role).is_some())).finish()
+        f.debug_set().entries(ServiceName::ALL.iter().filter(|service| self.of(**service).is_some())).finish()
     }
 }
 

@@ -1,10 +1,11 @@
 //! The roles. They belong to the whole cluster, whose other databases may be migrated at the same moment.
 
+use rowhouse_catalog::ServiceName;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::verifier::set_password;
-use super::{MigrateError, Role, RolePasswords, administrators};
+use super::{MigrateError, RolePasswords, administrators};
 
 /// Those that nobody logs in as.
 const CLOSED: [&str; 3] = ["rowhouse_owner", "rowhouse_definer", administrators::GROUP];
@@ -41,7 +42,7 @@ pub(super) async fn ensure(
 
 /// All the roles that `migrate` makes.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    CLOSED.into_iter().chain(Role::ALL.map(Role::name))
+    CLOSED.into_iter().chain(ServiceName::ALL.iter().map(|service| service.role()))
 }
 
 /// PostgreSQL does not queue changes of roles, it refuses the second one: of the same row as an internal error.
@@ -66,10 +67,10 @@ async fn ensure_once(
             created.push(name);
         }
     }
-    for role in Role::ALL {
-        ensure_timeouts(admin, role.name()).await?;
-        if let Some(password) = passwords.of(role) {
-            admin.batch_execute(&set_password(role.name(), password)).await?;
+    for service in ServiceName::ALL {
+        ensure_timeouts(admin, service.role()).await?;
+        if let Some(password) = passwords.of(*service) {
+            admin.batch_execute(&set_password(service.role(), password)).await?;
         }
     }
     administrators::ensure_memberships(admin).await?;

@@ -8,9 +8,8 @@
 //!
 //! The background work of a tenant, whichever service does it, is shown here as well.
 
-mod app;
+mod args;
 mod auth_client;
-mod config;
 mod domain;
 mod error;
 mod jobs;
@@ -19,15 +18,11 @@ mod outcomes;
 mod proofs;
 mod rpc;
 mod schema;
+mod service;
 mod store;
 
-pub use app::{App, RunError, StartError};
-pub use config::Config;
-use rowhouse_chassis::shutdown::Shutdown;
+pub use args::OnboardingArgs;
+pub use service::Onboarding;
 
-/// Runs the service until `shutdown` is requested and the running calls are finished.
-pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
-    let app = App::build(config).await?;
-    tracing::info!(address = %app.address(), "onboarding listens on {}", app.address());
-    Ok(app.serve(shutdown).await?)
-}
+/// The arguments of the onboarding service.
+pub type Config = rowhouse_chassis::service::Config<Onboarding>;

@@ -2,13 +2,14 @@
 
 use std::time::Duration;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_chassis::grpc::{TracedChannel, set_deadline};
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{SetUpTenantRequest, TearDownTenantRequest};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-use rowhouse_tokens::{TokenError, TokenIssuer, audience};
+use rowhouse_tokens::{TokenError, TokenIssuer};
 use tonic::Request;
 
 /// The longest that a call may take.
@@ -50,7 +51,7 @@ impl OrdersClient {
 
     fn request<T>(&self, tenant: TenantId, message: T) -> Result<Request<T>, TokenError> {
         let mut request = Request::new(message);
-        let token = self.issuer.service_token(audience::ORDERS, tenant.as_uuid())?;
+        let token = self.issuer.service_token(ServiceName::Orders.program(), tenant.as_uuid())?;
         carry_token(request.metadata_mut(), tenant, &token);
         set_deadline(&mut request, LIMIT);
         Ok(request)

@@ -5,8 +5,7 @@
 //! here filters by tenant for safety's sake: a transaction shows one tenant's rows, so a foreign order and
 //! a missing one are the same thing.
 
-mod app;
-mod config;
+mod args;
 mod domain;
 mod error;
 mod exports;
@@ -14,16 +13,12 @@ mod json;
 mod purge;
 mod rpc;
 mod schema;
+mod service;
 mod store;
 mod webhooks;
 
-pub use app::{App, RunError, StartError};
-pub use config::Config;
-use rowhouse_chassis::shutdown::Shutdown;
+pub use args::OrdersArgs;
+pub use service::Orders;
 
-/// Runs the service until `shutdown` is requested and the running calls are finished.
-pub async fn serve(config: Config, shutdown: Shutdown) -> Result<(), RunError> {
-    let app = App::build(config).await?;
-    tracing::info!(address = %app.address(), "orders listens on {}", app.address());
-    Ok(app.serve(shutdown).await?)
-}
+/// The arguments of the orders service.
+pub type Config = rowhouse_chassis::service::Config<Orders>;

@@ -7,7 +7,7 @@ use std::process::{Child, Command, Stdio};
 
 use rowhouse_chassis::grpc;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::{JwkSet, SigningKey, issuer};
 use tempfile::TempDir;
 
@@ -52,7 +52,7 @@ fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
 async fn it_serves_until_sigterm_and_ends_well() {
     let database = TestDatabase::create().await;
     let trust = trust();
-    let mut child = program(&database.url(Role::Orders), &trust).spawn().unwrap();
+    let mut child = program(&database.url(ServiceName::Orders), &trust).spawn().unwrap();
     let (address, mut log) = address(&mut child);
     let channel = grpc::channel(&format!("http://{address}")).unwrap();
     assert!(is_serving(&channel, "").await);
@@ -82,7 +82,7 @@ fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
     let database = TestDatabase::create().await;
-    let output = program(&database.url(Role::Auth), &trust()).output().unwrap();
+    let output = program(&database.url(ServiceName::Auth), &trust()).output().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(

@@ -2,17 +2,15 @@
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
+use rowhouse_catalog::PerService;
+
 /// An address for each part. Port 0 is any free one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
     /// Of the gateway.
     pub gateway: SocketAddr,
-    /// Of the auth service.
-    pub auth: SocketAddr,
-    /// Of the onboarding service.
-    pub onboarding: SocketAddr,
-    /// Of the orders service.
-    pub orders: SocketAddr,
+    /// Of the services.
+    pub services: PerService<SocketAddr>,
 }
 
 impl Addresses {
@@ -20,7 +18,7 @@ impl Addresses {
     #[must_use]
     pub fn free() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
-        Self { gateway: any, auth: any, onboarding: any, orders: any }
+        Self { gateway: any, services: PerService::from_fn(|_| any) }
     }
 }
 

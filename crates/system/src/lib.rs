@@ -7,17 +7,19 @@ mod parts;
 
 use std::time::Duration;
 
-use rowhouse_chassis::grpc::channel;
+use rowhouse_auth::Auth;
+use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::grpc::{Listener, channel};
 use rowhouse_chassis::health::is_serving;
+use rowhouse_chassis::service::App;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME as AUTH;
-use rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME as ONBOARDING;
-use rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME as ORDERS;
+use rowhouse_onboarding::Onboarding;
+use rowhouse_orders::Orders;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use addresses::{Addresses, url};
-pub use parts::{Databases, Parts};
+pub use parts::Parts;
 
 /// How long each row may take to finish its calls: with the time of PostgreSQL (five and a half) and of the last spans
 /// (one) it is less than ten seconds.
@@ -60,29 +62,37 @@ pub enum SystemError {
 impl System {
     /// Builds each part and serves it. When this returns, all of them accept connections.
     pub async fn start(parts: Parts) -> Result<Self, SystemError> {
-        let auth = rowhouse_auth::App::build(parts.auth());
-        let auth = Box::pin(auth).await.map_err(not_started("auth"))?;
-        let orders = rowhouse_orders::App::build(parts.orders());
-        let orders = Box::pin(orders).await.map_err(not_started("orders"))?;
-        let onboarding = rowhouse_onboarding::App::build(parts.onboarding(auth.address(), orders.address()));
-        let onboarding = Box::pin(onboarding).await.map_err(not_started("onboarding"))?;
-        let mut addresses = Addresses {
-            auth: auth.address(),
-            onboarding: onboarding.address(),
-            orders: orders.address(),
-            ..parts.addresses
-        };
-        let gateway = rowhouse_gateway::App::build(parts.gateway(addresses));
+        // All of them first, so that each service can be told where the others are.
+        let listeners = PerService::try_from_fn(|service| {
+            Listener::bind(parts.addresses.services[service]).map_err(not_started(service.as_str()))
+        })?;
+        let at = PerService::from_fn(|service| listeners[service].local_addr());
+        let mut apps = Vec::new();
+        for (service, listener) in listeners {
+            let app = match service {
+                ServiceName::Auth => {
+                    Box::pin(App::build_on(listener, parts.service::<Auth>(parts.auth()))).await
+                }
+                ServiceName::Onboarding => {
+                    Box::pin(App::build_on(listener, parts.service::<Onboarding>(parts.onboarding(&at))))
+                        .await
+                }
+                ServiceName::Orders => {
+                    Box::pin(App::build_on(listener, parts.service::<Orders>(parts.orders()))).await
+                }
+            };
+            apps.push((service.as_str(), app.map_err(not_started(service.as_str()))?));
+        }
+        let gateway = rowhouse_gateway::App::build(parts.gateway(at));
         let gateway = Box::pin(gateway).await.map_err(not_started("the gateway"))?;
-        addresses.gateway = gateway.address();
+        let addresses = Addresses { gateway: gateway.address(), services: at };
 
         let (stop_services, shutdown) = Shutdown::within(SERVICES_DRAIN);
         let mut services = JoinSet::new();
-        let until = shutdown.clone();
-        services.spawn(async move { ended("auth", auth.serve(until).await) });
-        let until = shutdown.clone();
-        services.spawn(async move { ended("onboarding", onboarding.serve(until).await) });
-        services.spawn(async move { ended("orders", orders.serve(shutdown).await) });
+        for (name, app) in apps {
+            let until = shutdown.clone();
+            services.spawn(async move { ended(name, app.serve(until).await) });
+        }
         let (stop_gateway, shutdown) = Shutdown::new();
         let mut front = JoinSet::new();
         front.spawn(async move { ended("the gateway", gateway.serve(shutdown).await) });
@@ -97,16 +107,11 @@ impl System {
 
     /// Waits until each service says that it is ready, as Kubernetes does before it sends requests; no longer than `limit`.
     pub async fn until_ready(&self, limit: Duration) {
-        let services = [
-            (self.addresses.auth, AUTH),
-            (self.addresses.onboarding, ONBOARDING),
-            (self.addresses.orders, ORDERS),
-        ];
         let ready = async {
-            for (address, service) in services {
+            for (service, address) in self.addresses.services.iter() {
                 // The address is one that a service listens on.
-                let Ok(channel) = channel(&url(address)) else { continue };
-                while !is_serving(&channel, service).await {
+                let Ok(channel) = channel(&url(*address)) else { continue };
+                while !is_serving(&channel, service.health()).await {
                     sleep(READY_INTERVAL).await;
                 }
             }

@@ -4,13 +4,16 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
+use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+    DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
 use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::service::{Config, Service};
 use rowhouse_jobs::WorkerArgs;
-use rowhouse_tokens::issuer;
+use rowhouse_onboarding::OnboardingArgs;
+use rowhouse_orders::OrdersArgs;
 
 use super::{Addresses, url};
 use crate::keys::KeyDirectory;
@@ -22,8 +25,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// What they sign with, and whom they believe.
     pub keys: KeyDirectory,
-    /// How the services log in.
-    pub databases: Databases,
+    /// How the services log in, each with its own role.
+    pub databases: PerService<DatabaseArgs>,
     /// Told to each part; setting it up is the process's business.
     pub telemetry: TelemetryArgs,
     /// The longest time that a request may take.
@@ -47,24 +50,13 @@ pub struct Parts {
     pub jobs: WorkerArgs,
 }
 
-/// Each service's connection to the database, with its own role.
-#[derive(Clone, Debug)]
-pub struct Databases {
-    /// As `rowhouse_auth`.
-    pub auth: DatabaseArgs,
-    /// As `rowhouse_onboarding`.
-    pub onboarding: DatabaseArgs,
-    /// As `rowhouse_orders`.
-    pub orders: DatabaseArgs,
-}
-
 impl Parts {
     /// With what the services' own binaries have by default, but for the rates, which are not limited.
     #[must_use]
     pub fn new(
         addresses: Addresses,
         keys: KeyDirectory,
-        databases: Databases,
+        databases: PerService<DatabaseArgs>,
         mail: MailArgs,
         encryption_keys: PathBuf,
     ) -> Self {
@@ -85,12 +77,20 @@ impl Parts {
         }
     }
 
-    fn grpc(&self, listen: SocketAddr) -> GrpcArgs {
-        GrpcArgs {
-            reflection: true,
-            request_timeout: self.request_timeout,
-            rate_limits: self.rate_limits.twice().into(),
-            ..GrpcArgs::new(listen)
+    /// What every service is configured with, and `args` besides.
+    pub(super) fn service<S: Service>(&self, args: S::Args) -> Config<S> {
+        Config {
+            args,
+            grpc: GrpcArgs {
+                reflection: true,
+                request_timeout: self.request_timeout,
+                rate_limits: self.rate_limits.twice().into(),
+                ..GrpcArgs::new(self.addresses.services[S::NAME])
+            },
+            database: self.databases[S::NAME].clone(),
+            trust: self.trust(),
+            telemetry: self.telemetry.clone(),
+            environment: Environment::Dev,
         }
     }
 
@@ -98,66 +98,46 @@ impl Parts {
         TrustArgs { trust_dir: self.keys.trust() }
     }
 
-    fn signing(&self, issuer: &str) -> SigningArgs {
-        SigningArgs { signing_keys: self.keys.signing_keys(issuer) }
+    fn signing(&self, service: ServiceName) -> SigningArgs {
+        SigningArgs { signing_keys: self.keys.signing_keys(service.program()) }
     }
 
-    pub(super) fn auth(&self) -> rowhouse_auth::Config {
-        rowhouse_auth::Config {
-            grpc: self.grpc(self.addresses.auth),
-            database: self.databases.auth.clone(),
-            trust: self.trust(),
-            signing: self.signing(issuer::AUTH),
-            telemetry: self.telemetry.clone(),
-            environment: Environment::Dev,
+    pub(super) fn auth(&self) -> AuthArgs {
+        AuthArgs {
             bcrypt_cost: self.bcrypt_cost,
             token_lifetime: self.token_lifetime,
+            encryption_keys: self.encryption_keys.clone(),
+            require_verified_email: None,
+            signing: self.signing(ServiceName::Auth),
             proxies: ProxyArgs::default(),
             sessions: self.sessions.clone(),
             sign_ups: self.sign_ups.clone(),
             mail: self.mail.clone(),
-            encryption_keys: self.encryption_keys.clone(),
             jobs: self.jobs.clone(),
-            require_verified_email: None,
-        }
-    }
-
-    /// `auth`, `orders`: where they listen.
-    pub(super) fn onboarding(&self, auth: SocketAddr, orders: SocketAddr) -> rowhouse_onboarding::Config {
-        rowhouse_onboarding::Config {
-            grpc: self.grpc(self.addresses.onboarding),
-            database: self.databases.onboarding.clone(),
-            trust: self.trust(),
-            signing: self.signing(issuer::ONBOARDING),
-            telemetry: self.telemetry.clone(),
-            environment: Environment::Dev,
-            proxies: ProxyArgs::default(),
-            bcrypt_cost: self.bcrypt_cost,
-            auth_endpoint: url(auth),
-            orders_endpoint: url(orders),
-            jobs: self.jobs.clone(),
-        }
-    }
-
-    pub(super) fn orders(&self) -> rowhouse_orders::Config {
-        rowhouse_orders::Config {
-            grpc: self.grpc(self.addresses.orders),
-            database: self.databases.orders.clone(),
-            trust: self.trust(),
-            telemetry: self.telemetry.clone(),
-            environment: Environment::Dev,
-            jobs: self.jobs.clone(),
-            encryption_keys: self.encryption_keys.clone(),
         }
     }
 
     /// `services`: where they listen.
-    pub(super) fn gateway(&self, services: Addresses) -> rowhouse_gateway::Config {
+    pub(super) fn onboarding(&self, services: &PerService<SocketAddr>) -> OnboardingArgs {
+        OnboardingArgs {
+            bcrypt_cost: self.bcrypt_cost,
+            auth_endpoint: url(services[ServiceName::Auth]),
+            orders_endpoint: url(services[ServiceName::Orders]),
+            signing: self.signing(ServiceName::Onboarding),
+            proxies: ProxyArgs::default(),
+            jobs: self.jobs.clone(),
+        }
+    }
+
+    pub(super) fn orders(&self) -> OrdersArgs {
+        OrdersArgs { encryption_keys: self.encryption_keys.clone(), jobs: self.jobs.clone() }
+    }
+
+    /// `services`: where they listen.
+    pub(super) fn gateway(&self, services: PerService<SocketAddr>) -> rowhouse_gateway::Config {
         rowhouse_gateway::Config {
             listen: self.addresses.gateway,
-            auth_endpoint: url(services.auth),
-            onboarding_endpoint: url(services.onboarding),
-            orders_endpoint: url(services.orders),
+            endpoints: OfEachService(services.map(|_, address| url(address))),
             request_timeout: self.request_timeout,
             rate_limits: self.rate_limits.into(),
             proxies: ProxyArgs::default(),

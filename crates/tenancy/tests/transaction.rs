@@ -13,7 +13,7 @@ use rowhouse_tenancy::{
     DatabaseConfig, DbError, SystemOrigin, TenantContext, TenantDb, TenantId, TenantTx, of_tenant,
     tenant_table,
 };
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use uuid::Uuid;
 
 diesel::table! {
@@ -41,7 +41,7 @@ impl World {
         let cx = add_tenant(&database, "acme").await;
         let db = TenantDb::connect(&DatabaseConfig {
             pool_size,
-            ..DatabaseConfig::new(database.url(Role::Orders))
+            ..DatabaseConfig::new(database.url(ServiceName::Orders))
         })
         .await
         .unwrap();

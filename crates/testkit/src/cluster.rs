@@ -1,5 +1,6 @@
 //! The PostgreSQL cluster that all tests of a run share.
 
+use std::collections::BTreeMap;
 use std::fs::{self, DirBuilder, File, Permissions};
 use std::io;
 use std::os::unix::fs::{DirBuilderExt, PermissionsExt};
@@ -7,8 +8,9 @@ use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rowhouse::bootstrap::{self, FINGERPRINT, Role, RolePasswords, quote_identifier};
+use rowhouse::bootstrap::{self, FINGERPRINT, RolePasswords, quote_identifier};
 use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password, remove_cluster};
+use rowhouse_catalog::{PerService, ServiceName};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
@@ -31,9 +33,8 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct SharedCluster {
     port: u16,
     admin: String,
-    auth: String,
-    onboarding: String,
-    orders: String,
+    /// Of each service's role, by the service's name.
+    passwords: BTreeMap<String, String>,
 }
 
 impl SharedCluster {
@@ -99,9 +100,10 @@ impl SharedCluster {
         let shared = Self {
             port: server.port,
             admin: options.password,
-            auth: random_password().unwrap(),
-            onboarding: random_password().unwrap(),
-            orders: random_password().unwrap(),
+            passwords: ServiceName::ALL
+                .iter()
+                .map(|service| (service.to_string(), random_password().unwrap()))
+                .collect(),
         };
         let file = file(directory);
         fs::write(&file, serde_json::to_vec(&shared).unwrap()).unwrap();
@@ -126,11 +128,8 @@ impl SharedCluster {
             }
             None => {}
         }
-        let passwords = RolePasswords {
-            auth: Some(self.auth.clone()),
-            onboarding: Some(self.onboarding.clone()),
-            orders: Some(self.orders.clone()),
-        };
+        let password = |service: ServiceName| Some(self.passwords[service.as_str()].clone());
+        let passwords = RolePasswords::new(PerService::from_fn(password));
         let migrated = bootstrap::migrate(&self.admin_url(&name), None, &passwords).await;
         migrated.unwrap_or_else(|error| panic!("{error}"));
         admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await.unwrap();
@@ -157,13 +156,8 @@ impl SharedCluster {
         self.login_url("postgres", &self.admin, database)
     }
 
-    pub(crate) fn url(&self, role: Role, database: &str) -> String {
-        let password = match role {
-            Role::Auth => &self.auth,
-            Role::Onboarding => &self.onboarding,
-            Role::Orders => &self.orders,
-        };
-        self.login_url(role.name(), password, database)
+    pub(crate) fn url(&self, service: ServiceName, database: &str) -> String {
+        self.login_url(service.role(), &self.passwords[service.as_str()], database)
     }
 
     fn login_url(&self, user: &str, password: &str, database: &str) -> String {

@@ -4,7 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse::bootstrap::{Role, connect_diesel, quote_identifier};
+use rowhouse::bootstrap::{connect_diesel, quote_identifier};
+use rowhouse_catalog::ServiceName;
 
 use crate::cluster::SharedCluster;
 
@@ -33,8 +34,8 @@ impl TestDatabase {
 
     /// Returns the URL for a service's role.
     #[must_use]
-    pub fn url(&self, role: Role) -> String {
-        self.cluster.url(role, &self.name)
+    pub fn url(&self, service: ServiceName) -> String {
+        self.cluster.url(service, &self.name)
     }
 
     /// Connects as the superuser, to whom policies do not apply.
@@ -43,8 +44,8 @@ impl TestDatabase {
     }
 
     /// Connects as a service's role.
-    pub async fn connect_as(&self, role: Role) -> AsyncPgConnection {
-        connect(&self.url(role)).await
+    pub async fn connect_as(&self, service: ServiceName) -> AsyncPgConnection {
+        connect(&self.url(service)).await
     }
 }
 

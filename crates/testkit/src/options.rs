@@ -4,6 +4,7 @@ use std::num::NonZeroU32;
 use std::time::Duration;
 
 use rowhouse_auth::SignUpArgs;
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
@@ -31,17 +32,22 @@ pub struct TestOptions {
     pub bcrypt_cost: u32,
     /// The limits on sign-ups.
     pub sign_ups: SignUpArgs,
-    /// The URL of the auth service's database, if it leads through something like a [`crate::Proxy`].
-    pub auth_database_url: Option<String>,
-    /// The URL of the onboarding service's database.
-    pub onboarding_database_url: Option<String>,
-    /// The URL of the orders service's database.
-    pub orders_database_url: Option<String>,
+    /// The URLs of the services' databases, for those that lead through something like a [`crate::Proxy`].
+    pub database_urls: PerService<Option<String>>,
     /// The settings of each service's job workers.
     pub jobs: WorkerArgs,
     /// The endpoint to which traces are exported. Telemetry is global to the process, so only one system per process can
     /// have this.
     pub otlp_endpoint: Option<String>,
+}
+
+impl TestOptions {
+    /// The same, with another URL of a service's database.
+    #[must_use]
+    pub fn with_database_url(mut self, service: ServiceName, url: String) -> Self {
+        self.database_urls[service] = Some(url);
+        self
+    }
 }
 
 impl Default for TestOptions {
@@ -54,9 +60,7 @@ impl Default for TestOptions {
             token_lifetime: Duration::from_mins(10),
             bcrypt_cost: 4,
             sign_ups: SignUpArgs::generous(),
-            auth_database_url: None,
-            onboarding_database_url: None,
-            orders_database_url: None,
+            database_urls: PerService::default(),
             jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
             otlp_endpoint: None,
         }

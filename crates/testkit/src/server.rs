@@ -3,8 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use rowhouse::bootstrap::{self, Role, RolePasswords};
+use rowhouse::bootstrap::{self, RolePasswords};
 use rowhouse::postgres::{Cluster, ClusterOptions, random_password};
+use rowhouse_catalog::{PerService, ServiceName};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
@@ -49,8 +50,7 @@ impl TestServer {
             settings: [SETTINGS, settings].concat().leak(),
             sync: false,
         };
-        let password = || Some(random_password().unwrap());
-        let passwords = RolePasswords { auth: password(), onboarding: password(), orders: password() };
+        let passwords = RolePasswords::new(PerService::from_fn(|_| Some(random_password().unwrap())));
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
         let server = Self { cluster: Some(cluster), options, passwords, directory };
         let migrated = bootstrap::migrate(&server.admin_url(), None, &server.passwords).await;
@@ -92,21 +92,15 @@ impl TestServer {
 
     /// Returns the URL of the database for a service's role.
     #[must_use]
-    pub fn url(&self, role: Role) -> String {
-        self.url_at(role, &self.address())
+    pub fn url(&self, service: ServiceName) -> String {
+        self.url_at(service, &self.address())
     }
 
     /// Returns such a URL with the address of a proxy.
     #[must_use]
-    pub fn url_at(&self, role: Role, address: &str) -> String {
-        let RolePasswords { auth, onboarding, orders } = &self.passwords;
-        let password = match role {
-            Role::Auth => auth,
-            Role::Onboarding => onboarding,
-            Role::Orders => orders,
-        };
-        let password = password.as_ref().expect("each has one");
-        format!("postgres://{}:{password}@{address}/{NAME}?sslmode=disable", role.name())
+    pub fn url_at(&self, service: ServiceName, address: &str) -> String {
+        let password = self.passwords.of(service).expect("each has one");
+        format!("postgres://{}:{password}@{address}/{NAME}?sslmode=disable", service.role())
     }
 
     /// Connects as the superuser, with the search path that the database presets.

@@ -1,12 +1,12 @@
 //! [`TestSystem`], the whole system for one test.
 
 use reqwest::Client;
-use rowhouse::bootstrap::Role;
 use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
 use rowhouse::mailbox::Mailbox;
-use rowhouse::system::{Addresses, Databases, Parts, System, url};
+use rowhouse::system::{Addresses, Parts, System, url};
 use rowhouse_auth::MailArgs;
+use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry::{self, Telemetry};
 use tempfile::TempDir;
@@ -17,9 +17,7 @@ use crate::{Letter, TestDatabase, TestOptions, mail};
 pub struct TestSystem {
     system: System,
     gateway: String,
-    auth: String,
-    onboarding: String,
-    orders: String,
+    services: PerService<String>,
     http: Client,
     telemetry: Option<Telemetry>,
     keys: KeyDirectory,
@@ -52,16 +50,11 @@ impl TestSystem {
         let telemetry =
             options.otlp_endpoint.is_some().then(|| telemetry::init(&telemetry_args, "rowhouse").unwrap());
 
-        let of = |role: Role, url: &Option<String>| DatabaseArgs {
+        let databases = options.database_urls.clone().map(|service, url| DatabaseArgs {
             pool_size: options.pool_size,
             acquire_timeout: options.acquire_timeout,
-            ..DatabaseArgs::new(url.clone().unwrap_or_else(|| database.url(role)))
-        };
-        let databases = Databases {
-            auth: of(Role::Auth, &options.auth_database_url),
-            onboarding: of(Role::Onboarding, &options.onboarding_database_url),
-            orders: of(Role::Orders, &options.orders_database_url),
-        };
+            ..DatabaseArgs::new(url.unwrap_or_else(|| database.url(service)))
+        });
         let encryption_keys = directory.path().join("encryption.keys");
         encryption_keys::ensure(&encryption_keys).unwrap();
         let mail = directory.path().join("mail");
@@ -86,9 +79,7 @@ impl TestSystem {
         Self {
             system,
             gateway: url(addresses.gateway),
-            auth: url(addresses.auth),
-            onboarding: url(addresses.onboarding),
-            orders: url(addresses.orders),
+            services: addresses.services.map(|_, address| url(address)),
             http: Client::new(),
             telemetry,
             keys,
@@ -104,22 +95,10 @@ impl TestSystem {
         &self.gateway
     }
 
-    /// Returns the URL of the auth service's gRPC server.
+    /// Returns the URL of a service's gRPC server.
     #[must_use]
-    pub fn auth_endpoint(&self) -> &str {
-        &self.auth
-    }
-
-    /// Returns the URL of the onboarding service's gRPC server.
-    #[must_use]
-    pub fn onboarding_endpoint(&self) -> &str {
-        &self.onboarding
-    }
-
-    /// Returns the URL of the orders service's gRPC server.
-    #[must_use]
-    pub fn orders_endpoint(&self) -> &str {
-        &self.orders
+    pub fn endpoint(&self, service: ServiceName) -> &str {
+        &self.services[service]
     }
 
     /// Returns an HTTP client without special settings.

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 
 /// The variable with the path of the file in which a process of another run records its server.
 const REPORT: &str = "ROWHOUSE_TESTKIT_REPORT";
@@ -26,9 +26,9 @@ async fn each_database_is_a_migrated_one_of_its_own() {
     one.admin().await.batch_execute(tenant).await.unwrap();
     assert!(exists(&mut one.admin().await, "SELECT FROM tenancy.tenants").await);
     assert!(!exists(&mut other.admin().await, "SELECT FROM tenancy.tenants").await);
-    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
-        let user = format!("SELECT WHERE current_user = '{}'", role.name());
-        assert!(exists(&mut other.connect_as(role).await, &user).await);
+    for service in ServiceName::ALL {
+        let user = format!("SELECT WHERE current_user = '{}'", service.role());
+        assert!(exists(&mut other.connect_as(*service).await, &user).await);
     }
 
     let name = one.admin_url().rsplit_once('/').unwrap().1.split('?').next().unwrap().to_owned();

@@ -4,7 +4,7 @@
 
 use std::time::Duration;
 
-use rowhouse_testkit::{Proxy, Role, TestDatabase};
+use rowhouse_testkit::{Proxy, ServiceName, TestDatabase};
 use tokio::time::timeout;
 use tokio_postgres::{Client, NoTls};
 
@@ -16,7 +16,7 @@ async fn connect(url: &str) -> Result<Client, tokio_postgres::Error> {
 
 async fn start() -> (TestDatabase, Proxy, Client) {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(Role::Orders)).await;
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
     let client = connect(&proxy.url()).await.unwrap();
     (database, proxy, client)
 }

@@ -20,18 +20,14 @@ pub use permission::{Permission, UnknownPermission};
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 
-/// The issuers of tokens: the claim `iss`, and the name of the issuer's file of public keys.
+/// The issuers of tokens: the `iss` claim, and the name of the issuer's file of public keys.
 pub mod issuer {
-    /// The auth service, which signs the tokens of people and API keys.
-    pub const AUTH: &str = "rowhouse-auth";
-    /// The onboarding service, which signs its own tokens.
-    pub const ONBOARDING: &str = "rowhouse-onboarding";
-}
+    use rowhouse_catalog::ServiceName;
 
-/// The claim `aud` of services' tokens: the callee. An issuer can also be a callee, by its own name.
-pub mod audience {
-    /// The orders service.
-    pub const ORDERS: &str = "rowhouse-orders";
+    /// The auth service, which signs for people.
+    pub const AUTH: &str = ServiceName::Auth.program();
+    /// The onboarding service, which signs for itself.
+    pub const ONBOARDING: &str = ServiceName::Onboarding.program();
 }
 
 /// The claim `aud` of people's tokens. A service's token has its callee's name instead.

@@ -57,7 +57,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
     service.mail_to(ADA, "Invitation").await;
     let invitation = token_to(&service, ADA).await;
     let mut dear = config(&service.database, &service.keys);
-    dear.bcrypt_cost = COST;
+    dear.args.bcrypt_cost = COST;
     let dear = Running::start(dear).await;
 
     let login = async || {

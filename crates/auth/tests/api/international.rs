@@ -122,7 +122,7 @@ async fn by_smtp(smtp: &Smtp) -> Service {
         mail_from: "Rowhouse <noreply@rowhouse.example>".to_owned(),
         ..MailArgs::into_directory("")
     };
-    Service::start_with(|config| config.mail = mail).await
+    Service::start_with(|config| config.args.mail = mail).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

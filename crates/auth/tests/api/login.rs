@@ -137,7 +137,7 @@ async fn a_hash_from_cheaper_times_is_renewed_at_login() {
     assert!(before.starts_with("$bcrypt-sha256$v=2,t=2b,r=4$"), "{before}");
 
     let mut dearer = config(&service.database, &service.keys);
-    dearer.bcrypt_cost = 5;
+    dearer.args.bcrypt_cost = 5;
     let dearer = Running::start(dearer).await;
     assert_eq!(refused(dearer.login("ada@example.com", "wrong horse", None).await), Code::InvalidCredentials);
     assert_eq!(service.value(hash).await, before, "only the right password is hashed anew");

@@ -16,7 +16,7 @@ const CONFIRM: &str = "Confirm your e-mail address";
 const OUTBOX: &str = "SELECT count(*) FROM auth.outbox";
 
 async fn in_production() -> Service {
-    Service::start_with(|config| config.require_verified_email = Some(true)).await
+    Service::start_with(|config| config.args.require_verified_email = Some(true)).await
 }
 
 async fn resend(service: &Service, email: &str) {

@@ -1,7 +1,9 @@
 //! Letters on their way.
 
-use rowhouse_auth::{App, MailArgs, StartError};
+use rowhouse_auth::{MailArgs, MailError};
 use rowhouse_chassis::config::Environment;
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::service::App;
 use rowhouse_proto::auth::v1::VerifyEmailRequest;
 use rowhouse_testkit::TestDatabase;
 use tempfile::TempDir;
@@ -23,7 +25,7 @@ fn by_smtp(url: &str, ca_file: Option<&TempDir>) -> MailArgs {
 }
 
 async fn service(mail: MailArgs) -> Service {
-    Service::start_with(|config| config.mail = mail).await
+    Service::start_with(|config| config.args.mail = mail).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -177,11 +179,12 @@ async fn in_production_letters_have_to_be_sent_safely() {
     ] {
         let mut config = config(&database, &keys);
         config.environment = Environment::Production;
-        config.bcrypt_cost = 10;
-        config.mail = mail;
+        config.args.bcrypt_cost = 10;
+        config.args.mail = mail;
         let error = App::build(config).await.err().unwrap();
-        assert!(matches!(error, StartError::Mail(_)), "{error}");
         let text = error.to_string();
+        let StartError::Own(error) = error else { panic!("{text}") };
+        assert!(error.is::<MailError>(), "{text}");
         assert!(text.contains(expected) && !text.contains("secret"), "{text}");
     }
 }

@@ -7,7 +7,7 @@ use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, LoginRequest, RequestPasswordResetRequest, RequestPasswordResetResponse,
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role,
 };
-use rowhouse_testkit::{Flight, Proxy, Role as DatabaseRole, TestDatabase};
+use rowhouse_testkit::{Flight, Proxy, ServiceName, TestDatabase};
 use tonic::Request;
 
 use crate::support::{Keys, PASSWORD, Running, Service, config};
@@ -88,7 +88,7 @@ async fn a_refused_request_writes_nothing() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_does_the_same_work() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let proxy = Proxy::start(&database.url(DatabaseRole::Auth)).await;
+    let proxy = Proxy::start(&database.url(ServiceName::Auth)).await;
     let mut config = config(&database, &keys);
     config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(proxy.url()) };
     let service = Service { running: Running::start(config).await, database, keys };

@@ -167,7 +167,7 @@ async fn asking_for_a_link_never_says_whether_there_is_somebody() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_mailed_link_sets_a_new_password_once() {
-    let service = Service::start_with(|config| config.require_verified_email = Some(true)).await;
+    let service = Service::start_with(|config| config.args.require_verified_email = Some(true)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
     forgot(&service, "Ada@Example.com ").await.unwrap();

@@ -79,7 +79,7 @@ async fn without_grace_the_second_use_ends_the_session() {
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
     let mut strict = config(&service.database, &service.keys);
-    strict.sessions = SessionArgs { refresh_grace: Duration::ZERO, ..SessionArgs::default() };
+    strict.args.sessions = SessionArgs { refresh_grace: Duration::ZERO, ..SessionArgs::default() };
     let strict = Running::start(strict).await;
     let first = login(&service, None).await;
     refresh(&strict, &first.refresh_token).await.unwrap();

@@ -16,7 +16,7 @@ const ADA: &str = "ada@example.com";
 
 async fn world() -> Service {
     let sign_ups = SignUpArgs { sign_ups_per_network: 6, sign_ups_per_address: 3 };
-    Service::start_with(|config| config.sign_ups = sign_ups).await
+    Service::start_with(|config| config.args.sign_ups = sign_ups).await
 }
 
 /// As onboarding asks, for somebody at this address.

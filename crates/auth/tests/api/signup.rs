@@ -144,7 +144,7 @@ async fn without_a_password_the_link_sets_the_first_one() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn where_it_is_asked_for_an_address_has_to_be_confirmed_first() {
-    let service = Service::start_with(|config| config.require_verified_email = Some(true)).await;
+    let service = Service::start_with(|config| config.args.require_verified_email = Some(true)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
     let unconfirmed = service.running.login(ADA, PASSWORD, None).await.unwrap_err();

@@ -1,9 +1,10 @@
 //! What keeps the service from starting.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_auth::{App, StartError};
 use rowhouse_chassis::config::Environment;
 use rowhouse_chassis::database::DatabaseError;
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::service::App;
 use rowhouse_chassis::signing::SigningKeyError;
 use rowhouse_testkit::TestDatabase;
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
@@ -27,22 +28,23 @@ async fn a_key_that_nobody_trusts_is_not_used() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     keys.publish(issuer::AUTH, &TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap()));
     let error = App::build(config(&database, &keys)).await.err().unwrap();
-    assert!(matches!(error, StartError::SigningKey(SigningKeyError::Untrusted { .. })), "{error}");
     assert!(error.to_string().contains("rowhouse-auth.jwks.json"), "{error}");
+    let StartError::Own(error) = error else { panic!("{error}") };
+    assert!(matches!(error.downcast_ref(), Some(SigningKeyError::Untrusted { .. })), "{error}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn files_and_addresses_that_do_not_work_are_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let mut missing = config(&database, &keys);
-    missing.signing.signing_keys = "/nonexistent/auth".into();
+    missing.args.signing.signing_keys = "/nonexistent/auth".into();
     let error = App::build(missing).await.err().unwrap().to_string();
     assert!(error.contains("/nonexistent/auth/current.pem"), "{error}");
 
     let mut cheap = config(&database, &keys);
     cheap.environment = Environment::Production;
-    let error = App::build(cheap).await.err().unwrap();
-    assert!(matches!(error, StartError::Cost(4)), "{error}");
+    let error = App::build(cheap).await.err().unwrap().to_string();
+    assert!(error.starts_with("a bcrypt cost of 4 is too low for production"), "{error}");
 
     let app = App::build(config(&database, &keys)).await.unwrap();
     let mut twice = config(&database, &keys);

@@ -3,6 +3,7 @@
 
 #[cfg(feature = "db")]
 mod database;
+mod each_service;
 mod environment;
 mod rate_limits;
 
@@ -17,6 +18,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 
 #[cfg(feature = "db")]
 pub use database::DatabaseArgs;
+pub use each_service::{EachService, OfEachService};
 pub use environment::Environment;
 pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
 

@@ -19,6 +19,6 @@ pub use channel::{EndpointError, TracedChannel, channel};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
 pub use reject::reject;
-pub use server::{GrpcOptions, ServeError, serve};
+pub use server::{GrpcOptions, MAX_REQUEST, ServeError, serve};
 
 pub use crate::shutdown::DRAIN_LIMIT;

@@ -22,6 +22,10 @@ use crate::health;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 
+/// The most bytes of a request, to give to each generated server. None of ours needs more: 200 lines with the longest SKUs are
+/// a fraction of it.
+pub const MAX_REQUEST: usize = 1024 * 1024;
+
 /// How long the answers to calls that were given up may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -40,7 +44,7 @@ pub struct GrpcOptions<R> {
     /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
     pub readiness: Option<R>,
     /// The names under which readiness is told, such as `auth.v1.AuthService`.
-    pub services: &'static [&'static str],
+    pub services: Vec<&'static str>,
 }
 
 /// Why serving ended before it was asked to.

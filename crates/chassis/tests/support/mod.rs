@@ -116,7 +116,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
         request_timeout: Duration::from_secs(10),
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),
         readiness: None,
-        services: &["test.v1.EchoService"],
+        services: vec!["test.v1.EchoService"],
     }
 }
 

@@ -6,6 +6,7 @@ use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
+use rowhouse_catalog::ServiceName;
 use rowhouse_proto::orders::v1;
 use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 
@@ -26,7 +27,7 @@ pub(crate) async fn download_export(
     clients: web::Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
     let message = v1::DownloadExportRequest { id: path_value(&request, "id") };
-    let mut client = ExportServiceClient::new(clients.orders.clone());
+    let mut client = ExportServiceClient::new(clients.channel(ServiceName::Orders));
     let mut pieces = clients.answer(client.download_export(clients.of(&caller, message))).await?;
     let first = clients.next(&mut pieces).await?;
     let first = given("DownloadExportResponse", first.as_ref())?;

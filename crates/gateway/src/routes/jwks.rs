@@ -2,6 +2,7 @@
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, web};
+use rowhouse_catalog::ServiceName;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use serde::Serialize;
@@ -39,7 +40,7 @@ struct JsonWebKey {
 /// Ask again when a token names a key that is not among these.
 pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
     let request = clients.anonymous(&origin, v1::GetJwksRequest {});
-    let answer = clients.answer(AuthServiceClient::new(clients.auth.clone()).get_jwks(request)).await?;
+    let answer = clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).get_jwks(request)).await?;
     let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey {
         kty,
         crv,

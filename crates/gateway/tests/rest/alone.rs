@@ -8,7 +8,8 @@ use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
-use rowhouse_chassis::config::{Environment, ProxyArgs, TelemetryArgs, TrustArgs};
+use rowhouse_catalog::PerService;
+use rowhouse_chassis::config::{Environment, OfEachService, ProxyArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_gateway::{App, Config, ServeError};
@@ -67,9 +68,7 @@ impl Alone {
         let rate = "1000:10000".parse().unwrap();
         let config = Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            auth_endpoint: upstream.clone(),
-            onboarding_endpoint: upstream.clone(),
-            orders_endpoint: upstream,
+            endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
             request_timeout,
             rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
             proxies: ProxyArgs::default(),

@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
 use reqwest::Method;
-use rowhouse_testkit::{Proxy, Role, Tenant, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{Proxy, ServiceName, Tenant, TestDatabase, TestOptions, TestSystem};
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
@@ -26,9 +26,9 @@ struct World {
 impl World {
     async fn start(request_timeout: Duration) -> Self {
         let database = TestDatabase::create().await;
-        let orders = Proxy::start(&database.url(Role::Orders)).await;
-        let orders_database_url = Some(orders.url());
-        let options = TestOptions { request_timeout, orders_database_url, ..TestOptions::default() };
+        let orders = Proxy::start(&database.url(ServiceName::Orders)).await;
+        let options = TestOptions { request_timeout, ..TestOptions::default() };
+        let options = options.with_database_url(ServiceName::Orders, orders.url());
         let system = TestSystem::start_on(database, options).await;
         let acme = system.onboard("Acme").await;
         let api = Api::of(system.gateway_url()).await.with_token(&acme.token);

@@ -6,7 +6,7 @@ use rowhouse_jobs::{
     CancelError, Class, Failure, Handler, Job, JobId, JobRecord, JobStatus, NewJob, cancel_job,
 };
 use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 use serde::{Deserialize, Serialize};
 
 use crate::world::{Crew, DRAIN, World, connect, note};
@@ -22,7 +22,7 @@ async fn cancel(db: &TenantDb, cx: &TenantContext, id: JobId) -> Result<JobRecor
 async fn a_job_that_waits_is_not_begun_any_more() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let db = connect(&world.database.url(Role::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
     let id = world.enqueue(&cx, note("never").after(Duration::from_secs(3_600))).await;
     let job = cancel(&db, &cx, id).await.unwrap();
     assert_eq!((job.status, job.cancel_requested), (JobStatus::Queued, true));
@@ -38,7 +38,7 @@ async fn a_job_that_waits_is_not_begun_any_more() {
 async fn a_running_job_stops_and_commits_nothing_more() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let db = connect(&world.database.url(Role::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
     let mut crew = Crew::start(world.db.clone(), 2, LEASE);
     let told = world.enqueue(&cx, note("told")).await;
     let run = crew.next().await;
@@ -76,7 +76,7 @@ impl Handler<Internal> for Nothing {
 async fn some_jobs_cannot_be_cancelled() {
     let world = World::new().await;
     let (cx, other) = (world.tenant().await, world.tenant().await);
-    let db = connect(&world.database.url(Role::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
     let id = world.enqueue(&cx, NewJob::new(Internal)).await;
     assert!(matches!(cancel(&db, &cx, id).await, Err(CancelError::NotCancellable)));
     assert!(matches!(cancel(&db, &other, id).await, Err(CancelError::NotFound)));

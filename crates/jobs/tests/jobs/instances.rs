@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rowhouse_jobs::{NewJob, WorkerArgs};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 
 use crate::world::{Crew, Parcel, Waiting, World, connect};
 
@@ -26,7 +26,7 @@ async fn soon(crew: &mut Crew) -> Waiting {
 
 /// An instance, with connections of its own.
 async fn instance(world: &World, args: &WorkerArgs) -> Crew {
-    let db = connect(&world.database.url(Role::Orders)).await;
+    let db = connect(&world.database.url(ServiceName::Orders)).await;
     Crew::run(db, args.clone(), Duration::from_secs(60))
 }
 

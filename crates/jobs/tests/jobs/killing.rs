@@ -48,7 +48,7 @@ async fn jobs_survive_their_workers() {
     const JOBS: usize = 600;
     const KILLS: usize = 12;
     let world = World::new().await;
-    let url = world.database.url(rowhouse_testkit::Role::Orders);
+    let url = world.database.url(rowhouse_testkit::ServiceName::Orders);
     let tenants = [world.tenant().await, world.tenant().await, world.tenant().await];
     let mut workers: Vec<_> = (0..2).map(|_| Process::start(&url)).collect();
     let mut enqueued = 0;
@@ -93,7 +93,8 @@ async fn finished(world: &World, tenants: &[rowhouse_tenancy::TenantContext]) ->
 async fn a_worker_whose_claim_has_run_out_commits_nothing() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let proxy = rowhouse_testkit::Proxy::start(&world.database.url(rowhouse_testkit::Role::Orders)).await;
+    let proxy =
+        rowhouse_testkit::Proxy::start(&world.database.url(rowhouse_testkit::ServiceName::Orders)).await;
     let mut slow = Crew::start(connect(&proxy.url()).await, 1, Duration::from_secs(1));
     let id = world.enqueue(&cx, note("mine")).await;
     let of_slow = slow.next().await;

@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::Integer;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_jobs::{Failure, JobStatus};
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 
 use crate::world::{Crew, World, note};
 
@@ -77,9 +77,9 @@ async fn jobs_are_kept_for_a_while_after_their_end() {
     world.database.admin().await.batch_execute(age).await.unwrap();
     // As the workers ask, every few minutes.
     let purge = || diesel::sql_query("SELECT jobs.purge(interval '30 days', 100) AS tenants");
-    let mut of_another = world.database.connect_as(Role::Auth).await;
+    let mut of_another = world.database.connect_as(ServiceName::Auth).await;
     assert_eq!(purge().get_result::<Purged>(&mut of_another).await.unwrap().tenants, 0);
-    let mut own = world.database.connect_as(Role::Orders).await;
+    let mut own = world.database.connect_as(ServiceName::Orders).await;
     assert_eq!(purge().get_result::<Purged>(&mut own).await.unwrap().tenants, 2);
     assert_eq!(purge().get_result::<Purged>(&mut own).await.unwrap().tenants, 0);
     let left: Vec<_> = world.jobs(&cx).await.into_iter().map(|job| (job.id, job.status)).collect();

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_jobs::JobStatus;
-use rowhouse_testkit::{Proxy, Role};
+use rowhouse_testkit::{Proxy, ServiceName};
 use tokio::time::Instant;
 
 use crate::world::{Crew, PATIENCE, World, connect, note};
@@ -32,7 +32,7 @@ async fn a_notification_wakes_an_idle_worker() {
 async fn without_notifications_workers_look_by_themselves() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let proxy = Proxy::start(&world.database.url(Role::Orders)).await;
+    let proxy = Proxy::start(&world.database.url(ServiceName::Orders)).await;
     proxy.rewrite(|sql| sql.starts_with("LISTEN").then(|| "SELECT no_such_function()".to_owned()));
     let mut crew = Crew::start(connect(&proxy.url()).await, 1, LEASE);
     let mut waits = Vec::new();
@@ -53,7 +53,7 @@ async fn without_notifications_workers_look_by_themselves() {
 async fn workers_go_on_when_the_database_is_back() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let proxy = Proxy::start(&world.database.url(Role::Orders)).await;
+    let proxy = Proxy::start(&world.database.url(ServiceName::Orders)).await;
     let mut crew = Crew::start(connect(&proxy.url()).await, 1, LEASE);
     let first = world.enqueue(&cx, note("before")).await;
     crew.next().await.succeed();

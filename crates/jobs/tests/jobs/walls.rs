@@ -3,7 +3,7 @@
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel::{QueryableByName, sql_query};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 
 use crate::world::{World, note};
 
@@ -18,7 +18,7 @@ async fn no_role_reaches_the_lanes_or_another_services_queue() {
     let world = World::new().await;
     let cx = world.tenant().await;
     world.enqueue(&cx, note("orders'")).await;
-    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders] {
         let mut conn = world.database.connect_as(role).await;
         for refused in [
             "SELECT FROM jobs.lanes",
@@ -36,7 +36,7 @@ async fn no_role_reaches_the_lanes_or_another_services_queue() {
         }
         let seen: Count = sql_query("SELECT count(*) FROM jobs.jobs").get_result(&mut conn).await.unwrap();
         assert_eq!(seen.count, 0, "{role:?} sees jobs without a tenant");
-        if role != Role::Orders {
+        if role != ServiceName::Orders {
             let claimed: Count =
                 sql_query("SELECT count(*) FROM jobs.claim(gen_random_uuid(), 10, interval '1 minute')")
                     .get_result(&mut conn)
@@ -60,7 +60,7 @@ async fn a_claim_leaves_no_tenant_open() {
     let world = World::new().await;
     let cx = world.tenant().await;
     world.enqueue(&cx, note("orders'")).await;
-    let mut conn = world.database.connect_as(Role::Orders).await;
+    let mut conn = world.database.connect_as(ServiceName::Orders).await;
     conn.batch_execute("BEGIN").await.unwrap();
     let claimed: Count =
         sql_query("SELECT count(tenant_id) FROM jobs.claim(gen_random_uuid(), 10, interval '1 minute')")
@@ -86,7 +86,7 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
     let cx = world.tenant().await;
     let id = world.enqueue(&cx, note("orders'")).await;
     let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{}')", cx.tenant());
-    for role in [Role::Auth, Role::Onboarding] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding] {
         let mut conn = world.database.connect_as(role).await;
         for (change, refusal) in [
             ("UPDATE jobs.jobs SET status = 'cancelled', finished_at = now()", "another service"),
@@ -106,10 +106,10 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
     let claim = format!(
         "SELECT count(job_id) FROM jobs.claim('interactive', '{id}', 10, 10, NULL, interval '1 minute')"
     );
-    let mut own = world.database.connect_as(Role::Orders).await;
+    let mut own = world.database.connect_as(ServiceName::Orders).await;
     assert_eq!(sql_query(claim).get_result::<Count>(&mut own).await.unwrap().count, 1);
     let task = format!("SELECT count(*) FROM jobs.task('{}', '{id}', '{id}')", cx.tenant());
-    for (role, seen) in [(Role::Auth, 0), (Role::Onboarding, 0), (Role::Orders, 1)] {
+    for (role, seen) in [(ServiceName::Auth, 0), (ServiceName::Onboarding, 0), (ServiceName::Orders, 1)] {
         let mut conn = world.database.connect_as(role).await;
         let outside: Count = sql_query(&task).get_result(&mut conn).await.unwrap();
         assert_eq!(outside.count, 0, "{role:?} outside of the tenant");
@@ -118,10 +118,13 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
     }
     // Only onboarding, which has the calls for it, asks for the end of the others' jobs; only orders has auth do something.
     for (role, refused) in [
-        (Role::Auth, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
-        (Role::Orders, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
-        (Role::Auth, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
-        (Role::Onboarding, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
+        (ServiceName::Auth, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
+        (ServiceName::Orders, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
+        (ServiceName::Auth, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
+        (
+            ServiceName::Onboarding,
+            "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')",
+        ),
     ] {
         let mut conn = world.database.connect_as(role).await;
         let error = conn.batch_execute(&format!("SELECT {refused}")).await.unwrap_err().to_string();

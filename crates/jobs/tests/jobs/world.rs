@@ -13,7 +13,7 @@ use rowhouse_tenancy::{
     DatabaseConfig, DbError, SystemOrigin, TenantContext, TenantDb, TenantId, TenantTx, of_tenant,
     tenant_table,
 };
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -49,7 +49,7 @@ impl World {
             )
             .await
             .unwrap();
-        let db = connect(&database.url(Role::Orders)).await;
+        let db = connect(&database.url(ServiceName::Orders)).await;
         Self { database, db }
     }
 

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
@@ -19,7 +19,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
     program
         .env_clear()
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
-        .env("DATABASE_URL", database.url(Role::Onboarding))
+        .env("DATABASE_URL", database.url(ServiceName::Onboarding))
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
         .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys(issuer::ONBOARDING))
         .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
@@ -78,7 +78,7 @@ async fn what_keeps_it_from_starting_is_one_sentence() {
 async fn another_services_login_is_refused() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let mut program = program(&database, &keys);
-    program.env("DATABASE_URL", database.url(Role::Orders));
+    program.env("DATABASE_URL", database.url(ServiceName::Orders));
     let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
     assert_eq!(output.status.code(), Some(1));
     let said = String::from_utf8(output.stderr).unwrap();

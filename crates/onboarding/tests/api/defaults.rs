@@ -1,10 +1,11 @@
 //! What orders keeps for each tenant, and who may lay it out.
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::TracedChannel;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{ListOrdersRequest, SetUpTenantRequest, TearDownTenantRequest};
-use rowhouse_tokens::{SigningKey, TokenIssuer, audience, issuer};
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use uuid::Uuid;
 
 use crate::support::{PASSWORD, World, refused, request, with_token};
@@ -29,7 +30,7 @@ async fn only_onboarding_lays_out_and_it_can_do_nothing_else() {
     let world = World::start().await;
     let acme = world.onboard(request("Acme", "ada@example.com")).await.unwrap().tenant.unwrap();
     let person = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
-    let service = service_token(&world, audience::ORDERS, &acme.id);
+    let service = service_token(&world, ServiceName::Orders.program(), &acme.id);
     let for_auth = service_token(&world, issuer::AUTH, &acme.id);
     for (token, expected) in [(&person, Code::PermissionDenied), (&for_auth, Code::TokenInvalid)] {
         let answer = orders(&world).set_up_tenant(with_token(token, SetUpTenantRequest {})).await;

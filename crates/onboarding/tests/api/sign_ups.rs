@@ -15,8 +15,9 @@ const ROWS: &str = "SELECT concat_ws(' ', (SELECT count(*) FROM tenancy.tenants)
 async fn world() -> World {
     let mut world = World::alone().await;
     let sign_ups = SignUpArgs { sign_ups_per_network: 4, sign_ups_per_address: 2 };
-    let config = auth_config(&world.database, &world.keys, world.auth_address);
-    world.auth = Some(Running::auth(rowhouse_auth::Config { sign_ups, ..config }).await);
+    let mut config = auth_config(&world.database, &world.keys, world.auth_address);
+    config.args.sign_ups = sign_ups;
+    world.auth = Some(Running::start(config).await);
     world.start_orders().await;
     world
 }

@@ -2,7 +2,8 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::database::DatabaseError;
-use rowhouse_onboarding::{App, Config, StartError};
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::service::App;
 use rowhouse_testkit::TestDatabase;
 
 use crate::support::{Keys, config};
@@ -26,12 +27,11 @@ async fn holes_in_the_walls_are_all_named() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_of_a_service_that_cannot_work_is_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let config = || config(&database, &keys, nowhere(), nowhere());
-    let auth = Config { auth_endpoint: "auth:50051".to_owned(), ..config() };
-    let error = App::build(auth).await.err().unwrap();
-    assert!(matches!(error, StartError::AuthEndpoint(_)), "{error}");
-    assert!(error.to_string().contains("auth:50051"), "{error}");
-    let orders = Config { orders_endpoint: "orders:50053".to_owned(), ..config() };
-    let error = App::build(orders).await.err().unwrap();
-    assert!(matches!(error, StartError::OrdersEndpoint(_)), "{error}");
+    let mut wrong = config(&database, &keys, nowhere(), nowhere());
+    wrong.args.orders_endpoint = "orders:50053".to_owned();
+    let error = App::build(wrong.clone()).await.err().unwrap().to_string();
+    assert!(error.starts_with("--orders-endpoint: ") && error.contains("orders:50053"), "{error}");
+    wrong.args.auth_endpoint = "auth:50051".to_owned();
+    let error = App::build(wrong).await.err().unwrap().to_string();
+    assert!(error.starts_with("--auth-endpoint: ") && error.contains("auth:50051"), "{error}");
 }

@@ -150,7 +150,7 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
     }
 
     // Nor does the database show it to the service in another tenant, or in none.
-    let mut service = world.database.connect_as(rowhouse_testkit::Role::Orders).await;
+    let mut service = world.database.connect_as(rowhouse_testkit::ServiceName::Orders).await;
     let count = "(SELECT count(*) FROM orders.exports) + (SELECT count(*) FROM orders.export_chunks)";
     let enter = |tenant| format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
     for (opening, seen) in [("BEGIN".to_owned(), 0_i64), (enter(acme.tenant), 0), (enter(globex.tenant), 2)] {

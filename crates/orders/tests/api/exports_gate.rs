@@ -5,8 +5,9 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
+use rowhouse_chassis::service::App;
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_orders::{App, Config};
+use rowhouse_orders::Config;
 use tokio::time::Instant;
 
 use crate::exports_support::PATIENCE;

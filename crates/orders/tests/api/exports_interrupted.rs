@@ -19,11 +19,11 @@ const NOBODY: WorkerArgs = WorkerArgs { lease: WORKERS.lease, ..WorkerArgs::NONE
 
 /// The service without workers: these are instances of their own.
 async fn world() -> World {
-    World::start_with(|config| config.jobs = NOBODY).await
+    World::start_with(|config| config.args.jobs = NOBODY).await
 }
 
 async fn instance(world: &World) -> Instance {
-    Instance::start(world, |config| config.jobs = WORKERS).await
+    Instance::start(world, |config| config.args.jobs = WORKERS).await
 }
 
 #[derive(QueryableByName)]

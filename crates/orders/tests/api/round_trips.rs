@@ -6,7 +6,7 @@ use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
 use rowhouse_proto::orders::v1::{ExportFormat, OrderStatus};
-use rowhouse_testkit::{Flight, Proxy, Role as DatabaseRole, TestDatabase};
+use rowhouse_testkit::{Flight, Proxy, ServiceName, TestDatabase};
 use rowhouse_tokens::Role;
 
 use crate::exports_support::Exports;
@@ -16,11 +16,11 @@ use crate::world::{World, an_order};
 /// A service with one connection for its statements, through a proxy.
 async fn world(jobs: WorkerArgs) -> (World, Proxy) {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(DatabaseRole::Orders)).await;
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
     let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(proxy.url()) };
     let world = World::start_on(database, |config| {
         config.database = args;
-        config.jobs = jobs;
+        config.args.jobs = jobs;
     });
     (world.await, proxy)
 }

@@ -2,8 +2,9 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::database::DatabaseError;
-use rowhouse_orders::{App, StartError};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::service::App;
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::SigningKey;
 
 use crate::world::{config, trust};
@@ -15,7 +16,7 @@ async fn walls_with_holes_are_named_and_not_served_behind() {
                  ALTER TABLE orders.order_lines DISABLE ROW LEVEL SECURITY;";
     database.admin().await.batch_execute(holes).await.unwrap();
     let trust = trust(&SigningKey::generate().unwrap());
-    let built = App::build(config(&database.url(Role::Orders), &trust)).await;
+    let built = App::build(config(&database.url(ServiceName::Orders), &trust)).await;
     let Err(error @ StartError::Database(DatabaseError::Walls(_))) = built else { panic!("it started") };
     for table in ["orders.orders", "orders.order_lines"] {
         assert!(error.to_string().contains(table), "{error}");

@@ -10,16 +10,17 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use futures_util::future::join_all;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Fault, fault};
+use rowhouse_chassis::service::App;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
-use rowhouse_orders::{App, Config};
+use rowhouse_orders::{Config, OrdersArgs};
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, ListOrdersResponse, Order, OrderLine,
     OrderStatus, UpdateOrderRequest,
 };
 use rowhouse_tenancy::TenantId;
-use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::{JwkSet, Principal, Role, SigningKey, TokenIssuer, issuer};
 use tempfile::TempDir;
 use tokio::task::JoinHandle;
@@ -52,7 +53,7 @@ impl World {
     pub(crate) async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
-        let mut config = config(&database.url(DatabaseRole::Orders), &trust);
+        let mut config = config(&database.url(ServiceName::Orders), &trust);
         change(&mut config);
         let app = App::build(config).await.unwrap();
         // What hangs in a test is not waited for.
@@ -99,7 +100,7 @@ impl World {
 
     /// What another instance of the service is configured with.
     pub(crate) fn config(&self) -> Config {
-        config(&self.database.url(DatabaseRole::Orders), &self.trust)
+        config(&self.database.url(ServiceName::Orders), &self.trust)
     }
 
     /// Makes calls that write, and lets none of them write before all of them want to: what they read, they
@@ -154,8 +155,10 @@ pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
         trust: TrustArgs { trust_dir: trust.path().to_owned() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
-        jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
-        encryption_keys: trust.path().join("encryption.keys"),
+        args: OrdersArgs {
+            encryption_keys: trust.path().join("encryption.keys"),
+            jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
+        },
     }
 }
 

@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use heck::ToUpperCamelCase;
 use proc_macro2::TokenStream;
 use prost_reflect::{FieldDescriptor, Kind};
 use quote::{format_ident, quote};
@@ -185,11 +186,11 @@ fn call(operation: &Operation) -> TokenStream {
         Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
     };
-    let (client, host) = (names::client(&operation.method), names::ident(&operation.service.host));
+    let (client, host) = (names::client(&operation.method), names::ident(&operation.service.host.to_upper_camel_case()));
     let method = format_ident!("{}", operation.name);
     let answer = if matches!(operation.reply, Reply::Nothing) { quote!() } else { quote!(let answer =) };
     quote! {
-        let mut client = #client::new(clients.#host.clone()).max_decoding_message_size(MAX_ANSWER);
+        let mut client = #client::new(clients.channel(ServiceName::#host)).max_decoding_message_size(MAX_ANSWER);
         #answer clients.answer(client.#method(#call)).await?;
     }
 }

@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rowhouse_chassis::config::seconds;
 
-use crate::keys::{ISSUERS, KeyDirectory, KeysError, Rotation, RotationError, Step};
+use crate::keys::{KeyDirectory, KeysError, Rotation, RotationError, Step, issuers};
 
 const GENERATE_EXAMPLES: &str = "Examples:
   rowhouse keys generate keys
@@ -54,7 +54,7 @@ struct RotateArgs {
     #[arg(long, value_name = "DIRECTORY")]
     directory: PathBuf,
     /// Whose key; without it everybody's
-    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ISSUERS))]
+    #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(issuers()))]
     issuer: Option<String>,
     /// How long a key is published before it signs, in seconds, 6 at least
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]

@@ -5,12 +5,13 @@ use std::path::PathBuf;
 use std::process::ExitCode;
 use std::time::Duration;
 
-use clap::Args;
-use rowhouse_chassis::config::seconds;
+use clap::{Arg, Args};
+use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::config::{EachService, OfEachService, seconds};
 use tokio_postgres::Config;
 
 use super::addresses;
-use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
+use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
 
 /// The exit code of `--status` when there is something to do.
 const PENDING: u8 = 3;
@@ -37,21 +38,33 @@ pub(super) struct MigrateArgs {
     /// PEM file with the authorities that may have signed the database's certificate
     #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
     database_ca_file: Option<PathBuf>,
-    /// The auth service's URL of the database
-    #[arg(long, env = "ROWHOUSE_AUTH_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    auth_database_url: Option<String>,
-    /// The onboarding service's URL of the database
-    #[arg(long, env = "ROWHOUSE_ONBOARDING_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    onboarding_database_url: Option<String>,
-    /// The orders service's URL of the database
-    #[arg(long, env = "ROWHOUSE_ORDERS_DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    orders_database_url: Option<String>,
+    /// The services' URLs of the database.
+    #[command(flatten)]
+    service_urls: OfEachService<DatabaseUrl>,
     /// How long to wait in all for locks that others hold, and before that for another migration, in seconds
     #[arg(long, env = "ROWHOUSE_LOCK_WAIT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     lock_wait: Duration,
     /// List the migrations and whether they were run, and change nothing
     #[arg(long)]
     status: bool,
+}
+
+/// The URL of a service, for the password in it.
+struct DatabaseUrl;
+
+impl EachService for DatabaseUrl {
+    const SUFFIX: &'static str = "database-url";
+    type Parsed = String;
+    type Value = Option<String>;
+
+    fn argument(service: ServiceName, argument: Arg) -> Arg {
+        let help = format!("The {service} service's URL of the database");
+        argument.value_name("URL").hide_env_values(true).help(help)
+    }
+
+    fn value(parsed: Option<String>) -> Option<Option<String>> {
+        Some(parsed)
+    }
 }
 
 pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
@@ -65,15 +78,9 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
         }
         return Ok(if status.is_current() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
     }
-    let passwords = RolePasswords {
-        auth: password(args.auth_database_url.as_deref(), "--auth-database-url", Role::Auth)?,
-        onboarding: password(
-            args.onboarding_database_url.as_deref(),
-            "--onboarding-database-url",
-            Role::Onboarding,
-        )?,
-        orders: password(args.orders_database_url.as_deref(), "--orders-database-url", Role::Orders)?,
-    };
+    let urls = &args.service_urls.0;
+    let passwords = PerService::try_from_fn(|service| password(urls[service].as_deref(), service))?;
+    let passwords = RolePasswords::new(passwords);
     let report = migrator.run(&passwords).await?;
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
@@ -85,12 +92,13 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn password(url: Option<&str>, argument: &'static str, role: Role) -> Result<Option<String>, MigrateError> {
+fn password(url: Option<&str>, service: ServiceName) -> Result<Option<String>, MigrateError> {
     let Some(url) = url else { return Ok(None) };
     let config: Config = url.parse().map_err(MigrateError::Url)?;
-    if config.get_user() != Some(role.name()) {
+    if config.get_user() != Some(service.role()) {
         let found = config.get_user().unwrap_or("nobody").to_owned();
-        return Err(MigrateError::OtherRole { argument, expected: role.name(), found });
+        let argument = format!("--{service}-{}", DatabaseUrl::SUFFIX);
+        return Err(MigrateError::OtherRole { argument, expected: service.role(), found });
     }
     Ok(config.get_password().map(|password| String::from_utf8_lossy(password).into_owned()))
 }
@@ -100,9 +108,9 @@ fn print(out: &mut impl Write, report: &MigrateReport, passwords: &RolePasswords
         writeln!(out, "made the database {name}")?;
     }
     for name in &report.created_roles {
-        let login = Role::ALL.into_iter().find(|role| role.name() == *name);
+        let login = ServiceName::ALL.iter().find(|service| service.role() == *name);
         let note = match login {
-            Some(role) if passwords.of(role).is_none() => ", which has no password yet",
+            Some(service) if passwords.of(*service).is_none() => ", which has no password yet",
             _ => "",
         };
         writeln!(out, "made the role {name}{note}")?;
@@ -180,7 +188,7 @@ mod tests {
 
     #[test]
     fn passwords_are_taken_out_of_the_right_urls() {
-        let of = |url| password(Some(url), "--orders-database-url", Role::Orders);
+        let of = |url| password(Some(url), ServiceName::Orders);
         let taken = of("postgres://rowhouse_orders:a%40b@db/rowhouse?sslmode=require").unwrap();
         assert_eq!(taken.as_deref(), Some("a@b"));
         assert_eq!(of("postgres://rowhouse_orders@db/rowhouse").unwrap(), None);

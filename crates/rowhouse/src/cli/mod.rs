@@ -93,6 +93,7 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
 #[cfg(test)]
 mod tests {
     use clap::{Command, CommandFactory};
+    use rowhouse_catalog::ServiceName;
 
     use super::*;
 
@@ -118,7 +119,7 @@ mod tests {
         let parsed = Cli::try_parse_from(line.split(' ')).unwrap();
         let Some(super::Command::Dev(args)) = parsed.command else { panic!("another command") };
         assert_eq!(args.http, "0.0.0.0:1".parse().unwrap());
-        assert_eq!(args.auth_listen, "[::1]:2".parse().unwrap());
-        assert_eq!(args.orders_listen, "127.0.0.1:50053".parse().unwrap());
+        assert_eq!(args.listen.0[ServiceName::Auth], "[::1]:2".parse().unwrap());
+        assert_eq!(args.listen.0[ServiceName::Orders], "127.0.0.1:50053".parse().unwrap());
     }
 }

@@ -2,13 +2,13 @@
 
 use std::path::{Path, PathBuf};
 
+use rowhouse_catalog::PerService;
 use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_tenancy::audit;
 
 use super::{DevArgs, DevError, Secrets};
-use crate::bootstrap::{Role, Waiting, connect_diesel, migrate};
+use crate::bootstrap::{Waiting, connect_diesel, migrate};
 use crate::postgres::{Cluster, ClusterOptions, Programs};
-use crate::system::Databases;
 
 /// What the database in a private cluster is called.
 const NAME: &str = "rowhouse";
@@ -54,12 +54,12 @@ impl Database {
     }
 
     /// How each service logs in.
-    pub(super) fn of_the_services(&self, secrets: &Secrets) -> Result<Databases, DevError> {
-        let of = |role: Role| {
-            let url = with_login(&self.url, role.name(), secrets.of(role)).ok_or(DevError::DatabaseUrl)?;
-            Ok::<_, DevError>(DatabaseArgs { ca_file: self.ca_file.clone(), ..DatabaseArgs::new(url) })
-        };
-        Ok(Databases { auth: of(Role::Auth)?, onboarding: of(Role::Onboarding)?, orders: of(Role::Orders)? })
+    pub(super) fn of_the_services(&self, secrets: &Secrets) -> Result<PerService<DatabaseArgs>, DevError> {
+        PerService::try_from_fn(|service| {
+            let url = with_login(&self.url, service.role(), secrets.of(service));
+            let url = url.ok_or(DevError::DatabaseUrl)?;
+            Ok(DatabaseArgs { ca_file: self.ca_file.clone(), ..DatabaseArgs::new(url) })
+        })
     }
 
     pub(super) fn admin_url(&self) -> String {

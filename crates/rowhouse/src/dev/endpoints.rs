@@ -2,7 +2,8 @@
 
 use std::path::Path;
 
-use serde::Serialize;
+use rowhouse_catalog::PerService;
+use serde::{Serialize, Serializer};
 
 use super::DevError;
 use crate::files;
@@ -14,20 +15,27 @@ const FILE: &str = "endpoints.json";
 #[derive(Serialize)]
 pub(super) struct Endpoints {
     pub(super) gateway: String,
-    pub(super) auth: String,
-    pub(super) onboarding: String,
-    pub(super) orders: String,
+    /// By the services' names, in the order of the catalog.
+    #[serde(flatten)]
+    pub(super) services: Services,
     /// As an administrator.
     pub(super) database: String,
+}
+
+/// The address of each service.
+pub(super) struct Services(pub(super) PerService<String>);
+
+impl Serialize for Services {
+    fn serialize<S: Serializer>(&self, serializer: S) -> Result<S::Ok, S::Error> {
+        serializer.collect_map(self.0.iter().map(|(service, url)| (service.as_str(), url)))
+    }
 }
 
 impl Endpoints {
     pub(super) fn of(addresses: Addresses, database: String) -> Self {
         Self {
             gateway: url(addresses.gateway),
-            auth: url(addresses.auth),
-            onboarding: url(addresses.onboarding),
-            orders: url(addresses.orders),
+            services: Services(addresses.services.map(|_, address| url(address))),
             database,
         }
     }

@@ -35,7 +35,7 @@ pub enum DevError {
     #[error("{}", source.to_string().replace("--listen", flag))]
     Listen {
         /// The argument that says which.
-        flag: &'static str,
+        flag: String,
         /// What is wrong with it.
         source: BindError,
     },

@@ -6,7 +6,9 @@ use super::endpoints::Endpoints;
 
 /// Onboarding with a key of its own is the same onboarding each time, so the lines work on every start.
 pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) -> String {
-    let Endpoints { gateway, auth, onboarding, orders, .. } = endpoints;
+    let Endpoints { gateway, services, .. } = endpoints;
+    let services = services.0.iter().map(|(service, url)| format!("  {:<10}  {url}\n", service.as_str()));
+    let services = services.collect::<String>();
     let database = match log {
         Some(log) => format!("private, its log is {}", log.display()),
         None => "the one of DATABASE_URL".to_owned(),
@@ -17,10 +19,7 @@ pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) 
 Rowhouse is up. Ctrl-C stops it; the data stays in {directory}.
 
   gateway     {gateway}  (reference: {gateway}/docs)
-  auth        {auth}
-  onboarding  {onboarding}
-  orders      {orders}
-  PostgreSQL  {database}
+{services}  PostgreSQL  {database}
   mail        {directory}/mail, each letter's link is shown here
 
 Try it from another terminal: onboard a company, log in as its owner, place an order.

@@ -1,5 +1,10 @@
 //! Whether the wanted addresses can be had.
 
+use std::net::SocketAddr;
+
+use clap::Arg;
+use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::config::EachService;
 use rowhouse_chassis::grpc::Listener;
 
 use super::{DevArgs, DevError};
@@ -8,22 +13,34 @@ use crate::system::Addresses;
 /// The addresses of the arguments, after a look whether they are free: what is taken is said before a database
 /// is made.
 pub(super) fn check(args: &DevArgs) -> Result<Addresses, DevError> {
-    let wanted = [
-        ("--http", args.http),
-        ("--auth-listen", args.auth_listen),
-        ("--onboarding-listen", args.onboarding_listen),
-        ("--orders-listen", args.orders_listen),
-    ];
+    let bind =
+        |flag: String, address| Listener::bind(address).map_err(|source| DevError::Listen { flag, source });
     // All at once, so that two of the same are seen.
-    let taken = wanted
-        .map(|(flag, address)| Listener::bind(address).map_err(|source| DevError::Listen { flag, source }));
-    let taken = taken.into_iter().collect::<Result<Vec<_>, _>>()?;
+    let gateway = bind("--http".to_owned(), args.http)?;
+    let services = args.listen.0;
+    let _taken = PerService::try_from_fn(|service| bind(format!("--{service}-listen"), services[service]))?;
     // The links in letters lead to the gateway, so its port has to be known before it listens.
-    let gateway = taken.first().map_or(args.http, Listener::local_addr);
-    Ok(Addresses {
-        gateway,
-        auth: args.auth_listen,
-        onboarding: args.onboarding_listen,
-        orders: args.orders_listen,
-    })
+    Ok(Addresses { gateway: gateway.local_addr(), services })
+}
+
+/// The address of a service.
+#[derive(Clone, Copy, Debug)]
+pub struct Listen;
+
+impl EachService for Listen {
+    const SUFFIX: &'static str = "listen";
+    type Parsed = SocketAddr;
+    type Value = SocketAddr;
+
+    fn argument(service: ServiceName, argument: Arg) -> Arg {
+        argument
+            .value_name("ADDRESS:PORT")
+            .value_parser(clap::value_parser!(SocketAddr))
+            .default_value(format!("127.0.0.1:{}", service.port()))
+            .help(format!("Address and port of the {service} service"))
+    }
+
+    fn value(parsed: Option<SocketAddr>) -> Option<SocketAddr> {
+        parsed
+    }
 }

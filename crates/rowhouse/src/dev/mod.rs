@@ -1,4 +1,4 @@
-//! The whole system on one machine: a private PostgreSQL, the three services and the gateway in one process.
+//! The whole system on one machine: a private PostgreSQL, the services and the gateway in one process.
 //!
 //! The services are the ones of their own binaries, through the same `App`; they talk over real sockets and
 //! log in with their own roles.
@@ -20,7 +20,7 @@ use std::time::Duration;
 
 use clap::Args;
 use rowhouse_auth::{MailArgs, SignUpArgs};
-use rowhouse_chassis::config::{GATEWAY_TENANT_RATE, RateLimitArgs, TelemetryArgs};
+use rowhouse_chassis::config::{GATEWAY_TENANT_RATE, OfEachService, RateLimitArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry;
 
 use database::Database;
@@ -28,6 +28,7 @@ use directory::DataDirectory;
 use endpoints::Endpoints;
 pub use error::DevError;
 use letters::Letters;
+pub use listen::Listen;
 use secrets::Secrets;
 use stop::Stop;
 
@@ -49,30 +50,9 @@ pub struct DevArgs {
     /// Address and port of the gateway; port 0 takes a free one, here and below
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
-    /// Address and port of the auth service
-    #[arg(
-        long,
-        env = "ROWHOUSE_AUTH_LISTEN",
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:50051"
-    )]
-    pub auth_listen: SocketAddr,
-    /// Address and port of the onboarding service
-    #[arg(
-        long,
-        env = "ROWHOUSE_ONBOARDING_LISTEN",
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:50052"
-    )]
-    pub onboarding_listen: SocketAddr,
-    /// Address and port of the orders service
-    #[arg(
-        long,
-        env = "ROWHOUSE_ORDERS_LISTEN",
-        value_name = "ADDRESS:PORT",
-        default_value = "127.0.0.1:50053"
-    )]
-    pub orders_listen: SocketAddr,
+    /// Where the services listen.
+    #[command(flatten)]
+    pub listen: OfEachService<Listen>,
     /// URL of a running PostgreSQL, as an administrator; without it a private one is started
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,

@@ -1,71 +1,73 @@
 //! The passwords of the database's roles, made once.
 
+use std::collections::BTreeMap;
 use std::io;
 use std::path::Path;
 
+use rowhouse_catalog::{PerService, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use super::DevError;
-use crate::bootstrap::{Role, RolePasswords};
+use crate::bootstrap::RolePasswords;
 use crate::files;
 use crate::postgres::{NoRandomness, random_password};
 
-/// What is in `secrets.json`.
-#[derive(Serialize, Deserialize)]
 pub(super) struct Secrets {
     /// Of the private cluster's superuser.
     pub(super) postgres: String,
-    auth: String,
-    onboarding: String,
-    orders: String,
+    services: PerService<String>,
+}
+
+/// What is in `secrets.json`.
+#[derive(Serialize, Deserialize)]
+struct Content {
+    postgres: String,
+    /// By the services' names.
+    #[serde(flatten)]
+    services: BTreeMap<String, String>,
 }
 
 impl Secrets {
-    /// `private`: whether a cluster in this directory is what they are for.
+    /// `private`: whether a cluster in this directory is what they are for. A service that is new gets its password now.
     pub(super) fn load_or_create(directory: &Path, private: bool) -> Result<Self, DevError> {
         let path = directory.join("secrets.json");
-        match std::fs::read(&path) {
-            Ok(content) => {
-                serde_json::from_slice(&content).map_err(|source| DevError::Secrets { path, source })
-            }
+        let (mut content, there) = match std::fs::read(&path) {
+            Ok(content) => match serde_json::from_slice(&content) {
+                Ok(content) => (content, true),
+                Err(source) => return Err(DevError::Secrets { path, source }),
+            },
             Err(error) if error.kind() == io::ErrorKind::NotFound => {
                 if private && directory.join("postgres").exists() {
                     return Err(DevError::SecretsLost(path));
                 }
-                let secrets = Self::random()?;
-                let content = serde_json::to_vec_pretty(&secrets)
-                    .map_err(|source| DevError::Secrets { path: path.clone(), source })?;
-                files::write_private(&path, &content)
-                    .map_err(|source| DevError::Directory { path, source })?;
-                Ok(secrets)
+                (Content { postgres: random_password()?, services: BTreeMap::new() }, false)
             }
-            Err(source) => Err(DevError::Directory { path, source }),
+            Err(source) => return Err(DevError::Directory { path, source }),
+        };
+        let known = content.services.len();
+        let services = PerService::try_from_fn(|service| {
+            let password = match content.services.get(service.as_str()) {
+                Some(password) => password.clone(),
+                None => random_password()?,
+            };
+            content.services.insert(service.as_str().to_owned(), password.clone());
+            Ok::<_, NoRandomness>(password)
+        })?;
+        if !there || known < content.services.len() {
+            let written = serde_json::to_vec_pretty(&content)
+                .map_err(|source| DevError::Secrets { path: path.clone(), source })?;
+            files::write_private(&path, &written).map_err(|source| DevError::Directory { path, source })?;
         }
+        Ok(Self { postgres: content.postgres, services })
     }
 
-    fn random() -> Result<Self, NoRandomness> {
-        Ok(Self {
-            postgres: random_password()?,
-            auth: random_password()?,
-            onboarding: random_password()?,
-            orders: random_password()?,
-        })
-    }
-
-    pub(super) fn of(&self, role: Role) -> &str {
-        match role {
-            Role::Auth => &self.auth,
-            Role::Onboarding => &self.onboarding,
-            Role::Orders => &self.orders,
-        }
+    /// The password of a service's role.
+    pub(super) fn of(&self, service: ServiceName) -> &str {
+        &self.services[service]
     }
 
     pub(super) fn role_passwords(&self) -> RolePasswords {
-        RolePasswords {
-            auth: Some(self.auth.clone()),
-            onboarding: Some(self.onboarding.clone()),
-            orders: Some(self.orders.clone()),
-        }
+        RolePasswords::new(self.services.clone().map(|_, password| Some(password)))
     }
 }
 
@@ -81,8 +83,20 @@ mod tests {
         let made = Secrets::load_or_create(directory.path(), true).unwrap();
         let loaded = Secrets::load_or_create(directory.path(), true).unwrap();
         assert_eq!(made.postgres, loaded.postgres);
-        assert_eq!(made.of(Role::Orders), loaded.of(Role::Orders));
-        assert_ne!(made.of(Role::Orders), made.of(Role::Auth));
+        assert_eq!(made.of(ServiceName::Orders), loaded.of(ServiceName::Orders));
+        assert_ne!(made.of(ServiceName::Orders), made.of(ServiceName::Auth));
+    }
+
+    #[test]
+    fn a_service_that_is_new_gets_a_password_and_the_others_keep_theirs() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("secrets.json");
+        fs::write(&path, r#"{"postgres": "p", "auth": "a", "onboarding": "o", "gone": "g"}"#).unwrap();
+        let made = Secrets::load_or_create(directory.path(), true).unwrap();
+        assert_eq!((made.postgres.as_str(), made.of(ServiceName::Auth)), ("p", "a"));
+        let loaded = Secrets::load_or_create(directory.path(), true).unwrap();
+        assert_eq!(made.of(ServiceName::Orders), loaded.of(ServiceName::Orders));
+        assert!(fs::read_to_string(&path).unwrap().contains("gone"));
     }
 
     #[test]

@@ -1,7 +1,7 @@
 //! The list of tenants that commands go by.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 
 use crate::program::migrate;
 use crate::world::{holds, number, take_back};
@@ -34,7 +34,7 @@ async fn tenants_from_before_the_list_are_in_it() {
 #[tokio::test(flavor = "multi_thread")]
 async fn no_service_reads_it() {
     let database = TestDatabase::create().await;
-    for role in Role::ALL {
+    for role in ServiceName::ALL.iter().copied() {
         let mut service = database.connect_as(role).await;
         for forbidden in [
             "SELECT FROM tenancy.tenant_ids",

@@ -3,7 +3,7 @@
 use diesel::result::DatabaseErrorKind;
 use diesel::result::Error::DatabaseError;
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 
 use crate::program::{backfill, migrate, stdout};
 use crate::world::{assert_complete, holds, id, left, number, old_orders};
@@ -19,7 +19,7 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
     assert!(!holds(&mut admin, NOT_NULL).await);
 
     // A program that does not know the column goes on: it places an order, and changes an old one.
-    let mut old = database.connect_as(Role::Orders).await;
+    let mut old = database.connect_as(ServiceName::Orders).await;
     let tenant = id(1);
     let work = format!(
         "BEGIN;

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::RunQueryDsl;
-use rowhouse_testkit::{Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{Proxy, ServiceName, TestDatabase, TestOptions, TestSystem};
 use tokio::task::JoinSet;
 
 use crate::orders::Orders;
@@ -77,9 +77,9 @@ async fn stay(callers: Vec<Caller>, task: usize, done: Arc<AtomicBool>) {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(Role::Orders)).await;
-    let options =
-        TestOptions { pool_size: 4, orders_database_url: Some(proxy.url()), ..TestOptions::default() };
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
+    let options = TestOptions { pool_size: 4, ..TestOptions::default() }
+        .with_database_url(ServiceName::Orders, proxy.url());
     let system = TestSystem::start_on(database, options).await;
     let mut callers = Vec::new();
     for name in ["Acme", "Globex", "Initech"] {

@@ -11,7 +11,7 @@ use rowhouse_proto::orders::v1::{
     ListWebhookEndpointsRequest, RedeliverWebhookDeliveryRequest, RotateWebhookSecretRequest,
     SendTestWebhookRequest, UpdateWebhookEndpointRequest,
 };
-use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
+use rowhouse_testkit::{ServiceName, Tenant, TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
@@ -29,8 +29,10 @@ struct Clients {
 
 impl Clients {
     async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
-        let (onboarding, orders) =
-            (system.onboarding_endpoint().to_owned(), system.orders_endpoint().to_owned());
+        let (onboarding, orders) = (
+            system.endpoint(ServiceName::Onboarding).to_owned(),
+            system.endpoint(ServiceName::Orders).to_owned(),
+        );
         Self {
             token: tenant.token.clone(),
             onboarding: OnboardingServiceClient::connect(onboarding.clone()).await.unwrap(),

@@ -4,7 +4,7 @@ use prost::Message;
 use prost_types::FileDescriptorSet;
 use reqwest::{Client, Method, StatusCode};
 use rowhouse_proto::FILE_DESCRIPTOR_SET;
-use rowhouse_testkit::TestSystem;
+use rowhouse_testkit::{PerService, ServiceName, TestSystem};
 use serde_json::{Value, json};
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
@@ -64,20 +64,15 @@ async fn no_method_is_served_without_a_token_or_for_another_tenant() {
     let tenant = system.onboard("Acme").await;
     let bearer = format!("Bearer {}", tenant.token);
     let channel = |endpoint: &str| Endpoint::from_shared(endpoint.to_owned()).unwrap().connect_lazy();
-    let (auth, onboarding, orders) = (
-        channel(system.auth_endpoint()),
-        channel(system.onboarding_endpoint()),
-        channel(system.orders_endpoint()),
-    );
+    let channels = PerService::from_fn(|service| channel(system.endpoint(service)));
     let methods = methods();
     assert!(PUBLIC.iter().all(|public| methods.iter().any(|method| method == public)), "{methods:?}");
     for method in methods.iter().filter(|method| !PUBLIC.contains(&method.as_str())) {
-        let channel = match method.split('.').next().unwrap() {
-            "/auth" => &auth,
-            "/onboarding" | "/jobs" => &onboarding,
-            "/orders" => &orders,
-            _ => panic!("who serves {method}?"),
-        };
+        let in_package =
+            |package: &&str| method.strip_prefix('/').unwrap().starts_with(&format!("{package}."));
+        let service =
+            ServiceName::ALL.iter().find(|service| service.packages().iter().any(|one| in_package(&one)));
+        let channel = &channels[*service.unwrap_or_else(|| panic!("who serves {method}?"))];
         let missing = refusal(channel, method, &[]).await;
         assert_eq!(missing.code(), Code::Unauthenticated, "{method}: {missing}");
         let named = refusal(channel, method, &[("x-tenant-id", &tenant.id)]).await;

@@ -2,7 +2,7 @@
 
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{CreateMembershipRequest, GetMeRequest, PrepareMemberRequest, Role};
-use rowhouse_testkit::{TestOptions, TestSystem};
+use rowhouse_testkit::{ServiceName, TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
@@ -72,7 +72,7 @@ async fn the_metadata_never_selects_a_tenant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_served_without_a_token() {
     let system = TestSystem::start().await;
-    let mut auth = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
+    let mut auth = AuthServiceClient::connect(system.endpoint(ServiceName::Auth).to_owned()).await.unwrap();
     assert_eq!(auth.get_me(GetMeRequest {}).await.unwrap_err().code(), Code::Unauthenticated);
 
     let tenant = system.onboard("Acme").await;
@@ -86,7 +86,7 @@ async fn nothing_is_served_without_a_token() {
 async fn a_person_cannot_make_members() {
     let system = TestSystem::start().await;
     let tenant = system.onboard("Acme").await;
-    let mut auth = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
+    let mut auth = AuthServiceClient::connect(system.endpoint(ServiceName::Auth).to_owned()).await.unwrap();
     let bearer = MetadataValue::try_from(format!("Bearer {}", tenant.token)).unwrap();
     let email = "mallory@example.com".to_owned();
     let mut request = Request::new(PrepareMemberRequest {

@@ -12,7 +12,7 @@ use rowhouse_proto::onboarding::v1::GetTenantRequest;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
+use rowhouse_testkit::{ServiceName, Tenant, TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Status};
 
@@ -52,17 +52,18 @@ async fn each_service_limits_a_tenant_without_the_gateway() {
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let tenants = [&acme, &globex];
 
-    let client = OrderServiceClient::connect(system.orders_endpoint().to_owned()).await.unwrap();
+    let client = OrderServiceClient::connect(system.endpoint(ServiceName::Orders).to_owned()).await.unwrap();
     let call = async |tenant: &Tenant| {
         client.clone().list_orders(of(tenant, ListOrdersRequest::default())).await.err()
     };
     check("orders", tenants, call).await;
 
-    let client = AuthServiceClient::connect(system.auth_endpoint().to_owned()).await.unwrap();
+    let client = AuthServiceClient::connect(system.endpoint(ServiceName::Auth).to_owned()).await.unwrap();
     let call = async |tenant: &Tenant| client.clone().get_me(of(tenant, GetMeRequest {})).await.err();
     check("auth", tenants, call).await;
 
-    let client = OnboardingServiceClient::connect(system.onboarding_endpoint().to_owned()).await.unwrap();
+    let client =
+        OnboardingServiceClient::connect(system.endpoint(ServiceName::Onboarding).to_owned()).await.unwrap();
     let call = async |tenant: &Tenant| {
         let request = of(tenant, GetTenantRequest { id: tenant.id.clone() });
         client.clone().get_tenant(request).await.err()
@@ -72,7 +73,8 @@ async fn each_service_limits_a_tenant_without_the_gateway() {
 
     // A service counts all of its methods together.
     let (others, more) = (system.onboard("Initech").await, system.onboard("Umbrella").await);
-    let client = JobServiceClient::connect(system.onboarding_endpoint().to_owned()).await.unwrap();
+    let client =
+        JobServiceClient::connect(system.endpoint(ServiceName::Onboarding).to_owned()).await.unwrap();
     let call =
         async |tenant: &Tenant| client.clone().list_jobs(of(tenant, ListJobsRequest::default())).await.err();
     check("jobs", [&others, &more], call).await;

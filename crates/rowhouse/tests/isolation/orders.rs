@@ -4,7 +4,7 @@ use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, Order, OrderLine, OrderStatus, UpdateOrderRequest,
 };
-use rowhouse_testkit::{Tenant, TestSystem};
+use rowhouse_testkit::{ServiceName, Tenant, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
@@ -19,7 +19,8 @@ pub(crate) struct Orders {
 
 impl Orders {
     pub(crate) async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
-        let client = OrderServiceClient::connect(system.orders_endpoint().to_owned()).await.unwrap();
+        let client =
+            OrderServiceClient::connect(system.endpoint(ServiceName::Orders).to_owned()).await.unwrap();
         Self { client, token: tenant.token.clone(), claimed_tenant: None }
     }
 

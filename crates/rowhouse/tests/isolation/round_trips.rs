@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowhouse_testkit::{Flight, Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{Flight, Proxy, ServiceName, TestDatabase, TestOptions, TestSystem};
 use serde_json::json;
 
 use crate::orders::Orders;
@@ -11,9 +11,9 @@ use crate::orders::Orders;
 #[tokio::test(flavor = "multi_thread")]
 async fn orders_take_few_round_trips() {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(Role::Orders)).await;
-    let options =
-        TestOptions { pool_size: 1, orders_database_url: Some(proxy.url()), ..TestOptions::default() };
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
+    let options = TestOptions { pool_size: 1, ..TestOptions::default() }
+        .with_database_url(ServiceName::Orders, proxy.url());
     let system = TestSystem::start_on(database, options).await;
     let tenant = system.onboard("Acme").await;
     let orders = Orders::of(&system, &tenant).await;
@@ -58,8 +58,8 @@ async fn orders_take_few_round_trips() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_orders_number_is_held_for_one_flight() {
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(Role::Orders)).await;
-    let options = TestOptions { orders_database_url: Some(proxy.url()), ..TestOptions::default() };
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
+    let options = TestOptions::default().with_database_url(ServiceName::Orders, proxy.url());
     let system = TestSystem::start_on(database, options).await;
     let tenant = system.onboard("Acme").await;
     let orders = Orders::of(&system, &tenant).await;

@@ -3,7 +3,7 @@
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 
 pub(crate) const ACME: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 pub(crate) const GLOBEX: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
@@ -108,7 +108,7 @@ pub(crate) async fn enter(conn: &mut AsyncPgConnection, tenant: &str) {
 async fn a_role_sees_one_tenant_inside_a_context_and_none_outside() {
     let database = database().await;
     let mut tables = 0;
-    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders] {
         let conn = &mut database.connect_as(role).await;
         for table in tenant_tables(conn).await {
             let name = &table.name;
@@ -141,7 +141,7 @@ async fn a_role_sees_one_tenant_inside_a_context_and_none_outside() {
 async fn a_role_cannot_write_into_another_tenant() {
     let database = database().await;
     let mut writes = 0;
-    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders] {
         let conn = &mut database.connect_as(role).await;
         for table in tenant_tables(conn).await {
             let name = &table.name;
@@ -167,7 +167,7 @@ async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
     let database = database().await;
     let suspend = format!("UPDATE tenancy.tenants SET status = 'suspended' WHERE id = '{GLOBEX}'");
     database.admin().await.batch_execute(&suspend).await.unwrap();
-    let conn = &mut database.connect_as(Role::Orders).await;
+    let conn = &mut database.connect_as(ServiceName::Orders).await;
     for (tenant, refusal) in [
         ("'01890a5d-ac96-774b-bcce-b302099a8059'".to_owned(), "there is no such tenant"),
         ("NULL".to_owned(), "there is no such tenant"),
@@ -179,7 +179,7 @@ async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
         assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0, "nothing is left of it");
     }
     // The way into a tenant that is about to be created leads into no other.
-    let conn = &mut database.connect_as(Role::Onboarding).await;
+    let conn = &mut database.connect_as(ServiceName::Onboarding).await;
     let enter = format!("SELECT tenancy.enter_new_tenant('{GLOBEX}')");
     let refused = conn.batch_execute(&enter).await.unwrap_err().to_string();
     assert!(refused.contains("the tenant is there"), "{refused}");
@@ -193,7 +193,7 @@ async fn a_revoked_token_enters_no_tenant() {
     let (own, other) = ("00000000-0000-7000-8000-000000000001", "00000000-0000-7000-8000-000000000002");
     let revoke = "UPDATE tenancy.token_revocations SET issued_until = to_timestamp(1000)";
     database.admin().await.batch_execute(revoke).await.unwrap();
-    for role in [Role::Auth, Role::Onboarding, Role::Orders] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders] {
         let conn = &mut database.connect_as(role).await;
         for (session, issued_at, refused) in
             [(own, 999, true), (own, 1000, true), (own, 1001, false), (other, 999, false)]
@@ -216,7 +216,7 @@ async fn a_revoked_token_enters_no_tenant() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_context_without_a_transaction_shows_nothing() {
     let database = database().await;
-    let conn = &mut database.connect_as(Role::Orders).await;
+    let conn = &mut database.connect_as(ServiceName::Orders).await;
     conn.batch_execute(&format!("SELECT tenancy.set_tenant_context('{ACME}')")).await.unwrap();
     assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0);
 }

@@ -1,17 +1,17 @@
 //! In SQL, each way into another tenant, and the wall that stops it.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 
 use crate::sql::{ACME, GLOBEX, database, enter};
 
 const OWN: &str = "00000000-0000-7000-8000-000000000001";
 const FOREIGN: &str = "00000000-0000-7000-8000-000000000002";
 const FRESH: &str = "00000000-0000-7000-8000-000000000003";
-const SERVICES: [Role; 3] = [Role::Auth, Role::Onboarding, Role::Orders];
+const SERVICES: [ServiceName; 3] = [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders];
 
 /// Each is refused with the words of the wall that stops it.
-async fn refused(statements: Vec<(Role, String, &str)>) {
+async fn refused(statements: Vec<(ServiceName, String, &str)>) {
     let database = database().await;
     for (role, statement, wall) in statements {
         let conn = &mut database.connect_as(role).await;
@@ -39,43 +39,43 @@ async fn orders_and_identities() {
         )
     };
     refused(vec![
-        (Role::Orders, order(GLOBEX), "row-level security"),
-        (Role::Orders, line(GLOBEX, FOREIGN), "row-level security"),
+        (ServiceName::Orders, order(GLOBEX), "row-level security"),
+        (ServiceName::Orders, line(GLOBEX, FOREIGN), "row-level security"),
         // Foreign keys are checked outside row-level security: only the composite one stops this.
-        (Role::Orders, line(ACME, FOREIGN), "order_lines_order_fkey"),
-        (Role::Orders, format!("SELECT tenancy.set_tenant_context('{GLOBEX}')"), "belongs to another tenant"),
-        (Role::Orders, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
-        (Role::Orders, "SELECT * FROM auth.memberships".to_owned(), "permission denied"),
-        (Role::Orders, "TRUNCATE orders.orders".to_owned(), "permission denied"),
-        (Role::Orders, format!("DELETE FROM orders.orders WHERE id = '{OWN}'"), "permission denied"),
-        (Role::Orders, format!("UPDATE orders.orders SET tenant_id = '{GLOBEX}'"), "permission denied"),
-        (Role::Orders, "ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY".to_owned(), "must be owner"),
-        (Role::Orders, "DROP POLICY tenant_isolation ON orders.orders".to_owned(), "must be owner"),
-        (Role::Orders, "SET ROLE rowhouse_owner".to_owned(), "permission denied"),
-        (Role::Orders, "SET ROLE rowhouse_definer".to_owned(), "permission denied"),
-        (Role::Orders, "SET row_security = off; SELECT * FROM orders.orders".to_owned(), "row-level security"),
-        (Role::Orders, "CREATE TABLE orders.copy AS SELECT * FROM orders.orders".to_owned(), "permission denied"),
-        (Role::Orders, "CREATE TEMPORARY TABLE copy (id int)".to_owned(), "permission denied"),
-        (Role::Orders, "CREATE TABLE public.copy (id int)".to_owned(), "permission denied"),
-        (Role::Orders, format!("SELECT auth.memberships_of('{FOREIGN}')"), "permission denied"),
-        (Role::Orders, format!("SELECT tenancy.create_tenant('{FRESH}', 'mallory', 'M')"), "permission denied"),
-        (Role::Orders, format!("SELECT tenancy.enter_new_tenant('{FRESH}')"), "permission denied"),
-        (Role::Onboarding, format!("SELECT tenancy.enter_new_tenant('{FRESH}')"), "belongs to another tenant"),
-        (Role::Auth, "SELECT * FROM auth.tenants_of_users".to_owned(), "permission denied"),
-        (Role::Auth, "SELECT * FROM orders.orders".to_owned(), "permission denied"),
-        (Role::Auth, format!("UPDATE auth.audit_log SET outcome = 'denied' WHERE id = '{OWN}'"), "permission denied"),
-        (Role::Auth, format!("DELETE FROM auth.audit_log WHERE id = '{OWN}'"), "permission denied"),
-        (Role::Auth, "TRUNCATE auth.audit_log".to_owned(), "permission denied"),
-        (Role::Auth, format!("INSERT INTO auth.audit_log (tenant_id, id, actor_type, action, outcome) VALUES ('{GLOBEX}', '{FRESH}', 'system', 'x', 'success')"), "row-level security"),
-        (Role::Auth, format!("INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until) VALUES ('{GLOBEX}', '{FRESH}', now())"), "row-level security"),
-        (Role::Auth, format!("UPDATE auth.identities SET disabled_at = NULL WHERE id = '{OWN}'"), "permission denied"),
-        (Role::Orders, format!("DELETE FROM tenancy.token_revocations WHERE id = '{OWN}'"), "permission denied"),
-        (Role::Orders, "SELECT * FROM auth.sessions".to_owned(), "permission denied"),
-        (Role::Orders, format!("SELECT auth.end_sessions_of('{FOREIGN}', 'disabled')"), "permission denied"),
-        (Role::Auth, "INSERT INTO tenancy.tenants (id, slug, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', 'x', 'x')".to_owned(), "permission denied"),
-        (Role::Onboarding, "SELECT * FROM onboarding.idempotency_keys".to_owned(), "permission denied"),
-        (Role::Onboarding, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
-        (Role::Onboarding, format!("INSERT INTO tenancy.tenants (id, slug, name) VALUES ('{FRESH}', 'mallory', 'M')"), "row-level security"),
+        (ServiceName::Orders, line(ACME, FOREIGN), "order_lines_order_fkey"),
+        (ServiceName::Orders, format!("SELECT tenancy.set_tenant_context('{GLOBEX}')"), "belongs to another tenant"),
+        (ServiceName::Orders, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
+        (ServiceName::Orders, "SELECT * FROM auth.memberships".to_owned(), "permission denied"),
+        (ServiceName::Orders, "TRUNCATE orders.orders".to_owned(), "permission denied"),
+        (ServiceName::Orders, format!("DELETE FROM orders.orders WHERE id = '{OWN}'"), "permission denied"),
+        (ServiceName::Orders, format!("UPDATE orders.orders SET tenant_id = '{GLOBEX}'"), "permission denied"),
+        (ServiceName::Orders, "ALTER TABLE orders.orders DISABLE ROW LEVEL SECURITY".to_owned(), "must be owner"),
+        (ServiceName::Orders, "DROP POLICY tenant_isolation ON orders.orders".to_owned(), "must be owner"),
+        (ServiceName::Orders, "SET ROLE rowhouse_owner".to_owned(), "permission denied"),
+        (ServiceName::Orders, "SET ROLE rowhouse_definer".to_owned(), "permission denied"),
+        (ServiceName::Orders, "SET row_security = off; SELECT * FROM orders.orders".to_owned(), "row-level security"),
+        (ServiceName::Orders, "CREATE TABLE orders.copy AS SELECT * FROM orders.orders".to_owned(), "permission denied"),
+        (ServiceName::Orders, "CREATE TEMPORARY TABLE copy (id int)".to_owned(), "permission denied"),
+        (ServiceName::Orders, "CREATE TABLE public.copy (id int)".to_owned(), "permission denied"),
+        (ServiceName::Orders, format!("SELECT auth.memberships_of('{FOREIGN}')"), "permission denied"),
+        (ServiceName::Orders, format!("SELECT tenancy.create_tenant('{FRESH}', 'mallory', 'M')"), "permission denied"),
+        (ServiceName::Orders, format!("SELECT tenancy.enter_new_tenant('{FRESH}')"), "permission denied"),
+        (ServiceName::Onboarding, format!("SELECT tenancy.enter_new_tenant('{FRESH}')"), "belongs to another tenant"),
+        (ServiceName::Auth, "SELECT * FROM auth.tenants_of_users".to_owned(), "permission denied"),
+        (ServiceName::Auth, "SELECT * FROM orders.orders".to_owned(), "permission denied"),
+        (ServiceName::Auth, format!("UPDATE auth.audit_log SET outcome = 'denied' WHERE id = '{OWN}'"), "permission denied"),
+        (ServiceName::Auth, format!("DELETE FROM auth.audit_log WHERE id = '{OWN}'"), "permission denied"),
+        (ServiceName::Auth, "TRUNCATE auth.audit_log".to_owned(), "permission denied"),
+        (ServiceName::Auth, format!("INSERT INTO auth.audit_log (tenant_id, id, actor_type, action, outcome) VALUES ('{GLOBEX}', '{FRESH}', 'system', 'x', 'success')"), "row-level security"),
+        (ServiceName::Auth, format!("INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until) VALUES ('{GLOBEX}', '{FRESH}', now())"), "row-level security"),
+        (ServiceName::Auth, format!("UPDATE auth.identities SET disabled_at = NULL WHERE id = '{OWN}'"), "permission denied"),
+        (ServiceName::Orders, format!("DELETE FROM tenancy.token_revocations WHERE id = '{OWN}'"), "permission denied"),
+        (ServiceName::Orders, "SELECT * FROM auth.sessions".to_owned(), "permission denied"),
+        (ServiceName::Orders, format!("SELECT auth.end_sessions_of('{FOREIGN}', 'disabled')"), "permission denied"),
+        (ServiceName::Auth, "INSERT INTO tenancy.tenants (id, slug, name) VALUES ('01890a5d-ac96-774b-bcce-b302099a8057', 'x', 'x')".to_owned(), "permission denied"),
+        (ServiceName::Onboarding, "SELECT * FROM onboarding.idempotency_keys".to_owned(), "permission denied"),
+        (ServiceName::Onboarding, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
+        (ServiceName::Onboarding, format!("INSERT INTO tenancy.tenants (id, slug, name) VALUES ('{FRESH}', 'mallory', 'M')"), "row-level security"),
     ])
     .await;
 }
@@ -127,19 +127,27 @@ async fn exports() {
         )
     };
     let mut statements = vec![
-        (Role::Orders, export(GLOBEX), "row-level security"),
-        (Role::Orders, chunk(GLOBEX, FOREIGN), "row-level security"),
+        (ServiceName::Orders, export(GLOBEX), "row-level security"),
+        (ServiceName::Orders, chunk(GLOBEX, FOREIGN), "row-level security"),
         // Foreign keys are checked outside row-level security: only the composite one stops this.
-        (Role::Orders, chunk(ACME, FOREIGN), "export_chunks_export_fkey"),
-        (Role::Orders, format!("UPDATE orders.exports SET tenant_id = '{GLOBEX}'"), "permission denied"),
-        (Role::Orders, "UPDATE orders.exports SET order_status = 'paid'".to_owned(), "permission denied"),
+        (ServiceName::Orders, chunk(ACME, FOREIGN), "export_chunks_export_fkey"),
         (
-            Role::Orders,
+            ServiceName::Orders,
+            format!("UPDATE orders.exports SET tenant_id = '{GLOBEX}'"),
+            "permission denied",
+        ),
+        (
+            ServiceName::Orders,
+            "UPDATE orders.exports SET order_status = 'paid'".to_owned(),
+            "permission denied",
+        ),
+        (
+            ServiceName::Orders,
             format!("UPDATE orders.export_chunks SET export_id = '{FOREIGN}'"),
             "permission denied",
         ),
     ];
-    for role in [Role::Auth, Role::Onboarding] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding] {
         for table in ["exports", "export_chunks"] {
             statements.push((role, format!("SELECT * FROM orders.{table}"), "permission denied"));
         }
@@ -173,32 +181,32 @@ async fn webhooks() {
         )
     };
     let mut statements = vec![
-        (Role::Orders, endpoint, "row-level security"),
-        (Role::Orders, event(GLOBEX, FOREIGN), "row-level security"),
-        (Role::Orders, event(ACME, FOREIGN), "order_events_order_fkey"),
-        (Role::Orders, delivery(GLOBEX, FOREIGN, FOREIGN), "row-level security"),
-        (Role::Orders, delivery(ACME, FOREIGN, OWN), "webhook_deliveries_endpoint_fkey"),
-        (Role::Orders, delivery(ACME, OWN, FOREIGN), "webhook_deliveries_event_fkey"),
-        (Role::Orders, attempt(GLOBEX, FOREIGN), "row-level security"),
-        (Role::Orders, attempt(ACME, FOREIGN), "webhook_attempts_delivery_fkey"),
+        (ServiceName::Orders, endpoint, "row-level security"),
+        (ServiceName::Orders, event(GLOBEX, FOREIGN), "row-level security"),
+        (ServiceName::Orders, event(ACME, FOREIGN), "order_events_order_fkey"),
+        (ServiceName::Orders, delivery(GLOBEX, FOREIGN, FOREIGN), "row-level security"),
+        (ServiceName::Orders, delivery(ACME, FOREIGN, OWN), "webhook_deliveries_endpoint_fkey"),
+        (ServiceName::Orders, delivery(ACME, OWN, FOREIGN), "webhook_deliveries_event_fkey"),
+        (ServiceName::Orders, attempt(GLOBEX, FOREIGN), "row-level security"),
+        (ServiceName::Orders, attempt(ACME, FOREIGN), "webhook_attempts_delivery_fkey"),
         (
-            Role::Orders,
+            ServiceName::Orders,
             format!("UPDATE orders.webhook_deliveries SET webhook_endpoint_id = '{FOREIGN}'"),
             "permission denied",
         ),
         (
-            Role::Orders,
+            ServiceName::Orders,
             "UPDATE orders.webhook_endpoints SET created_at = now()".to_owned(),
             "permission denied",
         ),
-        (Role::Orders, "UPDATE orders.order_events SET body = '{}'".to_owned(), "permission denied"),
+        (ServiceName::Orders, "UPDATE orders.order_events SET body = '{}'".to_owned(), "permission denied"),
         (
-            Role::Orders,
+            ServiceName::Orders,
             "UPDATE orders.webhook_attempts SET http_status = 200".to_owned(),
             "permission denied",
         ),
     ];
-    for role in [Role::Auth, Role::Onboarding] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding] {
         for table in ["webhook_endpoints", "order_events", "webhook_deliveries", "webhook_attempts"] {
             statements.push((role, format!("SELECT * FROM orders.{table}"), "permission denied"));
         }
@@ -215,21 +223,21 @@ async fn set_up_and_operation() {
     );
     let letter = format!("INSERT INTO auth.single_letters (tenant_id, id) VALUES ('{GLOBEX}', 'welcome')");
     let mut statements = vec![
-        (Role::Onboarding, set_up, "row-level security"),
-        (Role::Onboarding, "DELETE FROM onboarding.onboardings".to_owned(), "permission denied"),
+        (ServiceName::Onboarding, set_up, "row-level security"),
+        (ServiceName::Onboarding, "DELETE FROM onboarding.onboardings".to_owned(), "permission denied"),
         (
-            Role::Onboarding,
+            ServiceName::Onboarding,
             format!("UPDATE onboarding.onboardings SET tenant_id = '{GLOBEX}'"),
             "permission denied",
         ),
-        (Role::Onboarding, "SELECT * FROM auth.single_letters".to_owned(), "permission denied"),
-        (Role::Auth, letter, "row-level security"),
-        (Role::Auth, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
-        (Role::Auth, "SELECT onboarding.find_key('x')".to_owned(), "permission denied"),
-        (Role::Orders, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
-        (Role::Orders, "SELECT onboarding.find_key('x')".to_owned(), "permission denied"),
-        (Role::Orders, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
-        (Role::Auth, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
+        (ServiceName::Onboarding, "SELECT * FROM auth.single_letters".to_owned(), "permission denied"),
+        (ServiceName::Auth, letter, "row-level security"),
+        (ServiceName::Auth, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
+        (ServiceName::Auth, "SELECT onboarding.find_key('x')".to_owned(), "permission denied"),
+        (ServiceName::Orders, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
+        (ServiceName::Orders, "SELECT onboarding.find_key('x')".to_owned(), "permission denied"),
+        (ServiceName::Orders, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
+        (ServiceName::Auth, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
     ];
     for role in SERVICES {
         let denied = [

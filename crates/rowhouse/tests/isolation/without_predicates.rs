@@ -1,9 +1,9 @@
 //! Services whose queries have lost their own tenant predicates on the way to the database.
 
-use std::collections::BTreeSet;
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
-use rowhouse_testkit::{Proxy, Role, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{PerService, Proxy, ServiceName, TestDatabase, TestOptions, TestSystem};
 
 /// How a query names its tenant: as diesel writes it, as we do, and in the table of the tenants themselves.
 const PREDICATES: [&str; 3] = ["\"tenant_id\" = $", "tenant_id = $", "\"tenants\".\"id\" = $"];
@@ -100,7 +100,7 @@ pub(crate) struct World {
     pub(crate) system: TestSystem,
     pub(crate) statements: Statements,
     /// Between each service and the database.
-    pub(crate) _proxies: [Proxy; 3],
+    pub(crate) _proxies: BTreeMap<ServiceName, Proxy>,
 }
 
 impl World {
@@ -108,18 +108,16 @@ impl World {
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let statements = Statements::default();
-        let proxy = async |role: Role| {
-            let proxy = Proxy::start(&database.url(role)).await;
+        let mut proxies = BTreeMap::new();
+        for service in ServiceName::ALL {
+            let proxy = Proxy::start(&database.url(*service)).await;
             let statements = statements.clone();
             proxy.rewrite(move |sql| statements.rewrite(sql));
-            proxy
-        };
-        let proxies = [proxy(Role::Auth).await, proxy(Role::Onboarding).await, proxy(Role::Orders).await];
+            proxies.insert(*service, proxy);
+        }
         let options = TestOptions {
             pool_size: 1,
-            auth_database_url: Some(proxies[0].url()),
-            onboarding_database_url: Some(proxies[1].url()),
-            orders_database_url: Some(proxies[2].url()),
+            database_urls: PerService::from_fn(|service| Some(proxies[&service].url())),
             ..TestOptions::default()
         };
         let system = TestSystem::start_on(database, options).await;

@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rowhouse::bootstrap;
+use rowhouse_catalog::ServiceName;
 use tokio::time::{sleep, timeout};
 
-use crate::service::Service;
 use crate::world::World;
 
 /// What is still under way.
@@ -56,10 +56,10 @@ pub(crate) async fn check(world: &World) -> usize {
     let wrong: Vec<String> =
         admin.query(WRONG, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)).collect();
     if at_rest.is_err() || !wrong.is_empty() {
-        for service in Service::ALL {
-            let said = world.said(service);
+        for service in ServiceName::ALL {
+            let said = world.said(*service);
             let lines: Vec<&str> = said.lines().collect();
-            eprintln!("-- {}\n{}", service.name(), lines[lines.len().saturating_sub(60)..].join("\n"));
+            eprintln!("-- {service}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
         }
     }
     assert!(wrong.is_empty(), "{} things are wrong: {wrong:#?}", wrong.len());

@@ -5,13 +5,13 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rowhouse_catalog::ServiceName;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
 use crate::checks::check;
 use crate::client::{onboard, onboard_once};
 use crate::is_thorough;
-use crate::service::Service;
 use crate::world::{Victim, World};
 
 /// So many onboard at the same time.
@@ -47,9 +47,9 @@ async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
             sleep(Duration::from_millis(random(400))).await;
             let victim = match random(7) {
                 0 => Victim::Postgres,
-                1 | 2 => Victim::Service(Service::Auth),
-                3 | 4 => Victim::Service(Service::Orders),
-                _ => Victim::Service(Service::Onboarding),
+                1 | 2 => Victim::Service(ServiceName::Auth),
+                3 | 4 => Victim::Service(ServiceName::Orders),
+                _ => Victim::Service(ServiceName::Onboarding),
             };
             world.kill(victim).await;
             world.start_again(victim).await;

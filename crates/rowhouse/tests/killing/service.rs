@@ -5,50 +5,35 @@ use std::path::Path;
 use std::process::Stdio;
 
 use clap::Parser;
+use rowhouse_auth::Auth;
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::program::Program;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::telemetry;
+use rowhouse_onboarding::Onboarding;
+use rowhouse_orders::Orders;
 use rustix::process::{Signal, set_parent_process_death_signal};
 use tokio::process::{Child, Command};
 
 const SERVICE: &str = "ROWHOUSE_KILLING_SERVICE";
 
-/// Which service.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub(crate) enum Service {
-    Auth,
-    Onboarding,
-    Orders,
+/// Starts it with its settings and nothing else of this process's environment. It says what it has to say in a file.
+pub(crate) fn spawn(service: ServiceName, settings: &[(&str, String)], log: &Path) -> Child {
+    let log = File::options().create(true).append(true).open(log).unwrap();
+    Command::new(std::env::current_exe().unwrap())
+        .args(["--exact", "service::as_a_process", "--nocapture"])
+        .env_clear()
+        .env(SERVICE, service.as_str())
+        .envs(settings.iter().map(|(name, value)| (name, value)))
+        .stdin(Stdio::null())
+        .stdout(log.try_clone().unwrap())
+        .stderr(log)
+        .kill_on_drop(true)
+        .spawn()
+        .unwrap()
 }
 
-impl Service {
-    pub(crate) const ALL: [Self; 3] = [Self::Auth, Self::Onboarding, Self::Orders];
-
-    pub(crate) const fn name(self) -> &'static str {
-        match self {
-            Self::Auth => "auth",
-            Self::Onboarding => "onboarding",
-            Self::Orders => "orders",
-        }
-    }
-
-    /// Starts it with its settings and nothing else of this process's environment. It says what it has to say in a file.
-    pub(crate) fn spawn(self, settings: &[(&str, String)], log: &Path) -> Child {
-        let log = File::options().create(true).append(true).open(log).unwrap();
-        Command::new(std::env::current_exe().unwrap())
-            .args(["--exact", "service::as_a_process", "--nocapture"])
-            .env_clear()
-            .env(SERVICE, self.name())
-            .envs(settings.iter().map(|(name, value)| (name, value)))
-            .stdin(Stdio::null())
-            .stdout(log.try_clone().unwrap())
-            .stderr(log)
-            .kill_on_drop(true)
-            .spawn()
-            .unwrap()
-    }
-}
-
-/// Not a test of anything: what [`Service::spawn`] starts.
+/// Not a test of anything: what [`spawn`] starts.
 #[test]
 fn as_a_process() {
     let Some(name) = std::env::var_os(SERVICE) else { return };
@@ -56,19 +41,17 @@ fn as_a_process() {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
-        let shutdown = Shutdown::on_signals().unwrap();
-        if name == "auth" {
-            let config = rowhouse_auth::Config::parse_from(["auth"]);
-            let _telemetry = telemetry::init(&config.telemetry, "auth").unwrap();
-            rowhouse_auth::serve(config, shutdown).await.unwrap();
-        } else if name == "onboarding" {
-            let config = rowhouse_onboarding::Config::parse_from(["onboarding"]);
-            let _telemetry = telemetry::init(&config.telemetry, "onboarding").unwrap();
-            rowhouse_onboarding::serve(config, shutdown).await.unwrap();
-        } else {
-            let config = rowhouse_orders::Config::parse_from(["orders"]);
-            let _telemetry = telemetry::init(&config.telemetry, "orders").unwrap();
-            rowhouse_orders::serve(config, shutdown).await.unwrap();
+        let service = ServiceName::ALL.iter().find(|service| name == service.as_str()).unwrap();
+        match service {
+            ServiceName::Auth => run::<Auth>().await,
+            ServiceName::Onboarding => run::<Onboarding>().await,
+            ServiceName::Orders => run::<Orders>().await,
         }
     });
+}
+
+async fn run<P: Program>() {
+    let config = P::Config::parse_from([P::NAME]);
+    let _telemetry = telemetry::init(P::telemetry(&config), P::NAME).unwrap();
+    P::serve(config, Shutdown::on_signals().unwrap()).await.unwrap();
 }

@@ -7,11 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse::bootstrap::{self, Role, RolePasswords};
+use rowhouse::bootstrap::{self, RolePasswords};
 use rowhouse::encryption_keys;
 use rowhouse::keys::KeyDirectory;
 use rowhouse::mailbox::Mailbox;
 use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_catalog::{PerService, ServiceName};
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -20,7 +21,7 @@ use tokio::sync::Mutex;
 use tokio::time::{sleep, timeout};
 
 use crate::link::{Link, Protocol};
-use crate::service::Service;
+use crate::service::spawn;
 
 const DATABASE: &str = "rowhouse";
 
@@ -36,17 +37,17 @@ const SETTINGS: &[(&str, &str)] = &[
 /// A process that takes part.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Victim {
-    Service(Service),
+    Service(ServiceName),
     Postgres,
 }
 
 /// Between which two a link is: first the one that connects.
 pub(crate) const LINKS: [(Victim, Victim); 5] = [
-    (Victim::Service(Service::Onboarding), Victim::Postgres),
-    (Victim::Service(Service::Auth), Victim::Postgres),
-    (Victim::Service(Service::Orders), Victim::Postgres),
-    (Victim::Service(Service::Onboarding), Victim::Service(Service::Auth)),
-    (Victim::Service(Service::Onboarding), Victim::Service(Service::Orders)),
+    (Victim::Service(ServiceName::Onboarding), Victim::Postgres),
+    (Victim::Service(ServiceName::Auth), Victim::Postgres),
+    (Victim::Service(ServiceName::Orders), Victim::Postgres),
+    (Victim::Service(ServiceName::Onboarding), Victim::Service(ServiceName::Auth)),
+    (Victim::Service(ServiceName::Onboarding), Victim::Service(ServiceName::Orders)),
 ];
 
 pub(crate) struct World {
@@ -54,11 +55,11 @@ pub(crate) struct World {
     keys: KeyDirectory,
     postgres: ClusterOptions,
     cluster: Mutex<Option<Cluster>>,
-    passwords: BTreeMap<Service, String>,
-    addresses: BTreeMap<Service, SocketAddr>,
+    passwords: PerService<String>,
+    addresses: PerService<SocketAddr>,
     /// In the order of [`LINKS`].
     pub(crate) links: Vec<Link>,
-    running: Mutex<BTreeMap<Service, Child>>,
+    running: Mutex<BTreeMap<ServiceName, Child>>,
 }
 
 impl World {
@@ -78,28 +79,23 @@ impl World {
             sync: false,
         };
         let cluster = Cluster::start(&postgres).await.unwrap();
-        let passwords = BTreeMap::from(Service::ALL.map(|service| (service, random_password().unwrap())));
-        let of = |service| Some(passwords[&service].clone());
-        let roles = RolePasswords {
-            auth: of(Service::Auth),
-            onboarding: of(Service::Onboarding),
-            orders: of(Service::Orders),
-        };
+        let passwords = PerService::from_fn(|_| random_password().unwrap());
+        let roles = RolePasswords::new(passwords.clone().map(|_, password| Some(password)));
         bootstrap::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
 
-        let addresses = BTreeMap::from(Service::ALL.map(|service| (service, free_address())));
+        let addresses = PerService::from_fn(|_| free_address());
         let mut links = Vec::new();
         for (_, server) in LINKS {
             links.push(match server {
                 Victim::Postgres => Link::to(local(cluster.port()), Protocol::Postgres).await,
-                Victim::Service(service) => Link::to(addresses[&service], Protocol::Grpc).await,
+                Victim::Service(service) => Link::to(addresses[service], Protocol::Grpc).await,
             });
         }
         let cluster = Mutex::new(Some(cluster));
         let running = Mutex::default();
         let world = Self { directory, keys, postgres, cluster, passwords, addresses, links, running };
-        for service in Service::ALL {
-            world.start_again(Victim::Service(service)).await;
+        for service in ServiceName::ALL {
+            world.start_again(Victim::Service(*service)).await;
         }
         world
     }
@@ -125,13 +121,13 @@ impl World {
         match victim {
             Victim::Service(service) => {
                 let log = self.log(service);
-                let mut child = service.spawn(&self.settings(service), &log);
+                let mut child = spawn(service, &self.settings(service), &log);
                 let reached = async {
-                    while TcpStream::connect(self.addresses[&service]).await.is_err() {
+                    while TcpStream::connect(self.addresses[service]).await.is_err() {
                         if child.try_wait().unwrap().is_some() {
                             // It does not start without a database that answers.
                             sleep(Duration::from_millis(50)).await;
-                            child = service.spawn(&self.settings(service), &log);
+                            child = spawn(service, &self.settings(service), &log);
                         }
                         sleep(Duration::from_millis(5)).await;
                     }
@@ -154,7 +150,7 @@ impl World {
 
     /// Where onboarding can be called, without anything between.
     pub(crate) fn endpoint(&self) -> String {
-        format!("http://{}", self.addresses[&Service::Onboarding])
+        format!("http://{}", self.addresses[ServiceName::Onboarding])
     }
 
     pub(crate) async fn admin_url(&self) -> String {
@@ -166,45 +162,48 @@ impl World {
     }
 
     /// What a service has said.
-    pub(crate) fn said(&self, service: Service) -> String {
+    pub(crate) fn said(&self, service: ServiceName) -> String {
         std::fs::read_to_string(self.log(service)).unwrap_or_default()
     }
 
-    fn log(&self, service: Service) -> PathBuf {
-        self.directory.path().join(format!("{}.log", service.name()))
+    fn log(&self, service: ServiceName) -> PathBuf {
+        self.directory.path().join(format!("{service}.log"))
     }
 
-    fn settings(&self, service: Service) -> Vec<(&'static str, String)> {
+    fn settings(&self, service: ServiceName) -> Vec<(&'static str, String)> {
         let path = |name: &str| self.directory.path().join(name).display().to_string();
         let endpoint = |link: usize| format!("http://{}", self.links[link].address);
-        let (role, link, issuer) = match service {
-            Service::Onboarding => (Role::Onboarding, 0, "rowhouse-onboarding"),
-            Service::Auth => (Role::Auth, 1, "rowhouse-auth"),
-            Service::Orders => (Role::Orders, 2, ""),
+        let link = match service {
+            ServiceName::Onboarding => 0,
+            ServiceName::Auth => 1,
+            ServiceName::Orders => 2,
         };
-        let (password, database) = (&self.passwords[&service], self.links[link].address);
+        let (password, database) = (&self.passwords[service], self.links[link].address);
         let mut settings = vec![
-            ("ROWHOUSE_LISTEN", self.addresses[&service].to_string()),
+            ("ROWHOUSE_LISTEN", self.addresses[service].to_string()),
             (
                 "DATABASE_URL",
-                format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", role.name()),
+                format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", service.role()),
             ),
             ("ROWHOUSE_TRUST_DIR", self.keys.trust().display().to_string()),
             ("ROWHOUSE_ENVIRONMENT", "dev".to_owned()),
             ("ROWHOUSE_LOG", "info".to_owned()),
             ("ROWHOUSE_JOB_LEASE", "1".to_owned()),
         ];
-        if service != Service::Orders {
-            settings.push(("ROWHOUSE_SIGNING_KEYS", self.keys.signing_keys(issuer).display().to_string()));
+        if service.signs() {
+            settings.push((
+                "ROWHOUSE_SIGNING_KEYS",
+                self.keys.signing_keys(service.program()).display().to_string(),
+            ));
             settings.push(("ROWHOUSE_BCRYPT_COST", "4".to_owned()));
         }
-        if service == Service::Onboarding {
+        if service == ServiceName::Onboarding {
             settings.push(("ROWHOUSE_AUTH_ENDPOINT", endpoint(3)));
             settings.push(("ROWHOUSE_ORDERS_ENDPOINT", endpoint(4)));
         } else {
             settings.push(("ROWHOUSE_ENCRYPTION_KEYS", path("encryption.keys")));
         }
-        if service == Service::Auth {
+        if service == ServiceName::Auth {
             settings.push(("ROWHOUSE_MAIL_DIR", path("mail")));
             // They all sign up from this machine.
             settings.push(("ROWHOUSE_SIGN_UPS_PER_NETWORK", "100000".to_owned()));

@@ -18,6 +18,7 @@ use std::process::Command;
 
 use clap::ArgAction;
 use clap::builder::{OsStr, Resettable};
+use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 
 use read::{Manifests, REPOSITORY, Setting, Workload, list, number, text};
@@ -97,20 +98,12 @@ fn the_ports_match() {
             }
         }
         let readiness = &workload.container["readinessProbe"];
-        match name {
-            "rowhouse-auth" => {
-                let expected = rowhouse_proto::auth::v1::auth_service_server::SERVICE_NAME;
-                assert_eq!(readiness["grpc"]["service"], expected);
+        match ServiceName::ALL.iter().find(|service| service.program() == name) {
+            Some(service) => {
+                assert_eq!(port, u64::from(service.port()), "{name}");
+                assert_eq!(readiness["grpc"]["service"], service.health());
             }
-            "rowhouse-onboarding" => {
-                let expected = rowhouse_proto::onboarding::v1::onboarding_service_server::SERVICE_NAME;
-                assert_eq!(readiness["grpc"]["service"], expected);
-            }
-            "rowhouse-orders" => {
-                let expected = rowhouse_proto::orders::v1::order_service_server::SERVICE_NAME;
-                assert_eq!(readiness["grpc"]["service"], expected);
-            }
-            _ => assert_eq!(readiness["httpGet"]["path"], "/readyz"),
+            None => assert_eq!(readiness["httpGet"]["path"], "/readyz"),
         }
 
         let of_this = |object: &&Value| object["kind"] == "Service" && object["metadata"]["name"] == name;
@@ -216,7 +209,8 @@ fn the_overlay_finds_the_files_that_its_preparation_makes() {
 #[test]
 fn the_signing_keys_are_a_mounted_secret_with_a_current_key() {
     let dev = Manifests::read("overlays/dev");
-    for name in ["rowhouse-auth", "rowhouse-onboarding"] {
+    for service in ServiceName::ALL.iter().filter(|service| service.signs()) {
+        let name = service.program();
         let workload = dev.programs().into_iter().find(|workload| workload.name() == name).unwrap();
         let Setting::Written(directory) = &dev.variables(workload.container)["ROWHOUSE_SIGNING_KEYS"] else {
             panic!("{name}: a directory is no secret")

@@ -5,6 +5,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 
 use clap::{Command, CommandFactory};
+use rowhouse_catalog::ServiceName;
 use serde::Deserialize;
 use serde_json::Value;
 
@@ -64,7 +65,7 @@ impl Manifests {
     pub(crate) fn programs(&self) -> Vec<Workload<'_>> {
         let ours = self.workloads().into_iter().filter(|workload| workload.container["image"] == "rowhouse");
         let ours = ours.collect::<Vec<_>>();
-        assert_eq!(ours.len(), 5, "auth, onboarding, orders, gateway, migrate");
+        assert_eq!(ours.len(), ServiceName::ALL.len() + 2, "the services, gateway, migrate");
         ours
     }
 
@@ -115,18 +116,29 @@ impl<'a> Workload<'a> {
     pub(crate) fn program(&self) -> Command {
         let line = list(&self.container["command"]).iter().map(text).collect::<Vec<_>>();
         let program = match line[..] {
-            ["/usr/local/bin/rowhouse-auth"] => rowhouse_auth::Config::command(),
-            ["/usr/local/bin/rowhouse-onboarding"] => rowhouse_onboarding::Config::command(),
-            ["/usr/local/bin/rowhouse-orders"] => rowhouse_orders::Config::command(),
-            ["/usr/local/bin/rowhouse-gateway"] => rowhouse_gateway::Config::command(),
             ["/usr/local/bin/rowhouse", subcommand] => {
                 rowhouse::cli::Cli::command().find_subcommand(subcommand).unwrap().clone()
             }
-            _ => panic!("{line:?} is no program of the image"),
+            [path] => {
+                let name = path.strip_prefix("/usr/local/bin/").unwrap();
+                let found = programs().into_iter().find(|program| program.get_name() == name);
+                found.unwrap_or_else(|| panic!("{path} is no program of the image"))
+            }
+            _ => panic!("{line:?} is no program with its arguments"),
         };
         assert!(self.container["args"].is_null(), "{}: settings are variables", self.name());
         program
     }
+}
+
+/// The arguments of the gateway and of every service.
+pub(crate) fn programs() -> Vec<Command> {
+    let services = ServiceName::ALL.iter().map(|service| match service {
+        ServiceName::Auth => rowhouse_auth::Config::command(),
+        ServiceName::Onboarding => rowhouse_onboarding::Config::command(),
+        ServiceName::Orders => rowhouse_orders::Config::command(),
+    });
+    std::iter::once(rowhouse_gateway::Config::command()).chain(services).collect()
 }
 
 fn documents(path: &Path) -> Vec<Value> {

@@ -3,10 +3,11 @@
 use std::fs;
 use std::path::Path;
 
-use clap::{Arg, Command, CommandFactory};
+use clap::Arg;
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::rate_limit::RateLimit;
 
-use crate::read::{Manifests, REPOSITORY, Setting};
+use crate::read::{Manifests, REPOSITORY, Setting, programs};
 
 /// What the base leaves as it is by default, and why.
 const LEFT: &[(&str, &str)] = &[
@@ -56,7 +57,7 @@ fn services_take_twice_what_the_gateway_takes() {
     };
     for variable in ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_USER_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"]
     {
-        for service in ["rowhouse-auth", "rowhouse-onboarding", "rowhouse-orders"] {
+        for service in ServiceName::ALL.iter().map(|service| service.program()) {
             let (at_service, at_gateway) = (rate(service, variable), rate("rowhouse-gateway", variable));
             assert_eq!(at_service.half(), at_gateway, "{service}: {variable}");
         }
@@ -69,13 +70,15 @@ const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
 const OTHERS: [&str; 3] =
     ["ROWHOUSE_REQUEST_TIMEOUT", "ROWHOUSE_DATABASE_POOL_SIZE", "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT"];
 
-fn programs() -> [Command; 4] {
-    [
-        rowhouse_gateway::Config::command(),
-        rowhouse_auth::Config::command(),
-        rowhouse_onboarding::Config::command(),
-        rowhouse_orders::Config::command(),
-    ]
+#[test]
+fn every_argument_has_a_variable_and_a_help_text() {
+    for program in programs() {
+        program.clone().debug_assert();
+        for argument in program.get_arguments() {
+            assert!(argument.get_env().is_some(), "{argument:?}");
+            assert!(argument.get_help().is_some(), "{argument:?}");
+        }
+    }
 }
 
 #[test]

@@ -5,7 +5,7 @@ use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse::bootstrap::MigrateError;
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 
 use crate::holds;
 use crate::program::PATIENCE;
@@ -34,7 +34,7 @@ async fn a_long_query_does_not_become_an_outage() {
     });
     let everybody_else = async {
         // The service's own connection: it gives up when it waits for a lock for two seconds.
-        let mut service = database.connect_as(Role::Orders).await;
+        let mut service = database.connect_as(ServiceName::Orders).await;
         let (start, mut slowest) = (Instant::now(), Duration::ZERO);
         while ATTEMPTS.load(Ordering::Relaxed) < 4 {
             let asked = Instant::now();

@@ -3,16 +3,16 @@
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::{DatabaseArgs, Environment};
 use rowhouse_chassis::database::{self, DatabaseError, REQUIRED_SCHEMA};
-use rowhouse_testkit::{Role, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestOptions, TestSystem};
 
 const TOO_OLD: &str = "DELETE FROM public.__diesel_schema_migrations WHERE version >= ";
 
 /// What each service says at its start, if it refuses.
 async fn refusals(database: &TestDatabase) -> Vec<DatabaseError> {
     let mut refusals = Vec::new();
-    for (role, schema) in [(Role::Auth, "auth"), (Role::Onboarding, "onboarding"), (Role::Orders, "orders")] {
-        let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(database.url(role)) };
-        if let Err(error) = database::open(&args, Environment::Dev, schema).await {
+    for service in ServiceName::ALL {
+        let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(database.url(*service)) };
+        if let Err(error) = database::open(&args, Environment::Dev, *service).await {
             refusals.push(error);
         }
     }
@@ -71,13 +71,13 @@ async fn a_newer_schema_serves_until_it_says_otherwise() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_roles_login_is_refused() {
     let database = TestDatabase::create().await;
-    let logins = Role::ALL.map(|role| (role.name(), database.url(role)));
-    let logins = logins.into_iter().chain([("postgres", database.admin_url())]);
+    let logins = ServiceName::ALL.iter().map(|service| (service.role(), database.url(*service)));
+    let logins = logins.chain([("postgres", database.admin_url())]);
     for (found, url) in logins {
-        for expected in Role::ALL.map(Role::name).into_iter().filter(|expected| *expected != found) {
-            let schema = expected.strip_prefix("rowhouse_").unwrap();
+        for service in ServiceName::ALL.iter().filter(|service| service.role() != found) {
+            let expected = service.role();
             let args = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(url.clone()) };
-            let refused = database::open(&args, Environment::Dev, schema).await.map(drop).unwrap_err();
+            let refused = database::open(&args, Environment::Dev, *service).await.map(drop).unwrap_err();
             let sentence = format!(
                 "DATABASE_URL logs in as {found}, and this service works as {expected}: set DATABASE_URL \
                  (--database-url) to a URL with the login of {expected}"

@@ -3,7 +3,7 @@
 use reqwest::{Client, RequestBuilder};
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_testkit::{Tenant, TestSystem};
+use rowhouse_testkit::{ServiceName, Tenant, TestSystem};
 use serde_json::{Value, json};
 use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
@@ -25,7 +25,7 @@ impl Doors {
         let mut doors = Self {
             http: system.http().clone(),
             gateway: system.gateway_url().to_owned(),
-            orders: system.orders_endpoint().to_owned(),
+            orders: system.endpoint(ServiceName::Orders).to_owned(),
             tenant: tenant.clone(),
             key: Default::default(),
             refresh_token: String::new(),

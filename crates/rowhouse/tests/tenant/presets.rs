@@ -3,7 +3,7 @@
 use std::process::{Command, Output, Stdio};
 
 use rowhouse::bootstrap::{self, RolePasswords};
-use rowhouse_testkit::{Role, TestServer};
+use rowhouse_testkit::{ServiceName, TestServer};
 use tokio_postgres::{Client, NoTls};
 
 use crate::{run, stdout};
@@ -94,7 +94,7 @@ async fn commands_do_what_they_say_whatever_is_preset() {
         for line in [ACME, "status          active\n", "members         1\n", "jobs            none\n"] {
             assert!(shown.contains(line), "{holder}: {shown}");
         }
-        let inside = person(&server.url(Role::Orders)).await;
+        let inside = person(&server.url(ServiceName::Orders)).await;
         let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{ACME}')");
         inside.batch_execute(&enter).await.unwrap();
         let suspended = stdout(&run(&url, &["suspend", "acme", "--reason", "unpaid"]).await);

@@ -7,7 +7,7 @@ use std::time::{Duration, Instant};
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_testkit::{Role, TestDatabase, TestSystem};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestSystem};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
@@ -49,7 +49,7 @@ impl Load {
 
 /// A transaction of the service's, in a tenant.
 async fn enter(database: &TestDatabase, tenant: &str) -> AsyncPgConnection {
-    let mut conn = database.connect_as(Role::Orders).await;
+    let mut conn = database.connect_as(ServiceName::Orders).await;
     let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
     conn.batch_execute(&enter).await.unwrap();
     conn

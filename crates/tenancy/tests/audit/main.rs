@@ -26,7 +26,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_tenancy::audit::{self, RULES, Scope, Violation};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 
 /// A correct tenant table, in which the cases plant violations.
 const NOTES: &str = "
@@ -47,7 +47,11 @@ async fn a_migrated_database_is_clean() {
     let database = TestDatabase::create().await;
     let all = audit::run(&mut database.admin().await, &Scope::All).await.unwrap();
     assert_eq!(all, []);
-    for (role, schema) in [(Role::Auth, "auth"), (Role::Onboarding, "onboarding"), (Role::Orders, "orders")] {
+    for (role, schema) in [
+        (ServiceName::Auth, "auth"),
+        (ServiceName::Onboarding, "onboarding"),
+        (ServiceName::Orders, "orders"),
+    ] {
         let mut service = database.connect_as(role).await;
         assert_eq!(audit::run(&mut service, &Scope::Schema(schema)).await.unwrap(), [], "{schema}");
     }

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::process::Command;
 
 use rowhouse_tenancy::DbError;
-use rowhouse_testkit::{Role, TestServer};
+use rowhouse_testkit::{ServiceName, TestServer};
 
 use crate::world::{connect, number, place, tenant};
 
@@ -56,7 +56,7 @@ async fn in_german() {
         );
         eprintln!("the server has no German messages");
     }
-    let db = connect(server.url(Role::Orders)).await;
+    let db = connect(server.url(ServiceName::Orders)).await;
     place(&db, &cx).await.unwrap();
 
     // Another session locks the tenant's numbers for longer than the role's lock_timeout.
@@ -67,7 +67,7 @@ async fn in_german() {
     holder.batch_execute("ROLLBACK").await.unwrap();
 
     admin.batch_execute("ALTER ROLE rowhouse_orders SET statement_timeout = '100ms'").await.unwrap();
-    let db = connect(server.url(Role::Orders)).await;
+    let db = connect(server.url(ServiceName::Orders)).await;
     let slow = number(&db, "pg_catalog.length(pg_catalog.pg_sleep(10)::text)::bigint").await;
     assert!(matches!(slow, Err(DbError::TimedOut(_))), "{slow:?}");
 

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, Instant};
 
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use tokio_postgres::NoTls;
 
 use crate::forwarder::Forwarder;
@@ -22,7 +22,7 @@ fn at(url: &str, address: &str) -> String {
 #[tokio::test(flavor = "multi_thread")]
 async fn notifications_are_received() {
     let database = TestDatabase::create().await;
-    let db = connect(database.url(Role::Orders)).await;
+    let db = connect(database.url(ServiceName::Orders)).await;
     let mut listener = db.listen(CHANNEL);
     assert!(!listener.is_listening(), "nothing was heard yet");
     listener.heard().await;
@@ -41,7 +41,7 @@ async fn notifications_are_received() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_half_open_connection_is_detected_within_ten_seconds() {
     let database = TestDatabase::create().await;
-    let url = database.url(Role::Orders);
+    let url = database.url(ServiceName::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
     let forwarder = Forwarder::start(server).await;
     let db = connect(at(&url, &forwarder.address())).await;
@@ -65,7 +65,7 @@ async fn a_pooler_that_drops_notifications_is_detected() {
         eprintln!("pgbouncer is not installed");
         return;
     };
-    let url = database.url(Role::Orders);
+    let url = database.url(ServiceName::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
     // The pool connects directly, since it may refuse this version of the pooler.
     let forwarder = Forwarder::start(server).await;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantContext, TenantDb};
-use rowhouse_testkit::{Role, TestServer};
+use rowhouse_testkit::{ServiceName, TestServer};
 
 use crate::forwarder::Forwarder;
 use crate::world::{connect, number, place, read, tenant, until};
@@ -41,11 +41,11 @@ async fn after_a_fail_over_behind_the_same_name_writes_go_to_the_new_primary() {
         admin.batch_execute(&add).await.unwrap();
     }
     // The new primary has the tenant as if it had been replicated.
-    let password = old.url(Role::Orders).split(['@', ':']).nth(2).unwrap().to_owned();
+    let password = old.url(ServiceName::Orders).split(['@', ':']).nth(2).unwrap().to_owned();
     new_admin.batch_execute(&format!("ALTER ROLE rowhouse_orders PASSWORD '{password}'")).await.unwrap();
 
     let forwarder = Forwarder::start(old.address()).await;
-    let db = connect(old.url_at(Role::Orders, &forwarder.address())).await;
+    let db = connect(old.url_at(ServiceName::Orders, &forwarder.address())).await;
     let asking = keep_asking(&db);
     place(&db, &cx).await.unwrap();
     // Both connections of the pool lead to the old primary.
@@ -77,7 +77,7 @@ async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
     let (cx, add) = tenant("acme", "active");
     server.admin().await.batch_execute(&add).await.unwrap();
     let forwarder = Forwarder::start(server.address()).await;
-    let db = connect(server.url_at(Role::Orders, &forwarder.address())).await;
+    let db = connect(server.url_at(ServiceName::Orders, &forwarder.address())).await;
     let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
     one.and(two).unwrap();
     let asking = keep_asking(&db);
@@ -98,7 +98,7 @@ async fn no_write_fails_first_after_a_read_only_period() {
     let (cx, add) = tenant("acme", "active");
     let admin = server.admin().await;
     admin.batch_execute(&add).await.unwrap();
-    let db = connect(server.url(Role::Orders)).await;
+    let db = connect(server.url(ServiceName::Orders)).await;
     place(&db, &cx).await.unwrap();
     let asking = keep_asking(&db);
 
@@ -134,7 +134,7 @@ async fn a_standby_is_written_to_as_soon_as_it_is_promoted() {
     let (cx, add) = tenant("acme", "active");
     server.admin().await.batch_execute(&add).await.unwrap();
     let forwarder = Forwarder::start(server.address()).await;
-    let db = connect(server.url_at(Role::Orders, &forwarder.address())).await;
+    let db = connect(server.url_at(ServiceName::Orders, &forwarder.address())).await;
     place(&db, &cx).await.unwrap();
     server.become_standby().await;
     forwarder.lead_to(server.address());
@@ -154,7 +154,7 @@ async fn a_password_that_changes_in_its_file_needs_no_restart() {
     admin.batch_execute(&add).await.unwrap();
     let directory = tempfile::tempdir().unwrap();
     let file = directory.path().join("url");
-    let url = server.url(Role::Orders);
+    let url = server.url(ServiceName::Orders);
     std::fs::write(&file, format!("{url}\n")).unwrap();
     let config = DatabaseConfig { url_file: Some(file.clone()), pool_size: 2, ..DatabaseConfig::new("") };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
@@ -189,7 +189,7 @@ async fn unusable_connections_are_closed() {
         )
         .await
         .unwrap();
-    let config = DatabaseConfig { pool_size: 1, ..DatabaseConfig::new(server.url(Role::Orders)) };
+    let config = DatabaseConfig { pool_size: 1, ..DatabaseConfig::new(server.url(ServiceName::Orders)) };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
     for (code, given_up) in [
         ("53100", true),
@@ -228,7 +228,7 @@ async fn no_connection_outlives_its_lifetime() {
     let config = DatabaseConfig {
         pool_size: 1,
         max_lifetime: Duration::from_secs(1),
-        ..DatabaseConfig::new(server.url(Role::Orders))
+        ..DatabaseConfig::new(server.url(ServiceName::Orders))
     };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
     let before = number(&db, PROCESS).await.unwrap();

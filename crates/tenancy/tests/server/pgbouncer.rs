@@ -6,7 +6,7 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rowhouse_tenancy::{ConnectError, DatabaseConfig, TenantDb};
-use rowhouse_testkit::{Role, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use tempfile::TempDir;
 
 pub(crate) struct PgBouncer {
@@ -18,7 +18,7 @@ pub(crate) struct PgBouncer {
 impl PgBouncer {
     /// Starts PgBouncer. Returns `None` if it is not installed.
     pub(crate) async fn start(database: &TestDatabase, pool_mode: &str) -> Option<Self> {
-        let url = database.url(Role::Orders);
+        let url = database.url(ServiceName::Orders);
         let (login, server) = url.strip_prefix("postgres://").unwrap().split_once('@').unwrap();
         let (user, password) = login.split_once(':').unwrap();
         let (address, database) = server.split_once('/').unwrap();

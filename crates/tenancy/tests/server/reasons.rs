@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantDb};
-use rowhouse_testkit::{Role, TestServer};
+use rowhouse_testkit::{ServiceName, TestServer};
 
 use crate::forwarder::Forwarder;
 use crate::world::{number, until};
@@ -30,7 +30,7 @@ async fn each_reason_has_a_message_and_work_continues_when_it_is_gone() {
     let server = TestServer::start().await;
     let forwarder = Forwarder::start(server.address()).await;
     let admin = server.admin().await;
-    let url = server.url_at(Role::Orders, &forwarder.address());
+    let url = server.url_at(ServiceName::Orders, &forwarder.address());
     let secret = url.split(['@', ':']).nth(2).unwrap().to_owned();
     let config =
         DatabaseConfig { pool_size: 1, acquire_timeout: Duration::from_secs(1), ..DatabaseConfig::new(url) };
@@ -108,7 +108,7 @@ async fn each_reason_has_a_message_and_work_continues_when_it_is_gone() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_exhausted_share_is_not_reported_as_a_full_pool() {
     let server = TestServer::start().await;
-    let url = server.url_at(Role::Orders, &server.address());
+    let url = server.url_at(ServiceName::Orders, &server.address());
     let config =
         DatabaseConfig { pool_size: 3, acquire_timeout: Duration::from_secs(1), ..DatabaseConfig::new(url) };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));

@@ -1,7 +1,7 @@
 //! Settings under which a service refuses to start, with a reason.
 
 use rowhouse_tenancy::{ConnectError, TenantDb};
-use rowhouse_testkit::{Role, TestDatabase, TestServer};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestServer};
 
 use crate::settings::rowhouse_admin;
 use crate::world::config;
@@ -26,12 +26,14 @@ async fn presets_that_no_session_can_change_are_refused_with_the_remedy() {
             ("default_transaction_read_only", "on", "default_transaction_read_only is on, from the database"),
         ] {
             admin.batch_execute(&format!("ALTER {holder} SET {setting} = {value}")).await.unwrap();
-            let said = refusal(database.url(Role::Orders)).await;
+            let said = refusal(database.url(ServiceName::Orders)).await;
             assert!(said.contains(sentence) && said.contains("RESET"), "{holder}: {said}");
             admin.batch_execute(&format!("ALTER {holder} RESET {setting}")).await.unwrap();
         }
     }
-    TenantDb::connect(&config(database.url(Role::Orders))).await.unwrap_or_else(|error| panic!("{error}"));
+    TenantDb::connect(&config(database.url(ServiceName::Orders)))
+        .await
+        .unwrap_or_else(|error| panic!("{error}"));
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -60,12 +62,12 @@ async fn settings_of_the_whole_server_are_refused_with_the_remedy() {
         )
         .await
         .unwrap();
-    let said = refusal(server.url(Role::Orders)).await;
+    let said = refusal(server.url(ServiceName::Orders)).await;
     assert!(said.contains("sessions of rowhouse_orders begin as stranger"), "{said}");
     admin.batch_execute("ALTER ROLE rowhouse_orders RESET role").await.unwrap();
     drop(admin);
     server.become_standby().await;
-    let said = refusal(server.url(Role::Orders)).await;
+    let said = refusal(server.url(ServiceName::Orders)).await;
     assert!(said.contains("the server is a standby"), "{said}");
 }
 
@@ -73,7 +75,7 @@ async fn settings_of_the_whole_server_are_refused_with_the_remedy() {
 async fn refused_at_last(server: &TestServer) -> String {
     let mut said = None;
     crate::world::until(async || {
-        match TenantDb::connect(&config(server.url(Role::Orders))).await {
+        match TenantDb::connect(&config(server.url(ServiceName::Orders))).await {
             Ok(_) => {}
             Err(error) => said = Some(error.to_string()),
         }

@@ -1,6 +1,6 @@
 //! Presets of the server, the database and the role, which each session or transaction overrides.
 
-use rowhouse_testkit::{Role, TestDatabase, TestServer};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestServer};
 
 use crate::world::{CUSTOMER, connect, number, place, read, seen_by_nobody, tenant, text};
 
@@ -109,7 +109,7 @@ async fn no_preset_changes_an_answer() {
             let value = if *setting == "search_path" { (*value).to_owned() } else { format!("'{value}'") };
             admin.batch_execute(&format!("ALTER {holder} SET {setting} = {value}")).await.unwrap();
             let what = format!("{holder}: {setting} = {value}");
-            let db = connect(server.url(Role::Orders)).await;
+            let db = connect(server.url(ServiceName::Orders)).await;
             place(&db, &active).await.unwrap_or_else(|error| panic!("{what}: {error}"));
             expected.push((i64::try_from(expected.len()).unwrap() + 1, CUSTOMER.to_owned()));
             assert_eq!(read(&db, &active).await.unwrap(), expected, "{what}");
@@ -147,7 +147,7 @@ async fn an_operator_in_the_search_path_opens_no_suspended_tenant() {
     let admin = rowhouse_admin(&database.admin_url()).await;
     let (suspended, add) = tenant("suspended", "suspended");
     admin.batch_execute(&format!("{add}{PLANTED}")).await.unwrap();
-    let orders = rowhouse_admin(&database.url(Role::Orders)).await;
+    let orders = rowhouse_admin(&database.url(ServiceName::Orders)).await;
     orders.batch_execute("SET search_path = orders, pg_catalog").await.unwrap();
     let planted: bool = orders.query_one("SELECT 'a'::text = 'a'::text", &[]).await.unwrap().get(0);
     assert!(!planted, "the operator counts in this session");
@@ -174,7 +174,7 @@ async fn no_setting_of_the_server_changes_an_answer() {
     }
     admin.batch_execute("ALTER SYSTEM SET search_path = orders, pg_catalog").await.unwrap();
     admin.batch_execute("SELECT pg_catalog.pg_reload_conf()").await.unwrap();
-    let db = connect(server.url(Role::Orders)).await;
+    let db = connect(server.url(ServiceName::Orders)).await;
     place(&db, &active).await.unwrap();
     assert_eq!(read(&db, &active).await.unwrap(), [(1, CUSTOMER.to_owned())]);
     assert_eq!(seen_by_nobody(&db).await.unwrap(), 0);

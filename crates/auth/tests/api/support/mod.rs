@@ -12,12 +12,13 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse::mailbox::Mailbox;
-use rowhouse_auth::{App, Config, MailArgs, SessionArgs, SignUpArgs};
+use rowhouse_auth::{AuthArgs, Config, MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
 use rowhouse_chassis::error::{Code, fault};
-use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
+use rowhouse_chassis::grpc::{TracedChannel, channel};
+use rowhouse_chassis::service::{App, RunError};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
@@ -34,7 +35,7 @@ use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 pub(crate) use rowhouse_testkit::Letter;
 use rowhouse_testkit::mail::{letters_to, wait_for};
-use rowhouse_testkit::{Role as DatabaseRole, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
 use tonic::{Request, Status};
@@ -50,20 +51,22 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
-        database: DatabaseArgs::new(database.url(DatabaseRole::Auth)),
+        database: DatabaseArgs::new(database.url(ServiceName::Auth)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_keys: keys.signing_keys() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
-        bcrypt_cost: 4,
-        token_lifetime: Duration::from_mins(10),
-        proxies: ProxyArgs::default(),
-        sessions: SessionArgs::default(),
-        sign_ups: SignUpArgs::generous(),
-        mail: MailArgs::into_directory(keys.mail_dir()),
-        encryption_keys: keys.encryption_keys(),
-        jobs: WorkerArgs::default(),
-        require_verified_email: None,
+        args: AuthArgs {
+            bcrypt_cost: 4,
+            token_lifetime: Duration::from_mins(10),
+            encryption_keys: keys.encryption_keys(),
+            require_verified_email: None,
+            signing: SigningArgs { signing_keys: keys.signing_keys() },
+            proxies: ProxyArgs::default(),
+            sessions: SessionArgs::default(),
+            sign_ups: SignUpArgs::generous(),
+            mail: MailArgs::into_directory(keys.mail_dir()),
+            jobs: WorkerArgs::default(),
+        },
     }
 }
 
@@ -76,7 +79,7 @@ pub(crate) struct Service {
 /// A server, apart from what it stands on.
 pub(crate) struct Running {
     trigger: Trigger,
-    served: JoinHandle<Result<(), ServeError>>,
+    served: JoinHandle<Result<(), RunError>>,
     channel: TracedChannel,
 }
 

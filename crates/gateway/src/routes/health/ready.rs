@@ -22,6 +22,9 @@ pub(crate) async fn readyz(
     }
     match readiness.missing().await.as_slice() {
         [] => write(private(StatusCode::OK), &Health { status: "ready" }),
-        missing => Err(Problem::new(Code::Unavailable, format!("not ready: {}", missing.join(", ")))),
+        missing => {
+            let names = missing.iter().map(|service| service.as_str()).collect::<Vec<_>>().join(", ");
+            Err(Problem::new(Code::Unavailable, format!("not ready: {names}")))
+        }
     }
 }

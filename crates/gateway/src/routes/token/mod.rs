@@ -6,6 +6,7 @@ mod request;
 use actix_web::http::StatusCode;
 use actix_web::http::header::PRAGMA;
 use actix_web::{HttpRequest, HttpResponse, web};
+use rowhouse_catalog::ServiceName;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use serde::Serialize;
@@ -56,7 +57,7 @@ async fn exchange(
     let message = v1::IssueTokenRequest { client_id, client_secret, scope };
     let request = clients.anonymous(&origin, message);
     let v1::IssueTokenResponse { access_token, token_type, expires_in, scope } =
-        clients.answer(AuthServiceClient::new(clients.auth.clone()).issue_token(request)).await?;
+        clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).issue_token(request)).await?;
     let mut response = private(StatusCode::OK);
     response.insert_header((PRAGMA, "no-cache"));
     write(response, &IssuedToken { access_token, token_type, expires_in, scope })

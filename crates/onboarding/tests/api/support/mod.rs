@@ -10,21 +10,24 @@ use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse::mailbox::Mailbox;
-use rowhouse_auth::{MailArgs, SessionArgs};
+use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
 use rowhouse_chassis::error::{Code, fault};
-use rowhouse_chassis::grpc::{ServeError, TracedChannel, channel};
+use rowhouse_chassis::grpc::{TracedChannel, channel};
+use rowhouse_chassis::service::{App, Config, RunError, Service};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
+use rowhouse_onboarding::OnboardingArgs;
+use rowhouse_orders::OrdersArgs;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant};
 use rowhouse_testkit::mail::wait_for;
-use rowhouse_testkit::{Letter, Role, TestDatabase};
+use rowhouse_testkit::{Letter, ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -40,32 +43,33 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
     rowhouse_auth::Config {
         grpc: GrpcArgs::new(listen),
-        database: DatabaseArgs::new(database.url(Role::Auth)),
+        database: DatabaseArgs::new(database.url(ServiceName::Auth)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
-        bcrypt_cost: 4,
-        sign_ups: rowhouse_auth::SignUpArgs::generous(),
-        token_lifetime: Duration::from_mins(10),
-        proxies: ProxyArgs::default(),
-        sessions: SessionArgs::default(),
-        mail: MailArgs::into_directory(keys.mail_dir()),
-        encryption_keys: keys.encryption_keys(),
-        jobs: jobs(),
-        require_verified_email: None,
+        args: AuthArgs {
+            bcrypt_cost: 4,
+            token_lifetime: Duration::from_mins(10),
+            encryption_keys: keys.encryption_keys(),
+            require_verified_email: None,
+            signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
+            proxies: ProxyArgs::default(),
+            sessions: SessionArgs::default(),
+            sign_ups: rowhouse_auth::SignUpArgs::generous(),
+            mail: MailArgs::into_directory(keys.mail_dir()),
+            jobs: jobs(),
+        },
     }
 }
 
 fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_orders::Config {
     rowhouse_orders::Config {
         grpc: GrpcArgs::new(listen),
-        database: DatabaseArgs::new(database.url(Role::Orders)),
+        database: DatabaseArgs::new(database.url(ServiceName::Orders)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
-        jobs: jobs(),
-        encryption_keys: keys.encryption_keys(),
+        args: OrdersArgs { encryption_keys: keys.encryption_keys(), jobs: jobs() },
     }
 }
 
@@ -82,16 +86,18 @@ pub(crate) fn config(
 ) -> rowhouse_onboarding::Config {
     rowhouse_onboarding::Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
-        database: DatabaseArgs::new(database.url(Role::Onboarding)),
+        database: DatabaseArgs::new(database.url(ServiceName::Onboarding)),
         trust: TrustArgs { trust_dir: keys.trust_dir() },
-        signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
-        proxies: ProxyArgs::default(),
-        bcrypt_cost: 4,
-        auth_endpoint: format!("http://{auth}"),
-        orders_endpoint: format!("http://{orders}"),
-        jobs: jobs(),
+        args: OnboardingArgs {
+            bcrypt_cost: 4,
+            auth_endpoint: format!("http://{auth}"),
+            orders_endpoint: format!("http://{orders}"),
+            signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
+            proxies: ProxyArgs::default(),
+            jobs: jobs(),
+        },
     }
 }
 
@@ -99,24 +105,12 @@ pub(crate) fn config(
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     trigger: Trigger,
-    served: JoinHandle<Result<(), ServeError>>,
+    served: JoinHandle<Result<(), RunError>>,
 }
 
 impl Running {
-    pub(crate) async fn auth(config: rowhouse_auth::Config) -> Self {
-        let app = rowhouse_auth::App::build(config).await.unwrap();
-        let (trigger, shutdown) = Shutdown::new();
-        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
-    }
-
-    async fn orders(config: rowhouse_orders::Config) -> Self {
-        let app = rowhouse_orders::App::build(config).await.unwrap();
-        let (trigger, shutdown) = Shutdown::new();
-        Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
-    }
-
-    pub(crate) async fn onboarding(config: rowhouse_onboarding::Config) -> Self {
-        let app = rowhouse_onboarding::App::build(config).await.unwrap();
+    pub(crate) async fn start<S: Service>(config: Config<S>) -> Self {
+        let app = App::build(config).await.unwrap();
         let (trigger, shutdown) = Shutdown::new();
         Self { address: app.address(), trigger, served: tokio::spawn(app.serve(shutdown)) }
     }
@@ -156,7 +150,7 @@ impl World {
     pub(crate) async fn alone() -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
         let (auth_address, orders_address) = (free_address(), free_address());
-        let onboarding = Running::onboarding(config(&database, &keys, auth_address, orders_address)).await;
+        let onboarding = Running::start(config(&database, &keys, auth_address, orders_address)).await;
         let channel = onboarding.channel();
         let (auth, orders) = (None, None);
         Self { database, keys, auth, auth_address, orders, orders_address, onboarding, channel }
@@ -164,11 +158,11 @@ impl World {
 
     pub(crate) async fn start_orders(&mut self) {
         let config = orders_config(&self.database, &self.keys, self.orders_address);
-        self.orders = Some(Running::orders(config).await);
+        self.orders = Some(Running::start(config).await);
     }
 
     pub(crate) async fn start_auth(&mut self) {
-        self.auth = Some(Running::auth(auth_config(&self.database, &self.keys, self.auth_address)).await);
+        self.auth = Some(Running::start(auth_config(&self.database, &self.keys, self.auth_address)).await);
     }
 
     pub(crate) async fn stop(self) {

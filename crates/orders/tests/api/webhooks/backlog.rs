@@ -8,7 +8,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::{Failed, Pending};
 use rowhouse_proto::orders::v1::{OrderPriority, UpdateOrderRequest, UpdateWebhookEndpointRequest};
-use rowhouse_testkit::{Proxy, Role as DatabaseRole, TestDatabase};
+use rowhouse_testkit::{Proxy, ServiceName, TestDatabase};
 use rowhouse_tokens::Role;
 
 use super::{Receiver, Webhooks, world};
@@ -99,7 +99,7 @@ async fn what_waits_for_another_is_not_looked_at() {
 async fn what_is_given_up_takes_few_round_trips() {
     const WAITING: usize = 1_200;
     let database = TestDatabase::create().await;
-    let proxy = Proxy::start(&database.url(DatabaseRole::Orders)).await;
+    let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
     let world = World::start_on(database, |config| config.database = DatabaseArgs::new(proxy.url())).await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;

@@ -125,7 +125,7 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
 #[tokio::test(flavor = "multi_thread")]
 async fn what_was_sent_is_not_sent_again_because_its_record_was_in_the_way() {
     let lease = Duration::from_secs(30);
-    let world = World::start_with(|config| config.jobs.lease = lease).await;
+    let world = World::start_with(|config| config.args.jobs.lease = lease).await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
     let receiver = Receiver::start().await;

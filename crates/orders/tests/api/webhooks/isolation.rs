@@ -9,7 +9,7 @@ use rowhouse_proto::orders::v1::{
     ListWebhookDeliveriesRequest, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
 };
 use rowhouse_tenancy::TenantId;
-use rowhouse_testkit::Role as DatabaseRole;
+use rowhouse_testkit::ServiceName;
 use rowhouse_tokens::Role;
 
 use super::{Receiver, Webhooks, world};
@@ -69,7 +69,7 @@ async fn the_database_itself_refuses() {
     let delivery = of_acme.until_states(&[Delivered]).await.remove(0);
     let (event, acmes, globexs) = (&delivery.event_id, acme.tenant, globex.tenant);
 
-    let conn = &mut world.database.connect_as(DatabaseRole::Orders).await;
+    let conn = &mut world.database.connect_as(ServiceName::Orders).await;
     for table in TABLES {
         let all = format!("SELECT count(*) FROM orders.{table}");
         assert_eq!(count(conn, &all).await, 0, "without a tenant, {table} is empty");
@@ -136,7 +136,7 @@ async fn the_database_itself_refuses() {
         conn.batch_execute("COMMIT").await.unwrap();
     }
     assert_eq!(of_acme.deliveries().await.len(), 1);
-    for role in [DatabaseRole::Auth, DatabaseRole::Onboarding] {
+    for role in [ServiceName::Auth, ServiceName::Onboarding] {
         let conn = &mut world.database.connect_as(role).await;
         for table in TABLES {
             let refused =

@@ -10,7 +10,7 @@ use std::time::Duration;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::OrderStatus::{Fulfilled, Paid};
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
-use rowhouse_testkit::Role as DatabaseRole;
+use rowhouse_testkit::ServiceName;
 use rowhouse_tokens::Role;
 
 use super::order::assert_in_order;
@@ -28,7 +28,7 @@ impl Program {
     fn start(world: &World) -> Self {
         let mut child = Command::new(env!("CARGO_BIN_EXE_rowhouse-orders"))
             .env_clear()
-            .env("DATABASE_URL", world.database.url(DatabaseRole::Orders))
+            .env("DATABASE_URL", world.database.url(ServiceName::Orders))
             .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
             .env("ROWHOUSE_TRUST_DIR", world.keys())
             .env("ROWHOUSE_ENCRYPTION_KEYS", world.keys().join("encryption.keys"))
@@ -91,7 +91,7 @@ impl Drop for Program {
 
 /// A service that does no jobs itself.
 async fn idle_world() -> World {
-    World::start_with(|config| config.jobs = WorkerArgs::NONE).await
+    World::start_with(|config| config.args.jobs = WorkerArgs::NONE).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

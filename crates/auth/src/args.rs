@@ -1,23 +1,20 @@
-//! What can be configured.
+//! The arguments that this service alone has.
 
 use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgGroup, Args, Parser};
-use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs, seconds,
-};
+use clap::{ArgGroup, Args};
+use rowhouse_chassis::config::{ProxyArgs, SigningArgs, seconds};
 use rowhouse_jobs::WorkerArgs;
 
 /// The longest life of an access token. A member who was removed keeps access for as long.
 const LONGEST_TOKEN_LIFETIME: &str = "600";
 
-/// Rowhouse's auth service: logs people in and signs their access tokens.
-#[derive(Clone, Debug, Parser)]
-#[command(name = "rowhouse-auth", version)]
-pub struct Config {
+/// What the auth service is configured with, besides what every service is.
+#[derive(Args, Clone, Debug)]
+pub struct AuthArgs {
     /// Cost of a password's hash: each step doubles the time; at least 10 in production
     #[arg(
         long,
@@ -43,24 +40,9 @@ pub struct Config {
     /// Whether people have to confirm their e-mail address before they can log in; by default in production only
     #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
     pub require_verified_email: Option<bool>,
-    /// Where it listens.
-    #[command(flatten)]
-    pub grpc: GrpcArgs,
-    /// Its database, as the role `rowhouse_auth`.
-    #[command(flatten)]
-    pub database: DatabaseArgs,
-    /// Whose tokens it believes: its own, and those of the services that call it.
-    #[command(flatten)]
-    pub trust: TrustArgs,
     /// The key of the access tokens.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// Logs and traces.
-    #[command(flatten)]
-    pub telemetry: TelemetryArgs,
-    /// Development or production.
-    #[command(flatten)]
-    pub environment: Environment,
     /// Whom it believes about where a login comes from: the gateway.
     #[command(flatten)]
     pub proxies: ProxyArgs,
@@ -249,24 +231,16 @@ fn token_lifetime(text: &str) -> Result<Duration, String> {
 
 #[cfg(test)]
 mod tests {
-    use clap::CommandFactory;
+    use clap::Parser;
 
     use super::*;
+    use crate::Config;
 
-    fn parse(arguments: &str) -> Result<Config, clap::Error> {
+    fn parse(arguments: &str) -> Result<AuthArgs, clap::Error> {
         let needed = "rowhouse-auth --listen 127.0.0.1:0 --database-url postgres:/// --trust-dir t --signing-keys k \
              --encryption-keys e --mail-dir m";
-        Config::try_parse_from(needed.split(' ').chain(arguments.split_whitespace()))
-    }
-
-    #[test]
-    fn every_argument_has_a_variable_and_a_help_text() {
-        let command = Config::command();
-        command.clone().debug_assert();
-        for argument in command.get_arguments() {
-            assert!(argument.get_env().is_some(), "{argument:?}");
-            assert!(argument.get_help().is_some(), "{argument:?}");
-        }
+        let line = needed.split_whitespace().chain(arguments.split_whitespace());
+        Config::try_parse_from(line).map(|config| config.args)
     }
 
     #[test]

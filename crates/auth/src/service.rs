@@ -1,0 +1,109 @@
+//! The service: what it is made of.
+
+use std::sync::Arc;
+
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::grpc::MAX_REQUEST;
+use rowhouse_chassis::program::BoxError;
+use rowhouse_chassis::service::{Core, Parts, Service};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_jobs::Workers;
+use rowhouse_proto::auth::v1::api_key_service_server::ApiKeyServiceServer;
+use rowhouse_proto::auth::v1::audit_log_service_server::AuditLogServiceServer;
+use rowhouse_proto::auth::v1::auth_service_server::AuthServiceServer;
+use rowhouse_proto::auth::v1::invitation_service_server::InvitationServiceServer;
+use rowhouse_proto::auth::v1::member_service_server::MemberServiceServer;
+use rowhouse_proto::auth::v1::mfa_service_server::MfaServiceServer;
+use rowhouse_proto::auth::v1::session_service_server::SessionServiceServer;
+
+use crate::args::AuthArgs;
+use crate::domain::{Rate, SessionLifetimes};
+use crate::hashing::Hashing;
+use crate::jobs::{LetterSender, Reporting};
+use crate::mail::Mailer;
+use crate::outbox::{Outbox, Worker};
+use crate::rpc::{Rpc, SignUpRates};
+use crate::sealing::Sealing;
+
+/// Below this cost a stolen table of hashes is soon a table of passwords.
+const LEAST_COST_IN_PRODUCTION: u32 = 10;
+
+/// The auth service.
+#[derive(Clone, Copy, Debug)]
+pub struct Auth;
+
+impl Service for Auth {
+    const NAME: ServiceName = ServiceName::Auth;
+    const CALLERS: &'static [&'static str] = &[ServiceName::Onboarding.program()];
+    const PUBLIC_METHODS: &'static [&'static str] = &[
+        "/auth.v1.AuthService/CompleteMfa",
+        "/auth.v1.AuthService/GetJwks",
+        "/auth.v1.AuthService/IssueToken",
+        "/auth.v1.AuthService/Login",
+        "/auth.v1.AuthService/Logout",
+        "/auth.v1.AuthService/RefreshSession",
+        "/auth.v1.AuthService/RequestPasswordReset",
+        "/auth.v1.AuthService/ResendEmailVerification",
+        "/auth.v1.AuthService/ResetPassword",
+        "/auth.v1.AuthService/SwitchTenant",
+        "/auth.v1.AuthService/VerifyEmail",
+        "/auth.v1.InvitationService/AcceptInvitation",
+    ];
+    const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
+    type Args = AuthArgs;
+
+    async fn build(core: &Core, args: AuthArgs) -> Result<Parts, BoxError> {
+        let production = core.environment.is_production();
+        let cost = args.bcrypt_cost;
+        if production && cost < LEAST_COST_IN_PRODUCTION {
+            let least = LEAST_COST_IN_PRODUCTION;
+            return Err(
+                format!("a bcrypt cost of {cost} is too low for production: use {least} or more").into()
+            );
+        }
+        let db = &core.db;
+        let signing = core.signing(args.signing).await?;
+        let sealing = Sealing::load(&args.encryption_keys).await?;
+        let outbox = Outbox::new(sealing.clone());
+        let mailer = Mailer::new(&args.mail, core.environment)?;
+        let workers = Workers::new(db.clone(), args.jobs)
+            .handle(LetterSender { sealing: sealing.clone(), mailer: mailer.clone() })
+            .handle(Reporting { sealing: sealing.clone() });
+        let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
+        let hashing =
+            Hashing::new(cost).await.map_err(|error| format!("passwords cannot be hashed: {error}"))?;
+        let rpc = Arc::new(Rpc {
+            db: db.clone(),
+            hashing,
+            sealing,
+            outbox,
+            issuer: signing.issuer(),
+            verifier: Arc::clone(&core.verifier),
+            token_lifetime: args.token_lifetime,
+            sessions: SessionLifetimes {
+                idle: args.sessions.session_idle_lifetime,
+                absolute: args.sessions.session_lifetime,
+                grace: args.sessions.refresh_grace,
+            },
+            proxies: args.proxies.into(),
+            sign_ups: SignUpRates {
+                from_network: Rate::hourly(args.sign_ups.sign_ups_per_network),
+                of_address: Rate::hourly(args.sign_ups.sign_ups_per_address),
+            },
+            require_verified_email: args.require_verified_email.unwrap_or(production),
+        });
+
+        let rpc = || Arc::clone(&rpc);
+        Ok(Parts::new()
+            .grpc(AuthServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(SessionServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(MemberServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(InvitationServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(MfaServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(ApiKeyServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .signing(signing)
+            .task("outbox", |stop| worker.run(stop))
+            .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
+    }
+}

@@ -1,0 +1,115 @@
+//! From a configuration to a running service.
+
+use std::net::SocketAddr;
+use std::sync::Arc;
+use std::time::Duration;
+
+use rowhouse_tenancy::TenantDb;
+use rowhouse_tokens::{Accepts, TrustStore, Verifier};
+
+use super::core::Core;
+use super::parts::Parts;
+use super::tasks::{self, TaskError};
+use super::{Config, Service};
+use crate::database;
+use crate::grpc::{self, GrpcOptions, Listener, ServeError};
+use crate::program::StartError;
+use crate::rate_limit::RateLimiter;
+use crate::shutdown::Shutdown;
+
+/// A service, connected and bound, but not serving yet.
+pub struct App {
+    listener: Listener,
+    parts: Parts,
+    db: TenantDb,
+    verifier: Arc<Verifier>,
+    limiter: Arc<RateLimiter>,
+    public_methods: &'static [&'static str],
+    reflection: Option<&'static [u8]>,
+    request_timeout: Duration,
+}
+
+/// Why a service ended without having been asked to.
+#[derive(Debug, thiserror::Error)]
+pub enum RunError {
+    /// It stopped serving.
+    #[error(transparent)]
+    Serve(#[from] ServeError),
+    /// A background task failed.
+    #[error(transparent)]
+    Task(#[from] TaskError),
+}
+
+impl App {
+    /// Reads the trusted keys, connects, audits the service's own schema, and builds its parts; binds last. When this returns,
+    /// connections queue up until [`App::serve`] takes them. Needs a tokio runtime.
+    pub async fn build<S: Service>(config: Config<S>) -> Result<Self, StartError> {
+        let listen = config.grpc.listen;
+        Self::build_with(config, || Ok(Listener::bind(listen)?)).await
+    }
+
+    /// The same, on a socket that is bound already.
+    pub async fn build_on<S: Service>(listener: Listener, config: Config<S>) -> Result<Self, StartError> {
+        Self::build_with(config, || Ok(listener)).await
+    }
+
+    async fn build_with<S: Service>(
+        config: Config<S>,
+        bind: impl FnOnce() -> Result<Listener, StartError>,
+    ) -> Result<Self, StartError> {
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
+        let accepts = Accepts { service_audience: Some(S::NAME.program()), service_issuers: S::CALLERS };
+        let verifier = Arc::new(Verifier::new(Arc::clone(&trust), accepts));
+        let db = database::open(&config.database, config.environment, S::NAME).await?;
+        let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
+        let core = Core {
+            name: S::NAME,
+            db: db.clone(),
+            verifier: Arc::clone(&verifier),
+            limiter: Arc::clone(&limiter),
+            environment: config.environment,
+            trust,
+        };
+        let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;
+        Ok(Self {
+            listener: bind()?,
+            parts,
+            db,
+            verifier,
+            limiter,
+            public_methods: S::PUBLIC_METHODS,
+            reflection: config.grpc.reflection.then_some(S::DESCRIPTORS),
+            request_timeout: config.grpc.request_timeout,
+        })
+    }
+
+    /// Where it listens, with the port that was taken.
+    #[must_use]
+    pub const fn address(&self) -> SocketAddr {
+        self.listener.local_addr()
+    }
+
+    /// Serves until `shutdown` is requested and the running calls and background tasks are finished, or a task fails. Dropping
+    /// the future drops all of it.
+    pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
+        let Self { listener, parts, db, .. } = self;
+        let Parts { routes, services, tasks } = parts;
+        let options = GrpcOptions {
+            verifier: self.verifier,
+            public_methods: self.public_methods,
+            reflection: self.reflection,
+            request_timeout: self.request_timeout,
+            limiter: self.limiter,
+            readiness: Some(move || {
+                let db = db.clone();
+                async move { db.ping().await.is_ok() }
+            }),
+            services,
+        };
+        let serve = |shutdown| async {
+            // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
+            Ok(Box::pin(grpc::serve(listener, options, routes, shutdown)).await?)
+        };
+        tasks::beside(tasks, &shutdown, serve).await
+    }
+}

@@ -1,0 +1,34 @@
+//! What the frame gives to a service that is being built.
+
+use std::sync::Arc;
+
+use rowhouse_catalog::ServiceName;
+use rowhouse_tenancy::TenantDb;
+use rowhouse_tokens::{TrustStore, Verifier};
+
+use crate::config::{Environment, SigningArgs};
+use crate::rate_limit::RateLimiter;
+use crate::signing::{Signing, SigningKeyError};
+
+/// What every service works with.
+pub struct Core {
+    /// The service's name.
+    pub name: ServiceName,
+    /// The database, as the service's own role.
+    pub db: TenantDb,
+    /// Verifies the tokens of every call; for those that come another way.
+    pub verifier: Arc<Verifier>,
+    /// Counts the calls of every caller; for those that the service verifies by itself.
+    pub limiter: Arc<RateLimiter>,
+    /// Development or production.
+    pub environment: Environment,
+    pub(super) trust: Arc<TrustStore>,
+}
+
+impl Core {
+    /// Reads the keys that the service signs with. Give them to [`Parts::signing`](super::Parts::signing), so that they are
+    /// followed when they change.
+    pub async fn signing(&self, args: SigningArgs) -> Result<Signing, SigningKeyError> {
+        Signing::load(self.name.program(), args, Arc::clone(&self.trust)).await
+    }
+}

@@ -1,0 +1,84 @@
+//! The frame of a service: what is the same in each of them.
+//!
+//! A service implements [`Service`]: its name in the catalog, its own arguments, and [`Service::build`], which makes its gRPC
+//! services and background tasks of them. Everything else is done here: the shared arguments, keys, the database and its audit,
+//! health, authentication, rate limits, draining. `main` is `run::<Orders>()`; the launcher and tests use [`App`].
+
+mod app;
+mod core;
+mod parts;
+mod tasks;
+
+use std::fmt::Debug;
+
+use clap::{Args, Parser};
+use rowhouse_catalog::ServiceName;
+
+use crate::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
+use crate::program::{BoxError, Program};
+use crate::shutdown::Shutdown;
+
+pub use app::{App, RunError};
+pub use core::Core;
+pub use parts::Parts;
+pub use tasks::TaskError;
+
+/// A service.
+pub trait Service: Clone + Debug + Send + Sync + 'static {
+    /// Which service of the catalog it is.
+    const NAME: ServiceName;
+    /// The services whose own tokens it believes, by their programs' names. They may call on no person's behalf.
+    const CALLERS: &'static [&'static str] = &[];
+    /// The methods that need no token, such as `/auth.v1.AuthService/Login`; `/package.Service/*` is all of a service.
+    const PUBLIC_METHODS: &'static [&'static str] = &[];
+    /// The descriptors that reflection tells.
+    const DESCRIPTORS: &'static [u8];
+    /// The arguments that it has besides those of every service.
+    type Args: Args + Clone + Debug + Send + Sync;
+
+    /// Makes the service's parts. What it works with is there: the database is open and was audited.
+    fn build(core: &Core, args: Self::Args) -> impl Future<Output = Result<Parts, BoxError>> + Send;
+}
+
+/// The arguments of a service.
+#[derive(Clone, Debug, Parser)]
+#[command(
+    name = S::NAME.program(),
+    about = format!("Rowhouse's {} service: {}", S::NAME, S::NAME.about()),
+    version,
+)]
+pub struct Config<S: Service> {
+    /// What this service alone needs.
+    #[command(flatten)]
+    pub args: S::Args,
+    /// Where it listens.
+    #[command(flatten)]
+    pub grpc: GrpcArgs,
+    /// Its database, as its own role.
+    #[command(flatten)]
+    pub database: DatabaseArgs,
+    /// Whose tokens it believes.
+    #[command(flatten)]
+    pub trust: TrustArgs,
+    /// Logs and traces.
+    #[command(flatten)]
+    pub telemetry: TelemetryArgs,
+    /// Development or production.
+    #[command(flatten)]
+    pub environment: Environment,
+}
+
+impl<S: Service> Program for S {
+    const NAME: &'static str = S::NAME.program();
+    type Config = Config<S>;
+
+    fn telemetry(config: &Config<S>) -> &TelemetryArgs {
+        &config.telemetry
+    }
+
+    async fn serve(config: Config<S>, shutdown: Shutdown) -> Result<(), BoxError> {
+        let app = App::build(config).await?;
+        tracing::info!(address = %app.address(), "{} listens on {}", S::NAME, app.address());
+        Ok(app.serve(shutdown).await?)
+    }
+}

@@ -1,0 +1,34 @@
+//! The arguments that this service alone has.
+
+use clap::Args;
+use rowhouse_chassis::config::{ProxyArgs, SigningArgs};
+use rowhouse_jobs::WorkerArgs;
+
+/// What the onboarding service is configured with, besides what every service is.
+#[derive(Args, Clone, Debug)]
+pub struct OnboardingArgs {
+    /// Cost of the hash by which a repeated request is told from another: what auth's is
+    #[arg(
+        long,
+        env = "ROWHOUSE_BCRYPT_COST",
+        value_name = "COST",
+        default_value = "12",
+        value_parser = clap::value_parser!(u32).range(4..=18),
+    )]
+    pub bcrypt_cost: u32,
+    /// Where the auth service is
+    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub auth_endpoint: String,
+    /// Where the orders service is
+    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
+    pub orders_endpoint: String,
+    /// The keys of the tokens that it calls auth with.
+    #[command(flatten)]
+    pub signing: SigningArgs,
+    /// Whom it believes about where a sign-up comes from: the gateway.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
+    /// How its jobs are worked off.
+    #[command(flatten)]
+    pub jobs: WorkerArgs,
+}

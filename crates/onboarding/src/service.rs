@@ -1,0 +1,68 @@
+//! The service: what it is made of.
+
+use std::sync::Arc;
+
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::grpc::{self, MAX_REQUEST, TracedChannel};
+use rowhouse_chassis::program::BoxError;
+use rowhouse_chassis::service::{Core, Parts, Service};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_jobs::Workers;
+use rowhouse_proto::jobs::v1::job_service_server::JobServiceServer;
+use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingServiceServer;
+
+use crate::args::OnboardingArgs;
+use crate::auth_client::AuthClient;
+use crate::jobs::{SetUp, TakeBack};
+use crate::orders_client::OrdersClient;
+use crate::outcomes::Outcomes;
+use crate::proofs::Proofs;
+use crate::rpc::Rpc;
+
+/// The onboarding service.
+#[derive(Clone, Copy, Debug)]
+pub struct Onboarding;
+
+impl Service for Onboarding {
+    const NAME: ServiceName = ServiceName::Onboarding;
+    // The second one looks at its tokens itself: some are no access tokens.
+    const PUBLIC_METHODS: &'static [&'static str] =
+        &["/onboarding.v1.OnboardingService/OnboardTenant", "/onboarding.v1.OnboardingService/GetTenant"];
+    const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
+    type Args = OnboardingArgs;
+
+    async fn build(core: &Core, args: OnboardingArgs) -> Result<Parts, BoxError> {
+        let db = &core.db;
+        let signing = core.signing(args.signing).await?;
+        let auth = channel("--auth-endpoint", &args.auth_endpoint)?;
+        let auth = Arc::new(AuthClient::new(auth, signing.issuer()));
+        let orders = channel("--orders-endpoint", &args.orders_endpoint)?;
+        let orders = Arc::new(OrdersClient::new(orders, signing.issuer()));
+        let workers = Workers::new(db.clone(), args.jobs)
+            .handle(SetUp { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
+            .handle(TakeBack { auth: Arc::clone(&auth), orders });
+
+        let outcomes = Outcomes::new();
+        let rpc = Rpc {
+            db: db.clone(),
+            auth,
+            outcomes: outcomes.clone(),
+            issuer: signing.issuer(),
+            proofs: Proofs::new(args.bcrypt_cost),
+            verifier: Arc::clone(&core.verifier),
+            proxies: Arc::new(args.proxies.into()),
+            limiter: Arc::clone(&core.limiter),
+        };
+        let jobs = JobServiceServer::new(rpc.clone());
+        Ok(Parts::new()
+            .grpc(OnboardingServiceServer::new(rpc).max_decoding_message_size(MAX_REQUEST))
+            .grpc(jobs.max_decoding_message_size(MAX_REQUEST))
+            .signing(signing)
+            .companion("ends of set-ups", outcomes.listen(db.clone()))
+            .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
+    }
+}
+
+fn channel(argument: &str, endpoint: &str) -> Result<TracedChannel, String> {
+    grpc::channel(endpoint).map_err(|error| format!("{argument}: {error}"))
+}

@@ -1,0 +1,18 @@
+//! The arguments that this service alone has.
+
+use std::path::PathBuf;
+
+use clap::Args;
+use rowhouse_jobs::WorkerArgs;
+
+/// What the orders service is configured with, besides what every service is.
+#[derive(Args, Clone, Debug)]
+pub struct OrdersArgs {
+    /// File with the keys that encrypt what the database must not be able to read, such as the secrets of webhooks: one a
+    /// line, each 32 random bytes in base64; the first encrypts, all of them decrypt
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    pub encryption_keys: PathBuf,
+    /// How its jobs are worked off.
+    #[command(flatten)]
+    pub jobs: WorkerArgs,
+}

@@ -1,0 +1,55 @@
+//! The service: what it is made of.
+
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::grpc::MAX_REQUEST;
+use rowhouse_chassis::program::BoxError;
+use rowhouse_chassis::sealing::Sealing;
+use rowhouse_chassis::service::{Core, Parts, Service};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_jobs::Workers;
+use rowhouse_proto::orders::v1::export_service_server::ExportServiceServer;
+use rowhouse_proto::orders::v1::order_service_server::OrderServiceServer;
+use rowhouse_proto::orders::v1::webhook_service_server::WebhookServiceServer;
+
+use crate::args::OrdersArgs;
+use crate::exports::{Deleting, Writing};
+use crate::purge::Purge;
+use crate::rpc::Rpc;
+use crate::rpc::exports::ExportRpc;
+use crate::rpc::webhooks::WebhookRpc;
+use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
+
+/// The orders service.
+#[derive(Clone, Copy, Debug)]
+pub struct Orders;
+
+impl Service for Orders {
+    const NAME: ServiceName = ServiceName::Orders;
+    // People order. Of the services, onboarding alone is believed, which the methods for people refuse.
+    const CALLERS: &'static [&'static str] = &[ServiceName::Onboarding.program()];
+    const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
+    type Args = OrdersArgs;
+
+    async fn build(core: &Core, args: OrdersArgs) -> Result<Parts, BoxError> {
+        let db = &core.db;
+        let sealing = Sealing::load(&args.encryption_keys).await?;
+        let guard = Guard::of(core.environment);
+        let sender = Sender::new(guard).map_err(|error| format!("webhooks cannot be sent: {error}"))?;
+        let workers = Workers::new(db.clone(), args.jobs)
+            .handle(Deliver { sender, sealing: sealing.clone() })
+            .handle(HandOver)
+            .handle(Tidy)
+            .handle(Writing)
+            .handle(Deleting)
+            .handle(Purge);
+
+        let orders = OrderServiceServer::new(Rpc { db: db.clone() });
+        let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), sealing: sealing.clone() });
+        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), sealing, guard });
+        Ok(Parts::new()
+            .grpc(orders.max_decoding_message_size(MAX_REQUEST))
+            .grpc(exports.max_decoding_message_size(MAX_REQUEST))
+            .grpc(webhooks.max_decoding_message_size(MAX_REQUEST))
+            .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
+    }
+}
