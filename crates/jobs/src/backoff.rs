@@ -1,43 +1,95 @@
-//! When a job that failed is tried again.
+//! The delays between the attempts at something that fails.
 
 use std::time::Duration;
 
-const LONGEST: Duration = Duration::from_hours(1);
+/// The delay after each attempt that failed. It is never shorter than planned, and up to a quarter longer, so that many that
+/// failed together do not come back together.
+#[derive(Clone, Copy, Debug)]
+pub struct Backoff(Delays);
 
-/// Twice as long after each attempt, up to an hour, and never the same for many that failed together.
-pub(crate) fn delay_after(attempts: i32) -> Duration {
-    let exponent = u32::try_from(attempts).unwrap_or(0).min(12);
-    with_jitter(Duration::from_secs(1 << exponent).min(LONGEST))
+#[derive(Clone, Copy, Debug)]
+enum Delays {
+    Doubling { first: Duration, longest: Duration },
+    Listed(&'static [Duration]),
 }
 
-/// A quarter more or less.
+impl Backoff {
+    /// Each delay is twice as long as the one before, up to `longest`.
+    #[must_use]
+    pub const fn doubling(first: Duration, longest: Duration) -> Self {
+        Self(Delays::Doubling { first, longest })
+    }
+
+    /// These delays, and the last of them from then on.
+    #[must_use]
+    pub const fn listed(delays: &'static [Duration]) -> Self {
+        Self(Delays::Listed(delays))
+    }
+
+    /// The delay after the given attempt; the first is attempt 1.
+    #[must_use]
+    pub fn delay(self, attempt: i32) -> Duration {
+        with_jitter(self.planned(attempt))
+    }
+
+    /// The delay without its random part.
+    #[must_use]
+    pub fn planned(self, attempt: i32) -> Duration {
+        let before = u32::try_from(attempt).unwrap_or(0).saturating_sub(1);
+        match self.0 {
+            // No delay of a second or more can be doubled this often without reaching any `longest`.
+            Delays::Doubling { first, longest } => first.saturating_mul(1 << before.min(31)).min(longest),
+            Delays::Listed(delays) => {
+                let place = usize::try_from(before).unwrap_or(usize::MAX);
+                delays.get(place).or(delays.last()).copied().unwrap_or_default()
+            }
+        }
+    }
+}
+
+/// The delay, and up to a quarter more.
 pub(crate) fn with_jitter(delay: Duration) -> Duration {
-    let mut random = [128];
+    let mut random = [0];
     // Without randomness there is only no jitter.
     if getrandom::fill(&mut random).is_err() {
         return delay;
     }
     let [random] = random;
-    delay.mul_f64(0.75 + f64::from(random) / 512.0)
+    delay.mul_f64(1.0 + f64::from(random) / 1_020.0)
 }
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashSet;
+
     use super::*;
 
-    #[test]
-    fn the_delay_grows_up_to_an_hour() {
-        for (attempts, seconds) in
-            [(1, 2.0), (2, 4.0), (5, 32.0), (11, 2048.0), (12, 3600.0), (i32::MAX, 3600.0)]
-        {
-            let delay = delay_after(attempts).as_secs_f64();
-            assert!((seconds * 0.75..seconds * 1.25).contains(&delay), "{attempts}: {delay}");
-        }
-    }
+    const LISTED: [Duration; 2] = [Duration::from_secs(2), Duration::from_mins(1)];
 
     #[test]
-    fn many_are_not_tried_again_at_the_same_moment() {
-        let delays: std::collections::HashSet<_> = (0..64).map(|_| delay_after(10)).collect();
-        assert!(delays.len() > 16, "{delays:?}");
+    fn delays_grow_to_their_end_and_are_never_shorter_than_planned() {
+        let doubling = Backoff::doubling(Duration::from_secs(2), Duration::from_hours(1));
+        let listed = Backoff::listed(&LISTED);
+        for (backoff, attempt, seconds) in [
+            (doubling, i32::MIN, 2),
+            (doubling, 0, 2),
+            (doubling, 1, 2),
+            (doubling, 2, 4),
+            (doubling, 11, 2_048),
+            (doubling, 12, 3_600),
+            (doubling, i32::MAX, 3_600),
+            (listed, -1, 2),
+            (listed, 1, 2),
+            (listed, 2, 60),
+            (listed, i32::MAX, 60),
+        ] {
+            let planned = Duration::from_secs(seconds);
+            assert_eq!(backoff.planned(attempt), planned, "{backoff:?} {attempt}");
+            let delays: HashSet<_> = (0..64).map(|_| backoff.delay(attempt)).collect();
+            assert!(delays.len() > 16, "many come back together: {delays:?}");
+            let longest = planned.mul_f64(1.25);
+            assert!(delays.iter().all(|delay| (planned..=longest).contains(delay)), "{delays:?}");
+        }
+        assert_eq!(Backoff::listed(&[]).delay(1), Duration::ZERO);
     }
 }

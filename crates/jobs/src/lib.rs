@@ -25,6 +25,7 @@ mod transactions;
 mod worker;
 
 pub use args::WorkerArgs;
+pub use backoff::Backoff;
 pub use class::Class;
 pub use enqueue::{EnqueueError, enqueue, withdraw};
 pub use handler::{End, Failure, Handler};

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::first_message::{FirstMessageError, first_message};
 use super::purge::purge_regularly;
-use super::schedule::{delay_after, is_too_old};
+use super::schedule::{BACKOFF, is_too_old};
 use super::{Deed, EnqueueError, Outbox, PURPOSE, Task};
 use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
@@ -130,7 +130,7 @@ impl Worker {
             self.db.global_tx("auth.remove_task", async |tx| remove_task(tx, id).await).await
         } else {
             tracing::warn!(task = %id, attempts, %error, "task {id} of the outbox is put off: {error}");
-            let delay = delay_after(attempts);
+            let delay = BACKOFF.delay(attempts);
             self.db.global_tx("auth.postpone_task", async |tx| postpone_task(tx, id, delay).await).await
         };
         if let Err(error) = seen_to {

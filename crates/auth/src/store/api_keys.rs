@@ -5,12 +5,13 @@ use diesel::dsl::{IntervalDsl, now, sql};
 use diesel::prelude::*;
 use diesel::sql_types::{Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use rowhouse_tokens::{Permission, Role};
 use uuid::Uuid;
 
 use super::memberships::parse_role;
-use crate::domain::{ApiKeyName, PageRequest, Place, RevokeReason, UserId};
+use crate::domain::{ApiKeyName, RevokeReason, UserId};
 use crate::schema::{api_keys, identities, memberships, token_revocations};
 use crate::sealing::Digest32;
 
@@ -84,9 +85,12 @@ pub(crate) async fn count_keys(tx: &mut TenantTx) -> Result<i64, DbError> {
 }
 
 /// Newest first, those that have expired or were revoked too: a person wants to see why a program has stopped working.
-pub(crate) async fn list_api_keys(tx: &mut TenantTx, page: &PageRequest) -> Result<Vec<ApiKey>, DbError> {
+pub(crate) async fn list_api_keys(
+    tx: &mut TenantTx,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<ApiKey>, DbError> {
     let mut query = of_tenant(api_keys::table, tx.tenant()).into_boxed();
-    if let Some(Place { id, .. }) = page.behind {
+    if let Some(id) = page.after {
         query = query.filter(api_keys::id.lt(id));
     }
     let rows =

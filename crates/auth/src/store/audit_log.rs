@@ -3,11 +3,12 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
 use uuid::Uuid;
 
-use crate::domain::{AuditEntry, PageRequest, Place};
+use crate::domain::AuditEntry;
 use crate::schema::audit_log;
 
 macro_rules! row {
@@ -68,14 +69,14 @@ pub(crate) struct LoggedEntry {
 /// Newest first; with `action`, only entries of it.
 pub(crate) async fn list_entries(
     tx: &mut TenantTx,
-    page: &PageRequest,
+    page: &PageRequest<(DateTime<Utc>, Uuid)>,
     action: Option<&str>,
 ) -> Result<Vec<LoggedEntry>, DbError> {
     let mut query = of_tenant(audit_log::table, tx.tenant()).into_boxed();
     if let Some(action) = action {
         query = query.filter(audit_log::action.eq(action));
     }
-    if let Some(Place { at, id }) = page.behind {
+    if let Some((at, id)) = page.after {
         let same = audit_log::occurred_at.eq(at).and(audit_log::id.lt(id));
         query = query.filter(audit_log::occurred_at.lt(at).or(same));
     }

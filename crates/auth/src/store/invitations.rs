@@ -4,12 +4,13 @@ use chrono::{DateTime, Utc};
 use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
 use super::memberships::parse_role;
-use crate::domain::{EmailAddress, PageRequest, Place, UserId};
+use crate::domain::{EmailAddress, UserId};
 use crate::schema::invitations;
 use crate::sealing::Digest32;
 
@@ -167,11 +168,11 @@ pub(crate) async fn count_pending(tx: &mut TenantTx) -> Result<i64, DbError> {
 /// Those that can still be accepted, newest first.
 pub(crate) async fn list_invitations(
     tx: &mut TenantTx,
-    page: &PageRequest,
+    page: &PageRequest<(DateTime<Utc>, Uuid)>,
 ) -> Result<Vec<Invitation>, DbError> {
     let mut query =
         of_tenant(invitations::table, tx.tenant()).filter(invitations::expires_at.gt(now)).into_boxed();
-    if let Some(Place { at, id }) = page.behind {
+    if let Some((at, id)) = page.after {
         let same = invitations::created_at.eq(at).and(invitations::id.lt(id));
         query = query.filter(invitations::created_at.lt(at).or(same));
     }

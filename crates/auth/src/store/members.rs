@@ -3,12 +3,13 @@
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use rowhouse_tokens::Role;
 use uuid::Uuid;
 
 use super::memberships::parse_role;
-use crate::domain::{EmailAddress, PageRequest, Place, UserId};
+use crate::domain::{EmailAddress, UserId};
 use crate::schema::{identities, memberships};
 
 /// A member.
@@ -28,11 +29,14 @@ fn member((id, user, email, role, created_at): Row) -> Result<Member, DbError> {
 }
 
 /// Oldest first.
-pub(crate) async fn list_members(tx: &mut TenantTx, page: &PageRequest) -> Result<Vec<Member>, DbError> {
+pub(crate) async fn list_members(
+    tx: &mut TenantTx,
+    page: &PageRequest<Uuid>,
+) -> Result<Vec<Member>, DbError> {
     let mut query = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
         .into_boxed();
-    if let Some(Place { id, .. }) = page.behind {
+    if let Some(id) = page.after {
         query = query.filter(memberships::id.gt(id));
     }
     let rows = query

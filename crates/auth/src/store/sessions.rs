@@ -8,10 +8,11 @@ use diesel::prelude::*;
 use diesel::sql_types::Timestamptz;
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
-use crate::domain::{EndReason, PageRequest, Place, SessionState, UserId, later};
+use crate::domain::{EndReason, SessionState, UserId, later};
 use crate::schema::{sessions, token_revocations};
 use crate::sealing::Digest32;
 
@@ -210,7 +211,7 @@ pub(crate) struct Session {
 pub(crate) async fn list_sessions(
     tx: &mut TenantTx,
     user: UserId,
-    page: &PageRequest,
+    page: &PageRequest<Uuid>,
 ) -> Result<Vec<Session>, DbError> {
     let mut query = of_tenant(sessions::table, tx.tenant())
         .filter(sessions::user_id.eq(user.as_uuid()))
@@ -218,7 +219,7 @@ pub(crate) async fn list_sessions(
         .filter(sessions::idle_expires_at.gt(now))
         .filter(sessions::expires_at.gt(now))
         .into_boxed();
-    if let Some(Place { id, .. }) = page.behind {
+    if let Some(id) = page.after {
         query = query.filter(sessions::id.lt(id));
     }
     let rows = query

@@ -10,7 +10,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::Handlers;
-use crate::backoff::{delay_after, with_jitter};
+use crate::backoff::{Backoff, with_jitter};
 use crate::claim::Claimed;
 use crate::handler::{AnyHandler, Then};
 use crate::task::{Task, bury, cancel, find_task, give_back, move_to, postpone};
@@ -20,6 +20,9 @@ use crate::{Class, End, Failure, LostLease, Run};
 /// What the tenant's people are told of a panic. Its own words may be about anything; the process's panic hook writes them to
 /// the log.
 const PANICKED: &str = "it panicked: the service's log says where and why";
+
+/// The delays of jobs that fail without asking for others.
+const BACKOFF: Backoff = Backoff::doubling(Duration::from_secs(2), Duration::from_hours(1));
 
 pub(super) struct Attempt {
     transactions: Transactions,
@@ -93,7 +96,7 @@ impl Attempt {
         let settled = match settled.catch_unwind().await {
             Ok(settled) => settled,
             // The handler's word on the end; the end waits for it.
-            Err(_panic) => self.put_off(&task, delay_after(task.attempts), PANICKED).await,
+            Err(_panic) => self.put_off(&task, BACKOFF.delay(task.attempts), PANICKED).await,
         };
         if let Err(error) = settled {
             tracing::warn!(kind = task.kind, %error, "a job's outcome could not be written down: {error}");
@@ -152,7 +155,7 @@ impl Attempt {
                 // A transaction that was refused says so of a cancelled job too.
                 Then::LetGo => self.end(task, handler, End::Cancelled).await,
                 Then::Retry(delay) if task.attempts < task.max_attempts => {
-                    let delay = delay.map_or_else(|| delay_after(task.attempts), with_at_least_jitter);
+                    let delay = delay.map_or_else(|| BACKOFF.delay(task.attempts), with_jitter);
                     self.put_off(task, delay, &reason).await
                 }
                 Then::Retry(_) | Then::GiveUp => {
@@ -185,9 +188,4 @@ impl Attempt {
             })
             .await
     }
-}
-
-/// Not before the time that was asked for.
-fn with_at_least_jitter(delay: Duration) -> Duration {
-    with_jitter(delay).max(delay)
 }

@@ -2,7 +2,6 @@
 
 mod administrator;
 mod idempotency;
-mod job_page;
 mod onboarding;
 mod progress;
 mod reserved_slugs;
@@ -11,7 +10,6 @@ mod tenant;
 
 pub(crate) use administrator::Administrator;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
-pub(crate) use job_page::{JobPage, JobPageRequest, JobPageToken};
 pub(crate) use onboarding::Onboarding;
 pub(crate) use progress::{Onboarded, Progress};
 pub(crate) use slug::{Slug, SlugPlan};

@@ -2,22 +2,16 @@
 
 use std::time::Duration;
 
-use rowhouse_jobs::{Failure, Run};
+use rowhouse_jobs::{Backoff, Failure, Run};
 
 use crate::auth_client::AuthError;
 use crate::orders_client::OrdersError;
 
-const FIRST: Duration = Duration::from_millis(250);
-const LONGEST: Duration = Duration::from_mins(5);
-
 /// With the delays between them, attempts for more than a day: whatever is down is up again by then.
 pub(super) const MAX_ATTEMPTS: i32 = 400;
 
-/// Twice as long after each attempt. Somebody waits for the first ones.
-fn delay_after(attempt: i32) -> Duration {
-    let doublings = u32::try_from(attempt).unwrap_or(0).saturating_sub(1).min(16);
-    FIRST.saturating_mul(1 << doublings).min(LONGEST)
-}
+/// Somebody waits for the first attempts.
+const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(250), Duration::from_mins(5));
 
 /// What becomes of a step that another service did not take. What it refuses for good is `fatal`.
 pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
@@ -37,7 +31,7 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
         | AuthError::Unexpected(_)
         | AuthError::Token(_) => Failure::retry_after(
             "the auth service does not do its part for the moment",
-            delay_after(run.attempt()),
+            BACKOFF.planned(run.attempt()),
         ),
     }
 }
@@ -45,7 +39,10 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
 /// The same of orders, which refuses nothing for good.
 pub(super) fn after_orders(run: &Run, error: &OrdersError) -> Failure {
     tracing::warn!(%error, "a step of a set-up is not done: {error}");
-    Failure::retry_after("the orders service does not do its part for the moment", delay_after(run.attempt()))
+    Failure::retry_after(
+        "the orders service does not do its part for the moment",
+        BACKOFF.planned(run.attempt()),
+    )
 }
 
 #[cfg(test)]
@@ -53,13 +50,8 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_delay_grows_up_to_five_minutes() {
-        for (attempt, millis) in
-            [(0, 250), (1, 250), (2, 500), (5, 4_000), (12, 300_000), (i32::MAX, 300_000)]
-        {
-            assert_eq!(delay_after(attempt), Duration::from_millis(millis), "{attempt}");
-        }
-        let in_all: Duration = (1..MAX_ATTEMPTS).map(delay_after).sum();
+    fn a_set_up_is_tried_for_more_than_a_day() {
+        let in_all: Duration = (1..MAX_ATTEMPTS).map(|attempt| BACKOFF.planned(attempt)).sum();
         assert!(in_all > Duration::from_hours(24), "{in_all:?}");
     }
 }

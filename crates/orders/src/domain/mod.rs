@@ -5,7 +5,6 @@ mod etag;
 mod line;
 mod money;
 mod order;
-mod page;
 mod priority;
 mod status;
 
@@ -14,7 +13,6 @@ pub(crate) use line::{NewLine, NewLines, OrderLine};
 #[cfg(test)]
 pub(crate) use order::placed;
 pub(crate) use order::{NewOrder, Order, OrderChange, OrderId, Refusal};
-pub(crate) use page::{Page, PageRequest, PageToken};
 pub(crate) use priority::OrderPriority;
 pub(crate) use rowhouse_chassis::idempotency::{Fingerprint, IdempotencyKey};
 pub(crate) use status::OrderStatus;

@@ -1,54 +1,57 @@
 //! Looking at the orders, newest first.
 
+use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::orders::v1::{ListOrdersRequest, ListOrdersResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::order::parse_status;
 use super::{Rpc, authorize};
-use crate::domain::{Page, PageRequest, PageToken};
+use crate::domain::{Order, OrderStatus};
 use crate::error::Error;
 use crate::store::orders;
-use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::page::PageSize;
+
+/// A page ends early rather than become a message that a gRPC client refuses by its size.
+const MAX_LINES: usize = 5_000;
 
 pub(super) async fn list_orders(
     rpc: &Rpc,
     request: &Request<ListOrdersRequest>,
 ) -> Result<ListOrdersResponse, Error> {
     let cx = authorize(request, Permission::OrdersRead)?;
-    let asked = parse(request.get_ref())?;
-    let page =
-        rpc.db.tx(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &asked).await?));
-    let Page { orders, next } = page.await?;
-    Ok(ListOrdersResponse {
-        orders: orders.into_iter().map(Into::into).collect(),
-        next_page_token: next.map(PageToken::encode).unwrap_or_default(),
-    })
+    let (status, page) = parse(request.get_ref())?;
+    let found = rpc
+        .db
+        .tx(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &page, status).await?));
+    let (orders, next_page_token) = cut(&page, found.await?);
+    Ok(ListOrdersResponse { orders: orders.into_iter().map(Into::into).collect(), next_page_token })
 }
 
-fn parse(request: &ListOrdersRequest) -> Result<PageRequest, Error> {
+fn parse(request: &ListOrdersRequest) -> Result<(Option<OrderStatus>, PageRequest<i64>), Error> {
     let ListOrdersRequest { page_size, page_token, status } = request;
     let mut violations = Violations::default();
-    let size = violations.check("page_size", PageSize::try_from(*page_size));
+    let list = format!("orders {status}");
+    let page = PageRequest::parse(*page_size, page_token, &list, &mut violations);
     let status = violations.check("status", parse_status(*status));
-    let before = match status {
-        Some(status) if !page_token.is_empty() => {
-            violations.check("page_token", PageToken::decode(page_token, status)).map(Some)
-        }
-        _ => Some(None),
+    status.zip(page).ok_or(violations.into())
+}
+
+fn cut(page: &PageRequest<i64>, found: Vec<Order>) -> (Vec<Order>, String) {
+    let mut lines = 0;
+    let fits = |order: &Order| {
+        lines += order.lines.len();
+        lines <= MAX_LINES
     };
-    match (size, status, before) {
-        (Some(size), Some(status), Some(before)) => Ok(PageRequest { size, status, before }),
-        _ => Err(violations.into()),
-    }
+    page.cut_where(found, fits, |order| order.number)
 }
 
 #[cfg(test)]
 mod tests {
-    use rowhouse_proto::orders::v1::OrderStatus;
+    use rowhouse_proto::orders::v1;
 
     use super::*;
+    use crate::domain::placed;
 
     fn asked(page_size: i32, page_token: &str, status: i32) -> ListOrdersRequest {
         ListOrdersRequest { page_size, page_token: page_token.to_owned(), status }
@@ -56,16 +59,16 @@ mod tests {
 
     #[test]
     fn an_empty_request_is_the_first_page_of_all() {
-        let size = PageSize::try_from(20).unwrap();
-        assert_eq!(parse(&asked(0, "", 0)).unwrap(), PageRequest { size, status: None, before: None });
+        let (status, page) = parse(&asked(0, "", 0)).unwrap();
+        assert_eq!((status, page.size.get(), page.after), (None, 20, None));
     }
 
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
         for (request, wrong) in [
             (asked(-1, "x", 0), vec!["page_size", "page_token"]),
-            (asked(-1, "x", 17), vec!["page_size", "status"]),
-            (asked(0, "x", OrderStatus::Paid.into()), vec!["page_token"]),
+            (asked(-1, "x", 17), vec!["page_size", "page_token", "status"]),
+            (asked(0, "x", v1::OrderStatus::Paid.into()), vec!["page_token"]),
         ] {
             match parse(&request) {
                 Err(Error::Invalid(violations)) => {
@@ -74,5 +77,14 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
+    }
+
+    #[test]
+    fn a_page_of_very_long_orders_ends_early() {
+        let found: Vec<_> = (1..=101).rev().map(|number| placed(number, 200)).collect();
+        let (_, page) = parse(&asked(100, "", 0)).unwrap();
+        let (shown, next) = cut(&page, found);
+        assert_eq!(shown.len(), 25);
+        assert_eq!(parse(&asked(100, &next, 0)).unwrap().1.after, Some(77));
     }
 }

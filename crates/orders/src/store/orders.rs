@@ -6,12 +6,13 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::result::Error::DeserializationError;
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use super::order_lines::{LineRow, lines};
 use super::webhook_endpoints::listeners;
-use crate::domain::{Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus, Page, PageRequest};
+use crate::domain::{Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus};
 use crate::schema::orders;
 use crate::webhooks::EventType;
 
@@ -59,21 +60,25 @@ pub(crate) async fn lock_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<
     found.map(|(row, lines)| row.with(lines)).transpose()
 }
 
-pub(crate) async fn list_orders(tx: &mut TenantTx, request: &PageRequest) -> Result<Page, DbError> {
+/// Newest first; with `status`, only orders in it.
+pub(crate) async fn list_orders(
+    tx: &mut TenantTx,
+    page: &PageRequest<i64>,
+    status: Option<OrderStatus>,
+) -> Result<Vec<Order>, DbError> {
     let mut query = of_tenant(orders::table, tx.tenant())
         .select((OrderRow::as_select(), lines(tx.tenant())))
         .order(orders::number.desc())
-        .limit(request.size.and_one())
+        .limit(page.size.and_one())
         .into_boxed();
-    if let Some(status) = request.status {
+    if let Some(status) = status {
         query = query.filter(orders::status.eq(status.as_str()));
     }
-    if let Some(before) = request.before {
-        query = query.filter(orders::number.lt(before));
+    if let Some(number) = page.after {
+        query = query.filter(orders::number.lt(number));
     }
     let found: Vec<(OrderRow, Vec<LineRow>)> = query.load(tx).await?;
-    let found = found.into_iter().map(|(row, lines)| row.with(lines)).collect::<Result<_, _>>()?;
-    Ok(Page::cut(request, found))
+    found.into_iter().map(|(row, lines)| row.with(lines)).collect()
 }
 
 /// Orders with higher numbers than `after`, up to `last`, the lowest first; `limit` at most.

@@ -6,7 +6,7 @@ use diesel::pg::Pg;
 use diesel::prelude::*;
 use diesel::sql_types::Uuid as SqlUuid;
 use diesel_async::RunQueryDsl;
-use rowhouse_chassis::page::PageSize;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
@@ -110,17 +110,16 @@ pub(crate) async fn insert_endpoint(
 /// Newest first, one more than the page if there are as many. `before`: only older ones.
 pub(crate) async fn list_endpoints(
     tx: &mut TenantTx,
-    size: PageSize,
-    before: Option<Uuid>,
+    page: &PageRequest<Uuid>,
 ) -> Result<Vec<Endpoint>, DbError> {
     let mut query = of_tenant(webhook_endpoints::table, tx.tenant())
         .filter(webhook_endpoints::deleted_at.is_null())
         .select(Endpoint::as_select())
         .order(webhook_endpoints::id.desc())
-        .limit(size.and_one())
+        .limit(page.size.and_one())
         .into_boxed();
-    if let Some(before) = before {
-        query = query.filter(webhook_endpoints::id.lt(before));
+    if let Some(id) = page.after {
+        query = query.filter(webhook_endpoints::id.lt(id));
     }
     Ok(query.load(tx).await?)
 }

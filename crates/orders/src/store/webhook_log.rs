@@ -5,7 +5,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Integer, Nullable, Record, Text, Timestamptz};
 use diesel_async::RunQueryDsl;
-use rowhouse_chassis::page::PageSize;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
 use uuid::Uuid;
 
@@ -104,19 +104,18 @@ macro_rules! shown {
 pub(crate) async fn list_deliveries(
     tx: &mut TenantTx,
     filter: &DeliveryFilter,
-    size: PageSize,
-    before: Option<Uuid>,
+    page: &PageRequest<Uuid>,
 ) -> Result<Vec<Delivery>, DbError> {
     let mut query =
-        shown!(tx.tenant()).order(webhook_deliveries::id.desc()).limit(size.and_one()).into_boxed();
+        shown!(tx.tenant()).order(webhook_deliveries::id.desc()).limit(page.size.and_one()).into_boxed();
     if let Some(endpoint) = filter.endpoint {
         query = query.filter(webhook_deliveries::webhook_endpoint_id.eq(endpoint));
     }
     if let Some(state) = filter.state {
         query = query.filter(webhook_deliveries::state.eq(state));
     }
-    if let Some(before) = before {
-        query = query.filter(webhook_deliveries::id.lt(before));
+    if let Some(id) = page.after {
+        query = query.filter(webhook_deliveries::id.lt(id));
     }
     Ok(query.load(tx).await?)
 }

@@ -2,16 +2,15 @@
 
 use std::time::Duration;
 
-use rowhouse_chassis::sealing::random;
+use rowhouse_jobs::Backoff;
 
 /// So many failures in a row pause an endpoint; of those that took long, fewer.
 const FAILURES: i32 = 5;
 const HUNG_FAILURES: i32 = 2;
 /// An attempt that took longer has hung: it held up what comes after it.
 const HUNG: Duration = Duration::from_secs(4);
-/// The first pause, longer than any attempt that was under way takes, and the longest.
-const FIRST_PAUSE: Duration = Duration::from_secs(20);
-const LONGEST_PAUSE: Duration = Duration::from_hours(1);
+/// The first pause is longer than any attempt that was under way takes.
+const PAUSES: Backoff = Backoff::doubling(Duration::from_secs(20), Duration::from_hours(1));
 /// After so long without one delivery that was taken, and at least so many attempts, an endpoint is disabled.
 const GIVEN_UP_AFTER: Duration = Duration::from_hours(5 * 24);
 const GIVEN_UP_FAILURES: i32 = 20;
@@ -32,11 +31,7 @@ pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<D
         return Verdict::Disable;
     }
     let most = if took.is_some_and(|took| took >= HUNG) { HUNG_FAILURES } else { FAILURES };
-    let Ok(doublings) = u32::try_from(failures - most) else { return Verdict::GoOn };
-    let pause = FIRST_PAUSE.saturating_mul(1 << doublings.min(16)).min(LONGEST_PAUSE);
-    // Without randomness there is only no jitter.
-    let [random] = random().unwrap_or([0]);
-    Verdict::Pause(pause.mul_f64(1.0 + f64::from(random) / 2_550.0))
+    if failures < most { Verdict::GoOn } else { Verdict::Pause(PAUSES.delay(failures - most + 1)) }
 }
 
 #[cfg(test)]
@@ -70,7 +65,7 @@ mod tests {
             let pause = pause(failures, took).map(|pause| pause.as_secs_f64());
             let in_bounds = match (pause, seconds) {
                 (Some(pause), Some(seconds)) => {
-                    (f64::from(seconds)..=f64::from(seconds) * 1.1).contains(&pause)
+                    (f64::from(seconds)..=f64::from(seconds) * 1.25).contains(&pause)
                 }
                 (pause, seconds) => pause.is_none() && seconds.is_none(),
             };

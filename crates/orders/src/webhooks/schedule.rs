@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowhouse_chassis::sealing::random;
+use rowhouse_jobs::Backoff;
 
 /// The delays between the attempts: 23 hours and 21 minutes in all.
 const DELAYS: [Duration; 10] = [
@@ -24,16 +24,11 @@ const LONGEST_WISH: Duration = Duration::from_hours(12);
 /// How often a delivery is tried before it is given up.
 pub(crate) const MAX_ATTEMPTS: i32 = 11;
 
-/// How long after a failed attempt the next one is made, with up to a tenth more, so that many that failed together do not come
-/// back together. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never sooner.
+/// The delay after a failed attempt. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never
+/// sooner.
 pub(crate) fn delay(attempts_left: i32, wish: Option<Duration>) -> Duration {
-    let made = usize::try_from(MAX_ATTEMPTS - attempts_left).unwrap_or(0);
-    let [.., last] = DELAYS;
-    let planned = DELAYS.get(made.saturating_sub(1)).copied().unwrap_or(last);
-    // Without randomness there is only no jitter.
-    let [random] = random().unwrap_or([0]);
-    let planned = planned.mul_f64(1.0 + f64::from(random) / 2_550.0);
-    planned.max(wish.unwrap_or_default().min(LONGEST_WISH))
+    let delay = Backoff::listed(&DELAYS).delay(MAX_ATTEMPTS - attempts_left);
+    delay.max(wish.unwrap_or_default().min(LONGEST_WISH))
 }
 
 #[cfg(test)]
@@ -50,7 +45,7 @@ mod tests {
         {
             let delay = delay(left, None).as_secs_f64();
             let planned = f64::from(planned);
-            assert!((planned..=planned * 1.1).contains(&delay), "{left}: {delay}");
+            assert!((planned..=planned * 1.25).contains(&delay), "{left}: {delay}");
         }
     }
 
@@ -59,11 +54,5 @@ mod tests {
         assert_eq!(delay(10, Some(Duration::from_mins(30))), Duration::from_mins(30));
         assert!(delay(10, Some(Duration::ZERO)) >= Duration::from_secs(2));
         assert_eq!(delay(10, Some(Duration::MAX)), LONGEST_WISH);
-    }
-
-    #[test]
-    fn many_do_not_come_back_together() {
-        let delays: std::collections::HashSet<_> = (0..64).map(|_| delay(5, None)).collect();
-        assert!(delays.len() > 16, "{delays:?}");
     }
 }

@@ -1,17 +1,15 @@
 //! Which API keys there are.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListApiKeysRequest, ListApiKeysResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::to_proto;
-use crate::domain::{PageRequest, Place};
 use crate::error::Error;
 use crate::rpc::{Rpc, permitted};
 use crate::store::api_keys::list_api_keys as list;
-
-const LIST: &str = "api keys";
 
 pub(super) async fn list_api_keys(
     rpc: &Rpc,
@@ -20,9 +18,9 @@ pub(super) async fn list_api_keys(
     let cx = permitted(request, Permission::ApiKeysManage)?;
     let ListApiKeysRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
-    let page = PageRequest::parse(*page_size, page_token, LIST, &mut violations).ok_or(violations)?;
+    let page = PageRequest::parse(*page_size, page_token, "api keys", &mut violations).ok_or(violations)?;
     let found =
         rpc.db.tx(&cx, "auth.list_api_keys", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
-    let (keys, next_page_token) = page.cut(found, LIST, |key| Place { at: key.created_at, id: key.id });
+    let (keys, next_page_token) = page.cut(found, |key| key.id);
     Ok(ListApiKeysResponse { api_keys: keys.into_iter().map(to_proto).collect(), next_page_token })
 }

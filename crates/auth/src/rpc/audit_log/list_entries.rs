@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{
     Actor, AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, Target,
 };
@@ -10,7 +11,6 @@ use rowhouse_tokens::Permission;
 use serde_json::Value;
 use tonic::Request;
 
-use crate::domain::{PageRequest, Place};
 use crate::error::Error;
 use crate::rpc::{Rpc, permitted, timestamp};
 use crate::store::audit_log::{LoggedEntry, list_entries as list};
@@ -28,14 +28,12 @@ pub(super) async fn list_entries(
     let known = action.len() <= LONGEST_ACTION && !action.contains('\0');
     let checked = if known { Ok(()) } else { Err("send an action such as session.end, or leave it out") };
     let checked = violations.check("action", checked);
-    let list_of = format!("audit log {action}");
-    let page = PageRequest::parse(*page_size, page_token, &list_of, &mut violations);
+    let page = PageRequest::parse(*page_size, page_token, &format!("audit log {action}"), &mut violations);
     let (Some(()), Some(page)) = (checked, page) else { return Err(violations.into()) };
     let action = (!action.is_empty()).then_some(action.as_str());
     let found =
         rpc.db.tx(&cx, "auth.list_audit_log", async |tx| Ok::<_, Error>(list(tx, &page, action).await?));
-    let place = |entry: &LoggedEntry| Place { at: entry.occurred_at, id: entry.id };
-    let (entries, next_page_token) = page.cut(found.await?, &list_of, place);
+    let (entries, next_page_token) = page.cut(found.await?, |entry| (entry.occurred_at, entry.id));
     Ok(ListAuditLogEntriesResponse { entries: entries.into_iter().map(to_proto).collect(), next_page_token })
 }
 

@@ -1,17 +1,15 @@
 //! Who is invited.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListInvitationsRequest, ListInvitationsResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::to_proto;
-use crate::domain::{PageRequest, Place};
 use crate::error::Error;
 use crate::rpc::{Rpc, permitted};
 use crate::store::invitations::list_invitations as list;
-
-const LIST: &str = "invitations";
 
 pub(super) async fn list_invitations(
     rpc: &Rpc,
@@ -20,11 +18,11 @@ pub(super) async fn list_invitations(
     let cx = permitted(request, Permission::MembersWrite)?;
     let ListInvitationsRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
-    let page = PageRequest::parse(*page_size, page_token, LIST, &mut violations).ok_or(violations)?;
+    let page =
+        PageRequest::parse(*page_size, page_token, "invitations", &mut violations).ok_or(violations)?;
     let found =
         rpc.db.tx(&cx, "auth.list_invitations", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
-    let (invitations, next_page_token) =
-        page.cut(found, LIST, |invitation| Place { at: invitation.created_at, id: invitation.id });
+    let (invitations, next_page_token) = page.cut(found, |invitation| (invitation.created_at, invitation.id));
     let invitations = invitations.into_iter().map(to_proto).collect();
     Ok(ListInvitationsResponse { invitations, next_page_token })
 }

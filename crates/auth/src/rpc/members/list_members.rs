@@ -1,17 +1,15 @@
 //! Who the members are.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListMembersRequest, ListMembersResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::to_proto;
-use crate::domain::{PageRequest, Place};
 use crate::error::Error;
 use crate::rpc::{Rpc, permitted};
 use crate::store::members::list_members as list;
-
-const LIST: &str = "members";
 
 pub(super) async fn list_members(
     rpc: &Rpc,
@@ -20,10 +18,9 @@ pub(super) async fn list_members(
     let cx = permitted(request, Permission::MembersRead)?;
     let ListMembersRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
-    let page = PageRequest::parse(*page_size, page_token, LIST, &mut violations).ok_or(violations)?;
+    let page = PageRequest::parse(*page_size, page_token, "members", &mut violations).ok_or(violations)?;
     let found =
         rpc.db.tx(&cx, "auth.list_members", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
-    let (members, next_page_token) =
-        page.cut(found, LIST, |member| Place { at: member.created_at, id: member.id });
+    let (members, next_page_token) = page.cut(found, |member| member.id);
     Ok(ListMembersResponse { members: members.into_iter().map(to_proto).collect(), next_page_token })
 }

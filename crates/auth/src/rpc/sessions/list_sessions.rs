@@ -1,15 +1,16 @@
 //! Where a person is logged in.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{self, ListSessionsRequest, ListSessionsResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
-use crate::domain::{PageRequest, Place, UserId};
+use crate::domain::UserId;
 use crate::error::Error;
 use crate::rpc::{Rpc, context, current_role, person, timestamp};
-use crate::store::sessions::{Session, list_sessions as list};
+use crate::store::sessions::{Session, list_sessions as find};
 
 /// Another member's takes a permission. Of somebody who is no member there are none, whoever it is.
 pub(super) async fn list_sessions(
@@ -26,17 +27,16 @@ pub(super) async fn list_sessions(
         Uuid::try_parse(user_id).map(UserId::from).or(Err("send a user's id, or leave it out"))
     };
     let user = violations.check("user_id", user);
-    let list_of = format!("sessions of {}", user.unwrap_or(caller));
-    let page = PageRequest::parse(*page_size, page_token, &list_of, &mut violations);
+    let list = format!("sessions of {}", user.unwrap_or(caller));
+    let page = PageRequest::parse(*page_size, page_token, &list, &mut violations);
     let (Some(user), Some(page)) = (user, page) else { return Err(violations.into()) };
     let found = rpc.db.tx(&cx, "auth.list_sessions", async |tx| {
         if user != caller {
             current_role(tx, caller, Permission::SessionsManage).await?;
         }
-        Ok::<_, Error>(list(tx, user, &page).await?)
+        Ok::<_, Error>(find(tx, user, &page).await?)
     });
-    let place = |session: &Session| Place { at: session.created_at, id: session.id };
-    let (sessions, next_page_token) = page.cut(found.await?, &list_of, place);
+    let (sessions, next_page_token) = page.cut(found.await?, |session| session.id);
     let current = cx.session().map(|session| session.id);
     let to_proto = |session: Session| v1::Session {
         id: session.id.to_string(),

@@ -1,16 +1,14 @@
 //! Looking at the endpoints, newest first.
 
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::orders::v1::{ListWebhookEndpointsRequest, ListWebhookEndpointsResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::page::PageRequest;
 use super::{WebhookRpc, authorize};
 use crate::error::Error;
 use crate::store::webhook_endpoints;
-
-const LIST: &str = "webhook_endpoints";
 
 pub(super) async fn list_endpoints(
     rpc: &WebhookRpc,
@@ -19,13 +17,12 @@ pub(super) async fn list_endpoints(
     let cx = authorize(request, Permission::WebhooksManage)?;
     let ListWebhookEndpointsRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
-    let Some(page) = PageRequest::parse(*page_size, page_token, LIST, &mut violations) else {
-        return Err(violations.into());
-    };
+    let page =
+        PageRequest::parse(*page_size, page_token, "webhook_endpoints", &mut violations).ok_or(violations)?;
     let found = rpc.db.tx(&cx, "webhook_endpoints.list", async |tx| {
-        Ok::<_, Error>(webhook_endpoints::list_endpoints(tx, page.size, page.before).await?)
+        Ok::<_, Error>(webhook_endpoints::list_endpoints(tx, &page).await?)
     });
-    let (endpoints, next_page_token) = page.cut(found.await?, LIST, |endpoint| endpoint.id);
+    let (endpoints, next_page_token) = page.cut(found.await?, |endpoint| endpoint.id);
     let webhook_endpoints = endpoints.into_iter().map(Into::into).collect();
     Ok(ListWebhookEndpointsResponse { webhook_endpoints, next_page_token })
 }

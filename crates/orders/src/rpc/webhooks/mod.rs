@@ -6,7 +6,6 @@ mod delivery;
 mod endpoint;
 mod list_deliveries;
 mod list_endpoints;
-mod page;
 mod redeliver;
 mod rotate_secret;
 mod send_test;
