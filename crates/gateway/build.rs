@@ -27,7 +27,7 @@ const ERRORS: ErrorSets<'static> = ErrorSets {
         "PERMISSION_DENIED",
     ],
     with_body: &["MALFORMED_JSON", "INVALID_ARGUMENT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"],
-    with_parameters: &["INVALID_ARGUMENT"],
+    with_parameters: &["INVALID_ARGUMENT", "URI_TOO_LONG"],
 };
 
 fn main() -> Result<(), Box<dyn Error>> {

@@ -4,7 +4,7 @@ use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
 
-use actix_web::middleware::from_fn;
+use actix_web::middleware::{Compat, Compress, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
 use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::config::TelemetryArgs;
@@ -22,6 +22,7 @@ use crate::openapi::Served;
 use crate::readiness::Readiness;
 use crate::routes;
 use crate::trace::trace;
+use crate::{compression, uri};
 
 /// The gateway, bound, but not serving yet.
 pub struct App {
@@ -69,7 +70,7 @@ impl App {
             proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
             api: Served::new().map_err(|error| {
-                StartError::Own(format!("the OpenAPI document cannot be written: {error}").into())
+                StartError::Own(format!("the OpenAPI document cannot be read: {error}").into())
             })?,
             listener: Listener::bind(config.listen)?,
         })
@@ -102,7 +103,10 @@ impl App {
                 .app_data(stop.clone())
                 .default_service(web::to(routes::fallback))
                 .wrap(from_fn(tell_limits))
+                .wrap(from_fn(compression::reads_only))
+                .wrap(Compat::new(Compress::default()))
                 .wrap(from_fn(head))
+                .wrap(from_fn(uri::limit))
                 .wrap(from_fn(trace))
         });
         // Apart from the await: the builder is not Send, and this future has to be.

@@ -8,6 +8,7 @@ mod app;
 mod body;
 mod caller;
 mod clients;
+mod compression;
 mod config;
 mod error;
 mod head;
@@ -22,6 +23,7 @@ mod reply;
 mod rest;
 mod routes;
 mod trace;
+mod uri;
 
 pub use app::{App, Gateway, ServeError};
 pub use config::{Config, Endpoint, Endpoints};

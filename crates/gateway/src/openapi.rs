@@ -2,7 +2,10 @@
 
 use actix_web::dev::ResourceDef;
 use actix_web::web::Bytes;
+use base64::Engine;
+use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
+use sha2::{Digest, Sha256};
 
 /// The OpenAPI document of the gateway, without the gateway.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
@@ -10,6 +13,8 @@ pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"
 /// The document as it is served, and what else is known from it.
 pub(crate) struct Served {
     pub(crate) json: Bytes,
+    /// Of exactly these bytes.
+    pub(crate) etag: String,
     addresses: Vec<(ResourceDef, String)>,
 }
 
@@ -20,8 +25,10 @@ impl Served {
         let address = |(path, item): (&String, &Value)| {
             (ResourceDef::new(path.as_str()), item.as_object().map(allow).unwrap_or_default())
         };
+        let json = serde_json::to_vec(&document)?;
         Ok(Self {
-            json: Bytes::from(serde_json::to_vec(&document)?),
+            etag: format!("\"{}\"", BASE64_URL_SAFE_NO_PAD.encode(Sha256::digest(&json))),
+            json: Bytes::from(json),
             addresses: paths.into_iter().flatten().map(address).collect(),
         })
     }

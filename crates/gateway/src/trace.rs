@@ -5,6 +5,7 @@ use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::header::{HeaderName, HeaderValue};
 use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use futures_util::FutureExt;
@@ -18,7 +19,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::error::Problem;
 
 /// The header by which a trace goes on (W3C Trace Context).
-const TRACEPARENT: &str = "traceparent";
+pub(crate) const TRACEPARENT: &str = "traceparent";
 
 /// Questions about the gateway itself come every second and say nothing: they are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
@@ -36,12 +37,16 @@ pub(crate) async fn trace(
         let pending = Outcome { name: (!operational).then_some(name), started: Instant::now() };
         // What the handler borrowed is dropped with it, and what it shares sits behind locks.
         let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
-        let answered = answered.unwrap_or_else(|_panic| {
+        let mut answered = answered.unwrap_or_else(|_panic| {
             tracing::error!("the handler panicked");
             Err(Problem::internal().into())
         });
-        match &answered {
+        match &mut answered {
             Ok(response) => {
+                let parent = telemetry::traceparent().and_then(|parent| HeaderValue::try_from(parent).ok());
+                if let Some(parent) = parent {
+                    response.headers_mut().insert(HeaderName::from_static(TRACEPARENT), parent);
+                }
                 pending.answered(response.status(), response.response().extensions().get().copied());
             }
             Err(error) => {

@@ -62,6 +62,7 @@ codes! {
     InvalidArgument "invalid_argument" "INVALID_ARGUMENT" InvalidArgument 400 "The request has an invalid value";
     MalformedJson "malformed_json" "MALFORMED_JSON" InvalidArgument 400 "The body is not the JSON that is expected";
     BodyTooLarge "body_too_large" "BODY_TOO_LARGE" ResourceExhausted 413 "The request is too large";
+    UriTooLong "uri_too_long" "URI_TOO_LONG" InvalidArgument 414 "The address is too long";
     UnsupportedMediaType "unsupported_media_type" "UNSUPPORTED_MEDIA_TYPE" InvalidArgument 415 "The body has another media type than is expected";
     NotFound "not_found" "NOT_FOUND" NotFound 404 "There is nothing at this address";
     MethodNotAllowed "method_not_allowed" "METHOD_NOT_ALLOWED" Unimplemented 405 "This address does not know the method";

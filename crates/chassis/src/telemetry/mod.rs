@@ -22,7 +22,7 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use tracing_subscriber::{Layer, fmt, registry};
 
 pub(crate) use propagation::inject_trace;
-pub use propagation::{continue_trace, trace_id};
+pub use propagation::{continue_trace, traceparent};
 
 use crate::config::{LogFormat, TelemetryArgs};
 

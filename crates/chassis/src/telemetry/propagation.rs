@@ -25,10 +25,13 @@ pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>)
     }
 }
 
-/// The id of the current trace, to be quoted in an answer or an error report.
+/// The current span as the header `traceparent` has it (W3C Trace Context), to be quoted in an answer or an error report.
 #[must_use]
-pub fn trace_id() -> Option<String> {
-    id_of(&Span::current())
+pub fn traceparent() -> Option<String> {
+    let context = Span::current().context();
+    let context = context.span().span_context().clone();
+    let (trace, span, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
+    context.is_valid().then(|| format!("00-{trace}-{span}-{flags:02x}"))
 }
 
 fn id_of(span: &Span) -> Option<String> {
@@ -89,7 +92,7 @@ mod tests {
             let span = tracing::info_span!("rpc");
             continue_trace(&span, |name| (name == "traceparent").then_some(PARENT));
             let _entered = span.enter();
-            assert_eq!(trace_id().as_deref(), Some("0af7651916cd43dd8448eb211c80319c"));
+            assert_eq!(traceparent().unwrap().get(3..35), Some("0af7651916cd43dd8448eb211c80319c"));
             let mut headers = HeaderMap::new();
             inject_trace(&Span::current(), &mut headers);
             let sent = headers["traceparent"].to_str().unwrap();
@@ -119,7 +122,7 @@ mod tests {
     fn without_a_subscriber_there_is_no_trace_and_no_failure() {
         let span = tracing::info_span!("rpc");
         continue_trace(&span, |_| Some(PARENT));
-        assert_eq!(trace_id(), None);
+        assert_eq!(traceparent(), None);
         let mut headers = HeaderMap::new();
         inject_trace(&span, &mut headers);
         assert!(headers.is_empty());

@@ -34,9 +34,9 @@ pub(crate) struct Document<'a> {
     /// At `/v1/auth/token`: the detail, in the characters that RFC 6749 allows.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) error_description: Option<String>,
-    /// With `internal`: what to quote when you report the failure.
+    /// Quote it when you report the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) trace_id: Option<String>,
+    pub(super) trace_id: Option<&'a str>,
 }
 
 /// What is wrong with one value of a request.

@@ -3,12 +3,13 @@
 use std::time::Duration;
 
 use actix_web::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use rowhouse_chassis::error::{self, Code};
 
 use super::{Extra, Problem};
+use crate::trace::TRACEPARENT;
 
 const BEARER: &str = "Bearer realm=\"rowhouse\"";
 const BEARER_INVALID: &str = "Bearer realm=\"rowhouse\", error=\"invalid_token\"";
@@ -18,6 +19,9 @@ impl Problem {
     pub(super) fn write_headers(&self, headers: &mut HeaderMap) {
         headers.insert(X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
         headers.insert(CACHE_CONTROL, HeaderValue::from_static("no-store"));
+        if let Some(Ok(parent)) = self.traceparent.as_deref().map(HeaderValue::from_str) {
+            headers.insert(HeaderName::from_static(TRACEPARENT), parent);
+        }
         if let Extra::Allow(allow) = &self.extra
             && let Ok(allow) = HeaderValue::from_str(allow)
         {

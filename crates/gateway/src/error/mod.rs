@@ -33,6 +33,8 @@ pub(crate) struct Problem {
     extra: Extra,
     retry_after: Option<Duration>,
     at_token_endpoint: bool,
+    /// Where the request is in its trace, since the answer may be written outside of it.
+    traceparent: Option<String>,
 }
 
 /// What only some codes have.
@@ -57,6 +59,7 @@ impl Problem {
             extra: Extra::Nothing,
             retry_after: None,
             at_token_endpoint: false,
+            traceparent: telemetry::traceparent(),
         }
     }
 
@@ -107,7 +110,7 @@ impl Problem {
             limit: if let Extra::Limit(limit) = &self.extra { Some(limit) } else { None },
             error: self.at_token_endpoint.then(|| oauth::name(self.code)),
             error_description: self.at_token_endpoint.then(|| oauth::description(&self.detail)),
-            trace_id: if self.code == Code::Internal { telemetry::trace_id() } else { None },
+            trace_id: self.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1)),
         }
     }
 }

@@ -1,6 +1,7 @@
 //! Bodies that are JSON.
 
 use actix_web::dev::Payload;
+use actix_web::http::Method;
 use actix_web::{FromRequest, HttpRequest};
 use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
@@ -12,6 +13,9 @@ use super::shape::Object;
 use crate::body::{announced, media_type, read};
 use crate::error::Problem;
 
+/// The media type of a change (RFC 7396): what it leaves out stays as it is.
+const MERGE_PATCH: &str = "application/merge-patch+json";
+
 /// A body that is one JSON object, read as `T`.
 pub(crate) struct Body<T>(pub(crate) T);
 
@@ -20,7 +24,11 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     type Future = LocalBoxFuture<'static, Result<Self, Problem>>;
 
     fn from_request(request: &HttpRequest, payload: &mut Payload) -> Self::Future {
-        let announced = if media_type(request.headers()).as_deref() == Some("application/json") {
+        let is_json = |media_type: &str| {
+            media_type == "application/json"
+                || (media_type == MERGE_PATCH && request.method() == Method::PATCH)
+        };
+        let announced = if media_type(request.headers()).as_deref().is_some_and(is_json) {
             announced(request.headers())
         } else {
             let detail = "send the body as JSON, with `Content-Type: application/json`";

@@ -2,7 +2,7 @@
 
 use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
-use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_TYPE};
+use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ContentEncoding};
 use actix_web::web::Bytes;
 use actix_web::{HttpRequest, HttpResponse, web};
 use futures_util::{StreamExt, stream};
@@ -47,6 +47,8 @@ pub(crate) async fn download_export(
     let body = stream::iter([Ok(Bytes::from(first.data.clone()))]).chain(rest);
     Ok(private(StatusCode::OK)
         .insert_header((CONTENT_TYPE, content_type))
+        // Compressed, its length could not be announced.
+        .insert_header((CONTENT_ENCODING, ContentEncoding::Identity))
         .insert_header((
             CONTENT_DISPOSITION,
             format!("attachment; filename=\"{}-{}.{extension}\"", export.resource, export.id),

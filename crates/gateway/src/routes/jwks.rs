@@ -40,7 +40,8 @@ struct JsonWebKey {
 /// Ask again when a token names a key that is not among these.
 pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
     let request = clients.anonymous(&origin, v1::GetJwksRequest {});
-    let answer = clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).get_jwks(request)).await?;
+    let answer =
+        clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).get_jwks(request)).await?;
     let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey {
         kty,
         crv,

@@ -186,7 +186,8 @@ fn call(operation: &Operation) -> TokenStream {
         Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
     };
-    let (client, host) = (names::client(&operation.method), names::ident(&operation.service.host.to_upper_camel_case()));
+    let (client, host) =
+        (names::client(&operation.method), names::ident(&operation.service.host.to_upper_camel_case()));
     let method = format_ident!("{}", operation.name);
     let answer = if matches!(operation.reply, Reply::Nothing) { quote!() } else { quote!(let answer =) };
     quote! {

@@ -56,8 +56,9 @@ async fn exchange(
     let scope = asked.scope.unwrap_or_default();
     let message = v1::IssueTokenRequest { client_id, client_secret, scope };
     let request = clients.anonymous(&origin, message);
-    let v1::IssueTokenResponse { access_token, token_type, expires_in, scope } =
-        clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).issue_token(request)).await?;
+    let v1::IssueTokenResponse { access_token, token_type, expires_in, scope } = clients
+        .answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).issue_token(request))
+        .await?;
     let mut response = private(StatusCode::OK);
     response.insert_header((PRAGMA, "no-cache"));
     write(response, &IssuedToken { access_token, token_type, expires_in, scope })
