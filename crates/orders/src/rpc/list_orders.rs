@@ -1,11 +1,12 @@
 //! Looking at the orders, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::orders::v1::{ListOrdersRequest, ListOrdersResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
+use super::Rpc;
 use super::order::parse_status;
-use super::{Rpc, authorize};
 use crate::domain::{Page, PageRequest, PageToken};
 use crate::error::Error;
 use crate::store::orders;

@@ -1,5 +1,6 @@
 //! Who is invited.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_proto::auth::v1::{ListInvitationsRequest, ListInvitationsResponse};
 use rowhouse_tokens::Permission;
@@ -8,7 +9,7 @@ use tonic::Request;
 use super::to_proto;
 use crate::domain::{PageRequest, Place};
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 use crate::store::invitations::list_invitations as list;
 
 const LIST: &str = "invitations";
@@ -17,7 +18,7 @@ pub(super) async fn list_invitations(
     rpc: &Rpc,
     request: &Request<ListInvitationsRequest>,
 ) -> Result<ListInvitationsResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let ListInvitationsRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, LIST, &mut violations).ok_or(violations)?;

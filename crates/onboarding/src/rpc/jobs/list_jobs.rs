@@ -1,5 +1,6 @@
 //! Looking at the jobs, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageSize;
 use rowhouse_jobs::ListJobs;
@@ -10,13 +11,13 @@ use tonic::Request;
 use super::job::{parse_status, to_proto};
 use crate::domain::{JobPage, JobPageRequest, JobPageToken};
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 
 pub(super) async fn list_jobs(
     rpc: &Rpc,
     request: &Request<ListJobsRequest>,
 ) -> Result<ListJobsResponse, Error> {
-    let cx = permitted(request, Permission::JobsRead)?;
+    let cx = authorize(request, Permission::JobsRead)?;
     let asked = parse(request.get_ref())?;
     let list = ListJobs { limit: asked.size.and_one(), before: asked.before, status: asked.status };
     let found = rpc
