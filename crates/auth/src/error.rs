@@ -4,11 +4,12 @@ mod status;
 
 use std::time::Duration;
 
+use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_tenancy::DbError;
-use rowhouse_tokens::{Permission, TokenError};
+use rowhouse_tokens::TokenError;
 use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
@@ -62,8 +63,8 @@ pub(crate) enum Error {
     LastOwner,
     #[error("{0}")]
     NotFound(Missing),
-    #[error("the caller has not the permission {0}")]
-    NotPermitted(Permission),
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error("the role is above the caller's")]
     AboveOwnRole,
     #[error("the person is a member of no active tenant")]
@@ -72,12 +73,6 @@ pub(crate) enum Error {
     TenantRequired(Vec<ActiveMembership>),
     #[error("the caller is no longer a member of the tenant")]
     NotAMember,
-    #[error("the call is for people's access tokens")]
-    PeopleOnly,
-    #[error("the call is for the onboarding service")]
-    OnboardingOnly,
-    #[error("the call has no verified token; the server lacks the layer that verifies")]
-    Unauthenticated,
     #[error("the identity was created and removed again by others at the same moment, repeatedly")]
     Contended,
     #[error(transparent)]

@@ -1,6 +1,7 @@
 //! What every process needs and no domain does.
 //!
 //! * [`error`] is the one table of error codes, for gRPC and for HTTP;
+//! * [`access`] says whether a caller may make a call; `wire` has ids and times as messages have them;
 //! * [`config`] has the arguments and environment variables that several programs share;
 //! * [`telemetry`] writes logs, and traces that go on from process to process;
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
@@ -13,6 +14,7 @@
 //! * [`grpc`] is a server and a client channel with all of the above built in;
 //! * [`program`] is the life of a process, and `service` the frame of a service, with all of the above built in.
 
+pub mod access;
 pub mod client;
 pub mod config;
 pub mod cpu_pool;
@@ -36,6 +38,8 @@ pub mod service;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
+#[cfg(feature = "db")]
+pub mod wire;
 
 pub use entity_tag::entity_tags;
 pub use program::run;

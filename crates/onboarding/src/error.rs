@@ -2,16 +2,17 @@
 
 use std::time::Duration;
 
+use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
-    Code, FieldViolation, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
+    Code, FieldViolation, IntoStatus, RETRY_AFTER, from_db, internal, invalid_argument, retryable, status,
 };
 use rowhouse_chassis::grpc::reject;
 use rowhouse_chassis::limits::{self, LimitExceeded};
 use rowhouse_jobs::{CancelError, EnqueueError};
 use rowhouse_tenancy::DbError;
 use rowhouse_tenancy::grpc::AuthenticateError;
-use rowhouse_tokens::{Permission, TokenError};
+use rowhouse_tokens::TokenError;
 use tonic::Status;
 
 use crate::auth_client::AuthError;
@@ -48,10 +49,8 @@ pub(crate) enum Error {
     Job(serde_json::Error),
     #[error(transparent)]
     Access(#[from] AuthenticateError),
-    #[error("the call has no verified token; the server lacks the layer that verifies")]
-    Unauthenticated,
-    #[error("the caller has not the permission {0}")]
-    NotPermitted(Permission),
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error("there is no such tenant")]
     TenantNotFound,
     #[error("there is no such job")]
@@ -96,9 +95,8 @@ impl From<CancelError> for Error {
     }
 }
 
-impl Error {
-    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
-    pub(crate) fn into_status(self, operation: &'static str) -> Status {
+impl IntoStatus for Error {
+    fn into_status(self, operation: &'static str) -> Status {
         match self {
             Self::Invalid(violations) | Self::Auth(AuthError::Invalid(violations)) => {
                 invalid_argument(violations)
@@ -138,12 +136,7 @@ impl Error {
                 RETRY_AFTER,
             ),
             Self::Access(refusal) => reject(refusal),
-            Self::NotPermitted(permission) => status(
-                Code::PermissionDenied,
-                format!(
-                    "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
-                ),
-            ),
+            Self::Denied(denied) => denied.into_status(operation),
             Self::TenantNotFound => {
                 status(Code::TenantNotFound, "there is no tenant with this id that the token shows")
             }
@@ -195,7 +188,6 @@ impl Error {
             ) => internal(operation, &error),
             Self::Signing(error) => internal(operation, &error),
             Self::Job(error) => internal(operation, &error),
-            error @ Self::Unauthenticated => internal(operation, &error),
             Self::Db(error) => from_db(operation, &error),
         }
     }
@@ -218,11 +210,10 @@ mod tests {
             (Error::TooManyRepeats { wait: Duration::from_secs(1) }, Code::TooManyAttempts),
             (Error::Failed("auth has gone".to_owned()), Code::Unavailable),
             (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
-            (Error::NotPermitted(Permission::JobsManage), Code::PermissionDenied),
+            (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
             (Error::TenantNotFound, Code::TenantNotFound),
             (CancelError::NotFound.into(), Code::JobNotFound),
             (CancelError::NotCancellable.into(), Code::JobNotCancellable),
-            (Error::Unauthenticated, Code::Internal),
             (Error::Contended, Code::Unavailable),
             (Error::Token(TokenError::Expired), Code::TokenExpired),
             (Error::Token(TokenError::BadSignature), Code::TokenInvalid),

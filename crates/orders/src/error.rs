@@ -1,14 +1,15 @@
 //! What can go wrong in a call, and what the caller is told of it.
 
+use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::error::{
-    Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
+    Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument,
+    retryable, status,
 };
 use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
-use rowhouse_tokens::Permission;
 use tonic::Status;
 
 use crate::domain::Refusal;
@@ -30,14 +31,8 @@ pub(crate) enum Error {
     KeyReused,
     #[error("another call with the same idempotency key is under way")]
     KeyTaken,
-    #[error("the caller has not the permission {0}")]
-    NotPermitted(Permission),
-    #[error("the call is for the tokens of people and API keys")]
-    PeopleOnly,
-    #[error("the call is for the onboarding service")]
-    OnboardingOnly,
-    #[error("the call has no verified token; the server lacks the layer that verifies")]
-    Unauthenticated,
+    #[error(transparent)]
+    Denied(#[from] Denied),
     #[error("an answer that was kept for repeats cannot be read")]
     KeptAnswer(#[from] prost::DecodeError),
     #[error("there is no such webhook endpoint")]
@@ -73,9 +68,8 @@ impl From<PlacementError> for Error {
     }
 }
 
-impl Error {
-    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
-    pub(crate) fn into_status(self, operation: &'static str) -> Status {
+impl IntoStatus for Error {
+    fn into_status(self, operation: &'static str) -> Status {
         match self {
             Self::Invalid(violations) => invalid_argument(violations),
             Self::NotFound => status(Code::OrderNotFound, "there is no order with this id"),
@@ -92,19 +86,7 @@ impl Error {
                 "another call with the same idempotency key is under way: try again",
                 RETRY_AFTER,
             ),
-            Self::NotPermitted(permission) => status(
-                Code::PermissionDenied,
-                format!(
-                    "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
-                ),
-            ),
-            Self::PeopleOnly => status(
-                Code::PermissionDenied,
-                "this call takes a person's or an API key's access token, not a service's",
-            ),
-            Self::OnboardingOnly => {
-                status(Code::PermissionDenied, "only the onboarding service may set tenants up")
-            }
+            Self::Denied(denied) => denied.into_status(operation),
             Self::EndpointNotFound => {
                 status(Code::WebhookEndpointNotFound, "there is no webhook endpoint with this id")
             }
@@ -124,9 +106,7 @@ impl Error {
                 format!("the export is {state}: it has a file once it has succeeded"),
             ),
             Self::Db(error) => from_db(operation, &error),
-            error @ (Self::Unauthenticated | Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => {
-                internal(operation, &error)
-            }
+            error @ (Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => internal(operation, &error),
         }
     }
 }
@@ -168,10 +148,7 @@ mod tests {
             ),
             (Error::KeyReused, Code::IdempotencyKeyReused),
             (Error::KeyTaken, Code::Unavailable),
-            (Error::NotPermitted(Permission::OrdersWrite), Code::PermissionDenied),
-            (Error::PeopleOnly, Code::PermissionDenied),
-            (Error::OnboardingOnly, Code::PermissionDenied),
-            (Error::Unauthenticated, Code::Internal),
+            (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
             (Error::KeptAnswer(unreadable), Code::Internal),
             (Error::EndpointNotFound, Code::WebhookEndpointNotFound),
             (Error::EndpointDisabled, Code::WebhookEndpointDisabled),

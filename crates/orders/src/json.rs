@@ -1,9 +1,6 @@
 //! An order as REST shows it: in files, and in what webhooks send.
 
-use std::time::SystemTime;
-
-use chrono::{DateTime, Utc};
-use prost_types::Timestamp;
+use rowhouse_chassis::wire::rfc3339;
 use serde::Serialize;
 
 use crate::domain::{Order, OrderLine};
@@ -66,9 +63,4 @@ impl<'a> From<&'a OrderLine> for LineJson<'a> {
     fn from(OrderLine { sku, quantity, unit_price_minor }: &'a OrderLine) -> Self {
         Self { sku, quantity: *quantity, unit_price_minor: *unit_price_minor }
     }
-}
-
-/// A time in the form that REST gives it: in UTC, with as many digits as it needs.
-pub(crate) fn rfc3339(time: DateTime<Utc>) -> String {
-    Timestamp::from(SystemTime::from(time)).to_string()
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
-    Code, MAX_METADATA, from_db, internal, invalid_argument, retryable, status, status_with,
+    Code, IntoStatus, MAX_METADATA, from_db, internal, invalid_argument, retryable, status, status_with,
 };
 use rowhouse_tokens::TokenError;
 use serde::Serialize;
@@ -35,10 +35,9 @@ impl Missing {
     }
 }
 
-impl Error {
-    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+impl IntoStatus for Error {
     #[allow(clippy::too_many_lines, reason = "it is a table, with a row for each error")]
-    pub(crate) fn into_status(self, operation: &'static str) -> Status {
+    fn into_status(self, operation: &'static str) -> Status {
         let (code, detail) = match self {
             Self::Invalid(violations) => return invalid_argument(violations),
             Self::TooManyAttempts { wait } => {
@@ -79,6 +78,7 @@ impl Error {
                     CONTENTION_RETRY_AFTER,
                 );
             }
+            Self::Denied(denied) => return denied.into_status(operation),
             Self::Limit(exceeded) => return exceeded.into(),
             Self::Repeat(error) => return error.into_status(operation),
             Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
@@ -88,8 +88,7 @@ impl Error {
             | Self::Random(_)
             | Self::Totp(_)
             | Self::Enqueue(_)
-            | Self::Job(_)
-            | Self::Unauthenticated) => return internal(operation, &error),
+            | Self::Job(_)) => return internal(operation, &error),
             Self::InvalidCredentials => {
                 (Code::InvalidCredentials, "the e-mail address, the password or the tenant is wrong".into())
             }
@@ -130,12 +129,6 @@ impl Error {
                 (Code::LastOwner, "this is the only owner: make another member an owner first".into())
             }
             Self::NotFound(missing) => (missing.code(), missing.to_string()),
-            Self::NotPermitted(permission) => (
-                Code::PermissionDenied,
-                format!(
-                    "this takes the permission {permission}, which your role does not have: ask an administrator of your company"
-                ),
-            ),
             Self::AboveOwnRole => (
                 Code::PermissionDenied,
                 "nobody gives, changes or takes away a role above their own: ask somebody who has it".into(),
@@ -148,13 +141,6 @@ impl Error {
                 Code::PermissionDenied,
                 "you are no longer a member of the access token's tenant: log in to another".into(),
             ),
-            Self::PeopleOnly => (
-                Code::PermissionDenied,
-                "this call takes a person's access token, not a program's or a service's".into(),
-            ),
-            Self::OnboardingOnly => {
-                (Code::PermissionDenied, "only the onboarding service may make members this way".into())
-            }
         };
         status(code, detail)
     }
@@ -184,6 +170,7 @@ fn list(memberships: &[ActiveMembership]) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_chassis::access::Denied;
     use rowhouse_chassis::error::{Fault, fault};
     use rowhouse_tenancy::{DbError, TenantId};
     use rowhouse_tokens::Role;
@@ -211,9 +198,7 @@ mod tests {
             (Error::NoActiveTenant, Code::PermissionDenied),
             (Error::TenantRequired(Vec::new()), Code::TenantRequired),
             (Error::NotAMember, Code::PermissionDenied),
-            (Error::PeopleOnly, Code::PermissionDenied),
-            (Error::OnboardingOnly, Code::PermissionDenied),
-            (Error::Unauthenticated, Code::Internal),
+            (Error::Denied(Denied::PeopleOnly), Code::PermissionDenied),
             (Error::Contended, Code::Unavailable),
             (Error::Hashing(busy().into()), Code::ResourceExhausted),
             (Error::TooManyMessages { wait: Duration::from_secs(7) }, Code::TooManyAttempts),

@@ -15,12 +15,12 @@ mod tokens;
 use std::sync::Arc;
 use std::time::Duration;
 
-use chrono::{DateTime, Utc};
-use prost_types::Timestamp;
+use rowhouse_chassis::access::{self, Denied};
 use rowhouse_chassis::client::TrustedProxies;
+use rowhouse_chassis::wire;
 use rowhouse_tenancy::{TenantContext, TenantDb, TenantTx};
-use rowhouse_tokens::{Permission, Principal, Role, TokenIssuer, Verifier};
-use tonic::{Request, Response, Status};
+use rowhouse_tokens::{Permission, Role, TokenIssuer, Verifier};
+use tonic::Request;
 use uuid::Uuid;
 
 use crate::domain::{Rate, SessionLifetimes, UserId};
@@ -54,29 +54,14 @@ pub(crate) struct SignUpRates {
     pub(crate) of_address: Rate,
 }
 
-type Reply<T> = Result<Response<T>, Status>;
-
-fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
-    outcome.map(Response::new).map_err(|error| error.into_status(operation))
-}
-
 /// On whose behalf a call is made.
 fn context<T>(request: &Request<T>) -> Result<TenantContext, Error> {
-    rowhouse_tenancy::grpc::context(request).cloned().ok_or(Error::Unauthenticated)
-}
-
-/// On whose behalf a call is made, if they may make it.
-fn permitted<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
-    let cx = context(request)?;
-    if cx.may(permission) { Ok(cx) } else { Err(Error::NotPermitted(permission)) }
+    Ok(access::context(request)?.clone())
 }
 
 /// The person on whose behalf a call is made.
 fn person(cx: &TenantContext) -> Result<UserId, Error> {
-    match cx.principal() {
-        Some(Principal::User { id, .. }) => Ok(UserId::from(*id)),
-        Some(Principal::ApiKey { .. } | Principal::Service { .. }) | None => Err(Error::PeopleOnly),
-    }
+    Ok(access::person(cx)?.into())
 }
 
 /// The caller's role of now, read where it is about to be used: the token's may be a few minutes old.
@@ -92,17 +77,12 @@ async fn held_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> R
 fn permitted_role(role: Option<Role>, permission: Permission) -> Result<Role, Error> {
     match role {
         Some(role) if role.may(permission) => Ok(role),
-        Some(_) => Err(Error::NotPermitted(permission)),
+        Some(_) => Err(Denied::Permission(permission).into()),
         None => Err(Error::NotAMember),
     }
 }
 
 /// An id that a caller sent. One that cannot be read belongs to nothing, like one that is not there.
 fn parse_id(text: &str, missing: Missing) -> Result<Uuid, Error> {
-    Uuid::try_parse(text).or(Err(Error::NotFound(missing)))
-}
-
-/// A time on the wire.
-fn timestamp(time: DateTime<Utc>) -> Timestamp {
-    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
+    wire::parse_id(text).or(Err(Error::NotFound(missing)))
 }

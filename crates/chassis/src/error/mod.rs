@@ -67,6 +67,12 @@ impl From<Violations> for Vec<FieldViolation> {
     }
 }
 
+/// An error that a call can end with.
+pub trait IntoStatus {
+    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    fn into_status(self, operation: &'static str) -> Status;
+}
+
 /// An error for the caller. `detail` says what to change, and nothing about the inside.
 #[must_use]
 pub fn status(code: Code, detail: impl Into<String>) -> Status {

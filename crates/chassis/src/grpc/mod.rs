@@ -11,6 +11,7 @@ mod operations;
 mod panics;
 mod rate_limit;
 mod reject;
+mod reply;
 mod rpc;
 mod server;
 mod tenant;
@@ -19,6 +20,7 @@ pub use channel::{EndpointError, TracedChannel, channel};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
 pub use reject::reject;
+pub use reply::{Reply, reply};
 pub use server::{GrpcOptions, MAX_REQUEST, ServeError, serve};
 
 pub use crate::shutdown::DRAIN_LIMIT;

@@ -1,5 +1,6 @@
 //! Looking at the tenant itself, while it is being set up and later.
 
+use rowhouse_chassis::access::Denied;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse};
 use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
 use rowhouse_tenancy::{InvalidTenantId, SystemOrigin, TenantContext, TenantId};
@@ -52,7 +53,7 @@ async fn context<T>(rpc: &Rpc, request: &Request<T>) -> Result<TenantContext, Er
     }
     match cx.principal() {
         Some(principal) if !principal.may(Permission::TenantRead) => {
-            Err(Error::NotPermitted(Permission::TenantRead))
+            Err(Denied::Permission(Permission::TenantRead).into())
         }
         _ => Ok(cx),
     }

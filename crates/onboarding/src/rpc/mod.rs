@@ -9,17 +9,17 @@ mod tenant;
 use std::sync::Arc;
 
 use rowhouse_chassis::client::TrustedProxies;
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService;
 use rowhouse_proto::onboarding::v1::{
     GetTenantRequest, GetTenantResponse, OnboardTenantRequest, OnboardTenantResponse,
 };
-use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_tokens::{Permission, TokenIssuer, Verifier};
-use tonic::{Request, Response, Status};
+use rowhouse_tenancy::TenantDb;
+use rowhouse_tokens::{TokenIssuer, Verifier};
+use tonic::Request;
 
 use crate::auth_client::AuthClient;
-use crate::error::Error;
 use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 
@@ -39,8 +39,6 @@ pub(crate) struct Rpc {
     pub(crate) limiter: Arc<RateLimiter>,
 }
 
-type Reply<T> = Result<Response<T>, Status>;
-
 #[tonic::async_trait]
 impl OnboardingService for Rpc {
     async fn onboard_tenant(&self, request: Request<OnboardTenantRequest>) -> Reply<OnboardTenantResponse> {
@@ -50,14 +48,4 @@ impl OnboardingService for Rpc {
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Reply<GetTenantResponse> {
         reply("onboarding.get_tenant", get_tenant::get_tenant(self, &request).await)
     }
-}
-
-fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
-    outcome.map(Response::new).map_err(|error| error.into_status(operation))
-}
-
-/// On whose behalf a call is made, if they may make it.
-fn permitted<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
-    let cx = rowhouse_tenancy::grpc::context(request).cloned().ok_or(Error::Unauthenticated)?;
-    if cx.may(permission) { Ok(cx) } else { Err(Error::NotPermitted(permission)) }
 }

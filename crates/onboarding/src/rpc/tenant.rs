@@ -1,7 +1,7 @@
 //! Tenants on the wire.
 
 use chrono::{DateTime, Utc};
-use prost_types::Timestamp;
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::onboarding::v1;
 
 use crate::domain::{Progress, Tenant, TenantStatus};
@@ -34,9 +34,4 @@ fn onboarding(progress: &Progress) -> v1::Onboarding {
         finished_at: progress.finished_at.map(timestamp),
         failure: progress.failure.clone().unwrap_or_default(),
     }
-}
-
-/// A time on the wire.
-pub(super) fn timestamp(time: DateTime<Utc>) -> Timestamp {
-    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
 }

@@ -5,10 +5,11 @@ use std::io;
 use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
+use rowhouse_chassis::wire::rfc3339;
 use rowhouse_text::is_blank;
 
 use crate::domain::{Order, OrderLine};
-use crate::json::{OrderJson, rfc3339};
+use crate::json::OrderJson;
 
 /// How a file is written.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

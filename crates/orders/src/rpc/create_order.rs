@@ -1,13 +1,14 @@
 //! Placing an order.
 
 use prost::Message;
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
+use super::Rpc;
 use super::order::parse_priority;
-use super::{Rpc, authorize};
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
 use crate::store::placement::{KeptAnswer, insert_order, look_before};

@@ -1,10 +1,11 @@
 //! Looking at one order.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::{Rpc, authorize};
+use super::Rpc;
 use crate::domain::OrderId;
 use crate::error::Error;
 use crate::store::orders::find_order;

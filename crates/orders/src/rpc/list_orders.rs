@@ -1,13 +1,14 @@
 //! Looking at the orders, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::orders::v1::{ListOrdersRequest, ListOrdersResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
+use super::Rpc;
 use super::order::parse_status;
-use super::{Rpc, authorize};
 use crate::domain::{Order, OrderStatus};
 use crate::error::Error;
 use crate::store::orders;

@@ -9,6 +9,8 @@ mod set_up_tenant;
 mod update_order;
 pub(crate) mod webhooks;
 
+use rowhouse_chassis::access::member;
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
 use rowhouse_proto::orders::v1::{
@@ -17,8 +19,7 @@ use rowhouse_proto::orders::v1::{
     TearDownTenantResponse, UpdateOrderRequest, UpdateOrderResponse,
 };
 use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_tokens::{Permission, Principal};
-use tonic::{Request, Response, Status};
+use tonic::Request;
 
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
@@ -27,8 +28,6 @@ use crate::error::Error;
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
 }
-
-type Reply<T> = Result<Response<T>, Status>;
 
 #[tonic::async_trait]
 impl OrderService for Rpc {
@@ -60,10 +59,6 @@ impl OrderService for Rpc {
     }
 }
 
-fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
-    outcome.map(Response::new).map_err(|error| error.into_status(operation))
-}
-
 /// The call, as one that may be repeated, if it has a key. `request` is its encoding without the key.
 fn repeatable(
     cx: &TenantContext,
@@ -71,10 +66,7 @@ fn repeatable(
     operation: &'static str,
     request: &[u8],
 ) -> Result<Option<Repeatable>, Error> {
-    let Some(Principal::User { id: caller, .. } | Principal::ApiKey { id: caller, .. }) = cx.principal()
-    else {
-        return Err(Error::PeopleOnly);
-    };
+    let caller = member(cx)?;
     Ok(key.map(|key| Repeatable::new(key, operation, caller.as_bytes(), request)))
 }
 
@@ -86,26 +78,5 @@ where
     match attempt().await {
         Err(Error::Repeat(RepeatError::Taken)) => attempt().await,
         outcome => outcome,
-    }
-}
-
-/// On whose behalf a call is made, if they may make it.
-fn authorize<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
-    let cx = rowhouse_tenancy::grpc::context(request).ok_or(Error::Unauthenticated)?;
-    match cx.principal() {
-        Some(principal) if principal.may(permission) => Ok(cx.clone()),
-        Some(Principal::User { .. } | Principal::ApiKey { .. }) => Err(Error::NotPermitted(permission)),
-        Some(Principal::Service { .. }) | None => Err(Error::PeopleOnly),
-    }
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn without_a_verified_token_nothing_is_done() {
-        let refused = authorize(&Request::new(()), Permission::OrdersRead);
-        assert!(matches!(refused, Err(Error::Unauthenticated)), "{refused:?}");
     }
 }

@@ -1,7 +1,6 @@
 //! Orders on the wire.
 
-use std::time::SystemTime;
-
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
 
 use crate::domain::{Order, OrderLine, OrderPriority, OrderStatus};
@@ -19,8 +18,8 @@ impl From<Order> for v1::Order {
             total_minor: order.total_minor,
             lines: order.lines.into_iter().map(v1::OrderLine::from).collect(),
             version: order.version,
-            created_at: Some(SystemTime::from(order.created_at).into()),
-            updated_at: Some(SystemTime::from(order.updated_at).into()),
+            created_at: Some(timestamp(order.created_at)),
+            updated_at: Some(timestamp(order.updated_at)),
         }
     }
 }

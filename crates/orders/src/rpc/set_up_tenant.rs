@@ -1,11 +1,11 @@
 //! Laying out what this service keeps for each tenant, and taking it back.
 
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::access::service_only;
 use rowhouse_jobs::withdraw;
 use rowhouse_proto::orders::v1::{
     SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest, TearDownTenantResponse,
 };
-use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Principal, issuer};
 use tonic::Request;
 
 use super::Rpc;
@@ -19,7 +19,7 @@ pub(super) async fn set_up_tenant(
     rpc: &Rpc,
     request: &Request<SetUpTenantRequest>,
 ) -> Result<SetUpTenantResponse, Error> {
-    let cx = onboarding_only(request)?;
+    let cx = service_only(request, ServiceName::Onboarding)?;
     rpc.db
         .tx(&cx, "orders.set_up_tenant", async |tx| {
             // A call that comes late, after the set-up was given up, leaves nothing behind.
@@ -38,7 +38,7 @@ pub(super) async fn tear_down_tenant(
     rpc: &Rpc,
     request: &Request<TearDownTenantRequest>,
 ) -> Result<TearDownTenantResponse, Error> {
-    let cx = onboarding_only(request)?;
+    let cx = service_only(request, ServiceName::Onboarding)?;
     rpc.db
         .tx(&cx, "orders.tear_down_tenant", async |tx| {
             if is_provisioning(tx).await? {
@@ -49,13 +49,4 @@ pub(super) async fn tear_down_tenant(
         })
         .await?;
     Ok(TearDownTenantResponse {})
-}
-
-/// The tenant on whose behalf onboarding calls; nobody else may.
-fn onboarding_only<T>(request: &Request<T>) -> Result<TenantContext, Error> {
-    let cx = rowhouse_tenancy::grpc::context(request).ok_or(Error::Unauthenticated)?;
-    match cx.principal() {
-        Some(Principal::Service { name }) if name == issuer::ONBOARDING => Ok(cx.clone()),
-        _ => Err(Error::OnboardingOnly),
-    }
 }

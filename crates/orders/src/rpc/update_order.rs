@@ -1,11 +1,12 @@
 //! Moving an order along its life, and saying how urgent it is.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
+use super::Rpc;
 use super::order::{parse_priority, parse_status};
-use super::{Rpc, authorize};
 use crate::domain::{Condition, OrderChange, OrderId};
 use crate::error::Error;
 use crate::store::orders::{self, Changed, lock_order};

@@ -1,6 +1,7 @@
 //! What is told of orders.
 
 use chrono::Utc;
+use rowhouse_chassis::wire::rfc3339;
 use rowhouse_tenancy::TenantTx;
 use serde::Serialize;
 use uuid::Uuid;
@@ -8,7 +9,7 @@ use uuid::Uuid;
 use super::jobs::{enqueue, probe_now};
 use crate::domain::Order;
 use crate::error::Error;
-use crate::json::{OrderJson, rfc3339};
+use crate::json::OrderJson;
 use crate::store::placement::CreatedEvent;
 use crate::store::webhook_events::{NewEvent, insert_event};
 use crate::store::webhook_health::try_now;

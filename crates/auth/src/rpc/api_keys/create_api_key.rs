@@ -2,6 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
+use rowhouse_chassis::access::{Denied, authorize};
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
@@ -17,7 +18,7 @@ use crate::domain::{
     Action, Actor, ApiKeyName, AuditEntry, OpaqueToken, TokenKind, UserId, hint, parse_expiry, parse_scopes,
 };
 use crate::error::Error;
-use crate::rpc::{Rpc, held_role, permitted, person};
+use crate::rpc::{Rpc, held_role, person};
 use crate::store::api_keys::{NewApiKey, count_keys, insert_api_key};
 use crate::store::audit_log::record;
 use crate::store::idempotency_keys::{keep, recall};
@@ -27,7 +28,7 @@ pub(super) async fn create_api_key(
     rpc: &Rpc,
     request: &Request<CreateApiKeyRequest>,
 ) -> Result<CreateApiKeyResponse, Error> {
-    let cx = permitted(request, Permission::ApiKeysManage)?;
+    let cx = authorize(request, Permission::ApiKeysManage)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let CreateApiKeyRequest { name, scopes, expires_at, idempotency_key } = request.get_ref();
@@ -76,7 +77,7 @@ async fn create(
         .tx(cx, "auth.create_api_key", async |tx| {
             let own = held_role(tx, caller, Permission::ApiKeysManage).await?;
             if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
-                return Err(Error::NotPermitted(*denied));
+                return Err(Denied::Permission(*denied).into());
             }
             if let Some(first) = recall(tx, &rpc.sealing, call).await? {
                 return Ok(first);

@@ -1,12 +1,13 @@
 //! Deleting an API key.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, current_role, parse_id, permitted, person};
+use crate::rpc::{Rpc, current_role, parse_id, person};
 use crate::store::api_keys::delete_api_key as remove;
 use crate::store::audit_log::record;
 use crate::store::sessions::revoke_tokens;
@@ -16,7 +17,7 @@ pub(super) async fn delete_api_key(
     rpc: &Rpc,
     request: &Request<DeleteApiKeyRequest>,
 ) -> Result<DeleteApiKeyResponse, Error> {
-    let cx = permitted(request, Permission::ApiKeysManage)?;
+    let cx = authorize(request, Permission::ApiKeysManage)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::ApiKey)?;

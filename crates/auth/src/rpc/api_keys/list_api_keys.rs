@@ -1,5 +1,6 @@
 //! Which API keys there are.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListApiKeysRequest, ListApiKeysResponse};
@@ -8,14 +9,14 @@ use tonic::Request;
 
 use super::to_proto;
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 use crate::store::api_keys::list_api_keys as list;
 
 pub(super) async fn list_api_keys(
     rpc: &Rpc,
     request: &Request<ListApiKeysRequest>,
 ) -> Result<ListApiKeysResponse, Error> {
-    let cx = permitted(request, Permission::ApiKeysManage)?;
+    let cx = authorize(request, Permission::ApiKeysManage)?;
     let ListApiKeysRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, "api keys", &mut violations).ok_or(violations)?;

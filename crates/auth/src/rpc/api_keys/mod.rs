@@ -4,6 +4,8 @@ mod create_api_key;
 mod delete_api_key;
 mod list_api_keys;
 
+use rowhouse_chassis::grpc::{Reply, reply};
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::api_key_service_server::ApiKeyService;
 use rowhouse_proto::auth::v1::{
@@ -12,7 +14,7 @@ use rowhouse_proto::auth::v1::{
 };
 use tonic::Request;
 
-use super::{Reply, Rpc, reply, timestamp};
+use super::Rpc;
 use crate::store::api_keys::ApiKey;
 
 #[tonic::async_trait]

@@ -2,8 +2,10 @@
 
 use std::collections::HashMap;
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1::{
     Actor, AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, Target,
 };
@@ -12,7 +14,7 @@ use serde_json::Value;
 use tonic::Request;
 
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted, timestamp};
+use crate::rpc::Rpc;
 use crate::store::audit_log::{LoggedEntry, list_entries as list};
 
 /// No action has a longer name.
@@ -22,7 +24,7 @@ pub(super) async fn list_entries(
     rpc: &Rpc,
     request: &Request<ListAuditLogEntriesRequest>,
 ) -> Result<ListAuditLogEntriesResponse, Error> {
-    let cx = permitted(request, Permission::AuditLogRead)?;
+    let cx = authorize(request, Permission::AuditLogRead)?;
     let ListAuditLogEntriesRequest { page_size, page_token, action } = request.get_ref();
     let mut violations = Violations::default();
     let known = action.len() <= LONGEST_ACTION && !action.contains('\0');

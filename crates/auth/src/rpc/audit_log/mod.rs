@@ -2,11 +2,12 @@
 
 mod list_entries;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_proto::auth::v1::audit_log_service_server::AuditLogService;
 use rowhouse_proto::auth::v1::{ListAuditLogEntriesRequest, ListAuditLogEntriesResponse};
 use tonic::Request;
 
-use super::{Reply, Rpc, reply};
+use super::Rpc;
 
 #[tonic::async_trait]
 impl AuditLogService for Rpc {

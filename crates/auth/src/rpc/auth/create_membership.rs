@@ -2,6 +2,8 @@
 
 mod save;
 
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::access::service_only;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_proto::auth::v1::{CreateMembershipRequest, CreateMembershipResponse, User};
@@ -10,7 +12,7 @@ use rowhouse_tokens::Role;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::first_member::{SignUp, onboarding_only, parse_email};
+use super::first_member::{SignUp, parse_email};
 use crate::domain::{EmailAddress, MemberProof, PasswordHash, Standing};
 use crate::error::Error;
 use crate::rpc::{Rpc, role};
@@ -25,7 +27,7 @@ pub(super) async fn create_membership(
     rpc: &Rpc,
     request: Request<CreateMembershipRequest>,
 ) -> Result<CreateMembershipResponse, Error> {
-    let cx = onboarding_only(&request)?;
+    let cx = service_only(&request, ServiceName::Onboarding)?;
     let CreateMembershipRequest { email, member_proof } = request.into_inner();
     let email = parse_email(&email)?;
     let Ok(proof) = MemberProof::open(&rpc.sealing, cx.tenant(), &email, &member_proof) else {

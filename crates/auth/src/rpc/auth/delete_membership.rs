@@ -1,10 +1,12 @@
 //! Taking back what was done for a tenant that cannot be set up.
 
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::access::service_only;
 use rowhouse_jobs::withdraw;
 use rowhouse_proto::auth::v1::{DeleteMembershipRequest, DeleteMembershipResponse};
 use tonic::Request;
 
-use super::first_member::{onboarding_only, parse_email};
+use super::first_member::parse_email;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
 use crate::jobs::{FIRST_INVITATION, WELCOME};
@@ -22,7 +24,7 @@ pub(super) async fn delete_membership(
     rpc: &Rpc,
     request: &Request<DeleteMembershipRequest>,
 ) -> Result<DeleteMembershipResponse, Error> {
-    let cx = onboarding_only(request)?;
+    let cx = service_only(request, ServiceName::Onboarding)?;
     let email = parse_email(&request.get_ref().email)?;
     let client = rpc.proxies.client(request);
     rpc.db

@@ -3,13 +3,10 @@
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::network::Network;
-use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Principal, issuer};
-use tonic::Request;
 
 use crate::domain::{Allowance, EmailAddress, Limit};
 use crate::error::Error;
-use crate::rpc::{Rpc, context};
+use crate::rpc::Rpc;
 use crate::sealing::Digest32;
 use crate::store::allowances::spend;
 use crate::store::attempts::{admit, is_familiar};
@@ -21,15 +18,6 @@ use crate::throttle::{Guess, familiar};
 const GUESSES_OF_ACCOUNT: i32 = 20;
 /// Guesses from one network, behind which there may be a whole office.
 const GUESSES_FROM_NETWORK: i32 = 100;
-
-/// The tenant on whose behalf onboarding calls; nobody else may.
-pub(super) fn onboarding_only<T>(request: &Request<T>) -> Result<TenantContext, Error> {
-    let cx = context(request)?;
-    match cx.principal() {
-        Some(Principal::Service { name }) if name == issuer::ONBOARDING => Ok(cx),
-        _ => Err(Error::OnboardingOnly),
-    }
-}
 
 pub(super) fn parse_email(text: &str) -> Result<EmailAddress, Error> {
     let mut violations = Violations::default();

@@ -18,6 +18,7 @@ mod send_welcome;
 mod switch_tenant;
 mod verify_email;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_proto::auth::v1::auth_service_server::AuthService;
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, ChangePasswordResponse, CompleteMfaRequest, CompleteMfaResponse,
@@ -31,7 +32,7 @@ use rowhouse_proto::auth::v1::{
 };
 use tonic::{Request, Response};
 
-use super::{Reply, Rpc, reply};
+use super::Rpc;
 
 #[tonic::async_trait]
 impl AuthService for Rpc {

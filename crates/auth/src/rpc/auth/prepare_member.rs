@@ -1,5 +1,7 @@
 //! Looking at a person who is to become a tenant's first member, before the tenant is there.
 
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::access::service_only;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
@@ -9,7 +11,7 @@ use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User
 use rowhouse_tokens::Role;
 use tonic::Request;
 
-use super::first_member::{Seen, SignUp, onboarding_only};
+use super::first_member::{Seen, SignUp};
 use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
@@ -24,7 +26,7 @@ pub(super) async fn prepare_member(
     rpc: &Rpc,
     request: Request<PrepareMemberRequest>,
 ) -> Result<PrepareMemberResponse, Error> {
-    let cx = onboarding_only(&request)?;
+    let cx = service_only(&request, ServiceName::Onboarding)?;
     let client = rpc.proxies.client(&request);
     let deadline = deadline(&request);
     let asked = Asked::parse(request.into_inner(), client)?;

@@ -1,10 +1,12 @@
 //! Welcoming a tenant's first member.
 
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::access::service_only;
 use rowhouse_jobs::enqueue;
 use rowhouse_proto::auth::v1::{SendWelcomeRequest, SendWelcomeResponse};
 use tonic::Request;
 
-use super::first_member::{onboarding_only, parse_email};
+use super::first_member::parse_email;
 use crate::error::Error;
 use crate::jobs::{SendLetter, WELCOME};
 use crate::mail::Letter;
@@ -19,7 +21,7 @@ pub(super) async fn send_welcome(
     rpc: &Rpc,
     request: &Request<SendWelcomeRequest>,
 ) -> Result<SendWelcomeResponse, Error> {
-    let cx = onboarding_only(request)?;
+    let cx = service_only(request, ServiceName::Onboarding)?;
     let email = parse_email(&request.get_ref().email)?;
     rpc.db
         .tx(&cx, "auth.send_welcome", async |tx| {

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use prost::Message;
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
@@ -17,7 +18,7 @@ use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
-use crate::rpc::{Rpc, held_role, permitted, person, role};
+use crate::rpc::{Rpc, held_role, person, role};
 use crate::store::audit_log::record;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::invitations::{
@@ -35,7 +36,7 @@ pub(super) async fn create_invitation(
     rpc: &Rpc,
     request: &Request<CreateInvitationRequest>,
 ) -> Result<CreateInvitationResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let CreateInvitationRequest { email, role, idempotency_key } = request.get_ref();

@@ -1,12 +1,13 @@
 //! Taking an invitation back.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_proto::auth::v1::{DeleteInvitationRequest, DeleteInvitationResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, current_role, parse_id, permitted, person};
+use crate::rpc::{Rpc, current_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::invitations::{find_invitation, remove_invitation};
 
@@ -14,7 +15,7 @@ pub(super) async fn delete_invitation(
     rpc: &Rpc,
     request: &Request<DeleteInvitationRequest>,
 ) -> Result<DeleteInvitationResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;

@@ -1,5 +1,6 @@
 //! Who is invited.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListInvitationsRequest, ListInvitationsResponse};
@@ -8,14 +9,14 @@ use tonic::Request;
 
 use super::to_proto;
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 use crate::store::invitations::list_invitations as list;
 
 pub(super) async fn list_invitations(
     rpc: &Rpc,
     request: &Request<ListInvitationsRequest>,
 ) -> Result<ListInvitationsResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let ListInvitationsRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page =

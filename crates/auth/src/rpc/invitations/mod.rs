@@ -7,6 +7,8 @@ mod list_invitations;
 mod resend_invitation;
 mod send;
 
+use rowhouse_chassis::grpc::{Reply, reply};
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::invitation_service_server::InvitationService;
 use rowhouse_proto::auth::v1::{
@@ -16,7 +18,7 @@ use rowhouse_proto::auth::v1::{
 };
 use tonic::Request;
 
-use super::{Reply, Rpc, reply, role, timestamp};
+use super::{Rpc, role};
 use crate::store::invitations::Invitation;
 
 #[tonic::async_trait]

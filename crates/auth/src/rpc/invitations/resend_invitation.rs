@@ -1,6 +1,7 @@
 //! Sending an invitation again, when the message was lost or the link is too old.
 
 use chrono::Utc;
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse};
 use rowhouse_tokens::Permission;
@@ -11,7 +12,7 @@ use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, later};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, held_role, parse_id, permitted, person};
+use crate::rpc::{Rpc, held_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::invitations::{NewInvitation, count_pending, find_invitation, replace_invitation};
 
@@ -21,7 +22,7 @@ pub(super) async fn resend_invitation(
     rpc: &Rpc,
     request: &Request<ResendInvitationRequest>,
 ) -> Result<ResendInvitationResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;

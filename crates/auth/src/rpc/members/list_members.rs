@@ -1,5 +1,6 @@
 //! Who the members are.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListMembersRequest, ListMembersResponse};
@@ -8,14 +9,14 @@ use tonic::Request;
 
 use super::to_proto;
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 use crate::store::members::list_members as list;
 
 pub(super) async fn list_members(
     rpc: &Rpc,
     request: &Request<ListMembersRequest>,
 ) -> Result<ListMembersResponse, Error> {
-    let cx = permitted(request, Permission::MembersRead)?;
+    let cx = authorize(request, Permission::MembersRead)?;
     let ListMembersRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, "members", &mut violations).ok_or(violations)?;

@@ -5,6 +5,8 @@ mod list_members;
 mod revoke;
 mod update_member;
 
+use rowhouse_chassis::grpc::{Reply, reply};
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::member_service_server::MemberService;
 use rowhouse_proto::auth::v1::{
@@ -13,7 +15,7 @@ use rowhouse_proto::auth::v1::{
 };
 use tonic::Request;
 
-use super::{Reply, Rpc, reply, role, timestamp};
+use super::{Rpc, role};
 use crate::store::members::Member;
 
 #[tonic::async_trait]

@@ -1,5 +1,6 @@
 //! Changing a member's role.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse};
 use rowhouse_tokens::{Permission, Role};
@@ -9,7 +10,7 @@ use super::revoke::{Change, revoke};
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, current_role, parse_id, permitted, person, role};
+use crate::rpc::{Rpc, current_role, parse_id, person, role};
 use crate::store::audit_log::record;
 use crate::store::members::{Member, find_member, lock_with_owners, set_role};
 use crate::store::sessions::outdate_tokens;
@@ -20,7 +21,7 @@ pub(super) async fn update_member(
     rpc: &Rpc,
     request: &Request<UpdateMemberRequest>,
 ) -> Result<UpdateMemberResponse, Error> {
-    let cx = permitted(request, Permission::MembersWrite)?;
+    let cx = authorize(request, Permission::MembersWrite)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let UpdateMemberRequest { id, role } = request.get_ref();

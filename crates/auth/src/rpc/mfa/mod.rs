@@ -5,6 +5,7 @@ mod confirm_totp;
 mod create_totp;
 mod delete_totp;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_proto::auth::v1::mfa_service_server::MfaService;
 use rowhouse_proto::auth::v1::{
     ConfirmTotpRequest, ConfirmTotpResponse, CreateTotpRequest, CreateTotpResponse, DeleteTotpRequest,
@@ -13,7 +14,7 @@ use rowhouse_proto::auth::v1::{
 use rowhouse_tenancy::{TenantContext, TenantTx};
 use tonic::Request;
 
-use super::{Reply, Rpc, reply};
+use super::Rpc;
 use crate::domain::{EndReason, UserId};
 use crate::error::Error;
 use crate::store::identities::end_all_sessions;

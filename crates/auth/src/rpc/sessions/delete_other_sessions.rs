@@ -1,5 +1,6 @@
 //! Ending all sessions but the one in use.
 
+use rowhouse_chassis::access::Denied;
 use rowhouse_proto::auth::v1::{DeleteOtherSessionsRequest, DeleteOtherSessionsResponse};
 use tonic::Request;
 
@@ -17,7 +18,7 @@ pub(super) async fn delete_other_sessions(
 ) -> Result<DeleteOtherSessionsResponse, Error> {
     let cx = context(request)?;
     let user = person(&cx)?;
-    let own = cx.session().map(|session| session.id).ok_or(Error::PeopleOnly)?;
+    let own = cx.session().map(|session| session.id).ok_or(Denied::PeopleOnly)?;
     let client = rpc.proxies.client(request);
     let deleted = rpc.db.tx(&cx, "auth.delete_other_sessions", async |tx| {
         // Logins that have shown the password already are waited for, and their sessions end here.

@@ -26,7 +26,7 @@ pub(super) async fn delete_session(
         let Some((user, _)) = find_state(tx, id).await? else { return Err(missing) };
         if user != caller {
             let own = match current_role(tx, caller, Permission::SessionsManage).await {
-                Err(Error::NotPermitted(_)) => return Err(missing),
+                Err(Error::Denied(_)) => return Err(missing),
                 own => own?,
             };
             if find_active_role(tx, user).await?.is_some_and(|role| !own.reaches(role)) {

@@ -2,6 +2,7 @@
 
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1::{self, ListSessionsRequest, ListSessionsResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -9,7 +10,7 @@ use uuid::Uuid;
 
 use crate::domain::UserId;
 use crate::error::Error;
-use crate::rpc::{Rpc, context, current_role, person, timestamp};
+use crate::rpc::{Rpc, context, current_role, person};
 use crate::store::sessions::{Session, list_sessions as find};
 
 /// Another member's takes a permission. Of somebody who is no member there are none, whoever it is.

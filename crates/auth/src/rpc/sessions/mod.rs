@@ -4,6 +4,7 @@ mod delete_other_sessions;
 mod delete_session;
 mod list_sessions;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_proto::auth::v1::session_service_server::SessionService;
 use rowhouse_proto::auth::v1::{
     DeleteOtherSessionsRequest, DeleteOtherSessionsResponse, DeleteSessionRequest, DeleteSessionResponse,
@@ -11,7 +12,7 @@ use rowhouse_proto::auth::v1::{
 };
 use tonic::Request;
 
-use super::{Reply, Rpc, reply};
+use super::Rpc;
 
 #[tonic::async_trait]
 impl SessionService for Rpc {

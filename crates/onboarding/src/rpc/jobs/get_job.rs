@@ -1,5 +1,6 @@
 //! Looking at one job.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_jobs::find_job;
 use rowhouse_proto::jobs::v1::{GetJobRequest, GetJobResponse};
 use rowhouse_tokens::Permission;
@@ -8,10 +9,10 @@ use tonic::Request;
 use super::job::to_proto;
 use super::parse_id;
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 
 pub(super) async fn get_job(rpc: &Rpc, request: &Request<GetJobRequest>) -> Result<GetJobResponse, Error> {
-    let cx = permitted(request, Permission::JobsRead)?;
+    let cx = authorize(request, Permission::JobsRead)?;
     let id = parse_id(&request.get_ref().id)?;
     let found = rpc.db.tx(&cx, "jobs.get", async |tx| Ok::<_, Error>(find_job(tx, id).await?)).await?;
     Ok(GetJobResponse { job: Some(to_proto(found.ok_or(Error::JobNotFound)?)) })

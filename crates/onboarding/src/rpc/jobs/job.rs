@@ -1,9 +1,8 @@
 //! Jobs on the wire.
 
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_jobs::{JobRecord, JobStatus};
 use rowhouse_proto::jobs::v1::{self, Job};
-
-use crate::rpc::tenant::timestamp;
 
 pub(super) fn to_proto(job: JobRecord) -> Job {
     Job {

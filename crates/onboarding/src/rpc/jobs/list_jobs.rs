@@ -1,5 +1,6 @@
 //! Looking at the jobs, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_jobs::{JobId, JobStatus, ListJobs};
@@ -10,13 +11,13 @@ use uuid::Uuid;
 
 use super::job::{parse_status, to_proto};
 use crate::error::Error;
-use crate::rpc::{Rpc, permitted};
+use crate::rpc::Rpc;
 
 pub(super) async fn list_jobs(
     rpc: &Rpc,
     request: &Request<ListJobsRequest>,
 ) -> Result<ListJobsResponse, Error> {
-    let cx = permitted(request, Permission::JobsRead)?;
+    let cx = authorize(request, Permission::JobsRead)?;
     let (status, page) = parse(request.get_ref())?;
     let list = ListJobs { limit: page.size.and_one(), before: page.after.map(JobId::from), status };
     let found =

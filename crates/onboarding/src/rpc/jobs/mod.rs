@@ -5,15 +5,16 @@ mod get_job;
 mod job;
 mod list_jobs;
 
+use rowhouse_chassis::grpc::{Reply, reply};
+use rowhouse_chassis::wire;
 use rowhouse_jobs::JobId;
 use rowhouse_proto::jobs::v1::job_service_server::JobService;
 use rowhouse_proto::jobs::v1::{
     CancelJobRequest, CancelJobResponse, GetJobRequest, GetJobResponse, ListJobsRequest, ListJobsResponse,
 };
 use tonic::Request;
-use uuid::Uuid;
 
-use super::{Reply, Rpc, reply};
+use super::Rpc;
 use crate::error::Error;
 
 #[tonic::async_trait]
@@ -33,5 +34,5 @@ impl JobService for Rpc {
 
 /// An id that a caller sent. One that cannot be read belongs to nothing, like one that is not there.
 fn parse_id(text: &str) -> Result<JobId, Error> {
-    Uuid::try_parse(text).map(JobId::from).or(Err(Error::JobNotFound))
+    wire::parse_id(text).map(JobId::from).or(Err(Error::JobNotFound))
 }

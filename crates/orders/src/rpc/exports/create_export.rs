@@ -1,17 +1,18 @@
 //! Having an export written.
 
 use prost::Message;
+use rowhouse_chassis::access::{authorize, member};
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Permission, Principal};
+use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::{ExportRpc, authorize};
+use super::ExportRpc;
 use crate::domain::{IdempotencyKey, OrderStatus};
 use crate::error::Error;
 use crate::exports::{Format, WriteExport};
@@ -26,14 +27,9 @@ pub(super) async fn create_export(
 ) -> Result<CreateExportResponse, Error> {
     let cx = authorize(request, Permission::ExportsWrite)?;
     let (format, status, key) = parse(request.get_ref())?;
-    let Some(Principal::User { id: created_by, .. } | Principal::ApiKey { id: created_by, .. }) =
-        cx.principal()
-    else {
-        return Err(Error::PeopleOnly);
-    };
     let encoded = CreateExportRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
     let call = repeatable(&cx, key.as_ref(), "CreateExport", &encoded)?;
-    let new = New { format, status, created_by: *created_by };
+    let new = New { format, status, created_by: member(&cx)? };
     answered_once(|| create(rpc, &cx, new, call.as_ref())).await
 }
 

@@ -2,15 +2,16 @@
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
-use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::error::{IntoStatus, Violations};
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{DownloadExportRequest, DownloadExportResponse};
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use rowhouse_tokens::Permission;
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-use super::export::parse_id;
-use super::{ExportRpc, authorize};
+use super::ExportRpc;
 use crate::error::Error;
 use crate::exports::{Export, ExportState};
 use crate::store::export_chunks::find_chunk;

@@ -1,9 +1,7 @@
 //! Exports on the wire.
 
-use std::time::SystemTime;
-
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
-use uuid::Uuid;
 
 use crate::exports::{Export, ExportState, Format};
 
@@ -19,9 +17,9 @@ impl From<Export> for v1::Export {
             progress: Some(v1::ExportProgress { done: export.orders_done, total: export.orders_total }),
             download_url: complete.then(|| format!("/v1/exports/{}/file", export.id)).unwrap_or_default(),
             size_bytes: export.size_bytes,
-            created_at: Some(SystemTime::from(export.created_at).into()),
-            finished_at: export.finished_at.map(|at| SystemTime::from(at).into()),
-            expires_at: export.expires_at.map(|at| SystemTime::from(at).into()),
+            created_at: Some(timestamp(export.created_at)),
+            finished_at: export.finished_at.map(timestamp),
+            expires_at: export.expires_at.map(timestamp),
             job_id: export.job_id.to_string(),
             failure: export.failure.unwrap_or_default(),
         }
@@ -47,13 +45,4 @@ impl From<ExportState> for v1::ExportState {
             ExportState::Cancelled => Self::Cancelled,
         }
     }
-}
-
-/// The text is not a UUID.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send the id of an export, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
-pub(super) struct InvalidId;
-
-pub(super) fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
-    Uuid::try_parse(text).or(Err(InvalidId))
 }

@@ -1,12 +1,13 @@
 //! Looking at an export.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{GetExportRequest, GetExportResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::export::parse_id;
-use super::{ExportRpc, authorize};
+use super::ExportRpc;
 use crate::error::Error;
 use crate::store::exports::find_export;
 

@@ -5,6 +5,7 @@ mod download_export;
 mod export;
 mod get_export;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::sealing::Sealing;
 use rowhouse_proto::orders::v1::export_service_server::ExportService;
 use rowhouse_proto::orders::v1::{
@@ -12,8 +13,6 @@ use rowhouse_proto::orders::v1::{
 };
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
-
-use super::{Reply, authorize, reply};
 
 /// What the methods work with.
 pub(crate) struct ExportRpc {

@@ -1,6 +1,7 @@
 //! Registering an endpoint.
 
 use prost::Message;
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
@@ -11,7 +12,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::Sent;
-use super::{WebhookRpc, answered_once, authorize, repeatable};
+use super::{WebhookRpc, answered_once, repeatable};
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};

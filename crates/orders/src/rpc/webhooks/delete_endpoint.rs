@@ -1,12 +1,13 @@
 //! Giving an endpoint up.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::endpoint::parse_id;
-use super::{WebhookRpc, authorize};
+use super::WebhookRpc;
 use crate::error::Error;
 use crate::store::webhook_endpoints;
 use crate::webhooks::tidy_soon;

@@ -1,7 +1,6 @@
 //! Deliveries on the wire.
 
-use std::time::SystemTime;
-
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
 
 use crate::store::webhook_log::{Delivery, LoggedAttempt};
@@ -16,9 +15,9 @@ impl From<Delivery> for v1::WebhookDelivery {
             event_type: delivery.event_type,
             order_id: delivery.order_id.map(|id| id.to_string()).unwrap_or_default(),
             attempts: delivery.attempts.into_iter().map(attempt).collect(),
-            next_attempt_at: delivery.next_attempt_at.map(|at| SystemTime::from(at).into()),
-            created_at: Some(SystemTime::from(delivery.created_at).into()),
-            finished_at: delivery.finished_at.map(|at| SystemTime::from(at).into()),
+            next_attempt_at: delivery.next_attempt_at.map(timestamp),
+            created_at: Some(timestamp(delivery.created_at)),
+            finished_at: delivery.finished_at.map(timestamp),
             attempt_count: delivery.attempt_count,
         }
     }
@@ -26,7 +25,7 @@ impl From<Delivery> for v1::WebhookDelivery {
 
 fn attempt((attempted_at, http_status, error, duration_ms): LoggedAttempt) -> v1::WebhookAttempt {
     v1::WebhookAttempt {
-        attempted_at: Some(SystemTime::from(attempted_at).into()),
+        attempted_at: Some(timestamp(attempted_at)),
         http_status: http_status.unwrap_or_default(),
         error: error.unwrap_or_default(),
         duration_ms,

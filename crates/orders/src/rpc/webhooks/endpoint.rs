@@ -1,11 +1,9 @@
 //! Endpoints on the wire.
 
-use std::time::SystemTime;
-
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
-use uuid::Uuid;
 
 use crate::error::Error;
 use crate::store::webhook_endpoints::Endpoint;
@@ -18,15 +16,15 @@ impl From<Endpoint> for v1::WebhookEndpoint {
             url: endpoint.url,
             events: endpoint.events,
             enabled: endpoint.enabled,
-            created_at: Some(SystemTime::from(endpoint.created_at).into()),
-            updated_at: Some(SystemTime::from(endpoint.updated_at).into()),
-            failing_since: endpoint.failing_since.map(|at| SystemTime::from(at).into()),
-            paused_until: endpoint.paused_until.map(|at| SystemTime::from(at).into()),
+            created_at: Some(timestamp(endpoint.created_at)),
+            updated_at: Some(timestamp(endpoint.updated_at)),
+            failing_since: endpoint.failing_since.map(timestamp),
+            paused_until: endpoint.paused_until.map(timestamp),
             disabled_reason: disabled_reason(endpoint.disabled_reason.as_deref()).into(),
             previous_secret_expires_at: endpoint
                 .previous_secret_expires_at
                 .filter(|at| *at > Utc::now())
-                .map(|at| SystemTime::from(at).into()),
+                .map(timestamp),
         }
     }
 }
@@ -38,15 +36,6 @@ fn disabled_reason(name: Option<&str>) -> v1::WebhookDisabledReason {
         Some(GONE) => v1::WebhookDisabledReason::Gone,
         _ => v1::WebhookDisabledReason::Unspecified,
     }
-}
-
-/// The text is not a UUID.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send an id, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
-pub(super) struct InvalidId;
-
-pub(super) fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
-    Uuid::try_parse(text).or(Err(InvalidId))
 }
 
 /// What a caller sends of an endpoint; `None` for what is left out. Fields that are wrong are noted, and come before a URL

@@ -1,15 +1,16 @@
 //! Looking at what was sent, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
+use super::WebhookRpc;
 use super::delivery::parse_state;
-use super::endpoint::parse_id;
-use super::{WebhookRpc, authorize};
 use crate::error::Error;
 use crate::store::webhook_log::{self, DeliveryFilter};
 

@@ -1,12 +1,13 @@
 //! Looking at the endpoints, newest first.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::orders::v1::{ListWebhookEndpointsRequest, ListWebhookEndpointsResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::{WebhookRpc, authorize};
+use super::WebhookRpc;
 use crate::error::Error;
 use crate::store::webhook_endpoints;
 

@@ -11,6 +11,7 @@ mod rotate_secret;
 mod send_test;
 mod update_endpoint;
 
+use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::sealing::Sealing;
 use rowhouse_proto::orders::v1::webhook_service_server::WebhookService;
 use rowhouse_proto::orders::v1::{
@@ -24,7 +25,7 @@ use rowhouse_proto::orders::v1::{
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
-use super::{Reply, answered_once, authorize, repeatable, reply};
+use super::{answered_once, repeatable};
 use crate::webhooks::Guard;
 
 /// What the methods work with.

@@ -1,12 +1,13 @@
 //! Sending an event once more.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{RedeliverWebhookDeliveryRequest, RedeliverWebhookDeliveryResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 
-use super::endpoint::parse_id;
-use super::{WebhookRpc, authorize};
+use super::WebhookRpc;
 use crate::error::Error;
 use crate::store::webhook_health::try_now;
 use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};

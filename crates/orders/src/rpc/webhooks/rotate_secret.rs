@@ -3,16 +3,17 @@
 use std::time::Duration;
 
 use prost::Message;
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::endpoint::parse_id;
-use super::{WebhookRpc, answered_once, authorize, repeatable};
+use super::{WebhookRpc, answered_once, repeatable};
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};

@@ -1,15 +1,16 @@
 //! Sending an endpoint an event that is about nothing, to see whether it arrives.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::endpoint::parse_id;
-use super::{WebhookRpc, answered_once, authorize, repeatable};
+use super::{WebhookRpc, answered_once, repeatable};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;

@@ -1,13 +1,15 @@
 //! Changing an endpoint.
 
+use rowhouse_chassis::access::authorize;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::endpoint::{Sent, parse_id};
-use super::{WebhookRpc, authorize};
+use super::WebhookRpc;
+use super::endpoint::Sent;
 use crate::error::Error;
 use crate::store::webhook_endpoints::{self, EndpointChange};
 use crate::webhooks::{Guard, lock_jobs, look_at_all};

@@ -1,0 +1,90 @@
+//! A service in its frame, on a database.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::time::Duration;
+
+use clap::Args;
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::program::{BoxError, StartError};
+use rowhouse_chassis::service::{App, Config, Core, Parts, RunError, Service};
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_testkit::TestDatabase;
+use tempfile::TempDir;
+
+const LIMIT: Duration = Duration::from_secs(30);
+
+/// A service under the name of another one.
+#[derive(Clone, Debug)]
+struct Example;
+
+#[derive(Args, Clone, Debug)]
+struct ExampleArgs {
+    #[arg(skip)]
+    lacks_something: bool,
+    #[arg(skip)]
+    panics: bool,
+}
+
+impl Service for Example {
+    const NAME: ServiceName = ServiceName::Orders;
+    const DESCRIPTORS: &'static [u8] = &[];
+    type Args = ExampleArgs;
+
+    async fn build(core: &Core, args: ExampleArgs) -> Result<Parts, BoxError> {
+        core.db.ping().await?;
+        if args.lacks_something {
+            return Err("there is no template for letters".into());
+        }
+        let panics = args.panics;
+        Ok(Parts::new().task("worker", move |stop: Shutdown| async move {
+            assert!(!panics, "the index is broken");
+            stop.requested().await;
+        }))
+    }
+}
+
+/// No key is trusted by a service that is not called.
+async fn build(database: &TestDatabase, args: ExampleArgs) -> (Result<App, StartError>, TempDir) {
+    let trust = tempfile::tempdir().unwrap();
+    fs::write(trust.path().join("rowhouse-auth.jwks.json"), r#"{"keys": []}"#).unwrap();
+    let config = Config::<Example> {
+        args,
+        grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
+        database: DatabaseArgs::new(database.url(ServiceName::Orders)),
+        trust: TrustArgs { trust_dir: trust.path().to_owned() },
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+    };
+    (App::build(config).await, trust)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_task_that_panics_ends_the_service_with_an_error() {
+    let database = TestDatabase::create().await;
+    let (app, _trust) = build(&database, ExampleArgs { lacks_something: false, panics: true }).await;
+    let (_trigger, shutdown) = Shutdown::new();
+    let ended = tokio::time::timeout(LIMIT, app.unwrap().serve(shutdown)).await.unwrap();
+    let Err(RunError::Task(error)) = ended else { panic!("{ended:?}") };
+    assert_eq!(error.to_string(), "the background task `worker` panicked: the index is broken");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_service_stops_with_its_tasks_when_it_is_asked_to() {
+    let database = TestDatabase::create().await;
+    let (app, _trust) = build(&database, ExampleArgs { lacks_something: false, panics: false }).await;
+    let (trigger, shutdown) = Shutdown::new();
+    let serving = tokio::spawn(app.unwrap().serve(shutdown));
+    trigger.request();
+    tokio::time::timeout(LIMIT, serving).await.unwrap().unwrap().unwrap();
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_a_service_lacks_is_told_in_its_own_words() {
+    let database = TestDatabase::create().await;
+    let (app, _trust) = build(&database, ExampleArgs { lacks_something: true, panics: false }).await;
+    let Err(StartError::Own(error)) = app else { panic!("it started") };
+    assert_eq!(error.to_string(), "there is no template for letters");
+}
