@@ -27,9 +27,10 @@ use crate::domain::{Rate, SessionLifetimes};
 use crate::hashing::{Hashing, HashingError};
 use crate::jobs::{LetterSender, Reporting};
 use crate::mail::{MailError, Mailer};
-use crate::outbox::{Outbox, Worker};
+use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
 use crate::sealing::{EncryptionKeysError, Sealing};
+use crate::tasks::{TaskHandler, Tasks};
 
 const PUBLIC_METHODS: &[&str] = &[
     "/auth.v1.AuthService/CompleteMfa",
@@ -57,7 +58,6 @@ pub struct App {
     listener: Listener,
     rpc: Arc<Rpc>,
     signing: Signing,
-    worker: Worker,
     workers: Workers,
     verifier: Arc<Verifier>,
     reflection: bool,
@@ -127,19 +127,22 @@ impl App {
         let db = database::open(&config.database, config.environment, "auth").await?;
 
         let sealing = Sealing::load(&config.encryption_keys).await?;
-        let outbox = Outbox::new(sealing.clone());
+        let tasks = Tasks::new(sealing.clone());
         let mailer = Mailer::new(&config.mail, config.environment)?;
         let letters = LetterSender { sealing: sealing.clone(), mailer: mailer.clone() };
         let workers = Workers::new(db.clone(), config.jobs)
             .handle(letters)
-            .handle(Reporting { sealing: sealing.clone() });
-        let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
+            .handle(Reporting { sealing: sealing.clone() })
+            .handle_global(
+                tasks.clone(),
+                TaskHandler { tasks: tasks.clone(), sealing: sealing.clone(), mailer },
+            );
         let hashing = Hashing::new(config.bcrypt_cost).await?;
         let rpc = Rpc {
             db,
             hashing,
             sealing,
-            outbox,
+            tasks,
             issuer: signing.issuer(),
             verifier: Arc::clone(&verifier),
             token_lifetime: config.token_lifetime,
@@ -161,7 +164,6 @@ impl App {
             listener: Listener::bind(config.grpc.listen)?,
             rpc: Arc::new(rpc),
             signing,
-            worker,
             workers,
             verifier,
             reflection: config.grpc.reflection,
@@ -200,7 +202,7 @@ impl App {
             .add_service(ApiKeyServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
             .add_service(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST));
         let _following = self.signing.follow(shutdown.clone());
-        let worker = tokio::spawn(self.worker.run(shutdown.clone()));
+        let purging = tokio::spawn(purge_regularly(self.rpc.db.clone()));
         let (until, limit) = (shutdown.clone(), shutdown.limit());
         let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
@@ -210,8 +212,7 @@ impl App {
         }
         // They finish or give back what they are doing; only a task that was aborted is an error.
         drop(workers.await);
-        // What it was doing is finished, or will be done again.
-        worker.abort();
+        purging.abort();
         served
     }
 }

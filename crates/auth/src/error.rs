@@ -7,14 +7,15 @@ use std::time::Duration;
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
+use rowhouse_jobs::{EnqueueError, GlobalEnqueueError};
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::{Permission, TokenError};
 use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
-use crate::outbox::{EnqueueError, FirstMessageError};
 use crate::sealing::NotOurs;
+use crate::tasks::FirstMessageError;
 
 /// The outcome of a call that did not succeed.
 ///
@@ -91,7 +92,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Totp(#[from] TotpError),
     #[error(transparent)]
-    Enqueue(EnqueueError),
+    Enqueue(#[from] GlobalEnqueueError),
     #[error("a job cannot be written: {0}")]
     Job(serde_json::Error),
     #[error(transparent)]
@@ -111,11 +112,11 @@ pub(crate) enum Missing {
     ApiKey,
 }
 
-impl From<rowhouse_jobs::EnqueueError> for Error {
-    fn from(error: rowhouse_jobs::EnqueueError) -> Self {
+impl From<EnqueueError> for Error {
+    fn from(error: EnqueueError) -> Self {
         match error {
-            rowhouse_jobs::EnqueueError::Json(error) => Self::Job(error),
-            rowhouse_jobs::EnqueueError::Db(error) => Self::Db(error),
+            EnqueueError::Json(error) => Self::Job(error),
+            EnqueueError::Db(error) => Self::Db(error),
         }
     }
 }
@@ -126,12 +127,6 @@ impl From<FirstMessageError> for Error {
             FirstMessageError::Random(error) => error.into(),
             FirstMessageError::Db(error) => error.into(),
         }
-    }
-}
-
-impl From<EnqueueError> for Error {
-    fn from(error: EnqueueError) -> Self {
-        Self::Enqueue(error)
     }
 }
 

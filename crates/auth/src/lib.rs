@@ -14,11 +14,12 @@ mod error;
 mod hashing;
 mod jobs;
 mod mail;
-mod outbox;
+mod purge;
 mod rpc;
 mod schema;
 mod sealing;
 mod store;
+mod tasks;
 mod throttle;
 
 pub use app::{App, RunError, StartError};

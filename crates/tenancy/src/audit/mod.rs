@@ -39,6 +39,8 @@
 //! * `public_privilege`: something is granted to PUBLIC
 //! * `foreign_schema_privilege`: a service role has a privilege in another service's schema
 //! * `queue_privilege`: a service role can give work to another service, change what a job says, or delete jobs
+//! * `global_job_exposed`: jobs that belong to no tenant, or the list of their kinds, are granted to another role than `rowhouse_definer`
+//! * `global_job_undeclared`: jobs that belong to no tenant may be of kinds that `jobs.global_kinds` does not list
 //! * `kernel_write`: a service role writes to a table of the kernel that is not its to write to
 //! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
 //! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables
