@@ -17,12 +17,13 @@ use rowhouse_tokens::{Accepts, TrustError, TrustStore, Verifier, audience, issue
 use tonic::service::Routes;
 
 use crate::Config;
+use crate::domain::Guard;
 use crate::exports::{Deleting, Writing};
 use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
+use crate::webhooks::{Deliver, HandOver, Sender, Tidy};
 
 /// Every method needs a token.
 const PUBLIC_METHODS: &[&str] = &[];

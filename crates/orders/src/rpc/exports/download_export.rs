@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::export::parse_id;
 use super::{ExportRpc, authorize};
+use crate::domain::{Export, ExportState};
 use crate::error::Error;
-use crate::exports::{Export, ExportState};
 use crate::store::export_chunks::find_chunk;
 use crate::store::exports::find_export;
 

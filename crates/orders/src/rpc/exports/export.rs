@@ -5,7 +5,7 @@ use std::time::SystemTime;
 use rowhouse_proto::orders::v1;
 use uuid::Uuid;
 
-use crate::exports::{Export, ExportState, Format};
+use crate::domain::{Export, ExportFormat, ExportState};
 
 impl From<Export> for v1::Export {
     fn from(export: Export) -> Self {
@@ -27,11 +27,11 @@ impl From<Export> for v1::Export {
     }
 }
 
-impl From<Format> for v1::ExportFormat {
-    fn from(format: Format) -> Self {
+impl From<ExportFormat> for v1::ExportFormat {
+    fn from(format: ExportFormat) -> Self {
         match format {
-            Format::Csv => Self::Csv,
-            Format::JsonLines => Self::Jsonl,
+            ExportFormat::Csv => Self::Csv,
+            ExportFormat::JsonLines => Self::Jsonl,
         }
     }
 }

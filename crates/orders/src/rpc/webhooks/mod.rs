@@ -25,7 +25,7 @@ use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
 use super::{Reply, answered_once, authorize, repeatable, reply};
-use crate::webhooks::Guard;
+use crate::domain::Guard;
 
 /// What the methods work with.
 pub(crate) struct WebhookRpc {
