@@ -8,14 +8,15 @@ use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_chassis::idempotency::RepeatError;
 use rowhouse_chassis::limits::LimitExceeded;
+use rowhouse_jobs::{EnqueueError, GlobalEnqueueError};
 use rowhouse_tenancy::DbError;
 use rowhouse_tokens::TokenError;
 use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
-use crate::outbox::{EnqueueError, FirstMessageError};
 use crate::sealing::NotOurs;
+use crate::tasks::FirstMessageError;
 
 /// The outcome of a call that did not succeed.
 ///
@@ -86,7 +87,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Totp(#[from] TotpError),
     #[error(transparent)]
-    Enqueue(EnqueueError),
+    Enqueue(#[from] GlobalEnqueueError),
     #[error("a job cannot be written: {0}")]
     Job(serde_json::Error),
     #[error(transparent)]
@@ -106,11 +107,11 @@ pub(crate) enum Missing {
     ApiKey,
 }
 
-impl From<rowhouse_jobs::EnqueueError> for Error {
-    fn from(error: rowhouse_jobs::EnqueueError) -> Self {
+impl From<EnqueueError> for Error {
+    fn from(error: EnqueueError) -> Self {
         match error {
-            rowhouse_jobs::EnqueueError::Json(error) => Self::Job(error),
-            rowhouse_jobs::EnqueueError::Db(error) => Self::Db(error),
+            EnqueueError::Json(error) => Self::Job(error),
+            EnqueueError::Db(error) => Self::Db(error),
         }
     }
 }
@@ -121,12 +122,6 @@ impl From<FirstMessageError> for Error {
             FirstMessageError::Random(error) => error.into(),
             FirstMessageError::Db(error) => error.into(),
         }
-    }
-}
-
-impl From<EnqueueError> for Error {
-    fn from(error: EnqueueError) -> Self {
-        Self::Enqueue(error)
     }
 }
 

@@ -13,12 +13,13 @@ mod error;
 mod hashing;
 mod jobs;
 mod mail;
-mod outbox;
+mod purge;
 mod rpc;
 mod schema;
 mod sealing;
 mod service;
 mod store;
+mod tasks;
 mod throttle;
 
 pub use args::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};

@@ -66,16 +66,6 @@ diesel::table! {
 }
 
 diesel::table! {
-    auth.outbox (id) {
-        id -> Uuid,
-        sealed_task -> Binary,
-        attempts -> Integer,
-        due_at -> Timestamptz,
-        created_at -> Timestamptz,
-    }
-}
-
-diesel::table! {
     auth.memberships (tenant_id, id) {
         tenant_id -> Uuid,
         id -> Uuid,

@@ -21,9 +21,10 @@ use crate::domain::{Rate, SessionLifetimes};
 use crate::hashing::Hashing;
 use crate::jobs::{LetterSender, Reporting};
 use crate::mail::Mailer;
-use crate::outbox::{Outbox, Worker};
+use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
 use crate::sealing::Sealing;
+use crate::tasks::{TaskHandler, Tasks};
 
 /// Below this cost a stolen table of hashes is soon a table of passwords.
 const LEAST_COST_IN_PRODUCTION: u32 = 10;
@@ -64,19 +65,23 @@ impl Service for Auth {
         let db = &core.db;
         let signing = core.signing(args.signing).await?;
         let sealing = Sealing::load(&args.encryption_keys).await?;
-        let outbox = Outbox::new(sealing.clone());
+        let tasks = Tasks::new(sealing.clone());
         let mailer = Mailer::new(&args.mail, core.environment)?;
         let workers = Workers::new(db.clone(), args.jobs)
             .handle(LetterSender { sealing: sealing.clone(), mailer: mailer.clone() })
-            .handle(Reporting { sealing: sealing.clone() });
-        let worker = Worker::new(db.clone(), outbox.clone(), sealing.clone(), mailer);
+            .handle(Reporting { sealing: sealing.clone() })
+            .handle_global(
+                tasks.clone(),
+                TaskHandler { tasks: tasks.clone(), sealing: sealing.clone(), mailer },
+            );
+        let purge = purge_regularly(db.clone());
         let hashing =
             Hashing::new(cost).await.map_err(|error| format!("passwords cannot be hashed: {error}"))?;
         let rpc = Arc::new(Rpc {
             db: db.clone(),
             hashing,
             sealing,
-            outbox,
+            tasks,
             issuer: signing.issuer(),
             verifier: Arc::clone(&core.verifier),
             token_lifetime: args.token_lifetime,
@@ -103,7 +108,7 @@ impl Service for Auth {
             .grpc(ApiKeyServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
             .grpc(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
             .signing(signing)
-            .task("outbox", |stop| worker.run(stop))
+            .companion("purge", purge)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

@@ -8,7 +8,7 @@ use futures_util::future::BoxFuture;
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde_json::Value;
 
-use crate::{Class, EnqueueError, Job, LostLease, Run};
+use crate::{Class, EnqueueError, GlobalEnqueueError, Job, LostLease, Run};
 
 /// Does one kind of job.
 pub trait Handler<J: Job>: Send + Sync + 'static {
@@ -115,6 +115,15 @@ impl From<EnqueueError> for Failure {
         match error {
             EnqueueError::Db(error) => error.into(),
             error @ EnqueueError::Json(_) => Self::fatal(error),
+        }
+    }
+}
+
+impl From<GlobalEnqueueError> for Failure {
+    fn from(error: GlobalEnqueueError) -> Self {
+        match error {
+            GlobalEnqueueError::Db(error) => error.into(),
+            error @ (GlobalEnqueueError::Json(_) | GlobalEnqueueError::Encryption(_)) => Self::fatal(error),
         }
     }
 }

@@ -77,6 +77,20 @@ pub struct WithoutTenant;
 /// ```
 pub struct WithoutRun;
 
+/// A kind of job that belongs to a tenant is none that belongs to nobody:
+///
+/// ```compile_fail,E0277
+/// # use rowhouse_jobs::{Class, GlobalQueue, Job};
+/// # use serde::{Deserialize, Serialize};
+/// # #[derive(Serialize, Deserialize)]
+/// # struct Remind { order: String }
+/// # impl Job for Remind { const KIND: &'static str = "order.remind"; const CLASS: Class = Class::Delivery; }
+/// fn queue(sealing: rowhouse_chassis::sealing::Sealing) -> GlobalQueue<Remind> {
+///     GlobalQueue::new(sealing)
+/// }
+/// ```
+pub struct WithoutDeclaration;
+
 /// A kind of job says whose workers do it:
 ///
 /// ```compile_fail,E0046

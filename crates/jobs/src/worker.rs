@@ -2,7 +2,9 @@
 
 mod attempt;
 mod crew;
+mod global;
 mod purge;
+mod tenants;
 mod wake;
 
 use std::collections::HashMap;
@@ -15,10 +17,13 @@ use tokio::sync::watch;
 use tokio::task::JoinSet;
 use tokio::time::sleep;
 
+use crate::global::TypedGlobal;
 use crate::handler::{AnyHandler, Typed};
-use crate::{Class, Handler, Job, WorkerArgs};
+use crate::{Class, GlobalHandler, GlobalJob, Handler, Job, WorkerArgs};
 use crew::Crew;
+use global::{GlobalHandlers, GlobalQueue};
 use purge::purge_regularly;
+use tenants::TenantsQueue;
 use wake::Wake;
 
 /// How long to wait while the database does not answer.
@@ -32,6 +37,7 @@ pub struct Workers {
     db: TenantDb,
     args: WorkerArgs,
     handlers: Handlers,
+    global_handlers: GlobalHandlers,
 }
 
 /// By the kind of job.
@@ -41,27 +47,44 @@ impl Workers {
     /// Workers on the queue of the role that the service logs in as.
     #[must_use]
     pub fn new(db: TenantDb, args: WorkerArgs) -> Self {
-        Self { db, args, handlers: Handlers::default() }
+        Self { db, args, handlers: Handlers::default(), global_handlers: GlobalHandlers::default() }
     }
 
-    /// Has jobs of the kind be done by the handler. A kind that no instance has a handler for waits for a newer one.
+    /// Gives jobs of the kind to the handler. A kind that no instance has a handler for waits for a newer one.
     #[must_use]
     pub fn handle<J: Job>(mut self, handler: impl Handler<J>) -> Self {
         self.handlers.insert(J::KIND, Box::new(Typed::<J, _>::new(handler)));
         self
     }
 
+    /// Gives jobs of a kind that belongs to no tenant to the handler. They are done whatever number of workers tenants' jobs have.
+    #[must_use]
+    pub fn handle_global<J: GlobalJob>(
+        mut self,
+        queue: crate::GlobalQueue<J>,
+        handler: impl GlobalHandler<J>,
+    ) -> Self {
+        self.global_handlers.insert(J::KIND, Box::new(TypedGlobal { queue, handler }));
+        self
+    }
+
     /// Works until `shutdown` is ready; what is running then may go on for `drain`, as the service's calls may, and is released
     /// to other instances after that.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send, drain: Duration) {
-        let Self { db, args, handlers } = self;
+        let Self { db, args, handlers, global_handlers } = self;
         let handlers = Arc::new(handlers);
-        let crews: Vec<Crew> = Class::ALL
+        let crews: Vec<Crew<TenantsQueue>> = Class::ALL
             .into_iter()
             .filter(|class| args.workers_of(*class) > 0)
-            .map(|class| Crew::new(db.clone(), class, args.clone(), Arc::clone(&handlers)))
+            .map(|class| {
+                let queue = TenantsQueue::new(db.clone(), class, args.clone(), Arc::clone(&handlers));
+                Crew::new(class.as_str(), queue, db.clone())
+            })
             .collect();
-        if crews.is_empty() {
+        let without_global = global_handlers.is_empty();
+        let global =
+            Crew::new("global", GlobalQueue::new(db.clone(), global_handlers, args.lease), db.clone());
+        if crews.is_empty() && without_global {
             return shutdown.await;
         }
         let (stop, stopping) = watch::channel(false);
@@ -78,9 +101,11 @@ impl Workers {
                     () = sleep(interval) => {}
                 }
                 crews.iter().for_each(Crew::look);
+                global.look();
             }
             stop.send_replace(true);
         };
-        tokio::join!(calling, join_all(crews.iter().map(|crew| crew.work(stopping.clone(), drain))));
+        let working = join_all(crews.iter().map(|crew| crew.work(stopping.clone(), drain)));
+        tokio::join!(calling, working, global.work(stopping.clone(), drain));
     }
 }

@@ -12,10 +12,8 @@ use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
 use tonic::Status;
 
-use crate::domain::Refusal;
-use crate::exports::ExportState;
+use crate::domain::{ExportState, NotAllowed, Refusal};
 use crate::store::placement::PlacementError;
-use crate::webhooks::NotAllowed;
 
 /// The outcome of a call that did not succeed.
 #[derive(Debug, thiserror::Error)]

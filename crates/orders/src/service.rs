@@ -12,12 +12,13 @@ use rowhouse_proto::orders::v1::order_service_server::OrderServiceServer;
 use rowhouse_proto::orders::v1::webhook_service_server::WebhookServiceServer;
 
 use crate::args::OrdersArgs;
+use crate::domain::Guard;
 use crate::exports::{Deleting, Writing};
 use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, Guard, HandOver, Sender, Tidy};
+use crate::webhooks::{Deliver, HandOver, Sender, Tidy};
 
 /// The orders service.
 #[derive(Clone, Copy, Debug)]

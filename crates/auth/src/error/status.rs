@@ -6,6 +6,7 @@ use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
     Code, IntoStatus, MAX_METADATA, from_db, internal, invalid_argument, retryable, status, status_with,
 };
+use rowhouse_jobs::GlobalEnqueueError;
 use rowhouse_tokens::TokenError;
 use serde::Serialize;
 use tonic::Status;
@@ -13,7 +14,6 @@ use tonic::Status;
 use super::{Error, Missing};
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
-use crate::outbox::EnqueueError;
 
 /// When others are likely to be done with the same person.
 const CONTENTION_RETRY_AFTER: Duration = Duration::from_secs(2);
@@ -81,7 +81,9 @@ impl IntoStatus for Error {
             Self::Denied(denied) => return denied.into_status(operation),
             Self::Limit(exceeded) => return exceeded.into(),
             Self::Repeat(error) => return error.into_status(operation),
-            Self::Db(error) | Self::Enqueue(EnqueueError::Db(error)) => return from_db(operation, &error),
+            Self::Db(error) | Self::Enqueue(GlobalEnqueueError::Db(error)) => {
+                return from_db(operation, &error);
+            }
             error @ (Self::Hashing(_)
             | Self::Token(_)
             | Self::Sealing(_)

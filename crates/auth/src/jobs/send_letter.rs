@@ -8,10 +8,10 @@ use rowhouse_jobs::{Class, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantId;
 use serde::{Deserialize, Serialize};
 
+use super::is_too_old;
 use crate::domain::EmailAddress;
 use crate::mail::limits::OutgoingEmail;
 use crate::mail::{Mailer, SendError};
-use crate::outbox::is_too_old;
 use crate::sealing::{NotOurs, Sealing};
 use crate::store::memberships::is_provisioning;
 
@@ -74,8 +74,7 @@ pub(crate) struct LetterSender {
 
 impl Handler<SendLetter> for LetterSender {
     async fn run(&self, run: &Run, job: SendLetter) -> Result<(), Failure> {
-        let id = run.id().as_uuid();
-        if is_too_old(id) {
+        if is_too_old(run.id()) {
             return Err(Failure::fatal("the letter could not be sent for days"));
         }
         // Another instance, of a newer version or with a newer key, may be able to read it.
@@ -89,7 +88,7 @@ impl Handler<SendLetter> for LetterSender {
             let delay = HEAD_START.saturating_mul(attempts).min(LONGEST_WAIT);
             return Err(Failure::retry_after("the tenant is still being set up", delay));
         }
-        match self.mailer.send(&to, letter, id).await {
+        match self.mailer.send(&to, letter, run.id().as_uuid()).await {
             Ok(()) => {
                 tracing::info!("sent the letter {letter:?}");
                 Ok(())

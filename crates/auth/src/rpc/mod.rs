@@ -26,16 +26,16 @@ use uuid::Uuid;
 use crate::domain::{Rate, SessionLifetimes, UserId};
 use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
-use crate::outbox::Outbox;
 use crate::sealing::Sealing;
 use crate::store::memberships::{find_active_role, hold_role};
+use crate::tasks::Tasks;
 
 /// What the methods work with.
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) hashing: Hashing,
     pub(crate) sealing: Sealing,
-    pub(crate) outbox: Outbox,
+    pub(crate) tasks: Tasks,
     pub(crate) issuer: TokenIssuer,
     /// Believes the access tokens that a caller sends in a message, to show who they are.
     pub(crate) verifier: Arc<Verifier>,

@@ -8,7 +8,7 @@ use crate::domain::{EmailAddress, UserId};
 use crate::error::Error;
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, TooMany, admit};
-use crate::outbox::Task;
+use crate::tasks::Task;
 
 /// A person who has done something to their own account.
 pub(super) struct Doer<'a> {
@@ -31,6 +31,6 @@ impl Rpc {
         let requester = Requester::Recipient { person, tenant, network: client.network() };
         let permit = admit(tx, &self.sealing, requester, email).await?;
         let permit = permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })?;
-        Ok(self.outbox.add(tx, &Task::Mail(permit.email(letter))).await?)
+        Ok(self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?)
     }
 }

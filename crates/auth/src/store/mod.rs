@@ -11,7 +11,6 @@ pub(crate) mod invitations;
 pub(crate) mod members;
 pub(crate) mod memberships;
 pub(crate) mod one_time_tokens;
-pub(crate) mod outbox;
 pub(crate) mod sessions;
 pub(crate) mod single_letters;
 pub(crate) mod totp;

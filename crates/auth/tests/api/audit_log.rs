@@ -134,7 +134,7 @@ async fn there_is_never_a_secret_in_it() {
     let issued = exchange(&service.running, &key_id, &key.client_secret, "").await.unwrap();
     exchange(&service.running, &key_id, &key.client_secret, "orders:write").await.unwrap_err();
     ada.delete_key(&key_id).await.unwrap();
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
 
     let rows = service.value("SELECT string_agg(a::text, ' ') FROM auth.audit_log a").await;
     for action in ["sign_in", "invitation.accept", "member.add", "api_key.exchange", "api_key.delete"] {

@@ -10,7 +10,7 @@ use crate::support::{PASSWORD, Service, refused};
 use crate::team::{accept, member, token_to};
 
 const IDENTITIES: &str = "SELECT count(*) FROM auth.identities";
-const OUTBOX: &str = "SELECT count(*) FROM auth.outbox";
+const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
 /// The Universal Acceptance Steering Group's test address in Hindi, and as it is kept.
 const HINDI: &str = "संपर्क@डाटामेल.भारत";
 const HINDI_KEPT: &str = "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c";
@@ -144,7 +144,7 @@ async fn mail_goes_to_addresses_of_all_scripts() {
         assert!(received.text.contains(&format!("To: {kept}\r\n")), "{}", received.text);
         service.running.login(typed, PASSWORD, None).await.unwrap();
     }
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     service.running.stop().await;
 }
 
@@ -156,7 +156,7 @@ async fn a_server_without_smtputf8_gets_no_mail_that_it_cannot_take() {
     let service = by_smtp(&smtp).await;
     let acme = service.tenant("acme").await;
     service.member(acme, HINDI).await;
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!((smtp.asked(), smtp.received().len()), (0, 0));
     service.member(acme, "ada@bücher.example").await;
     smtp.letter_to("ada@xn--bcher-kva.example").await;

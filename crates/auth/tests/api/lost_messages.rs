@@ -13,7 +13,7 @@ use crate::team::{accept, logged, member, token_to};
 const ADA: &str = "ada@example.com";
 const BOB: &str = "bob@example.com";
 const CONFIRM: &str = "Confirm your e-mail address";
-const OUTBOX: &str = "SELECT count(*) FROM auth.outbox";
+const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
 
 async fn in_production() -> Service {
     Service::start_with(|config| config.args.require_verified_email = Some(true)).await
@@ -23,7 +23,7 @@ async fn resend(service: &Service, email: &str) {
     let request = ResendEmailVerificationRequest { email: email.to_owned() };
     let answer = service.running.client().resend_email_verification(request).await.unwrap().into_inner();
     assert_eq!(answer, ResendEmailVerificationResponse {}, "{email}");
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
 }
 
 async fn verify(service: &Service, token: &str) -> Result<(), Code> {
@@ -86,14 +86,14 @@ async fn a_login_that_fails_only_for_the_address_leads_to_a_new_message() {
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
     let wrong = service.running.login(ADA, "wrong horse", None).await.unwrap_err();
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!(service.subjects_to(ADA).await, [CONFIRM]);
     let right = service.running.login(ADA, PASSWORD, None).await.unwrap_err();
     assert_eq!(
         (right.code(), right.message(), right.details()),
         (wrong.code(), wrong.message(), wrong.details())
     );
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!(service.subjects_to(ADA).await, [CONFIRM, CONFIRM]);
     assert_eq!(
         logged(&service, "sign_in", "reason").await,
@@ -105,7 +105,7 @@ async fn a_login_that_fails_only_for_the_address_leads_to_a_new_message() {
         service.running.login(ADA, PASSWORD, None).await.unwrap_err();
         service.sql("UPDATE auth.attempts SET blocked_until = '-infinity' WHERE failures > 5").await;
     }
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!(service.subjects_to(ADA).await, [CONFIRM; 5]);
     verify(&service, &token_to(&service, ADA).await).await.unwrap();
     service.access_token(ADA, None).await;

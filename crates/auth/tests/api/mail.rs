@@ -12,7 +12,7 @@ use crate::support::smtp::{Instead, Security, Smtp, certificate};
 use crate::support::{Keys, Running, Service, config};
 
 const EMAIL: &str = "ada@example.com";
-const OUTBOX: &str = "SELECT count(*) FROM auth.outbox";
+const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
 
 fn by_smtp(url: &str, ca_file: Option<&TempDir>) -> MailArgs {
     MailArgs {
@@ -55,7 +55,7 @@ async fn a_letter_arrives_and_its_link_works() {
     assert_eq!(service.value("SELECT email_verified_at IS NULL FROM auth.identities").await, "true");
     service.running.client().verify_email(VerifyEmailRequest { token }).await.unwrap();
     assert_eq!(service.value("SELECT email_verified_at IS NULL FROM auth.identities").await, "false");
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     service.running.stop().await;
 }
 
@@ -81,7 +81,7 @@ async fn letters_travel_over_tls_to_who_has_the_certificate() {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn without_tls_or_the_certificate_nothing_is_said() {
-    let tried = "SELECT attempts > 0 AND due_at < now() + interval '10 s' FROM auth.outbox";
+    let tried = "SELECT attempts > 0 AND due_at < now() + interval '10 s' FROM jobs.global_jobs";
     for (security, query, trusted) in [
         // Somebody on the way has taken STARTTLS out of the server's answer.
         (Security::None, "?tls=required", true),
@@ -110,12 +110,12 @@ async fn what_a_server_cannot_take_now_it_gets_again() {
     service.member(acme, EMAIL).await;
     for attempt in ["1", "2"] {
         let put_off =
-            format!("SELECT attempts = {attempt} AND due_at < now() + interval '10 s' FROM auth.outbox");
+            format!("SELECT attempts = {attempt} AND due_at < now() + interval '10 s' FROM jobs.global_jobs");
         service.until(&put_off, "true").await;
-        service.sql("UPDATE auth.outbox SET due_at = now()").await;
+        service.sql("UPDATE jobs.global_jobs SET due_at = now()").await;
     }
     smtp.letter_to(EMAIL).await;
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!(smtp.received().len(), 1);
     service.running.stop().await;
 }
@@ -128,7 +128,7 @@ async fn what_a_server_never_takes_is_given_up() {
     let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
     assert_eq!((smtp.asked(), smtp.received().len()), (1, 0));
     service.running.stop().await;
 }
@@ -146,7 +146,7 @@ async fn one_letter_that_hangs_holds_no_other_up() {
     }
     service.member(acme, "bob@example.com").await;
     smtp.letter_to("bob@example.com").await;
-    assert_eq!(service.value(OUTBOX).await, "1");
+    assert_eq!(service.value(TASKS).await, "1");
     service.running.stop().await;
 }
 
@@ -156,17 +156,44 @@ async fn what_is_promised_outlives_the_process_and_cannot_be_read_in_the_databas
     let service = service(by_smtp("smtp://127.0.0.1:1", None)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
-    service.until("SELECT count(*) FROM auth.outbox WHERE attempts > 0", "1").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs WHERE attempts > 0", "1").await;
     let Service { database, keys, running } = service;
     running.stop().await;
 
     let next = Running::start(config(&database, &keys)).await;
     let service = Service { database, keys, running: next };
-    let task = service.value("SELECT encode(sealed_task, 'escape') FROM auth.outbox").await;
+    let task = service.value("SELECT encode(payload, 'escape') FROM jobs.global_jobs").await;
     assert!(!task.contains("ada") && !task.contains("rowhouse_otl"), "{task}");
-    service.sql("UPDATE auth.outbox SET due_at = now()").await;
+    service.sql("UPDATE jobs.global_jobs SET due_at = now()").await;
     service.mail_to(EMAIL, "Confirm").await;
-    service.until(OUTBOX, "0").await;
+    service.until(TASKS, "0").await;
+    service.running.stop().await;
+}
+
+/// While a release is rolled out, a program of the one before goes on adding to its own table.
+#[tokio::test(flavor = "multi_thread")]
+async fn what_the_release_before_promises_becomes_a_job() {
+    let service = service(by_smtp("smtp://127.0.0.1:1", None)).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    service.until("SELECT count(*) FROM jobs.global_jobs WHERE attempts > 0", "1").await;
+    let Service { database, keys, running } = service;
+    running.stop().await;
+
+    let next = Running::start(config(&database, &keys)).await;
+    let service = Service { database, keys, running: next };
+    service
+        .sql(
+            "CREATE TEMPORARY TABLE task AS SELECT id, payload FROM jobs.global_jobs;
+             GRANT SELECT ON task TO rowhouse_auth;
+             DELETE FROM jobs.global_jobs;
+             SET ROLE rowhouse_auth;
+             INSERT INTO auth.outbox (id, sealed_task) SELECT id, payload FROM task",
+        )
+        .await;
+    service.mail_to(EMAIL, "Confirm").await;
+    service.until(TASKS, "0").await;
+    assert_eq!(service.value("SELECT count(*) FROM auth.outbox").await, "0");
     service.running.stop().await;
 }
 

@@ -50,7 +50,7 @@ async fn strangers_have_an_address_written_to_a_few_times() {
         service.sign_up(tenant, ADA, Some(&format!("wrong horse {n}")), None).await.unwrap();
         forgot(&service, ADA, &format!("198.51.{n}.1")).await;
         resend(&service, ADA, &format!("198.51.{n}.2")).await;
-        service.until("SELECT count(*) FROM auth.outbox", "0").await;
+        service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
         let jobs = "SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'";
         service.until(jobs, "0").await;
         sent = service.subjects_to(ADA).await.len();
@@ -80,7 +80,7 @@ async fn a_refused_request_writes_nothing() {
         forgot(&service, "nobody@example.com", &format!("203.0.113.{n}")).await;
     }
     assert_eq!(service.value(COUNTED).await, before);
-    assert_eq!(service.value("SELECT count(*) FROM auth.outbox").await, "0");
+    assert_eq!(service.value("SELECT count(*) FROM jobs.global_jobs").await, "0");
     service.running.stop().await;
 }
 
@@ -93,7 +93,7 @@ async fn a_refused_request_does_the_same_work() {
     config.database = DatabaseArgs { pool_size: 1, ..DatabaseArgs::new(proxy.url()) };
     let service = Service { running: Running::start(config).await, database, keys };
     let asked = |flight: &Flight| {
-        flight.statements.iter().any(|sql| sql.contains("auth.spend") || sql.contains("INTO auth.outbox"))
+        flight.statements.iter().any(|sql| sql.contains("auth.spend") || sql.contains("jobs.enqueue_global"))
     };
     let mut work = Vec::new();
     for n in 0..8 {
@@ -104,7 +104,7 @@ async fn a_refused_request_does_the_same_work() {
     }
     assert!(work[0].len() >= 2, "{work:#?}");
     assert_eq!(work[4], work[7], "the fifth was admitted, the eighth was not");
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     service.running.stop().await;
 }
 
@@ -121,7 +121,7 @@ async fn a_network_has_so_many_addresses_written_to() {
     for n in 0..80 {
         forgot(&service, &format!("person{n}@example.com"), &format!("2001:db8::{n:x}:1")).await;
     }
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     assert_eq!(service.mail().letters().len(), 60);
     // Another one has its own.
     forgot(&service, "person79@example.com", "2001:db8:0:1::1").await;
@@ -177,12 +177,12 @@ async fn strangers_suppress_no_notice_and_nothing_from_where_one_is_known() {
     for n in 0..20 {
         forgot(&service, ADA, &format!("198.51.100.{n}")).await;
     }
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     let before = service.subjects_to(ADA).await;
     assert_eq!(before.len(), 5, "{before:?}");
 
     forgot(&service, ADA, home).await;
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     assert_eq!(service.subjects_to(ADA).await.len(), 6, "strangers are not there");
     let mut change =
         Request::new(ChangePasswordRequest { current: PASSWORD.to_owned(), new: "another horse".to_owned() });

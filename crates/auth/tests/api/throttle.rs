@@ -218,7 +218,7 @@ async fn a_refused_attempt_writes_no_row() {
     let service = world().await;
     // The first refusal is told to the person's tenants, by a task that is soon done.
     let rows =
-        "SELECT concat_ws(' ', (SELECT count(*) FROM auth.attempts), (SELECT count(*) FROM auth.outbox),
+        "SELECT concat_ws(' ', (SELECT count(*) FROM auth.attempts), (SELECT count(*) FROM jobs.global_jobs),
         (SELECT count(*) FROM auth.audit_log), (SELECT count(*) FROM auth.allowances))";
     for n in 0..7 {
         let answer = attempt(&service, EMAIL, "wrong horse", "203.0.113.8", None).await.unwrap_err();
@@ -234,7 +234,7 @@ async fn a_refused_attempt_writes_no_row() {
         }
     }
     service.sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE refused").await;
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     let before = service.value(rows).await;
     for n in 0..100 {
         let email = format!("someone{n}@example.com");

@@ -19,10 +19,10 @@ use crate::{Class, End, Failure, LostLease, Run};
 
 /// What the tenant's people are told of a panic. Its own words may be about anything; the process's panic hook writes them to
 /// the log.
-const PANICKED: &str = "it panicked: the service's log says where and why";
+pub(super) const PANICKED: &str = "it panicked: the service's log says where and why";
 
 /// The delays of jobs that fail without asking for others.
-const BACKOFF: Backoff = Backoff::doubling(Duration::from_secs(2), Duration::from_hours(1));
+pub(super) const BACKOFF: Backoff = Backoff::doubling(Duration::from_secs(2), Duration::from_hours(1));
 
 pub(super) struct Attempt {
     transactions: Transactions,

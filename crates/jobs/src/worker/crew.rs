@@ -1,40 +1,56 @@
-//! The workers of one class.
+//! Workers of one queue: they claim what is due, and begin it.
 
-use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use futures_util::future::BoxFuture;
 use rowhouse_tenancy::{DbError, TenantDb};
 use tokio::sync::{Notify, watch};
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep_until, timeout};
 
-use super::attempt::Attempt;
-use super::{Handlers, OUTAGE};
-use crate::claim::{announce, claim_jobs};
-use crate::transactions::Transactions;
-use crate::{Class, WorkerArgs};
+use super::OUTAGE;
+use crate::claim::announce;
 
 /// How long jobs that were stopped may take to be released.
 const RELEASE: Duration = Duration::from_secs(1);
 /// Longer than a worker ever sleeps: it is woken before.
 const UNTIL_WOKEN: Duration = Duration::from_hours(24);
 
-pub(super) struct Crew {
-    class: Class,
-    args: WorkerArgs,
-    handlers: Arc<Handlers>,
-    transactions: Transactions,
+/// Where a crew's jobs come from.
+pub(super) trait Queue: Send + Sync {
+    /// How many of them are done at once.
+    fn workers(&self) -> usize;
+
+    /// Claims at most so many jobs that are due. They are released when `releasing` says so.
+    fn claim(
+        &self,
+        most: usize,
+        releasing: &watch::Receiver<bool>,
+    ) -> impl Future<Output = Result<Begun, DbError>> + Send;
+}
+
+/// Jobs that were claimed.
+pub(super) struct Begun {
+    /// One attempt at each.
+    pub(super) attempts: Vec<BoxFuture<'static, ()>>,
+    /// How long there is nothing more to claim; without an end, if nothing is queued.
+    pub(super) wait: Option<Duration>,
+}
+
+pub(super) struct Crew<Q> {
+    name: &'static str,
+    queue: Q,
+    db: TenantDb,
     look: Notify,
 }
 
-impl Crew {
-    pub(super) fn new(db: TenantDb, class: Class, args: WorkerArgs, handlers: Arc<Handlers>) -> Self {
-        let transactions = Transactions::new(db, class);
-        Self { class, args, handlers, transactions, look: Notify::new() }
+impl<Q: Queue> Crew<Q> {
+    pub(super) fn new(name: &'static str, queue: Q, db: TenantDb) -> Self {
+        Self { name, queue, db, look: Notify::new() }
     }
 
-    /// Has it look for jobs now.
+    /// Makes it look for jobs now.
     pub(super) fn look(&self) {
         self.look.notify_one();
     }
@@ -46,7 +62,7 @@ impl Crew {
         let mut next_look = Instant::now();
         let mut reachable = true;
         loop {
-            let idle = self.args.workers_of(self.class).saturating_sub(running.len());
+            let idle = self.queue.workers().saturating_sub(running.len());
             tokio::select! {
                 () = stopping.wait_for(|stopping| *stopping).map(drop) => break,
                 Some(_) = running.join_next() => {
@@ -63,7 +79,7 @@ impl Crew {
                         Err(error) => {
                             // Said once; the requests will have more to say.
                             if reachable {
-                                tracing::warn!(class = %self.class, %error, "jobs cannot be claimed: {error}");
+                                tracing::warn!(class = self.name, %error, "jobs cannot be claimed: {error}");
                             }
                             reachable = false;
                             OUTAGE
@@ -74,7 +90,7 @@ impl Crew {
             }
         }
         if timeout(drain, self.finish(&mut running)).await.is_err() {
-            tracing::warn!(class = %self.class, "jobs were still running after {drain:?}; others will do them");
+            tracing::warn!(class = self.name, "jobs were still running after {drain:?}; others will do them");
             release.send_replace(true);
             if timeout(RELEASE, self.finish(&mut running)).await.is_err() {
                 tracing::warn!("jobs could not be released; others will do them when their time is over");
@@ -82,33 +98,25 @@ impl Crew {
         }
     }
 
-    /// Begins what is due. How long there is nothing more to do; without an end, if nothing is queued.
+    /// Begins what is due. Returns how long there is nothing more to do; without an end, if nothing is queued.
     async fn claim(
         &self,
         idle: usize,
         running: &mut JoinSet<()>,
         releasing: &watch::Receiver<bool>,
     ) -> Result<Option<Duration>, DbError> {
-        let tenant_most = self.args.tenant_most(self.class);
-        let (class, lease) = (self.class, self.args.lease);
-        // A class claims once at a time.
-        let claims = self
-            .transactions
-            .at_once()
-            .global_tx("jobs.claim", async |tx| claim_jobs(tx, class, idle, tenant_most, lease).await)
-            .await?;
-        for claimed in claims.jobs {
-            let attempt = Attempt::new(self.transactions.clone(), Arc::clone(&self.handlers), claimed, lease);
-            running.spawn(attempt.make(class, releasing.clone()));
+        let begun = self.queue.claim(idle, releasing).await?;
+        for attempt in begun.attempts {
+            running.spawn(attempt);
         }
-        Ok(claims.wait)
+        Ok(begun.wait)
     }
 
     /// Waits until what is running has ended. Nobody here begins another job of the same tenant, so others are told that they may.
     async fn finish(&self, running: &mut JoinSet<()>) {
         while running.join_next().await.is_some() {
             while running.try_join_next().is_some() {}
-            let announced = self.transactions.at_once().global_tx("jobs.announce", announce).await;
+            let announced = self.db.global_tx("jobs.announce", announce).await;
             if let Err(error) = announced {
                 tracing::debug!(%error, "other instances look for jobs when it is their time: {error}");
             }

@@ -6,6 +6,7 @@ mod cancelling;
 mod classes;
 mod enqueueing;
 mod fairness;
+mod global;
 mod instances;
 mod killing;
 mod outcomes;

@@ -18,10 +18,10 @@ async fn a_delayed_job_begins_when_it_is_due() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let mut crew = Crew::start(world.db.clone(), 4, LEASE);
-    let due = Utc::now() + TimeDelta::milliseconds(1_500);
     let far = world.enqueue(&cx, note("far").after(Duration::from_secs(3_600))).await;
-    let at = world.enqueue(&cx, note("at").at(due)).await;
     let after = world.enqueue(&cx, note("after").after(Duration::from_millis(700))).await;
+    let due = Utc::now() + TimeDelta::milliseconds(1_500);
+    let at = world.enqueue(&cx, note("at").at(due)).await;
     let now = world.enqueue(&cx, note("now")).await;
     for (id, text) in [(now, "now"), (after, "after"), (at, "at")] {
         let run = crew.next().await;

@@ -2,53 +2,13 @@
 
 use std::borrow::Cow;
 use std::io;
-use std::str::FromStr;
 
 use csv::{Terminator, Writer, WriterBuilder};
 use rowhouse_chassis::wire::rfc3339;
 use rowhouse_text::is_blank;
 
-use crate::domain::{Order, OrderLine};
+use crate::domain::{ExportFormat, Order, OrderLine};
 use crate::json::OrderJson;
-
-/// How a file is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Format {
-    /// RFC 4180: UTF-8, CRLF, a header, and one line an order line, on which the order's own fields are repeated.
-    ///
-    /// A spreadsheet takes a cell for a formula that begins with one of `=`, `+`, `-`, `@`, a tab, a line break, or the
-    /// full-width form of such a character, blanks and quotes before it aside. What people have typed, customers and SKUs, then has a `'` before it.
-    Csv,
-    /// One order a line, as REST shows it. Nothing is changed in it: the format for programs.
-    JsonLines,
-}
-
-/// The text names no format.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a file's format is one of csv, jsonl")]
-pub(crate) struct UnknownFormat;
-
-impl Format {
-    /// The name in rows.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Csv => "csv",
-            Self::JsonLines => "jsonl",
-        }
-    }
-}
-
-impl FromStr for Format {
-    type Err = UnknownFormat;
-
-    fn from_str(text: &str) -> Result<Self, UnknownFormat> {
-        match text {
-            "csv" => Ok(Self::Csv),
-            "jsonl" => Ok(Self::JsonLines),
-            _ => Err(UnknownFormat),
-        }
-    }
-}
 
 const HEADER: [&str; 13] = [
     "order_id",
@@ -74,10 +34,10 @@ pub(crate) enum Chunk {
 
 impl Chunk {
     /// `first`: it is the one that the file begins with.
-    pub(crate) fn new(format: Format, first: bool) -> io::Result<Self> {
+    pub(crate) fn new(format: ExportFormat, first: bool) -> io::Result<Self> {
         match format {
-            Format::JsonLines => Ok(Self::JsonLines(Vec::new())),
-            Format::Csv => {
+            ExportFormat::JsonLines => Ok(Self::JsonLines(Vec::new())),
+            ExportFormat::Csv => {
                 let mut writer = WriterBuilder::new().terminator(Terminator::CRLF).from_writer(Vec::new());
                 if first {
                     writer.write_record(HEADER)?;

@@ -5,11 +5,9 @@
 //! the file as it is when it is reached; orders that are placed after the job has begun are not.
 
 mod delete;
-mod export;
 mod format;
 mod write;
 
 pub(crate) use delete::{DeleteExport, Deleting};
-pub(crate) use export::{Export, ExportState};
-pub(crate) use format::{Chunk, Format};
+pub(crate) use format::Chunk;
 pub(crate) use write::{WriteExport, Writing};

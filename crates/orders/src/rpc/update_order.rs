@@ -7,10 +7,10 @@ use tonic::Request;
 
 use super::Rpc;
 use super::order::{parse_priority, parse_status};
-use crate::domain::{Condition, OrderChange, OrderId};
+use crate::domain::{Condition, EventType, OrderChange, OrderId};
 use crate::error::Error;
 use crate::store::orders::{self, Changed, lock_order};
-use crate::webhooks::{EventType, tell};
+use crate::webhooks::tell;
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn update_order(

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
-use crate::exports::ExportState;
+use crate::domain::ExportState;
 use crate::schema::{export_chunks, exports};
 
 pub(crate) async fn insert_chunk(

@@ -8,8 +8,7 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use super::exports::{ExportRow, named};
-use crate::domain::OrderStatus;
-use crate::exports::{ExportState, Format};
+use crate::domain::{ExportFormat, ExportState, OrderStatus};
 use crate::schema::{exports, orders};
 
 const UNFINISHED: [&str; 2] = [ExportState::Queued.as_str(), ExportState::Running.as_str()];
@@ -21,7 +20,7 @@ const KEPT_HOURS: i32 = 24;
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) id: Uuid,
-    pub(crate) format: Format,
+    pub(crate) format: ExportFormat,
     pub(crate) status: Option<OrderStatus>,
     pub(crate) orders_done: i64,
     pub(crate) orders_total: i64,

@@ -10,15 +10,14 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
-use crate::domain::OrderStatus;
-use crate::exports::{Export, Format};
+use crate::domain::{Export, ExportFormat, OrderStatus};
 use crate::schema::exports;
 
 /// An export that is asked for.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewExport {
     pub(crate) id: Uuid,
-    pub(crate) format: Format,
+    pub(crate) format: ExportFormat,
     pub(crate) status: Option<OrderStatus>,
     pub(crate) job_id: Uuid,
     /// The id of a person or an API key.

@@ -12,9 +12,8 @@ use uuid::Uuid;
 
 use super::order_lines::{LineRow, lines};
 use super::webhook_endpoints::listeners;
-use crate::domain::{Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus};
+use crate::domain::{EventType, Order, OrderChange, OrderId, OrderLine, OrderPriority, OrderStatus};
 use crate::schema::orders;
-use crate::webhooks::EventType;
 
 #[derive(Queryable, Selectable)]
 #[diesel(table_name = orders, check_for_backend(Pg))]

@@ -19,9 +19,8 @@ use uuid::Uuid;
 
 use super::idempotency_keys::FirstCall;
 use super::webhook_endpoints::listeners;
-use crate::domain::{Fingerprint, IdempotencyKey, Order};
+use crate::domain::{EventType, Fingerprint, IdempotencyKey, MAX_DELIVERY_ATTEMPTS, Order, Part};
 use crate::schema::idempotency_keys;
-use crate::webhooks::{EventType, MAX_ATTEMPTS, Part};
 
 /// What is known before an order is placed.
 #[derive(Queryable)]
@@ -207,7 +206,7 @@ impl QueryFragment<Pg> for Placement<'_> {
             ), deliveries AS (
                 INSERT INTO orders.webhook_deliveries
                     (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left, part)
-                SELECT tenant_id, delivery, endpoint, event.id, order_id, order_version, ", Integer, &MAX_ATTEMPTS;
+                SELECT tenant_id, delivery, endpoint, event.id, order_id, order_version, ", Integer, &MAX_DELIVERY_ATTEMPTS;
             ", ", Integer, &self.part;
             " FROM event, listeners
             ), varint AS (

@@ -10,8 +10,8 @@ use hyper::StatusCode;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
+use crate::domain::Part;
 use crate::schema::{webhook_attempts, webhook_deliveries, webhook_endpoints};
-use crate::webhooks::Part;
 
 /// One attempt, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]

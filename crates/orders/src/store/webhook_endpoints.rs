@@ -10,8 +10,8 @@ use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
+use crate::domain::{EventType, Events, Target};
 use crate::schema::{webhook_deliveries, webhook_endpoints};
-use crate::webhooks::{EventType, Events, Target};
 
 /// An endpoint as its tenant sees it.
 #[derive(Clone, Debug, PartialEq, Eq, Queryable, Selectable)]

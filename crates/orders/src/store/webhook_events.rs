@@ -8,9 +8,8 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
-use crate::domain::Order;
+use crate::domain::{EventType, MAX_DELIVERY_ATTEMPTS, Order, Part};
 use crate::schema::{order_events, webhook_deliveries};
-use crate::webhooks::{EventType, MAX_ATTEMPTS, Part};
 
 /// Something that is told to endpoints.
 pub(crate) struct NewEvent<'a> {
@@ -63,7 +62,7 @@ pub(crate) async fn insert_event(
         .bind::<BigInt, _>(new.order.map_or(0, |order| order.version))
         .bind::<Text, _>(new.event.as_str())
         .bind::<Text, _>(&new.body)
-        .bind::<Integer, _>(MAX_ATTEMPTS)
+        .bind::<Integer, _>(MAX_DELIVERY_ATTEMPTS)
         .bind::<Array<SqlUuid>, _>(&deliveries)
         .bind::<Array<SqlUuid>, _>(endpoints)
         .bind::<SqlUuid, _>(new.sequence())

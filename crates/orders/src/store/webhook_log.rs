@@ -9,8 +9,8 @@ use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
 use uuid::Uuid;
 
+use crate::domain::MAX_DELIVERY_ATTEMPTS;
 use crate::schema::{order_events, webhook_attempts, webhook_deliveries, webhook_endpoints};
-use crate::webhooks::MAX_ATTEMPTS;
 
 /// How many attempts are shown of a delivery.
 const SHOWN_ATTEMPTS: i64 = 10;
@@ -146,7 +146,7 @@ pub(crate) async fn reset_delivery(tx: &mut TenantTx, id: Uuid) -> Result<(), Db
         .filter(webhook_deliveries::id.eq(id))
         .set((
             webhook_deliveries::state.eq("pending"),
-            webhook_deliveries::attempts_left.eq(MAX_ATTEMPTS),
+            webhook_deliveries::attempts_left.eq(MAX_DELIVERY_ATTEMPTS),
             webhook_deliveries::next_attempt_at.eq(dsl::now),
             webhook_deliveries::finished_at.eq(None::<DateTime<Utc>>),
         ))

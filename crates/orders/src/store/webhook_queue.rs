@@ -7,7 +7,7 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx};
 use uuid::Uuid;
 
-use crate::webhooks::Part;
+use crate::domain::Part;
 
 /// The delivery that is next, and what is needed for it.
 #[derive(QueryableByName)]

@@ -9,11 +9,11 @@ use rowhouse_jobs::{End, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 
 use super::jobs::{SendWebhooks, lock_of};
-use super::part::Part;
 use super::record::{Tried, record};
 use super::secret::Secret;
-use super::send::{Message, SendError, Sender};
-use super::target::Target;
+use super::send::{Message, Sender};
+use super::send_error::SendError;
+use crate::domain::{Part, Target};
 use crate::store::webhook_deliveries::{Attempt, fail_next, fail_pending};
 use crate::store::webhook_health::{end_pause, lock_pause};
 use crate::store::webhook_queue::{Next, find_next};

@@ -7,70 +7,12 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use super::jobs::{enqueue, probe_now};
-use crate::domain::Order;
+use crate::domain::{EventType, Order};
 use crate::error::Error;
 use crate::json::OrderJson;
 use crate::store::placement::CreatedEvent;
 use crate::store::webhook_events::{NewEvent, insert_event};
 use crate::store::webhook_health::try_now;
-
-/// Something that happens to an order.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum EventType {
-    OrderCreated,
-    OrderUpdated,
-    /// Somebody wants to see whether an endpoint takes what it is sent. Nobody has it in a list.
-    Test,
-}
-
-/// All events, also those that there are not yet.
-const ALL: &str = "*";
-
-impl EventType {
-    const EACH: [Self; 2] = [Self::OrderCreated, Self::OrderUpdated];
-
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::OrderCreated => "order.created",
-            Self::OrderUpdated => "order.updated",
-            Self::Test => "webhook.test",
-        }
-    }
-
-    /// What an endpoint has in its list that wants to hear of it.
-    pub(crate) fn wanted_as(self) -> Vec<&'static str> {
-        vec![self.as_str(), ALL]
-    }
-}
-
-/// The events that an endpoint wants to hear of: one or more names, each once.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Events(Vec<&'static str>);
-
-/// The list names no events, or unknown ones.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "send one or more of order.created, order.updated; or * for all events, also those that are new one day"
-)]
-pub(crate) struct InvalidEvents;
-
-impl Events {
-    pub(crate) fn parse(names: &[String]) -> Result<Self, InvalidEvents> {
-        let mut events = Vec::new();
-        for name in names {
-            let known = EventType::EACH.into_iter().map(EventType::as_str).chain([ALL]);
-            let known = known.into_iter().find(|known| known == name).ok_or(InvalidEvents)?;
-            if !events.contains(&known) {
-                events.push(known);
-            }
-        }
-        if events.is_empty() { Err(InvalidEvents) } else { Ok(Self(events)) }
-    }
-
-    pub(crate) fn as_slice(&self) -> &[&'static str] {
-        &self.0
-    }
-}
 
 /// Has an event delivered, if the transaction is committed, to those that `listen`.
 pub(crate) async fn tell(
@@ -172,23 +114,6 @@ mod tests {
                 let whole = body(EventType::OrderCreated, &Order { number, ..order.clone() }).unwrap();
                 assert_eq!(format!("{before}{number}{after}"), whole);
             }
-        }
-    }
-
-    fn parse(names: &[&str]) -> Result<Vec<&'static str>, InvalidEvents> {
-        let names: Vec<_> = names.iter().map(|&name| name.to_owned()).collect();
-        Events::parse(&names).map(|events| events.0)
-    }
-
-    #[test]
-    fn lists_of_events() {
-        assert_eq!(parse(&["*"]), Ok(vec!["*"]));
-        assert_eq!(
-            parse(&["order.updated", "order.created", "order.updated"]),
-            Ok(vec!["order.updated", "order.created"])
-        );
-        for names in [&[][..], &[""], &["order.deleted"], &["order.created", "ORDER.UPDATED"], &["order.*"]] {
-            assert_eq!(parse(names), Err(InvalidEvents), "{names:?}");
         }
     }
 }

@@ -10,7 +10,7 @@ use rowhouse_tenancy::{DbError, TenantTx, lock};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::part::Part;
+use crate::domain::Part;
 
 /// Sends what is pending for an endpoint.
 ///

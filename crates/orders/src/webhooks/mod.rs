@@ -11,25 +11,18 @@
 mod breaker;
 mod deliver;
 mod event;
-mod guard;
 mod jobs;
-mod part;
 mod record;
 mod resolve;
-mod schedule;
 mod secret;
 mod send;
-mod target;
+mod send_error;
 mod tidy;
 
 pub(crate) use deliver::Deliver;
-pub(crate) use event::{EventType, Events, send_test, tell, tell_created};
-pub(crate) use guard::Guard;
+pub(crate) use event::{send_test, tell, tell_created};
 pub(crate) use jobs::{HandOver, lock_jobs, look_at_all, probe_now};
-pub(crate) use part::Part;
 pub(crate) use record::{FAILING, GONE};
-pub(crate) use schedule::MAX_ATTEMPTS;
 pub(crate) use secret::Secret;
 pub(crate) use send::Sender;
-pub(crate) use target::{InvalidTarget, NotAllowed, Target};
 pub(crate) use tidy::{Tidy, tidy_from_now_on, tidy_soon};

@@ -9,7 +9,7 @@ use rowhouse_tenancy::TenantTx;
 
 use super::breaker::{Verdict, after_failure};
 use super::jobs::{look_at_all, probe_at};
-use super::schedule;
+use crate::domain::delivery_delay;
 use crate::store::webhook_deliveries::{Attempt, Outcome, insert_attempt, lock_pending, update_pending};
 use crate::store::webhook_health::{Failures, disable, find_failures, forget_failures, save_failures};
 use crate::store::webhook_queue::Next;
@@ -68,7 +68,7 @@ pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Res
     } else if tried.is_gone() || attempts_left == 0 {
         Outcome::Failed
     } else {
-        Outcome::PutOff { delay: schedule::delay(attempts_left, tried.retry_after) }
+        Outcome::PutOff { delay: delivery_delay(attempts_left, tried.retry_after) }
     };
     update_pending(tx, next.id, attempts_left, outcome).await?;
     insert_attempt(tx, next.id, &tried.attempt).await?;

@@ -6,8 +6,8 @@ use std::net::{IpAddr, SocketAddr};
 
 use url::Host;
 
-use super::guard::Guard;
-use super::send::SendError;
+use super::send_error::SendError;
+use crate::domain::Guard;
 
 /// Who is asked for a name's addresses.
 pub(crate) trait Resolve: Send + Sync + 'static {

@@ -23,12 +23,10 @@ use tokio::time::timeout;
 use tokio_rustls::TlsConnector;
 use url::Host;
 
-use super::guard::Guard;
 use super::resolve::{Resolve, SystemResolver, addresses};
-use super::target::Target;
+use super::send_error::{LIMIT, SendError};
+use crate::domain::{Guard, Target};
 
-/// For all of it, from the name to the answer's head.
-const LIMIT: Duration = Duration::from_secs(15);
 /// For a connection to one of the addresses.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
 /// How many of a name's addresses are tried.
@@ -65,25 +63,6 @@ pub(crate) struct Answer {
     pub(crate) status: StatusCode,
     /// For how long it wants to be left alone; a date is taken against this side's clock.
     pub(crate) retry_after: Option<Duration>,
-}
-
-/// Why there is no answer. Tenants read it: it says nothing of this side's network.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum SendError {
-    #[error("webhooks are not sent to the host's address: it is not one of the public Internet")]
-    NotAllowed,
-    #[error("the host's name has no address")]
-    Unresolved,
-    #[error("no connection could be made to the host")]
-    Connect,
-    #[error("the host's TLS certificate is not valid for it, or TLS failed")]
-    Tls,
-    #[error("the connection ended without an answer that is HTTP")]
-    NoAnswer,
-    #[error("there was no answer within {} seconds", LIMIT.as_secs())]
-    TimedOut,
-    #[error("the request could not be made")]
-    Request,
 }
 
 impl Sender {

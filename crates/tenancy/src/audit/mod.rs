@@ -40,6 +40,8 @@
 //! * `public_privilege`: something is granted to PUBLIC
 //! * `foreign_schema_privilege`: a service role has a privilege in another service's schema
 //! * `queue_privilege`: a service role can enqueue jobs for another service, change a job's payload, or delete jobs
+//! * `global_job_exposed`: jobs that belong to no tenant, or the list of their kinds, are granted to another role than `rowhouse_definer`
+//! * `global_job_undeclared`: jobs that belong to no tenant may be of kinds that `jobs.global_kinds` does not list
 //! * `kernel_write`: a service role may write to a table of the kernel that only other roles write to
 //! * `create_privilege`: a service role, `rowhouse_definer` or PUBLIC may create objects
 //! * `temporary_privilege`: a service role, `rowhouse_definer` or PUBLIC may create temporary tables

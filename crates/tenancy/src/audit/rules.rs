@@ -75,6 +75,14 @@ pub const RULES: &[Rule] = &[
         what: "a service role can enqueue jobs for another service, change a job's payload, or delete jobs",
     },
     Rule {
+        name: "global_job_exposed",
+        what: "jobs that belong to no tenant, or the list of their kinds, are granted to another role than rowhouse_definer",
+    },
+    Rule {
+        name: "global_job_undeclared",
+        what: "jobs that belong to no tenant may be of kinds that jobs.global_kinds does not list",
+    },
+    Rule {
         name: "kernel_write",
         what: "a service role may write to a table of the kernel that only other roles write to",
     },

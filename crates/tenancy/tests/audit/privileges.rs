@@ -22,6 +22,18 @@ pub(crate) const CASES: &[Case] = &[
     owner("GRANT DELETE ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
     owner("GRANT INSERT (queue) ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
     owner("GRANT UPDATE (payload) ON jobs.jobs TO rowhouse_orders", &[("queue_privilege", "jobs.jobs")]),
+    owner(
+        "GRANT SELECT (payload) ON jobs.global_jobs TO rowhouse_orders",
+        &[("global_job_exposed", "jobs.global_jobs")],
+    ),
+    owner(
+        "GRANT INSERT ON jobs.global_kinds TO rowhouse_auth",
+        &[("global_job_exposed", "jobs.global_kinds")],
+    ),
+    owner(
+        "ALTER TABLE jobs.global_jobs DROP CONSTRAINT global_jobs_queue_kind_fkey",
+        &[("global_job_undeclared", "jobs.global_jobs")],
+    ),
     owner("GRANT SELECT ON jobs.lanes TO rowhouse_orders", &[("global_table_exposed", "jobs.lanes")]),
     owner("GRANT USAGE ON SCHEMA orders TO PUBLIC", &[("public_privilege", "orders")]),
     admin("GRANT USAGE ON SCHEMA public TO PUBLIC", &[("public_privilege", "public")]),

@@ -73,7 +73,6 @@ pub(super) async fn change_password(
             Ok::<_, Error>(())
         })
         .await?;
-    rpc.outbox.wake();
     Ok(ChangePasswordResponse {})
 }
 

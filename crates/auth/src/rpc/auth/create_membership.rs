@@ -44,7 +44,6 @@ pub(super) async fn create_membership(
             None => save(rpc, &new, &standing).await?,
         };
         if let Some(Saved { id, role, email_verified }) = saved {
-            rpc.outbox.wake();
             let email = new.email.as_str().to_owned();
             return Ok(CreateMembershipResponse {
                 user: Some(User { id: id.to_string(), email, email_verified }),

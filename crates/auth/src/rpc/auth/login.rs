@@ -13,11 +13,11 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::hashing::{HashingError, Verdict};
-use crate::outbox::Task;
 use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
 use crate::store::identities::{Identity, find_identity, replace_hash};
 use crate::store::memberships::list_active_memberships;
+use crate::tasks::Task;
 use crate::throttle::{Admitted, Attempt};
 
 /// Another call may change the password or the second factor in between; the next round then looks at those.
@@ -146,17 +146,14 @@ impl Login<'_> {
             let attempt = Attempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
             let admitted = attempt.admit(sealing, tx).await?;
             if admitted.admission.first {
-                self.rpc.outbox.add(tx, &self.task("too_many_attempts", Outcome::Denied)).await?;
+                self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", Outcome::Denied)).await?;
             }
             Ok::<_, Error>((identity, device, admitted))
         });
         let (identity, device, admitted) = admitted.await?;
         match admitted.admission.refused() {
             None => Ok((identity, device, admitted)),
-            Some(wait) => {
-                self.rpc.outbox.wake();
-                Err(Error::TooManyAttempts { wait })
-            }
+            Some(wait) => Err(Error::TooManyAttempts { wait }),
         }
     }
 
@@ -172,10 +169,9 @@ impl Login<'_> {
 
     async fn leave(&self, task: Task) -> Result<Error, Error> {
         let left = self.rpc.db.global_tx("auth.login_failed", async |tx| {
-            self.rpc.outbox.add(tx, &task).await.map_err(Error::from)
+            self.rpc.tasks.enqueue(tx, &task).await.map_err(Error::from)
         });
         left.await?;
-        self.rpc.outbox.wake();
         Ok(Error::InvalidCredentials)
     }
 

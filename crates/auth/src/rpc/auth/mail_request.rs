@@ -11,8 +11,8 @@ use tonic::Request;
 use crate::domain::EmailAddress;
 use crate::error::Error;
 use crate::mail::limits::{Permit, Requester, TooMany, admit};
-use crate::outbox::Task;
 use crate::rpc::Rpc;
+use crate::tasks::Task;
 
 pub(super) async fn request_password_reset(
     rpc: &Rpc,
@@ -49,14 +49,13 @@ async fn ask<T>(
     rpc.db
         .global_tx(operation, async |tx| {
             match admit(tx, &rpc.sealing, stranger, &email).await? {
-                Ok(permit) => rpc.outbox.add(tx, &task(permit)).await?,
+                Ok(permit) => rpc.tasks.enqueue(tx, &task(permit)).await?,
                 // The answer to an address that has had its messages would come sooner otherwise. What is left, a commit that
                 // has nothing to write, is what a flood costs least by.
-                Err(TooMany { .. }) => rpc.outbox.add_nothing(tx).await?,
+                Err(TooMany { .. }) => rpc.tasks.enqueue_nothing(tx).await?,
             }
             Ok::<_, Error>(())
         })
         .await?;
-    rpc.outbox.wake();
     Ok(())
 }

@@ -15,10 +15,10 @@ use super::first_member::{Seen, SignUp};
 use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
-use crate::outbox::Task;
 use crate::rpc::{Rpc, role};
 use crate::store::identities::Identity;
 use crate::store::memberships::count_tenants_of;
+use crate::tasks::Task;
 
 /// What the caller is told is the same for an address without an identity as for one whose person has not shown who
 /// they are: an id that they cannot know yet.
@@ -126,10 +126,9 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
             let failed = Task::sign_in_failed(&asked.email, None, reason, outcome, &asked.client);
             rpc.db
                 .global_tx("auth.sign_up_failed", async |tx| {
-                    rpc.outbox.add(tx, &failed).await.map_err(Error::from)
+                    rpc.tasks.enqueue(tx, &failed).await.map_err(Error::from)
                 })
                 .await?;
-            rpc.outbox.wake();
             Ok(Standing::Unproven)
         }
     }

@@ -9,7 +9,6 @@ use tonic::Request;
 use crate::domain::{EmailAddress, EndReason, NewPassword, OneTimePurpose, OneTimeToken};
 use crate::error::Error;
 use crate::mail::Letter;
-use crate::outbox::{Deed, Task};
 use crate::rpc::Rpc;
 use crate::rpc::notice::Doer;
 use crate::store::identities::{
@@ -17,6 +16,7 @@ use crate::store::identities::{
 };
 use crate::store::one_time_tokens::{consume_token, find_token, remove_tokens};
 use crate::store::totp::delete_totp;
+use crate::tasks::{Deed, Task};
 use crate::throttle::Attempt;
 
 /// The link is used up only when the password can be set, so a bad choice does not cost another letter. Whoever has it
@@ -59,11 +59,10 @@ pub(super) async fn reset_password(
                 let doer = Doer { person: user, email: &email, tenant: None, client: &client };
                 rpc.notify(tx, doer, Letter::PasswordChanged).await?;
             }
-            rpc.outbox.add(tx, &Task::done_by_link(user, Deed::ResetPassword, &client)).await?;
+            rpc.tasks.enqueue(tx, &Task::done_by_link(user, Deed::ResetPassword, &client)).await?;
             Ok::<_, Error>(())
         })
         .await?;
-    rpc.outbox.wake();
     Ok(ResetPasswordResponse {})
 }
 

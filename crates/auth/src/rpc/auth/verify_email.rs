@@ -5,10 +5,10 @@ use tonic::Request;
 
 use crate::domain::{OneTimePurpose, OneTimeToken};
 use crate::error::Error;
-use crate::outbox::{Deed, Task};
 use crate::rpc::Rpc;
 use crate::store::identities::verify_email as note_verified;
 use crate::store::one_time_tokens::consume_token;
+use crate::tasks::{Deed, Task};
 
 pub(super) async fn verify_email(
     rpc: &Rpc,
@@ -21,11 +21,10 @@ pub(super) async fn verify_email(
             let user = consume_token(tx, &token, OneTimePurpose::VerifyEmail).await?;
             let user = user.ok_or(Error::InvalidOneTimeToken)?;
             if note_verified(tx, user).await? {
-                rpc.outbox.add(tx, &Task::done_by_link(user, Deed::VerifyEmail, &client)).await?;
+                rpc.tasks.enqueue(tx, &Task::done_by_link(user, Deed::VerifyEmail, &client)).await?;
             }
             Ok::<_, Error>(())
         })
         .await?;
-    rpc.outbox.wake();
     Ok(VerifyEmailResponse {})
 }

@@ -52,7 +52,6 @@ pub(super) async fn confirm_totp(
         Ok::<_, Error>(Ok(()))
     });
     confirmed.await??;
-    rpc.outbox.wake();
     Ok(ConfirmTotpResponse { recovery_codes: codes.iter().map(RecoveryCode::expose).collect() })
 }
 

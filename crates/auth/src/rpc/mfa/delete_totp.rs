@@ -44,6 +44,5 @@ pub(super) async fn delete_totp(
         Ok::<_, Error>(Ok(()))
     });
     deleted.await??;
-    rpc.outbox.wake();
     Ok(DeleteTotpResponse {})
 }

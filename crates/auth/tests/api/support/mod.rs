@@ -163,7 +163,7 @@ impl Service {
 
     /// What the letters to an address are about, once everything that was to be done is done.
     pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
-        self.until("SELECT count(*) FROM auth.outbox", "0").await;
+        self.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
         letters_to(&self.mail(), address).into_iter().map(|letter| letter.subject).collect()
     }
 

@@ -13,9 +13,9 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::ExportRpc;
-use crate::domain::{IdempotencyKey, OrderStatus};
+use crate::domain::{ExportFormat, IdempotencyKey, OrderStatus};
 use crate::error::Error;
-use crate::exports::{Format, WriteExport};
+use crate::exports::WriteExport;
 use crate::rpc::order::parse_status;
 use crate::rpc::{answered_once, repeatable};
 use crate::store::exports::{NewExport, insert_export, usage};
@@ -35,7 +35,7 @@ pub(super) async fn create_export(
 
 #[derive(Clone, Copy)]
 struct New {
-    format: Format,
+    format: ExportFormat,
     status: Option<OrderStatus>,
     created_by: Uuid,
 }
@@ -75,7 +75,7 @@ struct UnknownResource;
 #[error("send one of csv, jsonl")]
 struct UnknownFormat;
 
-type Parsed = (Format, Option<OrderStatus>, Option<IdempotencyKey>);
+type Parsed = (ExportFormat, Option<OrderStatus>, Option<IdempotencyKey>);
 
 fn parse(request: &CreateExportRequest) -> Result<Parsed, Error> {
     let CreateExportRequest { resource, format, status, idempotency_key } = request;
@@ -92,10 +92,10 @@ fn parse(request: &CreateExportRequest) -> Result<Parsed, Error> {
     }
 }
 
-fn parse_format(format: i32) -> Result<Format, UnknownFormat> {
+fn parse_format(format: i32) -> Result<ExportFormat, UnknownFormat> {
     match v1::ExportFormat::try_from(format) {
-        Ok(v1::ExportFormat::Csv) => Ok(Format::Csv),
-        Ok(v1::ExportFormat::Jsonl) => Ok(Format::JsonLines),
+        Ok(v1::ExportFormat::Csv) => Ok(ExportFormat::Csv),
+        Ok(v1::ExportFormat::Jsonl) => Ok(ExportFormat::JsonLines),
         Ok(v1::ExportFormat::Unspecified) | Err(_) => Err(UnknownFormat),
     }
 }
@@ -110,10 +110,10 @@ mod tests {
 
     #[test]
     fn requests() {
-        assert_eq!(parse(&request("orders", 1, 0)).unwrap(), (Format::Csv, None, None));
+        assert_eq!(parse(&request("orders", 1, 0)).unwrap(), (ExportFormat::Csv, None, None));
         assert_eq!(
             parse(&request("orders", 2, 2)).unwrap(),
-            (Format::JsonLines, Some(OrderStatus::Paid), None)
+            (ExportFormat::JsonLines, Some(OrderStatus::Paid), None)
         );
         for (resource, format, status, wrong) in [
             ("", 0, -1, &["resource", "format", "status"][..]),

@@ -12,8 +12,8 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use super::ExportRpc;
+use crate::domain::{Export, ExportState};
 use crate::error::Error;
-use crate::exports::{Export, ExportState};
 use crate::store::export_chunks::find_chunk;
 use crate::store::exports::find_export;
 

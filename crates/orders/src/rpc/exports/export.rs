@@ -3,7 +3,7 @@
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
 
-use crate::exports::{Export, ExportState, Format};
+use crate::domain::{Export, ExportFormat, ExportState};
 
 impl From<Export> for v1::Export {
     fn from(export: Export) -> Self {
@@ -26,11 +26,11 @@ impl From<Export> for v1::Export {
     }
 }
 
-impl From<Format> for v1::ExportFormat {
-    fn from(format: Format) -> Self {
+impl From<ExportFormat> for v1::ExportFormat {
+    fn from(format: ExportFormat) -> Self {
         match format {
-            Format::Csv => Self::Csv,
-            Format::JsonLines => Self::Jsonl,
+            ExportFormat::Csv => Self::Csv,
+            ExportFormat::JsonLines => Self::Jsonl,
         }
     }
 }

@@ -13,11 +13,11 @@ use uuid::Uuid;
 
 use super::endpoint::Sent;
 use super::{WebhookRpc, answered_once, repeatable};
-use crate::domain::IdempotencyKey;
+use crate::domain::{Events, Guard, IdempotencyKey, Target};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
-use crate::webhooks::{Events, Guard, Secret, Target, tidy_from_now_on};
+use crate::webhooks::{Secret, tidy_from_now_on};
 
 pub(super) async fn create_endpoint(
     rpc: &WebhookRpc,
@@ -74,7 +74,7 @@ fn parse(request: &CreateWebhookEndpointRequest, guard: Guard) -> Result<Parsed,
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::webhooks::NotAllowed;
+    use crate::domain::NotAllowed;
 
     fn request(url: &str, events: &[&str]) -> CreateWebhookEndpointRequest {
         let events = events.iter().map(|&event| event.to_owned()).collect();

@@ -5,9 +5,10 @@ use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
 
+use crate::domain::{Events, Guard, InvalidTarget, NotAllowed, Target};
 use crate::error::Error;
 use crate::store::webhook_endpoints::Endpoint;
-use crate::webhooks::{Events, FAILING, GONE, Guard, InvalidTarget, NotAllowed, Target};
+use crate::webhooks::{FAILING, GONE};
 
 impl From<Endpoint> for v1::WebhookEndpoint {
     fn from(endpoint: Endpoint) -> Self {

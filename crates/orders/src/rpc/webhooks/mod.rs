@@ -26,7 +26,7 @@ use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
 use super::{answered_once, repeatable};
-use crate::webhooks::Guard;
+use crate::domain::Guard;
 
 /// What the methods work with.
 pub(crate) struct WebhookRpc {

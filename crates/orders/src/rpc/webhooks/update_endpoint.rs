@@ -10,9 +10,10 @@ use uuid::Uuid;
 
 use super::WebhookRpc;
 use super::endpoint::Sent;
+use crate::domain::Guard;
 use crate::error::Error;
 use crate::store::webhook_endpoints::{self, EndpointChange};
-use crate::webhooks::{Guard, lock_jobs, look_at_all};
+use crate::webhooks::{lock_jobs, look_at_all};
 
 pub(super) async fn update_endpoint(
     rpc: &WebhookRpc,

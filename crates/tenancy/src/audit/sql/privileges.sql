@@ -75,6 +75,23 @@ WHERE g.name = 'jobs.jobs' AND (
 )
 
 UNION ALL
+SELECT 'global_job_exposed' AS rule, g.name,
+    format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder)
+FROM grants g
+WHERE g.name IN ('jobs.global_jobs', 'jobs.global_kinds')
+    AND g.grantee NOT IN (0, (SELECT k.oid FROM kernel_roles k WHERE k.rolname = 'rowhouse_definer'))
+
+UNION ALL
+SELECT 'global_job_undeclared' AS rule, c.name, format(
+    'ALTER TABLE %s ADD CONSTRAINT global_jobs_queue_kind_fkey FOREIGN KEY (queue, kind) REFERENCES jobs.global_kinds', c.name)
+FROM tables c
+WHERE c.name = 'jobs.global_jobs' AND NOT EXISTS (
+    SELECT FROM pg_catalog.pg_constraint k
+    WHERE k.conrelid = c.oid AND k.contype = 'f' AND k.convalidated
+        AND pg_get_constraintdef(k.oid) = 'FOREIGN KEY (queue, kind) REFERENCES jobs.global_kinds(queue, kind)'
+)
+
+UNION ALL
 SELECT 'kernel_write' AS rule, g.name,
     format('REVOKE %s%s ON %s FROM %s', g.privilege, g.columns, g.target, g.holder)
 FROM grants g

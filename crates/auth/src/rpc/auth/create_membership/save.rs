@@ -15,7 +15,6 @@ use crate::error::Error;
 use crate::jobs::SendLetter;
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, admit, admit_founding};
-use crate::outbox::first_message;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::{find_identity, insert_identity};
@@ -23,6 +22,7 @@ use crate::store::invitations::{Founding, ensure_invitation, find_invited};
 use crate::store::memberships::{
     add_membership, count_tenants_of, ensure_membership, find_active_role, is_provisioning, tenant_name,
 };
+use crate::tasks::first_message;
 
 /// How long an invitation is good.
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
@@ -104,7 +104,7 @@ async fn write_first_message(
     let stranger = Requester::Stranger { network: new.client.network() };
     if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &new.email).await? {
         let message = first_message(tx, permit, user, has_password).await?;
-        rpc.outbox.add(tx, &message).await?;
+        rpc.tasks.enqueue(tx, &message).await?;
     }
     Ok(())
 }

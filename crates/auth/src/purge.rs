@@ -20,7 +20,7 @@ const TENANTS: i32 = 50;
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// Does it once an hour, in small pieces, beside everything else.
-pub(super) async fn purge_regularly(db: TenantDb) {
+pub(crate) async fn purge_regularly(db: TenantDb) {
     loop {
         // At the very start as well: the first connection is for who asks whether the service is ready.
         sleep(PAUSE).await;

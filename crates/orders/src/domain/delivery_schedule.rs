@@ -22,12 +22,12 @@ const DELAYS: [Duration; 10] = [
 const LONGEST_WISH: Duration = Duration::from_hours(12);
 
 /// How often a delivery is tried before it is given up.
-pub(crate) const MAX_ATTEMPTS: i32 = 11;
+pub(crate) const MAX_DELIVERY_ATTEMPTS: i32 = 11;
 
 /// The delay after a failed attempt. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never
 /// sooner.
-pub(crate) fn delay(attempts_left: i32, wish: Option<Duration>) -> Duration {
-    let delay = Backoff::listed(&DELAYS).delay(MAX_ATTEMPTS - attempts_left);
+pub(crate) fn delivery_delay(attempts_left: i32, wish: Option<Duration>) -> Duration {
+    let delay = Backoff::listed(&DELAYS).delay(MAX_DELIVERY_ATTEMPTS - attempts_left);
     delay.max(wish.unwrap_or_default().min(LONGEST_WISH))
 }
 
@@ -37,13 +37,13 @@ mod tests {
 
     #[test]
     fn the_delays_take_about_a_day() {
-        assert_eq!(usize::try_from(MAX_ATTEMPTS).unwrap(), DELAYS.len() + 1);
+        assert_eq!(usize::try_from(MAX_DELIVERY_ATTEMPTS).unwrap(), DELAYS.len() + 1);
         let total: Duration = DELAYS.iter().sum();
         assert_eq!(total, Duration::from_secs(23 * 3_600 + 21 * 60 + 17));
         for (left, planned) in
             [(10, 2), (9, 15), (8, 60), (1, 8 * 3_600), (0, 8 * 3_600), (-1, 8 * 3_600), (99, 2)]
         {
-            let delay = delay(left, None).as_secs_f64();
+            let delay = delivery_delay(left, None).as_secs_f64();
             let planned = f64::from(planned);
             assert!((planned..=planned * 1.25).contains(&delay), "{left}: {delay}");
         }
@@ -51,8 +51,8 @@ mod tests {
 
     #[test]
     fn a_receivers_wish_is_a_delay_and_no_haste() {
-        assert_eq!(delay(10, Some(Duration::from_mins(30))), Duration::from_mins(30));
-        assert!(delay(10, Some(Duration::ZERO)) >= Duration::from_secs(2));
-        assert_eq!(delay(10, Some(Duration::MAX)), LONGEST_WISH);
+        assert_eq!(delivery_delay(10, Some(Duration::from_mins(30))), Duration::from_mins(30));
+        assert!(delivery_delay(10, Some(Duration::ZERO)) >= Duration::from_secs(2));
+        assert_eq!(delivery_delay(10, Some(Duration::MAX)), LONGEST_WISH);
     }
 }

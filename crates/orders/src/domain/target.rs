@@ -103,7 +103,7 @@ impl Target {
 
 #[cfg(test)]
 mod tests {
-    use super::Guard::{Open, PublicOnly};
+    use super::super::guard::Guard::{Open, PublicOnly};
     use super::*;
 
     #[test]

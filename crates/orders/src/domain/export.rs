@@ -6,14 +6,14 @@ use std::str::FromStr;
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
-use super::Format;
-use crate::domain::OrderStatus;
+use super::export_format::ExportFormat;
+use super::status::OrderStatus;
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Export {
     pub(crate) id: Uuid,
     pub(crate) resource: String,
-    pub(crate) format: Format,
+    pub(crate) format: ExportFormat,
     /// Only orders in this status.
     pub(crate) status: Option<OrderStatus>,
     pub(crate) state: ExportState,

@@ -1,5 +1,6 @@
 //! The first message to a new person.
 
+use rowhouse_jobs::Failure;
 use rowhouse_tenancy::{DbError, Transaction};
 
 use super::Task;
@@ -8,13 +9,22 @@ use crate::mail::Letter;
 use crate::mail::limits::Permit;
 use crate::store::one_time_tokens::insert_token;
 
-/// Why it cannot be written.
+/// Why the first message cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FirstMessageError {
     #[error("no random bytes: {0}")]
     Random(#[from] getrandom::Error),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<FirstMessageError> for Failure {
+    fn from(error: FirstMessageError) -> Self {
+        match error {
+            FirstMessageError::Random(error) => Self::retry(error),
+            FirstMessageError::Db(error) => error.into(),
+        }
+    }
 }
 
 /// The message by which a new person confirms the address, or sets a password, which confirms it as well. An earlier one's

@@ -1,37 +1,27 @@
-//! What has to happen after a transaction and must not be forgotten: mail, and entries in the logs of tenants that a
-//! request could not write to. A task is committed with what it follows from, and done soon after by whichever
-//! instance comes first.
+//! What auth does for an address or a person before it is known whether they are in a tenant: email, and entries in the logs of
+//! tenants that a request could not write to. A task is a job that belongs to no tenant, committed with what it follows from.
 //!
-//! It is also what makes answers alike: a request does the same whether an address has an identity or not, and
-//! the difference is made here, where nobody can watch.
+//! Tasks also make answers alike: a request does the same whether an address has an identity or not, and the difference is made
+//! here, where nobody can watch.
 
 mod first_message;
-mod purge;
-mod schedule;
-mod worker;
-
-use std::sync::Arc;
+mod handler;
 
 use rowhouse_chassis::client::Client;
-use rowhouse_tenancy::{DbError, Transaction};
+use rowhouse_jobs::{GlobalJob, GlobalQueue};
 use serde::{Deserialize, Serialize};
-use tokio::sync::Notify;
 use uuid::Uuid;
 
 pub(crate) use first_message::{FirstMessageError, first_message};
-pub(crate) use schedule::is_too_old;
-pub(crate) use worker::Worker;
+pub(crate) use handler::TaskHandler;
 
 use crate::domain::{EmailAddress, Outcome, UserId};
 use crate::mail::limits::{OutgoingEmail, Permit};
-use crate::sealing::{NotOurs, Sealing};
-use crate::store::outbox::insert_task;
 
-const PURPOSE: &str = "outbox";
-/// About as long as a task with an address in it.
-const USUAL_TASK: usize = 64;
+/// Where tasks are put.
+pub(crate) type Tasks = GlobalQueue<Task>;
 
-/// Something to do. Kept encrypted: letters have one-time links in them.
+/// Something to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// Send a message.
@@ -80,50 +70,12 @@ pub(crate) enum Deed {
     VerifyEmail,
 }
 
-/// Why a task cannot be added.
-#[derive(Debug, thiserror::Error)]
-pub(crate) enum EnqueueError {
-    #[error("a task cannot be written: {0}")]
-    Json(#[from] serde_json::Error),
-    #[error("a task cannot be encrypted: {0}")]
-    Sealing(#[from] NotOurs),
-    #[error(transparent)]
-    Db(#[from] DbError),
-}
-
-/// Where tasks are put. Cloning shares it.
-#[derive(Clone)]
-pub(crate) struct Outbox {
-    sealing: Sealing,
-    added: Arc<Notify>,
-}
-
-impl Outbox {
-    pub(crate) fn new(sealing: Sealing) -> Self {
-        Self { sealing, added: Arc::default() }
-    }
-
-    /// Adds a task to the transaction; call [`Outbox::wake`] when it is committed.
-    pub(crate) async fn add(&self, tx: &mut impl Transaction, task: &Task) -> Result<(), EnqueueError> {
-        self.insert(tx, &serde_json::to_vec(task)?, true).await
-    }
-
-    /// Takes as long as [`Outbox::add`] and adds nothing: for a request that is answered alike whether there is something to do. A row that
-    /// says so would be simpler, but strangers could fill the table with them.
-    pub(crate) async fn add_nothing(&self, tx: &mut impl Transaction) -> Result<(), EnqueueError> {
-        self.insert(tx, &[0; USUAL_TASK], false).await
-    }
-
-    async fn insert(&self, tx: &mut impl Transaction, task: &[u8], wanted: bool) -> Result<(), EnqueueError> {
-        let id = Uuid::now_v7();
-        let sealed = self.sealing.seal(PURPOSE, id.as_bytes(), task)?;
-        Ok(insert_task(tx, id, sealed, wanted).await?)
-    }
-
-    /// Has the worker look at once. Without it, it looks within a second.
-    pub(crate) fn wake(&self) {
-        self.added.notify_one();
-    }
+impl GlobalJob for Task {
+    const KIND: &'static str = "auth.task";
+    // As tasks are bound that were moved from the table of the releases before.
+    const PURPOSE: &'static str = "outbox";
+    /// Those that are too old are given up before.
+    const MAX_ATTEMPTS: i32 = 10_000;
 }
 
 impl Task {

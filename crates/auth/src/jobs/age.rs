@@ -1,0 +1,36 @@
+//! The age of a job.
+
+use std::time::Duration;
+
+use chrono::{DateTime, Utc};
+use rowhouse_jobs::JobId;
+
+use crate::domain::later;
+
+/// An email that is older is of no use to anybody.
+const GIVE_UP_AFTER: Duration = Duration::from_hours(3 * 24);
+
+/// A job's id says when it was enqueued.
+pub(crate) fn is_too_old(id: JobId) -> bool {
+    let enqueued = id.as_uuid().get_timestamp().and_then(|enqueued| {
+        let (seconds, nanos) = enqueued.to_unix();
+        DateTime::from_timestamp(seconds.cast_signed(), nanos)
+    });
+    enqueued.is_none_or(|enqueued| later(enqueued, GIVE_UP_AFTER) < Utc::now())
+}
+
+#[cfg(test)]
+mod tests {
+    use uuid::Uuid;
+
+    use super::*;
+
+    #[test]
+    fn a_job_is_given_up_after_three_days() {
+        assert!(!is_too_old(Uuid::now_v7().into()));
+        let old = (Utc::now() - chrono::TimeDelta::days(4)).timestamp().cast_unsigned();
+        let old = uuid::Timestamp::from_unix(uuid::NoContext, old, 0);
+        assert!(is_too_old(Uuid::new_v7(old).into()));
+        assert!(is_too_old(Uuid::nil().into()));
+    }
+}

@@ -1,0 +1,172 @@
+//! Doing the tasks.
+
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::network::Network;
+use rowhouse_jobs::{Failure, GlobalHandler, GlobalRun};
+use rowhouse_tenancy::{GlobalTx, SystemOrigin, TenantContext, TenantId};
+
+use super::{Deed, Task, Tasks, first_message};
+use crate::domain::{
+    Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
+};
+use crate::jobs::is_too_old;
+use crate::mail::limits::{self, OutgoingEmail, Permit, Requester};
+use crate::mail::{Letter, Mailer, SendError};
+use crate::sealing::Sealing;
+use crate::store::audit_log::record;
+use crate::store::identities::{Identity, find_identity};
+use crate::store::memberships::list_active_memberships;
+use crate::store::one_time_tokens::{insert_token, remove_tokens};
+
+/// Does the tasks, in every instance of the service.
+pub(crate) struct TaskHandler {
+    pub(crate) tasks: Tasks,
+    pub(crate) sealing: Sealing,
+    pub(crate) mailer: Mailer,
+}
+
+impl GlobalHandler<Task> for TaskHandler {
+    /// What is done in the database is done together with the end of the job, so it is done once; an email may be sent twice, if this
+    /// stops between the two, with the same Message-ID both times.
+    async fn run(&self, run: &GlobalRun, task: Task) -> Result<(), Failure> {
+        let done = match task {
+            Task::Mail(email) => self.send(run, &email).await,
+            Task::RequestPasswordReset(permit) => self.mail_reset_link(run, permit).await,
+            Task::ResendVerification(permit) => self.resend_verification(run, permit).await,
+            Task::SignInFailed { email, tenant: _, reason, denied, resend, ip_address, user_agent } => {
+                let client = client(ip_address.as_deref(), user_agent);
+                self.sign_in_failed(run, &email, &reason, denied, resend, &client).await
+            }
+            Task::DoneByLink { user, deed, ip_address, user_agent } => {
+                let action = match deed {
+                    Deed::ResetPassword => Action::PasswordReset,
+                    Deed::VerifyEmail => Action::EmailVerify,
+                };
+                let client = client(ip_address.as_deref(), user_agent);
+                let entry = AuditEntry::success(Actor::User(user.into()), action, &client).on("user", user);
+                record_everywhere(run, user.into(), entry).await
+            }
+        };
+        match done {
+            Err(failure) if is_too_old(run.id()) => Err(Failure::fatal(failure)),
+            done => done,
+        }
+    }
+}
+
+impl TaskHandler {
+    async fn send(&self, run: &GlobalRun, email: &OutgoingEmail) -> Result<(), Failure> {
+        let letter = email.letter();
+        match self.mailer.send(&readable(email.recipient())?, letter, run.id().as_uuid()).await {
+            Ok(()) => {
+                tracing::info!("sent the letter {letter:?}");
+                Ok(())
+            }
+            Err(error @ SendError::Permanent(_)) => Err(Failure::fatal(error)),
+            Err(error @ SendError::Temporary(_)) => Err(Failure::retry(error)),
+        }
+    }
+
+    /// Mails a link to set a password, if the address has an identity that may be logged in to.
+    async fn mail_reset_link(&self, run: &GlobalRun, permit: Permit) -> Result<(), Failure> {
+        let email = readable(permit.recipient())?;
+        let token = OneTimeToken::generate().map_err(Failure::retry)?;
+        run.complete("auth.mail_reset_link", async |tx| {
+            let identity = find_identity(tx, &email).await?.filter(|identity| !identity.disabled);
+            let Some(identity) = identity else { return Ok(()) };
+            remove_tokens(tx, identity.id, OneTimePurpose::SetPassword).await?;
+            let lifetime = OneTimeToken::RESET_LIFETIME;
+            insert_token(tx, &token, identity.id, OneTimePurpose::SetPassword, lifetime).await?;
+            let letter = Letter::SetPassword { token: token.expose(), first: false };
+            self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?;
+            Ok(())
+        })
+        .await
+    }
+
+    async fn resend_verification(&self, run: &GlobalRun, permit: Permit) -> Result<(), Failure> {
+        let email = readable(permit.recipient())?;
+        run.complete("auth.resend_verification", async |tx| self.verification(tx, &email, permit).await).await
+    }
+
+    /// Writes to the logs of the person's tenants, if there is such a person. The login itself was answered like any that fails, also
+    /// if the message that confirms the address has to be sent again.
+    async fn sign_in_failed(
+        &self,
+        run: &GlobalRun,
+        email: &str,
+        reason: &str,
+        denied: bool,
+        resend: bool,
+        client: &Client,
+    ) -> Result<(), Failure> {
+        let email = readable(email.parse())?;
+        if resend {
+            self.resend_after_login(run, &email, client.network()).await?;
+        }
+        let found =
+            run.tx("auth.find_identity", async |tx| Ok::<_, Failure>(find_identity(tx, &email).await?));
+        let Some(identity) = found.await? else { return Ok(()) };
+        let entry = if denied { AuditEntry::denied } else { AuditEntry::failure };
+        let entry = entry(Actor::Anonymous, Action::SignIn, client)
+            .on("user", identity.id.as_uuid())
+            .with("reason", reason)
+            .with("email", identity.email);
+        record_everywhere(run, identity.id, entry).await
+    }
+
+    async fn resend_after_login(
+        &self,
+        run: &GlobalRun,
+        email: &EmailAddress,
+        network: Option<Network>,
+    ) -> Result<(), Failure> {
+        run.tx("auth.resend_after_login", async |tx| {
+            let stranger = Requester::Stranger { network };
+            match limits::admit(tx, &self.sealing, stranger, email).await? {
+                Ok(permit) => self.verification(tx, email, permit).await,
+                Err(_too_many) => Ok(()),
+            }
+        })
+        .await
+    }
+
+    /// The message that confirms an address, or sets the first password, once more: if the address has an identity that is
+    /// not confirmed.
+    async fn verification(
+        &self,
+        tx: &mut GlobalTx,
+        email: &EmailAddress,
+        permit: Permit,
+    ) -> Result<(), Failure> {
+        let unconfirmed = |identity: &Identity| !identity.disabled && !identity.email_verified;
+        let Some(identity) = find_identity(tx, email).await?.filter(unconfirmed) else { return Ok(()) };
+        let message = first_message(tx, permit, identity.id, identity.password_hash.is_some()).await?;
+        self.tasks.enqueue(tx, &message).await?;
+        Ok(())
+    }
+}
+
+/// Writes an entry to the log of each of a person's tenants, and ends the job with the last one.
+async fn record_everywhere(run: &GlobalRun, user: UserId, entry: AuditEntry) -> Result<(), Failure> {
+    let memberships =
+        run.tx("auth.memberships_of", async |tx| Ok::<_, Failure>(list_active_memberships(tx, user).await?));
+    let tenants: Vec<TenantId> = memberships.await?.into_iter().map(|membership| membership.tenant).collect();
+    let Some((last, others)) = tenants.split_last() else { return Ok(()) };
+    let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::SignIn, *tenant);
+    let write = async |tx: &mut _| Ok::<_, Failure>(record(tx, entry.clone()).await?);
+    // A tenant that is not there any more, or closed, is left out.
+    for tenant in others {
+        run.tenant_tx(&context(tenant), "auth.record", write).await?;
+    }
+    run.complete_in_tenant(&context(last), "auth.record", write).await?;
+    Ok(())
+}
+
+fn readable(address: Result<EmailAddress, InvalidEmailAddress>) -> Result<EmailAddress, Failure> {
+    address.or(Err(Failure::fatal("its address is none")))
+}
+
+fn client(ip_address: Option<&str>, user_agent: Option<String>) -> Client {
+    Client { address: ip_address.and_then(|address| address.parse().ok()), user_agent }
+}

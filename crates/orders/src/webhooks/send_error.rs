@@ -1,0 +1,25 @@
+//! Why a delivery was not answered.
+
+use std::time::Duration;
+
+/// The time for all of a request, from the name to the answer's head.
+pub(super) const LIMIT: Duration = Duration::from_secs(15);
+
+/// Why there is no answer. Tenants read it: it says nothing of this side's network.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub(crate) enum SendError {
+    #[error("webhooks are not sent to the host's address: it is not one of the public Internet")]
+    NotAllowed,
+    #[error("the host's name has no address")]
+    Unresolved,
+    #[error("no connection could be made to the host")]
+    Connect,
+    #[error("the host's TLS certificate is not valid for it, or TLS failed")]
+    Tls,
+    #[error("the connection ended without an answer that is HTTP")]
+    NoAnswer,
+    #[error("there was no answer within {} seconds", LIMIT.as_secs())]
+    TimedOut,
+    #[error("the request could not be made")]
+    Request,
+}
