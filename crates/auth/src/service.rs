@@ -35,21 +35,6 @@ pub struct Auth;
 
 impl Service for Auth {
     const NAME: ServiceName = ServiceName::Auth;
-    const CALLERS: &'static [&'static str] = &[ServiceName::Onboarding.program()];
-    const PUBLIC_METHODS: &'static [&'static str] = &[
-        "/auth.v1.AuthService/CompleteMfa",
-        "/auth.v1.AuthService/GetJwks",
-        "/auth.v1.AuthService/IssueToken",
-        "/auth.v1.AuthService/Login",
-        "/auth.v1.AuthService/Logout",
-        "/auth.v1.AuthService/RefreshSession",
-        "/auth.v1.AuthService/RequestPasswordReset",
-        "/auth.v1.AuthService/ResendEmailVerification",
-        "/auth.v1.AuthService/ResetPassword",
-        "/auth.v1.AuthService/SwitchTenant",
-        "/auth.v1.AuthService/VerifyEmail",
-        "/auth.v1.InvitationService/AcceptInvitation",
-    ];
     const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
     type Args = AuthArgs;
 

@@ -14,7 +14,7 @@ use rowhouse_chassis::grpc::{DRAIN_LIMIT, GrpcOptions};
 use rowhouse_chassis::health::is_serving;
 use rowhouse_tenancy::{TenantId, grpc as tenant_grpc};
 use rowhouse_tokens::{Principal, Role};
-use support::{Echo, OnDrop, call, options, start, trusted_issuer};
+use support::{Echo, OnDrop, call, options, public, start, trusted_issuer};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -37,7 +37,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
             async move { answer.load(Ordering::Relaxed) }
         }),
         verifier: base.verifier,
-        public_methods: &[],
+        access: Arc::default(),
         reflection: None,
         request_timeout: base.request_timeout,
         limiter: base.limiter,
@@ -126,7 +126,7 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
     let (tokens, verifier) = trusted_issuer().await;
     let mut options = options().await;
     options.verifier = verifier;
-    options.public_methods = &["/test.v1.EchoService/Public"];
+    options.access = public(&["Public"]);
     let tenant_of = |request: Request<String>| async move {
         let tenant = tenant_grpc::context(&request).map(|context| context.tenant().to_string());
         Ok(Response::new(tenant.unwrap_or_else(|| "nobody".into())))

@@ -11,7 +11,7 @@ use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::GrpcOptions;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_tokens::{Principal, Role, TokenIssuer};
-use support::{Echo, Reply, Running, call, options, start, trusted_issuer};
+use support::{Echo, Reply, Running, call, options, public, start, trusted_issuer};
 use tonic::{Code as GrpcCode, Request, Response};
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
     let options = GrpcOptions {
         verifier,
         limiter: Arc::new(RateLimiter::new(rate_limits)),
-        public_methods: &["/test.v1.EchoService/Open"],
+        access: public(&["Open"]),
         ..options().await
     };
     let echo = |_: Request<String>| async { Ok(Response::new(String::new())) };

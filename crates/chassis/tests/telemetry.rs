@@ -63,7 +63,7 @@ async fn hops_form_one_trace() {
     };
     let (tokens, verifier) = trusted_issuer().await;
     let mut authenticated = options().await;
-    (authenticated.verifier, authenticated.public_methods) = (verifier, &[]);
+    (authenticated.verifier, authenticated.access) = (verifier, Arc::default());
     let outer = start(authenticated, Echo::default().method("Forward", forward));
 
     let incoming = tracing::info_span!("request");

@@ -25,9 +25,6 @@ pub struct Onboarding;
 
 impl Service for Onboarding {
     const NAME: ServiceName = ServiceName::Onboarding;
-    // The second one looks at its tokens itself: some are no access tokens.
-    const PUBLIC_METHODS: &'static [&'static str] =
-        &["/onboarding.v1.OnboardingService/OnboardTenant", "/onboarding.v1.OnboardingService/GetTenant"];
     const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
     type Args = OnboardingArgs;
 

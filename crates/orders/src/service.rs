@@ -26,8 +26,6 @@ pub struct Orders;
 
 impl Service for Orders {
     const NAME: ServiceName = ServiceName::Orders;
-    // People order. Of the services, onboarding alone is believed, which the methods for people refuse.
-    const CALLERS: &'static [&'static str] = &[ServiceName::Onboarding.program()];
     const DESCRIPTORS: &'static [u8] = rowhouse_proto::FILE_DESCRIPTOR_SET;
     type Args = OrdersArgs;
 

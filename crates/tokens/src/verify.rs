@@ -26,12 +26,12 @@ const LONGEST_LIFETIME: u64 = 3600;
 
 /// The services' tokens that a verifier accepts besides people's.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Accepts {
+pub struct Accepts<'a> {
     /// The name that must be in `aud`: the verifying service's own. Without it no service's token is
     /// accepted.
     pub service_audience: Option<&'static str>,
     /// The issuers of services that may call on their own behalf.
-    pub service_issuers: &'static [&'static str],
+    pub service_issuers: &'a [&'static str],
 }
 
 /// Verifies tokens against the trusted keys.
@@ -79,7 +79,7 @@ struct ServiceClaims {
 impl Verifier {
     /// Creates a verifier of people's tokens from the auth service, and of the services' tokens in `accepts`.
     #[must_use]
-    pub fn new(trust: Arc<TrustStore>, accepts: Accepts) -> Self {
+    pub fn new(trust: Arc<TrustStore>, accepts: Accepts<'_>) -> Self {
         let service = accepts.service_audience.map(|audience| validation(audience, accepts.service_issuers));
         Self { trust, user: validation(USER_AUDIENCE, &[issuer::AUTH]), service }
     }

@@ -56,7 +56,7 @@ pub(crate) struct SignUpRates {
 
 /// On whose behalf a call is made.
 fn context<T>(request: &Request<T>) -> Result<TenantContext, Error> {
-    Ok(access::context(request)?.clone())
+    Ok(access::context(request)?)
 }
 
 /// The person on whose behalf a call is made.

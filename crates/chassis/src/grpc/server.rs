@@ -4,7 +4,7 @@ use std::io;
 use std::sync::Arc;
 use std::time::Duration;
 
-use rowhouse_tenancy::grpc::{AuthenticateLayer, PublicMethods};
+use rowhouse_tenancy::grpc::AuthenticateLayer;
 use rowhouse_tokens::Verifier;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
@@ -12,12 +12,14 @@ use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
+use super::access::AccessLayer;
 use super::envelope::EnvelopeLayer;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
 use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
+use crate::access::AccessRules;
 use crate::health;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
@@ -26,6 +28,9 @@ use crate::shutdown::Shutdown;
 /// a fraction of it.
 pub const MAX_REQUEST: usize = 1024 * 1024;
 
+/// The service that tells the others' health.
+const HEALTH: &str = "grpc.health.v1.Health";
+
 /// How long the answers to calls that were given up may take to leave.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
@@ -33,8 +38,8 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub struct GrpcOptions<R> {
     /// Verifies the token of every call.
     pub verifier: Arc<Verifier>,
-    /// The methods that need no token, such as `/auth.v1.AuthService/Login`; health and reflection never do.
-    pub public_methods: &'static [&'static str],
+    /// Who may call which method; health and reflection everybody may.
+    pub access: Arc<AccessRules>,
     /// The descriptors of the services, if they are to be told to anyone who asks.
     pub reflection: Option<&'static [u8]>,
     /// The longest time that a call may take; a caller may ask for less.
@@ -65,7 +70,7 @@ pub enum ServeError {
 /// [`Shutdown::limit`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
-/// verification of its token, the limit of its tenant's rate. Needs a tokio runtime.
+/// verification of its token, the limit of its tenant's rate, its access. Needs a tokio runtime.
 pub async fn serve<R, F>(
     listener: Listener,
     options: GrpcOptions<R>,
@@ -76,16 +81,25 @@ where
     R: Fn() -> F + Send,
     F: Future<Output = bool> + Send,
 {
+    let names = options.services.clone();
     let (health, health_service) = health::Reporter::new(options.services, options.readiness).await;
     let mut operations = Routes::new(health_service);
     if let Some(descriptors) = options.reflection {
-        let reflection = tonic_reflection::server::Builder::configure()
-            .register_encoded_file_descriptor_set(descriptors)
-            .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
-        operations = operations.add_service(reflection.build_v1()?);
+        // Of all that the descriptors have, only what is served here is listed.
+        let reflection = || {
+            let names = names.iter().copied().chain([HEALTH]);
+            let builder = tonic_reflection::server::Builder::configure()
+                .register_encoded_file_descriptor_set(descriptors)
+                .register_encoded_file_descriptor_set(tonic_health::pb::FILE_DESCRIPTOR_SET);
+            names.fold(builder, tonic_reflection::server::Builder::with_service_name)
+        };
+        // Older clients know the alpha version only.
+        operations =
+            operations.add_service(reflection().build_v1()?).add_service(reflection().build_v1alpha()?);
     }
     let stop = CancellationToken::new();
-    let public = PublicMethods(options.public_methods);
+    let rules = Arc::clone(&options.access);
+    let public = Arc::new(move |path: &str| rules.is_public(path));
     let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
@@ -96,6 +110,7 @@ where
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
         .layer(RateLimitLayer { limiter: options.limiter })
+        .layer(AccessLayer { rules: options.access })
         .add_routes(routes)
         .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
     let mut server = std::pin::pin!(server);

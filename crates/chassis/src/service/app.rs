@@ -11,6 +11,7 @@ use super::core::Core;
 use super::parts::Parts;
 use super::tasks::{self, TaskError};
 use super::{Config, Service};
+use crate::access::AccessRules;
 use crate::database;
 use crate::grpc::{self, GrpcOptions, Listener, ServeError};
 use crate::program::StartError;
@@ -24,7 +25,7 @@ pub struct App {
     db: TenantDb,
     verifier: Arc<Verifier>,
     limiter: Arc<RateLimiter>,
-    public_methods: &'static [&'static str],
+    access: Arc<AccessRules>,
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
 }
@@ -58,7 +59,10 @@ impl App {
         bind: impl FnOnce() -> Result<Listener, StartError>,
     ) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
-        let accepts = Accepts { service_audience: Some(S::NAME.program()), service_issuers: S::CALLERS };
+        let access = AccessRules::of(S::DESCRIPTORS, S::NAME.packages())
+            .map_err(|error| StartError::Own(error.into()))?;
+        let accepts =
+            Accepts { service_audience: Some(S::NAME.program()), service_issuers: &access.callers() };
         let verifier = Arc::new(Verifier::new(Arc::clone(&trust), accepts));
         let db = database::open(&config.database, config.environment, S::NAME).await?;
         let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
@@ -77,7 +81,7 @@ impl App {
             db,
             verifier,
             limiter,
-            public_methods: S::PUBLIC_METHODS,
+            access: Arc::new(access),
             reflection: config.grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: config.grpc.request_timeout,
         })
@@ -96,7 +100,7 @@ impl App {
         let Parts { routes, services, tasks } = parts;
         let options = GrpcOptions {
             verifier: self.verifier,
-            public_methods: self.public_methods,
+            access: self.access,
             reflection: self.reflection,
             request_timeout: self.request_timeout,
             limiter: self.limiter,

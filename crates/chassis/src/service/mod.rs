@@ -27,11 +27,8 @@ pub use tasks::TaskError;
 pub trait Service: Clone + Debug + Send + Sync + 'static {
     /// Which service of the catalog it is.
     const NAME: ServiceName;
-    /// The services whose own tokens it believes, by their programs' names. They may call on no person's behalf.
-    const CALLERS: &'static [&'static str] = &[];
-    /// The methods that need no token, such as `/auth.v1.AuthService/Login`; `/package.Service/*` is all of a service.
-    const PUBLIC_METHODS: &'static [&'static str] = &[];
-    /// The descriptors that reflection tells.
+    /// The encoded `google.protobuf.FileDescriptorSet` with its gRPC services. It declares who may call each method, and
+    /// reflection shows it.
     const DESCRIPTORS: &'static [u8];
     /// The arguments that it has besides those of every service.
     type Args: Args + Clone + Debug + Send + Sync;

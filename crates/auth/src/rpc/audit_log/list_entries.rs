@@ -2,14 +2,13 @@
 
 use std::collections::HashMap;
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::auth::v1::{
     Actor, AuditLogEntry, ListAuditLogEntriesRequest, ListAuditLogEntriesResponse, Target,
 };
-use rowhouse_tokens::Permission;
 use serde_json::Value;
 use tonic::Request;
 
@@ -24,7 +23,7 @@ pub(super) async fn list_entries(
     rpc: &Rpc,
     request: &Request<ListAuditLogEntriesRequest>,
 ) -> Result<ListAuditLogEntriesResponse, Error> {
-    let cx = authorize(request, Permission::AuditLogRead)?;
+    let cx = context(request)?;
     let ListAuditLogEntriesRequest { page_size, page_token, action } = request.get_ref();
     let mut violations = Violations::default();
     let known = action.len() <= LONGEST_ACTION && !action.contains('\0');

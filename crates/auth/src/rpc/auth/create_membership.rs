@@ -2,8 +2,7 @@
 
 mod save;
 
-use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::access::service_only;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_proto::auth::v1::{CreateMembershipRequest, CreateMembershipResponse, User};
@@ -27,7 +26,7 @@ pub(super) async fn create_membership(
     rpc: &Rpc,
     request: Request<CreateMembershipRequest>,
 ) -> Result<CreateMembershipResponse, Error> {
-    let cx = service_only(&request, ServiceName::Onboarding)?;
+    let cx = context(&request)?;
     let CreateMembershipRequest { email, member_proof } = request.into_inner();
     let email = parse_email(&email)?;
     let Ok(proof) = MemberProof::open(&rpc.sealing, cx.tenant(), &email, &member_proof) else {

@@ -1,7 +1,6 @@
 //! Taking back what was done for a tenant that cannot be set up.
 
-use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::access::service_only;
+use rowhouse_chassis::access::context;
 use rowhouse_jobs::withdraw;
 use rowhouse_proto::auth::v1::{DeleteMembershipRequest, DeleteMembershipResponse};
 use tonic::Request;
@@ -24,7 +23,7 @@ pub(super) async fn delete_membership(
     rpc: &Rpc,
     request: &Request<DeleteMembershipRequest>,
 ) -> Result<DeleteMembershipResponse, Error> {
-    let cx = service_only(request, ServiceName::Onboarding)?;
+    let cx = context(request)?;
     let email = parse_email(&request.get_ref().email)?;
     let client = rpc.proxies.client(request);
     rpc.db

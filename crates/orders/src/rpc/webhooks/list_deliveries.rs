@@ -1,11 +1,10 @@
 //! Looking at what was sent, newest first.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -18,7 +17,7 @@ pub(super) async fn list_deliveries(
     rpc: &WebhookRpc,
     request: &Request<ListWebhookDeliveriesRequest>,
 ) -> Result<ListWebhookDeliveriesResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let (filter, page) = parse(request.get_ref())?;
     let found = rpc.db.tx(&cx, "webhook_deliveries.list", async |tx| {
         Ok::<_, Error>(webhook_log::list_deliveries(tx, &filter, &page).await?)

@@ -1,10 +1,9 @@
 //! Looking at the endpoints, newest first.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_proto::orders::v1::{ListWebhookEndpointsRequest, ListWebhookEndpointsResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::WebhookRpc;
@@ -15,7 +14,7 @@ pub(super) async fn list_endpoints(
     rpc: &WebhookRpc,
     request: &Request<ListWebhookEndpointsRequest>,
 ) -> Result<ListWebhookEndpointsResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let ListWebhookEndpointsRequest { page_size, page_token } = request.get_ref();
     let mut violations = Violations::default();
     let page =

