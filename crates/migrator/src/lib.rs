@@ -35,7 +35,9 @@ pub struct RolePasswords {
 }
 
 impl RolePasswords {
-    pub(crate) fn of(&self, role: Role) -> Option<&str> {
+    /// The one that a role is to have.
+    #[must_use]
+    pub fn of(&self, role: Role) -> Option<&str> {
         match role {
             Role::Auth => self.auth.as_deref(),
             Role::Onboarding => self.onboarding.as_deref(),

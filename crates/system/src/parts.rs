@@ -13,7 +13,7 @@ use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::issuer;
 
 use super::{Addresses, url};
-use crate::keys::KeyDirectory;
+use rowhouse_keys::KeyDirectory;
 
 /// What the parts are made with. Each is in development.
 #[derive(Clone, Debug)]

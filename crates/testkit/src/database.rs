@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse::bootstrap::{Role, connect_diesel, quote_identifier};
+use rowhouse_migrator::{Role, connect_diesel, quote_identifier};
 
 use crate::cluster::SharedCluster;
 

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowhouse::mailbox::Mailbox;
+use rowhouse_system::mailbox::Mailbox;
 
 /// A letter is under way for some milliseconds, and for longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -3,8 +3,8 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use rowhouse::bootstrap::{self, Role, RolePasswords};
-use rowhouse::postgres::{Cluster, ClusterOptions, random_password};
+use rowhouse_migrator::{Role, RolePasswords};
+use rowhouse_postgres::{Cluster, ClusterOptions, random_password};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
@@ -53,7 +53,7 @@ impl TestServer {
         let passwords = RolePasswords { auth: password(), onboarding: password(), orders: password() };
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
         let server = Self { cluster: Some(cluster), options, passwords, directory };
-        let migrated = bootstrap::migrate(&server.admin_url(), None, &server.passwords).await;
+        let migrated = rowhouse_migrator::migrate(&server.admin_url(), None, &server.passwords).await;
         migrated.unwrap_or_else(|error| panic!("{error}"));
         server
     }
@@ -112,7 +112,7 @@ impl TestServer {
 
     /// A connection as the superuser, with the search path that the database gives to a person.
     pub async fn admin(&self) -> Client {
-        let admin = bootstrap::connect(&self.admin_url(), None).await;
+        let admin = rowhouse_migrator::connect(&self.admin_url(), None).await;
         let admin = admin.unwrap_or_else(|error| panic!("{error}"));
         admin.batch_execute(AS_A_PERSON).await.unwrap();
         admin

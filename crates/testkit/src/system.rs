@@ -1,14 +1,14 @@
 //! The whole system for one test.
 
 use reqwest::Client;
-use rowhouse::bootstrap::Role;
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
-use rowhouse::mailbox::Mailbox;
-use rowhouse::system::{Addresses, Databases, Parts, System, url};
 use rowhouse_auth::MailArgs;
 use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry::{self, Telemetry};
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
+use rowhouse_migrator::Role;
+use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::{Addresses, Databases, Parts, System, url};
 use tempfile::TempDir;
 
 use crate::{Letter, TestDatabase, TestOptions, mail};

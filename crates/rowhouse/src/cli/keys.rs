@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rowhouse_chassis::config::seconds;
 
-use crate::keys::{ISSUERS, KeyDirectory, KeysError, Rotation, RotationError, Step};
+use rowhouse_keys::{ISSUERS, KeyDirectory, KeysError, Rotation, RotationError, Step};
 
 const GENERATE_EXAMPLES: &str = "Examples:
   rowhouse keys generate keys

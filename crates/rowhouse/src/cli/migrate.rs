@@ -10,7 +10,7 @@ use rowhouse_chassis::config::seconds;
 use tokio_postgres::Config;
 
 use super::addresses;
-use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
+use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, Role, RolePasswords, Status};
 
 /// The exit code of `--status` when there is something to do.
 const PENDING: u8 = 3;
@@ -155,7 +155,7 @@ fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bootstrap::Waiting;
+    use rowhouse_migrator::Waiting;
 
     #[test]
     fn what_waits_for_a_backfill_is_said() {

@@ -6,9 +6,9 @@ use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_tenancy::audit;
 
 use super::{DevArgs, DevError, Secrets};
-use crate::bootstrap::{Role, Waiting, connect_diesel, migrate};
-use crate::postgres::{Cluster, ClusterOptions, Programs};
-use crate::system::Databases;
+use rowhouse_migrator::{Role, Waiting, connect_diesel, migrate};
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs};
+use rowhouse_system::Databases;
 
 /// What the database in a private cluster is called.
 const NAME: &str = "rowhouse";

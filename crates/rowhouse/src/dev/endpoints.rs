@@ -5,8 +5,8 @@ use std::path::Path;
 use serde::Serialize;
 
 use super::DevError;
-use crate::files;
-use crate::system::{Addresses, url};
+use rowhouse_files as files;
+use rowhouse_system::{Addresses, url};
 
 const FILE: &str = "endpoints.json";
 

@@ -6,9 +6,9 @@ use std::path::Path;
 use serde::{Deserialize, Serialize};
 
 use super::DevError;
-use crate::bootstrap::{Role, RolePasswords};
-use crate::files;
-use crate::postgres::{NoRandomness, random_password};
+use rowhouse_files as files;
+use rowhouse_migrator::{Role, RolePasswords};
+use rowhouse_postgres::{NoRandomness, random_password};
 
 /// What is in `secrets.json`.
 #[derive(Serialize, Deserialize)]

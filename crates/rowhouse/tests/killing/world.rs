@@ -7,11 +7,11 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse::bootstrap::{self, Role, RolePasswords};
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
-use rowhouse::mailbox::Mailbox;
-use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
+use rowhouse_migrator::{Role, RolePasswords};
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_system::mailbox::Mailbox;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -85,7 +85,7 @@ impl World {
             onboarding: of(Service::Onboarding),
             orders: of(Service::Orders),
         };
-        bootstrap::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
+        rowhouse_migrator::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
 
         let addresses = BTreeMap::from(Service::ALL.map(|service| (service, free_address())));
         let mut links = Vec::new();
