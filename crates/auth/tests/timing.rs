@@ -76,7 +76,7 @@ fn alike(answers: &[Vec<Sample>], hashes: &[Sample], expected: u32) -> bool {
     let near = |of: fn(&Sample) -> Duration, tolerance: u32| {
         let (shortest, longest) =
             (answers.iter().map(of).min().unwrap(), answers.iter().map(of).max().unwrap());
-        (longest - shortest) * tolerance < of(&hash)
+        longest.abs_diff(shortest) * tolerance < of(&hash)
     };
     let counted = |answer: &Sample| {
         let halves = 2 * answer.work;

@@ -11,10 +11,10 @@ use std::time::{Duration, Instant};
 use graphile_worker::{
     IntoTaskHandlerResult, JobSpec, LocalQueueConfig, TaskHandler, WorkerContext, WorkerOptions,
 };
-use rowhouse::bootstrap::{RolePasswords, connect, migrate};
-use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_jobs::{Class, Failure, Handler, Job, Run, WorkerArgs, Workers};
+use rowhouse_migrator::{RolePasswords, connect, migrate};
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
 use rowhouse_tenancy::{DatabaseConfig, TenantDb};
 use serde::{Deserialize, Serialize};
 use tokio::sync::Notify;

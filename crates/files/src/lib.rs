@@ -7,12 +7,12 @@ use std::path::Path;
 
 /// Writes a file that only its owner can read. There is never half of it under its name: it is written
 /// beside and renamed.
-pub(crate) fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, content, 0o600)
 }
 
 /// The same with a file that everybody can read.
-pub(crate) fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, content, 0o644)
 }
 
@@ -26,7 +26,7 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Renames a file within its directory, for good: also when the machine stops right after.
-pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
+pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     match to.parent() {
         Some(parent) if !parent.as_os_str().is_empty() => File::open(parent)?.sync_all(),
@@ -35,7 +35,7 @@ pub(crate) fn rename(from: &Path, to: &Path) -> io::Result<()> {
 }
 
 /// Writes a new file that only its owner can read; one that is there already is an error.
-pub(crate) fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
+pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     create(path, content, 0o600)
 }
 
@@ -46,7 +46,7 @@ fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
 }
 
 /// Removes a file; one that is not there is removed already.
-pub(crate) fn remove(path: &Path) -> io::Result<()> {
+pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),
@@ -54,7 +54,7 @@ pub(crate) fn remove(path: &Path) -> io::Result<()> {
 }
 
 /// Removes a directory with all that is in it; one that is not there is removed already.
-pub(crate) fn remove_directory(path: &Path) -> io::Result<()> {
+pub fn remove_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
         _ => Ok(()),

@@ -6,8 +6,8 @@ use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use rowhouse_tokens::KeyError;
 
-use crate::files;
-use crate::keys::KeysError;
+use crate::KeysError;
+use rowhouse_files as files;
 
 const KEY_LENGTH: usize = 32;
 

@@ -10,7 +10,7 @@ use rowhouse_tokens::{JwkSet, SigningKey, SigningKeys};
 use zeroize::Zeroizing;
 
 use super::{KeysError, io_error};
-use crate::files;
+use rowhouse_files as files;
 
 /// The files of one issuer, private and public. Each change is one file that appears whole, and lasts.
 #[derive(Debug)]

@@ -1,5 +1,6 @@
 //! The keys that services sign with, and what others need to believe them.
 
+pub mod encryption_keys;
 mod key_set;
 mod rotation;
 

@@ -13,7 +13,7 @@ use tokio_postgres::error::SqlState;
 use super::server_log::ServerLog;
 use super::user::ServerUser;
 use super::{PostgresError, Programs, data_directory, predecessor};
-use crate::files;
+use rowhouse_files as files;
 
 /// A start that follows a crash replays the log first.
 const PATIENCE: Duration = Duration::from_mins(2);

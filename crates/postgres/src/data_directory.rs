@@ -7,7 +7,7 @@ use std::path::Path;
 
 use super::user::ServerUser;
 use super::{PostgresError, Programs, server_log};
-use crate::files;
+use rowhouse_files as files;
 
 /// The first that the system knows. Either sorts alike everywhere; `C` knows the case of ASCII letters only.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];

@@ -12,7 +12,7 @@ use rustix::process::{Pid, Signal, kill_process, test_kill_process};
 use tokio::time::{Instant, sleep};
 
 use super::PostgresError;
-use crate::files;
+use rowhouse_files as files;
 
 /// What is sent to end a server, and how long each may take: a fast shutdown, an immediate one, an end.
 const WAYS_TO_STOP: [(Signal, Duration); 3] = [

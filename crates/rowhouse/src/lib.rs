@@ -1,16 +1,6 @@
-//! The command line: a whole system on one machine, migrations, the audit, keys.
+//! The command line: a whole system on one machine, migrations, the audit, keys, tenants.
 //!
-//! The only crate that knows all the others. As a library it is what the tests boot their databases with.
+//! It parses arguments and prints; what it does is in crates of its own. The only crate that knows all the others.
 
-pub mod addresses;
-pub mod backfill;
-pub mod bootstrap;
 pub mod cli;
 pub mod dev;
-pub mod encryption_keys;
-mod files;
-pub mod keys;
-pub mod mailbox;
-pub mod postgres;
-pub mod system;
-pub mod tenants;

@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use reqwest::{Client, StatusCode};
-use rowhouse::keys::{Progress, Rotation};
+use rowhouse_keys::{Progress, Rotation};
 use rowhouse_testkit::{TestOptions, TestSystem};
 use rowhouse_tokens::{Principal, Role, SigningKey, TokenIssuer, issuer};
 use serde_json::{Value, json};

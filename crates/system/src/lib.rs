@@ -3,6 +3,7 @@
 //! They are the ones of their own binaries, through the same `App`, and know nothing of each other but addresses.
 
 mod addresses;
+pub mod mailbox;
 mod parts;
 
 use std::time::Duration;

@@ -16,7 +16,7 @@ use rowhouse_onboarding::OnboardingArgs;
 use rowhouse_orders::OrdersArgs;
 
 use super::{Addresses, url};
-use crate::keys::KeyDirectory;
+use rowhouse_keys::KeyDirectory;
 
 /// What the parts are made with. Each is in development.
 #[derive(Clone, Debug)]

@@ -8,9 +8,9 @@ use std::os::unix::process::parent_id;
 use std::path::{Path, PathBuf};
 use std::sync::OnceLock;
 
-use rowhouse::bootstrap::{self, FINGERPRINT, RolePasswords, quote_identifier};
-use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password, remove_cluster};
 use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_migrator::{FINGERPRINT, RolePasswords, quote_identifier};
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password, remove_cluster};
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
@@ -81,7 +81,7 @@ impl SharedCluster {
     async fn of_this_run(directory: &Path) -> Option<Self> {
         let content = fs::read(file(directory)).ok()?;
         let shared: Self = serde_json::from_slice(&content).ok()?;
-        bootstrap::connect(&shared.admin_url("postgres"), None).await.ok()?;
+        rowhouse_migrator::connect(&shared.admin_url("postgres"), None).await.ok()?;
         Some(shared)
     }
 
@@ -130,7 +130,7 @@ impl SharedCluster {
         }
         let password = |service: ServiceName| Some(self.passwords[service.as_str()].clone());
         let passwords = RolePasswords::new(PerService::from_fn(password));
-        let migrated = bootstrap::migrate(&self.admin_url(&name), None, &passwords).await;
+        let migrated = rowhouse_migrator::migrate(&self.admin_url(&name), None, &passwords).await;
         migrated.unwrap_or_else(|error| panic!("{error}"));
         admin.batch_execute(&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false")).await.unwrap();
     }
@@ -145,11 +145,13 @@ impl SharedCluster {
         let name_in_sql = quote_identifier(name);
         let copy = format!("CREATE DATABASE {name_in_sql} TEMPLATE {}", Self::template());
         admin.batch_execute(&copy).await.unwrap_or_else(|error| panic!("{error:?}"));
-        bootstrap::grant_database(&admin, name).await.unwrap();
+        rowhouse_migrator::grant_database(&admin, name).await.unwrap();
     }
 
     pub(crate) async fn admin(&self) -> Client {
-        bootstrap::connect(&self.admin_url("postgres"), None).await.unwrap_or_else(|error| panic!("{error}"))
+        rowhouse_migrator::connect(&self.admin_url("postgres"), None)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     pub(crate) fn admin_url(&self, database: &str) -> String {

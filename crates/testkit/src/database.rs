@@ -4,8 +4,8 @@ use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse::bootstrap::{connect_diesel, quote_identifier};
 use rowhouse_catalog::ServiceName;
+use rowhouse_migrator::{connect_diesel, quote_identifier};
 
 use crate::cluster::SharedCluster;
 

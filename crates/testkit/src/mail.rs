@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowhouse::mailbox::Mailbox;
+use rowhouse_system::mailbox::Mailbox;
 
 /// The time limit. Delivery takes some milliseconds, and longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);

@@ -3,9 +3,9 @@
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
-use rowhouse::bootstrap::{self, RolePasswords};
-use rowhouse::postgres::{Cluster, ClusterOptions, random_password};
 use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_migrator::RolePasswords;
+use rowhouse_postgres::{Cluster, ClusterOptions, random_password};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
@@ -53,7 +53,7 @@ impl TestServer {
         let passwords = RolePasswords::new(PerService::from_fn(|_| Some(random_password().unwrap())));
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
         let server = Self { cluster: Some(cluster), options, passwords, directory };
-        let migrated = bootstrap::migrate(&server.admin_url(), None, &server.passwords).await;
+        let migrated = rowhouse_migrator::migrate(&server.admin_url(), None, &server.passwords).await;
         migrated.unwrap_or_else(|error| panic!("{error}"));
         server
     }
@@ -105,7 +105,7 @@ impl TestServer {
 
     /// Connects as the superuser, with the search path that the database presets.
     pub async fn admin(&self) -> Client {
-        let admin = bootstrap::connect(&self.admin_url(), None).await;
+        let admin = rowhouse_migrator::connect(&self.admin_url(), None).await;
         let admin = admin.unwrap_or_else(|error| panic!("{error}"));
         admin.batch_execute(AS_A_PERSON).await.unwrap();
         admin

@@ -1,14 +1,14 @@
 //! [`TestSystem`], the whole system for one test.
 
 use reqwest::Client;
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
-use rowhouse::mailbox::Mailbox;
-use rowhouse::system::{Addresses, Parts, System, url};
 use rowhouse_auth::MailArgs;
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry::{self, Telemetry};
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
+use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::{Addresses, Databases, Parts, System, url};
 use tempfile::TempDir;
 
 use crate::{Letter, TestDatabase, TestOptions, mail};

@@ -14,7 +14,7 @@ use rowhouse_connection::sqlstate;
 use super::indexes::{self, Builder};
 use super::lock_wait::IN_THE_QUEUE;
 use super::{Connection, LockWait, backfill_of, refused};
-use crate::bootstrap::MigrateError;
+use crate::MigrateError;
 
 /// How a migration went.
 pub(super) enum Outcome {

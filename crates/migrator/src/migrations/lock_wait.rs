@@ -12,7 +12,7 @@ const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
 /// What may be spent on waiting, in all.
-pub(in crate::bootstrap) struct LockWait {
+pub(crate) struct LockWait {
     limit: Duration,
     left: Duration,
     attempt: u32,
@@ -21,7 +21,7 @@ pub(in crate::bootstrap) struct LockWait {
 
 impl LockWait {
     /// `notice` is told when it waits, and for what.
-    pub(in crate::bootstrap) const fn new(limit: Duration, notice: fn(&str)) -> Self {
+    pub(crate) const fn new(limit: Duration, notice: fn(&str)) -> Self {
         Self { limit, left: limit, attempt: 0, notice }
     }
 

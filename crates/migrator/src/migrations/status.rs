@@ -11,8 +11,8 @@ use tokio_postgres::error::SqlState;
 
 use super::indexes::INVALID;
 use super::{all, backfill_of};
-use crate::bootstrap::MigrateError;
-use crate::bootstrap::connect::address;
+use crate::MigrateError;
+use crate::connect::address;
 
 /// How a database stands to the migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -57,7 +57,7 @@ impl Status {
 }
 
 /// Looks without changing or making anything.
-pub(in crate::bootstrap) async fn read<S>(
+pub(crate) async fn read<S>(
     admin_url: &str,
     ca_file: Option<&Path>,
     source: &S,

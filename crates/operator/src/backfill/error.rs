@@ -2,8 +2,8 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::bootstrap::MigrateError;
 use crate::tenants::TenantError;
+use rowhouse_migrator::MigrateError;
 
 /// Why a backfill could not be run at all.
 #[derive(Debug, thiserror::Error)]

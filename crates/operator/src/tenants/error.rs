@@ -2,7 +2,7 @@
 
 use tokio_postgres::error::SqlState;
 
-use crate::bootstrap::MigrateError;
+use rowhouse_migrator::MigrateError;
 
 /// Why an operator's command was in vain. Each is a sentence for the operator.
 #[derive(Debug, thiserror::Error)]

@@ -6,7 +6,7 @@ use rowhouse_tenancy::TenantId;
 use tokio_postgres::{Client, GenericClient};
 
 use super::TenantError;
-use crate::bootstrap::connect;
+use rowhouse_migrator::connect;
 
 /// Connects as an administrator, who becomes `rowhouse_owner` for as long as the connection lasts. Row-level security binds
 /// that role, which is made sure of.

@@ -4,8 +4,8 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
-use crate::addresses::{NAME, Rewritten, Survey, rewrite, survey};
-use crate::tenants::{TenantError, connect_as_owner};
+use rowhouse_operator::addresses::{NAME, Rewritten, Survey, rewrite, survey};
+use rowhouse_operator::tenants::{TenantError, connect_as_owner};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AddressesError {

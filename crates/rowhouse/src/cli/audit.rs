@@ -11,7 +11,7 @@ use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowhouse_tenancy::audit::{Scope, run as look};
 
-use crate::bootstrap::{MigrateError, connect_diesel};
+use rowhouse_migrator::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
     "Prints a line for each violation: the rule, the object, the mend. Exits with 1 if there is any.

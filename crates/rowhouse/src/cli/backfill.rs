@@ -8,8 +8,8 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::addresses::{self, AddressesError};
-use crate::addresses::{NAME, PURPOSE};
-use crate::backfill::{
+use rowhouse_operator::addresses::{NAME, PURPOSE};
+use rowhouse_operator::backfill::{
     self, Backfill, BackfillError, Counted, LedgerSummary, Options, Progress, Report, Runner, Target,
     TenantFailure,
 };

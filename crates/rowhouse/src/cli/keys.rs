@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rowhouse_chassis::config::seconds;
 
-use crate::keys::{KeyDirectory, KeysError, Rotation, RotationError, Step, issuers};
+use rowhouse_keys::{KeyDirectory, KeysError, Rotation, RotationError, Step, issuers};
 
 const GENERATE_EXAMPLES: &str = "Examples:
   rowhouse keys generate keys

@@ -11,7 +11,7 @@ use rowhouse_chassis::config::{EachService, OfEachService, seconds};
 use tokio_postgres::Config;
 
 use super::addresses;
-use crate::bootstrap::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
+use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
 
 /// The exit code of `--status` when there is something to do.
 const PENDING: u8 = 3;
@@ -163,7 +163,7 @@ fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::bootstrap::Waiting;
+    use rowhouse_migrator::Waiting;
 
     #[test]
     fn what_waits_for_a_backfill_is_said() {

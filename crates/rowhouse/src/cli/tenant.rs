@@ -6,8 +6,8 @@ use std::path::PathBuf;
 use clap::{Args, Subcommand};
 use rowhouse_text::printable;
 
-use crate::bootstrap::connect;
-use crate::tenants::{
+use rowhouse_migrator::connect;
+use rowhouse_operator::tenants::{
     self, Overview, Reason, Suspended, Tenant, TenantError, TenantStatus, connect_as_owner,
 };
 
@@ -156,7 +156,7 @@ mod tests {
     use rowhouse_tenancy::TenantId;
 
     use super::*;
-    use crate::tenants::Suspension;
+    use rowhouse_operator::tenants::Suspension;
 
     fn acme() -> Tenant {
         Tenant {

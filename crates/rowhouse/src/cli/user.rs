@@ -7,7 +7,7 @@ use clap::{Args, Subcommand};
 use rowhouse_text::EmailAddress;
 use tokio_postgres::Transaction;
 
-use crate::bootstrap::{MigrateError, connect};
+use rowhouse_migrator::{MigrateError, connect};
 
 const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company, as do
 their API keys and the invitations that they have sent; enabling them again brings none of these back. What they did stays.

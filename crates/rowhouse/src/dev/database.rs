@@ -7,8 +7,8 @@ use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_tenancy::audit;
 
 use super::{DevArgs, DevError, Secrets};
-use crate::bootstrap::{Waiting, connect_diesel, migrate};
-use crate::postgres::{Cluster, ClusterOptions, Programs};
+use rowhouse_migrator::{Waiting, connect_diesel, migrate};
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs};
 
 /// What the database in a private cluster is called.
 const NAME: &str = "rowhouse";

@@ -6,8 +6,8 @@ use rowhouse_catalog::PerService;
 use serde::{Serialize, Serializer};
 
 use super::DevError;
-use crate::files;
-use crate::system::{Addresses, url};
+use rowhouse_files as files;
+use rowhouse_system::{Addresses, url};
 
 const FILE: &str = "endpoints.json";
 

@@ -7,10 +7,10 @@ use rowhouse_chassis::grpc::BindError;
 use rowhouse_chassis::telemetry::TelemetryError;
 use rowhouse_tenancy::audit::Violation;
 
-use crate::bootstrap::MigrateError;
-use crate::keys::KeysError;
-use crate::postgres::{FindError, NoRandomness, PostgresError};
-use crate::system::SystemError;
+use rowhouse_keys::KeysError;
+use rowhouse_migrator::MigrateError;
+use rowhouse_postgres::{FindError, NoRandomness, PostgresError};
+use rowhouse_system::SystemError;
 
 /// Why `rowhouse dev` does not start, or stopped. Each is a sentence for the person who wanted it.
 #[derive(Debug, thiserror::Error)]

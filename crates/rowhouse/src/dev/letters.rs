@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use tokio::task::JoinHandle;
 
-use crate::mailbox::{Letter, Mailbox};
+use rowhouse_system::mailbox::{Letter, Mailbox};
 
 /// How often the mailbox is looked into.
 const INTERVAL: Duration = Duration::from_millis(300);

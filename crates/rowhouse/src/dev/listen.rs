@@ -8,7 +8,7 @@ use rowhouse_chassis::config::EachService;
 use rowhouse_chassis::grpc::Listener;
 
 use super::{DevArgs, DevError};
-use crate::system::Addresses;
+use rowhouse_system::Addresses;
 
 /// The addresses of the arguments, after a look whether they are free: what is taken is said before a database
 /// is made.

@@ -32,10 +32,10 @@ pub use listen::Listen;
 use secrets::Secrets;
 use stop::Stop;
 
-use crate::encryption_keys;
-use crate::keys::KeyDirectory;
-use crate::mailbox::Mailbox;
-use crate::system::{Parts, System, url};
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
+use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::{Parts, System, url};
 
 /// Services that take longer have something to say in the log.
 const READY_LIMIT: Duration = Duration::from_secs(10);

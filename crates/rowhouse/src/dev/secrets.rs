@@ -8,9 +8,9 @@ use rowhouse_catalog::{PerService, ServiceName};
 use serde::{Deserialize, Serialize};
 
 use super::DevError;
-use crate::bootstrap::RolePasswords;
-use crate::files;
-use crate::postgres::{NoRandomness, random_password};
+use rowhouse_files as files;
+use rowhouse_migrator::RolePasswords;
+use rowhouse_postgres::{NoRandomness, random_password};
 
 pub(super) struct Secrets {
     /// Of the private cluster's superuser.

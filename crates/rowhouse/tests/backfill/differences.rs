@@ -1,7 +1,7 @@
 //! Tenants of which another number of rows was changed than was counted.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse::backfill::{Backfill, Options, Report, Runner, TenantFailure};
+use rowhouse_operator::backfill::{Backfill, Options, Report, Runner, TenantFailure};
 use rowhouse_testkit::TestDatabase;
 
 use crate::program::{backfill, stdout, until};

@@ -38,7 +38,11 @@ async fn leave(callers: Vec<Caller>, task: usize) {
         let (orders, slug, id) = &callers[(task + step) % callers.len()];
         let (sweep, part) = (step / PARTS, step % PARTS);
         let call = async {
-            if (task + sweep + part) % 2 == 0 { orders.create(slug).await } else { orders.get(id).await }
+            if (task + sweep + part).is_multiple_of(2) {
+                orders.create(slug).await
+            } else {
+                orders.get(id).await
+            }
         };
         if part == 0 {
             // So long does it take at the moment, on this machine.

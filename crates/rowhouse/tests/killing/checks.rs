@@ -2,7 +2,6 @@
 
 use std::time::Duration;
 
-use rowhouse::bootstrap;
 use rowhouse_catalog::ServiceName;
 use tokio::time::{sleep, timeout};
 
@@ -46,7 +45,7 @@ const WRONG: &str = "
 
 /// Waits until nothing is under way any more, and looks at all that is there; the number of tenants.
 pub(crate) async fn check(world: &World) -> usize {
-    let admin = bootstrap::connect(&world.admin_url().await, None).await.unwrap();
+    let admin = rowhouse_migrator::connect(&world.admin_url().await, None).await.unwrap();
     let at_rest = async {
         while admin.query_one(UNDER_WAY, &[]).await.unwrap().get::<_, i64>(0) > 0 {
             sleep(Duration::from_millis(50)).await;

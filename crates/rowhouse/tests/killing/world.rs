@@ -7,12 +7,12 @@ use std::os::unix::fs::PermissionsExt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse::bootstrap::{self, RolePasswords};
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
-use rowhouse::mailbox::Mailbox;
-use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
 use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
+use rowhouse_migrator::RolePasswords;
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_system::mailbox::Mailbox;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -81,7 +81,7 @@ impl World {
         let cluster = Cluster::start(&postgres).await.unwrap();
         let passwords = PerService::from_fn(|_| random_password().unwrap());
         let roles = RolePasswords::new(passwords.clone().map(|_, password| Some(password)));
-        bootstrap::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
+        rowhouse_migrator::migrate(&cluster.admin_url(DATABASE), None, &roles).await.unwrap();
 
         let addresses = PerService::from_fn(|_| free_address());
         let mut links = Vec::new();

@@ -4,8 +4,8 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
-use rowhouse::bootstrap::connect;
-use rowhouse::postgres::{Cluster, ClusterOptions, Programs, random_password};
+use rowhouse_migrator::connect;
+use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
 use rustix::process::Signal;
 use tempfile::TempDir;
 

@@ -2,8 +2,8 @@
 
 use std::process::Output;
 
-use rowhouse::bootstrap::connect;
-use rowhouse::postgres::Cluster;
+use rowhouse_migrator::connect;
+use rowhouse_postgres::Cluster;
 use rustix::process::Signal;
 use tempfile::TempDir;
 use tokio_postgres::Client;

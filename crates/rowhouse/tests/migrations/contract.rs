@@ -1,7 +1,7 @@
 //! The last of expand, backfill, contract, before and after the backfill.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse::bootstrap::{MigrationState, Migrator, Waiting};
+use rowhouse_migrator::{MigrationState, Migrator, Waiting};
 use rowhouse_testkit::TestDatabase;
 
 use crate::source::Source;

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse::bootstrap::MigrateError;
+use rowhouse_migrator::MigrateError;
 use rowhouse_testkit::TestDatabase;
 
 use crate::source::Source;

@@ -4,7 +4,7 @@ use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse::bootstrap::MigrateError;
+use rowhouse_migrator::MigrateError;
 use rowhouse_testkit::{ServiceName, TestDatabase};
 
 use crate::holds;

@@ -3,7 +3,7 @@
 use std::fs;
 
 use diesel_migrations::FileBasedMigrations;
-use rowhouse::bootstrap::{MigrateError, MigrateReport, Migrator, RolePasswords};
+use rowhouse_migrator::{MigrateError, MigrateReport, Migrator, RolePasswords};
 use rowhouse_testkit::TestDatabase;
 use tempfile::TempDir;
 

@@ -1,7 +1,7 @@
 //! `rowhouse migrate --status`.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse::bootstrap::connect;
+use rowhouse_migrator::connect;
 use rowhouse_testkit::TestDatabase;
 
 use crate::program::{ended, migrate, stderr, stdout};
@@ -54,7 +54,7 @@ async fn of_one_that_is_not_there() {
     let (code, lines) = status(&url).await;
     assert_eq!(code, Some(3));
     assert!(lines[0].starts_with("pending "), "{lines:?}");
-    let absent = connect(&url, None).await.err().expect("it was not made").to_string();
+    let absent = connect(&url, None).await.expect_err("it was not made").to_string();
     assert!(absent.contains("does not exist"), "{absent}");
 }
 

@@ -2,7 +2,7 @@
 
 use std::process::{Command, Output, Stdio};
 
-use rowhouse::bootstrap::{self, RolePasswords};
+use rowhouse_migrator::RolePasswords;
 use rowhouse_testkit::{ServiceName, TestServer};
 use tokio_postgres::{Client, NoTls};
 
@@ -114,7 +114,7 @@ async fn commands_do_what_they_say_whatever_is_preset() {
         stdout(&user(&url, "enable", "ada@example.com").await);
         assert_eq!(facts(&admin).await, nobody, "{holder}");
 
-        let report = bootstrap::migrate(&url, None, &RolePasswords::default()).await.unwrap();
+        let report = rowhouse_migrator::migrate(&url, None, &RolePasswords::default()).await.unwrap();
         assert_eq!(report.applied, [""; 0], "{holder}");
         admin.batch_execute(&format!("ALTER {holder} RESET ALL")).await.unwrap();
     }

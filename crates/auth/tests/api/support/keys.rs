@@ -3,8 +3,8 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
 use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tempfile::TempDir;
 

@@ -11,7 +11,6 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse::mailbox::Mailbox;
 use rowhouse_auth::{AuthArgs, Config, MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
@@ -31,6 +30,7 @@ use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest, LoginResponse, Role,
 };
+use rowhouse_system::mailbox::Mailbox;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 pub(crate) use rowhouse_testkit::Letter;

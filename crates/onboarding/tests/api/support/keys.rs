@@ -2,8 +2,8 @@
 
 use std::path::PathBuf;
 
-use rowhouse::encryption_keys;
-use rowhouse::keys::KeyDirectory;
+use rowhouse_keys::KeyDirectory;
+use rowhouse_keys::encryption_keys;
 use tempfile::TempDir;
 
 const ENCRYPTION_KEYS: &str = "encryption.keys";

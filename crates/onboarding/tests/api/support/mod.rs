@@ -9,7 +9,6 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse::mailbox::Mailbox;
 use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
@@ -26,6 +25,7 @@ use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant};
+use rowhouse_system::mailbox::Mailbox;
 use rowhouse_testkit::mail::wait_for;
 use rowhouse_testkit::{Letter, ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
