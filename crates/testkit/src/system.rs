@@ -8,7 +8,7 @@ use rowhouse_chassis::telemetry::{self, Telemetry};
 use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
 use rowhouse_system::mailbox::Mailbox;
-use rowhouse_system::{Addresses, Databases, Parts, System, url};
+use rowhouse_system::{Addresses, Parts, System, url};
 use tempfile::TempDir;
 
 use crate::{Letter, TestDatabase, TestOptions, mail};

@@ -10,7 +10,7 @@ use rowhouse_jobs::{
     Failure, GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, GlobalRun, WorkerArgs, Workers,
 };
 use rowhouse_tenancy::{DbError, TenantContext, TenantDb};
-use rowhouse_testkit::Role;
+use rowhouse_testkit::ServiceName;
 use serde::{Deserialize, Serialize};
 use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinHandle;
@@ -165,7 +165,7 @@ async fn what_has_become_another_workers_commits_nothing() {
     let slow = first.next().await;
     let over = "UPDATE jobs.global_jobs SET due_at = now()";
     world.database.admin().await.batch_execute(over).await.unwrap();
-    let mut second = Crew::start(connect(&world.database.url(Role::Orders)).await, queue, LEASE);
+    let mut second = Crew::start(connect(&world.database.url(ServiceName::Orders)).await, queue, LEASE);
     let run = second.next().await;
     assert_eq!(run.attempt, 2);
     slow.answer.send(Ok(cx.clone())).unwrap();
@@ -210,7 +210,7 @@ async fn only_declared_kinds_are_taken_and_only_through_the_services_own_queue()
     let (world, queue) = (world().await, errands(b'A'));
     enqueue(&world.db, &queue, "ours").await.unwrap();
     // Auth has not declared the kind.
-    let auth = connect(&world.database.url(Role::Auth)).await;
+    let auth = connect(&world.database.url(ServiceName::Auth)).await;
     let refused = enqueue(&auth, &queue, "theirs").await.unwrap_err();
     assert!(matches!(refused, GlobalEnqueueError::Db(_)), "{refused}");
     let claimed = auth.global_tx::<_, DbError, _>("test.claim", async |tx| {
