@@ -12,6 +12,7 @@ use rowhouse_chassis::program::{BoxError, StartError};
 use rowhouse_chassis::service::{App, Config, Core, Parts, RunError, Service};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_testkit::TestDatabase;
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use tempfile::TempDir;
 
 const LIMIT: Duration = Duration::from_secs(30);
@@ -46,10 +47,11 @@ impl Service for Example {
     }
 }
 
-/// No key is trusted by a service that is not called.
 async fn build(database: &TestDatabase, args: ExampleArgs) -> (Result<App, StartError>, TempDir) {
     let trust = tempfile::tempdir().unwrap();
-    fs::write(trust.path().join("rowhouse-auth.jwks.json"), r#"{"keys": []}"#).unwrap();
+    let keys = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap()).public_keys();
+    let file = trust.path().join(format!("{}.jwks.json", issuer::AUTH));
+    fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
     let config = Config::<Example> {
         args,
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
@@ -85,6 +87,6 @@ async fn a_service_stops_with_its_tasks_when_it_is_asked_to() {
 async fn what_a_service_lacks_is_told_in_its_own_words() {
     let database = TestDatabase::create().await;
     let (app, _trust) = build(&database, ExampleArgs { lacks_something: true, panics: false }).await;
-    let Err(StartError::Own(error)) = app else { panic!("it started") };
+    let Err(StartError::Own(error)) = app else { panic!("it started, or failed before") };
     assert_eq!(error.to_string(), "there is no template for letters");
 }

@@ -70,8 +70,7 @@ async fn no_method_is_served_without_a_token_or_for_another_tenant() {
     for method in methods.iter().filter(|method| !PUBLIC.contains(&method.as_str())) {
         let in_package =
             |package: &&str| method.strip_prefix('/').unwrap().starts_with(&format!("{package}."));
-        let service =
-            ServiceName::ALL.iter().find(|service| service.packages().iter().any(|one| in_package(&one)));
+        let service = ServiceName::ALL.iter().find(|service| service.packages().iter().any(in_package));
         let channel = &channels[*service.unwrap_or_else(|| panic!("who serves {method}?"))];
         let missing = refusal(channel, method, &[]).await;
         assert_eq!(missing.code(), Code::Unauthenticated, "{method}: {missing}");

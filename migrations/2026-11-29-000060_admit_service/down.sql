@@ -1,0 +1,1 @@
+DROP PROCEDURE tenancy.admit_service(regrole);
