@@ -5,7 +5,7 @@ mod status;
 use std::time::Duration;
 
 use rowhouse_chassis::error::{FieldViolation, Violations};
-use rowhouse_chassis::idempotency::RepeatError;
+use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_jobs::{EnqueueError, GlobalEnqueueError};
 use rowhouse_tenancy::DbError;
@@ -110,6 +110,12 @@ pub(crate) enum Missing {
     Invitation,
     #[error("there is no API key with this id")]
     ApiKey,
+}
+
+impl MayBeTaken for Error {
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Repeat(RepeatError::Taken))
+    }
 }
 
 impl From<EnqueueError> for Error {

@@ -3,7 +3,7 @@
 use rowhouse_chassis::error::{
     Code, FieldViolation, RETRY_AFTER, Violations, from_db, internal, invalid_argument, retryable, status,
 };
-use rowhouse_chassis::idempotency::RepeatError;
+use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
@@ -126,6 +126,12 @@ impl Error {
                 internal(operation, &error)
             }
         }
+    }
+}
+
+impl MayBeTaken for Error {
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Repeat(RepeatError::Taken))
     }
 }
 

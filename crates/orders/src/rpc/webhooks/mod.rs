@@ -24,7 +24,7 @@ use rowhouse_proto::orders::v1::{
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
-use super::{Reply, answered_once, authorize, repeatable, reply};
+use super::{Reply, authorize, repeatable, reply};
 use crate::domain::Guard;
 
 /// What the methods work with.

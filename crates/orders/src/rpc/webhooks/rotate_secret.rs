@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use prost::Message;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
@@ -12,7 +12,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::parse_id;
-use super::{WebhookRpc, answered_once, authorize, repeatable};
+use super::{WebhookRpc, authorize, repeatable};
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};

@@ -1,7 +1,7 @@
 //! Sending an endpoint an event that is about nothing, to see whether it arrives.
 
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
@@ -9,7 +9,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::parse_id;
-use super::{WebhookRpc, answered_once, authorize, repeatable};
+use super::{WebhookRpc, authorize, repeatable};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;
