@@ -20,6 +20,7 @@ mod job;
 mod list;
 #[cfg(doctest)]
 mod must_not_compile;
+mod rpc;
 mod run;
 mod schema;
 mod task;
@@ -34,5 +35,6 @@ pub use global::{GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, Glob
 pub use handler::{End, Failure, Handler};
 pub use job::{Job, JobId, NewJob};
 pub use list::{CancelError, JobRecord, JobStatus, ListJobs, Progress, cancel_job, find_job, list_jobs};
+pub use rpc::JobRpc;
 pub use run::{LostLease, Run};
 pub use worker::Workers;

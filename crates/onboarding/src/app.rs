@@ -9,8 +9,8 @@ use rowhouse_chassis::grpc::{self, BindError, EndpointError, GrpcOptions, Listen
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::signing::{Signing, SigningKeyError};
-use rowhouse_jobs::Workers;
-use rowhouse_proto::jobs::v1::job_service_server::{JobServiceServer, SERVICE_NAME as JOBS};
+use rowhouse_jobs::{JobRpc, Workers};
+use rowhouse_proto::jobs::v1::job_service_server::SERVICE_NAME as JOBS;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::{
     OnboardingServiceServer, SERVICE_NAME as ONBOARDING,
 };
@@ -21,9 +21,9 @@ use crate::Config;
 use crate::auth_client::AuthClient;
 use crate::jobs::{SetUp, TakeBack};
 use crate::orders_client::OrdersClient;
-use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 use crate::rpc::Rpc;
+use crate::store::onboardings::ENDED;
 
 /// The second one looks at its tokens itself: some are no access tokens.
 const PUBLIC_METHODS: &[&str] =
@@ -99,9 +99,9 @@ impl App {
         Ok(Self {
             listener: Listener::bind(config.grpc.listen)?,
             rpc: Rpc {
+                set_ups: Arc::new(db.listen(ENDED)),
                 db,
                 auth,
-                outcomes: Outcomes::new(),
                 issuer: signing.issuer(),
                 proofs: Proofs::new(config.bcrypt_cost),
                 verifier: Arc::clone(&verifier),
@@ -139,15 +139,13 @@ impl App {
             services: &[ONBOARDING, JOBS],
         };
         let _following = self.signing.follow(shutdown.clone());
-        let listening = tokio::spawn(self.rpc.outcomes.clone().listen(self.rpc.db.clone()));
         let (until, limit) = (shutdown.clone(), shutdown.limit());
         let workers = tokio::spawn(self.workers.run(async move { until.requested().await }, limit));
-        let jobs = JobServiceServer::new(self.rpc.clone()).max_decoding_message_size(MAX_REQUEST);
+        let jobs = JobRpc::new(self.rpc.db.clone()).server().max_decoding_message_size(MAX_REQUEST);
         let routes =
             Routes::new(OnboardingServiceServer::new(self.rpc).max_decoding_message_size(MAX_REQUEST))
                 .add_service(jobs);
         let served = Box::pin(grpc::serve(self.listener, options, routes, shutdown)).await;
-        listening.abort();
         if served.is_err() {
             // Nobody has asked them to stop.
             workers.abort();

@@ -8,7 +8,7 @@ use rowhouse_chassis::error::{
 };
 use rowhouse_chassis::grpc::reject;
 use rowhouse_chassis::limits::{self, LimitExceeded};
-use rowhouse_jobs::{CancelError, EnqueueError};
+use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
 use rowhouse_tenancy::grpc::AuthenticateError;
 use rowhouse_tokens::{Permission, TokenError};
@@ -48,16 +48,10 @@ pub(crate) enum Error {
     Job(serde_json::Error),
     #[error(transparent)]
     Access(#[from] AuthenticateError),
-    #[error("the call has no verified token; the server lacks the layer that verifies")]
-    Unauthenticated,
     #[error("the caller has not the permission {0}")]
     NotPermitted(Permission),
     #[error("there is no such tenant")]
     TenantNotFound,
-    #[error("there is no such job")]
-    JobNotFound,
-    #[error("{0}")]
-    JobNotCancellable(CancelError),
     #[error("the caller's access token is not believed: {0}")]
     Token(TokenError),
     #[error("the caller's access token is a program's or a service's")]
@@ -82,16 +76,6 @@ impl From<EnqueueError> for Error {
         match error {
             EnqueueError::Json(error) => Self::Job(error),
             EnqueueError::Db(error) => error.into(),
-        }
-    }
-}
-
-impl From<CancelError> for Error {
-    fn from(error: CancelError) -> Self {
-        match error {
-            CancelError::NotFound => Self::JobNotFound,
-            CancelError::Db(error) => Self::Db(error),
-            error @ (CancelError::NotCancellable | CancelError::Ended(_)) => Self::JobNotCancellable(error),
         }
     }
 }
@@ -147,8 +131,6 @@ impl Error {
             Self::TenantNotFound => {
                 status(Code::TenantNotFound, "there is no tenant with this id that the token shows")
             }
-            Self::JobNotFound => status(Code::JobNotFound, "there is no job with this id"),
-            Self::JobNotCancellable(reason) => status(Code::JobNotCancellable, reason.to_string()),
             Self::TenantGone | Self::Contended => retryable(
                 Code::Unavailable,
                 "another call was working on the same onboarding: try again",
@@ -195,7 +177,6 @@ impl Error {
             ) => internal(operation, &error),
             Self::Signing(error) => internal(operation, &error),
             Self::Job(error) => internal(operation, &error),
-            error @ Self::Unauthenticated => internal(operation, &error),
             Self::Db(error) => from_db(operation, &error),
         }
     }
@@ -218,11 +199,8 @@ mod tests {
             (Error::TooManyRepeats { wait: Duration::from_secs(1) }, Code::TooManyAttempts),
             (Error::Failed("auth has gone".to_owned()), Code::Unavailable),
             (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
-            (Error::NotPermitted(Permission::JobsManage), Code::PermissionDenied),
+            (Error::NotPermitted(Permission::TenantRead), Code::PermissionDenied),
             (Error::TenantNotFound, Code::TenantNotFound),
-            (CancelError::NotFound.into(), Code::JobNotFound),
-            (CancelError::NotCancellable.into(), Code::JobNotCancellable),
-            (Error::Unauthenticated, Code::Internal),
             (Error::Contended, Code::Unavailable),
             (Error::Token(TokenError::Expired), Code::TokenExpired),
             (Error::Token(TokenError::BadSignature), Code::TokenInvalid),

@@ -1,8 +1,6 @@
 //! The generated traits, one line a method.
 
-mod bearer;
 mod get_tenant;
-mod jobs;
 mod onboard_tenant;
 mod tenant;
 
@@ -14,13 +12,14 @@ use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService
 use rowhouse_proto::onboarding::v1::{
     GetTenantRequest, GetTenantResponse, OnboardTenantRequest, OnboardTenantResponse,
 };
-use rowhouse_tenancy::{TenantContext, TenantDb};
-use rowhouse_tokens::{Permission, TokenIssuer, Verifier};
+use rowhouse_tenancy::grpc::bearer_token;
+use rowhouse_tenancy::{Listener, TenantDb};
+use rowhouse_tokens::{TokenIssuer, Verifier};
+use tonic::metadata::{MetadataMap, MetadataValue};
 use tonic::{Request, Response, Status};
 
 use crate::auth_client::AuthClient;
 use crate::error::Error;
-use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 
 /// What the methods work with. Cloning shares it.
@@ -29,7 +28,9 @@ pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) proofs: Proofs,
-    pub(crate) outcomes: Outcomes,
+    /// Tells when a set-up has ended, in this instance or another; not whose. While notifications do not arrive, those who wait look
+    /// by the clock.
+    pub(crate) set_ups: Arc<Listener>,
     /// Signs status tokens.
     pub(crate) issuer: TokenIssuer,
     /// Believes the tokens that callers of public methods send.
@@ -56,8 +57,7 @@ fn reply<T>(operation: &'static str, outcome: Result<T, Error>) -> Reply<T> {
     outcome.map(Response::new).map_err(|error| error.into_status(operation))
 }
 
-/// On whose behalf a call is made, if they may make it.
-fn permitted<T>(request: &Request<T>, permission: Permission) -> Result<TenantContext, Error> {
-    let cx = rowhouse_tenancy::grpc::context(request).cloned().ok_or(Error::Unauthenticated)?;
-    if cx.may(permission) { Ok(cx) } else { Err(Error::NotPermitted(permission)) }
+/// The token of a call to a public method, which no layer has looked at.
+fn bearer(metadata: &MetadataMap) -> Option<&str> {
+    bearer_token(metadata.get_all("authorization").iter().map(MetadataValue::as_encoded_bytes))
 }

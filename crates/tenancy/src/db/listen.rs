@@ -48,10 +48,29 @@ impl Listener {
         }
     }
 
+    /// The same for as many as wait for news. It ends with this value.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription(self.heard.clone())
+    }
+
     /// Whether notifications arrive. Who waits for news has to look by the clock as well, and often while they do not.
     #[must_use]
     pub fn is_listening(&self) -> bool {
         self.heard.borrow().listening
+    }
+}
+
+/// One that waits for a [`Listener`]'s news.
+pub struct Subscription(watch::Receiver<Heard>);
+
+impl Subscription {
+    /// Does the same as [`Listener::heard`].
+    pub async fn heard(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The listener is gone.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -65,8 +84,18 @@ impl TenantDb {
     /// Begins to listen on the channel of the name.
     #[must_use]
     pub fn listen(&self, channel: impl Into<String>) -> Listener {
+        self.listen_on(Channel::Named(channel.into()))
+    }
+
+    /// Begins to listen on the channel whose name is the prefix and the role that is logged in.
+    #[must_use]
+    pub fn listen_for_role(&self, prefix: &'static str) -> Listener {
+        self.listen_on(Channel::OfRole(prefix))
+    }
+
+    fn listen_on(&self, channel: Channel) -> Listener {
         let (sender, heard) = watch::channel(Heard::default());
-        let ear = Ear { db: self.clone(), channel: channel.into(), heard: sender };
+        let ear = Ear { db: self.clone(), channel, heard: sender };
         Listener { heard, task: tokio::spawn(ear.listen()) }
     }
 }
@@ -90,8 +119,26 @@ enum Deaf {
 
 struct Ear {
     db: TenantDb,
-    channel: String,
+    channel: Channel,
     heard: watch::Sender<Heard>,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Named(String),
+    OfRole(&'static str),
+}
+
+impl Channel {
+    async fn name(&self, client: &Client) -> Result<String, Deaf> {
+        match self {
+            Self::Named(name) => Ok(name.clone()),
+            Self::OfRole(prefix) => {
+                let answers = in_time(client.simple_query("SELECT session_user")).await??;
+                Ok(format!("{prefix}{}", value(&answers).unwrap_or_default()))
+            }
+        }
+    }
 }
 
 impl Ear {
@@ -102,18 +149,18 @@ impl Ear {
             if self.heard.borrow().listening {
                 self.heard.send_modify(|heard| heard.listening = false);
                 tracing::warn!(
-                    channel = self.channel,
+                    channel = ?self.channel,
                     "the database is not listened to for the moment: {deaf}"
                 );
             }
             let pause = if matches!(deaf, Deaf::Pooler) {
                 if !said {
-                    tracing::warn!(channel = self.channel, "{deaf}: it is looked by the clock instead");
+                    tracing::warn!(channel = ?self.channel, "{deaf}: it is looked by the clock instead");
                     said = true;
                 }
                 DEAF_PAUSE
             } else {
-                tracing::debug!(channel = self.channel, "the database is not listened to: {deaf}");
+                tracing::debug!(channel = ?self.channel, "the database is not listened to: {deaf}");
                 PAUSE
             };
             sleep(pause).await;
@@ -137,11 +184,12 @@ impl Ear {
         let own = format!("rowhouse_heartbeat_{}", Uuid::now_v7().simple());
         let process = begin(&client, &own).await?;
         in_time(notify_over_the_pool(&self.db, &own)).await??;
-        if let Err(deaf) = self.arrival(&mut arrived, &own, Instant::now() + ARRIVAL).await {
+        if let Err(deaf) = self.arrival(&mut arrived, (&own, ""), Instant::now() + ARRIVAL).await {
             unlisten(&client, process.as_deref()).await;
             return Err(if matches!(deaf, Deaf::Silent) { Deaf::Pooler } else { deaf });
         }
-        in_time(client.batch_execute(&format!("LISTEN {}", quoted(&self.channel)))).await??;
+        let channel = self.channel.name(&client).await?;
+        in_time(client.batch_execute(&format!("LISTEN {}", quoted(&channel)))).await??;
         self.heard.send_modify(|heard| {
             heard.listening = true;
             // What was said before anybody listened.
@@ -150,34 +198,34 @@ impl Ear {
         loop {
             let heartbeat = Instant::now() + HEARTBEAT;
             while let Ok(notification) = timeout_at(heartbeat, arrived.recv()).await {
-                self.pass_on(&notification.ok_or(Deaf::Ended)?);
+                self.pass_on(&notification.ok_or(Deaf::Ended)?, &channel);
             }
             let deadline = Instant::now() + ARRIVAL;
             let notify = format!("NOTIFY {}", quoted(&own));
             timeout_at(deadline, client.batch_execute(&notify)).await.or(Err(Deaf::Silent))??;
-            self.arrival(&mut arrived, &own, deadline).await?;
+            self.arrival(&mut arrived, (&own, &channel), deadline).await?;
         }
     }
 
-    /// Waits for a notification of one's own, and passes the others on.
+    /// Waits for a notification of one's own, and passes those of the channel on.
     async fn arrival(
         &self,
         arrived: &mut mpsc::UnboundedReceiver<Notification>,
-        own: &str,
+        (own, channel): (&str, &str),
         deadline: Instant,
     ) -> Result<(), Deaf> {
         loop {
             match timeout_at(deadline, arrived.recv()).await {
                 Ok(Some(notification)) if notification.channel() == own => return Ok(()),
-                Ok(Some(notification)) => self.pass_on(&notification),
+                Ok(Some(notification)) => self.pass_on(&notification, channel),
                 Ok(None) => return Err(Deaf::Ended),
                 Err(_) => return Err(Deaf::Silent),
             }
         }
     }
 
-    fn pass_on(&self, notification: &Notification) {
-        if notification.channel() == self.channel {
+    fn pass_on(&self, notification: &Notification, channel: &str) {
+        if notification.channel() == channel {
             self.heard.send_modify(|heard| heard.count = heard.count.wrapping_add(1));
         }
     }

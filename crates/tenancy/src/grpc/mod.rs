@@ -3,7 +3,9 @@
 mod authenticate;
 mod carry;
 
-pub use authenticate::{Authenticate, AuthenticateError, AuthenticateLayer, PublicMethods, context};
+pub use authenticate::{
+    Authenticate, AuthenticateError, AuthenticateLayer, PublicMethods, bearer_token, context,
+};
 pub use carry::carry_token;
 
 /// The metadata key that may repeat the token's tenant. It never selects one.
