@@ -167,6 +167,7 @@ GRANT EXECUTE ON FUNCTION
 CREATE TRIGGER outbox_to_job BEFORE INSERT ON auth.outbox FOR EACH ROW EXECUTE FUNCTION auth.outbox_to_job();
 INSERT INTO jobs.global_jobs (id, queue, kind, payload, due_at, attempts)
 SELECT o.id, 'rowhouse_auth', 'auth.task', o.sealed_task, o.due_at, o.attempts FROM auth.outbox o;
+-- Few rows: what waits is done within seconds, unless mail cannot be sent.
 -- safety-assured:start
 DELETE FROM auth.outbox;
 -- safety-assured:end

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::error::{FieldViolation, Violations};
-use rowhouse_chassis::idempotency::RepeatError;
+use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_jobs::{EnqueueError, GlobalEnqueueError};
 use rowhouse_tenancy::DbError;
@@ -105,6 +105,12 @@ pub(crate) enum Missing {
     Invitation,
     #[error("there is no API key with this id")]
     ApiKey,
+}
+
+impl MayBeTaken for Error {
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Repeat(RepeatError::Taken))
+    }
 }
 
 impl From<EnqueueError> for Error {

@@ -131,6 +131,22 @@ pub enum RepeatError {
     Db(#[from] rowhouse_tenancy::DbError),
 }
 
+/// The error of a call, of which a service says whether it is [`RepeatError::Taken`].
+pub trait MayBeTaken {
+    /// Whether another call with the same key was faster.
+    fn is_taken(&self) -> bool;
+}
+
+/// Attempts a call once more when another one with its key was faster: the other's answer is there by then.
+pub async fn answered_once<T, E: MayBeTaken, F: Future<Output = Result<T, E>>>(
+    attempt: impl Fn() -> F,
+) -> Result<T, E> {
+    match attempt().await {
+        Err(error) if error.is_taken() => attempt().await,
+        outcome => outcome,
+    }
+}
+
 #[cfg(feature = "db")]
 impl RepeatError {
     /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.

@@ -82,19 +82,6 @@ pub(crate) async fn purge(tx: &mut GlobalTx, keep: Duration, most: i32) -> Resul
     Ok(seen)
 }
 
-#[derive(QueryableByName)]
-struct Channel {
-    #[diesel(sql_type = Text)]
-    channel: String,
-}
-
-/// The channel on which this service's queue is announced.
-pub(crate) async fn channel(tx: &mut GlobalTx) -> Result<String, DbError> {
-    let Channel { channel } =
-        diesel::sql_query("SELECT 'jobs_' || session_user AS channel").get_result(tx).await?;
-    Ok(channel)
-}
-
 /// Has all instances of this service look for jobs.
 pub(crate) async fn announce(tx: &mut GlobalTx) -> Result<(), DbError> {
     diesel::sql_query("SELECT pg_notify('jobs_' || session_user, '')").execute(tx).await?;

@@ -20,6 +20,8 @@ mod job;
 mod list;
 #[cfg(doctest)]
 mod must_not_compile;
+mod retention;
+mod rpc;
 mod run;
 mod schema;
 mod task;
@@ -34,5 +36,7 @@ pub use global::{GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, Glob
 pub use handler::{End, Failure, Handler};
 pub use job::{Job, JobId, NewJob};
 pub use list::{CancelError, JobRecord, JobStatus, ListJobs, Progress, cancel_job, find_job, list_jobs};
+pub use retention::Retention;
+pub use rpc::JobRpc;
 pub use run::{LostLease, Run};
 pub use worker::Workers;

@@ -48,6 +48,9 @@ impl Hold {
 }
 
 impl Run {
+    /// How many rows [`Run::sweep`] deletes in one transaction.
+    pub const BATCH: i64 = 1_000;
+
     pub(crate) fn new(transactions: Transactions, claimed: Claimed, task: &Task, lease: Duration) -> Self {
         Self {
             transactions,
@@ -131,6 +134,17 @@ impl Run {
         let done = self.until_uncontended(operation, ended).await?;
         self.completed.store(true, Ordering::Relaxed);
         Ok(done)
+    }
+
+    /// Deletes what is not kept any longer, in batches of [`Run::BATCH`] rows, each in a transaction of its own: until one is not
+    /// full. `delete` returns how many rows it has deleted.
+    pub async fn sweep<F>(&self, operation: &'static str, delete: F) -> Result<(), Failure>
+    where
+        F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<usize, Failure>, Future: Send> + Send + Copy,
+    {
+        let full = usize::try_from(Self::BATCH).unwrap_or(usize::MAX);
+        while self.tx(operation, delete).await? >= full {}
+        Ok(())
     }
 
     async fn until_uncontended<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>

@@ -5,7 +5,6 @@ mod crew;
 mod global;
 mod purge;
 mod tenants;
-mod wake;
 
 use std::collections::HashMap;
 use std::sync::Arc;
@@ -24,7 +23,6 @@ use crew::Crew;
 use global::{GlobalHandlers, GlobalQueue};
 use purge::purge_regularly;
 use tenants::TenantsQueue;
-use wake::Wake;
 
 /// How long to wait while the database does not answer.
 const OUTAGE: Duration = Duration::from_secs(1);
@@ -89,15 +87,16 @@ impl Workers {
         }
         let (stop, stopping) = watch::channel(false);
         let calling = async {
-            let mut wake = Wake::start(db.clone());
+            let mut listener = db.listen_for_role("jobs_");
             let mut purging = JoinSet::new();
             purging.spawn(purge_regularly(db));
             let mut shutdown = std::pin::pin!(shutdown);
             loop {
-                let interval = wake.interval();
+                // Seldom only while notifications arrive.
+                let interval = if listener.is_listening() { LISTENING_INTERVAL } else { POLLING_INTERVAL };
                 tokio::select! {
                     () = &mut shutdown => break,
-                    () = wake.woken() => {}
+                    () = listener.heard() => {}
                     () = sleep(interval) => {}
                 }
                 crews.iter().for_each(Crew::look);

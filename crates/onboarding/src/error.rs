@@ -9,7 +9,7 @@ use rowhouse_chassis::error::{
 };
 use rowhouse_chassis::grpc::reject;
 use rowhouse_chassis::limits::{self, LimitExceeded};
-use rowhouse_jobs::{CancelError, EnqueueError};
+use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
 use rowhouse_tenancy::grpc::AuthenticateError;
 use rowhouse_tokens::TokenError;
@@ -53,10 +53,6 @@ pub(crate) enum Error {
     Denied(#[from] Denied),
     #[error("there is no such tenant")]
     TenantNotFound,
-    #[error("there is no such job")]
-    JobNotFound,
-    #[error("{0}")]
-    JobNotCancellable(CancelError),
     #[error("the caller's access token is not believed: {0}")]
     Token(TokenError),
     #[error("the caller's access token is a program's or a service's")]
@@ -81,16 +77,6 @@ impl From<EnqueueError> for Error {
         match error {
             EnqueueError::Json(error) => Self::Job(error),
             EnqueueError::Db(error) => error.into(),
-        }
-    }
-}
-
-impl From<CancelError> for Error {
-    fn from(error: CancelError) -> Self {
-        match error {
-            CancelError::NotFound => Self::JobNotFound,
-            CancelError::Db(error) => Self::Db(error),
-            error @ (CancelError::NotCancellable | CancelError::Ended(_)) => Self::JobNotCancellable(error),
         }
     }
 }
@@ -140,8 +126,6 @@ impl IntoStatus for Error {
             Self::TenantNotFound => {
                 status(Code::TenantNotFound, "there is no tenant with this id that the token shows")
             }
-            Self::JobNotFound => status(Code::JobNotFound, "there is no job with this id"),
-            Self::JobNotCancellable(reason) => status(Code::JobNotCancellable, reason.to_string()),
             Self::TenantGone | Self::Contended => retryable(
                 Code::Unavailable,
                 "another call was working on the same onboarding: try again",
@@ -212,8 +196,6 @@ mod tests {
             (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
             (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
             (Error::TenantNotFound, Code::TenantNotFound),
-            (CancelError::NotFound.into(), Code::JobNotFound),
-            (CancelError::NotCancellable.into(), Code::JobNotCancellable),
             (Error::Contended, Code::Unavailable),
             (Error::Token(TokenError::Expired), Code::TokenExpired),
             (Error::Token(TokenError::BadSignature), Code::TokenInvalid),

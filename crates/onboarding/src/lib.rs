@@ -14,7 +14,6 @@ mod domain;
 mod error;
 mod jobs;
 mod orders_client;
-mod outcomes;
 mod proofs;
 mod rpc;
 mod schema;

@@ -7,17 +7,16 @@ use rowhouse_chassis::grpc::{self, MAX_REQUEST, TracedChannel};
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_jobs::Workers;
-use rowhouse_proto::jobs::v1::job_service_server::JobServiceServer;
+use rowhouse_jobs::{JobRpc, Workers};
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingServiceServer;
 
 use crate::args::OnboardingArgs;
 use crate::auth_client::AuthClient;
 use crate::jobs::{SetUp, TakeBack};
 use crate::orders_client::OrdersClient;
-use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 use crate::rpc::Rpc;
+use crate::store::onboardings::ENDED;
 
 /// The onboarding service.
 #[derive(Clone, Copy, Debug)]
@@ -39,23 +38,21 @@ impl Service for Onboarding {
             .handle(SetUp { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
             .handle(TakeBack { auth: Arc::clone(&auth), orders });
 
-        let outcomes = Outcomes::new();
         let rpc = Rpc {
             db: db.clone(),
             auth,
-            outcomes: outcomes.clone(),
+            set_ups: Arc::new(db.listen(ENDED)),
             issuer: signing.issuer(),
             proofs: Proofs::new(args.bcrypt_cost),
             verifier: Arc::clone(&core.verifier),
             proxies: Arc::new(args.proxies.into()),
             limiter: Arc::clone(&core.limiter),
         };
-        let jobs = JobServiceServer::new(rpc.clone());
+        let jobs = JobRpc::new(db.clone()).server();
         Ok(Parts::new()
             .grpc(OnboardingServiceServer::new(rpc).max_decoding_message_size(MAX_REQUEST))
             .grpc(jobs.max_decoding_message_size(MAX_REQUEST))
             .signing(signing)
-            .companion("ends of set-ups", outcomes.listen(db.clone()))
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

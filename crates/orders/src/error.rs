@@ -5,7 +5,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument,
     retryable, status,
 };
-use rowhouse_chassis::idempotency::RepeatError;
+use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
@@ -106,6 +106,12 @@ impl IntoStatus for Error {
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => internal(operation, &error),
         }
+    }
+}
+
+impl MayBeTaken for Error {
+    fn is_taken(&self) -> bool {
+        matches!(self, Self::Repeat(RepeatError::Taken))
     }
 }
 

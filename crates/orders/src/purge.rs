@@ -12,8 +12,6 @@ use crate::store::idempotency_keys::delete_first_calls;
 /// How long a request can be repeated.
 const KEEP: Duration = Duration::from_hours(24);
 const EVERY: Duration = Duration::from_hours(24);
-/// How many rows go in one transaction.
-const BATCH: usize = 1_000;
 
 /// The key of the job, of which a tenant has one.
 pub(crate) const PURGE: &str = "orders.purge";
@@ -38,14 +36,6 @@ pub(crate) struct Purge;
 impl Handler<PurgeKeys> for Purge {
     async fn run(&self, run: &Run, _: PurgeKeys) -> Result<(), Failure> {
         let before = Utc::now() - KEEP;
-        let batch = i64::try_from(BATCH).unwrap_or(i64::MAX);
-        loop {
-            let deleted = run
-                .tx("orders.purge", async |tx| Ok::<_, Failure>(delete_first_calls(tx, before, batch).await?))
-                .await?;
-            if deleted < BATCH {
-                return Ok(());
-            }
-        }
+        run.sweep("orders.purge", async |tx| Ok(delete_first_calls(tx, before, Run::BATCH).await?)).await
     }
 }

@@ -7,8 +7,7 @@ use rowhouse_tenancy::{InvalidTenantId, SystemOrigin, TenantContext, TenantId};
 use rowhouse_tokens::{Permission, TokenError};
 use tonic::Request;
 
-use super::bearer::bearer;
-use super::{Rpc, tenant};
+use super::{Rpc, bearer, tenant};
 use crate::domain::Onboarded;
 use crate::error::Error;
 use crate::store::tenants::find_onboarded;

@@ -1,8 +1,6 @@
 //! The generated traits, one line a method.
 
-mod bearer;
 mod get_tenant;
-mod jobs;
 mod onboard_tenant;
 mod tenant;
 
@@ -15,12 +13,13 @@ use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService
 use rowhouse_proto::onboarding::v1::{
     GetTenantRequest, GetTenantResponse, OnboardTenantRequest, OnboardTenantResponse,
 };
-use rowhouse_tenancy::TenantDb;
+use rowhouse_tenancy::grpc::bearer_token;
+use rowhouse_tenancy::{NotificationListener, TenantDb};
 use rowhouse_tokens::{TokenIssuer, Verifier};
 use tonic::Request;
+use tonic::metadata::{MetadataMap, MetadataValue};
 
 use crate::auth_client::AuthClient;
-use crate::outcomes::Outcomes;
 use crate::proofs::Proofs;
 
 /// What the methods work with. Cloning shares it.
@@ -29,7 +28,9 @@ pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) proofs: Proofs,
-    pub(crate) outcomes: Outcomes,
+    /// Tells when a set-up has ended, in this instance or another; not whose. While notifications do not arrive, those who wait look
+    /// by the clock.
+    pub(crate) set_ups: Arc<NotificationListener>,
     /// Signs status tokens.
     pub(crate) issuer: TokenIssuer,
     /// Believes the tokens that callers of public methods send.
@@ -48,4 +49,9 @@ impl OnboardingService for Rpc {
     async fn get_tenant(&self, request: Request<GetTenantRequest>) -> Reply<GetTenantResponse> {
         reply("onboarding.get_tenant", get_tenant::get_tenant(self, &request).await)
     }
+}
+
+/// The token of a call to a public method, which no layer has looked at.
+fn bearer(metadata: &MetadataMap) -> Option<&str> {
+    bearer_token(metadata.get_all("authorization").iter().map(MetadataValue::as_encoded_bytes))
 }

@@ -11,8 +11,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Request;
 use uuid::Uuid;
 
-use super::bearer::bearer;
-use super::{Rpc, tenant};
+use super::{Rpc, bearer, tenant};
 use crate::auth_client::{Caller, Prepared};
 use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, Tenant, TenantStatus};
 use crate::error::Error;
@@ -166,7 +165,7 @@ impl Rpc {
     /// The tenant as it is when its set-up has ended, or when the caller's time has.
     async fn outcome(&self, tenant: TenantId, time: Time) -> Result<Onboarded, Error> {
         let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
-        let mut ended = self.outcomes.subscribe();
+        let mut ended = self.set_ups.subscribe();
         loop {
             let found = self.db.tx(&cx, "onboarding.find_outcome", async |tx| {
                 find_onboarded(tx).await?.ok_or(Error::TenantGone)
@@ -182,7 +181,7 @@ impl Rpc {
             }
             sleep(LEAST_PAUSE).await;
             // What it says is only that it is worth looking.
-            drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.changed()).await);
+            drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.heard()).await);
         }
     }
 

@@ -11,7 +11,7 @@ pub(crate) mod webhooks;
 
 use rowhouse_chassis::access::member;
 use rowhouse_chassis::grpc::{Reply, reply};
-use rowhouse_chassis::idempotency::{RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, CreateOrderResponse, GetOrderRequest, GetOrderResponse, ListOrdersRequest,
@@ -68,15 +68,4 @@ fn repeatable(
 ) -> Result<Option<Repeatable>, Error> {
     let caller = member(cx)?;
     Ok(key.map(|key| Repeatable::new(key, operation, caller.as_bytes(), request)))
-}
-
-/// Attempts a call once more when another one with its key was faster: the other's answer is there by then.
-async fn answered_once<T, F>(attempt: impl Fn() -> F) -> Result<T, Error>
-where
-    F: Future<Output = Result<T, Error>>,
-{
-    match attempt().await {
-        Err(Error::Repeat(RepeatError::Taken)) => attempt().await,
-        outcome => outcome,
-    }
 }

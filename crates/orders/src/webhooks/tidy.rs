@@ -17,8 +17,6 @@ const KEEP: Duration = Duration::from_hours(30 * 24);
 /// How long an endpoint's row is kept after its end: longer than any transaction that has still seen it as it was.
 const KEEP_ENDPOINT: Duration = Duration::from_hours(1);
 const EVERY: Duration = Duration::from_hours(6);
-/// How many rows go in one transaction.
-const BATCH: i64 = 1_000;
 const KEY: &str = "webhook.tidy";
 
 /// Removes a tenant's old deliveries and events, and what is left of deleted endpoints.
@@ -48,22 +46,11 @@ impl Handler<TidyWebhooks> for Tidy {
     async fn run(&self, run: &Run, _: TidyWebhooks) -> Result<(), Failure> {
         let now = Utc::now();
         let (old, long_gone) = (now - KEEP, now - KEEP_ENDPOINT);
-        let more = |deleted: usize| i64::try_from(deleted).is_ok_and(|deleted| deleted >= BATCH);
-        while more(
-            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_finished(tx, old, BATCH).await?))
-                .await?,
-        ) {}
-        while more(
-            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_of_deleted(tx, BATCH).await?)).await?,
-        ) {}
-        while more(
-            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_events(tx, old, BATCH).await?))
-                .await?,
-        ) {}
-        while more(
-            run.tx("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_deleted(tx, long_gone, BATCH).await?))
-                .await?,
-        ) {}
+        let of = "webhooks.tidy";
+        run.sweep(of, async |tx| Ok(delete_finished(tx, old, Run::BATCH).await?)).await?;
+        run.sweep(of, async |tx| Ok(delete_of_deleted(tx, Run::BATCH).await?)).await?;
+        run.sweep(of, async |tx| Ok(delete_events(tx, old, Run::BATCH).await?)).await?;
+        run.sweep(of, async |tx| Ok(delete_deleted(tx, long_gone, Run::BATCH).await?)).await?;
         run.complete("webhooks.tidy", async |tx| Ok::<_, Failure>(delete_expired_secrets(tx).await?)).await
     }
 }

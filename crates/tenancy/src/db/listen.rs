@@ -48,10 +48,29 @@ impl NotificationListener {
         }
     }
 
+    /// Returns what as many as wait for notifications can wait on. It ends with this value.
+    #[must_use]
+    pub fn subscribe(&self) -> Subscription {
+        Subscription(self.heard.clone())
+    }
+
     /// Returns whether notifications arrive. Callers have to poll as well, and often while they do not arrive.
     #[must_use]
     pub fn is_listening(&self) -> bool {
         self.heard.borrow().listening
+    }
+}
+
+/// Waits for the notifications of a [`NotificationListener`].
+pub struct Subscription(watch::Receiver<ListenState>);
+
+impl Subscription {
+    /// Does the same as [`NotificationListener::heard`].
+    pub async fn heard(&mut self) {
+        if self.0.changed().await.is_err() {
+            // The listener is gone.
+            std::future::pending::<()>().await;
+        }
     }
 }
 
@@ -65,8 +84,18 @@ impl TenantDb {
     /// Starts to listen on a channel.
     #[must_use]
     pub fn listen(&self, channel: impl Into<String>) -> NotificationListener {
+        self.listen_on(Channel::Named(channel.into()))
+    }
+
+    /// Starts to listen on the channel whose name is the prefix and the login role.
+    #[must_use]
+    pub fn listen_for_role(&self, prefix: &'static str) -> NotificationListener {
+        self.listen_on(Channel::OfRole(prefix))
+    }
+
+    fn listen_on(&self, channel: Channel) -> NotificationListener {
         let (sender, heard) = watch::channel(ListenState::default());
-        let task = ListenTask { db: self.clone(), channel: channel.into(), heard: sender };
+        let task = ListenTask { db: self.clone(), channel, heard: sender };
         NotificationListener { heard, task: tokio::spawn(task.listen()) }
     }
 }
@@ -90,8 +119,26 @@ enum NotListening {
 
 struct ListenTask {
     db: TenantDb,
-    channel: String,
+    channel: Channel,
     heard: watch::Sender<ListenState>,
+}
+
+#[derive(Debug)]
+enum Channel {
+    Named(String),
+    OfRole(&'static str),
+}
+
+impl Channel {
+    async fn name(&self, client: &Client) -> Result<String, NotListening> {
+        match self {
+            Self::Named(name) => Ok(name.clone()),
+            Self::OfRole(prefix) => {
+                let answers = in_time(client.simple_query("SELECT session_user")).await??;
+                Ok(format!("{prefix}{}", value(&answers).unwrap_or_default()))
+            }
+        }
+    }
 }
 
 impl ListenTask {
@@ -102,18 +149,18 @@ impl ListenTask {
             if self.heard.borrow().listening {
                 self.heard.send_modify(|heard| heard.listening = false);
                 tracing::warn!(
-                    channel = self.channel,
+                    channel = ?self.channel,
                     "listening for notifications is interrupted: {reason}"
                 );
             }
             let pause = if matches!(reason, NotListening::Pooler) {
                 if !warned {
-                    tracing::warn!(channel = self.channel, "{reason}: the database is polled instead");
+                    tracing::warn!(channel = ?self.channel, "{reason}: the database is polled instead");
                     warned = true;
                 }
                 POLLING_PAUSE
             } else {
-                tracing::debug!(channel = self.channel, "not listening for notifications: {reason}");
+                tracing::debug!(channel = ?self.channel, "not listening for notifications: {reason}");
                 PAUSE
             };
             sleep(pause).await;
@@ -137,11 +184,12 @@ impl ListenTask {
         let own = format!("rowhouse_heartbeat_{}", Uuid::now_v7().simple());
         let process = begin(&client, &own).await?;
         in_time(notify_over_the_pool(&self.db, &own)).await??;
-        if let Err(reason) = self.arrival(&mut arrived, &own, Instant::now() + ARRIVAL).await {
+        if let Err(reason) = self.arrival(&mut arrived, (&own, ""), Instant::now() + ARRIVAL).await {
             unlisten(&client, process.as_deref()).await;
             return Err(if matches!(reason, NotListening::Silent) { NotListening::Pooler } else { reason });
         }
-        in_time(client.batch_execute(&format!("LISTEN {}", quoted(&self.channel)))).await??;
+        let channel = self.channel.name(&client).await?;
+        in_time(client.batch_execute(&format!("LISTEN {}", quoted(&channel)))).await??;
         self.heard.send_modify(|heard| {
             heard.listening = true;
             // Notifications may have been sent before listening began.
@@ -150,34 +198,34 @@ impl ListenTask {
         loop {
             let heartbeat = Instant::now() + HEARTBEAT;
             while let Ok(notification) = timeout_at(heartbeat, arrived.recv()).await {
-                self.pass_on(&notification.ok_or(NotListening::Ended)?);
+                self.pass_on(&notification.ok_or(NotListening::Ended)?, &channel);
             }
             let deadline = Instant::now() + ARRIVAL;
             let notify = format!("NOTIFY {}", quoted(&own));
             timeout_at(deadline, client.batch_execute(&notify)).await.or(Err(NotListening::Silent))??;
-            self.arrival(&mut arrived, &own, deadline).await?;
+            self.arrival(&mut arrived, (&own, &channel), deadline).await?;
         }
     }
 
-    /// Waits for the heartbeat's notification, and reports the other ones.
+    /// Waits for the heartbeat's notification, and reports those of the channel.
     async fn arrival(
         &self,
         arrived: &mut mpsc::UnboundedReceiver<Notification>,
-        own: &str,
+        (own, channel): (&str, &str),
         deadline: Instant,
     ) -> Result<(), NotListening> {
         loop {
             match timeout_at(deadline, arrived.recv()).await {
                 Ok(Some(notification)) if notification.channel() == own => return Ok(()),
-                Ok(Some(notification)) => self.pass_on(&notification),
+                Ok(Some(notification)) => self.pass_on(&notification, channel),
                 Ok(None) => return Err(NotListening::Ended),
                 Err(_) => return Err(NotListening::Silent),
             }
         }
     }
 
-    fn pass_on(&self, notification: &Notification) {
-        if notification.channel() == self.channel {
+    fn pass_on(&self, notification: &Notification, channel: &str) {
+        if notification.channel() == channel {
             self.heard.send_modify(|heard| heard.count = heard.count.wrapping_add(1));
         }
     }

@@ -22,7 +22,7 @@ pub use body::TransactionBody;
 pub use config::DatabaseConfig;
 pub use connect::ConnectError;
 pub use error::DbError;
-pub use listen::NotificationListener;
+pub use listen::{NotificationListener, Subscription};
 pub use lock::{lock, lock_count};
 pub use pool::TenantDb;
 pub use schema::SchemaVersion;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
-use http::{HeaderMap, Request, Response, header};
+use http::{HeaderMap, HeaderValue, Request, Response, header};
 use rowhouse_tokens::{TokenError, Verifier};
 use tonic::Status;
 use tonic::body::Body;
@@ -109,7 +109,8 @@ where
 }
 
 async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<TenantContext, AuthenticateError> {
-    let bearer = bearer(headers).ok_or(AuthenticateError::MissingToken)?;
+    let authorization = headers.get_all(header::AUTHORIZATION).iter().map(HeaderValue::as_bytes);
+    let bearer = bearer_token(authorization).ok_or(AuthenticateError::MissingToken)?;
     let context = TenantContext::from_verified(verifier.verify(bearer).await?);
     for value in headers.get_all(TENANT_ID_KEY) {
         let requested: TenantId = value.to_str().or(Err(InvalidTenantId))?.parse()?;
@@ -120,11 +121,14 @@ async fn authenticate(verifier: &Verifier, headers: &HeaderMap) -> Result<Tenant
     Ok(context)
 }
 
-/// Returns the bearer token if there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
-fn bearer(headers: &HeaderMap) -> Option<&str> {
-    let mut values = headers.get_all(header::AUTHORIZATION).iter();
+/// Returns the bearer token of a call whose `authorization` has these values, if there is exactly one. The scheme's case does
+/// not matter (RFC 9110 §11.1).
+pub fn bearer_token<'a>(authorization: impl IntoIterator<Item = &'a [u8]>) -> Option<&'a str> {
+    let mut values = authorization.into_iter();
     let (value, None) = (values.next()?, values.next()) else { return None };
-    let (scheme, token) = value.to_str().ok()?.split_once(' ')?;
+    let visible = |byte: &u8| byte.is_ascii_graphic() || matches!(byte, b' ' | b'\t');
+    let text = value.iter().all(visible).then(|| std::str::from_utf8(value).ok())??;
+    let (scheme, token) = text.split_once(' ')?;
     scheme.eq_ignore_ascii_case("bearer").then(|| token.trim_matches(' '))
 }
 
@@ -140,22 +144,12 @@ mod tests {
 
     #[test]
     fn one_bearer_token_or_none() {
-        let headers = |values: &[&'static str]| {
-            let mut map = HeaderMap::new();
-            for value in values {
-                map.append(header::AUTHORIZATION, http::HeaderValue::from_static(value));
-            }
-            map
-        };
-        assert_eq!(bearer(&headers(&["Bearer abc"])), Some("abc"));
-        assert_eq!(bearer(&headers(&["bearer  abc"])), Some("abc"));
-        assert_eq!(bearer(&headers(&["Basic abc"])), None);
-        assert_eq!(bearer(&headers(&["abc"])), None);
-        assert_eq!(bearer(&headers(&[])), None);
-        assert_eq!(
-            bearer(&headers(&["Bearer abc", "Bearer def"])),
-            None,
-            "two tokens are an attack or a bug"
-        );
+        let bearer = |values: &[&'static str]| bearer_token(values.iter().map(|value| value.as_bytes()));
+        assert_eq!(bearer(&["Bearer abc"]), Some("abc"));
+        assert_eq!(bearer(&["bearer  abc"]), Some("abc"));
+        for none in [&["Basic abc"][..], &["abc"], &["Bearer ä"], &["Bearer a\nb"], &[]] {
+            assert_eq!(bearer(none), None, "{none:?}");
+        }
+        assert_eq!(bearer(&["Bearer abc", "Bearer def"]), None, "two tokens are an attack or a bug");
     }
 }

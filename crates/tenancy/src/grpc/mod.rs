@@ -3,7 +3,7 @@
 mod authenticate;
 mod carry;
 
-pub use authenticate::{Authenticate, AuthenticateError, AuthenticateLayer, IsPublic, context};
+pub use authenticate::{Authenticate, AuthenticateError, AuthenticateLayer, IsPublic, bearer_token, context};
 pub use carry::carry_token;
 
 /// The metadata key that can repeat the token's tenant. It never selects a tenant.

@@ -5,7 +5,7 @@ use prost::Message;
 use rowhouse_chassis::access::{Denied, context};
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::{IdempotencyKey, Repeatable, answered_once};
 use rowhouse_chassis::limits::API_KEYS;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
 use rowhouse_tenancy::TenantContext;
@@ -48,10 +48,7 @@ pub(super) async fn create_api_key(
     let encoded = CreateApiKeyRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
     let call = key.map(|key| Repeatable::new(&key, "CreateApiKey", caller.as_uuid().as_bytes(), &encoded));
     let new = New { name, scopes, expires_at, caller, client };
-    match create(rpc, &cx, &new, call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(rpc, &cx, &new, call.as_ref()).await,
-        outcome => outcome,
-    }
+    answered_once(|| create(rpc, &cx, &new, call.as_ref())).await
 }
 
 struct New {

@@ -6,7 +6,7 @@ use chrono::Utc;
 use prost::Message;
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::{IdempotencyKey, RepeatError, Repeatable};
+use rowhouse_chassis::idempotency::{IdempotencyKey, Repeatable, answered_once};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
 use rowhouse_tenancy::{TenantContext, TenantTx};
@@ -52,10 +52,7 @@ pub(super) async fn create_invitation(
     let call =
         key.map(|key| Repeatable::new(&key, "CreateInvitation", caller.as_uuid().as_bytes(), &encoded));
     let inviter = Inviter { rpc, person: caller, client: &client };
-    match create(&cx, &inviter, (&email, role), call.as_ref()).await {
-        Err(Error::Repeat(RepeatError::Taken)) => create(&cx, &inviter, (&email, role), call.as_ref()).await,
-        outcome => outcome,
-    }
+    answered_once(|| create(&cx, &inviter, (&email, role), call.as_ref())).await
 }
 
 async fn create(

@@ -3,7 +3,7 @@
 use prost::Message;
 use rowhouse_chassis::access::{context, member};
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_chassis::limits::{EXPORT_MIB, EXPORTS, UNFINISHED_EXPORTS};
 use rowhouse_jobs::NewJob;
 use rowhouse_proto::orders::v1::{self, CreateExportRequest, CreateExportResponse};
@@ -16,7 +16,7 @@ use crate::domain::{ExportFormat, IdempotencyKey, OrderStatus};
 use crate::error::Error;
 use crate::exports::WriteExport;
 use crate::rpc::order::parse_status;
-use crate::rpc::{answered_once, repeatable};
+use crate::rpc::repeatable;
 use crate::store::exports::{NewExport, insert_export, usage};
 use crate::store::idempotency_keys::{keep, recall};
 

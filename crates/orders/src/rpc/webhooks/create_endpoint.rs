@@ -3,7 +3,7 @@
 use prost::Message;
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_chassis::limits::WEBHOOK_ENDPOINTS;
 use rowhouse_proto::orders::v1::{CreateWebhookEndpointRequest, CreateWebhookEndpointResponse};
 use rowhouse_tenancy::TenantContext;
@@ -11,7 +11,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::endpoint::Sent;
-use super::{WebhookRpc, answered_once, repeatable};
+use super::{WebhookRpc, repeatable};
 use crate::domain::{Events, Guard, IdempotencyKey, Target};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};

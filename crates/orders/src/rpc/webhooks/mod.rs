@@ -25,7 +25,7 @@ use rowhouse_proto::orders::v1::{
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
-use super::{answered_once, repeatable};
+use super::repeatable;
 use crate::domain::Guard;
 
 /// What the methods work with.

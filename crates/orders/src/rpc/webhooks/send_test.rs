@@ -2,14 +2,14 @@
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
-use rowhouse_chassis::idempotency::Repeatable;
+use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_chassis::wire::parse_id;
 use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
 use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::{WebhookRpc, answered_once, repeatable};
+use super::{WebhookRpc, repeatable};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::find_endpoint;

@@ -1,8 +1,9 @@
 //! Jobs on the wire.
 
 use rowhouse_chassis::wire::timestamp;
-use rowhouse_jobs::{JobRecord, JobStatus};
 use rowhouse_proto::jobs::v1::{self, Job};
+
+use crate::{JobRecord, JobStatus};
 
 pub(super) fn to_proto(job: JobRecord) -> Job {
     Job {
@@ -22,6 +23,10 @@ pub(super) fn to_proto(job: JobRecord) -> Job {
         cancel_requested: job.cancel_requested,
         every_seconds: job.every_seconds,
     }
+}
+
+fn timestamp(time: DateTime<Utc>) -> Timestamp {
+    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
 }
 
 const fn status(status: JobStatus) -> v1::JobStatus {

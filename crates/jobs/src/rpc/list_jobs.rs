@@ -3,26 +3,24 @@
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
-use rowhouse_jobs::{JobId, JobStatus, ListJobs};
 use rowhouse_proto::jobs::v1::{ListJobsRequest, ListJobsResponse};
 use tonic::Request;
 use uuid::Uuid;
 
 use super::job::{parse_status, to_proto};
-use crate::error::Error;
-use crate::rpc::Rpc;
+use super::{Error, JobRpc};
+use crate::{JobId, JobStatus, ListJobs, list_jobs};
 
-pub(super) async fn list_jobs(
-    rpc: &Rpc,
-    request: &Request<ListJobsRequest>,
-) -> Result<ListJobsResponse, Error> {
-    let cx = context(request)?;
-    let (status, page) = parse(request.get_ref())?;
-    let list = ListJobs { limit: page.size.and_one(), before: page.after.map(JobId::from), status };
-    let found =
-        rpc.db.tx(&cx, "jobs.list", async |tx| Ok::<_, Error>(rowhouse_jobs::list_jobs(tx, &list).await?));
-    let (jobs, next_page_token) = page.cut(found.await?, |job| job.id.as_uuid());
-    Ok(ListJobsResponse { jobs: jobs.into_iter().map(to_proto).collect(), next_page_token })
+impl JobRpc {
+    pub(super) async fn list(&self, request: &Request<ListJobsRequest>) -> Result<ListJobsResponse, Error> {
+        let cx = context(request)?;
+        let (status, page) = parse(request.get_ref())?;
+        let list = ListJobs { limit: page.size.and_one(), before: page.after.map(JobId::from), status };
+        let found =
+            self.db.tx(&cx, "jobs.list", async |tx| Ok::<_, Error>(list_jobs(tx, &list).await?)).await?;
+        let (jobs, next_page_token) = page.cut(found, |job| job.id.as_uuid());
+        Ok(ListJobsResponse { jobs: jobs.into_iter().map(to_proto).collect(), next_page_token })
+    }
 }
 
 fn parse(request: &ListJobsRequest) -> Result<(Option<JobStatus>, PageRequest<Uuid>), Error> {
@@ -31,7 +29,7 @@ fn parse(request: &ListJobsRequest) -> Result<(Option<JobStatus>, PageRequest<Uu
     let list = format!("jobs {status}");
     let page = PageRequest::parse(*page_size, page_token, &list, &mut violations);
     let status = violations.check("status", parse_status(*status));
-    status.zip(page).ok_or_else(|| Error::Invalid(violations.into()))
+    status.zip(page).ok_or_else(|| Error::Invalid(violations))
 }
 
 #[cfg(test)]
@@ -56,7 +54,8 @@ mod tests {
         ] {
             match parse(&request) {
                 Err(Error::Invalid(violations)) => {
-                    assert_eq!(violations.into_iter().map(|one| one.field).collect::<Vec<_>>(), wrong);
+                    let fields = Vec::from(violations).into_iter().map(|violation| violation.field);
+                    assert_eq!(fields.collect::<Vec<_>>(), wrong);
                 }
                 other => panic!("{other:?}"),
             }
