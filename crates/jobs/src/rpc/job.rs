@@ -25,10 +25,6 @@ pub(super) fn to_proto(job: JobRecord) -> Job {
     }
 }
 
-fn timestamp(time: DateTime<Utc>) -> Timestamp {
-    Timestamp { seconds: time.timestamp(), nanos: time.timestamp_subsec_nanos().cast_signed() }
-}
-
 const fn status(status: JobStatus) -> v1::JobStatus {
     match status {
         JobStatus::Queued => v1::JobStatus::Queued,
