@@ -1,4 +1,4 @@
-//! Tells the crate how far the schema has to be for the programs that are built with it.
+//! Passes the schema version that the programs need to the crate.
 
 use std::path::Path;
 use std::{env, fs, io};

@@ -11,7 +11,7 @@ const PROTO: &str = "../../proto";
 /// The part of the document that is written by hand.
 const BASE: &str = "openapi.base.yaml";
 
-/// What operations can end with beside their own errors.
+/// The errors of operations in addition to their own.
 const ERRORS: ErrorSets<'static> = ErrorSets {
     every_call: &["RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"],
     with_token: &[

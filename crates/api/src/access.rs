@@ -1,4 +1,4 @@
-//! Who may call a method.
+//! The access rule of a method.
 
 use std::collections::HashMap;
 
@@ -7,7 +7,7 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 use crate::OptionError;
 use crate::options::Extension;
 
-/// Who may call a method.
+/// The access rule of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody. `optional_token`: an access token may be sent, and must then be valid.

@@ -17,7 +17,7 @@ pub struct ErrorCode {
     pub reason: String,
     /// The gRPC status code, such as `NOT_FOUND`.
     pub grpc: String,
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub http: u16,
     /// The title of a problem document.
     pub title: String,

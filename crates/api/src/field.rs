@@ -1,4 +1,4 @@
-//! What is said of a field.
+//! The options of a field.
 
 use prost_reflect::{FieldDescriptor, Value};
 
@@ -7,7 +7,7 @@ use crate::options::Extension;
 /// The value of `FieldBehavior.REQUIRED`.
 const REQUIRED: i32 = 2;
 
-/// What JSON has for a field of a response that is empty.
+/// The JSON of an empty field of a response.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub enum Absent {
     /// It is never empty.

@@ -1,4 +1,4 @@
-//! What is said of a method and of a service.
+//! The options of methods and services.
 
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 

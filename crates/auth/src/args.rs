@@ -9,7 +9,7 @@ use clap::{ArgGroup, Args};
 use rowhouse_chassis::config::{ProxyArgs, SigningArgs, seconds};
 use rowhouse_jobs::WorkerArgs;
 
-/// The longest life of an access token. A member who was removed keeps access for as long.
+/// The longest lifetime of an access token.
 const LONGEST_TOKEN_LIFETIME: &str = "600";
 
 /// What the auth service is configured with, besides what every service is.
@@ -40,27 +40,27 @@ pub struct AuthArgs {
     /// Whether people have to confirm their e-mail address before they can log in; by default in production only
     #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
     pub require_verified_email: Option<bool>,
-    /// The key of the access tokens.
+    /// The keys that sign access tokens.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// Whom it believes about where a login comes from: the gateway.
+    /// The trusted proxies: the gateway, for the origin of a login.
     #[command(flatten)]
     pub proxies: ProxyArgs,
-    /// How long sessions live.
+    /// The lifetimes of sessions.
     #[command(flatten)]
     pub sessions: SessionArgs,
-    /// How often one may sign up.
+    /// The limits on sign-ups.
     #[command(flatten)]
     pub sign_ups: SignUpArgs,
-    /// How letters are sent.
+    /// The settings for emails.
     #[command(flatten)]
     pub mail: MailArgs,
-    /// How its jobs are worked off.
+    /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,
 }
 
-/// How long sessions live.
+/// The lifetimes of sessions.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sessions")]
 pub struct SessionArgs {
@@ -111,7 +111,7 @@ impl Default for SessionArgs {
     }
 }
 
-/// How often one may sign up.
+/// The limits on sign-ups.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sign-ups")]
 pub struct SignUpArgs {
@@ -146,14 +146,14 @@ impl Default for SignUpArgs {
 impl SignUpArgs {
     const DEFAULT: Self = Self { sign_ups_per_network: 20, sign_ups_per_address: 10 };
 
-    /// For those whose sign-ups are not what is looked at, such as tests.
+    /// Limits that tests of other things never reach.
     #[must_use]
     pub const fn generous() -> Self {
         Self { sign_ups_per_network: 100_000, sign_ups_per_address: 100_000 }
     }
 }
 
-/// How letters are sent: by SMTP, or, in development, into a directory.
+/// The way to send email: by SMTP, or, in development, into a directory.
 #[derive(Args, Clone)]
 #[command(
     next_help_heading = "Mail",
@@ -189,7 +189,7 @@ impl MailArgs {
     const FROM: &str = "Rowhouse <rowhouse@localhost>";
     const PUBLIC_URL: &str = "http://localhost:8080";
 
-    /// Letters into a directory, the rest by default.
+    /// Creates settings that write emails into a directory, with defaults for the rest.
     #[must_use]
     pub fn into_directory(directory: impl Into<PathBuf>) -> Self {
         Self {
@@ -203,7 +203,7 @@ impl MailArgs {
 }
 
 impl fmt::Debug for MailArgs {
-    /// Leaves the URL out, which has a password in it.
+    /// Leaves out the URL, which contains a password.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MailArgs")
             .field("smtp", &self.smtp_url.is_some())
@@ -214,7 +214,7 @@ impl fmt::Debug for MailArgs {
     }
 }
 
-/// A default of the command line. One that is no number makes everything end at once, which no test survives.
+/// Parses a default of the command line. An invalid one becomes zero, which no test survives.
 fn in_seconds(default: &str) -> Duration {
     seconds(default).unwrap_or_default()
 }

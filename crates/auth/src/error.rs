@@ -1,4 +1,4 @@
-//! The errors of a call.
+//! [`Error`], the errors of calls.
 
 mod status;
 
@@ -18,10 +18,9 @@ use crate::hashing::HashingError;
 use crate::sealing::NotOurs;
 use crate::tasks::FirstMessageError;
 
-/// The outcome of a call that did not succeed.
+/// The error of a call.
 ///
-/// An address without an identity and a wrong password are one variant, so that no answer can tell them
-/// apart.
+/// An address without an identity and a wrong password are one variant, so that no answer can distinguish them.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the request has invalid fields")]
@@ -94,7 +93,7 @@ pub(crate) enum Error {
     Db(#[from] DbError),
 }
 
-/// What there is none of: missing, or another tenant's; nobody can tell, this service included.
+/// An object that is missing or another tenant's, which this service cannot distinguish.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Missing {
     #[error("there is no member with this id")]

@@ -1,6 +1,6 @@
-//! Hashing passwords.
+//! Hashing and checking passwords.
 //!
-//! bcrypt takes a core for a quarter of a second, so it runs on a [`CpuPool`]: those first who are known.
+//! bcrypt takes a core for a quarter of a second, so it runs on a [`CpuPool`], which serves known callers first.
 
 #![allow(clippy::disallowed_methods, reason = "this is the room that bcrypt is kept in")]
 
@@ -21,55 +21,56 @@ use zeroize::Zeroizing;
 use crate::domain::{Password, PasswordHash};
 use crate::sealing::Digest32;
 
-/// The bytes of a hash's salt, and how bcrypt writes them.
+/// The size of a hash's salt in bytes and as text.
 const SALT: usize = 16;
 const BCRYPT_BASE64: GeneralPurpose = GeneralPurpose::new(&alphabet::BCRYPT, NO_PAD);
-/// The least cost that bcrypt has.
+/// The lowest cost of bcrypt.
 const LEAST_COST: u32 = 4;
-/// So many steps below the configured cost the time of a hash is measured, and so often, besides a hash of the full cost.
+/// The number of cost steps below the configured one at which the time of a hash is measured, and the number of
+/// measurements, besides a hash of the full cost.
 const CHEAPER: u32 = 3;
 const MEASUREMENTS: usize = 3;
 
-/// Why a password was neither hashed nor checked.
+/// The reason why a password was neither hashed nor checked.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum HashingError {
-    /// No thread has done it.
+    /// No thread was available.
     #[error(transparent)]
     Pool(#[from] CpuPoolError),
-    /// The stored text is no bcrypt hash.
+    /// The stored text is not a bcrypt hash.
     #[error("bcrypt: {0}")]
     Bcrypt(#[from] BcryptError),
-    /// The system has no randomness.
+    /// The operating system returned no random bytes.
     #[error("randomness: {0}")]
     Random(#[from] getrandom::Error),
-    /// The first hash of all did not end.
+    /// The first hash did not complete.
     #[error("the hashing thread did not finish: {0}")]
     Thread(#[from] JoinError),
 }
 
-/// What a check found out.
+/// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Verdict {
-    /// The password is the identity's.
+    /// The password is right.
     Right {
-        /// The stored hash is cheaper than what is configured by now, or one of the password as it was typed: make a new one.
+        /// The stored hash has a lower cost than the configured one, or is one of the password as typed: replace it.
         outdated: bool,
     },
-    /// It is not, or there is no identity, or it cannot be a password at all.
+    /// The password is wrong or impossible, or there is no identity.
     Wrong,
 }
 
-/// The threads that hash, and the queue before them.
+/// The threads that hash, with their queue.
 #[derive(Clone)]
 pub(crate) struct Hashing {
     cost: u32,
-    /// Checked against when there is no identity.
+    /// The hash that is used when there is no identity.
     dummy: PasswordHash,
     pool: CpuPool,
 }
 
 impl Hashing {
-    /// A pool for all cores. Hashes a little more than once, so it takes a little longer than a login.
+    /// Creates a pool for all cores. It hashes a little more than once, so it takes a little longer than a login.
     pub(crate) async fn new(cost: u32) -> Result<Self, HashingError> {
         let (dummy, took) = spawn_blocking(move || measure(cost)).await??;
         Ok(Self { cost, dummy: dummy.into(), pool: CpuPool::new(took) })
@@ -83,8 +84,8 @@ impl Hashing {
         self.pool.run(asker, move || hash(&password, cost, salt)).await?
     }
 
-    /// Hashes the first password of an address, with a salt that nobody else has: of two who sign up at once with the same
-    /// address and password, both get the same hash.
+    /// Hashes the first password of an address, with a salt that only this address has: two sign-ups at once with the
+    /// same address and password get the same hash.
     pub(crate) async fn first_hash(
         &self,
         password: Password,
@@ -99,8 +100,8 @@ impl Hashing {
 
     /// Checks a password against a stored hash.
     ///
-    /// `None` stands for a text that is no possible password, and for an address without an identity: the
-    /// verdict is then [`Verdict::Wrong`]. Every wrong verdict takes the same work, whatever the reason.
+    /// `None` means an impossible password or an address without an identity: the result is then [`Verdict::Wrong`].
+    /// Every wrong verdict takes the same work, whatever the reason.
     pub(crate) async fn check(
         &self,
         password: Option<Password>,
@@ -110,8 +111,8 @@ impl Hashing {
         self.judge(password, stored, true, asker).await
     }
 
-    /// Says whether a password is right that opens nothing all the same. Takes the work of a wrong verdict, whatever it
-    /// says.
+    /// Returns whether a password of an account that cannot log in is right. It takes the work of a wrong verdict in
+    /// any case.
     pub(crate) async fn check_closed(
         &self,
         password: Option<Password>,
@@ -121,7 +122,7 @@ impl Hashing {
         Ok(self.judge(password, stored, false, asker).await? != Verdict::Wrong)
     }
 
-    /// The work is that of a wrong verdict unless the password is right and `opens`.
+    /// Checks a password. The work is that of a wrong verdict, unless the password is right and `opens`.
     async fn judge(
         &self,
         password: Option<Password>,
@@ -149,8 +150,8 @@ impl Hashing {
                 if right && opens {
                     return Ok(Verdict::Right { outdated: !prehashed || stored_cost < cost });
                 }
-                // A hash from cheaper times would give its identity away by a quicker answer. One more hash of
-                // each cost in between makes up for it: 2^s + 2^s + 2^(s+1) + … + 2^(c-1) = 2^c.
+                // A hash of a lower cost would reveal its identity by a quicker answer. One more hash of each cost in
+                // between compensates: 2^s + 2^s + 2^(s+1) + … + 2^(c-1) = 2^c.
                 for cost in stored_cost..cost {
                     black_box(bcrypt::non_truncating_hash("", cost)?);
                 }
@@ -167,8 +168,8 @@ fn hash(password: &Password, cost: u32, salt: [u8; SALT]) -> Result<PasswordHash
     Ok(PasswordHash::of_prehash(cost, &text, &hash.to_string()))
 }
 
-/// Makes the dummy, and says how long a hash takes. Measured on the thread itself: how long one waits for a thread is another
-/// matter.
+/// Creates the dummy hash and measures the time of a hash, on the thread itself, so that waiting for a thread is not
+/// included.
 fn measure(cost: u32) -> Result<(String, Duration), BcryptError> {
     let timed = |cost| {
         let began = Instant::now();
@@ -184,8 +185,8 @@ fn measure(cost: u32) -> Result<(String, Duration), BcryptError> {
     Ok((dummy, least(whole, cheap, 1 << (cost - cheaper))))
 }
 
-/// The least of the measurements, each of `times` as much work as a cheap one. A stall of the machine makes a measurement longer,
-/// and nothing makes it shorter.
+/// Returns the shortest measurement, scaled by `times`. A stall of the machine makes a measurement longer, and
+/// nothing makes it shorter.
 fn least(whole: Duration, cheap: [Duration; MEASUREMENTS], times: u32) -> Duration {
     cheap.into_iter().fold(whole, |least, one| least.min(one.saturating_mul(times)))
 }

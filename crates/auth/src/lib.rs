@@ -1,11 +1,10 @@
 //! Identities, memberships and access tokens.
 //!
-//! A person is one identity, known by an e-mail address, and a member of any number of tenants. Login
-//! exchanges the password for a token that names exactly one of them; every other service believes a
-//! tenant only out of such a token.
+//! A person is one identity, known by an email address, and a member of any number of tenants. Login exchanges the
+//! password for a token that names exactly one of them; every other service takes the tenant only from such a token.
 //!
-//! Nobody learns here whether an address has an identity: an unknown address and a wrong password get the
-//! same answer after the same work.
+//! No answer reveals whether an address has an identity: an unknown address and a wrong password get the same answer
+//! after the same work.
 
 mod args;
 mod domain;

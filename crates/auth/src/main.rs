@@ -1,4 +1,4 @@
-//! The auth service as a program of its own.
+//! The program of the auth service.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! Removing what is of no use any more.
+//! The deletion of expired data.
 
 use std::time::Duration;
 
@@ -14,12 +14,12 @@ use crate::store::one_time_tokens::purge_tokens;
 /// At the very start the first connection is for who asks whether the service is ready.
 const FIRST: Duration = Duration::from_millis(100);
 const INTERVAL: Duration = Duration::from_hours(1);
-/// How many rows go in one transaction.
+/// The number of rows in one transaction.
 const BATCH: i32 = 1_000;
-/// How many tenants are looked at in one.
+/// The number of tenants in one transaction.
 const TENANTS: i32 = 50;
 
-/// Does it once an hour, in small pieces, beside everything else.
+/// Deletes expired data once an hour, in small pieces.
 pub(crate) async fn purge_regularly(db: TenantDb) {
     let retention = |name| Retention { name, first: FIRST, every: INTERVAL };
     let global = retention("what has expired in no tenant").sweep(|()| purge_global(&db));
@@ -27,7 +27,7 @@ pub(crate) async fn purge_regularly(db: TenantDb) {
     tokio::join!(global, tenants);
 }
 
-/// Of what belongs to no tenant.
+/// Deletes expired data without a tenant.
 async fn purge_global(db: &TenantDb) -> Result<Option<()>, DbError> {
     let full = usize::try_from(BATCH).unwrap_or(usize::MAX);
     let most = db.global_tx("auth.purge", async |tx| {

@@ -1,4 +1,4 @@
-//! What the database must not be able to read.
+//! Encryption of what the database must not be able to read.
 
 pub use rowhouse_chassis::sealing::EncryptionKeysError;
 pub(crate) use rowhouse_chassis::sealing::{Digest32, NotOurs, Sealing, random, sha256};
@@ -7,7 +7,7 @@ pub(crate) use rowhouse_chassis::sealing::{Digest32, NotOurs, Sealing, random, s
 pub(crate) mod tests {
     use super::Sealing;
 
-    /// Keys for unit tests.
+    /// Returns keys for unit tests.
     pub(crate) fn sealing() -> Sealing {
         Sealing::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap()
     }

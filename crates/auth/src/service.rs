@@ -19,14 +19,14 @@ use rowhouse_proto::auth::v1::session_service_server::SessionServiceServer;
 use crate::args::AuthArgs;
 use crate::domain::{Rate, SessionLifetimes};
 use crate::hashing::Hashing;
-use crate::jobs::{LetterSender, Reporting};
+use crate::jobs::{EmailSender, Reporting};
 use crate::mail::Mailer;
 use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
 use crate::sealing::Sealing;
 use crate::tasks::{TaskHandler, Tasks};
 
-/// Below this cost a stolen table of hashes is soon a table of passwords.
+/// The lowest cost in production. With a lower one, passwords are quickly guessed from a stolen table.
 const LEAST_COST_IN_PRODUCTION: u32 = 10;
 
 /// The auth service.
@@ -53,7 +53,7 @@ impl Service for Auth {
         let tasks = Tasks::new(sealing.clone());
         let mailer = Mailer::new(&args.mail, core.environment)?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(LetterSender { sealing: sealing.clone(), mailer: mailer.clone() })
+            .handle(EmailSender { sealing: sealing.clone(), mailer: mailer.clone() })
             .handle(Reporting { sealing: sealing.clone() })
             .handle_global(
                 tasks.clone(),

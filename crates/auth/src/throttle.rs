@@ -1,9 +1,9 @@
-//! Slowing guessing down, without letting a stranger lock anybody out.
+//! Protection from guessing passwords without lock-out by strangers.
 //!
-//! An attempt counts against the account from its network, the network, the account and the tenant. What is shared
-//! with strangers, the account and the tenant, is not looked at for a network from which the account was logged in to
-//! before; and a device that has logged in before is counted by itself alone (OWASP: device cookies), so whatever
-//! anybody else tries, from wherever, it gets in.
+//! An attempt counts against the account from its network, the network, the account and the tenant. The limits that
+//! are shared with strangers, those of the account and the tenant, do not apply to networks from which the account
+//! was logged in to before. A device that has logged in before is counted alone (OWASP: device cookies), so attempts
+//! by others never lock it out.
 
 use chrono::{DateTime, Utc};
 use rowhouse_chassis::client::Client;
@@ -11,7 +11,7 @@ use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::network::Network;
 use rowhouse_tenancy::{DbError, GlobalTx, TenantDb, Transaction};
 
-use crate::domain::{Counted, DeviceToken, EmailAddress, Limit, UserId};
+use crate::domain::{AttemptKeys, DeviceToken, EmailAddress, Limit, UserId};
 use crate::error::Error;
 use crate::hashing::HashingError;
 use crate::sealing::{Digest32, Sealing};
@@ -19,42 +19,42 @@ use crate::store::attempts::{
     Admission, admit, forgive, forgive_once, is_familiar, remember_network, take_back,
 };
 
-/// Attempts on one account from one network.
+/// Free attempts on one account from one network.
 const PAIR: i32 = 6;
-/// Attempts from one network, behind which there may be a whole office.
+/// Free attempts from one network, which may be a whole office.
 const NETWORK: i32 = 60;
-/// Attempts on one account from all networks that it does not know.
+/// Free attempts on one account from all networks that are not familiar to it.
 const ACCOUNT: i32 = 30;
-/// Attempts in one tenant, where one password may be tried on many accounts.
+/// Free attempts in one tenant, where one password may be tried on many accounts.
 const TENANT: i32 = 200;
-/// Attempts on one account from a device that has logged in before.
+/// Free attempts on one account from a device that has logged in before.
 const DEVICE: i32 = 6;
-/// Attempts of a person to change their password, from wherever their sessions are.
+/// Free attempts of a person to change their password, from all sessions.
 const CHANGES: i32 = 6;
 
-/// An attempt to log in, as far as it is counted.
-pub(crate) struct Attempt<'a> {
+/// An attempt to log in, for counting.
+pub(crate) struct LoginAttempt<'a> {
     pub(crate) email: &'a EmailAddress,
     pub(crate) tenant: Option<&'a str>,
     pub(crate) client: &'a Client,
-    /// The device's token, when it is this account's.
+    /// The device's token, if it is this account's.
     pub(crate) device: Option<&'a DeviceToken>,
 }
 
-/// The outcome of counting an attempt.
+/// The result of counting an attempt.
 pub(crate) struct Admitted {
     pub(crate) admission: Admission,
-    pub(crate) counted: Counted,
+    pub(crate) counted: AttemptKeys,
     pub(crate) guess: Guess,
-    /// It comes from a device or a network that the account was logged in from before.
+    /// Whether it comes from a device or a network that the account was logged in from before.
     pub(crate) known: bool,
 }
 
-/// An attempt that was counted, as long as nobody has looked at it.
+/// A counted attempt whose password was not checked yet.
 #[derive(Clone, Debug)]
 pub(crate) struct Guess {
     keys: Vec<Digest32>,
-    /// Nothing when it was refused, and so not counted.
+    /// The time at which it was counted, or `None` if it was refused.
     counted_at: Option<DateTime<Utc>>,
 }
 
@@ -63,14 +63,14 @@ impl Guess {
         Self { keys: limits.iter().map(|limit| limit.key).collect(), counted_at: admission.counted_at }
     }
 
-    /// Whether the password is to be looked at.
+    /// Returns whether the password may be checked.
     pub(crate) const fn is_admitted(&self) -> bool {
         self.counted_at.is_some()
     }
 
-    /// Hands on what looking at the password came to. When it came to nothing, since too many passwords were waiting, the attempt
-    /// does not count: nobody is to wait longer for having come at a bad moment. It takes one attempt back and clears no counter,
-    /// so there is nothing in it for who guesses.
+    /// Passes on the result of checking the password. If it was not checked because too many were waiting, the
+    /// attempt is uncounted, so that nobody waits longer for coming at a bad moment. That uncounts one attempt and
+    /// clears no counter, so guessing gains nothing.
     pub(crate) async fn looked_at<T>(
         &self,
         db: &TenantDb,
@@ -82,7 +82,7 @@ impl Guess {
         Ok(hashed?)
     }
 
-    /// It was none.
+    /// Uncounts a guess.
     pub(crate) async fn take_back(&self, tx: &mut GlobalTx) -> Result<(), DbError> {
         match self.counted_at {
             Some(counted_at) => take_back(tx, &self.keys, counted_at).await,
@@ -91,15 +91,15 @@ impl Guess {
     }
 }
 
-/// The key under which it is remembered that an account was logged in to from a network.
+/// Returns the key under which a network is familiar to an account.
 pub(crate) fn familiar(sealing: &Sealing, email: &EmailAddress, network: Option<Network>) -> Digest32 {
     let network = network.map(|network| network.to_string()).unwrap_or_default();
     sealing.digest("familiar address", format!("{}\0{network}", email.as_str()).as_bytes())
 }
 
-impl Attempt<'_> {
-    /// Forgets what was counted against the account, from everywhere and from the client's network: its person has
-    /// shown in another way who they are.
+impl LoginAttempt<'_> {
+    /// Clears the counts of the account, from everywhere and from the client's network, after the person has
+    /// authenticated in another way.
     pub(crate) async fn forget(
         &self,
         sealing: &Sealing,
@@ -119,7 +119,7 @@ impl Attempt<'_> {
         Limit::new(sealing, "attempts of a pair", &[self.email.as_str(), &network], PAIR)
     }
 
-    /// Counts it.
+    /// Counts the attempt.
     pub(crate) async fn admit(&self, sealing: &Sealing, tx: &mut GlobalTx) -> Result<Admitted, DbError> {
         let network = self.client.network();
         let familiar = familiar(sealing, self.email, network);
@@ -130,7 +130,7 @@ impl Attempt<'_> {
             let mut shared = Limit::of_network(sealing, "attempts of an address", network, NETWORK);
             let known = is_familiar(tx, familiar).await?;
             if known {
-                // The wider network is strangers' as well.
+                // The wider network is also used by strangers.
                 shared.truncate(1);
             } else {
                 shared.push(self.account(sealing));
@@ -145,8 +145,8 @@ impl Attempt<'_> {
 }
 
 impl Admitted {
-    /// Counts an attempt to change a password. Nobody gets so far without a session of the person, so nobody else's attempts are
-    /// counted along with theirs.
+    /// Counts an attempt to change a password. It requires a session of the person, so it is not counted together
+    /// with other people's attempts.
     pub(crate) async fn change(
         sealing: &Sealing,
         tx: &mut GlobalTx,
@@ -168,7 +168,7 @@ impl Admitted {
         let all = [own, shared].concat();
         let admission = admit(tx, &all).await?;
         let keys = |limits: &[Limit]| limits.iter().map(|limit| limit.key).collect();
-        let counted = Counted { own: keys(own), shared: keys(shared), familiar };
+        let counted = AttemptKeys { own: keys(own), shared: keys(shared), familiar };
         Ok(Self { admission, counted, guess: Guess::new(&all, admission), known })
     }
 }
@@ -177,14 +177,14 @@ fn changes(sealing: &Sealing, user: UserId) -> Limit {
     Limit::new(sealing, "password changes", &[&user.to_string()], CHANGES)
 }
 
-impl Counted {
-    /// The attempt was a good one: it does not count, and its network is familiar from now on.
+impl AttemptKeys {
+    /// Records a successful attempt: it is uncounted, and its network is familiar from now on.
     pub(crate) async fn succeeded(&self, tx: &mut GlobalTx) -> Result<(), DbError> {
         forgive(tx, &self.own, &self.shared).await?;
         remember_network(tx, self.familiar).await
     }
 
-    /// The same, when that was found out in a later call, which may come more than once.
+    /// Does the same in a later call, which may be repeated.
     pub(crate) async fn succeeded_later(&self, tx: &mut impl Transaction) -> Result<(), DbError> {
         forgive_once(tx, &self.own, &self.shared).await?;
         remember_network(tx, self.familiar).await

@@ -1,8 +1,8 @@
-//! How long a refused login takes, and a sign-up, says nothing about the account.
+//! The time of a refused login or a sign-up reveals nothing about the account.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
-/// What takes the time of a processor beside it would be measured along: this test has a program of its own.
+/// Other work of this process would be measured as well, so this test has a program of its own.
 #[path = "api/support/mod.rs"]
 mod support;
 
@@ -21,14 +21,14 @@ use tonic::Status;
 const COST: u32 = 10;
 /// So many of each are enough on an idle machine.
 const FEWEST: usize = 5;
-/// On a busy one it takes more of them; after this time there are no more.
+/// The time after which a busy machine takes no more samples.
 const LONGEST: Duration = Duration::from_secs(120);
 /// What an answer takes of a processor may differ by this part of a hash: one without a hash is off by three times as much.
 const WORK: u32 = 3;
 /// The same for the time until it comes, of which a busy machine takes more.
 const WAIT: u32 = 2;
 
-/// Each with a password that is as wrong, or as right, as an attacker could wish.
+/// The accounts and passwords of attempts that an attacker could compare.
 const KINDS: [(&str, &str); 6] = [
     ("nobody@example.com", PASSWORD),
     ("ada@example.com", "wrong horse"),
@@ -38,15 +38,15 @@ const KINDS: [(&str, &str); 6] = [
     ("unverified@example.com", PASSWORD),
 ];
 
-/// Sign-ups without a password, which hash nothing: with an address that somebody has, and with one that nobody has.
+/// Sign-ups without a password, which hash nothing: with a known and an unknown address.
 const SIGN_UPS: [&str; 2] = ["ada@example.com", "nobody@example.com"];
 
-/// How long something took.
+/// The duration of an answer.
 #[derive(Clone, Copy, Debug)]
 struct Sample {
-    /// By the clock, as a caller sees it.
+    /// The elapsed time, as the caller sees it.
     wait: Duration,
-    /// Of this process's processor time.
+    /// The processor time of this process.
     work: Duration,
 }
 
@@ -91,7 +91,7 @@ async fn hash() {
     hashing.await.unwrap();
 }
 
-/// Has auth look at somebody who signs up without a password.
+/// Prepares somebody who signs up without a password.
 async fn looked_at(running: &Running, tenant: TenantId, token: &str, email: &str) {
     let new = NewMember { email, password: None, access_token: None, role: Role::Owner };
     prepare(running.client(), tenant, token, new).await.unwrap();
@@ -118,7 +118,7 @@ async fn refusals_are_alike_in_words_and_in_time() {
     dearer.args.bcrypt_cost = COST;
     let running = Running::start(dearer.clone()).await;
     for email in ["ada@example.com", "disabled@example.com", "unverified@example.com"] {
-        // The hash is renewed at the cost of now.
+        // The hash is renewed with the current cost.
         running.login(email, PASSWORD, None).await.unwrap();
     }
     running.stop().await;
@@ -144,10 +144,9 @@ async fn refusals_are_alike_in_words_and_in_time() {
     while hashes.len() < FEWEST || (!all_alike(&answers, &sign_ups, &hashes) && started.elapsed() < LONGEST) {
         // It lives for a minute.
         let token = service.service_token(acme);
-        // Nobody is to be turned away unseen.
+        // No attempt is to be refused before it is checked.
         admin.batch_execute("DELETE FROM auth.attempts").await.unwrap();
-        // One of each, in any order: what else the machine does, the work that a refusal leaves behind included, meets
-        // all of them.
+        // One of each, in random order, so that other load, also from refusals, affects all of them.
         let mut order: Vec<usize> = (0..KINDS.len() + SIGN_UPS.len()).collect();
         order.sort_by_cached_key(|at| RandomState::new().hash_one(at));
         for at in order {

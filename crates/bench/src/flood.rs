@@ -1,4 +1,4 @@
-//! What a flood of logins does to everybody else: listing orders at the gateway, without the flood and with it, in
+//! Measures the effect of a flood of logins on others: listing orders at the gateway, without and with the flood, in
 //! turns in the same run.
 
 use std::io::Write;
@@ -16,10 +16,10 @@ use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant};
 use crate::wrk::{self, Load};
 
-/// Logins at the same time: more than the queue before the hashing threads takes.
+/// The number of concurrent logins: more than the queue of the hashing threads holds.
 const FLOOD: usize = 64;
 
-/// Listing at this concurrency leaves room to see the difference.
+/// The number of concurrent readers, which leaves room to see the difference.
 const READERS: usize = 4;
 
 #[derive(Default)]
@@ -78,7 +78,7 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
         let (mut client, answers) = (client.clone(), Arc::clone(&answers));
         flood.spawn(async move {
             for attempt in 0.. {
-                // Everybody at another account, from another address: nothing but the queue holds them up.
+                // Each login has another account and another address, so that only the queue limits them.
                 let mut request = Request::new(LoginRequest {
                     email: format!("person-{n}-{attempt}@example.com"),
                     password: "correct horse".to_owned(),
@@ -91,7 +91,7 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
                 match client.login(request).await.map_err(|status| status.code()) {
                     Err(Code::ResourceExhausted) => {
                         answers.turned_away.fetch_add(1, Ordering::Relaxed);
-                        // As a client does that was told when to come back, in a hurry.
+                        // The client retries quickly.
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                     _ => {

@@ -1,4 +1,4 @@
-//! At gRPC: as many tasks as requests at once, each with the next request when the last is answered.
+//! Measures gRPC: as many tasks as concurrent requests, each of which sends the next request after the answer.
 
 use std::time::{Duration, Instant};
 
@@ -65,7 +65,7 @@ async fn call(
     Ok(())
 }
 
-/// An order of two lines.
+/// Returns an order with two lines.
 pub(crate) fn an_order() -> CreateOrderRequest {
     let line = |n| OrderLine { sku: format!("sku-{n}"), quantity: n, unit_price_minor: 1000 };
     CreateOrderRequest {

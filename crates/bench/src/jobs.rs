@@ -1,8 +1,8 @@
-//! Jobs per second beside `graphile_worker`, on the same PostgreSQL, in turns: jobs that do nothing, so that what is
-//! measured is the queue. Both queues are filled before the clock starts, and both have as many workers.
+//! Measures jobs per second beside `graphile_worker`, on the same PostgreSQL, in turns. The jobs do nothing, so the
+//! queue itself is measured. Both queues are filled before the clock starts, and have the same number of workers.
 //!
-//! What `graphile_worker` does not do is part of our figure: each of our jobs is read and ended in two transactions that
-//! enter its tenant, and the tenants take turns.
+//! Our figure includes what `graphile_worker` does not do: each job is read and ended in two transactions that enter
+//! its tenant, and the tenants take turns.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -33,10 +33,10 @@ impl Job for Nothing {
     const CLASS: Class = Class::Interactive;
 }
 
-/// Counts what was done, and says when it is all.
+/// Counts the finished jobs, and signals the last one.
 #[derive(Clone, Debug)]
 struct Done {
-    /// How many are not done yet.
+    /// The number of jobs left.
     left: Arc<AtomicUsize>,
     all: Arc<Notify>,
 }
@@ -72,7 +72,7 @@ impl TaskHandler for Nothing {
     }
 }
 
-/// Measures with so many workers, and prints.
+/// Measures with a number of workers, and prints the result.
 #[allow(clippy::print_stdout, reason = "the figures are the program's output")]
 pub(crate) async fn run(workers: usize, jobs: usize, rounds: usize) -> Result<(), BenchFailure> {
     let directory = tempfile::Builder::new()
@@ -173,7 +173,8 @@ async fn ours(
     }
 }
 
-/// By default it takes one job from the database after the other; with a local queue, a hundred at a time.
+/// Runs `graphile_worker`. By default it takes one job after the other from the database; with a local queue, a
+/// hundred at a time.
 async fn graphile(
     url: &str,
     admin: &Client,

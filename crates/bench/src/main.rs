@@ -1,8 +1,8 @@
-//! List, get and create, at the gateway (wrk), at gRPC (a small client) and in PostgreSQL itself (pgbench
+//! Measures list, get and create, at the gateway (wrk), at gRPC (a small client) and in PostgreSQL itself (pgbench
 //! with the same statements in one flight), in turns in the same minutes.
 //!
-//! pgbench is the floor: what the database can do when nothing stands before it. What matters of the figures
-//! is the ratio to it; the absolute ones are the machine's.
+//! pgbench is the baseline: what the database can do without services in front. The ratio to it matters; the absolute
+//! figures depend on the machine.
 
 mod flood;
 mod grpc;
@@ -50,7 +50,7 @@ struct Arguments {
     maintenance: u32,
 }
 
-/// The subject that is measured.
+/// The subject of the measurement.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Measurement {
     /// List, get and create at the gateway and at gRPC, beside pgbench.
@@ -80,7 +80,7 @@ async fn main() -> std::process::ExitCode {
     }
 }
 
-/// What went wrong, in a sentence.
+/// An error, as a message.
 type Failure = Box<dyn std::error::Error>;
 
 async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {

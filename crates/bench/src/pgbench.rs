@@ -1,5 +1,5 @@
-//! In PostgreSQL itself: pgbench, as the orders service's role, with what the service sends, prepared and in
-//! one flight. Nothing can be faster than this and still be behind the wall.
+//! Measures PostgreSQL itself: pgbench, as the orders service's role, with the statements that the service sends,
+//! prepared and in one flight. Nothing behind the policies can be faster.
 
 use std::process::Command;
 use std::time::Duration;
@@ -8,7 +8,7 @@ use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant, output};
 
-/// The columns of an order and its lines, as the service asks for them.
+/// The columns of an order and its lines, as the service selects them.
 const ORDER: &str = "o.id, o.number, o.customer, o.currency, o.status, o.total_minor, o.version, o.created_at, \
     o.updated_at, ARRAY(SELECT ROW(l.sku, l.quantity, l.unit_price_minor) FROM orders.order_lines l \
     WHERE l.tenant_id = o.tenant_id AND l.order_id = o.id ORDER BY l.position)";
@@ -21,7 +21,7 @@ pub(crate) fn measure(
     seconds: u64,
 ) -> Result<Figures, Failure> {
     let directory = system.directory().join("pgbench");
-    // One log a run.
+    // One log for each run.
     if directory.exists() {
         std::fs::remove_dir_all(&directory)?;
     }
@@ -53,7 +53,7 @@ pub(crate) fn measure(
     Ok(Figures::of(latencies, Duration::from_secs(seconds)).ok_or("pgbench did nothing")?)
 }
 
-/// Debian keeps it beside the server's programs and not on PATH.
+/// Finds pgbench, which Debian installs beside the server's programs and not on PATH.
 fn pgbench() -> std::path::PathBuf {
     let mut found: Vec<_> = std::fs::read_dir("/usr/lib/postgresql")
         .into_iter()

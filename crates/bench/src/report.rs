@@ -1,9 +1,9 @@
-//! The figures.
+//! The figures of measurements.
 
 use std::io::Write;
 use std::time::Duration;
 
-/// What is done.
+/// The operation that is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Operation {
     Get,
@@ -11,7 +11,7 @@ pub(crate) enum Operation {
     Create,
 }
 
-/// Where it is done.
+/// The place where it is measured.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Surface {
     Pgbench,
@@ -28,7 +28,7 @@ pub(crate) struct Figures {
 }
 
 impl Figures {
-    /// From each request's time.
+    /// Computes the figures from the latencies.
     pub(crate) fn of(mut latencies: Vec<Duration>, lasting: Duration) -> Option<Self> {
         latencies.sort_unstable();
         let at = |percent: usize| latencies.get(latencies.len().saturating_sub(1) * percent / 100).copied();
@@ -37,7 +37,7 @@ impl Figures {
     }
 }
 
-/// All of them.
+/// All roles.
 pub(crate) struct Report {
     concurrency: usize,
     seconds: u64,
@@ -53,10 +53,10 @@ impl Report {
         self.rows.push((operation, surface, figures));
     }
 
-    /// A Markdown table.
+    /// Prints a Markdown table.
     pub(crate) fn print(&self) {
         let mut out = std::io::stdout().lock();
-        // A closed pipe is the reader's wish.
+        // A closed pipe is the reader's choice.
         drop(self.write(&mut out));
     }
 

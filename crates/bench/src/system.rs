@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::Failure;
 
-/// A running Rowhouse; stopped when dropped.
+/// A running Rowhouse. It is stopped when this is dropped.
 pub(crate) struct System {
     process: Child,
     directory: tempfile::TempDir,
@@ -27,7 +27,7 @@ pub(crate) struct Tenant {
 }
 
 impl System {
-    /// `rate_limits`: with those that there are by default, or with none.
+    /// Starts a system. `rate_limits`: with the default rate limits, or with none.
     pub(crate) async fn start(rate_limits: bool) -> Result<Self, Failure> {
         let unlimited =
             ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"].map(|limit| (limit, "0"));
@@ -60,12 +60,12 @@ impl System {
         Ok(system)
     }
 
-    /// An address from `endpoints.json`.
+    /// Returns an address from `endpoints.json`.
     pub(crate) fn endpoint(&self, name: &str) -> &str {
         self.endpoints.get(name).and_then(Value::as_str).unwrap_or_default()
     }
 
-    /// The database as the orders service logs in.
+    /// Returns the URL of the database for the orders service.
     pub(crate) fn orders_database(&self) -> Result<String, Failure> {
         let secrets: Value =
             serde_json::from_slice(&std::fs::read(self.directory.path().join("data/secrets.json"))?)?;
@@ -74,12 +74,12 @@ impl System {
         Ok(format!("postgres://rowhouse_orders:{}@{server}", text(&secrets, "/orders")?))
     }
 
-    /// Where files of the measurement may go.
+    /// Returns the directory for files of the measurement.
     pub(crate) fn directory(&self) -> &std::path::Path {
         self.directory.path()
     }
 
-    /// Onboards the measured tenant over REST and adds the others, and everybody's orders, in SQL.
+    /// Onboards the measured tenant over REST and adds the others, and all orders, in SQL.
     pub(crate) fn seed(&self, tenants: usize, orders: usize) -> Result<Tenant, Failure> {
         self.onboard("measured")?;
         self.psql(&format!(
@@ -99,12 +99,12 @@ impl System {
         self.post("/v1/tenants", &format!(r#"{{"name":"{name}","slug":"{slug}","admin":{admin}}}"#)).map(drop)
     }
 
-    /// An access token of a tenant's owner.
+    /// Returns an access token of a tenant's owner.
     pub(crate) fn login(&self, slug: &str) -> Result<String, Failure> {
         text(&self.post("/v1/auth/login", &credentials(slug))?, "/access_token").map(ToOwned::to_owned)
     }
 
-    /// Gives so many orders to each tenant that has none.
+    /// Adds a number of orders to each tenant that has none.
     pub(crate) fn fill_orders(&self, orders: usize) -> Result<(), Failure> {
         let fill = format!(
             "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, total_minor)
@@ -120,7 +120,7 @@ impl System {
         self.psql(&fill).map(drop)
     }
 
-    /// A tenant that has orders.
+    /// Returns a tenant that has orders.
     pub(crate) fn tenant(&self, slug: &str) -> Result<Tenant, Failure> {
         let row = self.psql(&format!(
             "SELECT t.id, o.id FROM tenancy.tenants t JOIN orders.orders o ON o.tenant_id = t.id
@@ -130,7 +130,7 @@ impl System {
         Ok(Tenant { id: id.parse()?, token: self.login(slug)?, order: order.parse()? })
     }
 
-    /// As superuser.
+    /// Executes SQL as the superuser.
     pub(crate) fn psql(&self, sql: &str) -> Result<String, Failure> {
         let mut psql = Command::new("psql")
             .args(["--quiet", "--tuples-only", "--no-align", "--set=ON_ERROR_STOP=1", "--dbname"])
@@ -146,7 +146,7 @@ impl System {
     }
 
     fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
-        // Each from a network of its own: what strangers are limited by is not what is measured.
+        // Each request comes from a network of its own, since limits on strangers are not measured.
         let network = self.networks.fetch_add(1, Ordering::Relaxed);
         let curl = Command::new("curl")
             .args([
@@ -172,7 +172,7 @@ impl System {
 
 impl Drop for System {
     fn drop(&mut self) {
-        // After `stop` there is nothing to kill, and that is fine.
+        // After `stop` there is no process to kill.
         drop(self.process.kill());
     }
 }

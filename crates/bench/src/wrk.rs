@@ -7,7 +7,7 @@ use crate::Failure;
 use crate::report::{Figures, Operation};
 use crate::system::{System, Tenant, output};
 
-/// What is asked of the gateway.
+/// A kind of request to the gateway.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) operation: Operation,

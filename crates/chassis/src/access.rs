@@ -15,7 +15,7 @@ pub use rules::{AccessRules, Rule, UnknownRule};
 
 use crate::error::{Code, IntoStatus, internal, status};
 
-/// Why a caller may not make a call.
+/// The reason why a caller may not make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Denied {
     /// The caller lacks the permission.

@@ -1,4 +1,4 @@
-//! Where a request comes from: the person's address and program, as far as known.
+//! The origin of a request: the client's address and program, as far as known.
 
 use std::net::IpAddr;
 
@@ -9,28 +9,28 @@ use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 use crate::config::ProxyArgs;
 use crate::network::Network;
 
-/// The header and metadata key under which a proxy says for whom it asks.
+/// The header and metadata key in which a proxy lists the addresses that it forwards for.
 pub const FORWARDED_FOR: &str = "x-forwarded-for";
 
-/// The metadata key under which the gateway hands on the person's own `user-agent`.
+/// The metadata key in which the gateway forwards the client's own `user-agent`.
 pub const FORWARDED_USER_AGENT: &str = "x-forwarded-user-agent";
 
-/// More of it is of no use to a person who looks at their sessions.
+/// The length to which a `user-agent` is truncated. More is of no use in a list of sessions.
 const LONGEST_USER_AGENT: usize = 200;
 
-/// Where a request comes from.
+/// The origin of a request.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Client {
-    /// The address of the person's machine.
+    /// The address of the client's machine.
     pub address: Option<IpAddr>,
-    /// What their program calls itself; 200 characters at most.
+    /// The client's `user-agent`, 200 characters at most.
     pub user_agent: Option<String>,
 }
 
-/// The networks whose machines are believed when they say for whom they ask.
+/// The networks whose machines are trusted to say for whom they forward a request.
 ///
-/// It decides what attempts to log in are counted against and what the audit log shows. It never decides what a
-/// caller may do.
+/// They determine what attempts to log in are counted against and what the audit log shows. They never determine what
+/// a caller may do.
 #[derive(Clone, Debug)]
 pub struct TrustedProxies(Vec<IpNet>);
 
@@ -41,8 +41,8 @@ impl From<ProxyArgs> for TrustedProxies {
 }
 
 impl TrustedProxies {
-    /// The last address on the way that no trusted proxy has. `forwarded` are the values of `x-forwarded-for` in
-    /// their order, each a list; what stands left of an untrusted address could be made up.
+    /// Returns the last address of the request's path that is not a trusted proxy's. `forwarded` has the values of
+    /// `x-forwarded-for` in their order, each a list. What precedes an untrusted address may be forged.
     pub fn client_address<'a>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'a str>) -> IpAddr {
         let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
         let mut address = peer.to_canonical();
@@ -56,7 +56,7 @@ impl TrustedProxies {
         address
     }
 
-    /// Where a gRPC call comes from.
+    /// Returns the origin of a gRPC call.
     #[must_use]
     pub fn client<T>(&self, request: &tonic::Request<T>) -> Client {
         let metadata = request.metadata();
@@ -73,14 +73,14 @@ impl TrustedProxies {
 }
 
 impl Client {
-    /// What the client is counted under; nothing when its address is not known.
+    /// Returns the network that the client is counted under, or `None` if its address is unknown.
     #[must_use]
     pub fn network(&self) -> Option<Network> {
         self.address.map(Network::from)
     }
 
-    /// Puts it on an outgoing call. A program that is not known is empty there, lest the call's own `user-agent`, which is this process's, is
-    /// taken for it.
+    /// Adds the origin to an outgoing call. An unknown program is sent as an empty value, so that the callee does not
+    /// take this process's own `user-agent` for it.
     pub fn carry(&self, metadata: &mut MetadataMap) {
         if let Some(Ok(address)) = self.address.map(|it| MetadataValue::<Ascii>::try_from(it.to_string())) {
             metadata.insert(FORWARDED_FOR, address);
@@ -90,14 +90,14 @@ impl Client {
     }
 }
 
-/// What a `user-agent` header is kept as.
+/// Returns the stored form of a `user-agent` header.
 #[must_use]
 pub fn user_agent(text: &str) -> Option<String> {
     let text: String = printable(text.trim()).chars().take(LONGEST_USER_AGENT).collect();
     (!text.is_empty()).then_some(text)
 }
 
-/// An address as `x-forwarded-for` has it: bare, in brackets, or with a port.
+/// Parses an address from `x-forwarded-for`: bare, in brackets, or with a port.
 fn parse(hop: &str) -> Option<IpAddr> {
     let bare = hop.trim_start_matches('[').trim_end_matches(']');
     let address = bare.parse().ok().or_else(|| hop.parse::<std::net::SocketAddr>().ok().map(|it| it.ip()));
@@ -120,7 +120,7 @@ mod tests {
             ("10.0.0.1", &["6.6.6.6", "198.51.100.1", "10.0.0.2"], "198.51.100.1"),
             ("10.0.0.1", &["10.0.0.3"], "10.0.0.3"),
             ("10.0.0.1", &["nonsense"], "10.0.0.1"),
-            // What stands left of the client's own address is never looked at.
+            // What precedes the client's own address is not read.
             ("10.0.0.1", &["\u{fffd}, 198.51.100.1"], "198.51.100.1"),
             ("10.0.0.1", &["198.51.100.1:4711"], "198.51.100.1"),
             ("::1", &["[2001:db8::1]"], "2001:db8::1"),
@@ -133,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_carried_arrives() {
+    fn the_client_survives_the_metadata() {
         let sent =
             Client { address: Some("2001:db8::1".parse().unwrap()), user_agent: Some("curl/8".into()) };
         let mut request = tonic::Request::new(());

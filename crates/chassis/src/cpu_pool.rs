@@ -1,8 +1,8 @@
-//! Threads for work that keeps a core busy for long, such as hashing a password, and the queue before them.
+//! A pool of threads for work that occupies a core for long, such as hashing a password, with a queue in front.
 //!
-//! Strangers can ask for such work as often as they like. So whoever is known has a queue of their own, which is served
-//! first, and a thread that nobody else gets; a network and a person have a share of a queue, and not all of it; and nobody
-//! waits in vain: what cannot be done before its caller's deadline is refused at once.
+//! Strangers can request such work as often as they like. So known callers have a queue of their own, which is served
+//! first, and a thread that strangers do not get. A network and a person get only a part of a queue. A request that
+//! cannot be served before its deadline is refused at once.
 
 mod estimate;
 mod queues;
@@ -23,26 +23,27 @@ use crate::grpc::Deadline;
 use crate::network::Network;
 use queues::Queues;
 
-/// For whom work is done.
+/// The caller for whom work is done.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asker {
-    /// They were recognised: by a device, a network or a session that a stranger does not have.
+    /// Whether the caller was recognised by a device, a network or a session that strangers do not have.
     pub known: bool,
-    /// Whom they were recognised as. Nobody, for who was not: strangers would take an account's places from its person.
+    /// The person that was recognised. `None` for strangers, who would otherwise take the places of an account's
+    /// person.
     pub person: Option<Uuid>,
-    /// Where they ask from.
+    /// The network of the caller.
     pub network: Option<Network>,
-    /// Until when they wait.
+    /// The caller's deadline.
     pub deadline: Option<Deadline>,
 }
 
-/// Why work was not done.
+/// The reason why work was not done.
 #[derive(Debug, thiserror::Error)]
 pub enum CpuPoolError {
     /// It would have to wait too long.
     #[error("too much is waiting for a processor")]
     Busy {
-        /// When what waits is likely to be done.
+        /// The time after which the waiting work is likely to be done.
         retry_after: Duration,
     },
     /// The thread panicked, or the runtime is stopping.
@@ -50,19 +51,19 @@ pub enum CpuPoolError {
     Thread(#[from] JoinError),
 }
 
-/// The threads and their queues. Cloning shares them.
+/// The threads and their queues. Clones share them.
 #[derive(Clone)]
 pub struct CpuPool(Arc<Mutex<Queues>>);
 
-/// The right to a thread, until it is dropped.
+/// The right to use a thread, until it is dropped.
 struct Turn {
-    /// None when it came to nobody.
+    /// `None` if nobody received the turn.
     pool: Option<CpuPool>,
     asker: Asker,
 }
 
 impl CpuPool {
-    /// With a thread for each core. `average` is how long a piece of work takes, until there is more experience.
+    /// Creates a pool with a thread for each core. `average` is the initial estimate for a piece of work.
     #[must_use]
     pub fn new(average: Duration) -> Self {
         Self::sized(available_parallelism().map_or(1, NonZero::get), average)
@@ -72,8 +73,8 @@ impl CpuPool {
         Self(Arc::new(Mutex::new(Queues::new(threads, average))))
     }
 
-    /// Does `work` on a thread when its turn comes. A caller who goes away before leaves the queue; after that the work is
-    /// finished, and counts until it is.
+    /// Runs `work` on a thread when its turn comes. A caller that disconnects before that leaves the queue; after
+    /// that the work is finished, and counts until then.
     pub async fn run<R: Send + 'static>(
         &self,
         asker: Asker,
@@ -81,7 +82,7 @@ impl CpuPool {
     ) -> Result<R, CpuPoolError> {
         let turn = match self.enter(asker)? {
             Entered::Now(turn) => turn,
-            // A turn is handed over before its sender goes.
+            // A turn is sent before its sender is dropped.
             Entered::Waits(turn) => {
                 turn.await.or(Err(CpuPoolError::Busy { retry_after: Duration::from_secs(1) }))?
             }
@@ -107,7 +108,7 @@ impl CpuPool {
         Ok(Entered::Waits(queues.wait(asker)))
     }
 
-    /// Nothing that holds the lock can panic, and nothing would be wrong if it had.
+    /// Locks the queues. No code panics while it holds the lock, and the queues would be consistent all the same.
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
@@ -119,7 +120,7 @@ enum Entered {
 }
 
 impl Turn {
-    /// Ends it, with a piece of work that was done.
+    /// Ends the turn and records the duration of the work.
     fn took(self, time: Duration) {
         if let Some(pool) = &self.pool {
             pool.queues().estimate.learn(time);

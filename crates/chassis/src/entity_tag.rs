@@ -1,7 +1,7 @@
-//! Entity tags, as `If-Match` and `If-None-Match` list them.
+//! Parsing entity tags in `If-Match` and `If-None-Match`.
 
-/// The tags of a list (RFC 9110 §8.8.3, §13.1.1), weak ones with their `W/`; None when it is no list, or an empty one. An opaque tag
-/// may have commas in it.
+/// Returns the tags of a list (RFC 9110 §8.8.3, §13.1.1), weak ones with their `W/`, or `None` if the text is not a
+/// list or an empty one. An opaque tag may contain commas.
 #[must_use]
 pub fn entity_tags(list: &str) -> Option<Vec<&str>> {
     let mut tags = Vec::new();
@@ -34,7 +34,7 @@ mod tests {
             (r#""""#, Some(&[r#""""#])),
             (r#""0", "1""#, Some(&[r#""0""#, r#""1""#])),
             (r#""0","1",W/"2""#, Some(&[r#""0""#, r#""1""#, r#"W/"2""#])),
-            // RFC 9110 §5.6.1: empty elements do no harm.
+            // RFC 9110 §5.6.1: empty elements are allowed.
             (r#", "0" ,, "1","#, Some(&[r#""0""#, r#""1""#])),
             (r#""a,b", "é""#, Some(&[r#""a,b""#, r#""é""#])),
             ("", None),

@@ -1,4 +1,4 @@
-//! Health: the process is alive; its services are ready when what they stand on answers.
+//! Health: the process is alive; its services are ready when their dependencies answer.
 
 mod watched;
 
@@ -19,7 +19,7 @@ use crate::shutdown::Shutdown;
 const INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// Whether `service` of another process says that it is ready, within two seconds.
+/// Returns whether `service` of another process reports that it is ready, within two seconds.
 pub async fn is_serving(channel: &TracedChannel, service: &str) -> bool {
     let mut request = tonic::Request::new(HealthCheckRequest { service: service.to_owned() });
     set_deadline(&mut request, CHECK_TIMEOUT);
@@ -27,7 +27,7 @@ pub async fn is_serving(channel: &TracedChannel, service: &str) -> bool {
     answer.is_ok_and(|answer| answer.into_inner().status() == Answer::Serving)
 }
 
-/// Tells by grpc.health.v1 how a server is.
+/// Reports a server's health by grpc.health.v1.
 pub(crate) struct Reporter<R> {
     inner: HealthReporter,
     services: Vec<&'static str>,
@@ -41,7 +41,7 @@ where
     R: Fn() -> F,
     F: Future<Output = bool>,
 {
-    /// The services count as not ready until the first check says otherwise.
+    /// Creates a reporter. The services count as not ready until the first check succeeds.
     pub(crate) async fn new(
         services: Vec<&'static str>,
         readiness: Option<R>,
@@ -54,7 +54,7 @@ where
         (reporter, server)
     }
 
-    /// Follows readiness until the server is asked to stop, and has said so to everyone who watches.
+    /// Reports readiness until the server is asked to stop, and reports the stop to all watchers.
     pub(crate) async fn follow(mut self, shutdown: &Shutdown) {
         tokio::select! {
             biased;
@@ -63,7 +63,7 @@ where
         }
         self.inner.set_service_status("", ServingStatus::NotServing).await;
         self.tell(ServingStatus::NotServing).await;
-        // A status that is taken away ends the streams that watch it; they would hold up the drain.
+        // Removing a status ends the streams that watch it, which would otherwise delay the stop.
         for service in self.services.iter().chain(&[""]) {
             self.inner.clear_service_status(service).await;
         }
@@ -85,7 +85,7 @@ where
                 }
                 (before, false) => {
                     tracing::warn!(services = ?self.services, "not ready: the readiness check fails");
-                    // Before the first check this was told already, and watchers hear of changes only.
+                    // Before the first check this was already reported, and watchers receive changes only.
                     if before.is_some() {
                         self.tell(ServingStatus::NotServing).await;
                     }
@@ -153,7 +153,7 @@ mod tests {
         assert_eq!(next().await, None);
         following.await.unwrap();
     }
-    /// The protocol: `Watch` answers at once, and goes on; `Check` is refused.
+    /// According to the protocol, `Watch` of an unknown service answers and continues, and `Check` fails.
     #[tokio::test]
     async fn an_unknown_service_can_be_watched_until_the_server_stops() {
         let (trigger, shutdown) = Shutdown::new();

@@ -1,7 +1,8 @@
-//! Calls that are safe to repeat: whoever sends the same key with the same request again gets the first answer.
+//! Idempotent calls: the same key with the same request gets the first answer again.
 //!
-//! A service that has such calls keeps their answers in a tenant table `idempotency_keys` of its own schema, and says
-//! [`kept_answers!`](crate::kept_answers) in its store. Answers may have secrets in them, which are shown once, so they are kept encrypted.
+//! A service with such calls stores their answers in a tenant table `idempotency_keys` of its own schema, and invokes
+//! [`kept_answers!`](crate::kept_answers) in its store. Answers can contain secrets that are shown once, so they are
+//! stored encrypted.
 
 use std::str::FromStr;
 
@@ -10,20 +11,20 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
 use crate::sealing::{NotOurs, Sealing, sha256};
 
-/// What kept answers are encrypted for.
+/// The purpose for which stored answers are encrypted.
 const PURPOSE: &str = "answers to repeated calls";
 
 /// The caller's name for one call: 1 to 255 visible ASCII characters.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct IdempotencyKey(String);
 
-/// The text is no key.
+/// The error of parsing a text that is not a key.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send 1 to 255 visible ASCII characters, such as a UUID, or leave it out")]
 pub struct InvalidIdempotencyKey;
 
 impl IdempotencyKey {
-    /// The key as it was sent.
+    /// Returns the key as it was sent.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -42,18 +43,18 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// What tells one request from another.
+/// A digest that distinguishes requests.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
 
 impl Fingerprint {
-    /// The digest of a request's encoding, in which the key must not be.
+    /// Computes the digest of an encoded request, which must not contain the key.
     #[must_use]
     pub fn of(request: &[u8]) -> Self {
         Self(sha256(request))
     }
 
-    /// The digest.
+    /// Returns the digest.
     #[must_use]
     pub const fn as_bytes(&self) -> &[u8] {
         &self.0
@@ -68,23 +69,23 @@ pub struct Repeatable {
 }
 
 impl Repeatable {
-    /// A call of an operation by a caller, with the request's encoding, in which the key must not be. Another caller's, or
-    /// another operation's, with the same key is another call: nobody is answered with what somebody else was told.
+    /// Creates a call of an operation by a caller with an encoded request, which must not contain the key. The same
+    /// key of another caller or operation is another call, so nobody gets an answer that was meant for somebody else.
     #[must_use]
     pub fn new(key: &IdempotencyKey, operation: &'static str, caller: &[u8], request: &[u8]) -> Self {
         let digest = sha256(&[caller, key.as_str().as_bytes()].concat());
-        // The blank keeps it apart from any key as it was sent.
+        // The blank distinguishes it from any key as it was sent.
         let id = format!("{operation} {}", BASE64_URL_SAFE_NO_PAD.encode(digest));
         Self { id, fingerprint: Fingerprint::of(request) }
     }
 
-    /// The id of its row.
+    /// Returns the id of its row.
     #[must_use]
     pub fn id(&self) -> &str {
         &self.id
     }
 
-    /// What a repeat's request has to equal.
+    /// Returns the fingerprint that a repeat must have.
     #[must_use]
     pub const fn fingerprint(&self) -> &Fingerprint {
         &self.fingerprint
@@ -95,7 +96,7 @@ impl Repeatable {
         sealing.seal(PURPOSE, &[tenant, self.id.as_bytes()].concat(), answer)
     }
 
-    /// Reads the answer of its row, unless that was to another request.
+    /// Decrypts the answer of its row, unless it belongs to another request.
     pub fn open(
         &self,
         sealing: &Sealing,
@@ -110,22 +111,23 @@ impl Repeatable {
     }
 }
 
-/// Why a call with a key has no answer.
+/// The reason why a call with a key has no answer.
 #[derive(Debug, thiserror::Error)]
 pub enum RepeatError {
     /// The key was used for another request.
     #[error("the idempotency key was used for another request")]
     Reused,
-    /// Another call with the key was faster. It is committed by now, so the same call once more finds its answer.
+    /// A concurrent call with the key was faster. It has been committed, so the same call finds its answer if it is
+    /// repeated.
     #[error("another call with the same idempotency key is under way")]
     Taken,
-    /// The answer that is kept cannot be decrypted.
+    /// The stored answer cannot be decrypted.
     #[error("an answer that was kept for repeats cannot be encrypted or decrypted")]
     Sealing(#[from] NotOurs),
-    /// The answer that is kept is not one of this operation.
+    /// The stored answer does not belong to this operation.
     #[error("an answer that was kept for repeats cannot be read: {0}")]
     Unreadable(String),
-    /// The database did not do its part.
+    /// The database failed.
     #[cfg(feature = "db")]
     #[error(transparent)]
     Db(#[from] rowhouse_tenancy::DbError),
@@ -137,7 +139,7 @@ pub trait MayBeTaken {
     fn is_taken(&self) -> bool;
 }
 
-/// Attempts a call once more when another one with its key was faster: the other's answer is there by then.
+/// Repeats a call once if a concurrent one with its key was faster, whose answer exists by then.
 pub async fn answered_once<T, E: MayBeTaken, F: Future<Output = Result<T, E>>>(
     attempt: impl Fn() -> F,
 ) -> Result<T, E> {
@@ -149,7 +151,7 @@ pub async fn answered_once<T, E: MayBeTaken, F: Future<Output = Result<T, E>>>(
 
 #[cfg(feature = "db")]
 impl RepeatError {
-    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    /// Returns the answer to the caller. `operation` is the name in the log if the fault is internal.
     #[must_use]
     pub fn into_status(self, operation: &'static str) -> tonic::Status {
         use crate::error::{Code, RETRY_AFTER, from_db, internal, retryable, status};
@@ -169,12 +171,12 @@ impl RepeatError {
     }
 }
 
-/// Defines, for the diesel table `idempotency_keys` in scope, `recall` and `keep`: what a call with a key begins and ends its
-/// transaction with.
+/// Defines `recall` and `keep` for the diesel table `idempotency_keys` in scope. A call with a key begins its
+/// transaction with the former and ends it with the latter.
 #[macro_export]
 macro_rules! kept_answers {
     () => {
-        /// The first answer to a call, if there was one.
+        /// Returns the first answer to a call, if there is one.
         pub(crate) async fn recall<T: ::prost::Message + Default>(
             tx: &mut ::rowhouse_tenancy::TenantTx,
             sealing: &$crate::sealing::Sealing,
@@ -197,8 +199,8 @@ macro_rules! kept_answers {
             Ok(Some(T::decode(answer.as_slice()).map_err(unreadable)?))
         }
 
-        /// Keeps the answer to a call, together with what the call did. While another transaction is about to keep one, this
-        /// waits for its end.
+        /// Stores the answer to a call, in the transaction of its work. Waits for a concurrent transaction that
+        /// stores one.
         pub(crate) async fn keep<T: ::prost::Message>(
             tx: &mut ::rowhouse_tenancy::TenantTx,
             sealing: &$crate::sealing::Sealing,

@@ -1,18 +1,22 @@
-//! What every process needs and no domain does.
+//! The infrastructure that all processes share, without any domain.
 //!
 //! * [`error`] is the one table of error codes, for gRPC and for HTTP;
-//! * [`access`] says whether a caller may make a call; `wire` has ids and times as messages have them;
+//! * [`access`] checks whether a caller may make a call; `wire` converts the ids and times of messages;
 //! * [`config`] has the arguments and environment variables that several programs share;
-//! * [`telemetry`] writes logs, and traces that go on from process to process;
-//! * `database` opens a service's database and audits it; [`signing`] reads its keys, again when they change;
-//! * `sealing` encrypts what the database must not be able to read; `idempotency` keeps answers for calls that are repeated;
-//! * [`cpu_pool`] does what keeps a core busy, such as hashing, for those first who are known;
-//! * [`page`] has what lists have in common; [`entity_tags`] reads what a change may depend on;
-//! * [`rate_limit`] says which requests of a tenant or an API key are too many, and [`limits`] has the ceilings;
-//! * [`client`] tells where a request comes from, and [`network`] under what that is counted;
-//! * [`shutdown`] tells when to stop, and [`health`] whether a server is ready;
+//! * [`telemetry`] writes logs, and traces that continue across processes;
+//! * `database` opens a service's database and audits it; [`signing`] reads its keys, and rereads them when they
+//!   change;
+//! * `sealing` encrypts values that the database must not be able to read; `idempotency` stores the answers of calls
+//!   for their repetition;
+//! * [`cpu_pool`] runs CPU-bound work such as hashing, known callers first;
+//! * [`page`] has what all lists share; [`entity_tags`] parses the preconditions of changes;
+//! * [`rate_limit`] limits the requests of a tenant or an API key, and [`limits`] has the other limits;
+//! * [`client`] determines the address that a request comes from, and [`network`] the network that it is counted
+//!   under;
+//! * [`shutdown`] signals when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in;
-//! * [`program`] is the life of a process, and `service` the frame of a service, with all of the above built in.
+//! * [`program`] runs a process from start to exit, and `service` is the frame of a service, with all of the above
+//!   built in.
 
 pub mod access;
 pub mod client;

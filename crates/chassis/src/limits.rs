@@ -1,4 +1,4 @@
-//! The ceilings: how much of each thing there may be. `docs/limits.md` has the same table.
+//! Limits on the number of objects. `docs/limits.md` has the same table.
 
 use std::fmt;
 
@@ -6,20 +6,20 @@ use tonic::Status;
 
 use crate::error::{Code, status_with};
 
-/// The key of an error's metadata under which the limit's name stands.
+/// The key of the limit's name in an error's metadata.
 pub const LIMIT_KEY: &str = "limit";
 
-/// The key of an error's metadata under which it stands how much there may be.
+/// The key of the maximum in an error's metadata.
 pub const MAXIMUM_KEY: &str = "maximum";
 
-/// How much there may be of something.
+/// A limit on the number of objects.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Limit {
-    /// Stable, for programs to decide by.
+    /// The limit's name. It is stable, so programs can act on it.
     pub name: &'static str,
-    /// There may be this much of it, and not more.
+    /// The largest number.
     pub maximum: i64,
-    /// What is counted, and of whom.
+    /// What is counted, and by whom.
     pub counted: &'static str,
     /// What happens to one more, and what to do about it.
     pub beyond: &'static str,
@@ -68,7 +68,7 @@ limits! {
         "refused: wait until some expire, a day after their end";
 }
 
-/// There is as much of something as there may be.
+/// The error of exceeding a limit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LimitExceeded(pub Limit);
 
@@ -82,14 +82,14 @@ impl fmt::Display for LimitExceeded {
 impl std::error::Error for LimitExceeded {}
 
 impl Limit {
-    /// Refuses when there is more than there may be: for what is counted with the new one.
+    /// Fails if the count, which includes the new object, exceeds the limit.
     pub fn allows(self, count: i64) -> Result<(), LimitExceeded> {
         if count <= self.maximum { Ok(()) } else { Err(LimitExceeded(self)) }
     }
 }
 
 impl From<LimitExceeded> for Status {
-    /// Waiting alone does not help, so it names no time to try again after.
+    /// Waiting alone does not help, so the error has no time for a retry.
     fn from(exceeded: LimitExceeded) -> Self {
         let Limit { name, maximum, .. } = exceeded.0;
         let metadata = [(LIMIT_KEY, name.to_owned()), (MAXIMUM_KEY, maximum.to_string())];

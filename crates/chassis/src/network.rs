@@ -1,21 +1,21 @@
-//! Networks: what the address of a client stands for where attempts, messages and sign-ups are counted.
+//! Networks: the unit in which clients are counted by attempts, emails and sign-ups.
 
 use std::fmt;
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
-/// The bits of an IPv6 address that one customer is given at least: the rest they choose as they like, a new address for
+/// The prefix length that identifies one customer's network at least. A customer chooses the other bits freely, for
 /// each request.
 const SMALLEST: u8 = 64;
-/// The bits that one customer may be given at most.
+/// The prefix length that identifies one customer's network at most.
 const WIDEST: u8 = 48;
 
-/// The network of a client: an IPv4 address by itself, or the /64 or /48 of an IPv6 address. An IPv6 address that a machine has
-/// by its IPv4 address stands for that one.
+/// The network of a client: an IPv4 address, or the /64 or /48 of an IPv6 address. An IPv6 address that embeds an
+/// IPv4 address stands for that one.
 ///
-/// Wherever a client is a key, this is it, and never the address.
+/// All counters by client use this type, never the address.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Network {
-    /// The lowest address.
+    /// The lowest address of the network.
     address: IpAddr,
     prefix: u8,
 }
@@ -32,14 +32,15 @@ impl From<IpAddr> for Network {
     }
 }
 
-/// The IPv4 address that a translator or a tunnel makes an IPv6 address of. By their prefix all IPv4 clients of a translator would
-/// be one network, and so would those of a Teredo server; a 6to4 site would be 65,536.
+/// Returns the IPv4 address that a translator or tunnel embeds in an IPv6 address. By their prefix, all IPv4 clients
+/// of a translator would be one network, and so would those of a Teredo server; a 6to4 site would be 65,536.
 ///
-/// The translators of one's own site (`64:ff9b:1::/48`, RFC 8215, and prefixes of a provider) choose the place of the IPv4 address
-/// themselves, so it cannot be told: let the proxy before the services forward the address of before the translation.
+/// The translators of a site (`64:ff9b:1::/48`, RFC 8215, and prefixes of a provider) choose the position of the IPv4
+/// address themselves, so it cannot be extracted: the proxy in front of the services should forward the address
+/// before the translation.
 const fn embedded(address: Ipv6Addr) -> Option<Ipv4Addr> {
     match address.octets() {
-        // NAT64 (RFC 6052): at the end. 6to4 (RFC 3056): behind the first 16 bits.
+        // NAT64 (RFC 6052): at the end. 6to4 (RFC 3056): after the first 16 bits.
         [0, 0x64, 0xff, 0x9b, 0, 0, 0, 0, 0, 0, 0, 0, a, b, c, d] | [0x20, 0x02, a, b, c, d, ..] => {
             Some(Ipv4Addr::new(a, b, c, d))
         }
@@ -55,8 +56,8 @@ impl Network {
         Self { address: Ipv6Addr::from_bits(address.to_bits() & mask).into(), prefix }
     }
 
-    /// The /48 around a /64, all of which may be one customer's: it is allowed more, and not as much as its 65,536 parts.
-    /// There is none around an IPv4 address, nor around a /48.
+    /// Returns the /48 around a /64. All of it may belong to one customer, so it has a larger allowance, but not that
+    /// of its 65,536 parts. An IPv4 address and a /48 have none.
     #[must_use]
     pub fn wider(self) -> Option<Self> {
         match self.address {
@@ -91,7 +92,7 @@ mod tests {
             ("2001:db8:1:2:3:4:5:6", "2001:db8:1:2::/64", Some("2001:db8:1::/48")),
             ("2001:db8:1:ffff::", "2001:db8:1:ffff::/64", Some("2001:db8:1::/48")),
             ("::1", "::/64", Some("::/48")),
-            // NAT64, and a translator's own prefix, of which nothing is known.
+            // NAT64, and a translator's own prefix, whose form is unknown.
             ("64:ff9b::203.0.113.9", "203.0.113.9", None),
             ("64:ff9b::cb00:710a", "203.0.113.10", None),
             ("64:ff9b:1::203.0.113.9", "64:ff9b:1::/64", Some("64:ff9b:1::/48")),
@@ -99,7 +100,7 @@ mod tests {
             // 6to4: all networks of a site.
             ("2002:cb00:7109::1", "203.0.113.9", None),
             ("2002:cb00:7109:ffff:1:2:3:4", "203.0.113.9", None),
-            // Teredo, by whatever server and port.
+            // Teredo, with any server and port.
             ("2001:0:4136:e378:8000:63bf:34ff:8ef6", "203.0.113.9", None),
             ("2001:0:53aa:64c:0:1234:34ff:8ef6", "203.0.113.9", None),
             ("2001:1::1", "2001:1::/64", Some("2001:1::/48")),

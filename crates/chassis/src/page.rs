@@ -9,11 +9,11 @@ use uuid::Uuid;
 
 use crate::error::Violations;
 
-/// How many items a caller wants on a page: 1 to 100, and 20 unless told.
+/// The number of items on a page: 1 to 100, and 20 by default.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageSize(u8);
 
-/// The number is no page's size.
+/// The error for a number that is not a page size.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send 0 or more; 0 means {}, more than {} means {}", PageSize::DEFAULT.0, PageSize::MAX.0, PageSize::MAX.0)]
 pub struct InvalidPageSize;
@@ -22,13 +22,13 @@ impl PageSize {
     const DEFAULT: Self = Self(20);
     const MAX: Self = Self(100);
 
-    /// How many are shown.
+    /// Returns the number of items.
     #[must_use]
     pub const fn get(self) -> u8 {
         self.0
     }
 
-    /// One more than is shown: whether it is there tells whether there is a next page.
+    /// Returns the number of items plus one. The additional item shows whether there is a next page.
     #[must_use]
     pub fn and_one(self) -> i64 {
         i64::from(self.0) + 1
@@ -102,17 +102,17 @@ impl<A: PageKey, B: PageKey> PageKey for (A, B) {
     }
 }
 
-/// The text is no page token of this list.
+/// The error for a text that is not a page token of this list.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "send the next_page_token of the page before as it was, with the same filters, or leave it out for the first page"
 )]
 pub struct InvalidPageToken;
 
-/// The page that a caller asks for.
+/// A request for a page.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct PageRequest<K> {
-    /// How many items it has at most.
+    /// The maximum number of items.
     pub size: PageSize,
     /// The place behind which it begins; nothing for the first page.
     pub after: Option<K>,

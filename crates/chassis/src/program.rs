@@ -30,17 +30,17 @@ pub trait Program {
     fn serve(config: Self::Config, shutdown: Shutdown) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
-/// Why a program does not start.
+/// The reason why a program does not start.
 #[derive(Debug, thiserror::Error)]
 pub enum StartError {
     /// The trusted keys cannot be read.
     #[error(transparent)]
     Trust(#[from] TrustError),
-    /// The database cannot be reached, or is not safe to serve from.
+    /// The database cannot be reached or used.
     #[cfg(feature = "db")]
     #[error(transparent)]
     Database(#[from] DatabaseError),
-    /// The address cannot be listened on.
+    /// The address cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
     /// Something that this program alone needs cannot be had.

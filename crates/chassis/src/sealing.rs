@@ -1,7 +1,7 @@
-//! What the database must not be able to read: encryption, and digests that can't be guessed back.
+//! Encryption and keyed digests of what the database must not be able to read.
 //!
-//! The keys live in a file, apart from the database, so that a stolen dump opens no second factor, no mailed link
-//! and no session.
+//! The keys are in a file apart from the database, so a stolen dump reveals no second factor, no emailed link and no
+//! session.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,13 +17,13 @@ use zeroize::Zeroizing;
 
 const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
-/// How many bytes of a key's digest name it in what it encrypted.
+/// The number of bytes of a key's digest that identify the key in a ciphertext.
 const KEY_ID_LENGTH: usize = 4;
 
 /// A digest: SHA-256, or an HMAC with it.
 pub type Digest32 = [u8; 32];
 
-/// Why the keys cannot be read.
+/// The reason why the keys cannot be read.
 #[derive(Debug, thiserror::Error)]
 pub enum EncryptionKeysError {
     /// The file cannot be read.
@@ -31,22 +31,22 @@ pub enum EncryptionKeysError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A line is no key, or there is none.
+    /// A line is not a key, or there is none.
     #[error(
         "{0} has to have one key a line, each 32 random bytes in base64, such as `openssl rand -base64 32` prints"
     )]
     Invalid(PathBuf),
 }
 
-/// Nothing that these keys have encrypted for this purpose.
+/// The error of decrypting something that was not encrypted with these keys for this purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("it was not encrypted with one of the configured keys, for this purpose")]
 pub struct NotOurs;
 
-/// The encryption keys: the first encrypts, all of them decrypt. Cloning shares them.
+/// The encryption keys: the first one encrypts, all of them decrypt. Clones share them.
 #[derive(Clone)]
 pub struct Sealing {
     keys: Arc<[Key]>,
@@ -59,7 +59,7 @@ struct Key {
 }
 
 impl Sealing {
-    /// Reads the file. Its text does not stay in memory.
+    /// Reads the file. Its text is wiped from memory.
     pub async fn load(path: &Path) -> Result<Self, EncryptionKeysError> {
         let text = match tokio::fs::read_to_string(path).await {
             Ok(text) => Zeroizing::new(text),
@@ -68,7 +68,7 @@ impl Sealing {
         Self::parse(&text).ok_or_else(|| EncryptionKeysError::Invalid(path.to_owned()))
     }
 
-    /// Reads keys as the file has them; nothing when a line is no key, or there is none.
+    /// Parses the contents of the file. Returns `None` if a line is not a key, or there is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
         let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
@@ -80,8 +80,8 @@ impl Sealing {
         self.keys.first()
     }
 
-    /// Encrypts. `purpose` keeps what is made for one use from being taken in another, and `owner`, such as a row's
-    /// id, from being moved to another row.
+    /// Encrypts a secret. `purpose` prevents its use for another purpose, and `owner`, such as a row's id, its use in
+    /// another row.
     pub fn seal(&self, purpose: &'static str, owner: &[u8], secret: &[u8]) -> Result<Vec<u8>, NotOurs> {
         let key = self.current().ok_or(NotOurs)?;
         let nonce = random::<NONCE_LENGTH>().or(Err(NotOurs))?;
@@ -93,7 +93,7 @@ impl Sealing {
         Ok([&key.id[..], &nonce, &sealed].concat())
     }
 
-    /// Decrypts what [`Sealing::seal`] made for the same purpose and owner.
+    /// Decrypts the result of [`Sealing::seal`] for the same purpose and owner.
     pub fn open(
         &self,
         purpose: &'static str,
@@ -107,14 +107,14 @@ impl Sealing {
         key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(NotOurs))
     }
 
-    /// A digest that only holders of the current key can make.
+    /// Computes a digest that only holders of the current key can compute.
     #[must_use]
     pub fn digest(&self, purpose: &'static str, data: &[u8]) -> Digest32 {
         self.digests(purpose, data).next().unwrap_or_default()
     }
 
-    /// The digests under each of the keys, the current one's first: one that was made before the keys were changed is
-    /// among them.
+    /// Returns the digests with each of the keys, the current one's first, so that a digest from before a change of
+    /// keys is among them.
     pub fn digests(&self, purpose: &'static str, data: &[u8]) -> impl Iterator<Item = Digest32> {
         let data = associated(purpose, data);
         self.keys.iter().map(move |key| key.mac.clone().chain_update(&data).finalize().into_bytes().into())
@@ -125,7 +125,7 @@ impl Key {
     fn parse(line: &str) -> Option<Self> {
         let bytes = Zeroizing::new(BASE64_STANDARD.decode(line).ok()?);
         let master: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().ok()?;
-        // One key for each use, so that no two algorithms share one.
+        // Each use has a key of its own, so that no two algorithms share one.
         let derive = |use_: &[u8]| -> Option<Zeroizing<Digest32>> {
             let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).ok()?;
             Some(Zeroizing::new(mac.chain_update(use_).finalize().into_bytes().into()))
@@ -137,18 +137,18 @@ impl Key {
     }
 }
 
-/// The two, so that no other two read the same.
+/// Encodes the two unambiguously.
 fn associated(purpose: &str, owner: &[u8]) -> Vec<u8> {
     [purpose.as_bytes(), b"\0", owner].concat()
 }
 
-/// A plain digest, for what is random enough not to be guessed.
+/// Computes a plain digest, for data that is too random to be guessed.
 #[must_use]
 pub fn sha256(data: &[u8]) -> Digest32 {
     Sha256::digest(data).into()
 }
 
-/// Random bytes of the operating system.
+/// Returns random bytes of the operating system.
 pub fn random<const N: usize>() -> Result<[u8; N], getrandom::Error> {
     let mut bytes = [0; N];
     getrandom::fill(&mut bytes)?;
@@ -164,7 +164,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_sealed_is_opened_by_its_purpose_and_owner_only() {
+    fn a_ciphertext_is_bound_to_its_purpose_and_owner() {
         let sealing = Sealing::parse(&line(1)).unwrap();
         let sealed = sealing.seal("totp", b"ada", b"secret").unwrap();
         assert_eq!(sealing.open("totp", b"ada", &sealed).unwrap().as_slice(), b"secret");

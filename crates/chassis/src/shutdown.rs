@@ -1,4 +1,4 @@
-//! Being asked to stop.
+//! [`Shutdown`], the request to stop.
 
 use std::io;
 use std::time::Duration;
@@ -6,45 +6,44 @@ use std::time::Duration;
 use tokio::signal::unix::{SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
-/// How long what is running, calls and jobs alike, may take to finish once a process was asked to stop. After that it is given
-/// up, so that a process with a few servers and a database is gone within ten seconds.
+/// The time for running calls and jobs to finish after a process was asked to stop. After that they are cancelled, so
+/// that a process with a few servers and a database ends within ten seconds.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
 
-/// Knows whether the process, or a part of it, was asked to stop. Clones know the same.
+/// Knows whether the process, or a part of it, was asked to stop. Clones share that.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     token: CancellationToken,
     limit: Duration,
 }
 
-/// Asks the [`Shutdown`] that it was made with to stop.
+/// Requests the stop of the [`Shutdown`] that it was created with.
 #[derive(Clone, Debug)]
 pub struct Trigger {
     token: CancellationToken,
 }
 
 impl Shutdown {
-    /// A shutdown, and what requests it. Dropping the trigger requests nothing.
+    /// Creates a shutdown and its trigger. Dropping the trigger requests nothing.
     #[must_use]
     pub fn new() -> (Trigger, Self) {
         Self::within(DRAIN_LIMIT)
     }
 
-    /// The same, with less time than [`DRAIN_LIMIT`] for what is running.
+    /// Creates them with a shorter time than [`DRAIN_LIMIT`].
     #[must_use]
     pub fn within(limit: Duration) -> (Trigger, Self) {
         let token = CancellationToken::new();
         (Trigger { token: token.clone() }, Self { token, limit })
     }
 
-    /// How long what is running may go on after the request.
+    /// Returns the time for running work to finish after the request.
     #[must_use]
     pub const fn limit(&self) -> Duration {
         self.limit
     }
 
-    /// A shutdown that SIGTERM and SIGINT request. The second signal ends the process at once: who sends it
-    /// does not want to wait any longer.
+    /// Creates a shutdown that SIGTERM and SIGINT request. A second signal ends the process at once.
     ///
     /// Needs a tokio runtime.
     pub fn on_signals() -> io::Result<Self> {
@@ -80,12 +79,12 @@ impl Shutdown {
         self.token.cancelled_owned()
     }
 
-    /// Waits until stopping is requested.
+    /// Waits until a stop is requested.
     pub async fn requested(&self) {
         self.token.cancelled().await;
     }
 
-    /// Whether stopping was requested.
+    /// Returns whether a stop was requested.
     #[must_use]
     pub fn is_requested(&self) -> bool {
         self.token.is_cancelled()
@@ -93,7 +92,7 @@ impl Shutdown {
 }
 
 impl Trigger {
-    /// Requests to stop; once or more is the same.
+    /// Requests the stop. Further calls have no effect.
     pub fn request(&self) {
         self.token.cancel();
     }

@@ -1,4 +1,4 @@
-//! The keys with which a service signs, read again when they change.
+//! [`Signing`], the keys with which a service signs. They are read again when they change.
 
 use std::io;
 use std::path::{Path, PathBuf};
@@ -17,10 +17,10 @@ pub const NEXT: &str = "next.pem";
 /// The file of the key that signed before the last rotation.
 pub const PREVIOUS: &str = "previous.pem";
 
-/// How often the directory is looked at. It has three small files, and a mounted Secret tells of no change.
+/// The interval at which the directory is read. It has three small files, and a mounted Secret sends no notification.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Why there is no key to sign with.
+/// The reason why a service cannot sign.
 #[derive(Debug, thiserror::Error)]
 pub enum SigningKeyError {
     /// A file cannot be read.
@@ -28,32 +28,32 @@ pub enum SigningKeyError {
     Unreadable {
         /// The file.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file holds no key.
+    /// A file contains no key.
     #[error("{path}: {source}")]
     Invalid {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: KeyError,
     },
-    /// Nobody would believe the tokens.
+    /// The trusted keys lack the key that signs, so no verifier would accept the tokens.
     #[error(
         "{issuer}.jwks.json in {directory} does not have the key {kid}, which is to sign: publish it first"
     )]
     Untrusted {
-        /// Who signs.
+        /// The issuer.
         issuer: &'static str,
-        /// Where the trusted keys are.
+        /// The directory of the trusted keys.
         directory: PathBuf,
-        /// The name of the key.
+        /// The key's id.
         kid: String,
     },
 }
 
-/// The keys of a service, and where they come from.
+/// The keys of a service and their directory.
 #[derive(Debug)]
 pub struct Signing {
     name: &'static str,
@@ -63,7 +63,7 @@ pub struct Signing {
 }
 
 impl Signing {
-    /// Reads the keys. The one that signs has to be among those that the service itself believes.
+    /// Reads the keys. The one that signs must be among those that the service itself trusts.
     pub async fn load(
         issuer: &'static str,
         args: SigningArgs,
@@ -75,7 +75,7 @@ impl Signing {
         Ok(Self { name: issuer, directory, issuer: TokenIssuer::new(issuer, keys), trust })
     }
 
-    /// What signs with the keys, whatever they are at the moment.
+    /// Returns the issuer, which always signs with the current keys.
     #[must_use]
     pub fn issuer(&self) -> TokenIssuer {
         self.issuer.clone()
@@ -90,7 +90,7 @@ impl Signing {
         }
     }
 
-    /// What cannot be used changes nothing, and is said once: `complaint` is what was said last.
+    /// Reads the directory. An invalid state changes nothing and is logged once: `complaint` is the last message.
     async fn look(&self, complaint: &mut Option<String>) {
         match self.changed().await {
             Ok(None) => *complaint = None,
@@ -132,8 +132,8 @@ async fn believed(
     Err(SigningKeyError::Untrusted { issuer, directory, kid })
 }
 
-/// Reads the files in the order in which a key goes through them: one that is moved on meanwhile is met twice, and not
-/// missed.
+/// Reads the files in the order in which a key moves through them, so that a key that is moved meanwhile is read
+/// twice and not missed.
 async fn load(directory: &Path) -> Result<SigningKeys, SigningKeyError> {
     let next = read(&directory.join(NEXT)).await?;
     let path = directory.join(CURRENT);
@@ -145,7 +145,7 @@ async fn load(directory: &Path) -> Result<SigningKeys, SigningKeyError> {
     Ok(SigningKeys { current, next, previous })
 }
 
-/// A file that is missing or empty has no key. The text does not stay in memory.
+/// Reads a file. A missing or empty one has no key. The text is wiped from memory.
 async fn read(path: &Path) -> Result<Option<SigningKey>, SigningKeyError> {
     match tokio::fs::read_to_string(path).await {
         Ok(pem) if pem.trim().is_empty() => Ok(None),

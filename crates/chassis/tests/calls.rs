@@ -1,4 +1,4 @@
-//! What surrounds a call, over a real socket.
+//! The layers around a call, over a real socket.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -40,7 +40,7 @@ async fn a_deadline_ends_the_call_and_its_handler() {
     server.stop().await;
 }
 
-/// tonic's own client has its own timer, and must still hear the server's answer.
+/// tonic's own client has a timer of its own, and must still receive the server's answer.
 #[tokio::test]
 async fn a_client_of_another_make_sees_deadline_exceeded() {
     let hang = |_: Request<String>| std::future::pending();
@@ -66,7 +66,7 @@ async fn the_servers_own_limit_counts_without_a_deadline() {
 }
 
 #[tokio::test]
-async fn what_is_left_of_a_deadline_is_handed_on() {
+async fn the_remaining_time_is_passed_on() {
     let remaining = |request: Request<String>| async move {
         let remaining = deadline(&request).unwrap().remaining();
         Ok(Response::new(remaining.as_millis().to_string()))
@@ -101,12 +101,12 @@ async fn a_panic_costs_one_answer_and_not_the_connection() {
     assert_eq!(server.call("Echo", "still here").await.unwrap().into_inner(), "still here");
 }
 
-/// A stranger's nonsense is the stranger's mistake, and no failure of the service.
+/// A malformed message is the caller's mistake, not a failure of the service.
 #[tokio::test]
 async fn a_message_that_cannot_be_read_is_an_invalid_argument() {
     let echo = |request: Request<String>| async move { Ok(Response::new(request.into_inner())) };
     let server = start(options().await, Echo::default().method("Echo", echo));
-    // Another type than the method's, and text that is no UTF-8.
+    // A message of another type, and text that is not UTF-8.
     let of_another_type = send(&server.channel, 7_u64).await;
     let no_text = send(&server.channel, vec![0xff_u8, 0xfe]).await;
     for refused in [of_another_type, no_text] {
@@ -119,7 +119,7 @@ async fn a_message_that_cannot_be_read_is_an_invalid_argument() {
     server.stop().await;
 }
 
-/// Sends `Echo` a message that is none of text.
+/// Sends `Echo` a message of another type.
 async fn send<M: prost::Message + 'static>(channel: &TracedChannel, message: M) -> Result<(), tonic::Status> {
     let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.unwrap();

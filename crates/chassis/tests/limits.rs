@@ -1,4 +1,4 @@
-//! Calls a second, over a real socket: the services are called without the gateway as well.
+//! Rate limits over a real socket: the services can be called without the gateway.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -50,7 +50,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
         |tenant| Caller { principal: Principal::User { id: Uuid::now_v7(), role: Role::Member }, tenant };
     let program =
         Caller { principal: Principal::ApiKey { id: Uuid::now_v7(), scopes: Vec::new() }, tenant: acme };
-    // The second person finds what the first one and the program have left of the tenant's.
+    // The second person finds what the first one and the program have left of the tenant's burst.
     for (caller, burst) in [(program, 5), (person(acme), 10), (person(acme), 5)] {
         let began = Instant::now();
         let mut passed: u64 = 0;
@@ -67,7 +67,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
         let wait = fault.retry_after.unwrap();
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
     }
-    // Another tenant, and who has none, are not held up.
+    // Other tenants, and callers without one, are not affected.
     person(globex).call(&issuer, &server).await.unwrap();
     for _ in 0..50 {
         server.call("Open", "").await.unwrap();

@@ -1,5 +1,4 @@
-//! Signals are sent to a process of its own: this test binary once more, running the one test that waits for
-//! them.
+//! Signals are sent to a process of its own: this test binary, which runs the one test that waits for them.
 
 #![allow(clippy::unwrap_used, reason = "a test fails by panicking")]
 
@@ -11,7 +10,7 @@ use rowhouse_chassis::shutdown::Shutdown;
 #[test]
 #[ignore = "started by the tests below, as a process of its own"]
 fn child() {
-    // Whatever becomes of the parent, its end of the pipe closes.
+    // The parent's end of the pipe closes when the parent ends.
     std::thread::spawn(|| {
         std::io::stdin().read_to_end(&mut Vec::new()).unwrap();
         std::process::exit(0);
@@ -50,7 +49,7 @@ fn asks_and_then_ends(signal: &str, exit_code: i32) {
         .stderr(Stdio::null())
         .spawn()
         .unwrap();
-    // `wait` would close it, and that ends the process as well.
+    // `wait` would close it, which ends the process as well.
     let stdin = process.stdin.take();
     let mut lines = BufReader::new(process.stdout.take().unwrap()).lines();
     wait_for(&mut lines, "listening");

@@ -1,4 +1,4 @@
-//! Answers that go on: what surrounds a call surrounds them to their end.
+//! Streamed answers: the layers around a call last until their end.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -26,7 +26,7 @@ use tower::Service;
 
 type Pieces = BoxStream<'static, Result<String, Status>>;
 
-/// A service of one method, which streams.
+/// A service with one method, which streams.
 #[derive(Clone)]
 struct Streams(Arc<dyn Fn() -> Pieces + Send + Sync>);
 
@@ -71,7 +71,7 @@ async fn open(server: &Running) -> Streaming<String> {
     grpc.server_streaming(Request::new(String::new()), path, codec).await.unwrap().into_inner()
 }
 
-/// `first`, and then nothing, until it is dropped.
+/// Returns a stream of `first`, and then nothing, until it is dropped.
 fn hangs_after(first: &'static str, dropped: &CancellationToken) -> Pieces {
     let held = OnDrop(dropped.clone());
     let rest = stream::once(async move {

@@ -1,5 +1,4 @@
-//! One trace over several hops, received by a collector. A process has one telemetry, so this file has one
-//! test.
+//! One trace over several hops, received by a collector. Telemetry is global to a process, so this file has one test.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -1,17 +1,16 @@
-//! Files that hold secrets, and files that others read while they are written.
+//! Writing files with secrets, and files that are read while they are written.
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Write};
 use std::os::unix::fs::OpenOptionsExt;
 use std::path::Path;
 
-/// Writes a file that only its owner can read. There is never half of it under its name: it is written
-/// beside and renamed.
+/// Writes a file that only its owner can read, atomically: it is written beside and renamed.
 pub fn write_private(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, content, 0o600)
 }
 
-/// The same with a file that everybody can read.
+/// Writes a file that everybody can read, in the same way.
 pub fn write_public(path: &Path, content: &[u8]) -> io::Result<()> {
     replace(path, content, 0o644)
 }
@@ -25,7 +24,7 @@ fn replace(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     rename(&beside, path)
 }
 
-/// Renames a file within its directory, for good: also when the machine stops right after.
+/// Renames a file within its directory, durably.
 pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     fs::rename(from, to)?;
     match to.parent() {
@@ -34,7 +33,7 @@ pub fn rename(from: &Path, to: &Path) -> io::Result<()> {
     }
 }
 
-/// Writes a new file that only its owner can read; one that is there already is an error.
+/// Creates a file that only its owner can read; fails if it exists.
 pub fn create_private(path: &Path, content: &[u8]) -> io::Result<()> {
     create(path, content, 0o600)
 }
@@ -45,7 +44,7 @@ fn create(path: &Path, content: &[u8], mode: u32) -> io::Result<()> {
     file.sync_all()
 }
 
-/// Removes a file; one that is not there is removed already.
+/// Removes a file, if it exists.
 pub fn remove(path: &Path) -> io::Result<()> {
     match fs::remove_file(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -53,7 +52,7 @@ pub fn remove(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Removes a directory with all that is in it; one that is not there is removed already.
+/// Removes a directory with its contents, if it exists.
 pub fn remove_directory(path: &Path) -> io::Result<()> {
     match fs::remove_dir_all(path) {
         Err(error) if error.kind() != io::ErrorKind::NotFound => Err(error),
@@ -82,7 +81,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_there_is_removed() {
+    fn removing_a_missing_file_succeeds() {
         let directory = tempfile::tempdir().unwrap();
         remove(&directory.path().join("file")).unwrap();
         remove_directory(&directory.path().join("directory")).unwrap();

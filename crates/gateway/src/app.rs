@@ -1,4 +1,4 @@
-//! From a configuration to a running gateway.
+//! [`App`], the gateway from its configuration to its end.
 
 use std::io;
 use std::net::SocketAddr;
@@ -34,7 +34,7 @@ pub struct App {
     api: Served,
 }
 
-/// Why serving ended before it was asked to.
+/// The reason why serving ended without a request to stop.
 #[derive(Debug, thiserror::Error)]
 #[error("the server stopped: {0}")]
 pub struct ServeError(#[from] io::Error);
@@ -59,9 +59,8 @@ impl Program for Gateway {
 }
 
 impl App {
-    /// Reads the trusted keys and binds. When this returns, connections queue up until [`App::serve`] takes
-    /// them. The services need not be there yet. Needs a tokio runtime, which then drives the connections to
-    /// them.
+    /// Reads the trusted keys and binds. When this returns, connections are queued until [`App::serve`] accepts them.
+    /// The services need not run yet. Needs a tokio runtime, which drives the connections to them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
@@ -76,7 +75,7 @@ impl App {
         })
     }
 
-    /// Where it listens, with the port that was taken.
+    /// Returns the address with the actual port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.listener.local_addr()
@@ -109,7 +108,7 @@ impl App {
                 .wrap(from_fn(uri::limit))
                 .wrap(from_fn(trace))
         });
-        // Apart from the await: the builder is not Send, and this future has to be.
+        // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
             .shutdown_signal(async move { shutdown.requested().await })

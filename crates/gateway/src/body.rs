@@ -1,4 +1,4 @@
-//! Reading a request's body, whatever it is made of.
+//! Reading a request's body of any media type.
 
 use std::time::Duration;
 
@@ -10,13 +10,13 @@ use rowhouse_chassis::error::Code;
 
 use crate::error::Problem;
 
-/// The most bytes that a body may have.
+/// The size limit of a body.
 pub(crate) const LIMIT: usize = 1024 * 1024;
 
-/// How long a body may take to arrive.
+/// The time limit for a body to arrive.
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The media type without its parameters, in small letters; none unless exactly one is named.
+/// Returns the media type without its parameters, in lower case, or `None` unless there is exactly one.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     let mut types = headers.get_all(CONTENT_TYPE);
     match (types.next().map(|value| value.to_str()), types.next()) {
@@ -28,7 +28,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// The length that the headers announce, if they announce a body that can be read.
+/// Returns the length in the headers, if they announce a body that can be read.
 pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
     if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = "send the body as it is, without a Content-Encoding";
@@ -39,7 +39,7 @@ pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
     if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
 }
 
-/// The whole body. `announced`: how long it is said to be.
+/// Reads the whole body. `announced` is its expected length.
 pub(crate) async fn read(payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
     let arrived = tokio::time::timeout(PATIENCE, collect(payload, announced)).await;
     arrived.map_err(|_elapsed| Problem::new(Code::InvalidArgument, "the body did not arrive within 30 s"))?

@@ -1,4 +1,4 @@
-//! Who calls.
+//! Callers and their access tokens.
 
 use actix_web::dev::Payload;
 use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
@@ -14,13 +14,13 @@ use crate::error::Problem;
 use crate::limits::admit;
 use crate::origin::Origin;
 
-/// A caller whose access token was verified, and the one tenant that it names.
+/// A caller whose access token was verified, with the one tenant that it names.
 pub(crate) struct Caller {
     token: VerifiedToken,
     origin: Origin,
 }
 
-/// A caller, at an address that takes an access token and needs none. A token that was sent has to be right.
+/// A caller at an address where an access token is optional. A token that was sent must be valid.
 pub(crate) struct OptionalCaller(pub(crate) Option<Caller>);
 
 impl Caller {
@@ -28,7 +28,7 @@ impl Caller {
         TenantId::from_uuid(self.token.tenant_id())
     }
 
-    /// The token itself, which the service will verify again. A secret.
+    /// Returns the token, which the service verifies again. A secret.
     pub(crate) fn token(&self) -> &str {
         self.token.raw()
     }
@@ -57,7 +57,7 @@ impl FromRequest for Caller {
     }
 }
 
-/// Somebody who looks at one tenant: a caller, or who holds the status token of a tenant that is being set up.
+/// Somebody who reads one tenant: a caller, or the holder of a status token of a tenant in set-up.
 pub(crate) struct Viewer {
     tenant: TenantId,
     token: String,
@@ -69,7 +69,7 @@ impl Viewer {
         self.tenant
     }
 
-    /// The token itself. A secret.
+    /// Returns the token. A secret.
     pub(crate) fn token(&self) -> &str {
         &self.token
     }
@@ -127,7 +127,7 @@ impl FromRequest for OptionalCaller {
     }
 }
 
-/// The token, of which there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
+/// Returns the token if there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     let mut values = headers.get_all(AUTHORIZATION);
     let value = match (values.next(), values.next()) {
@@ -144,7 +144,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     }
 }
 
-/// `x-tenant-id` may repeat the token's tenant. It never selects one.
+/// Checks `x-tenant-id`, which may repeat the token's tenant and never selects one.
 fn check_tenant(headers: &HeaderMap, tenant: TenantId) -> Result<(), Problem> {
     for value in headers.get_all(HeaderName::from_static(TENANT_ID_KEY)) {
         let requested: Result<TenantId, _> = value.to_str().or(Err(InvalidTenantId)).and_then(str::parse);

@@ -1,4 +1,4 @@
-//! Calling the services.
+//! The clients of the services.
 
 use std::time::Duration;
 
@@ -13,11 +13,11 @@ use crate::caller::{Caller, Viewer};
 use crate::error::Problem;
 use crate::origin::Origin;
 
-/// An order with 200 lines has some 20 KB, and a page has 100 orders.
+/// The size limit of a service's answer. An order with 200 lines has about 20 KB, and a page has up to 100 orders.
 pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 
-/// The channel ends a call that is not answered at its deadline; this much later, an answer that began and does
-/// not end is given up.
+/// The additional time after the deadline for an answer that has begun. The channel ends calls without an answer at
+/// the deadline.
 const GRACE: Duration = Duration::from_millis(500);
 
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
@@ -28,7 +28,7 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Needs a tokio runtime, which then drives the connections.
+    /// Creates the channels. Needs a tokio runtime, which drives the connections.
     pub(crate) fn new(config: &Config) -> Result<Self, EndpointError> {
         let channels = PerService::try_from_fn(|service| channel(&config.endpoints.0[service]))?;
         Ok(Self { channels, timeout: config.request_timeout })
@@ -43,7 +43,7 @@ impl Clients {
         &self.channels
     }
 
-    /// A call on nobody's behalf, with the deadline and where the request comes from.
+    /// Creates a call without a caller, with the deadline and the origin of the request.
     pub(crate) fn anonymous<T>(&self, origin: &Origin, message: T) -> Request<T> {
         let mut request = Request::new(message);
         set_deadline(&mut request, self.timeout);
@@ -51,7 +51,7 @@ impl Clients {
         request
     }
 
-    /// A call on the caller's behalf, with the deadline and where the request comes from.
+    /// Creates a call with the caller's token, the deadline and the origin of the request.
     pub(crate) fn of<T>(&self, caller: &Caller, message: T) -> Request<T> {
         let mut request = self.anonymous(caller.origin(), message);
         carry_token(request.metadata_mut(), caller.tenant(), caller.token());
@@ -66,19 +66,19 @@ impl Clients {
         }
     }
 
-    /// A call on behalf of somebody who looks at one tenant.
+    /// Creates a call with the token of somebody who reads one tenant.
     pub(crate) fn of_viewer<T>(&self, viewer: &Viewer, message: T) -> Request<T> {
         let mut request = self.anonymous(viewer.origin(), message);
         carry_token(request.metadata_mut(), viewer.tenant(), viewer.token());
         request
     }
 
-    /// The next piece of an answer that comes in pieces; nothing when it has ended.
+    /// Returns the next message of a streamed answer, or `None` at its end.
     pub(crate) async fn next<T>(&self, pieces: &mut Streaming<T>) -> Result<Option<T>, Problem> {
         self.in_time(pieces.message()).await
     }
 
-    /// The answer to a call.
+    /// Returns the answer to a call.
     pub(crate) async fn answer<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,

@@ -1,4 +1,4 @@
-//! Which answers may be compressed.
+//! The choice of the answers that may be compressed.
 
 use actix_web::Error;
 use actix_web::body::BoxBody;

@@ -1,4 +1,4 @@
-//! What can be configured.
+//! The service's configuration.
 
 use std::net::SocketAddr;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rowhouse_chassis::config::{
     TrustArgs, seconds,
 };
 
-/// Where each service is.
+/// The endpoint of each service.
 pub type Endpoints = OfEachService<Endpoint>;
 
 /// The URL of a service.
@@ -55,16 +55,17 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
-    /// How many requests it takes. Less than the services do, so that what passes here passes there.
+    /// The rate limits, which are lower than the services', so that services do not refuse what the gateway let
+    /// through.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
-    /// Whom it believes about where a request comes from.
+    /// The trusted proxies.
     #[command(flatten)]
     pub proxies: ProxyArgs,
-    /// Whose tokens it believes.
+    /// The trusted keys.
     #[command(flatten)]
     pub trust: TrustArgs,
-    /// Logs and traces.
+    /// Telemetry cannot be set up.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
     /// Development or production: the gateway is the same in both.

@@ -1,4 +1,4 @@
-//! HEAD. Whoever can GET can HEAD: the answer is the same, without its body.
+//! HEAD requests, which are answered as GET without the body.
 
 use std::convert::Infallible;
 use std::pin::Pin;
@@ -11,17 +11,17 @@ use actix_web::http::Method;
 use actix_web::middleware::Next;
 use actix_web::web::Bytes;
 
-/// Answers HEAD as GET is answered.
+/// Answers HEAD like GET.
 pub(crate) async fn head(mut request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
     if request.method() != Method::HEAD {
         return next.call(request).await;
     }
     request.head_mut().method = Method::GET;
-    // The server would leave the body out by itself, but only after it has been read to its end.
+    // The server would leave the body out by itself, but only after reading it to its end.
     Ok(next.call(request).await?.map_body(|_, body| Unread(body.size()).boxed()))
 }
 
-/// A body of which only the size is told.
+/// A body of which only the size is known.
 struct Unread(BodySize);
 
 impl MessageBody for Unread {

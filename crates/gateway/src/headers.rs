@@ -1,4 +1,4 @@
-//! Request headers that say more about a request than who sent it.
+//! Request headers besides authentication.
 
 use std::future::{Ready, ready};
 
@@ -15,7 +15,7 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 /// The header that makes a change conditional.
 pub(crate) const IF_MATCH: &str = "If-Match";
 
-/// The `Idempotency-Key`, if one was sent. The service says what it may look like.
+/// The `Idempotency-Key`, if one was sent. The service validates it.
 pub(crate) struct IdempotencyKey(pub(crate) Option<String>);
 
 impl FromRequest for IdempotencyKey {
@@ -36,7 +36,7 @@ impl FromRequest for IdempotencyKey {
     }
 }
 
-/// The entity tags that a change depends on, as `If-Match` has them; empty when the change depends on nothing.
+/// The entity tags of `If-Match`, or empty for an unconditional change.
 pub(crate) struct IfMatch(pub(crate) String);
 
 impl FromRequest for IfMatch {
@@ -50,21 +50,20 @@ impl FromRequest for IfMatch {
     }
 }
 
-/// A header that is sent several times is one list (RFC 9110 §5.3).
+/// Returns the header. One that is sent several times is one list (RFC 9110 §5.3).
 fn if_match(request: &HttpRequest) -> Option<String> {
     let values = request.headers().get_all(header::IF_MATCH);
     let values: Vec<&str> = values.map(|value| value.to_str().ok()).collect::<Option<_>>()?;
     let list = values.join(", ");
     match list.trim() {
         "" if values.is_empty() => Some(String::new()),
-        // Any version will do, as long as there is one.
+        // Any existing version matches.
         "*" => Some(String::new()),
         list => entity_tags(list).map(|tags| tags.join(", ")),
     }
 }
 
-/// Whether `If-None-Match` says that the caller has this version already (RFC 9110 §13.1.2: the comparison is
-/// the weak one).
+/// Returns whether `If-None-Match` contains this version (RFC 9110 §13.1.2: the comparison is the weak one).
 pub(crate) fn has_already(request: &HttpRequest, etag: &str) -> bool {
     let mut values = request.headers().get_all(header::IF_NONE_MATCH).filter_map(|value| value.to_str().ok());
     values.any(|value| {

@@ -1,8 +1,7 @@
-//! REST in, gRPC out.
+//! The gateway: REST in, gRPC out.
 //!
-//! The gateway verifies the caller's token, turns a request into one call of a service, and the answer, or
-//! the error, back into JSON. It holds no state and knows no database; what is right or wrong about a
-//! request's values is the services' business.
+//! It verifies the caller's token, turns a request into one call of a service, and the answer or error back into
+//! JSON. It holds no state and has no database; the services validate the values of a request.
 
 mod app;
 mod body;

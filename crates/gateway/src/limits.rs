@@ -1,4 +1,4 @@
-//! How many requests a tenant, a person and an API key may send, and the headers that tell them.
+//! Rate limits per tenant, person and API key, and their headers.
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,7 +11,8 @@ use rowhouse_tokens::Principal;
 
 use crate::error::Problem;
 
-/// Counts a request, once its token is verified. What is too much costs no call of a service, and is refused after a pause.
+/// Counts a request after its token was verified. An excess request costs no call of a service, and is refused after
+/// a pause.
 pub(crate) async fn admit(
     request: &HttpRequest,
     tenant: TenantId,
@@ -30,7 +31,7 @@ pub(crate) async fn admit(
     }
 }
 
-/// Adds to each answer to a caller what is left of its limits.
+/// Adds the rate-limit headers to answers.
 pub(crate) async fn tell_limits(
     request: ServiceRequest,
     next: Next<BoxBody>,

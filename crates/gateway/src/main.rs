@@ -1,4 +1,4 @@
-//! The gateway as a program of its own.
+//! The program of the gateway.
 
 use std::process::ExitCode;
 

@@ -7,10 +7,10 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use serde_json::{Map, Value};
 use sha2::{Digest, Sha256};
 
-/// The OpenAPI document of the gateway, without the gateway.
+/// Returns the OpenAPI document, without running a gateway.
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
-/// The document as it is served, and what else is known from it.
+/// The document as it is served, and data derived from it.
 pub(crate) struct Served {
     pub(crate) json: Bytes,
     /// Of exactly these bytes.
@@ -33,7 +33,7 @@ impl Served {
         })
     }
 
-    /// The methods that an address knows, as the header `Allow` has them.
+    /// Returns the methods of an address in the form of the header `Allow`.
     pub(crate) fn allowed(&self, path: &str) -> Option<&str> {
         let matching = self.addresses.iter().find(|(address, _)| address.is_match(path));
         matching.map(|(_, methods)| methods.as_str())

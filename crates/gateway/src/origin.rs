@@ -1,4 +1,4 @@
-//! Where a request comes from.
+//! The origin of a request.
 
 use std::future::{Ready, ready};
 
@@ -9,7 +9,7 @@ use rowhouse_chassis::client::{Client, FORWARDED_FOR, TrustedProxies, user_agent
 
 use crate::error::Problem;
 
-/// The address and the program of whoever sent the request, to be handed on to the services.
+/// The client's address and program, to be passed on to the services.
 pub(crate) struct Origin(Client);
 
 impl Origin {
@@ -19,7 +19,7 @@ impl Origin {
             return Err(Problem::internal());
         };
         let forwarded = request.headers().get_all(HeaderName::from_static(FORWARDED_FOR));
-        // One odd byte, which the client may have sent, does not hide what a proxy has added after it.
+        // An odd byte from the client does not hide what a proxy has appended.
         let forwarded: Vec<_> = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
         let forwarded = forwarded.iter().map(AsRef::as_ref);
         let address = request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded));
@@ -71,7 +71,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_said_is_not_known() {
+    fn an_absent_header_is_unknown() {
         let client = origin("[2001:db8::1]:4711", &[]);
         assert_eq!(client.address, Some("2001:db8::1".parse().unwrap()));
         assert_eq!(client.user_agent, None);

@@ -1,4 +1,4 @@
-//! Query strings: each parameter is known and comes once.
+//! Query strings: each parameter is known and occurs once.
 
 use std::borrow::Cow;
 use std::future::{Ready, ready};
@@ -10,7 +10,7 @@ use url::form_urlencoded;
 use crate::error::Problem;
 use crate::json::Named;
 
-/// The decoded parameters, in the order of `names`; one that is not among these or comes twice is an error.
+/// Returns the decoded parameters in the order of `names`. Unknown and repeated ones are errors.
 pub(crate) fn parameters<'q, const N: usize>(
     query: &'q str,
     names: [&str; N],
@@ -33,7 +33,7 @@ pub(crate) fn parameters<'q, const N: usize>(
     Ok(found)
 }
 
-/// A name that the caller made up, as long as a name may be.
+/// Truncates an unknown name to the length of the longest one.
 fn shown(name: &str) -> Cow<'_, str> {
     match name.char_indices().nth(64) {
         Some((end, _)) => Cow::Owned(format!("{}…", name.get(..end).unwrap_or_default())),
@@ -72,7 +72,7 @@ pub(crate) fn not_empty_list<T>(name: &str, list: Option<&[T]>) -> Result<(), Pr
     }
 }
 
-/// An address that takes no parameters.
+/// The query of an address without parameters.
 pub(crate) struct NoQuery;
 
 impl FromRequest for NoQuery {

@@ -1,4 +1,4 @@
-//! Whether requests would be answered at this moment.
+//! Readiness: whether requests can be answered at present.
 
 use std::time::Duration;
 
@@ -11,10 +11,10 @@ use tokio::time::{Instant, timeout};
 
 use crate::clients::Clients;
 
-/// A check may take this long, and is not repeated sooner.
+/// The time limit of a check, and the interval between two.
 const INTERVAL: Duration = Duration::from_secs(1);
 
-/// Asks the services how they are, once a second at most, however many ask.
+/// Checks the services' health, once a second at most, for any number of callers.
 pub(crate) struct Readiness {
     services: PerService<TracedChannel>,
     last: Mutex<Option<(Instant, Vec<ServiceName>)>>,
@@ -25,7 +25,7 @@ impl Readiness {
         Self { services: clients.channels().clone(), last: Mutex::new(None) }
     }
 
-    /// The services that are not ready; none when all are.
+    /// Returns the services that are not ready.
     pub(crate) async fn missing(&self) -> Vec<ServiceName> {
         let mut last = self.last.lock().await;
         if let Some((checked, missing)) = &*last

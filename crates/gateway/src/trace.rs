@@ -1,4 +1,4 @@
-//! What surrounds every request: its span, its log line, the net for panics.
+//! The layers around every request: its span, its log line, the handling of panics.
 
 use std::panic::AssertUnwindSafe;
 use std::time::Instant;
@@ -18,14 +18,14 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
 
-/// The header by which a trace goes on (W3C Trace Context).
+/// The header that continues a trace (W3C Trace Context).
 pub(crate) const TRACEPARENT: &str = "traceparent";
 
-/// Questions about the gateway itself come every second and say nothing: they are neither traced nor logged.
+/// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
 
-/// Continues the caller's trace with a span for the request, and logs its end. A panic costs one answer, not
-/// the connection.
+/// Continues the caller's trace with a span for the request, and logs its end. A panic fails one request, not the
+/// connection.
 pub(crate) async fn trace(
     request: ServiceRequest,
     next: Next<BoxBody>,
@@ -34,8 +34,8 @@ pub(crate) async fn trace(
     let name = name(&request);
     let span = if operational { Span::none() } else { span(&request, &name) };
     let handled = async move {
-        let pending = Outcome { name: (!operational).then_some(name), started: Instant::now() };
-        // What the handler borrowed is dropped with it, and what it shares sits behind locks.
+        let pending = RequestLog { name: (!operational).then_some(name), started: Instant::now() };
+        // What the handler borrowed is dropped with it, and shared state is behind locks.
         let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
         let mut answered = answered.unwrap_or_else(|_panic| {
             tracing::error!("the handler panicked");
@@ -59,8 +59,8 @@ pub(crate) async fn trace(
     handled.instrument(span).await
 }
 
-/// The method and the route's template. A method or a path that is nobody's is not repeated: whoever calls
-/// could fill the logs and the trace store with names.
+/// Returns the method and the route's template. Unknown methods and paths are left out, since callers could fill the
+/// logs and the trace store with names.
 fn name(request: &ServiceRequest) -> String {
     let method = match *request.method() {
         Method::GET
@@ -86,7 +86,7 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
         tenant_id = Empty,
         trace_id = Empty,
     );
-    // What only a trace needs is no field, so that it is not repeated in every log line.
+    // Attributes that only traces need are no fields, so that log lines do not repeat them.
     if let Some((method, route)) = name.split_once(' ') {
         span.set_attribute("http.request.method", method.to_owned());
         span.set_attribute("http.route", route.to_owned());
@@ -100,8 +100,7 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
     span
 }
 
-/// The caller's place in their own trace, with the flag that says that the trace is wanted: whether a request can be
-/// looked into is not for whoever sends it to say.
+/// Returns the caller's trace parent with the sampled flag set: callers do not decide whether a request is traced.
 fn sampled(traceparent: &str) -> String {
     match traceparent.rsplit_once('-') {
         Some((ids, flags)) if flags.len() == 2 => format!("{ids}-01"),
@@ -109,13 +108,13 @@ fn sampled(traceparent: &str) -> String {
     }
 }
 
-/// The end of a request in progress: one log line, also when the caller hangs up.
-struct Outcome {
+/// The log entry of a request in progress. It is written once, also when the caller disconnects.
+struct RequestLog {
     name: Option<String>,
     started: Instant,
 }
 
-impl Outcome {
+impl RequestLog {
     fn answered(mut self, status: StatusCode, code: Option<Code>) {
         let Some(name) = self.name.take() else { return };
         let span = Span::current();
@@ -137,7 +136,7 @@ impl Outcome {
     }
 }
 
-impl Drop for Outcome {
+impl Drop for RequestLog {
     fn drop(&mut self) {
         if let Some(request) = self.name.take() {
             let latency_ms = self.latency_ms();

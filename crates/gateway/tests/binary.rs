@@ -21,7 +21,7 @@ fn trust() -> TempDir {
     directory
 }
 
-/// The services need not be there for it to start.
+/// The services need not run for it to start.
 fn program(trust: &TempDir) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-gateway"));
     program
@@ -38,7 +38,7 @@ fn program(trust: &TempDir) -> Command {
 }
 
 #[tokio::test]
-async fn it_serves_until_it_is_asked_to_stop() {
+async fn the_program_serves_until_a_request_to_stop() {
     let trust = trust();
     let mut running = program(&trust).spawn().unwrap();
     let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
@@ -63,7 +63,7 @@ async fn it_serves_until_it_is_asked_to_stop() {
 }
 
 #[tokio::test]
-async fn what_keeps_it_from_starting_is_one_sentence() {
+async fn a_failed_start_is_one_message() {
     let trust = trust();
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();

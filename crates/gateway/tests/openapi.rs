@@ -1,5 +1,4 @@
-//! The OpenAPI document in the repository is the one that is served, so that a change of the API is seen in a
-//! review.
+//! The committed OpenAPI document equals the generated one, so that reviews see changes of the API.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -22,7 +21,7 @@ fn the_committed_document_is_the_generated_one() {
     assert!(committed == generated, "{} is out of date: run `{REGENERATE}`", path.display());
 }
 
-/// Every POST that takes no key, and why whoever has lost the answer can do without.
+/// Every POST without a key, and why a caller that lost the answer does not need one.
 const WITHOUT_KEY: [(&str, &str); 17] = [
     ("/v1/auth/email/resend", "a repeat mails the link once more, and that is limited"),
     ("/v1/auth/email/verify", "the link is used up, and a repeat is refused and changes nothing"),

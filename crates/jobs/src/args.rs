@@ -1,4 +1,4 @@
-//! How a service works off its jobs.
+//! The settings of a service's job workers.
 
 use std::sync::LazyLock;
 use std::time::Duration;
@@ -7,10 +7,10 @@ use clap::Args;
 
 use crate::Class;
 
-/// In seconds, as it is typed.
+/// The default lease in seconds, as text for clap.
 static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| WorkerArgs::DEFAULT.lease.as_secs().to_string());
 
-/// A service's workers.
+/// The settings of a service's job workers.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Jobs")]
 pub struct WorkerArgs {
@@ -78,7 +78,7 @@ pub struct WorkerArgs {
 }
 
 impl WorkerArgs {
-    /// As many as there are when nothing is configured.
+    /// The defaults.
     pub const DEFAULT: Self = Self {
         workers: 4,
         delivery_workers: 64,
@@ -99,7 +99,7 @@ impl WorkerArgs {
         }
     }
 
-    /// How many jobs of one tenant may run at once.
+    /// Returns the maximum of running jobs of one tenant in a class.
     pub(crate) const fn tenant_most(&self, class: Class) -> usize {
         match class {
             Class::Interactive => self.jobs_per_tenant,

@@ -1,4 +1,4 @@
-//! What workers ask across tenants: through functions that yield ids and times, and nothing else.
+//! The queries of workers across tenants. They use functions that return ids and times only.
 
 use std::time::Duration;
 
@@ -10,19 +10,19 @@ use uuid::Uuid;
 
 use crate::{Class, JobId};
 
-/// A job that is ours, as far as it is known outside of its tenant.
+/// A claimed job, as far as it is known outside of its tenant.
 #[derive(Clone, Copy, Debug)]
-pub(crate) struct Claimed {
+pub(crate) struct ClaimedJob {
     pub(crate) tenant: TenantId,
     pub(crate) id: JobId,
-    /// The claim, without which nothing is done to the job.
+    /// The lease that identifies the claim. Every change of the job names it.
     pub(crate) lease: Uuid,
 }
 
-/// The outcome of a claim.
+/// The result of a claim.
 pub(crate) struct Claims {
-    pub(crate) jobs: Vec<Claimed>,
-    /// How long there is nothing more to claim; without an end, if nothing is queued.
+    pub(crate) jobs: Vec<ClaimedJob>,
+    /// The time until the next job may be due, or `None` if nothing is queued.
     pub(crate) wait: Option<Duration>,
 }
 
@@ -39,7 +39,7 @@ struct ClaimRow {
 const CLAIM: &str =
     "SELECT tenant_id, job_id, wait FROM jobs.claim($1, $2, $3, $4, $5, make_interval(secs => $6))";
 
-/// Claims at most so many jobs of the class, for the time of the lease; none of a tenant that has `tenant_most` running.
+/// Claims at most `most` jobs of a class for the time of the lease, none of a tenant that has `tenant_most` running.
 pub(crate) async fn claim_jobs(
     tx: &mut GlobalTx,
     class: Class,
@@ -61,7 +61,7 @@ pub(crate) async fn claim_jobs(
     let wait = wait.map(|seconds| Duration::try_from_secs_f64(seconds).unwrap_or_default());
     let jobs = rows
         .into_iter()
-        .filter_map(|row| Some(Claimed { tenant: row.tenant_id?, id: row.job_id?.into(), lease }))
+        .filter_map(|row| Some(ClaimedJob { tenant: row.tenant_id?, id: row.job_id?.into(), lease }))
         .collect();
     Ok(Claims { jobs, wait })
 }
@@ -72,7 +72,7 @@ struct Seen {
     seen: i32,
 }
 
-/// Removes what ended longer ago than `keep`, of so many tenants at most; of how many it was.
+/// Deletes jobs that ended longer ago than `keep`, for a limited number of tenants. Returns the number of tenants.
 pub(crate) async fn purge(tx: &mut GlobalTx, keep: Duration, most: i32) -> Result<i32, DbError> {
     let Seen { seen } = diesel::sql_query("SELECT jobs.purge(make_interval(secs => $1), $2) AS seen")
         .bind::<Double, _>(keep.as_secs_f64())
@@ -82,7 +82,7 @@ pub(crate) async fn purge(tx: &mut GlobalTx, keep: Duration, most: i32) -> Resul
     Ok(seen)
 }
 
-/// Has all instances of this service look for jobs.
+/// Notifies all instances of this service to look for jobs.
 pub(crate) async fn announce(tx: &mut GlobalTx) -> Result<(), DbError> {
     diesel::sql_query("SELECT pg_notify('jobs_' || session_user, '')").execute(tx).await?;
     Ok(())

@@ -1,4 +1,4 @@
-//! Adding a job to a transaction.
+//! Enqueueing jobs in a transaction.
 
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
@@ -9,10 +9,11 @@ use uuid::Uuid;
 use crate::job::Due;
 use crate::{Job, JobId, NewJob};
 
-/// Why a job was not enqueued. The transaction is of no use any more, except after [`EnqueueError::Json`].
+/// The reason why a job was not enqueued. The transaction cannot be used any more, except after
+/// [`EnqueueError::Json`].
 #[derive(Debug, thiserror::Error)]
 pub enum EnqueueError {
-    /// Its value is not JSON, such as a map whose keys are no texts.
+    /// The job cannot be serialized as JSON, for example a map whose keys are not texts.
     #[error("a job cannot be written: {0}")]
     Json(#[from] serde_json::Error),
     /// The statement failed.
@@ -35,7 +36,7 @@ struct Kept {
     id: Uuid,
 }
 
-/// Of a job that waits to be tried again and of a recurring one the time stays, unless there is hurry.
+/// The insert keeps the due time of a job that waits for a retry and of a recurring one, unless `hurry` is set.
 const INSERT: &str = "
     INSERT INTO jobs.jobs AS j
         (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable, class)
@@ -49,10 +50,10 @@ const INSERT: &str = "
         END
     RETURNING j.id";
 
-/// Adds a job to a tenant's transaction: it will be done if the transaction is committed, and not otherwise. The id is
-/// that of the job that is there already, if a unique one is.
+/// Enqueues a job in a tenant's transaction. It runs if the transaction is committed. Returns the job's id; for a
+/// unique job that exists already, the id of that one.
 ///
-/// The service's own workers do it: no service can enqueue for another.
+/// The service's own workers run it: no service can enqueue for another.
 pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId, EnqueueError> {
     let NewJob { job, unique_key, due, every, hurry } = new;
     let payload = serde_json::to_value(&job)?;
@@ -82,8 +83,8 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
     Ok(kept.id.into())
 }
 
-/// Takes this service's unique job back: one that is queued is cancelled, one that is running at its next transaction. Its
-/// handler is not told of a job that was queued.
+/// Withdraws this service's unique job. A queued job is cancelled at once, a running one at its next transaction. The
+/// handler is not notified of a job that was queued.
 pub async fn withdraw(tx: &mut TenantTx, unique_key: &str) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE jobs.jobs SET cancel_requested = true,

@@ -1,4 +1,4 @@
-//! What a service says of a kind of job.
+//! Handlers of jobs, and their results.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,17 +10,17 @@ use serde_json::Value;
 
 use crate::{Class, EnqueueError, GlobalEnqueueError, Job, LostLease, Run};
 
-/// Does one kind of job.
+/// Runs the jobs of one kind.
 pub trait Handler<J: Job>: Send + Sync + 'static {
-    /// Does the job. It may have been begun before, and stopped anywhere.
+    /// Runs the job. An earlier attempt may have stopped at any point.
     ///
-    /// Work that is committed by [`Run::complete`] is done once. When `Ok` is returned without it, the job succeeds
-    /// after the return. A panic is a failure of which another attempt may do better. The future is dropped when the job is
-    /// cancelled, is another's, or the service stops.
+    /// Work that is committed by [`Run::complete`] is done once. If `Ok` is returned without it, the job is marked as
+    /// succeeded after the return. A panic is a failure that is retried. The future is dropped when the job is
+    /// cancelled or taken over by another worker, or when the service stops.
     fn run(&self, run: &Run, job: J) -> impl Future<Output = Result<(), Failure>> + Send;
 
-    /// Says in other tables that the job has ended without success, in the transaction in which it does. An error puts
-    /// the end off.
+    /// Records in other tables that the job ended without success, in the transaction that ends it. An error delays
+    /// the end.
     fn ended(
         &self,
         tx: &mut TenantTx,
@@ -32,54 +32,54 @@ pub trait Handler<J: Job>: Send + Sync + 'static {
     }
 }
 
-/// How a job ends that does not succeed.
+/// The way in which a job ended without success.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum End {
-    /// It was given up, for the reason.
+    /// It failed for good.
     Dead {
-        /// In words for the tenant's people.
+        /// The reason, as shown to the tenant's people.
         reason: String,
     },
     /// It was cancelled.
     Cancelled,
 }
 
-/// Why a run did not succeed. Its words are shown to the tenant's people.
+/// The reason why a run failed. Its text is shown to the tenant's people.
 #[derive(Debug)]
 pub struct Failure {
     pub(crate) reason: String,
-    pub(crate) then: Then,
-    /// It is of a transaction that others were in the way of: the same one may succeed when it is made again.
+    pub(crate) then: NextStep,
+    /// Whether a transaction failed because of contention. The same transaction may succeed if it is repeated.
     pub(crate) contended: bool,
 }
 
 #[derive(Debug, PartialEq, Eq)]
-pub(crate) enum Then {
-    /// Again, after the usual delay or this one.
+pub(crate) enum NextStep {
+    /// Retry after the usual delay or after this one.
     Retry(Option<Duration>),
     GiveUp,
-    /// Nothing: the job is not ours any more, or will be somebody's when its lease is over.
-    LetGo,
+    /// Do nothing: the job is not this worker's any more, or will be another's when its lease has expired.
+    Abandon,
 }
 
 impl Failure {
-    fn new(reason: impl fmt::Display, then: Then) -> Self {
+    fn new(reason: impl fmt::Display, then: NextStep) -> Self {
         Self { reason: reason.to_string(), then, contended: false }
     }
 
-    /// Another attempt may succeed; it is made after a delay that grows.
+    /// Creates a failure that is retried with an increasing delay.
     pub fn retry(reason: impl fmt::Display) -> Self {
-        Self::new(reason, Then::Retry(None))
+        Self::new(reason, NextStep::Retry(None))
     }
 
-    /// Another attempt may succeed, and not before this time has passed.
+    /// Creates a failure that is retried after at least this time.
     pub fn retry_after(reason: impl fmt::Display, delay: Duration) -> Self {
-        Self::new(reason, Then::Retry(Some(delay)))
+        Self::new(reason, NextStep::Retry(Some(delay)))
     }
 
-    /// No other attempt will succeed.
+    /// Creates a failure that is not retried.
     pub fn fatal(reason: impl fmt::Display) -> Self {
-        Self::new(reason, Then::GiveUp)
+        Self::new(reason, NextStep::GiveUp)
     }
 }
 
@@ -93,8 +93,8 @@ impl From<DbError> for Failure {
     fn from(error: DbError) -> Self {
         match error {
             // The job waits until the tenant is resumed.
-            DbError::TenantSuspended | DbError::UnknownTenant => Self::new(error, Then::LetGo),
-            // What a database says of itself is for the log, and not for tenants.
+            DbError::TenantSuspended | DbError::UnknownTenant => Self::new(error, NextStep::Abandon),
+            // Database errors are for the log and not for tenants.
             error => {
                 tracing::warn!(%error, "a job's transaction failed: {error}");
                 let contended = matches!(error, DbError::Contended(_));
@@ -106,7 +106,7 @@ impl From<DbError> for Failure {
 
 impl From<LostLease> for Failure {
     fn from(lost: LostLease) -> Self {
-        Self::new(lost, Then::LetGo)
+        Self::new(lost, NextStep::Abandon)
     }
 }
 
@@ -128,7 +128,7 @@ impl From<GlobalEnqueueError> for Failure {
     }
 }
 
-/// A handler whose kind is known by name.
+/// A handler behind the name of its kind.
 pub(crate) trait AnyHandler: Send + Sync {
     fn class(&self) -> Class;
     fn run<'a>(&'a self, run: &'a Run, payload: Value) -> BoxFuture<'a, Result<(), Failure>>;
@@ -158,7 +158,7 @@ impl<J: Job, H: Handler<J>> AnyHandler for Typed<J, H> {
 
     fn run<'a>(&'a self, run: &'a Run, payload: Value) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            // serde quotes what it did not expect: that is for the log.
+            // serde quotes the unexpected value, which belongs in the log only.
             let job = serde_json::from_value(payload).map_err(|error| {
                 tracing::error!(kind = J::KIND, %error, "a job cannot be read: {error}");
                 Failure::retry("this version of the program cannot read it")
@@ -177,7 +177,7 @@ impl<J: Job, H: Handler<J>> AnyHandler for Typed<J, H> {
         async move {
             match serde_json::from_value(payload) {
                 Ok(job) => self.handler.ended(tx, job, end).await,
-                // Nobody can say what it was about.
+                // The payload cannot be read, so the handler cannot be notified.
                 Err(_) => Ok(()),
             }
         }

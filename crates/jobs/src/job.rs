@@ -1,4 +1,4 @@
-//! What is enqueued.
+//! Jobs, and how they are enqueued.
 
 use std::fmt;
 use std::time::Duration;
@@ -10,16 +10,16 @@ use uuid::Uuid;
 
 use crate::Class;
 
-/// A kind of work, with what it needs to know. Its value is kept as JSON in the tenant's rows: put ids in it, and no
+/// A kind of job with its payload. The payload is stored as JSON in the tenant's rows: put ids into it, and no
 /// secrets.
 ///
-/// A job outlives the version of the program that enqueued it: fields that are added have to have a `#[serde(default)]`.
+/// A job can outlive the version of the program that enqueued it: added fields need a `#[serde(default)]`.
 pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name of the kind, unique in the service, such as `export.write`. Tenants see it.
     const KIND: &'static str;
-    /// Whose workers do it.
+    /// The class, which determines the workers.
     const CLASS: Class;
-    /// How often it is begun before it is given up. With the delays between them, 20 attempts take about nine hours.
+    /// The largest number of attempts. With the delays between them, 20 attempts take about nine hours.
     const MAX_ATTEMPTS: i32 = 20;
     /// Whether the tenant's people may cancel it.
     const CANCELLABLE: bool = false;
@@ -53,7 +53,7 @@ impl fmt::Display for JobId {
     }
 }
 
-/// A job that is to be enqueued.
+/// A job to be enqueued.
 #[derive(Clone, Debug)]
 pub struct NewJob<J> {
     pub(crate) job: J,
@@ -71,36 +71,37 @@ pub(crate) enum Due {
 }
 
 impl<J: Job> NewJob<J> {
-    /// A job that is done once, as soon as its transaction is committed.
+    /// Creates a job that runs once, as soon as its transaction is committed.
     #[must_use]
     pub const fn new(job: J) -> Self {
         Self { job, unique_key: None, due: Due::Now, every: None, hurry: false }
     }
 
-    /// While a job with this key (200 characters at most) is queued, no other is added. While one is running, it will be
-    /// run once more, with the value that it has: what has changed since it began is not overlooked.
+    /// Makes the job unique: while a job with this key (200 characters at most) is queued, no other is added. If one
+    /// is running, it will run once more with its own payload, so that changes since it began are not overlooked.
     #[must_use]
     pub fn unique(mut self, key: impl Into<String>) -> Self {
         self.unique_key = Some(key.into());
         self
     }
 
-    /// Not before this time has passed.
+    /// Delays the job by this time.
     #[must_use]
     pub const fn after(mut self, delay: Duration) -> Self {
         self.due = Due::After(delay);
         self
     }
 
-    /// Not before this moment.
+    /// Delays the job until this time.
     #[must_use]
     pub const fn at(mut self, moment: DateTime<Utc>) -> Self {
         self.due = Due::At(moment);
         self
     }
 
-    /// Again and again, first after `period` unless [`NewJob::after`] or [`NewJob::at`] says otherwise, and then so long
-    /// after each run has ended. Whole seconds. A run that fails for good is left out; the next one comes all the same.
+    /// Makes the job recurring: it first runs after `period`, unless [`NewJob::after`] or [`NewJob::at`] says
+    /// otherwise, and then that long after each run has ended. Whole seconds. A run that fails for good is skipped;
+    /// the next one takes place.
     #[must_use]
     pub fn every(mut self, period: Duration) -> Self {
         self.every = Some(period);
@@ -110,7 +111,7 @@ impl<J: Job> NewJob<J> {
         self
     }
 
-    /// With [`NewJob::unique`]: one that waits to be tried again is tried at once.
+    /// Together with [`NewJob::unique`]: makes a job that waits for a retry due at once.
     #[must_use]
     pub const fn hurry(mut self) -> Self {
         self.hurry = true;

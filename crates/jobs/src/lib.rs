@@ -1,13 +1,13 @@
-//! Background work that names its tenant.
+//! Background jobs that belong to a tenant.
 //!
-//! A [`Job`] is enqueued in the transaction that it follows from, which is a tenant's: there is no other way to
-//! [`enqueue()`], so a job that forgets its tenant does not compile. What belongs to no tenant is a [`GlobalJob`], of a kind that a
-//! migration declares, and encrypted. [`Workers`] claim what is due, the tenant that has waited
-//! longest first, and run each job's [`Handler`] inside its tenant.
+//! A [`Job`] is enqueued in the tenant transaction that it follows from. There is no other way to [`enqueue()`], so a
+//! job without a tenant does not compile. Work that belongs to no tenant is a [`GlobalJob`], which is encrypted and
+//! of a kind that a migration declares. [`Workers`] claim due jobs, those of the tenant that has waited longest
+//! first, and run each job's [`Handler`] in its tenant.
 //!
-//! A handler reaches the database through its [`Run`] alone, whose transactions are refused when the job has become
-//! another worker's. What is committed together with [`Run::complete`] is done once, whatever is killed; what is done
-//! outside of the database (a letter, a request) may be done again.
+//! A handler reaches the database only through its [`Run`], whose transactions fail once another worker has claimed
+//! the job. Work that is committed together with [`Run::complete`] is done exactly once, whichever process is killed;
+//! work outside of the database (an email, a request) can be repeated.
 
 mod args;
 mod backoff;

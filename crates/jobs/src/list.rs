@@ -15,23 +15,23 @@ use uuid::Uuid;
 use crate::JobId;
 use crate::schema::jobs;
 
-/// Where a job is in its life.
+/// The status of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum JobStatus {
-    /// Waits to be begun, or to be tried again.
+    /// It waits for its first attempt or for a retry.
     Queued,
-    /// Is being done.
+    /// It is running.
     Running,
-    /// Has ended well.
+    /// It succeeded.
     Succeeded,
-    /// Was given up.
+    /// It failed for good.
     Dead,
-    /// Was cancelled.
+    /// It was cancelled.
     Cancelled,
 }
 
 impl JobStatus {
-    /// The name in the table.
+    /// Returns the name in the table.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl fmt::Display for JobStatus {
     }
 }
 
-/// The text names no status.
+/// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a job's status is one of queued, running, succeeded, dead, cancelled")]
 pub struct UnknownStatus;
@@ -66,47 +66,47 @@ impl FromStr for JobStatus {
     }
 }
 
-/// How far a job is.
+/// The progress of a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Progress {
-    /// So much is done.
+    /// The amount that is done.
     pub done: i64,
-    /// So much is to be done in all.
+    /// The total amount.
     pub total: i64,
 }
 
-/// A job, without what it is about.
+/// A job, without its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRecord {
-    /// Its id.
+    /// The tenant's id.
     pub id: JobId,
-    /// The service that does it, such as `orders`.
+    /// The service that runs it, such as `orders`.
     pub queue: String,
-    /// What is done, such as `export.write`.
+    /// The kind, such as `export.write`.
     pub kind: String,
-    /// Where it is in its life.
+    /// The status.
     pub status: JobStatus,
-    /// How often it was begun.
+    /// The number of attempts.
     pub attempts: i32,
-    /// How often it is begun at most.
+    /// The largest number of attempts.
     pub max_attempts: i32,
-    /// When it is begun at the earliest, if it is queued.
+    /// The time at which a queued job is due.
     pub due_at: Option<DateTime<Utc>>,
-    /// When it was enqueued.
+    /// The time at which it was enqueued.
     pub created_at: DateTime<Utc>,
-    /// When the latest attempt was begun.
+    /// The time at which the latest attempt began.
     pub started_at: Option<DateTime<Utc>>,
-    /// When it ended.
+    /// The time at which it ended.
     pub finished_at: Option<DateTime<Utc>>,
-    /// How far it is, if it says so.
+    /// The progress, if the job reports it.
     pub progress: Option<Progress>,
-    /// Why the latest attempt failed, if it did.
+    /// The reason why the latest attempt failed.
     pub last_error: Option<String>,
-    /// Whether people may cancel it.
+    /// Whether the tenant's people may cancel it.
     pub cancellable: bool,
-    /// Whether somebody has.
+    /// Whether its cancellation was requested.
     pub cancel_requested: bool,
-    /// Seconds from one run to the next, if it recurs.
+    /// The seconds from one run to the next, for a recurring job.
     pub every_seconds: Option<i64>,
 }
 
@@ -135,12 +135,12 @@ impl TryFrom<JobRow> for JobRecord {
     type Error = DbError;
 
     fn try_from(row: JobRow) -> Result<Self, DbError> {
-        // The column's CHECK knows the same five names.
+        // The column's CHECK has the same five names.
         let status: JobStatus =
             row.status.parse().map_err(|unknown| DeserializationError(Box::new(unknown)))?;
         Ok(Self {
             id: row.id.into(),
-            // A queue is called as the role of its service.
+            // The name of a queue is that of the service's role.
             queue: row.queue.strip_prefix("rowhouse_").unwrap_or(&row.queue).to_owned(),
             kind: row.kind,
             status,
@@ -159,18 +159,18 @@ impl TryFrom<JobRow> for JobRecord {
     }
 }
 
-/// Which jobs are listed, newest first.
+/// A query for jobs, newest first.
 #[derive(Clone, Copy, Debug)]
 pub struct ListJobs {
-    /// At most so many.
+    /// The largest number of jobs.
     pub limit: i64,
-    /// Only those that were enqueued before this one.
+    /// Only jobs that were enqueued before this one.
     pub before: Option<JobId>,
-    /// Only those in this status.
+    /// Only jobs with this status.
     pub status: Option<JobStatus>,
 }
 
-/// The tenant's jobs, of all services.
+/// Returns the tenant's jobs, of all services.
 pub async fn list_jobs(tx: &mut TenantTx, list: &ListJobs) -> Result<Vec<JobRecord>, DbError> {
     let mut query = of_tenant(jobs::table, tx.tenant())
         .select(JobRow::as_select())
@@ -187,7 +187,7 @@ pub async fn list_jobs(tx: &mut TenantTx, list: &ListJobs) -> Result<Vec<JobReco
     rows.into_iter().map(JobRecord::try_from).collect()
 }
 
-/// One of the tenant's jobs, of any service.
+/// Returns one of the tenant's jobs, of any service.
 pub async fn find_job(tx: &mut TenantTx, id: JobId) -> Result<Option<JobRecord>, DbError> {
     let found: Option<JobRow> = of_tenant(jobs::table, tx.tenant())
         .filter(jobs::id.eq(id.as_uuid()))
@@ -198,16 +198,16 @@ pub async fn find_job(tx: &mut TenantTx, id: JobId) -> Result<Option<JobRecord>,
     found.map(JobRecord::try_from).transpose()
 }
 
-/// Why a job is not cancelled.
+/// The reason why a job cannot be cancelled.
 #[derive(Debug, thiserror::Error)]
 pub enum CancelError {
     /// The tenant has no such job.
     #[error("there is no such job")]
     NotFound,
-    /// It is the system's own.
+    /// It is an internal job of the system.
     #[error("jobs of this kind cannot be cancelled")]
     NotCancellable,
-    /// It has ended otherwise.
+    /// It has already ended.
     #[error("the job has ended: it is {0}")]
     Ended(JobStatus),
     /// The statement failed.
@@ -221,8 +221,8 @@ struct Requested {
     requested: bool,
 }
 
-/// Has a job of any service be cancelled, which the onboarding service alone may. Its own service's worker ends it, so that
-/// what the job was about is told as well: soon, if it waits; at its next transaction, if it runs.
+/// Requests the cancellation of a job of any service, which only the onboarding service may do. The job's own service
+/// ends it and notifies the handler: a queued job soon, a running one at its next transaction.
 pub async fn cancel_job(tx: &mut TenantTx, id: JobId) -> Result<JobRecord, CancelError> {
     let Requested { requested } = diesel::sql_query("SELECT jobs.cancel($1, $2) AS requested")
         .bind::<SqlUuid, _>(tx.tenant())

@@ -1,4 +1,4 @@
-//! What leaving the tenant or the class out looks like: it does not compile. Run by `cargo test --doc`.
+//! Examples of code that leaves out the tenant or the class and does not compile. `cargo test --doc` runs them.
 
 /// In a tenant's transaction a job is enqueued:
 ///

@@ -1,4 +1,4 @@
-//! A job that is being done.
+//! [`Run`], one attempt at a job.
 
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
@@ -6,38 +6,38 @@ use std::time::Duration;
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx, TransactionBody};
 
 use crate::backoff::with_jitter;
-use crate::claim::Claimed;
-use crate::task::{Hold, Task, hold, set_progress, succeed};
+use crate::claim::ClaimedJob;
+use crate::task::{LeaseState, Task, hold, set_progress, succeed};
 use crate::transactions::Transactions;
 use crate::{Failure, JobId};
 
-/// How often a transaction is made again that others were in the way of, each time after a pause that is longer by this.
+/// The number of times that a contended transaction is repeated. The pause before each grows by the same amount.
 const REPEATS: u32 = 4;
 const PAUSE: Duration = Duration::from_millis(100);
 
-/// One attempt at a job, and its handler's way to the database.
+/// One attempt at a job. It is the handler's access to the database.
 pub struct Run {
     transactions: Transactions,
     cx: TenantContext,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     attempt: i32,
     max_attempts: i32,
     lease: Duration,
     completed: AtomicBool,
 }
 
-/// The transaction was undone: the job is not this run's any more. Let the handler end with it.
+/// The transaction was rolled back because the job is not this run's any more. The handler should return this error.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LostLease {
-    /// Another worker has it: this one had not prolonged its claim in time.
+    /// Another worker has taken the job over, since this one did not extend its lease in time.
     #[error("the job has become another worker's")]
     Taken,
-    /// Somebody cancelled it.
+    /// The job was cancelled.
     #[error("the job was cancelled")]
     Cancelled,
 }
 
-impl Hold {
+impl LeaseState {
     const fn kept(self) -> Result<(), LostLease> {
         match self {
             Self::Kept => Ok(()),
@@ -51,7 +51,7 @@ impl Run {
     /// How many rows [`Run::sweep`] deletes in one transaction.
     pub const BATCH: i64 = 1_000;
 
-    pub(crate) fn new(transactions: Transactions, claimed: Claimed, task: &Task, lease: Duration) -> Self {
+    pub(crate) fn new(transactions: Transactions, claimed: ClaimedJob, task: &Task, lease: Duration) -> Self {
         Self {
             transactions,
             cx: TenantContext::system(SystemOrigin::Job, claimed.tenant),
@@ -63,35 +63,35 @@ impl Run {
         }
     }
 
-    /// The job.
+    /// Returns the job's id.
     #[must_use]
     pub const fn id(&self) -> JobId {
         self.claimed.id
     }
 
-    /// The job's tenant: for calls to other services.
+    /// Returns the context of the job's tenant, for calls to other services.
     #[must_use]
     pub const fn context(&self) -> &TenantContext {
         &self.cx
     }
 
-    /// How often the job was begun, this time included.
+    /// Returns the number of this attempt, starting from 1.
     #[must_use]
     pub const fn attempt(&self) -> i32 {
         self.attempt
     }
 
-    /// Whether the job is given up if this attempt fails.
+    /// Returns whether the job fails for good if this attempt fails.
     #[must_use]
     pub const fn is_last_attempt(&self) -> bool {
         self.attempt >= self.max_attempts
     }
 
-    /// Runs `body` in a transaction of the tenant, as [`rowhouse_tenancy::TenantDb::tx`] does, if the job is still this run's: no other run
-    /// commits anything until the transaction has ended. The claim is prolonged by it.
+    /// Runs `body` in a transaction of the tenant, as [`rowhouse_tenancy::TenantDb::tx`] does, if the job is still
+    /// this run's. The transaction extends the lease, and no other worker can change the job until it has ended.
     ///
-    /// While others are in the way (a lock that is not free in time, a deadlock) the transaction is undone and made again, and
-    /// nothing else: what the run did before, such as a call over the network, is not repeated for that.
+    /// A contended transaction (a lock timeout, a deadlock) is rolled back and repeated by itself, so that earlier
+    /// work of the run, such as a call over the network, is not repeated.
     pub async fn tx<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
@@ -104,9 +104,9 @@ impl Run {
         self.until_uncontended(operation, held).await
     }
 
-    /// Runs a transaction as [`Run::tx`] does, which begins with a lock of the tenant's by this name
-    /// ([`rowhouse_tenancy::lock`]): for a body that changes other jobs, too. Every transaction
-    /// that changes several of the same jobs takes the same lock first, so that no two of them wait for each other.
+    /// Runs a transaction as [`Run::tx`] does, after taking one of the tenant's locks by name
+    /// ([`rowhouse_tenancy::lock`]). It is for a body that changes other jobs as well: every transaction that changes
+    /// several of the same jobs takes the same lock first, so that they do not deadlock.
     pub async fn tx_with_lock<T, F>(&self, lock: &str, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
@@ -120,8 +120,8 @@ impl Run {
         self.until_uncontended(operation, held).await
     }
 
-    /// The same as [`Run::tx`], and with it the job has succeeded: what the body does is committed once, and the job ends in the
-    /// same commit.
+    /// Runs a transaction as [`Run::tx`] does, and marks the job as succeeded in the same commit, so the body's work
+    /// is committed once.
     pub async fn complete<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<T, Failure>, Future: Send> + Send + Copy,
@@ -164,7 +164,7 @@ impl Run {
         }
     }
 
-    /// Writes down, in a transaction of [`Run::tx`], how far the job is. The tenant's people see it.
+    /// Records the progress of the job in a transaction of [`Run::tx`]. The tenant's people see it.
     pub async fn progress(&self, tx: &mut TenantTx, done: i64, total: i64) -> Result<(), DbError> {
         set_progress(tx, &self.claimed, done, total).await
     }
@@ -173,20 +173,20 @@ impl Run {
         self.completed.load(Ordering::Relaxed)
     }
 
-    /// Returns when the job is not this run's any more, or is to be cancelled. Prolongs the claim until then.
+    /// Extends the lease repeatedly, and returns when the job is not this run's any more or is to be cancelled.
     pub(crate) async fn until_lost(&self) -> Result<LostLease, DbError> {
         loop {
             tokio::time::sleep(self.lease / 3).await;
-            // What prolongs a claim waits for no turn.
+            // Extending the lease must not wait for a turn.
             let held = self
                 .transactions
                 .at_once()
                 .tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
-            match held.await.map(Hold::kept) {
+            match held.await.map(LeaseState::kept) {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return Ok(lost),
                 Err(error @ (DbError::TenantSuspended | DbError::UnknownTenant)) => return Err(error),
-                // The claim may hold all the same; if it does not, the next transaction finds out.
+                // The lease may still be valid; if it is not, the next transaction detects that.
                 Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
             }
         }

@@ -1,5 +1,5 @@
-//! One job's row, for as long as its claim holds. Every statement names the claim: what has become another's is not
-//! touched.
+//! The row of a claimed job. Every statement names the lease, so a job that another worker has taken over is not
+//! changed.
 
 use std::time::Duration;
 
@@ -10,17 +10,17 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
 
 use crate::Class;
-use crate::claim::Claimed;
+use crate::claim::ClaimedJob;
 use crate::schema::jobs;
 
-/// What is to be done.
+/// A job's payload and settings.
 #[derive(QueryableByName)]
 pub(crate) struct Task {
     #[diesel(sql_type = Text)]
     pub(crate) kind: String,
     #[diesel(sql_type = Jsonb)]
     pub(crate) payload: Value,
-    /// How often it was begun, this time included.
+    /// The number of attempts, including this one.
     #[diesel(sql_type = Integer)]
     pub(crate) attempts: i32,
     #[diesel(sql_type = Integer)]
@@ -29,17 +29,18 @@ pub(crate) struct Task {
     pub(crate) cancel_requested: bool,
 }
 
-/// Whether the job is still ours.
+/// Whether the job is still this worker's.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Hold {
+pub(crate) enum LeaseState {
     Kept,
-    /// It is, and is to be cancelled.
+    /// It is, but its cancellation was requested.
     Cancelled,
     Lost,
 }
 
-/// Through a function: what jobs are about is granted to nobody, since a tenant's jobs of all services are in one table.
-pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &Claimed) -> Result<Option<Task>, DbError> {
+/// Reads the job through a function. No role may read payloads from the table, since it holds the tenant's jobs of
+/// all services.
+pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<Option<Task>, DbError> {
     Ok(diesel::sql_query(
         "SELECT kind, payload, attempts, max_attempts, cancel_requested FROM jobs.task($1, $2, $3)",
     )
@@ -57,8 +58,12 @@ struct Held {
     cancel_requested: bool,
 }
 
-/// Prolongs the claim. Until the transaction ends, nobody else can touch the job.
-pub(crate) async fn hold(tx: &mut TenantTx, claimed: &Claimed, lease: Duration) -> Result<Hold, DbError> {
+/// Extends the lease. No other transaction can change the job until this one has ended.
+pub(crate) async fn hold(
+    tx: &mut TenantTx,
+    claimed: &ClaimedJob,
+    lease: Duration,
+) -> Result<LeaseState, DbError> {
     let held: Option<Held> = diesel::sql_query(
         "UPDATE jobs.jobs SET due_at = clock_timestamp() + make_interval(secs => $4)
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 RETURNING cancel_requested",
@@ -71,15 +76,15 @@ pub(crate) async fn hold(tx: &mut TenantTx, claimed: &Claimed, lease: Duration) 
     .await
     .optional()?;
     Ok(match held {
-        None => Hold::Lost,
-        Some(Held { cancel_requested: true }) => Hold::Cancelled,
-        Some(Held { cancel_requested: false }) => Hold::Kept,
+        None => LeaseState::Lost,
+        Some(Held { cancel_requested: true }) => LeaseState::Cancelled,
+        Some(Held { cancel_requested: false }) => LeaseState::Kept,
     })
 }
 
-/// Ends the job well, or queues it again if it recurs or was enqueued meanwhile. A job that is to be cancelled is not
-/// ended so.
-pub(crate) async fn succeed(tx: &mut TenantTx, claimed: &Claimed) -> Result<Hold, DbError> {
+/// Marks the job as succeeded, or queues it again if it recurs or was enqueued meanwhile. Does nothing if its
+/// cancellation was requested.
+pub(crate) async fn succeed(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<LeaseState, DbError> {
     let ended = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN again OR every_seconds IS NOT NULL THEN 'queued' ELSE 'succeeded' END,
@@ -96,18 +101,18 @@ pub(crate) async fn succeed(tx: &mut TenantTx, claimed: &Claimed) -> Result<Hold
     .execute(tx)
     .await?;
     if ended == 1 {
-        return Ok(Hold::Kept);
+        return Ok(LeaseState::Kept);
     }
     Ok(match find_task(tx, claimed).await? {
-        Some(_) => Hold::Cancelled,
-        None => Hold::Lost,
+        Some(_) => LeaseState::Cancelled,
+        None => LeaseState::Lost,
     })
 }
 
-/// Puts the job off.
+/// Reschedules the job after a failure.
 pub(crate) async fn postpone(
     tx: &mut TenantTx,
-    claimed: &Claimed,
+    claimed: &ClaimedJob,
     delay: Duration,
     reason: &str,
 ) -> Result<(), DbError> {
@@ -126,8 +131,8 @@ pub(crate) async fn postpone(
     Ok(())
 }
 
-/// Gives the job back, as if it had not been begun.
-pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<(), DbError> {
+/// Releases the job without counting the attempt.
+pub(crate) async fn release(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'queued', lease = NULL, due_at = clock_timestamp(), attempts = attempts - 1
          WHERE tenant_id = $1 AND id = $2 AND lease = $3",
@@ -140,8 +145,8 @@ pub(crate) async fn give_back(tx: &mut TenantTx, claimed: &Claimed) -> Result<()
     Ok(())
 }
 
-/// Has the job be done by the workers of another class, as if it had not been begun.
-pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) -> Result<(), DbError> {
+/// Moves the job to the workers of another class without counting the attempt.
+pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &ClaimedJob, class: Class) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE jobs.jobs SET class = $4, status = 'queued', lease = NULL, due_at = clock_timestamp(),
              attempts = attempts - 1
@@ -156,8 +161,12 @@ pub(crate) async fn move_to(tx: &mut TenantTx, claimed: &Claimed, class: Class) 
     Ok(())
 }
 
-/// Gives the job up; one that recurs only leaves this run out. Whether it was ours.
-pub(crate) async fn bury(tx: &mut TenantTx, claimed: &Claimed, reason: &str) -> Result<bool, DbError> {
+/// Marks the job as dead; a recurring one only skips this run. Returns whether the job was this worker's.
+pub(crate) async fn mark_dead(
+    tx: &mut TenantTx,
+    claimed: &ClaimedJob,
+    reason: &str,
+) -> Result<bool, DbError> {
     let buried = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN every_seconds IS NULL THEN 'dead' ELSE 'queued' END,
@@ -176,8 +185,8 @@ pub(crate) async fn bury(tx: &mut TenantTx, claimed: &Claimed, reason: &str) -> 
     Ok(buried == 1)
 }
 
-/// Ends the job as cancelled, if that was asked for. Whether it was ours.
-pub(crate) async fn cancel(tx: &mut TenantTx, claimed: &Claimed) -> Result<bool, DbError> {
+/// Cancels the job if that was requested. Returns whether the job was this worker's.
+pub(crate) async fn cancel(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<bool, DbError> {
     let cancelled = diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'cancelled', lease = NULL, finished_at = clock_timestamp()
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 AND cancel_requested",
@@ -190,10 +199,10 @@ pub(crate) async fn cancel(tx: &mut TenantTx, claimed: &Claimed) -> Result<bool,
     Ok(cancelled == 1)
 }
 
-/// Writes down how far it is.
+/// Records the progress of the job.
 pub(crate) async fn set_progress(
     tx: &mut TenantTx,
-    claimed: &Claimed,
+    claimed: &ClaimedJob,
     done: i64,
     total: i64,
 ) -> Result<(), DbError> {

@@ -1,4 +1,4 @@
-//! A class's way to the database.
+//! The transactions of a class's jobs.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex, PoisonError, Weak};
@@ -8,17 +8,17 @@ use tokio::sync::Semaphore;
 
 use crate::Class;
 
-/// Deliveries run by the dozen, and the service's requests use the same few connections: so many of them are in a transaction
-/// at once, of one tenant one. They wait for each other in turn.
+/// The number of deliveries that are in a transaction at once, at most one of each tenant. Many deliveries run at a
+/// time, and the service's requests use the same few connections.
 const OF_DELIVERIES: usize = 2;
 
-/// Transactions for the jobs of one class, of which there are no more at once than may be. Cloning shares them.
+/// Transactions for the jobs of one class, whose number is limited. Clones share the limit.
 #[derive(Clone)]
 pub(crate) struct Transactions {
     db: TenantDb,
     permits: Arc<Semaphore>,
-    /// A tenant's own turn, before that of all: in the pool it may have to wait for its own requests, and the others' deliveries
-    /// must not wait with it. None where each worker counts for itself.
+    /// The turn within a tenant, taken before the common one: a tenant's delivery may have to wait for the tenant's
+    /// share of the pool, and those of other tenants must not wait with it. `None` for classes without a limit.
     turns: Option<Turns>,
 }
 
@@ -28,13 +28,13 @@ impl Transactions {
     pub(crate) fn new(db: TenantDb, class: Class) -> Self {
         let (most, turns) = match class {
             Class::Delivery => (OF_DELIVERIES, Some(Turns::default())),
-            // Each worker is in one at most.
+            // Each worker is in one transaction at most.
             Class::Interactive | Class::Maintenance => (Semaphore::MAX_PERMITS, None),
         };
         Self { db, permits: Arc::new(Semaphore::new(most)), turns }
     }
 
-    /// The tenant's own turn. Those of tenants that nobody waits for any more are forgotten.
+    /// Returns the tenant's turn. Turns of tenants without waiters are dropped.
     fn turn_of(&self, tenant: TenantId) -> Option<Arc<Semaphore>> {
         let mut turns = self.turns.as_ref()?.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(turn) = turns.get(&tenant).and_then(Weak::upgrade) {
@@ -46,7 +46,7 @@ impl Transactions {
         Some(turn)
     }
 
-    /// A transaction of a job's own, in its turn.
+    /// Runs a transaction of a job when it is its turn.
     pub(crate) async fn tx<T, E, F>(
         &self,
         cx: &TenantContext,
@@ -58,7 +58,7 @@ impl Transactions {
         T: Send,
         E: From<DbError> + Send,
     {
-        // An error says that the semaphore was closed, which nobody does.
+        // The semaphores are never closed.
         let turn = self.turn_of(cx.tenant());
         let _turn = match &turn {
             Some(turn) => turn.acquire().await.ok(),
@@ -68,7 +68,7 @@ impl Transactions {
         self.db.tx(cx, operation, body).await
     }
 
-    /// The way to the database without waiting for a turn: for what is short and seldom, and must not come too late.
+    /// Returns the database for transactions that must not wait for a turn: short, rare and urgent ones.
     pub(crate) const fn at_once(&self) -> &TenantDb {
         &self.db
     }

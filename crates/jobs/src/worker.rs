@@ -1,4 +1,4 @@
-//! Working the jobs off.
+//! [`Workers`], which run a service's jobs.
 
 mod attempt;
 mod crew;
@@ -24,13 +24,13 @@ use global::{GlobalHandlers, GlobalQueue};
 use purge::purge_regularly;
 use tenants::TenantsQueue;
 
-/// How long to wait while the database does not answer.
+/// The pause while the database does not answer.
 const OUTAGE: Duration = Duration::from_secs(1);
-/// How often to look without having been told: where notifications arrive, and where they do not.
+/// The polling intervals with and without notifications.
 const LISTENING_INTERVAL: Duration = Duration::from_secs(30);
 const POLLING_INTERVAL: Duration = Duration::from_secs(1);
 
-/// A service's workers, as every instance has them.
+/// A service's workers. Every instance of the service has the same ones.
 pub struct Workers {
     db: TenantDb,
     args: WorkerArgs,
@@ -38,11 +38,11 @@ pub struct Workers {
     global_handlers: GlobalHandlers,
 }
 
-/// By the kind of job.
+/// The handlers by the kind of job.
 type Handlers = HashMap<&'static str, Box<dyn AnyHandler>>;
 
 impl Workers {
-    /// Workers on the queue of the role that the service logs in as.
+    /// Creates workers for the queue of the role that the service logs in as.
     #[must_use]
     pub fn new(db: TenantDb, args: WorkerArgs) -> Self {
         Self { db, args, handlers: Handlers::default(), global_handlers: GlobalHandlers::default() }
@@ -66,8 +66,8 @@ impl Workers {
         self
     }
 
-    /// Works until `shutdown` is ready; what is running then may go on for `drain`, as the service's calls may, and is released
-    /// to other instances after that.
+    /// Runs until `shutdown` is ready. Running jobs then get the time `drain`, as the service's calls do, and are
+    /// released to other instances after that.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send, drain: Duration) {
         let Self { db, args, handlers, global_handlers } = self;
         let handlers = Arc::new(handlers);

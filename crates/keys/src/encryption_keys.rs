@@ -1,4 +1,4 @@
-//! The keys that auth encrypts with.
+//! The encryption keys of auth and orders.
 
 use std::path::Path;
 
@@ -11,8 +11,8 @@ use rowhouse_files as files;
 
 const KEY_LENGTH: usize = 32;
 
-/// Makes the file with one new key, unless it is there: what was encrypted with a lost key can never be read again. Its
-/// directory has to be there.
+/// Creates the file with one new key unless it exists, since data that was encrypted with a lost key cannot be
+/// decrypted. Its directory must exist.
 pub fn ensure(path: &Path) -> Result<(), KeysError> {
     if path.exists() {
         return Ok(());

@@ -1,4 +1,4 @@
-//! One issuer's keys.
+//! The keys of one issuer.
 
 use std::fs;
 use std::io;
@@ -12,7 +12,7 @@ use zeroize::Zeroizing;
 use super::{KeysError, io_error};
 use rowhouse_files as files;
 
-/// The files of one issuer, private and public. Each change is one file that appears whole, and lasts.
+/// The files of one issuer, private and public. Each change writes one file, atomically and durably.
 #[derive(Debug)]
 pub(super) struct KeySet {
     pub(super) issuer: &'static str,
@@ -33,7 +33,7 @@ impl KeySet {
         self.trust.join(format!("{}.jwks.json", self.issuer))
     }
 
-    /// The key in a file. There is none in one that is missing or empty, as for the services.
+    /// Reads the key in a file. A missing or empty file has none, as for the services.
     pub(super) fn read(&self, name: &str) -> Result<Option<SigningKey>, KeysError> {
         let path = self.path(name);
         let pem = match fs::read_to_string(&path) {
@@ -51,14 +51,14 @@ impl KeySet {
         Ok(SigningKeys { current, next: self.read(NEXT)?, previous: self.read(PREVIOUS)? })
     }
 
-    /// Makes a key in the place of none.
+    /// Creates a key where there is none.
     pub(super) fn make(&self, name: &str) -> Result<SigningKey, KeysError> {
         let (path, key) = (self.path(name), SigningKey::generate()?);
         files::write_private(&path, key.to_pem()?.as_bytes()).map_err(io_error(&path))?;
         Ok(key)
     }
 
-    /// What is published of it. Nothing is when there is no file.
+    /// Returns the published keys, or none without a file.
     pub(super) fn published(&self) -> Result<JwkSet, KeysError> {
         let path = self.published_path();
         match fs::read(&path) {
@@ -68,7 +68,7 @@ impl KeySet {
         }
     }
 
-    /// Publishes the keys that are there, and no others.
+    /// Publishes exactly the existing keys.
     pub(super) fn publish(&self) -> Result<(), KeysError> {
         let path = self.published_path();
         let failed = |source| KeysError::Json { path: path.clone(), source };
@@ -77,20 +77,20 @@ impl KeySet {
         files::write_public(&path, &json).map_err(io_error(&path))
     }
 
-    /// The key that signs becomes the previous one too.
+    /// Copies the current key to the previous one.
     pub(super) fn keep_current(&self) -> Result<(), KeysError> {
         let (current, previous) = (self.path(CURRENT), self.path(PREVIOUS));
         let pem = Zeroizing::new(fs::read(&current).map_err(io_error(&current))?);
         files::write_private(&previous, &pem).map_err(io_error(&previous))
     }
 
-    /// The next key becomes the one that signs. There is never none.
+    /// Makes the next key the current one, atomically.
     pub(super) fn promote_next(&self) -> Result<(), KeysError> {
         let next = self.path(NEXT);
         files::rename(&next, &self.path(CURRENT)).map_err(io_error(&next))
     }
 
-    /// When the previous key stopped to sign.
+    /// Returns the time at which the previous key stopped signing.
     pub(super) fn retired(&self) -> Result<SystemTime, KeysError> {
         let path = self.path(PREVIOUS);
         fs::metadata(&path).and_then(|metadata| metadata.modified()).map_err(io_error(&path))

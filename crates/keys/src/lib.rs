@@ -1,4 +1,4 @@
-//! The keys that services sign with, and what others need to believe them.
+//! The signing keys of services, and the public keys that others trust.
 
 pub mod encryption_keys;
 mod key_set;
@@ -22,71 +22,71 @@ pub fn issuers() -> impl Iterator<Item = &'static str> {
     ServiceName::ALL.iter().filter(|service| service.signs()).map(|service| service.program())
 }
 
-/// A directory of keys: for each issuer `<issuer>/current.pem` and, around a rotation, `next.pem` and `previous.pem`
-/// beside it, readable by the owner alone; and `trust/<issuer>.jwks.json`.
+/// A directory of keys: for each issuer `<issuer>/current.pem` and, during a rotation, `next.pem` and `previous.pem`,
+/// readable by the owner only; and `trust/<issuer>.jwks.json`.
 #[derive(Clone, Debug)]
 pub struct KeyDirectory {
     path: PathBuf,
 }
 
-/// Why there are no keys.
+/// The errors of key files.
 #[derive(Debug, thiserror::Error)]
 pub enum KeysError {
-    /// What is signed with a lost key is worth nothing, so none is overwritten.
+    /// The key exists. It is not overwritten, since tokens of a lost key become invalid.
     #[error("{} is there already: remove it if its key is not in use any more, or choose another directory", .0.display())]
     Exists(PathBuf),
-    /// There is nothing to rotate.
+    /// There is no key to rotate.
     #[error("{} is not there: `rowhouse keys generate` makes it", .0.display())]
     Missing(PathBuf),
     /// A file cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// A file has something else in it.
+    /// A file does not contain a key.
     #[error("{}: {source}", path.display())]
     NoKey {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: KeyError,
     },
-    /// A key cannot be made.
+    /// A key cannot be generated.
     #[error(transparent)]
     Key(#[from] KeyError),
-    /// Public keys are not JSON, or cannot be written as such.
+    /// Public keys are not valid JSON, or cannot be written.
     #[error("{}: {source}", path.display())]
     Json {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What is wrong.
+        /// The error.
         source: serde_json::Error,
     },
 }
 
 impl KeyDirectory {
-    /// The directory at `path`, whatever is in it.
+    /// Returns the directory at `path` without checking its contents.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The private keys of an issuer: a directory with `current.pem` and what is around it.
+    /// Returns the directory of an issuer's private keys, with `current.pem`.
     #[must_use]
     pub fn signing_keys(&self, issuer: &str) -> PathBuf {
         self.path.join(issuer)
     }
 
-    /// The public keys of all issuers.
+    /// Returns the directory of all issuers' public keys.
     #[must_use]
     pub fn trust(&self) -> PathBuf {
         self.path.join("trust")
     }
 
-    /// The files that make it complete.
+    /// Returns the files of a complete directory.
     pub fn files(&self) -> impl Iterator<Item = PathBuf> {
         issuers().flat_map(|issuer| {
             let set = self.set(issuer);
@@ -94,7 +94,7 @@ impl KeyDirectory {
         })
     }
 
-    /// Makes all keys. Nothing is overwritten: if there is one of them, none is made.
+    /// Generates all keys. If one exists, none is generated.
     pub fn generate(&self) -> Result<(), KeysError> {
         if let Some(path) = self.files().find(|path| path.exists()) {
             return Err(KeysError::Exists(path));
@@ -102,7 +102,7 @@ impl KeyDirectory {
         self.ensure()
     }
 
-    /// Makes the keys that are missing. A set that is there stays as it is.
+    /// Generates the missing keys. Existing sets stay.
     pub fn ensure(&self) -> Result<(), KeysError> {
         directory(&self.trust(), 0o755)?;
         for issuer in issuers() {
@@ -180,7 +180,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_missing_is_made_once() {
+    fn missing_keys_are_generated_once() {
         let directory = tempfile::tempdir().unwrap();
         let keys = KeyDirectory::at(directory.path().join("keys"));
         keys.ensure().unwrap();

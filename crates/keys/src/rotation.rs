@@ -1,8 +1,8 @@
-//! New keys for old, while services sign and verify.
+//! Key rotation while services sign and verify.
 //!
 //! A key is published before it signs, for longer than a verifier may go without reading the trusted keys again, and
-//! stays published after it has signed, for as long as its tokens live. Between any two changes of a file the directory
-//! works, and says how far the rotation has come.
+//! stays published after it has signed, as long as its tokens are valid. The directory is valid between any two
+//! changes of a file, and shows the progress of the rotation.
 
 use std::fmt;
 use std::fs::{File, OpenOptions, TryLockError};
@@ -16,23 +16,24 @@ use rowhouse_tokens::SigningKeys;
 use super::key_set::KeySet;
 use super::{KeyDirectory, KeysError, io_error, issuers};
 
-/// A verifier reads the trusted keys again at most every five seconds.
+/// The shortest time for which a key must be published. Verifiers read the trusted keys again at most every five
+/// seconds.
 const LEAST_TIME_PUBLISHED: Duration = Duration::from_secs(6);
 
-/// How keys are rotated.
+/// The settings of a rotation.
 #[derive(Clone, Debug)]
 pub struct Rotation {
-    /// Whose; everybody's when there is none.
+    /// The issuer; all issuers without one.
     pub issuer: Option<String>,
-    /// How long a key is published before it signs. Six seconds at least.
+    /// The time for which a key is published before it signs. At least six seconds.
     pub publish_for: Duration,
-    /// How long a key stays published after it has signed: longer than a token's life.
+    /// The time for which a key stays published after it has signed: longer than a token's lifetime.
     pub retire_after: Duration,
-    /// One of the two halves; both when there is none.
+    /// One of the two halves; both without it.
     pub step: Option<Step>,
 }
 
-/// Half a rotation, for when the files have to be brought to the services by other means.
+/// Half of a rotation, for files that are brought to the services in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum Step {
     /// Make the next key and publish it
@@ -41,30 +42,30 @@ pub enum Step {
     Sign,
 }
 
-/// What was done.
+/// The result of a rewrite.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Progress {
-    /// The next key can be verified with.
+    /// The next key can be used for verification.
     Published {
-        /// Whose it is.
+        /// The owner.
         issuer: &'static str,
-        /// Which.
+        /// The key id.
         kid: String,
     },
-    /// Nothing happens for some time.
+    /// The rotation waits for this time.
     Waiting(Duration),
-    /// A key signs from now on, and what it has replaced is still trusted.
+    /// A key signs from now on, and the one before is still trusted.
     Signs {
-        /// Whose it is.
+        /// The owner.
         issuer: &'static str,
-        /// Which.
+        /// The key id.
         kid: String,
-        /// The key before it.
+        /// The previous key.
         previous: Option<String>,
     },
-    /// As another's rotation was found half done, this one is held to be done.
+    /// This issuer's keys stay, since its rotation was done before another's was interrupted.
     LeftAlone {
-        /// Whose key stays.
+        /// The issuer whose key stays.
         issuer: &'static str,
     },
 }
@@ -91,36 +92,36 @@ impl fmt::Display for Progress {
     }
 }
 
-/// Why keys are not rotated.
+/// The reason why keys were not rotated.
 #[derive(Debug, thiserror::Error)]
 pub enum RotationError {
-    /// Verifiers would not know the key when it signs.
+    /// Verifiers might not know the key when it signs.
     #[error(
         "a key has to be published for {} seconds at least before it signs: verifiers look for new ones every five",
         LEAST_TIME_PUBLISHED.as_secs()
     )]
     TooShort,
-    /// Nobody of this name signs.
+    /// There is no such issuer.
     #[error("{0} signs nothing; those who do are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
     UnknownIssuer(String),
-    /// Somebody else is at it.
+    /// Another rotation is running.
     #[error("the keys are being rotated already: {} is locked", .0.display())]
     Running(PathBuf),
-    /// There is nothing to let sign.
+    /// No next key was published.
     #[error("{issuer} has no next key that is published: rotate with `--step publish` first")]
     NotPublished {
-        /// Whose keys these are.
+        /// The issuer.
         issuer: &'static str,
     },
-    /// A file is not as it should be.
+    /// A file is invalid.
     #[error(transparent)]
     Keys(#[from] KeysError),
 }
 
-/// How far an issuer's rotation has come.
+/// The progress of an issuer's rotation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Stage {
-    /// None is under way.
+    /// There is no rotation.
     Settled,
     /// There is a next key.
     Begun,
@@ -129,8 +130,8 @@ enum Stage {
 }
 
 impl KeyDirectory {
-    /// Rotates the keys, and tells what it does. One that was interrupted is continued. What ends with this process is
-    /// the waiting only: calling it again takes it up.
+    /// Rotates the keys and reports each step. An interrupted rotation is continued: only the waiting ends with this
+    /// process, and another call resumes it.
     pub async fn rotate(
         &self,
         rotation: &Rotation,
@@ -165,8 +166,8 @@ impl KeyDirectory {
             Some(Step::Sign) => Duration::ZERO,
             None => rotation.publish_for,
         };
-        // Keys begin to sign together, and only then the first of the old ones is dropped: where that is left to do,
-        // everything else is done.
+        // All issuers' keys begin to sign before the first old one is dropped, so if dropping is left, everything
+        // else is done.
         let finishing = sets.iter().any(|(stage, _)| *stage == Stage::Signing);
         let mut signing = Vec::new();
         let mut rotating = Vec::new();
@@ -217,7 +218,7 @@ impl KeyDirectory {
         }
     }
 
-    /// Is given back when it is dropped, and when the process ends.
+    /// Takes the lock, which is released when it is dropped or the process ends.
     fn lock(&self) -> Result<File, RotationError> {
         let path = self.path.join("rotate.lock");
         let file = OpenOptions::new().create(true).truncate(false).write(true).mode(0o600).open(&path);
@@ -230,7 +231,7 @@ impl KeyDirectory {
     }
 }
 
-/// Publishes the next key, which is made unless it is there.
+/// Publishes the next key, which is created unless it exists.
 fn begin(set: &KeySet, report: &mut impl FnMut(Progress)) -> Result<(), RotationError> {
     let next = match set.read(NEXT)? {
         Some(next) => next,
@@ -247,7 +248,7 @@ impl KeySet {
         if keys.next.is_some() {
             return Ok(Stage::Begun);
         }
-        // What is published still starts with the key that signed when the next one was published.
+        // The published list still starts with the key that signed when the next one was published.
         let behind = keys.previous.is_some_and(|previous| published.first() == Some(previous.jwk()));
         Ok(if behind && published.contains(keys.current.jwk()) { Stage::Signing } else { Stage::Settled })
     }
@@ -257,10 +258,10 @@ impl KeySet {
         Ok(self.read(NEXT)?.is_some_and(|next| published.keys.contains(next.jwk())))
     }
 
-    /// How long tokens of the previous key, which is about to be dropped, may still be good.
+    /// Returns how long tokens of the previous key, which will be dropped, may still be valid.
     fn tokens_live_for(&self, retire_after: Duration) -> Result<Duration, KeysError> {
         let keys = self.read_all()?;
-        // Kept already by a rotation that was interrupted then: nothing is dropped.
+        // An interrupted rotation has already kept it: nothing is dropped.
         if keys.previous.is_none_or(|previous| previous.kid() == keys.current.kid()) {
             return Ok(Duration::ZERO);
         }

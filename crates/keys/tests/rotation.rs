@@ -1,4 +1,4 @@
-//! The keys are rotated twice while people log in, sign up and list their orders, and nobody notices.
+//! The keys are rotated twice while people log in, sign up and list their orders, without a failed request.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
@@ -19,18 +19,18 @@ use tokio::task::JoinSet;
 
 const PASSWORD: &str = "correct horse battery";
 const TOKEN_LIFETIME: Duration = Duration::from_secs(13);
-/// The least that there may be.
+/// The shortest allowed time.
 const PUBLISH_FOR: Duration = Duration::from_secs(6);
-/// A token's life, the five seconds by which clocks may differ, and the time until a service takes up a key.
+/// A token's lifetime, the clock skew of five seconds, and the time until a service follows a key.
 const RETIRE_AFTER: Duration = Duration::from_secs(20);
-/// How long all of it may take.
+/// The time limit of the whole test.
 const LIMIT: Duration = Duration::from_secs(90);
 
-/// What the tasks share.
+/// The state that the tasks share.
 struct Load {
     gateway: String,
     stop: AtomicBool,
-    /// The keys that have signed an access token.
+    /// The ids of the keys that signed an access token.
     kids: Mutex<BTreeSet<String>>,
     requests: AtomicUsize,
 }
@@ -69,12 +69,12 @@ impl Load {
     }
 }
 
-/// A part of a JWT.
+/// Returns a part of a JWT.
 fn part(token: &str, number: usize) -> Value {
     serde_json::from_slice(&BASE64.decode(token.split('.').nth(number).unwrap()).unwrap()).unwrap()
 }
 
-/// Logs in, and uses each token once.
+/// Logs in repeatedly, and uses each token once.
 async fn hasty(load: Arc<Load>, slug: String) {
     let http = Client::new();
     while load.goes_on() {
@@ -95,7 +95,7 @@ async fn patient(load: Arc<Load>, slug: String) {
             assert_eq!(life, TOKEN_LIFETIME.as_secs());
             tokens.push((Instant::now(), token));
         }
-        // Each was made a moment before, in a second that had begun: the five by which clocks may differ make up for it.
+        // Each was issued in a second that had begun; the clock skew makes up for it.
         tokens.retain(|(since, _)| since.elapsed() < TOKEN_LIFETIME);
         for (since, token) in &tokens {
             let status = load.list_orders(&http, token).await;
@@ -104,7 +104,7 @@ async fn patient(load: Arc<Load>, slug: String) {
     }
 }
 
-/// Founds one company after the other.
+/// Onboards one company after another.
 async fn founder(load: Arc<Load>, name: &'static str) {
     let http = Client::new();
     for number in 0.. {
@@ -115,7 +115,7 @@ async fn founder(load: Arc<Load>, name: &'static str) {
     }
 }
 
-/// Tries a key that nobody has published, and so has the gateway read the trusted keys as often as it ever does.
+/// Sends tokens of an unpublished key, so that the gateway reads the trusted keys as often as it can.
 async fn stranger(load: Arc<Load>, token: String) {
     let http = Client::new();
     while load.goes_on() {
@@ -123,7 +123,7 @@ async fn stranger(load: Arc<Load>, token: String) {
     }
 }
 
-/// What an issuer with this key would give to the person who was given a token with these claims.
+/// Returns a token that an issuer with this key would sign with these claims.
 fn forged(key: SigningKey, claims: &Value) -> String {
     let id = |name: &str| claims[name].as_str().unwrap().parse().unwrap();
     let owner = Principal::User { id: id("sub"), role: Role::Owner };
@@ -182,7 +182,7 @@ async fn a_rotation_under_load_loses_no_request() {
                 tokio::time::sleep(Duration::from_millis(20)).await;
             }
         }
-        // The first key is forgotten, and so would be what people still have of it.
+        // The first key is not trusted any more, and its tokens would be refused.
         while load.list_orders(&http, &stolen).await != StatusCode::UNAUTHORIZED {}
         let forgotten = load.requests.load(Ordering::Relaxed);
         while load.requests.load(Ordering::Relaxed) < forgotten + 500 {

@@ -1,23 +1,24 @@
 //! The administrators of the databases in a cluster.
 //!
-//! They are in the role `rowhouse_administrators`, which may become the owner, act as the services' roles, and change and
-//! grant all of them. By it the audit tells them from services and strangers. A superuser needs none of it.
+//! They are members of the role `rowhouse_administrators`, which may become the owner, act as the services' roles,
+//! and change and grant all of them. By this role the audit distinguishes them from services and other roles.
+//! Superusers do not need it.
 
 use tokio_postgres::Client;
 
 use super::{MigrateError, roles};
 
-/// Nobody logs in as this one.
+/// The group role, which cannot log in.
 pub(super) const GROUP: &str = "rowhouse_administrators";
 
 const OWNER: &str = "rowhouse_owner";
-/// Nobody but the owner acts as this one.
+/// The role of SECURITY DEFINER functions, which only the owner may become.
 const DEFINER: &str = "rowhouse_definer";
 
-/// Makes the memberships that are missing: the owner's, who gives functions to the definer, the group's, and that of the
-/// administrator who is connected.
+/// Grants the missing memberships: the owner's, which assigns functions to the definer, the group's, and the
+/// connected administrator's.
 pub(super) async fn ensure_memberships(admin: &Client) -> Result<(), tokio_postgres::Error> {
-    // From 16 on a membership says what it is good for; before, the member's own INHERIT decides.
+    // From 16 on each membership has its own options; before, the member's INHERIT decides.
     let row = admin
         .query_one(
             "SELECT v.is_16, pg_catalog.pg_has_role('rowhouse_owner', 'rowhouse_definer', 'MEMBER'),
@@ -40,7 +41,7 @@ pub(super) async fn ensure_memberships(admin: &Client) -> Result<(), tokio_postg
             (true, false) => "WITH ADMIN TRUE, INHERIT TRUE, SET TRUE",
             (true, true) => "WITH ADMIN TRUE, INHERIT FALSE, SET FALSE",
             (false, false) => "WITH ADMIN OPTION",
-            // It could not be without the right to act. CREATEROLE does for it there.
+            // Version 15 has no separate right to act; CREATEROLE is enough there.
             (false, true) => continue,
         };
         admin.batch_execute(&format!("GRANT {role} TO {GROUP} {options}")).await?;
@@ -52,7 +53,7 @@ pub(super) async fn ensure_memberships(admin: &Client) -> Result<(), tokio_postg
     Ok(())
 }
 
-/// An administrator has what the group has without asking for it. Before 16 one that is NOINHERIT would not.
+/// Checks that the administrator inherits the group's privileges. Before 16, a NOINHERIT role does not.
 pub(super) async fn check_inherits(admin: &Client) -> Result<(), MigrateError> {
     let row = admin
         .query_one(
@@ -63,7 +64,7 @@ pub(super) async fn check_inherits(admin: &Client) -> Result<(), MigrateError> {
     if row.get(0) { Ok(()) } else { Err(MigrateError::NoInherit(row.get(1))) }
 }
 
-/// The roles that the group was not granted as it is to have them.
+/// Returns the roles that the group does not have in the required way.
 async fn not_the_groups(admin: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
     let wanted: Vec<&str> = roles::all().filter(|role| *role != GROUP).collect();
     let rows = admin
@@ -85,8 +86,8 @@ async fn not_the_groups(admin: &Client) -> Result<Vec<String>, tokio_postgres::E
     Ok(rows.iter().map(|row| row.get(0)).collect())
 }
 
-/// What an administrator lacks whom PostgreSQL has refused to manage the roles, and who can help; the error itself when it is
-/// about something else.
+/// Returns what an administrator lacks whom PostgreSQL refused to manage the roles, and who can help; or the error
+/// itself if it is about something else.
 pub(super) async fn refusal(admin: &Client, error: tokio_postgres::Error) -> MigrateError {
     match missing(admin).await {
         Ok(Some(Missing { role, statements, by })) => {
@@ -139,7 +140,7 @@ async fn missing(admin: &Client) -> Result<Option<Missing>, tokio_postgres::Erro
     if unmanaged.iter().any(|unmanaged| unmanaged == GROUP) {
         statements.push(format!("`GRANT {GROUP} TO {role}`"));
     } else if !group && !unmanaged.is_empty() {
-        // Made by a program that knew no group yet.
+        // The roles were created by a version without the group.
         statements.push("`rowhouse migrate` of this version on a database of this cluster".to_owned());
         statements.push(format!("`GRANT {GROUP} TO {role}`"));
     } else if !unmanaged.is_empty() {

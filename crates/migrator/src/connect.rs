@@ -9,11 +9,11 @@ use tokio_postgres::Client;
 
 use super::MigrateError;
 
-/// A server that is there answers sooner.
+/// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to the database that `url` names. With `sslmode=require` the server's certificate is verified, by
-/// the authorities in `ca_file`.
+/// Connects to the database that `url` names. With `sslmode=require` the server's certificate is verified against the
+/// authorities in `ca_file`.
 pub async fn connect(url: &str, ca_file: Option<&Path>) -> Result<Client, MigrateError> {
     let (client, driver) = address(url, ca_file)?.connect().await?;
     tokio::spawn(driver.run());
@@ -21,7 +21,7 @@ pub async fn connect(url: &str, ca_file: Option<&Path>) -> Result<Client, Migrat
     Ok(client)
 }
 
-/// The same for diesel.
+/// Connects in the same way, for diesel.
 pub async fn connect_diesel(url: &str, ca_file: Option<&Path>) -> Result<AsyncPgConnection, MigrateError> {
     use diesel_async::SimpleAsyncConnection;
     let (client, driver) = address(url, ca_file)?.connect().await?;

@@ -1,4 +1,4 @@
-//! The database itself, and what is granted on it. A copy made with `TEMPLATE` has none of these grants.
+//! The database and the privileges on it. A copy made with `TEMPLATE` has none of these privileges.
 
 use std::path::Path;
 
@@ -9,7 +9,7 @@ use tokio_postgres::error::SqlState;
 use super::MigrateError;
 use super::connect::address;
 
-/// Makes the database that `admin_url` names, if there is none, and then returns its name.
+/// Creates the database that `admin_url` names if it does not exist, and then returns its name.
 pub async fn create_database(
     admin_url: &str,
     ca_file: Option<&Path>,
@@ -25,11 +25,11 @@ pub async fn create_database(
     config.dbname("postgres");
     let (admin, driver) = address.connect().await?;
     tokio::spawn(driver.run());
-    // From template0, in which nobody left anything.
+    // template0 has no objects of others.
     let create = format!("CREATE DATABASE {} TEMPLATE template0 ENCODING 'UTF8'", quote_identifier(&name));
     match admin.batch_execute(&create).await {
         Ok(()) => Ok(Some(name)),
-        // Somebody was faster.
+        // Another process created it concurrently.
         Err(error)
             if [Some(&SqlState::DUPLICATE_DATABASE), Some(&SqlState::UNIQUE_VIOLATION)]
                 .contains(&error.code()) =>
@@ -40,9 +40,11 @@ pub async fn create_database(
     }
 }
 
-/// Gives the database to `rowhouse_owner`, closes it to everybody, and opens it to the services' roles.
+/// Makes `rowhouse_owner` the owner of the database, revokes the privileges of PUBLIC, and grants access to the
+/// services' roles.
 ///
-/// An administrator who may not give it away keeps it and lets the owner create schemas in it.
+/// An administrator who may not change the owner stays the owner, and grants `rowhouse_owner` the privilege to create
+/// schemas.
 pub async fn grant_database(admin: &Client, database: &str) -> Result<(), MigrateError> {
     check_owner(admin, database).await?;
     let database = quote_identifier(database);
@@ -64,7 +66,7 @@ pub async fn grant_database(admin: &Client, database: &str) -> Result<(), Migrat
     Ok(admin.batch_execute(&grant).await?)
 }
 
-/// To anybody else PostgreSQL grants nothing, with no more than a warning.
+/// Checks the owner: for other roles PostgreSQL grants nothing and only warns.
 async fn check_owner(admin: &Client, database: &str) -> Result<(), MigrateError> {
     let row = admin
         .query_one(
@@ -80,8 +82,8 @@ async fn check_owner(admin: &Client, database: &str) -> Result<(), MigrateError>
     Err(MigrateError::NotOwner { role: row.get(1), database: row.get(2), owner: row.get(3) })
 }
 
-/// Only the owner may use it: the list of migrations is in it, from which one function of `rowhouse_definer` tells the
-/// newest.
+/// Restricts the schema public to the owner. It contains the list of migrations, of which a function of
+/// `rowhouse_definer` returns the newest.
 pub(super) async fn close_public_schema(admin: &Client) -> Result<(), MigrateError> {
     Ok(admin
         .batch_execute(
@@ -95,7 +97,7 @@ pub(super) async fn current(admin: &Client) -> Result<String, MigrateError> {
     Ok(admin.query_one("SELECT pg_catalog.current_database()::text", &[]).await?.get(0))
 }
 
-/// A name as SQL wants it.
+/// Quotes an SQL identifier.
 #[must_use]
 pub fn quote_identifier(name: &str) -> String {
     format!("\"{}\"", name.replace('"', "\"\""))

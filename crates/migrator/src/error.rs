@@ -1,16 +1,16 @@
-//! Why a database is not up to date.
+//! The errors of migrating.
 
 use std::path::PathBuf;
 
 use rowhouse_connection::ConnectFailure;
 
-/// Why a database could not be brought up to date. Each is a sentence for the person who wanted it.
+/// The reason why a database could not be migrated, as a message for the administrator.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// Not a URL of a database.
+    /// The URL is not a database's.
     #[error("the database's URL cannot be read ({0}); write postgres://role:password@host:port/database")]
     Url(#[source] tokio_postgres::Error),
-    /// `sslmode=require` without a certificate authority, or with one that cannot be used.
+    /// `sslmode=require` has no certificate authority, or an invalid one.
     #[error("sslmode=require needs the certificates that the server's is checked against: {0}")]
     Authority(String),
     /// The server does not answer, or refuses the role.
@@ -19,7 +19,7 @@ pub enum MigrateError {
     /// A statement failed.
     #[error("PostgreSQL refused: {0}")]
     Refused(String),
-    /// The administrator may not manage the roles, which another one may have made for another database.
+    /// The administrator may not manage the roles, which another administrator may have created for another database.
     #[error(
         "{role} may not manage Rowhouse's roles, which all databases of the cluster share ({reason}): let {by} run \
          {statements}, then migrate again"
@@ -27,14 +27,14 @@ pub enum MigrateError {
     RolesShared {
         /// The administrator.
         role: String,
-        /// What PostgreSQL said.
+        /// The error of PostgreSQL.
         reason: String,
-        /// What changes it.
+        /// The statements that solve it.
         statements: String,
-        /// Who may do that.
+        /// The role that may execute them.
         by: String,
     },
-    /// The administrator has the group's rights only after SET ROLE.
+    /// The administrator has the group's privileges only after SET ROLE.
     #[error(
         "{0} is NOINHERIT and an administrator has to inherit: run `ALTER ROLE {0} INHERIT`, then migrate again"
     )]
@@ -47,57 +47,57 @@ pub enum MigrateError {
     NotOwner {
         /// The administrator.
         role: String,
-        /// Which database.
+        /// The database.
         database: String,
-        /// Whose it is.
+        /// The owner.
         owner: String,
     },
-    /// Somebody else migrates.
+    /// Another migration is running.
     #[error(
         "another migration has been running on this database for {0} s; try again when it has ended, or wait longer \
          with --lock-wait"
     )]
     Busy(u64),
-    /// Others hold the locks that a migration needs; those before it are done.
+    /// Other transactions hold the locks that a migration needs; the migrations before it are applied.
     #[error(
         "{name} has waited {seconds} s for locks that others hold ({reason}); try again when their transactions have \
          ended, or wait longer with --lock-wait"
     )]
     Locked {
-        /// What needs them: a migration, mostly.
+        /// The name of the migration or other step that needs them.
         name: String,
-        /// For how long all of it waited.
+        /// The total time that was waited.
         seconds: u64,
-        /// What PostgreSQL said.
+        /// The error of PostgreSQL.
         reason: String,
     },
-    /// A migration failed; those before it are done.
+    /// A migration failed; those before it are applied.
     #[error("the migrations stopped at {name}: {reason}")]
     Migration {
-        /// Which one.
+        /// The backfill.
         name: String,
-        /// What PostgreSQL said.
+        /// The error of PostgreSQL.
         reason: String,
     },
-    /// The migrations' thread died.
+    /// The thread of the migrations panicked.
     #[error("the migrations were interrupted: {0}")]
     Interrupted(#[from] tokio::task::JoinError),
-    /// A URL names another role than it is for.
+    /// A URL names another role than it should.
     #[error("{argument} is for the role {expected}, and its URL names {found}")]
     OtherRole {
         /// The argument with the URL.
         argument: String,
-        /// Whose it should be.
+        /// The role that it should name.
         expected: &'static str,
-        /// Whose it is.
+        /// The owner.
         found: String,
     },
     /// The certificates cannot be read.
     #[error("{}: {reason}", path.display())]
     File {
-        /// Which file.
+        /// The file.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         reason: String,
     },
 }
@@ -114,7 +114,7 @@ impl From<tokio_postgres::Error> for MigrateError {
     }
 }
 
-/// The server's own words where there are any: tokio-postgres prints only "db error" at the top.
+/// Returns the server's message if there is one, since tokio-postgres displays only "db error".
 pub(super) fn describe(error: &tokio_postgres::Error) -> String {
     match (error.as_db_error(), std::error::Error::source(error)) {
         (Some(server), _) => match server.hint() {

@@ -1,4 +1,4 @@
-//! One migration at a time.
+//! The lock that allows one migration at a time.
 
 use std::time::Duration;
 
@@ -11,11 +11,11 @@ use super::MigrateError;
 
 const PAUSE: Duration = Duration::from_millis(200);
 
-/// Takes a lock that lasts as long as the session, which is the one that migrates: a statement that goes on in the server
-/// after its client was killed keeps the lock, too.
+/// Takes a session lock on the connection that migrates. A statement that the server still executes after its client
+/// was killed keeps the lock.
 ///
-/// Asked for again and again and not waited for: who waits in the server holds a snapshot, and `CREATE INDEX CONCURRENTLY`
-/// of the one that it waits for would wait for that in turn.
+/// The lock is polled, since a transaction that waits in the server holds a snapshot, for which `CREATE INDEX
+/// CONCURRENTLY` of the other session would wait in turn.
 pub(super) async fn lock(
     conn: &mut AsyncPgConnection,
     limit: Duration,

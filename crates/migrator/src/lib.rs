@@ -1,6 +1,6 @@
-//! From an empty PostgreSQL to one that the services can use: roles, the database's own grants, migrations.
+//! Preparing a PostgreSQL server for the services: roles, privileges on the database, migrations.
 //!
-//! Everything can be repeated. Two at once wait for each other.
+//! Everything can be repeated. Two concurrent runs wait for each other.
 
 mod administrators;
 mod connect;
@@ -23,7 +23,7 @@ pub use error::MigrateError;
 pub use migrations::{FINGERPRINT, MigrationState, MigrationStatus, Status, Waiting};
 pub use migrator::{MigrateReport, Migrator};
 
-/// The passwords that the services' roles are to have. What is absent stays as it is.
+/// The passwords of the services' roles. Absent ones stay as they are.
 #[derive(Clone, Default)]
 pub struct RolePasswords(PerService<Option<String>>);
 
@@ -42,13 +42,13 @@ impl RolePasswords {
 }
 
 impl fmt::Debug for RolePasswords {
-    /// Which are given, not what they are.
+    /// Shows which passwords are set, not the passwords.
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_set().entries(ServiceName::ALL.iter().filter(|service| self.of(**service).is_some())).finish()
     }
 }
 
-/// Brings the database that `admin_url` names up to date, as [`Migrator`] does when nothing else is said.
+/// Brings the database that `admin_url` names up to date, with the defaults of [`Migrator`].
 pub async fn migrate(
     admin_url: &str,
     ca_file: Option<&Path>,

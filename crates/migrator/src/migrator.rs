@@ -1,4 +1,4 @@
-//! The whole of it.
+//! [`Migrator`], which brings a database up to date.
 
 use std::path::Path;
 use std::time::Duration;
@@ -13,25 +13,25 @@ use super::{
     exclusive, grant_database, roles,
 };
 
-/// PostgreSQL counts milliseconds in 31 bits.
+/// The longest wait: PostgreSQL counts milliseconds in 31 bits.
 const LONGEST_WAIT: Duration = Duration::from_hours(24 * 24);
 
-/// From 16 on, an administrator's preset could make them a member of every role that they make.
+/// A setting of administrators from 16 on, which would make them members of every role that they create.
 const NO_SELF_GRANT: &str = "
     SELECT pg_catalog.set_config(s.name, '', false) FROM pg_catalog.pg_settings s WHERE s.name = 'createrole_self_grant'";
 
-/// What was missing and is there now.
+/// What a migration created.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrateReport {
-    /// The database, if it was made.
+    /// The database, if it was created.
     pub created_database: Option<String>,
-    /// The roles that were made.
+    /// The roles that were created.
     pub created_roles: Vec<&'static str>,
-    /// The indexes that had been left unfinished.
+    /// The indexes that were rebuilt.
     pub rebuilt_indexes: Vec<String>,
-    /// The migrations that were run, in this order.
+    /// The migrations that were applied, in order.
     pub applied: Vec<String>,
-    /// The contract migration that has to wait for its backfill.
+    /// The contract migration that waits for its backfill.
     pub waiting: Option<Waiting>,
 }
 
@@ -46,13 +46,13 @@ pub struct Migrator<'a, S = EmbeddedMigrations> {
 }
 
 impl<'a> Migrator<'a> {
-    /// How long is waited for others, if nothing else is said.
+    /// The default time to wait for locks.
     pub const LOCK_WAIT: Duration = Duration::from_mins(5);
 
-    /// Of the database that `admin_url` names, with the migrations of this program. `ca_file` holds the authorities for
-    /// `sslmode=require`.
+    /// Creates a migrator for the database that `admin_url` names, with the migrations of this program. `ca_file` has
+    /// the authorities for `sslmode=require`.
     ///
-    /// The admin is a superuser, or may create roles and owns the database; it becomes a member of
+    /// The administrator is a superuser, or may create roles and owns the database, and becomes a member of
     /// `rowhouse_administrators`.
     #[must_use]
     pub fn new(admin_url: &'a str, ca_file: Option<&'a Path>) -> Self {
@@ -65,26 +65,26 @@ impl<'a, S> Migrator<'a, S>
 where
     S: MigrationSource<Pg> + Send + 'static,
 {
-    /// Other migrations than this program's.
+    /// Uses other migrations than this program's.
     #[must_use]
     pub fn with_source<T>(self, source: T) -> Migrator<'a, T> {
         let Self { admin_url, ca_file, lock_wait, notice, .. } = self;
         Migrator { admin_url, ca_file, lock_wait, notice, source }
     }
 
-    /// How long to wait for locks that others hold, and before that for another migration.
+    /// Sets the time to wait for locks, and before that for another migration.
     #[must_use]
     pub fn with_lock_wait(self, lock_wait: Duration) -> Self {
         Self { lock_wait: lock_wait.min(LONGEST_WAIT), ..self }
     }
 
-    /// Who is told what is waited for.
+    /// Sets the function that is told what the migrator waits for.
     #[must_use]
     pub fn with_notice(self, notice: fn(&str)) -> Self {
         Self { notice, ..self }
     }
 
-    /// Makes the database if there is none, the roles, and whatever of the schema is missing.
+    /// Creates the database if it does not exist, the roles, and whatever is missing of the schema.
     pub async fn run(self, passwords: &RolePasswords) -> Result<MigrateReport, MigrateError> {
         let created_database = create_database(self.admin_url, self.ca_file).await?;
         let mut conn = connect_diesel(self.admin_url, self.ca_file).await?;
@@ -103,12 +103,12 @@ where
         database::close_public_schema(&admin).await?;
         drop(admin);
         let wait = LockWait::new(self.lock_wait, self.notice);
-        // The session ends with this, and the lock with it.
+        // This consumes the session, which ends with the lock.
         let Done { applied, rebuilt_indexes, waiting } = migrations::run(conn, self.source, wait).await?;
         Ok(MigrateReport { created_database, created_roles, rebuilt_indexes, applied, waiting })
     }
 
-    /// What there is to do. Changes nothing.
+    /// Returns what there is to do, without changing anything.
     pub async fn status(&self) -> Result<Status, MigrateError> {
         migrations::read_status(self.admin_url, self.ca_file, &self.source).await
     }

@@ -1,4 +1,4 @@
-//! The roles. They belong to the whole cluster, whose other databases may be migrated at the same moment.
+//! The roles. They belong to the whole cluster, whose other databases may be migrated concurrently.
 
 use rowhouse_catalog::ServiceName;
 use tokio_postgres::Client;
@@ -7,18 +7,17 @@ use tokio_postgres::error::SqlState;
 use super::verifier::set_password;
 use super::{MigrateError, RolePasswords, administrators};
 
-/// Those that nobody logs in as.
+/// The roles that cannot log in.
 const CLOSED: [&str; 3] = ["rowhouse_owner", "rowhouse_definer", administrators::GROUP];
 
-/// What each service's role starts its sessions with.
+/// The settings of each service's role.
 const TIMEOUTS: [(&str, &str); 3] =
     [("statement_timeout", "5s"), ("idle_in_transaction_session_timeout", "10s"), ("lock_timeout", "2s")];
 
-/// How often it is tried again when a migration of another database changed the same role.
+/// The number of attempts after a migration of another database changed the same role.
 const ATTEMPTS: u32 = 20;
 
-/// Makes the roles that are missing and gives all of them the attributes and timeouts they are to have. The
-/// names of those that were made.
+/// Creates missing roles and sets the attributes and timeouts of all of them. Returns the names of the new ones.
 pub(super) async fn ensure(
     admin: &Client,
     passwords: &RolePasswords,
@@ -40,12 +39,13 @@ pub(super) async fn ensure(
     }
 }
 
-/// All the roles that `migrate` makes.
+/// Returns all roles that `migrate` creates.
 pub(super) fn all() -> impl Iterator<Item = &'static str> {
     CLOSED.into_iter().chain(ServiceName::ALL.iter().map(|service| service.role()))
 }
 
-/// PostgreSQL does not queue changes of roles, it refuses the second one: of the same row as an internal error.
+/// Returns whether two changes of roles collided. PostgreSQL does not queue them but refuses the second one, with an
+/// internal error if it is the same row.
 fn collided(error: &tokio_postgres::Error) -> bool {
     let collisions = [
         SqlState::DUPLICATE_OBJECT,
@@ -78,7 +78,7 @@ async fn ensure_once(
     Ok(created)
 }
 
-/// Whether the role had to be made.
+/// Creates a role unless it exists. Returns whether it was created.
 async fn ensure_role(admin: &Client, name: &str, login: bool) -> Result<bool, tokio_postgres::Error> {
     let wanted = if login { "LOGIN" } else { "NOLOGIN" };
     let found = admin
@@ -95,7 +95,7 @@ async fn ensure_role(admin: &Client, name: &str, login: bool) -> Result<bool, to
         admin.batch_execute(&create).await?;
         return Ok(true);
     };
-    // Only what deviates: an administrator who is no superuser may not even confirm the rest.
+    // Only what differs: an administrator who is no superuser may not even set the rest to its current value.
     let mut alter = Vec::new();
     for (column, unwanted) in
         ["SUPERUSER", "BYPASSRLS", "CREATEDB", "CREATEROLE", "REPLICATION"].into_iter().enumerate()

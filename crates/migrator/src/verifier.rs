@@ -1,11 +1,11 @@
-//! What PostgreSQL keeps of a password.
+//! SCRAM verifiers of passwords.
 
 use postgres_protocol::password::scram_sha_256;
 
-/// The statement that gives a role its password. The server gets the verifier and never sees the password,
-/// so neither do its log and its statistics.
+/// Returns the statement that sets a role's password. It contains the verifier, so the password appears neither in
+/// the server's log nor in its statistics.
 pub(super) fn set_password(role: &str, password: &str) -> String {
-    // A verifier is Base64 and a few signs, none of which ends the literal.
+    // A verifier consists of Base64 and a few other characters, none of which is a quote.
     format!("ALTER ROLE {role} PASSWORD '{}'", scram_sha_256(password.as_bytes()))
 }
 

@@ -22,13 +22,13 @@ pub struct OnboardingArgs {
     /// Where the orders service is
     #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
     pub orders_endpoint: String,
-    /// The keys of the tokens that it calls auth with.
+    /// The keys that sign tokens for calls to auth and orders.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// Whom it believes about where a sign-up comes from: the gateway.
+    /// The trusted proxies: the gateway, for the origin of a sign-up.
     #[command(flatten)]
     pub proxies: ProxyArgs,
-    /// How its jobs are worked off.
+    /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,
 }

@@ -1,4 +1,4 @@
-//! The auth service, which keeps the owners.
+//! [`AuthClient`], for calls to the auth service, which stores the owners.
 
 use std::time::Duration;
 
@@ -18,35 +18,35 @@ use uuid::Uuid;
 
 use crate::domain::Administrator;
 
-/// Calls auth in this service's own name.
+/// Calls auth in the name of this service.
 pub(crate) struct AuthClient {
     client: AuthServiceClient<TracedChannel>,
     issuer: TokenIssuer,
 }
 
-/// The longest that a call may take that nobody waits for.
+/// The time limit of a call without a waiting caller.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// What auth found out about a person who is to become an owner.
+/// Auth's result about a person who is to become an owner.
 pub(crate) struct Prepared {
-    /// For auth alone to read.
+    /// The proof, which only auth can read.
     pub(crate) member_proof: Vec<u8>,
-    /// The id that they have, or will have.
+    /// The id of the person, existing or future.
     pub(crate) owner: Uuid,
 }
 
-/// On whose behalf a tenant is onboarded.
+/// The caller of an onboarding.
 #[derive(Clone, Debug, Default)]
 pub(crate) struct Caller {
-    /// Where the request came from.
+    /// The origin of the request.
     pub(crate) client: Client,
-    /// The access token that they sent, if they did.
+    /// The caller's access token, if one was sent.
     pub(crate) token: Option<VerifiedToken>,
-    /// Until when they wait.
+    /// The caller's deadline.
     pub(crate) deadline: Option<Deadline>,
 }
 
-/// Why there is no owner, as far as auth's answer tells.
+/// The reason why auth did not do it, as far as its answer tells.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum AuthError {
     #[error("auth refuses the caller's access token: {0}")]
@@ -80,8 +80,7 @@ impl AuthClient {
         Self { client: AuthServiceClient::new(channel), issuer }
     }
 
-    /// Has auth look at a person who is to become the first owner of a tenant that is not there yet. Nothing comes of it but
-    /// the answer.
+    /// Prepares the first owner of a tenant that does not exist yet. Auth stores nothing.
     pub(crate) async fn prepare_owner(
         &self,
         tenant: TenantId,
@@ -106,8 +105,8 @@ impl AuthClient {
         Ok(Prepared { member_proof, owner: id_of(user)? })
     }
 
-    /// Makes the person of the proof the first owner of a tenant, or invites them; the owner's id. Repeating it has no
-    /// further effect.
+    /// Makes the person of the proof the first owner of a tenant, or invites them, and returns the owner's id.
+    /// Repeating the call has no effect.
     pub(crate) async fn create_owner(
         &self,
         tenant: TenantId,
@@ -120,14 +119,14 @@ impl AuthClient {
         id_of(answer.map_err(|status| fault(&status))?.into_inner().user)
     }
 
-    /// Takes that back. Repeating it has no further effect.
+    /// Removes the owner or the invitation. Repeating the call has no effect.
     pub(crate) async fn delete_owner(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
         let request = self.request(tenant, DeleteMembershipRequest { email: email.to_owned() }, LIMIT)?;
         let answer = self.client.clone().delete_membership(request).await;
         answer.map(drop).map_err(|status| fault(&status).into())
     }
 
-    /// Has a letter be sent that welcomes the owner. Repeating it has no further effect.
+    /// Enqueues the owner's welcome email. Repeating the call has no effect.
     pub(crate) async fn send_welcome(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
         let request = self.request(tenant, SendWelcomeRequest { email: email.to_owned() }, LIMIT)?;
         let answer = self.client.clone().send_welcome(request).await;
@@ -143,7 +142,7 @@ impl AuthClient {
     }
 }
 
-/// A message, or an id, that the other side left out; it never does.
+/// Parses the id of an answer, which auth never leaves out.
 fn id_of(user: Option<User>) -> Result<Uuid, AuthError> {
     let id = user.and_then(|user| Uuid::try_parse(&user.id).ok());
     id.ok_or(AuthError::Unexpected(Code::Internal))
@@ -153,8 +152,8 @@ impl From<Fault> for AuthError {
     fn from(fault: Fault) -> Self {
         let Fault { code, violations, retry_after, .. } = fault;
         match code {
-            // This service has verified the caller's token a moment ago. What it could not know is said here; TOKEN_INVALID
-            // would be about its own.
+            // This service has just verified the caller's token. These codes are about facts that it could not know;
+            // TOKEN_INVALID would be about its own token.
             Code::EmailMismatch | Code::TokenRevoked => Self::Caller(code),
             Code::InvalidArgument => Self::Invalid(violations.into_iter().map(of_admin).collect()),
             Code::PermissionDenied => Self::NotAMember,
@@ -170,7 +169,7 @@ impl From<Fault> for AuthError {
     }
 }
 
-/// The field in auth's request, as it stands in this service's.
+/// Renames a field of auth's request to the one of this service's request.
 fn of_admin(FieldViolation { field, description }: FieldViolation) -> FieldViolation {
     FieldViolation { field: format!("admin.{field}"), description }
 }

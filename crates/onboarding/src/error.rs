@@ -1,4 +1,4 @@
-//! What can go wrong in a call, and what the caller is told of it.
+//! [`Error`], the errors of calls and their answers.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use tonic::Status;
 use crate::auth_client::AuthError;
 use crate::store::tenants::CreateTenantError;
 
-/// The outcome of a call that did not succeed.
+/// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the request has invalid fields")]
@@ -220,7 +220,7 @@ mod tests {
     }
 
     #[test]
-    fn what_auth_says_of_a_field_is_said_of_this_services_field() {
+    fn auths_field_names_are_translated() {
         let from_auth = invalid_argument(vec![FieldViolation::new("email", "send an address")]);
         let error = Error::Auth(AuthError::from(fault(&from_auth)));
         let violations = fault(&error.into_status("onboarding.test")).violations;

@@ -1,12 +1,12 @@
-//! Brings tenants into being.
+//! The onboarding service, which creates tenants.
 //!
-//! A tenant is set up by several services, each of which may stop at any moment. So whatever can be refused is asked for
-//! before anything is there; then one transaction creates the tenant in the status `provisioning`, in which nobody can log
-//! in, together with the record of its set-up and a job; and the job takes the steps, each of which can be repeated and is
-//! written down: the first owner, or an invitation for one, whom auth keeps; the defaults, which orders keeps; the welcome
-//! letter; the status `active`. Where a step is refused for good, what was done is taken back, and the tenant is `failed`.
+//! Several services take part in a tenant's set-up, and each may stop at any moment. So everything that can be
+//! refused is checked first. Then one transaction creates the tenant in the status `provisioning`, in which nobody
+//! can log in, with the record of its set-up and a job. The job takes the steps, each of which is idempotent and
+//! recorded: the first owner or an invitation (auth); the defaults (orders); the welcome email; the status `active`.
+//! If a step is refused for good, everything is removed and the tenant is `failed`.
 //!
-//! The background work of a tenant, whichever service does it, is shown here as well.
+//! This service also shows the jobs of a tenant, those of all services.
 
 mod args;
 mod auth_client;

@@ -1,4 +1,4 @@
-//! The onboarding service as a program of its own.
+//! The program of the onboarding service.
 
 use std::process::ExitCode;
 

@@ -1,4 +1,4 @@
-//! The orders service, which keeps something for each tenant.
+//! [`OrdersClient`], for calls to the orders service.
 
 use std::time::Duration;
 
@@ -12,16 +12,16 @@ use rowhouse_tenancy::grpc::carry_token;
 use rowhouse_tokens::{TokenError, TokenIssuer};
 use tonic::Request;
 
-/// The longest that a call may take.
+/// The time limit of a call.
 const LIMIT: Duration = Duration::from_secs(10);
 
-/// Calls orders in this service's own name.
+/// Calls orders in the name of this service.
 pub(crate) struct OrdersClient {
     client: OrderServiceClient<TracedChannel>,
     issuer: TokenIssuer,
 }
 
-/// Why orders did not do it.
+/// The reason why a call to orders failed.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum OrdersError {
     #[error("orders answered {}", .0.code)]
@@ -35,14 +35,14 @@ impl OrdersClient {
         Self { client: OrderServiceClient::new(channel), issuer }
     }
 
-    /// Has orders lay out what it keeps for the tenant. Repeating it has no further effect.
+    /// Creates the defaults of the tenant. Repeating the call has no effect.
     pub(crate) async fn set_up(&self, tenant: TenantId) -> Result<(), OrdersError> {
         let request = self.request(tenant, SetUpTenantRequest {})?;
         let answer = self.client.clone().set_up_tenant(request).await;
         answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status)))
     }
 
-    /// Has orders take that back. Repeating it has no further effect.
+    /// Removes the defaults of the tenant. Repeating the call has no effect.
     pub(crate) async fn tear_down(&self, tenant: TenantId) -> Result<(), OrdersError> {
         let request = self.request(tenant, TearDownTenantRequest {})?;
         let answer = self.client.clone().tear_down_tenant(request).await;

@@ -1,4 +1,4 @@
-//! Hashing what shows that a repeat has the same password.
+//! Hashing the passwords of onboardings with an idempotency key.
 
 use std::num::NonZeroU32;
 use std::sync::Arc;
@@ -11,14 +11,14 @@ use crate::auth_client::Caller;
 use crate::domain::{Onboarding, PasswordProof};
 use crate::error::Error;
 
-/// About what a hash takes, until there is experience.
+/// The initial estimate of the time of a hash.
 const A_HASH: Duration = Duration::from_millis(250);
 
-/// Repeats whose password is hashed, from one network: so many at once, and then so many a second.
+/// The burst of repeats with a password from one network, and their rate per second.
 const REPEATS: NonZeroU32 = NonZeroU32::MIN.saturating_add(59);
 const REPEATS_PER_SECOND: NonZeroU32 = NonZeroU32::MIN;
 
-/// The threads that hash. Cloning shares them.
+/// The threads that hash. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Proofs {
     cost: u32,
@@ -32,7 +32,7 @@ impl Proofs {
         Self { cost, pool: CpuPool::new(A_HASH), repeats: Arc::new(repeats) }
     }
 
-    /// The same as [`add`](Self::add), for a repeat, which nobody has counted.
+    /// Does the same as [`add`](Self::add) for a repeat, which it counts first.
     pub(crate) async fn add_repeated(
         &self,
         onboarding: &mut Onboarding,
@@ -44,8 +44,7 @@ impl Proofs {
         self.add(onboarding, caller).await
     }
 
-    /// Adds the password to what makes a repeat the same request, once. Without a key there are no repeats, and nothing is
-    /// done.
+    /// Adds the password to the fingerprint, once. Without a key there are no repeats, and nothing is done.
     pub(crate) async fn add(&self, onboarding: &mut Onboarding, caller: &Caller) -> Result<(), Error> {
         let Some((key, fingerprint)) = onboarding.idempotency else { return Ok(()) };
         if onboarding.proven {
@@ -64,7 +63,8 @@ impl Proofs {
     }
 }
 
-/// For whom a password is hashed. Anybody can have a token of some account: it does not show whose the onboarding is.
+/// Returns the caller for whom a password is hashed. A token does not make a caller known, since anybody can have the
+/// token of some account.
 fn asker(caller: &Caller) -> Asker {
     Asker { known: false, person: None, network: caller.client.network(), deadline: caller.deadline }
 }

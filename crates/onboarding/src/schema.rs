@@ -1,4 +1,4 @@
-//! The tables that this service reads or writes; its idempotency keys are reached through functions alone.
+//! The tables that this service reads or writes. Its idempotency keys are only accessible through functions.
 
 use rowhouse_tenancy::tenant_table;
 

@@ -12,7 +12,7 @@ pub struct OrdersArgs {
     /// line, each 32 random bytes in base64; the first encrypts, all of them decrypt
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     pub encryption_keys: PathBuf,
-    /// How its jobs are worked off.
+    /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,
 }

@@ -1,4 +1,4 @@
-//! What can go wrong in a call, and what the caller is told of it.
+//! [`Error`], the errors of calls and their answers.
 
 use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::error::{
@@ -15,12 +15,12 @@ use tonic::Status;
 use crate::domain::{ExportState, NotAllowed, Refusal};
 use crate::store::placement::PlacementError;
 
-/// The outcome of a call that did not succeed.
+/// The error of a call.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum Error {
     #[error("the request has invalid fields")]
     Invalid(Vec<FieldViolation>),
-    /// Missing or another tenant's: nobody can tell, this service included.
+    /// The order is missing or another tenant's, which this service cannot distinguish.
     #[error("there is no such order")]
     NotFound,
     #[error(transparent)]

@@ -1,4 +1,4 @@
-//! An order as REST shows it: in files, and in what webhooks send.
+//! The JSON form of an order, as in REST, files and webhooks.
 
 use rowhouse_chassis::wire::rfc3339;
 use serde::Serialize;
@@ -29,7 +29,7 @@ struct LineJson<'a> {
 
 impl<'a> From<&'a Order> for OrderJson<'a> {
     fn from(order: &'a Order) -> Self {
-        // Each field by its name: one that is added does not compile until it is shown.
+        // Each field is named, so that code does not compile until a new field is shown.
         let Order {
             id,
             number,

@@ -1,9 +1,8 @@
 //! The example resource: a tenant's orders.
 //!
-//! Copy this crate to begin one of your own. A call goes through three rooms: `rpc` reads the message,
-//! `domain` says whether it makes sense, `store` asks the database inside a tenant's transaction. Nothing
-//! here filters by tenant for safety's sake: a transaction shows one tenant's rows, so a foreign order and
-//! a missing one are the same thing.
+//! Copy this crate to create your own. A call passes three modules: `rpc` parses the message, `domain` validates it,
+//! `store` queries the database inside a tenant's transaction. No code here filters by tenant for isolation: a
+//! transaction sees one tenant's rows, so another tenant's order and a missing one are the same.
 
 mod args;
 mod domain;

@@ -1,4 +1,4 @@
-//! The orders service as a program of its own.
+//! The program of the orders service.
 
 use std::process::ExitCode;
 

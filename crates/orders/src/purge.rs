@@ -1,4 +1,4 @@
-//! Removing the idempotency keys of old requests.
+//! The deletion of old idempotency keys.
 
 use std::time::Duration;
 
@@ -9,14 +9,14 @@ use serde::{Deserialize, Serialize};
 
 use crate::store::idempotency_keys::delete_first_calls;
 
-/// How long a request can be repeated.
+/// The time for which a request can be repeated.
 const KEEP: Duration = Duration::from_hours(24);
 const EVERY: Duration = Duration::from_hours(24);
 
-/// The key of the job, of which a tenant has one.
+/// The key of the job, which is unique in a tenant.
 pub(crate) const PURGE: &str = "orders.purge";
 
-/// Removes a tenant's idempotency keys that nobody repeats a request with any more.
+/// Deletes a tenant's idempotency keys that are too old for a repeat.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct PurgeKeys {}
 
@@ -25,12 +25,12 @@ impl Job for PurgeKeys {
     const CLASS: Class = Class::Maintenance;
 }
 
-/// Has it done again and again, if it is not already.
+/// Enqueues the recurring job, unless it exists.
 pub(crate) async fn purge_from_now_on(tx: &mut TenantTx) -> Result<(), EnqueueError> {
     enqueue(tx, NewJob::new(PurgeKeys {}).unique(PURGE).every(EVERY)).await.map(drop)
 }
 
-/// Does [`PurgeKeys`].
+/// The handler of [`PurgeKeys`].
 pub(crate) struct Purge;
 
 impl Handler<PurgeKeys> for Purge {

@@ -34,7 +34,7 @@ fn trust() -> TempDir {
     directory
 }
 
-/// The address in the line that says where it listens.
+/// Returns the address in the line that announces it.
 fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
@@ -49,7 +49,7 @@ fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_serves_until_sigterm_and_ends_well() {
+async fn the_program_serves_until_sigterm() {
     let database = TestDatabase::create().await;
     let trust = trust();
     let mut child = program(&database.url(ServiceName::Orders), &trust).spawn().unwrap();
@@ -78,7 +78,7 @@ fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
     assert!(!said.contains("hunter2"), "{said}");
 }
 
-/// As after two Secrets were swapped.
+/// The logins of two services are swapped.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
     let database = TestDatabase::create().await;

@@ -1,4 +1,4 @@
-//! One server on one data directory.
+//! [`Cluster`], a server with its data directory.
 
 use std::net::{Ipv4Addr, TcpListener};
 use std::path::{Path, PathBuf};
@@ -15,30 +15,30 @@ use super::user::ServerUser;
 use super::{PostgresError, Programs, data_directory, predecessor};
 use rowhouse_files as files;
 
-/// A start that follows a crash replays the log first.
+/// The time limit of a start. After a crash it replays the log first.
 const PATIENCE: Duration = Duration::from_mins(2);
 
-/// How often a start is tried again when somebody was faster in taking the port, or when the processes of a killed
-/// server have not all ended.
+/// The number of attempts to start, after another process took the port, or while processes of a killed server still
+/// run.
 const ATTEMPTS: u32 = 20;
 
 const POLL: Duration = Duration::from_millis(50);
 
-/// What is sent to stop the server, and how long each may take: a fast shutdown, which writes everything out, an
-/// immediate one, an end. After either of the latter the next start replays the log.
+/// The signals that stop the server, with the time for each: a fast shutdown, which writes everything, an immediate
+/// one, and SIGKILL. After the latter two the next start replays the log.
 const WAYS_TO_STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(4)),
     (Signal::QUIT, Duration::from_secs(1)),
     (Signal::KILL, Duration::from_millis(500)),
 ];
 
-/// What kind of cluster, and where.
+/// The settings of a cluster.
 #[derive(Clone, Debug)]
 pub struct ClusterOptions {
-    /// Holds the data directory, `postgres`, and the log, `postgres.log`. Whoever starts a cluster in it makes
-    /// sure that nobody else does.
+    /// The directory of the data, `postgres`, and of the log, `postgres.log`. The caller ensures that no other
+    /// process uses it.
     pub directory: PathBuf,
-    /// PostgreSQL.
+    /// PostgreSQL's programs.
     pub programs: Programs,
     /// The password of the superuser `postgres`.
     pub password: String,
@@ -48,7 +48,7 @@ pub struct ClusterOptions {
     pub sync: bool,
 }
 
-/// A running server. It is stopped when this is dropped, but [`Cluster::stop`] is the better way.
+/// A running server. Dropping this stops it, but [`Cluster::stop`] is better.
 #[derive(Debug)]
 pub struct Cluster {
     server: Option<Child>,
@@ -56,7 +56,7 @@ pub struct Cluster {
     log: ServerLog,
 }
 
-/// A server that runs on without this process.
+/// A server that continues without this process.
 #[derive(Clone, Copy, Debug)]
 pub struct DetachedCluster {
     /// The server's process; SIGQUIT ends it.
@@ -72,18 +72,17 @@ struct Address {
 }
 
 impl std::fmt::Debug for Address {
-    /// Without the password.
+    /// Leaves out the password.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         self.port.fmt(f)
     }
 }
 
 impl Cluster {
-    /// Starts the server, on a data directory that is made if there is none, and waits until it accepts
-    /// connections.
+    /// Starts the server, creating the data directory if it does not exist, and waits until it accepts connections.
     pub async fn start(options: &ClusterOptions) -> Result<Self, PostgresError> {
         let ClusterOptions { directory, programs, password, .. } = options;
-        // One name for the directory: a server left behind is known by it.
+        // A canonical path, by which a server that was left behind is recognised.
         let directory = directory
             .canonicalize()
             .map_err(|source| PostgresError::Io { path: directory.clone(), source })?;
@@ -138,12 +137,12 @@ impl Cluster {
                     Some(refusal) if *refusal.code() == SqlState::INVALID_PASSWORD => {
                         return Err(PostgresError::WrongPassword(data.to_owned()));
                     }
-                    // It is starting up.
+                    // The server is starting up.
                     Some(refusal) if *refusal.code() == SqlState::CANNOT_CONNECT_NOW => {
                         refusal.message().to_owned()
                     }
                     Some(refusal) => return unready(refusal.message().to_owned()),
-                    // It does not listen yet.
+                    // The server does not listen yet.
                     None => error.to_string(),
                 },
                 Err(_) => "no answer".to_owned(),
@@ -176,30 +175,30 @@ impl Cluster {
     }
 
     fn has_ended(&mut self) -> bool {
-        // A process that cannot be asked about is as good as gone.
+        // A process that cannot be queried counts as ended.
         self.server.as_mut().is_none_or(|server| !matches!(server.try_wait(), Ok(None)))
     }
 
-    /// The port on 127.0.0.1.
+    /// Returns the port on 127.0.0.1.
     #[must_use]
     pub const fn port(&self) -> u16 {
         self.address.port
     }
 
-    /// The URL of a database in the cluster, as the superuser.
+    /// Returns the URL of a database in the cluster, as the superuser.
     #[must_use]
     pub fn admin_url(&self, database: &str) -> String {
         let Address { port, password } = &self.address;
         format!("postgres://postgres:{password}@127.0.0.1:{port}/{database}")
     }
 
-    /// Where the server says things.
+    /// Returns the path of the server's log.
     #[must_use]
     pub fn log(&self) -> &Path {
         self.log.path()
     }
 
-    /// Waits until the server ends by itself; the last thing it said.
+    /// Waits until the server ends by itself, and returns the last line of its log.
     pub async fn ended(&mut self) -> String {
         if let Some(server) = &mut self.server
             && let Err(error) = server.wait().await
@@ -221,7 +220,7 @@ impl Cluster {
         }
     }
 
-    /// Lets the server run on when this process ends.
+    /// Lets the server continue when this process ends.
     #[must_use]
     pub fn detach(mut self) -> Option<DetachedCluster> {
         let pid = self.server.take().as_ref().and_then(pid)?;
@@ -230,7 +229,7 @@ impl Cluster {
 }
 
 impl Drop for Cluster {
-    /// For the ways out on which nothing can be awaited.
+    /// Stops the server where nothing can be awaited.
     fn drop(&mut self) {
         let Some(mut server) = self.server.take() else { return };
         for (signal, patience) in WAYS_TO_STOP {
@@ -246,7 +245,7 @@ impl Drop for Cluster {
     }
 }
 
-/// Ends a server that somebody left running on the directory, and removes what it had there.
+/// Ends a server that was left running on the directory, and removes its data.
 pub async fn remove_cluster(directory: &Path) -> Result<(), PostgresError> {
     let failed = |source| PostgresError::Io { path: directory.to_owned(), source };
     let directory = directory.canonicalize().map_err(failed)?;
@@ -257,7 +256,7 @@ pub async fn remove_cluster(directory: &Path) -> Result<(), PostgresError> {
     files::remove(&directory.join("postgres.log")).map_err(failed)
 }
 
-/// None once it was waited for, so that the signal reaches no other process.
+/// Returns the process id, or `None` after the process was waited for, so that no other process gets the signal.
 fn pid(server: &Child) -> Option<Pid> {
     Pid::from_raw(server.id()?.try_into().ok()?)
 }

@@ -1,4 +1,4 @@
-//! The data directory, made once.
+//! Creating the data directory.
 
 use std::fs::{self, DirBuilder};
 use std::io;
@@ -9,10 +9,11 @@ use super::user::ServerUser;
 use super::{PostgresError, Programs, server_log};
 use rowhouse_files as files;
 
-/// The first that the system knows. Either sorts alike everywhere; `C` knows the case of ASCII letters only.
+/// The locales, of which the first available one is used. Both sort alike everywhere; `C` knows the case of ASCII
+/// letters only.
 const LOCALES: [&str; 2] = ["C.UTF-8", "C"];
 
-/// Makes the data directory `data` unless it is there. It appears whole or not at all.
+/// Creates the data directory `data` unless it exists, atomically.
 pub(super) async fn ensure(
     data: &Path,
     programs: &Programs,

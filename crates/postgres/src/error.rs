@@ -1,19 +1,19 @@
-//! Why there is no cluster.
+//! The errors of private clusters.
 
 use std::io;
 use std::path::PathBuf;
 
 use super::NoRandomness;
 
-/// Why a private cluster does not run. Each is a sentence for the person who wanted it.
+/// The reason why a private cluster does not run, as a message for its user.
 #[derive(Debug, thiserror::Error)]
 pub enum PostgresError {
-    /// Root, and nobody else to be.
+    /// The process runs as root, and there is no other account for PostgreSQL.
     #[error(
         "PostgreSQL does not run as root, and there is neither a user postgres nor nobody: run as another user"
     )]
     NoUser,
-    /// A parent directory is closed to the user that the server runs as.
+    /// The server's account cannot enter a parent directory.
     #[error(
         "the user {user}, as whom PostgreSQL runs because you are root, cannot get into {}: \
          choose a directory that is open to it, such as --data-dir /var/tmp/rowhouse", directory.display()
@@ -21,29 +21,29 @@ pub enum PostgresError {
     OutOfReach {
         /// The cluster's directory.
         directory: PathBuf,
-        /// Whose way is barred.
+        /// The account.
         user: &'static str,
     },
     /// A file or directory cannot be read or written.
     #[error("{}: {source}", path.display())]
     Io {
-        /// Which.
+        /// The path.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
     /// A program cannot be run.
     #[error("{} cannot be run: {source}", program.display())]
     Run {
-        /// Which.
+        /// The program.
         program: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The directory holds something, and it is not a cluster.
+    /// The directory is not empty and not a cluster.
     #[error("{} is not a PostgreSQL data directory: move it away, or choose another place with --data-dir", .0.display())]
     NotACluster(PathBuf),
-    /// Made by another major version.
+    /// The cluster was created by another major version.
     #[error(
         "{} was made by PostgreSQL {found}, and this is PostgreSQL {installed}: set PG_BIN_DIR to the directory of \
          version {found}'s programs, choose another place with --data-dir, or remove it to start afresh",
@@ -52,7 +52,7 @@ pub enum PostgresError {
     OtherVersion {
         /// The data directory.
         directory: PathBuf,
-        /// What it says.
+        /// The version of the cluster.
         found: String,
         /// The version of the programs.
         installed: u32,
@@ -60,7 +60,7 @@ pub enum PostgresError {
     /// `initdb` failed.
     #[error("PostgreSQL could not make its data directory: {0}")]
     Initdb(String),
-    /// The server of an earlier start cannot be ended.
+    /// The server of an earlier start cannot be stopped.
     #[error("PostgreSQL (process {pid}) still runs on {} and does not stop: end it, then start again", directory.display())]
     StillRunning {
         /// The data directory.
@@ -71,17 +71,17 @@ pub enum PostgresError {
     /// The server ended instead of serving.
     #[error("PostgreSQL did not start: {reason} (its log is {})", log.display())]
     Ended {
-        /// The last thing that it said.
+        /// The last line of its log.
         reason: String,
-        /// Where it says things.
+        /// The path of its log.
         log: PathBuf,
     },
     /// The server runs and accepts no connection.
     #[error("PostgreSQL accepts no connection: {reason} (its log is {})", log.display())]
     Unready {
-        /// What a connection got as the answer.
+        /// The answer to a connection.
         reason: String,
-        /// Where the server says things.
+        /// Returns the path of the server's log.
         log: PathBuf,
     },
     /// The password is not the cluster's.
@@ -90,7 +90,7 @@ pub enum PostgresError {
          directory to start afresh", .0.display()
     )]
     WrongPassword(PathBuf),
-    /// No password could be made.
+    /// No password could be generated.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
 }

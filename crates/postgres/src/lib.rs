@@ -1,8 +1,7 @@
-//! A private PostgreSQL: finding the programs, running one cluster in a directory.
+//! A private PostgreSQL: finding the programs, and running one cluster in a directory.
 //!
-//! The server listens on a free port of 127.0.0.1 and on no socket file, asks everybody for a password
-//! (SCRAM), and belongs to the process that started it. What a killed one left behind is cleared away by the
-//! next start.
+//! The server listens on a free port of 127.0.0.1 and on no Unix socket, requires a password (SCRAM), and belongs to
+//! the process that started it. The next start removes what a killed one left behind.
 
 mod cluster;
 mod data_directory;

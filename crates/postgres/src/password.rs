@@ -1,13 +1,13 @@
-//! Passwords that no person has to remember.
+//! Random passwords.
 
 use std::fmt::Write;
 
-/// The operating system gave no random bytes.
+/// The operating system returned no random bytes.
 #[derive(Debug, thiserror::Error)]
 #[error("no random bytes for a password: {0}")]
 pub struct NoRandomness(#[from] getrandom::Error);
 
-/// 192 random bits in hexadecimal, which need no escaping in a URL.
+/// Returns 192 random bits in hexadecimal, which need no escaping in a URL.
 pub fn random_password() -> Result<String, NoRandomness> {
     let mut bytes = [0_u8; 24];
     getrandom::fill(&mut bytes)?;

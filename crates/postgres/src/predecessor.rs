@@ -1,5 +1,4 @@
-//! What an earlier process left on the data directory when it was killed: a server that still runs, or the
-//! trace of one that doesn't.
+//! Servers and files that a killed process left on the data directory.
 
 use std::fs;
 use std::io;
@@ -14,7 +13,7 @@ use tokio::time::{Instant, sleep};
 use super::PostgresError;
 use rowhouse_files as files;
 
-/// What is sent to end a server, and how long each may take: a fast shutdown, an immediate one, an end.
+/// The signals that stop a server, with the time for each: a fast shutdown, an immediate one, SIGKILL.
 const WAYS_TO_STOP: [(Signal, Duration); 3] = [
     (Signal::INT, Duration::from_secs(20)),
     (Signal::QUIT, Duration::from_secs(5)),
@@ -23,8 +22,8 @@ const WAYS_TO_STOP: [(Signal, Duration); 3] = [
 
 const POLL: Duration = Duration::from_millis(20);
 
-/// Ends a server that runs on the data directory. Whoever calls this holds the lock of the directory around it, so
-/// that server belongs to nobody.
+/// Ends a server that runs on the data directory. The caller holds the directory's lock, so the server belongs to no
+/// other process.
 pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
     let pid_file = data.join("postmaster.pid");
     let unusable = |source| PostgresError::Io { path: pid_file.clone(), source };
@@ -32,7 +31,7 @@ pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return Ok(()),
         written => written.map_err(unusable)?,
     };
-    // Negative is a server that serves one session, which ends with its terminal.
+    // A negative number is a server for one session, which ends with its terminal.
     let pid = written.lines().next().and_then(|line| line.trim().parse().ok());
     let pid = pid.filter(|pid: &i32| *pid > 0).and_then(Pid::from_raw);
     let Some(pid) = pid.filter(|pid| is_server_of(*pid, data)) else {
@@ -41,13 +40,13 @@ pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
     };
     tracing::info!(pid = pid.as_raw_pid(), "stopping the PostgreSQL of an earlier start");
     for (signal, patience) in WAYS_TO_STOP {
-        // An error means that it has ended by itself.
+        // An error means that the process has ended.
         if kill_process(pid, signal).is_err() {
             break;
         }
         let until = Instant::now() + patience;
         while Instant::now() < until {
-            // The file goes last; a process that nobody waits for may stay in the table for ever.
+            // The server removes its file last; its process may stay as a zombie.
             if !pid_file.exists() || !is_server_of(pid, data) {
                 return files::remove(&pid_file).map_err(unusable);
             }
@@ -60,8 +59,8 @@ pub(super) async fn clear(data: &Path) -> Result<(), PostgresError> {
     files::remove(&pid_file).map_err(unusable)
 }
 
-/// Whether the process was started with this data directory. Process numbers are used again, so that one of
-/// this number lives says little.
+/// Returns whether the process was started with this data directory. Process ids are reused, so a running process
+/// with this id proves little.
 fn is_server_of(pid: Pid, data: &Path) -> bool {
     if test_kill_process(pid) == Err(rustix::io::Errno::SRCH) {
         return false;
@@ -69,7 +68,7 @@ fn is_server_of(pid: Pid, data: &Path) -> bool {
     let data = data.as_os_str().as_bytes();
     match fs::read(format!("/proc/{}/cmdline", pid.as_raw_pid())) {
         Ok(line) => line.split(|byte| *byte == 0).any(|argument| argument == data),
-        // No /proc on this system.
+        // This system has no /proc.
         Err(_) => Command::new("ps")
             .args(["-ww", "-o", "command=", "-p", &pid.as_raw_pid().to_string()])
             .output()

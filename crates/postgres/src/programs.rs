@@ -1,14 +1,15 @@
-//! Where PostgreSQL's programs are.
+//! Finding PostgreSQL's programs.
 
 use std::ffi::OsStr;
 use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::{env, fs, io};
 
-/// The oldest major version that will do.
+/// The oldest supported major version.
 const OLDEST: u32 = 15;
 
-/// Where packages put the programs without putting them on PATH. `*` stands for one directory's name or its end.
+/// The directories where packages install the programs without adding them to PATH. `*` stands for one directory's
+/// name or its end.
 const USUAL_PLACES: &[&str] = &[
     "/usr/lib/postgresql/*/bin",
     "/usr/pgsql-*/bin",
@@ -24,33 +25,33 @@ pub struct Programs {
     major: u32,
 }
 
-/// Why there are no programs to use.
+/// The reason why no programs can be used.
 #[derive(Debug, thiserror::Error)]
 pub enum FindError {
-    /// Nowhere.
+    /// None were found.
     #[error(
         "PostgreSQL {OLDEST} or newer was not found: install it (Debian, Ubuntu: apt install postgresql; Fedora, RHEL: \
          dnf install postgresql-server; macOS: brew install postgresql@17), or set PG_BIN_DIR to the directory that \
          holds initdb, or DATABASE_URL to a running server"
     )]
     NotFound,
-    /// Only an old one.
+    /// Only an old version was found.
     #[error(
         "PostgreSQL {major} in {} is too old: Rowhouse needs {OLDEST} or newer; if one is installed \
          elsewhere, set PG_BIN_DIR to the directory that holds its initdb", directory.display()
     )]
     TooOld {
-        /// Where it is.
+        /// The directory.
         directory: PathBuf,
         /// Its major version.
         major: u32,
     },
-    /// `PG_BIN_DIR` leads nowhere.
+    /// `PG_BIN_DIR` has no such program.
     #[error("PG_BIN_DIR is {}, where there is no {program}: set it to the directory that holds PostgreSQL's programs", directory.display())]
     NotThere {
-        /// What it is set to.
+        /// Its value.
         directory: PathBuf,
-        /// What was looked for.
+        /// The missing program.
         program: &'static str,
     },
     /// The program does not run.
@@ -58,25 +59,25 @@ pub enum FindError {
     Broken {
         /// The program.
         program: PathBuf,
-        /// What the system, or the program, said.
+        /// The message of the system or the program.
         reason: String,
     },
 }
 
 impl Programs {
-    /// Looks in `bin_dir` only, if it is given; otherwise on PATH, then in the usual places, of which the
-    /// highest version is taken.
+    /// Searches `bin_dir` only, if it is given; otherwise PATH, and then the usual directories, of which it takes the
+    /// highest version.
     pub fn find(bin_dir: Option<&Path>) -> Result<Self, FindError> {
         find_in(bin_dir, env::var_os("PATH").as_deref(), USUAL_PLACES)
     }
 
-    /// One of the programs, such as `initdb`.
+    /// Returns the path of a program, such as `initdb`.
     #[must_use]
     pub fn path(&self, program: &str) -> PathBuf {
         self.directory.join(program)
     }
 
-    /// The major version, such as 17.
+    /// Returns the major version, such as 17.
     #[must_use]
     pub const fn major(&self) -> u32 {
         self.major
@@ -133,7 +134,7 @@ fn is_complete(directory: &Path) -> bool {
     directory.join("initdb").is_file() && directory.join("postgres").is_file()
 }
 
-/// The real directory of the programs, when there is an `initdb` in this one. It may be a link or a wrapper.
+/// Returns the real directory of the programs if this one has an `initdb`, which may be a link or a wrapper.
 fn installed_by(directory: &Path) -> Option<PathBuf> {
     let initdb = directory.join("initdb");
     if !initdb.is_file() {
@@ -146,14 +147,14 @@ fn installed_by(directory: &Path) -> Option<PathBuf> {
         .find(|directory| is_complete(directory))
 }
 
-/// What `pg_config` says.
+/// Returns the directory that `pg_config` reports.
 fn bindir(directory: &Path) -> Option<PathBuf> {
     let output = Command::new(directory.join("pg_config")).arg("--bindir").output().ok()?;
     let printed = String::from_utf8(output.stdout).ok()?;
     output.status.success().then(|| PathBuf::from(printed.trim_end()))
 }
 
-/// The directories that match, in no order.
+/// Returns the directories that match, in no particular order.
 fn expand(pattern: &str) -> Vec<PathBuf> {
     let Some((before, after)) = pattern.split_once('*') else { return vec![PathBuf::from(pattern)] };
     let (parent, beginning) = before.rsplit_once('/').unwrap_or((".", before));
@@ -165,7 +166,7 @@ fn expand(pattern: &str) -> Vec<PathBuf> {
         .collect()
 }
 
-/// Of "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "… 18beta1" and the like.
+/// Parses the major version of "postgres (PostgreSQL) 15.18 (Debian 15.18-0+deb12u1)", "… 18beta1" and so on.
 fn major_version(printed: &str) -> Option<u32> {
     let (_, version) = printed.split_once("(PostgreSQL) ")?;
     version.split(|c: char| !c.is_ascii_digit()).next()?.parse().ok()
@@ -177,7 +178,7 @@ mod tests {
 
     use super::*;
 
-    /// A directory with programs that know their version and nothing else.
+    /// Creates a directory with programs that only report their version.
     fn install(directory: &Path, version: &str) -> PathBuf {
         fs::create_dir_all(directory).unwrap();
         for program in ["initdb", "postgres"] {

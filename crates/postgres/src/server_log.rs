@@ -1,10 +1,10 @@
-//! What PostgreSQL says about its own troubles.
+//! Errors in PostgreSQL's log.
 
 use std::fs::{File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 
-/// The server's log, from a certain start on.
+/// The server's log since a start.
 #[derive(Clone, Debug)]
 pub(super) struct ServerLog {
     path: PathBuf,
@@ -12,7 +12,7 @@ pub(super) struct ServerLog {
 }
 
 impl ServerLog {
-    /// Opens the file for one more start; earlier ones stay in it.
+    /// Opens the file for another start; the text of earlier ones stays.
     pub(super) fn open(path: &Path) -> io::Result<(Self, File)> {
         let file = OpenOptions::new().create(true).append(true).open(path)?;
         let start = file.metadata()?.len();
@@ -23,7 +23,7 @@ impl ServerLog {
         &self.path
     }
 
-    /// Everything since the start.
+    /// Returns everything since the start.
     pub(super) fn text(&self) -> String {
         let mut text = Vec::new();
         let read = File::open(&self.path).and_then(|mut file| {
@@ -36,27 +36,27 @@ impl ServerLog {
         }
     }
 
-    /// Why a start failed: what went wrong first.
+    /// Returns why a start failed: the first error.
     pub(super) fn first_error(&self) -> String {
         first_error(&self.text())
     }
 
-    /// Why a server ended that had been serving, with errors that ended nothing.
+    /// Returns why a running server ended: the last error of the worst kind.
     pub(super) fn last_error(&self) -> String {
         last_error(&self.text())
     }
 }
 
-/// What stands before an error.
+/// The markers of errors.
 const MARKS: [&str; 4] = ["PANIC:", "FATAL:", "ERROR:", "error:"];
 
-/// The first line that tells of an error, or, without one, the last line.
+/// Returns the first line with an error, or the last line.
 pub(super) fn first_error(text: &str) -> String {
     let found = text.lines().find_map(|line| MARKS.iter().find_map(|mark| behind(mark, line)));
     found.map_or_else(|| last_line(text), str::to_owned)
 }
 
-/// The last line of the worst kind that tells of an error, or, without one, the last line.
+/// Returns the last line with an error of the worst kind, or the last line.
 fn last_error(text: &str) -> String {
     let found = MARKS.iter().find_map(|mark| text.lines().rev().find_map(|line| behind(mark, line)));
     found.map_or_else(|| last_line(text), str::to_owned)

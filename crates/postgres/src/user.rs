@@ -1,4 +1,4 @@
-//! Whom the server runs as. PostgreSQL refuses to run as root.
+//! The account of the server. PostgreSQL refuses to run as root.
 
 use std::io;
 use std::os::unix::fs::chown;
@@ -9,13 +9,13 @@ use std::{env, fs};
 
 use super::PostgresError;
 
-/// In this order.
+/// The accounts to try, in order.
 const CANDIDATES: [&str; 2] = ["postgres", "nobody"];
 
 /// The account under which PostgreSQL's programs run.
 #[derive(Clone, Debug)]
 pub(super) struct ServerUser {
-    /// None: as whoever runs this process.
+    /// The account, or `None` for this process's own.
     account: Option<Account>,
 }
 
@@ -27,7 +27,7 @@ struct Account {
 }
 
 impl ServerUser {
-    /// This process's own user, or, for root, `postgres`, else `nobody`.
+    /// Returns this process's own account or, for root, `postgres` or `nobody`.
     pub(super) fn choose() -> Result<Self, PostgresError> {
         if !rustix::process::geteuid().is_root() {
             return Ok(Self { account: None });
@@ -37,8 +37,8 @@ impl ServerUser {
         account.map(|account| Self { account: Some(account) }).ok_or(PostgresError::NoUser)
     }
 
-    /// A command under this account, in a process group of its own, so that Ctrl-C at a terminal reaches only
-    /// the process that decides about it. It hears nothing of PostgreSQL's environment variables.
+    /// Returns a command under this account, in a process group of its own, so that Ctrl-C reaches only this process.
+    /// It does not inherit PostgreSQL's environment variables.
     pub(super) fn command(&self, program: &Path) -> Command {
         let mut command = Command::new(program);
         command.current_dir("/").process_group(0).stdin(Stdio::null());
@@ -60,7 +60,7 @@ impl ServerUser {
         }
     }
 
-    /// An error if the account cannot get into the directory: a parent may be closed to it.
+    /// Fails if the account cannot enter the directory, because of a parent for example.
     pub(super) fn check_reach(&self, directory: &Path) -> Result<(), PostgresError> {
         let Some(account) = &self.account else { return Ok(()) };
         let mut enter = self.command(Path::new("/bin/sh"));
@@ -82,7 +82,7 @@ fn find(passwd: &str, name: &'static str) -> Option<Account> {
         }
         let uid = fields.nth(1)?.parse().ok()?;
         let gid = fields.next()?.parse().ok()?;
-        // Root under another name would not help.
+        // An account with root's id would not help.
         (uid != 0).then_some(Account { name, uid, gid })
     })
 }

@@ -13,7 +13,7 @@ use serde_json::Value;
 pub use model::Model;
 pub use openapi::ErrorSets;
 
-/// Why nothing could be generated.
+/// The reason why nothing was generated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
     /// The definition lacks something, or asks for what there is no code for.
@@ -24,7 +24,7 @@ pub enum Error {
     Code(#[from] syn::Error),
 }
 
-/// What is generated.
+/// The generated files.
 #[derive(Debug)]
 pub struct Generated {
     /// A Rust file: the JSON types, a handler for each method, and `configure`, which registers them.

@@ -39,7 +39,7 @@ pub(crate) struct Operation {
     pub(crate) reply: Reply,
 }
 
-/// What an operation's answer has for a body.
+/// The body of an operation's answer.
 pub(crate) enum Reply {
     /// None at all.
     Nothing,
@@ -90,7 +90,7 @@ impl Operation {
 }
 
 impl Model {
-    /// What the services of `pool` show in REST.
+    /// Returns the REST operations of the services of `pool`.
     pub fn of(pool: &DescriptorPool) -> Result<Self, OptionError> {
         let mut model = Self {
             operations: Vec::new(),

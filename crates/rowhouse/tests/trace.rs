@@ -1,5 +1,5 @@
-//! One trace from the REST request to the SQL statements, received as real OTLP. A process has one
-//! telemetry, so this file has one test.
+//! One trace from the REST request to the SQL statements, received as real OTLP. Telemetry is global to a process, so
+//! this file has one test.
 
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
@@ -70,7 +70,7 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     assert_eq!(onboarded.status(), 201);
     let tenant: serde_json::Value = onboarded.json().await.unwrap();
     let tenant = tenant["tenant"]["id"].as_str().unwrap().to_owned();
-    // Flushes.
+    // This flushes the spans.
     system.shutdown().await;
     collecting.abort();
 
@@ -78,7 +78,7 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     let spans: HashMap<_, _> =
         all.iter().filter(|span| span.trace_id == TRACE).map(|span| (span.span_id.clone(), span)).collect();
 
-    // One tree: every span's way up ends at the caller's.
+    // One tree: every span has the caller's as its ancestor.
     let mut roots = HashSet::new();
     for span in spans.values() {
         let mut top = *span;
@@ -93,7 +93,7 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     }
     assert_eq!(roots.len(), 1, "one request, one root");
 
-    // The longest way: gateway, onboarding, auth, transaction, statement.
+    // The longest path: gateway, onboarding, auth, transaction, statement.
     let statement = spans
         .values()
         .find(|span| {
@@ -121,7 +121,7 @@ async fn a_request_is_one_trace_down_to_its_statements() {
         }
     }
 
-    // What is done in the background is a trace of its own.
+    // Background work is a trace of its own.
     let of_tenant = |name: &str| {
         all.iter().find(|span| span.name == name && attribute(span, "tenant_id") == Some(tenant.as_str()))
     };

@@ -1,20 +1,20 @@
-//! Where the parts listen.
+//! The addresses of the parts.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
 use rowhouse_catalog::PerService;
 
-/// An address for each part. Port 0 is any free one.
+/// An address for each part. Port 0 means any free one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Addresses {
-    /// Of the gateway.
+    /// The gateway's address.
     pub gateway: SocketAddr,
     /// Of the services.
     pub services: PerService<SocketAddr>,
 }
 
 impl Addresses {
-    /// Free ports on 127.0.0.1.
+    /// Returns free ports on 127.0.0.1.
     #[must_use]
     pub fn free() -> Self {
         let any = SocketAddr::from((Ipv4Addr::LOCALHOST, 0));
@@ -22,7 +22,7 @@ impl Addresses {
     }
 }
 
-/// The URL by which this machine reaches what listens on the address.
+/// Returns the URL by which this machine reaches the address.
 #[must_use]
 pub fn url(address: SocketAddr) -> String {
     let ip = match address.ip() {

@@ -1,6 +1,6 @@
-//! The services and the gateway in one process, each over its own sockets: for `rowhouse dev` and for tests.
+//! The services and the gateway in one process, each with its own sockets: for `rowhouse dev` and for tests.
 //!
-//! They are the ones of their own binaries, through the same `App`, and know nothing of each other but addresses.
+//! They are those of their own binaries, with the same `App`, and know only each other's addresses.
 
 mod addresses;
 pub mod mailbox;
@@ -22,15 +22,15 @@ use tokio::time::{Instant, sleep, timeout_at};
 pub use addresses::{Addresses, url};
 pub use parts::Parts;
 
-/// How long each row may take to finish its calls: with the time of PostgreSQL (five and a half) and of the last spans
-/// (one) it is less than ten seconds.
+/// The time for each row to finish its calls. Together with PostgreSQL's (five and a half seconds) and the last
+/// spans' (one) it is less than ten seconds.
 const GATEWAY_LIMIT: Duration = Duration::from_secs(2);
 const SERVICES_LIMIT: Duration = Duration::from_secs(1);
-/// How long the services' calls and jobs have of that; then jobs are released, so that the next start finds them.
+/// The part of it for the services' calls and jobs; after that jobs are released, so that the next start finds them.
 const SERVICES_DRAIN: Duration = Duration::from_millis(600);
 const READY_INTERVAL: Duration = Duration::from_millis(20);
 
-/// The running parts. Dropping it gives them up.
+/// The running parts. Dropping it aborts them.
 pub struct System {
     addresses: Addresses,
     gateway: JoinSet<SystemError>,
@@ -39,29 +39,29 @@ pub struct System {
     stop_services: Trigger,
 }
 
-/// Why a part does not run.
+/// The reason why a part does not run.
 #[derive(Debug, thiserror::Error)]
 pub enum SystemError {
-    /// It does not start.
+    /// It could not start.
     #[error("{name} does not start: {reason}")]
     Start {
-        /// Which.
+        /// The name.
         name: &'static str,
-        /// What it says.
+        /// The version of the cluster.
         reason: String,
     },
-    /// It ended.
+    /// It has ended.
     #[error("{name} stopped by itself: {reason}")]
     Ended {
-        /// Which.
+        /// The name.
         name: &'static str,
-        /// What it says.
+        /// The version of the cluster.
         reason: String,
     },
 }
 
 impl System {
-    /// Builds each part and serves it. When this returns, all of them accept connections.
+    /// Builds and serves each part. When this returns, all of them accept connections.
     pub async fn start(parts: Parts) -> Result<Self, SystemError> {
         // All of them first, so that each service can be told where the others are.
         let listeners = PerService::try_from_fn(|service| {
@@ -100,17 +100,17 @@ impl System {
         Ok(Self { addresses, gateway: front, services, stop_gateway, stop_services })
     }
 
-    /// Where the parts listen, with the ports that were taken.
+    /// Returns the addresses of the parts with the actual ports.
     #[must_use]
     pub const fn addresses(&self) -> Addresses {
         self.addresses
     }
 
-    /// Waits until each service says that it is ready, as Kubernetes does before it sends requests; no longer than `limit`.
+    /// Waits until each service is ready, for at most `limit`.
     pub async fn until_ready(&self, limit: Duration) {
         let ready = async {
             for (service, address) in self.addresses.services.iter() {
-                // The address is one that a service listens on.
+                // A service listens on the address.
                 let Ok(channel) = channel(&url(*address)) else { continue };
                 while !is_serving(&channel, service.health()).await {
                     sleep(READY_INTERVAL).await;
@@ -122,7 +122,7 @@ impl System {
         }
     }
 
-    /// Waits until one of them ends without having been asked to.
+    /// Waits until a part ends by itself.
     pub async fn ended(&mut self) -> SystemError {
         let ended = tokio::select! {
             Some(ended) = self.gateway.join_next() => ended,
@@ -132,7 +132,7 @@ impl System {
         ended.unwrap_or_else(|error| SystemError::Ended { name: "a part", reason: error.to_string() })
     }
 
-    /// Stops the gateway, then the services, which it may be using until then. Takes three seconds at most.
+    /// Stops the gateway, and then the services, which it may use until then. It takes three seconds at most.
     pub async fn stop(mut self) {
         self.stop_gateway.request();
         drain(&mut self.gateway, GATEWAY_LIMIT).await;

@@ -1,46 +1,46 @@
-//! The letters that auth writes into a directory in development.
+//! The emails that auth writes into a directory in development.
 
 use std::fs;
 use std::path::PathBuf;
 
 use mailparse::MailHeaderMap;
 
-/// A directory with a file for each letter.
+/// A directory with a file for each email.
 #[derive(Clone, Debug)]
 pub struct Mailbox {
     path: PathBuf,
 }
 
-/// A letter, as its reader sees it.
+/// An email, as its reader sees it.
 #[derive(Clone, PartialEq, Eq)]
 pub struct Letter {
-    /// The address.
+    /// The recipient's address.
     pub to: String,
-    /// What it is about.
+    /// The subject.
     pub subject: String,
     /// The text.
     pub body: String,
-    /// The token that stands on a line by itself, if there is one. A secret.
+    /// The token on a line of its own, if there is one. A secret.
     pub token: Option<String>,
     /// The link with the token, if there is one. A secret.
     pub link: Option<String>,
 }
 
 impl std::fmt::Debug for Letter {
-    /// Leaves out what the letter is a secret for.
+    /// Leaves out the secrets.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.debug_struct("Letter").field("to", &self.to).field("subject", &self.subject).finish_non_exhaustive()
     }
 }
 
 impl Mailbox {
-    /// The directory at `path`; one that is not there is empty.
+    /// Returns the mailbox at `path`. A missing directory is an empty mailbox.
     #[must_use]
     pub fn at(path: impl Into<PathBuf>) -> Self {
         Self { path: path.into() }
     }
 
-    /// The letters' names, the oldest first.
+    /// Returns the names of the emails, the oldest first.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let Ok(entries) = fs::read_dir(&self.path) else { return Vec::new() };
@@ -50,13 +50,13 @@ impl Mailbox {
         names
     }
 
-    /// A letter; nothing when the file is gone or is none.
+    /// Returns an email, or `None` if the file is missing or not an email.
     #[must_use]
     pub fn read(&self, name: &str) -> Option<Letter> {
         Letter::parse(&fs::read(self.path.join(name)).ok()?)
     }
 
-    /// All letters, the oldest first.
+    /// Returns all emails, the oldest first.
     #[must_use]
     pub fn letters(&self) -> Vec<Letter> {
         self.names().iter().filter_map(|name| self.read(name)).collect()
@@ -64,7 +64,7 @@ impl Mailbox {
 }
 
 impl Letter {
-    /// Reads a letter in the form in which it is sent (RFC 5322).
+    /// Parses an email in the form in which it is sent (RFC 5322).
     #[must_use]
     pub fn parse(letter: &[u8]) -> Option<Self> {
         let parsed = mailparse::parse_mail(letter).ok()?;
@@ -85,7 +85,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_letter_is_read_as_it_was_meant() {
+    fn an_email_is_decoded() {
         let directory = tempfile::tempdir().unwrap();
         let mailbox = Mailbox::at(directory.path());
         let letter = "To: ada@example.com\r\nSubject: =?utf-8?b?R3LDvMOfZQ==?=\r\n\

@@ -1,4 +1,4 @@
-//! How the parts are configured.
+//! The configuration of the parts.
 
 use std::net::SocketAddr;
 use std::path::PathBuf;
@@ -18,40 +18,41 @@ use rowhouse_orders::OrdersArgs;
 use super::{Addresses, url};
 use rowhouse_keys::KeyDirectory;
 
-/// What the parts are made with. Each is in development.
+/// The settings of the parts. All are in development mode.
 #[derive(Clone, Debug)]
 pub struct Parts {
-    /// Where they listen.
+    /// The addresses.
     pub addresses: Addresses,
-    /// What they sign with, and whom they believe.
+    /// The signing keys and the trusted keys.
     pub keys: KeyDirectory,
     /// How the services log in, each with its own role.
     pub databases: PerService<DatabaseArgs>,
-    /// Told to each part; setting it up is the process's business.
+    /// The telemetry arguments for each part; the process sets telemetry up.
     pub telemetry: TelemetryArgs,
-    /// The longest time that a request may take.
+    /// The time limit of a request.
     pub request_timeout: Duration,
-    /// How many requests a tenant, a person and an API key may send to the gateway. The services, which are called without it as well, take
-    /// twice as many.
+    /// The gateway's rate limits for a tenant, a person and an API key. The services, which can also be called
+    /// directly, have twice as high ones.
     pub rate_limits: RateLimits,
-    /// Cost of a password's hash.
+    /// The cost of a password's hash.
     pub bcrypt_cost: u32,
-    /// Life of an access token.
+    /// The lifetime of an access token.
     pub token_lifetime: Duration,
-    /// How long sessions live.
+    /// The lifetimes of sessions.
     pub sessions: SessionArgs,
-    /// How often one may sign up.
+    /// The limits on sign-ups.
     pub sign_ups: SignUpArgs,
-    /// How letters are sent.
+    /// The settings for emails.
     pub mail: MailArgs,
-    /// What auth and orders encrypt with.
+    /// The encryption keys of auth and orders.
     pub encryption_keys: PathBuf,
-    /// How each service works its jobs off.
+    /// The settings of the job workers.
     pub jobs: WorkerArgs,
 }
 
 impl Parts {
-    /// With what the services' own binaries have by default, but for the rates, which are not limited.
+    /// Creates settings with the defaults of the services' own binaries, except for rate limits, of which there are
+    /// none.
     #[must_use]
     pub fn new(
         addresses: Addresses,
@@ -117,7 +118,7 @@ impl Parts {
         }
     }
 
-    /// `services`: where they listen.
+    /// Returns the gateway's configuration. `services` are the addresses.
     pub(super) fn onboarding(&self, services: &PerService<SocketAddr>) -> OnboardingArgs {
         OnboardingArgs {
             bcrypt_cost: self.bcrypt_cost,
@@ -133,7 +134,7 @@ impl Parts {
         OrdersArgs { encryption_keys: self.encryption_keys.clone(), jobs: self.jobs.clone() }
     }
 
-    /// `services`: where they listen.
+    /// Returns the gateway's configuration. `services` are the addresses.
     pub(super) fn gateway(&self, services: PerService<SocketAddr>) -> rowhouse_gateway::Config {
         rowhouse_gateway::Config {
             listen: self.addresses.gateway,

@@ -1,4 +1,4 @@
-//! API keys, as a caller wants them.
+//! Validation of new API keys.
 
 use std::collections::BTreeSet;
 
@@ -6,14 +6,14 @@ use chrono::{DateTime, Utc};
 use rowhouse_text::Text;
 use rowhouse_tokens::Permission;
 
-/// How much of a key's end is kept in the clear: enough to tell keys apart, and nothing to guess by. Their beginnings are
-/// alike in a tenant.
+/// The number of characters at a key's end that are stored as plain text: enough to tell keys apart, and no help for
+/// guessing. The beginnings of keys are alike in a tenant.
 const HINT_LENGTH: usize = 4;
 
-/// A name that a person gave a key.
+/// The name of a key.
 pub(crate) type ApiKeyName = Text<100>;
 
-/// Reads scopes; each counts once, in the table's order.
+/// Parses scopes. The result has each one once, in the table's order.
 pub(crate) fn parse_scopes<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Permission>, String> {
     let mut named = BTreeSet::new();
     for text in texts {
@@ -24,7 +24,7 @@ pub(crate) fn parse_scopes<'a>(texts: impl Iterator<Item = &'a str>) -> Result<V
     Ok(Permission::ALL.iter().copied().filter(|one| named.contains(one.as_str())).collect())
 }
 
-/// An end in the future, or none.
+/// Parses an optional expiry, which must be in the future.
 pub(crate) fn parse_expiry(
     time: Option<prost_types::Timestamp>,
 ) -> Result<Option<DateTime<Utc>>, &'static str> {
@@ -38,7 +38,7 @@ pub(crate) fn parse_expiry(
     }
 }
 
-/// What a person recognises a key by.
+/// Returns the part of a key by which people recognise it.
 pub(crate) fn hint(key: &str) -> String {
     let end = key.len().saturating_sub(HINT_LENGTH);
     format!("…{}", key.get(end..).unwrap_or_default())

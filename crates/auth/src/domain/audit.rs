@@ -1,4 +1,4 @@
-//! What the audit log says of something that happened.
+//! Entries of the audit log.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use uuid::Uuid;
 
 use super::UserId;
 
-/// Who did it.
+/// The actor of an entry.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Actor {
     User(UserId),
@@ -18,20 +18,20 @@ pub(crate) enum Actor {
     Anonymous,
 }
 
-/// How it came out.
+/// The result of an action.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum AuditOutcome {
     Success,
-    /// What the caller brought was wrong.
+    /// The caller's input was wrong.
     Failure,
-    /// The caller may not.
+    /// The caller was not allowed to do it.
     Denied,
 }
 
-/// Declares the actions by the names that the log has them under, which are part of the API.
+/// Declares the actions with their names in the log, which are part of the API.
 macro_rules! actions {
     ($($(#[doc = $what:literal])+ $variant:ident $name:literal;)*) => {
-        /// What was done.
+        /// The result of a rewrite.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Action {
             $($(#[doc = $what])+ $variant,)*
@@ -46,15 +46,15 @@ macro_rules! actions {
 }
 
 actions! {
-    /// Logging in: a password, and a second factor where there is one.
+    /// A login: by a password, and by a second factor where there is one.
     SignIn "sign_in";
     /// A session began. `method` says by what: `password`, `mfa`, `switch`.
     SessionCreate "session.create";
-    /// A refresh token was not taken; `reason` says why.
+    /// A refresh token was refused; `reason` says why.
     SessionRefresh "session.refresh";
     /// A session ended; `reason` says why.
     SessionEnd "session.end";
-    /// A person ended all of their sessions but the one in use, in all of their tenants; `ended` says how many.
+    /// A person ended all of their sessions but the current one, in all of their tenants; `ended` has their number.
     SessionEndOthers "session.end_others";
     /// A person became a member.
     MemberAdd "member.add";
@@ -66,70 +66,70 @@ actions! {
     InvitationCreate "invitation.create";
     /// An invitation was sent again, with a new link.
     InvitationResend "invitation.resend";
-    /// An invitation was taken back.
+    /// An invitation was deleted.
     InvitationDelete "invitation.delete";
-    /// An invitation ended, since its sender may not invite any more; `reason` says why.
+    /// An invitation was revoked, since its sender may not invite any more; `reason` says why.
     InvitationRevoke "invitation.revoke";
     /// An invitation was accepted.
     InvitationAccept "invitation.accept";
-    /// An API key was made.
+    /// An API key was created.
     ApiKeyCreate "api_key.create";
     /// An API key was deleted.
     ApiKeyDelete "api_key.delete";
-    /// An API key ended, since its creator may do nothing any more that it was for; `reason` says why.
+    /// An API key was revoked, since its creator has none of its permissions any more; `reason` says why.
     ApiKeyRevoke "api_key.revoke";
     /// An API key lost scopes that its creator does not have any more; `from` and `to` are in the details.
     ApiKeyReduce "api_key.reduce";
-    /// An API key was exchanged for an access token, or not.
+    /// An API key was exchanged for an access token, or the exchange failed.
     ApiKeyExchange "api_key.exchange";
     /// A person changed their password, or tried to.
     PasswordChange "password.change";
-    /// A person set a new password by a mailed link.
+    /// A person set a new password by an emailed link.
     PasswordReset "password.reset";
     /// A person confirmed their address.
     EmailVerify "email.verify";
-    /// A person switched their second factor on.
+    /// A person activated their second factor.
     MfaEnable "mfa.enable";
-    /// A person switched their second factor off.
+    /// A person removed their second factor.
     MfaDisable "mfa.disable";
     /// The system disabled a webhook endpoint; `reason` says why: `failing`, `gone`.
     WebhookEndpointDisable "webhook_endpoint.disable";
 }
 
-/// One entry. Never has a secret in it.
+/// An entry. It never contains a secret.
 #[derive(Clone, Debug)]
 pub(crate) struct AuditEntry {
     pub(crate) actor: Actor,
     pub(crate) action: Action,
-    pub(crate) outcome: Outcome,
+    pub(crate) outcome: AuditOutcome,
     pub(crate) target: Option<(&'static str, Uuid)>,
     pub(crate) client: Client,
     pub(crate) details: BTreeMap<&'static str, String>,
 }
 
 impl AuditEntry {
-    /// Something that worked.
+    /// Creates an entry for an action that succeeded.
     pub(crate) fn success(actor: Actor, action: Action, client: &Client) -> Self {
         let (target, details) = (None, BTreeMap::new());
-        Self { actor, action, outcome: Outcome::Success, target, client: client.clone(), details }
+        Self { actor, action, outcome: AuditOutcome::Success, target, client: client.clone(), details }
     }
 
-    /// Something that did not work, for what the caller brought.
+    /// Creates an entry for an action that failed because of the caller's input.
     pub(crate) fn failure(actor: Actor, action: Action, client: &Client) -> Self {
-        Self { outcome: Outcome::Failure, ..Self::success(actor, action, client) }
+        Self { outcome: AuditOutcome::Failure, ..Self::success(actor, action, client) }
     }
 
-    /// Something that the caller may not do.
+    /// Creates an entry for an action that the caller was not allowed to do.
     pub(crate) fn denied(actor: Actor, action: Action, client: &Client) -> Self {
-        Self { outcome: Outcome::Denied, ..Self::success(actor, action, client) }
+        Self { outcome: AuditOutcome::Denied, ..Self::success(actor, action, client) }
     }
 
-    /// The same entry, with what it was done to, such as `member` and its id.
+    /// Adds the target of the action, such as `member` and its id.
     pub(crate) fn on(self, kind: &'static str, id: Uuid) -> Self {
         Self { target: Some((kind, id)), ..self }
     }
 
-    /// The same entry, with one detail more.
+    /// Adds a detail.
     pub(crate) fn with(mut self, name: &'static str, value: impl Into<String>) -> Self {
         self.details.insert(name, value.into());
         self
@@ -165,7 +165,7 @@ impl From<Option<&Principal>> for Actor {
     }
 }
 
-impl Outcome {
+impl AuditOutcome {
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Success => "success",

@@ -1,16 +1,16 @@
-//! What an attempt to log in was counted under.
+//! The keys under which an attempt to log in was counted.
 
 use serde::{Deserialize, Serialize};
 
 use crate::sealing::Digest32;
 
-/// The keys under which an admitted attempt was counted, to take it back if it turns out to be a good one.
+/// The keys under which an admitted attempt was counted, by which a successful attempt is uncounted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) struct Counted {
-    /// Of the account from the address, or of the device.
+pub(crate) struct AttemptKeys {
+    /// The keys of the account from the network, or of the device.
     pub(crate) own: Vec<Digest32>,
-    /// Of what others' attempts are counted under as well.
+    /// The keys that are shared with other people's attempts.
     pub(crate) shared: Vec<Digest32>,
-    /// Of the account and the address, familiar to each other from the first good attempt on.
+    /// The key of the account and the network, which are familiar to each other after the first successful attempt.
     pub(crate) familiar: Digest32,
 }

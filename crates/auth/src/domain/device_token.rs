@@ -1,4 +1,4 @@
-//! The token by which a device shows that a person has logged in on it before.
+//! The token by which a device proves that a person has logged in on it before.
 
 use std::time::Duration;
 
@@ -12,10 +12,10 @@ use crate::sealing::{NotOurs, Sealing};
 
 const PREFIX: &str = "rowhouse_dt_";
 const PURPOSE: &str = "device token";
-/// After a year without a login the device is a stranger again.
+/// The lifetime. After a year without a login the device is unknown again.
 const LIFETIME: Duration = Duration::from_hours(365 * 24);
 
-/// A device of a person. It opens nothing: it only lets attempts from the device be counted apart from others'.
+/// A device of a person. It gives no access: attempts from the device are only counted separately.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeviceToken {
     user: UserId,
@@ -23,17 +23,17 @@ pub(crate) struct DeviceToken {
 }
 
 impl DeviceToken {
-    /// A token for a device that has none.
+    /// Creates a token for an unknown device.
     pub(crate) fn new(user: UserId) -> Self {
         Self { user, id: Uuid::now_v7() }
     }
 
-    /// What its attempts are counted under.
+    /// Returns the id under which its attempts are counted.
     pub(crate) const fn id(&self) -> Uuid {
         self.id
     }
 
-    /// Reads a token of this person that is not too old. Whatever else was sent is as good as nothing.
+    /// Parses a token of this person. Returns `None` for one that is too old or invalid.
     pub(crate) fn parse(sealing: &Sealing, text: &str, user: UserId) -> Option<Self> {
         let sealed = BASE64_URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
         let id = sealing.open(PURPOSE, user.as_uuid().as_bytes(), &sealed).ok()?;
@@ -43,7 +43,7 @@ impl DeviceToken {
         (Utc::now() < later(made, LIFETIME)).then_some(Self { user, id })
     }
 
-    /// The token itself. A secret of the device.
+    /// Returns the token itself. A secret of the device.
     pub(crate) fn expose(&self, sealing: &Sealing) -> Result<String, NotOurs> {
         let sealed = sealing.seal(PURPOSE, self.user.as_uuid().as_bytes(), self.id.as_bytes())?;
         Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))

@@ -1,4 +1,4 @@
-//! How often something may happen, and under what that is counted.
+//! Limits on attempts and rates, and the keys under which they are counted.
 
 use std::time::Duration;
 
@@ -6,26 +6,27 @@ use rowhouse_chassis::network::Network;
 
 use crate::sealing::{Digest32, Sealing};
 
-/// A /48 of IPv6 may do this many times as much as each of its /64: it may be one customer's, or a whole provider's.
+/// The factor by which a /48 of IPv6 is allowed more than each of its /64 networks: it may belong to one customer, or
+/// to a whole provider.
 const WIDER: i32 = 4;
 
-/// Attempts that are slowed down: so many are free, and each further one doubles the wait for the next, from a second to a
-/// quarter of an hour. Forgotten an hour after the last one, and when one was good.
+/// A limit that slows attempts down: some are free, and each further one doubles the wait for the next, from a second
+/// to a quarter of an hour. It is cleared an hour after the last attempt, and by a successful one.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Limit {
-    /// A keyed digest: who reads the table does not learn what is counted.
+    /// A keyed digest, so that readers of the table do not learn what is counted.
     pub(crate) key: Digest32,
     pub(crate) free: i32,
 }
 
-/// A rate: so many times at once, and once more each time that this time has passed.
+/// A rate: a burst, and the time after which one more is allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Rate {
     pub(crate) at_once: i32,
     pub(crate) every: Duration,
 }
 
-/// Something that is counted, such as messages to an address, and how often it may happen.
+/// Something that is counted, such as emails to an address, with its rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Allowance {
     pub(crate) key: Digest32,
@@ -33,12 +34,12 @@ pub(crate) struct Allowance {
 }
 
 impl Limit {
-    /// `purpose` tells limits apart that count the same parts.
+    /// Creates a limit. `purpose` distinguishes limits that count the same parts.
     pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], free: i32) -> Self {
         Self { key: key(sealing, purpose, parts), free }
     }
 
-    /// The limits of a network and of the wider one around it.
+    /// Returns the limits of a network and of the wider one around it.
     pub(crate) fn of_network(
         sealing: &Sealing,
         purpose: &'static str,
@@ -51,12 +52,12 @@ impl Limit {
 }
 
 impl Allowance {
-    /// `purpose` tells allowances apart that count the same parts.
+    /// Creates an allowance. `purpose` distinguishes allowances that count the same parts.
     pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], rate: Rate) -> Self {
         Self { key: key(sealing, purpose, parts), rate }
     }
 
-    /// The allowances of a network and of the wider one around it.
+    /// Returns the allowances of a network and of the wider one around it.
     pub(crate) fn of_network(
         sealing: &Sealing,
         purpose: &'static str,
@@ -69,7 +70,7 @@ impl Allowance {
 }
 
 impl Rate {
-    /// So many at once, and so many an hour in the long run.
+    /// Creates a rate with a burst that is also the number per hour.
     pub(crate) fn hourly(most: i32) -> Self {
         Self { at_once: most, every: Duration::from_hours(1) / most.unsigned_abs().max(1) }
     }
@@ -84,8 +85,8 @@ fn key(sealing: &Sealing, purpose: &'static str, parts: &[&str]) -> Digest32 {
     sealing.digest(purpose, &data)
 }
 
-/// The keys of a network and of the wider one around it, with how many times as much they are allowed. Clients whose network is
-/// not known are counted together.
+/// Returns the keys of a network and of the wider one around it, with the factor of each. Clients with an unknown
+/// network are counted together.
 fn network_keys(
     sealing: &Sealing,
     purpose: &'static str,

@@ -1,4 +1,4 @@
-//! What was found out about a tenant's first member, on its way through the onboarding service and its database.
+//! The proof about a tenant's first member, which passes through the onboarding service and its database.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_tenancy::TenantId;
@@ -11,31 +11,31 @@ use crate::sealing::{NotOurs, Sealing};
 
 const PURPOSE: &str = "member proof";
 
-/// A person who is to become a member, and how they stand to the address. Encrypted, so that neither the onboarding service
-/// nor the database keeps a password, and good for one tenant and one address.
+/// A person who is to become a member, with what is proved about them. It is encrypted, so neither the onboarding
+/// service nor the database stores a password, and valid for one tenant and one address.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct MemberProof {
-    /// The person's id if the address becomes an identity, and else the invitation's.
+    /// The person's id if the address becomes an identity, and otherwise the invitation's.
     pub(crate) id: Uuid,
     pub(crate) role: Role,
-    pub(crate) standing: Standing,
+    pub(crate) standing: AddressProof,
     ip_address: Option<String>,
     user_agent: Option<String>,
 }
 
-/// How a person stands to an address.
+/// What is proved about a person and an address.
 #[derive(Clone, Debug, Serialize, Deserialize)]
-pub(crate) enum Standing {
-    /// The address has an identity, and the person has shown that it is theirs.
+pub(crate) enum AddressProof {
+    /// The address has an identity, and the person has proved that it is theirs.
     Known { id: Uuid, email_verified: bool },
     /// The address had no identity when it was looked up.
     New { hash: Option<PasswordHash> },
-    /// The address has an identity, and the person has shown nothing.
+    /// The address has an identity, and the person has proved nothing.
     Unproven,
 }
 
 impl MemberProof {
-    pub(crate) fn new(role: Role, standing: Standing, client: &Client) -> Self {
+    pub(crate) fn new(role: Role, standing: AddressProof, client: &Client) -> Self {
         Self {
             id: UserId::generate().as_uuid(),
             role,
@@ -45,15 +45,15 @@ impl MemberProof {
         }
     }
 
-    /// The id that the caller is told, and whether the address is confirmed.
+    /// Returns the id for the caller, and whether the address is confirmed.
     pub(crate) fn user(&self) -> (Uuid, bool) {
         match self.standing {
-            Standing::Known { id, email_verified } => (id, email_verified),
-            Standing::New { .. } | Standing::Unproven => (self.id, false),
+            AddressProof::Known { id, email_verified } => (id, email_verified),
+            AddressProof::New { .. } | AddressProof::Unproven => (self.id, false),
         }
     }
 
-    /// Where the person came from.
+    /// Returns the origin of the person's request.
     pub(crate) fn client(&self) -> Client {
         let address = self.ip_address.as_deref().and_then(|address| address.parse().ok());
         Client { address, user_agent: self.user_agent.clone() }
@@ -69,7 +69,8 @@ impl MemberProof {
         sealing.seal(PURPOSE, &owner(tenant, email.as_str()), &plain)
     }
 
-    /// Reads what was sealed for the same tenant and address, before a release perhaps that writes the address in another way.
+    /// Decrypts a proof for the same tenant and address, also one of the release before, which may have stored the
+    /// address in another form.
     pub(crate) fn open(
         sealing: &Sealing,
         tenant: TenantId,
@@ -82,7 +83,7 @@ impl MemberProof {
     }
 }
 
-/// The id's length never differs, so no other two read the same.
+/// Encodes the two unambiguously, since the id has a fixed length.
 fn owner(tenant: TenantId, email: &str) -> Vec<u8> {
     [tenant.as_uuid().as_bytes(), email.as_bytes()].concat()
 }
@@ -98,13 +99,13 @@ mod tests {
         let (ada, bob): (EmailAddress, EmailAddress) =
             ("ada@example.com".parse().unwrap(), "bob@example.com".parse().unwrap());
         let client = Client { address: Some("192.0.2.7".parse().unwrap()), user_agent: None };
-        let standing = Standing::New { hash: Some("$2b$04$secret".to_owned().into()) };
+        let standing = AddressProof::New { hash: Some("$2b$04$secret".to_owned().into()) };
         let proof = MemberProof::new(Role::Owner, standing, &client);
         let sealed = proof.seal(&sealing, tenant, &ada).unwrap();
         let opened = MemberProof::open(&sealing, tenant, &ada, &sealed).unwrap();
         assert_eq!((opened.id, opened.role, opened.client()), (proof.id, Role::Owner, client));
         assert!(
-            matches!(opened.standing, Standing::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret")
+            matches!(opened.standing, AddressProof::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret")
         );
         assert!(MemberProof::open(&sealing, tenant, &bob, &sealed).is_err());
         assert!(MemberProof::open(&sealing, TenantId::generate(), &ada, &sealed).is_err());

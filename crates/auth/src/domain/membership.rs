@@ -1,9 +1,9 @@
-//! Memberships, and which of them a login is for.
+//! Memberships, and the choice of one at a login.
 
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Role;
 
-/// A person's membership in a tenant that is active.
+/// A person's membership in an active tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct ActiveMembership {
     pub(crate) tenant: TenantId,
@@ -12,7 +12,7 @@ pub(crate) struct ActiveMembership {
     pub(crate) role: Role,
 }
 
-/// Why no token can be made for anyone of a person's memberships.
+/// The reason why none of a person's memberships was chosen.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum ChooseError {
     /// There is none.
@@ -23,8 +23,8 @@ pub(crate) enum ChooseError {
     NotAMember,
 }
 
-/// The membership that a login is for: the only one, or the one in the tenant that the caller named by its
-/// id or its slug. A slug never has the form of an id.
+/// Returns the membership for a login: the only one, or the one in the tenant that the caller named by id or slug. A
+/// slug never has the form of an id.
 pub(crate) fn choose(
     mut memberships: Vec<ActiveMembership>,
     tenant: Option<&str>,

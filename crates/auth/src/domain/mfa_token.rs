@@ -1,4 +1,4 @@
-//! What stands between the two steps of a login with a second factor.
+//! The token between the two steps of a login with a second factor.
 
 use std::time::Duration;
 
@@ -9,28 +9,28 @@ use rowhouse_tenancy::TenantId;
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::{Counted, InvalidToken, PasswordHash, UserId, later};
+use super::{AttemptKeys, InvalidToken, PasswordHash, UserId, later};
 use crate::sealing::{Digest32, NotOurs, Sealing, sha256};
 
 const PREFIX: &str = "rowhouse_mfa_";
 const PURPOSE: &str = "mfa token";
-/// The time to take the phone out.
+/// The time for the second step.
 const LIFETIME: Duration = Duration::from_mins(5);
 
-/// A person who has shown their password, on the way into a tenant. Encrypted, and kept by nobody but the caller.
+/// A person who has proved the password, and the tenant of the login. It is encrypted, and only the caller stores it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub(crate) struct MfaToken {
     user: Uuid,
     tenant: Uuid,
-    /// A password that was changed since does not count any more.
+    /// The digest of the hash that was checked, so that a changed password invalidates the token.
     password: Digest32,
-    /// What the first step was counted under: it is a good attempt when the second one is done.
-    counted: Counted,
+    /// The keys under which the first step was counted. The attempt is successful after the second step.
+    counted: AttemptKeys,
     expires_at: DateTime<Utc>,
 }
 
 impl MfaToken {
-    pub(crate) fn new(user: UserId, tenant: TenantId, hash: &PasswordHash, counted: Counted) -> Self {
+    pub(crate) fn new(user: UserId, tenant: TenantId, hash: &PasswordHash, counted: AttemptKeys) -> Self {
         let expires_at = later(Utc::now(), LIFETIME);
         Self { user: user.as_uuid(), tenant: tenant.as_uuid(), password: digest(hash), counted, expires_at }
     }
@@ -39,17 +39,17 @@ impl MfaToken {
         UserId::from(self.user)
     }
 
-    /// The tenant that the login is for.
+    /// Returns the tenant of the login.
     pub(crate) fn tenant(&self) -> TenantId {
         TenantId::from_uuid(self.tenant)
     }
 
-    /// Whether the password is still the one that was shown.
+    /// Returns whether the password is still the one that was checked.
     pub(crate) fn is_of(&self, hash: &PasswordHash) -> bool {
         self.password == digest(hash)
     }
 
-    pub(crate) fn counted(&self) -> &Counted {
+    pub(crate) fn counted(&self) -> &AttemptKeys {
         &self.counted
     }
 
@@ -79,10 +79,10 @@ mod tests {
     use crate::sealing::tests::sealing;
 
     #[test]
-    fn it_is_good_for_a_while_and_for_the_same_password() {
+    fn the_token_expires_and_belongs_to_one_password() {
         let sealing = sealing();
         let (old, new) = (PasswordHash::from("$2b$old".to_owned()), PasswordHash::from("$2b$new".to_owned()));
-        let counted = Counted { own: vec![[255; 32]], shared: vec![[255; 32]; 3], familiar: [255; 32] };
+        let counted = AttemptKeys { own: vec![[255; 32]], shared: vec![[255; 32]; 3], familiar: [255; 32] };
         let token = MfaToken::new(UserId::generate(), TenantId::generate(), &old, counted);
         let text = token.expose(&sealing).unwrap();
         assert!(text.len() < MAX_METADATA / 2, "{}", text.len());

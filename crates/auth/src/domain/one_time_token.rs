@@ -1,4 +1,4 @@
-//! The tokens of mailed links that belong to a person and no tenant.
+//! The tokens of emailed links that belong to a person and not to a tenant.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use crate::sealing::{Digest32, random, sha256};
 const PREFIX: &str = "rowhouse_otl_";
 const LENGTH: usize = 32;
 
-/// What a link is for. A token for one purpose is nothing for the other.
+/// The purpose of a link. A token is valid for its purpose only.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OneTimePurpose {
     VerifyEmail,
@@ -20,7 +20,7 @@ pub(crate) enum OneTimePurpose {
 }
 
 impl OneTimePurpose {
-    /// The name in the table.
+    /// Returns the name in the table.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::VerifyEmail => "verify_email",
@@ -29,20 +29,20 @@ impl OneTimePurpose {
     }
 }
 
-/// A token of 256 random bits. Whoever has it is whoever reads the person's mail.
+/// A token of 256 random bits. Its holder reads the person's email.
 pub(crate) struct OneTimeToken(Zeroizing<[u8; LENGTH]>);
 
 impl OneTimeToken {
-    /// How long a new person's links are good: the address waits for its owner to find the letter.
+    /// The lifetime of a new person's links, which includes the time until the email is read.
     pub(crate) const FIRST_LIFETIME: Duration = Duration::from_hours(7 * 24);
-    /// How long a link is good that somebody has just asked for.
+    /// The lifetime of a link that was just requested.
     pub(crate) const RESET_LIFETIME: Duration = Duration::from_mins(30);
 
     pub(crate) fn generate() -> Result<Self, getrandom::Error> {
         Ok(Self(Zeroizing::new(random()?)))
     }
 
-    /// Reads what has the form of such a token; whether there is one is said by the table.
+    /// Parses the form of such a token; whether it exists is in the table.
     pub(crate) fn parse(text: &str) -> Result<Self, InvalidToken> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(InvalidToken)?;
         let mut bytes = Zeroizing::new([0; LENGTH]);
@@ -52,12 +52,12 @@ impl OneTimeToken {
         }
     }
 
-    /// What is kept of it.
+    /// Returns the digest, which is stored.
     pub(crate) fn digest(&self) -> Digest32 {
         sha256(&*self.0)
     }
 
-    /// The token itself. A secret: never log it.
+    /// Returns the token itself. A secret: never log it.
     pub(crate) fn expose(&self) -> String {
         format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(*self.0))
     }
@@ -68,7 +68,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_made_is_read_back() {
+    fn tokens_are_read_back() {
         let token = OneTimeToken::generate().unwrap();
         let text = token.expose();
         assert_eq!(text.len(), PREFIX.len() + 43);
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_has_another_form_is_refused() {
+    fn other_texts_are_refused() {
         let text = OneTimeToken::generate().unwrap().expose();
         let (prefix, secret) = text.split_at(PREFIX.len());
         for text in [

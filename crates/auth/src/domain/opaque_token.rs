@@ -1,4 +1,4 @@
-//! Secrets that clients carry and nobody can read anything from: refresh tokens, API keys, mailed links.
+//! Opaque tokens of clients: refresh tokens, API keys, emailed links.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -12,14 +12,14 @@ const SECRET_LENGTH: usize = 32;
 const TAG_LENGTH: usize = 16;
 const LENGTH: usize = 16 + 16 + SECRET_LENGTH + TAG_LENGTH;
 
-/// What a token is for. Each has a prefix, so that people and secret scanners know what they found.
+/// The purpose of a token. Each has a prefix, so that people and secret scanners recognise it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TokenKind {
-    /// Good for one exchange for an access token.
+    /// It can be exchanged once for an access token.
     Refresh,
-    /// A program's long-lived secret.
+    /// A long-lived secret of a program.
     ApiKey,
-    /// In the link of an invitation.
+    /// The token in an invitation's link.
     Invitation,
 }
 
@@ -41,13 +41,13 @@ impl TokenKind {
     }
 }
 
-/// The text is no token of this kind that this service made.
+/// The error for a text that is not a token of this kind, made by this service.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("it is no token of this kind")]
 pub(crate) struct InvalidToken;
 
-/// A token of a row in a tenant: its tenant can be read from it before anything is looked up, and a keyed tag tells
-/// one that was made here from one that was made up. So a stranger who knows a row's id can't do anything to it.
+/// A token that belongs to a row in a tenant. The tenant can be read from it before any query, and a keyed tag
+/// distinguishes it from an invented one, so that somebody who knows a row's id can do nothing with it.
 pub(crate) struct OpaqueToken {
     kind: TokenKind,
     tenant: TenantId,
@@ -56,7 +56,7 @@ pub(crate) struct OpaqueToken {
 }
 
 impl OpaqueToken {
-    /// A new token of a row.
+    /// Generates a token for a row.
     pub(crate) fn generate(
         sealing: &Sealing,
         kind: TokenKind,
@@ -67,7 +67,8 @@ impl OpaqueToken {
         Ok(Self::assemble(kind, tenant, id, &secret, |body| sealing.digest(kind.purpose(), body)))
     }
 
-    /// What replaces this token, under each of the keys: always the same, so that who asks twice is told the same.
+    /// Returns the successors of this token, with each of the keys. They are always the same, so that a repeated
+    /// exchange gets the same result.
     pub(crate) fn successors(&self, sealing: &Sealing) -> impl Iterator<Item = Self> {
         let keyed = sealing.digests("successor", &*self.bytes);
         keyed.map(|secret| {
@@ -94,7 +95,7 @@ impl OpaqueToken {
         Self { kind, tenant, id, bytes }
     }
 
-    /// Reads a token of this kind that was made here.
+    /// Parses a token of this kind and verifies its tag.
     pub(crate) fn parse(sealing: &Sealing, kind: TokenKind, text: &str) -> Result<Self, InvalidToken> {
         let encoded = text.trim().strip_prefix(kind.prefix()).ok_or(InvalidToken)?;
         let mut bytes = Zeroizing::new([0; LENGTH]);
@@ -106,7 +107,7 @@ impl OpaqueToken {
         let ours = sealing
             .digests(kind.purpose(), body)
             .filter_map(|digest| digest.first_chunk::<TAG_LENGTH>().copied())
-            // All of them, and each to its end: how long it takes says nothing about the tag.
+            // All digests are compared to their end, so the time reveals nothing about the tag.
             .fold(false, |found, digest| found | same(&digest, tag));
         if !ours {
             return Err(InvalidToken);
@@ -117,28 +118,29 @@ impl OpaqueToken {
         Ok(Self { kind, tenant, id: Uuid::from_bytes(*id), bytes })
     }
 
-    /// The tenant whose row it is of. Not proven by it: whether the token is good is said by the row.
+    /// Returns the tenant of the row. It is not proved by the token alone: the row decides whether the token is
+    /// valid.
     pub(crate) const fn tenant(&self) -> TenantId {
         self.tenant
     }
 
-    /// The row's id.
+    /// Returns the id of the row.
     pub(crate) const fn id(&self) -> Uuid {
         self.id
     }
 
-    /// What is kept of it.
+    /// Returns the digest, which is stored.
     pub(crate) fn digest(&self) -> Digest32 {
         sha256(&*self.bytes)
     }
 
-    /// The token itself. A secret: never log it.
+    /// Returns the token itself. A secret: never log it.
     pub(crate) fn expose(&self) -> String {
         format!("{}{}", self.kind.prefix(), BASE64_URL_SAFE_NO_PAD.encode(*self.bytes))
     }
 }
 
-/// Compares to the end, wherever the first difference is.
+/// Compares in constant time.
 fn same(one: &[u8; TAG_LENGTH], other: &[u8; TAG_LENGTH]) -> bool {
     one.iter().zip(other).fold(0, |difference, (a, b)| difference | (a ^ b)) == 0
 }
@@ -149,7 +151,7 @@ mod tests {
     use crate::sealing::tests::sealing;
 
     #[test]
-    fn what_was_made_is_read_back_as_the_same_kind_only() {
+    fn tokens_are_read_back_as_their_own_kind_only() {
         let (sealing, tenant, id) = (sealing(), TenantId::generate(), Uuid::now_v7());
         for kind in [TokenKind::Refresh, TokenKind::ApiKey, TokenKind::Invitation] {
             let token = OpaqueToken::generate(&sealing, kind, tenant, id).unwrap();
@@ -164,7 +166,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_made_up_is_refused() {
+    fn invented_tokens_are_refused() {
         let sealing = sealing();
         let token = OpaqueToken::generate(&sealing, TokenKind::Refresh, TenantId::generate(), Uuid::now_v7())
             .unwrap();

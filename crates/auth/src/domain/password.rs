@@ -1,4 +1,4 @@
-//! Passwords and what is kept of them.
+//! New passwords and stored hashes.
 
 use std::borrow::Cow;
 use std::collections::HashSet;
@@ -10,15 +10,17 @@ use zxcvbn::{Score, zxcvbn};
 
 use super::EmailAddress;
 
-/// The lists of the commonest passwords have no longer ones, in characters, that would not be refused as too uniform.
+/// The length in characters up to which a password can be a common one. Longer ones in the lists are refused as too
+/// uniform.
 const LONGEST_COMMON: usize = 16;
-/// Letters are disguised by these; nobody's common password has many different ones, and each multiplies the work.
+/// Characters that replace letters in variants of common passwords. Common passwords have few different ones, and
+/// each multiplies the work.
 const DISGUISES: &str = "@({[<!|$+%";
 const MOST_DISGUISES: usize = 4;
-/// A longer password of fewer different characters is a key that was held down, or a few.
+/// The number of different characters below which a longer password is refused as uniform.
 const LEAST_DIFFERENT: usize = 5;
 
-/// The text cannot be a password that somebody chooses here.
+/// The reason why a text is refused as a new password.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidNewPassword {
     #[error(transparent)]
@@ -27,18 +29,18 @@ pub(crate) enum InvalidNewPassword {
     Common,
 }
 
-/// A password that a person may choose: none of the commonest, nor a variant of one, nor made of the person's own
-/// address. What was chosen before is only a [`Password`].
+/// A password that a person may choose: not a common one, a variant of one, or one made of the person's own address.
+/// Existing passwords are a [`Password`].
 #[derive(Clone, Debug)]
 pub(crate) struct NewPassword(Password);
 
 impl NewPassword {
-    /// Takes a tenth of a millisecond, and two at most, whatever is sent.
+    /// Parses a new password. It takes a tenth of a millisecond, and two at most for any input.
     pub(crate) fn parse(text: String, email: &EmailAddress) -> Result<Self, InvalidNewPassword> {
         Self::unlike(text, email.spellings())
     }
 
-    /// The same while the person's address is not known, for all that can be said about the password then.
+    /// Parses a new password of a person whose address is unknown, with the checks that do not need it.
     pub(crate) fn parse_for_nobody(text: String) -> Result<Self, InvalidNewPassword> {
         Self::unlike(text, &[])
     }
@@ -58,8 +60,8 @@ impl From<NewPassword> for Password {
     }
 }
 
-/// Whether it is guessed within a million attempts, which is where the lists of the commonest passwords and their
-/// usual variants end. `addresses` are the spellings of the person's own.
+/// Returns whether the password would be guessed within a million attempts, which covers the lists of common
+/// passwords and their usual variants. `addresses` are the spellings of the person's own.
 fn is_common(password: &str, addresses: &[String]) -> bool {
     let lower = password.to_lowercase();
     if addresses.iter().any(|address| lower.contains(address.as_str())) {
@@ -80,14 +82,14 @@ fn is_common(password: &str, addresses: &[String]) -> bool {
     zxcvbn(password, &of_the_person).score() < Score::Two
 }
 
-/// The beginning of a hash of [`Password::for_bcrypt`], as passlib's `bcrypt_sha256` writes it:
+/// The beginning of a hash of [`Password::for_bcrypt`], in the form of passlib's `bcrypt_sha256`:
 /// `$bcrypt-sha256$v=2,t=2b,r=12$` salt `$` checksum.
 const PREHASHED: &str = "$bcrypt-sha256$v=2,t=2b,r=";
-/// The characters of `$2b$12$` and the salt behind it in bcrypt's own format.
+/// The length of `$2b$12$` and the salt in bcrypt's own format.
 const BEFORE_CHECKSUM: usize = 29;
 
-/// The stored form of a password: bcrypt's hash of its prehash. Of a password that was set when 8 to 71 bytes were asked for and has not been
-/// used since, bcrypt's hash of the text as it was typed, in modular crypt format (`$2b$12$…`).
+/// The stored form of a password: bcrypt's hash of its prehash. A password from the time of 8 to 71 bytes that was
+/// not used since has bcrypt's hash of the text as typed, in modular crypt format (`$2b$12$…`).
 #[derive(Clone, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(crate) struct PasswordHash(String);
@@ -97,13 +99,13 @@ impl PasswordHash {
         &self.0
     }
 
-    /// The one with this hash of the password's prehash, in bcrypt's own format.
+    /// Creates the stored form from the hash of a prehash in bcrypt's own format.
     pub(crate) fn of_prehash(cost: u32, salt: &str, bcrypt: &str) -> Self {
         let checksum = bcrypt.get(BEFORE_CHECKSUM..).unwrap_or_default();
         Self(format!("{PREHASHED}{cost}${salt}${checksum}"))
     }
 
-    /// The hash in bcrypt's own format, and whether it is one of the prehash.
+    /// Returns the hash in bcrypt's own format, and whether it is one of the prehash.
     pub(crate) fn to_bcrypt(&self) -> (Cow<'_, str>, bool) {
         let Some(parts) = self.0.strip_prefix(PREHASHED) else { return (Cow::Borrowed(&self.0), false) };
         let mut parts = parts.split('$');
@@ -115,8 +117,7 @@ impl PasswordHash {
 }
 
 impl From<String> for PasswordHash {
-    /// Takes whatever the database holds: a text that is no hash is found out when a password is checked
-    /// against it.
+    /// Wraps a text from the database. Checking a password against an invalid one fails.
     fn from(hash: String) -> Self {
         Self(hash)
     }
@@ -174,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_known_of_the_person_is_no_password() {
+    fn personal_words_are_no_password() {
         for text in [
             "ada.lovelace@analytical-engines.example",
             "Ada.Lovelace@Analytical-Engines.example",
@@ -208,7 +209,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_password_at_all_is_refused_for_that() {
+    fn impossible_passwords_are_refused_with_their_own_error() {
         let email = "ada@example.com".parse().unwrap();
         for (text, expected) in [
             ("1234567", InvalidPassword::TooShort),

@@ -1,4 +1,4 @@
-//! The way in for a person without their device.
+//! Recovery codes, for a person without their device.
 
 use std::fmt;
 
@@ -6,17 +6,17 @@ use zeroize::Zeroizing;
 
 use crate::sealing::{Digest32, random, sha256};
 
-/// 120 bits: random enough for a plain digest (OWASP ASVS 5, 6.5.2).
+/// The number of bytes: 120 bits are random enough for a plain digest (OWASP ASVS 5, 6.5.2).
 const LENGTH: usize = 15;
-/// Five bits a character, without remainder.
+/// The number of characters, with five bits each.
 const CHARACTERS: usize = LENGTH * 8 / 5;
-/// As many as a person copies without losing their place.
+/// The number of characters in a group, for copying by hand.
 const GROUP: usize = 4;
-/// How many a person gets at once.
+/// The number of codes of a person.
 const COUNT: usize = 10;
 
-/// A code that is good once, in place of one from the device. Its text is base32 (RFC 4648) in groups; case, dashes and
-/// blanks are no part of it.
+/// A single-use code in place of one from the device. Its text is base32 (RFC 4648) in groups; case, dashes and
+/// blanks are ignored.
 pub(crate) struct RecoveryCode(Zeroizing<String>);
 
 impl RecoveryCode {
@@ -25,12 +25,12 @@ impl RecoveryCode {
         Ok(Self(Zeroizing::new(totp_rs::Secret::from(*bytes).to_base32())))
     }
 
-    /// A person's codes.
+    /// Generates the codes of a person.
     pub(crate) fn generate_set() -> Result<Vec<Self>, getrandom::Error> {
         (0..COUNT).map(|_| Self::generate()).collect()
     }
 
-    /// Nothing when the text cannot be one.
+    /// Parses a code. Returns `None` for a text that cannot be one.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let code: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         let code = Zeroizing::new(code.to_ascii_uppercase());
@@ -38,12 +38,12 @@ impl RecoveryCode {
         (code.len() == CHARACTERS && code.bytes().all(base32)).then_some(Self(code))
     }
 
-    /// What is kept of it.
+    /// Returns the digest, which is stored.
     pub(crate) fn digest(&self) -> Digest32 {
         sha256(self.0.as_bytes())
     }
 
-    /// The code as it is shown once. A secret: never log it.
+    /// Returns the text, which is shown once. A secret: never log it.
     pub(crate) fn expose(&self) -> String {
         let mut shown = String::with_capacity(CHARACTERS + CHARACTERS / GROUP);
         for (at, character) in self.0.chars().enumerate() {
@@ -84,7 +84,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_one_is_none() {
+    fn other_texts_are_no_recovery_codes() {
         let shown = RecoveryCode::generate().unwrap().expose();
         for typed in [
             "",

@@ -1,18 +1,18 @@
-//! Rights that a person's creations keep when the person's own rights change.
+//! The consequences of a person's changed permissions for what they created.
 
 use rowhouse_tokens::{Permission, Role};
 
-/// Why something ended before its time.
+/// The reason for a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum RevokeReason {
-    /// Its creator is no member any more.
+    /// The creator is not a member any more.
     MemberRemoved,
-    /// Its creator got another role.
+    /// The creator's role changed.
     RoleChanged,
 }
 
 impl RevokeReason {
-    /// The name in the table and in the audit log. The table knows two more, `user_disabled` and
+    /// Returns the name in the table and in the audit log. The table has two more, `user_disabled` and
     /// `account_recovered`, which the function `auth.revoke_grants_of` writes.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
@@ -22,18 +22,18 @@ impl RevokeReason {
     }
 }
 
-/// The kinds of things that belong to the tenant and stay, whoever created them.
+/// The kinds of objects that belong to the tenant and stay, whoever created them.
 pub(crate) const KEPT: [&str; 2] = ["exports", "webhook_endpoints"];
 
-/// Returns what an API key with these scopes may still do: its creator's rights of now, and never more. Nobody has rights
-/// without a role. A scope that this version does not know is left out.
+/// Returns the scopes that an API key still has: those that its creator's current role allows. Without a role there
+/// are none. Unknown scopes are left out.
 pub(crate) fn effective_scopes(scopes: &[String], creator: Option<Role>) -> Vec<Permission> {
     let may = |scope: &Permission| creator.is_some_and(|role| role.may(*scope));
     scopes.iter().filter_map(|scope| scope.parse().ok()).filter(may).collect()
 }
 
-/// Whether an invitation into a role still stands for a sender in another one: who may not invite any more invites
-/// nobody, and nobody invites above their own role.
+/// Returns whether an invitation with a role stays valid for a sender with another one: the sender must still be
+/// allowed to invite, and not above their own role.
 pub(crate) fn may_still_invite(sender: Option<Role>, invited: Role) -> bool {
     sender.is_some_and(|sender| sender.may(Permission::MembersWrite) && sender.reaches(invited))
 }
@@ -59,7 +59,7 @@ mod tests {
     }
 
     #[test]
-    fn nobody_invites_above_their_role_of_now() {
+    fn the_current_role_limits_invitations() {
         assert!(may_still_invite(Some(Role::Owner), Role::Owner));
         assert!(!may_still_invite(Some(Role::Admin), Role::Owner));
         assert!(may_still_invite(Some(Role::Admin), Role::Admin));

@@ -1,4 +1,4 @@
-//! Sessions: how long they live, and what a refresh token may still do.
+//! Sessions: their lifetimes, and the validity of refresh tokens.
 
 use std::time::Duration;
 
@@ -6,58 +6,58 @@ use chrono::{DateTime, TimeDelta, Utc};
 
 use crate::sealing::Digest32;
 
-/// How long sessions live.
+/// The lifetimes of sessions.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct SessionLifetimes {
-    /// Without being used.
+    /// The lifetime without use.
     pub(crate) idle: Duration,
-    /// In any case.
+    /// The lifetime in total.
     pub(crate) absolute: Duration,
-    /// How long after its exchange a refresh token may be sent again, for the same answer: the first may have been
-    /// lost on the way.
+    /// The time after an exchange in which a refresh token can be sent again for the same answer, since the first
+    /// answer may have been lost.
     pub(crate) grace: Duration,
 }
 
 impl SessionLifetimes {
-    /// When a session that is used now and ends at `expires_at` in any case ends without further use.
+    /// Returns the idle end of a session that is used now and ends at `expires_at` at the latest.
     pub(crate) fn idle_until(&self, now: DateTime<Utc>, expires_at: DateTime<Utc>) -> DateTime<Utc> {
         later(now, self.idle).min(expires_at)
     }
 
-    /// When a session that begins now ends in any case.
+    /// Returns the absolute end of a session that begins now.
     pub(crate) fn expires_at(&self, now: DateTime<Utc>) -> DateTime<Utc> {
         later(now, self.absolute)
     }
 }
 
-/// The moment some time after another.
+/// Returns a time plus a duration.
 pub(crate) fn later(moment: DateTime<Utc>, duration: Duration) -> DateTime<Utc> {
     let delta = TimeDelta::from_std(duration).unwrap_or(TimeDelta::MAX);
     moment.checked_add_signed(delta).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
-/// Why a session ended.
+/// The reason why a session ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EndReason {
     Logout,
-    /// Exchanged for one in another tenant.
+    /// It was exchanged for one in another tenant.
     Switched,
-    /// By its person, or by an administrator.
+    /// Its person or an administrator ended it.
     Revoked,
-    /// A refresh token was used twice.
+    /// A refresh token was reused.
     TokenReused,
-    /// Its person is no member any more.
+    /// Its person is not a member any more.
     Removed,
     PasswordChanged,
-    /// The person's second factor was switched on or off.
+    /// The person's second factor was activated or removed.
     FactorChanged,
-    /// It was not used for longest of more than there may be.
+    /// It was the least recently used one when there were too many.
     TooMany,
 }
 
 impl EndReason {
-    /// The name in the table and in the audit log. The table knows one more, `disabled`, which `rowhouse user disable`
-    /// writes.
+    /// Returns the name in the table and in the audit log. The table has one more, `disabled`, which `rowhouse user
+    /// disable` writes.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Logout => "logout",
@@ -72,7 +72,7 @@ impl EndReason {
     }
 }
 
-/// What a session knows of the refresh tokens that were given out for it.
+/// The stored state of a session's refresh tokens.
 #[derive(Clone, Debug)]
 pub(crate) struct SessionState {
     pub(crate) current: Digest32,
@@ -82,30 +82,30 @@ pub(crate) struct SessionState {
     pub(crate) ended: bool,
 }
 
-/// What a refresh token that was made for the session is.
+/// The state of a presented refresh token.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Presented {
-    /// The one that is good.
+pub(crate) enum RefreshTokenState {
+    /// It is the current one.
     Current,
-    /// The one before, so soon after its exchange that the caller may not have had the answer.
+    /// It is the previous one, exchanged so recently that the caller may not have received the answer.
     Repeated,
-    /// One that was exchanged before: somebody has a copy.
+    /// It was exchanged before, so somebody has a copy.
     Reused,
-    /// Of a session that has ended or expired.
+    /// Its session has ended or expired.
     Ended,
 }
 
 impl SessionState {
-    /// Judges a token by its digest.
-    pub(crate) fn judge(&self, digest: Digest32, now: DateTime<Utc>, grace: Duration) -> Presented {
+    /// Returns the state of a token by its digest.
+    pub(crate) fn judge(&self, digest: Digest32, now: DateTime<Utc>, grace: Duration) -> RefreshTokenState {
         if self.ended || now >= self.ends_at {
-            Presented::Ended
+            RefreshTokenState::Ended
         } else if digest == self.current {
-            Presented::Current
+            RefreshTokenState::Current
         } else if self.previous == Some(digest) && now < later(self.last_used_at, grace) {
-            Presented::Repeated
+            RefreshTokenState::Repeated
         } else {
-            Presented::Reused
+            RefreshTokenState::Reused
         }
     }
 }
@@ -127,18 +127,18 @@ mod tests {
         };
         let grace = Duration::from_secs(10);
         for (digest, seconds, expected) in [
-            (2, 0, Presented::Current),
-            (2, 99, Presented::Current),
-            (2, 100, Presented::Ended),
-            (1, 9, Presented::Repeated),
-            (1, 10, Presented::Reused),
-            (0, 0, Presented::Reused),
-            (1, 100, Presented::Ended),
+            (2, 0, RefreshTokenState::Current),
+            (2, 99, RefreshTokenState::Current),
+            (2, 100, RefreshTokenState::Ended),
+            (1, 9, RefreshTokenState::Repeated),
+            (1, 10, RefreshTokenState::Reused),
+            (0, 0, RefreshTokenState::Reused),
+            (1, 100, RefreshTokenState::Ended),
         ] {
             assert_eq!(state.judge([digest; 32], at(seconds), grace), expected, "{digest} {seconds}");
         }
         let ended = SessionState { ended: true, ..state };
-        assert_eq!(ended.judge([2; 32], now, grace), Presented::Ended);
+        assert_eq!(ended.judge([2; 32], now, grace), RefreshTokenState::Ended);
     }
 
     #[test]

@@ -1,5 +1,5 @@
-//! One-time passwords of the clock (RFC 6238): SHA-1, six digits, 30 seconds, which is what every authenticator
-//! application can do.
+//! Time-based one-time passwords (RFC 6238): SHA-1, six digits, 30 seconds, which all authenticator applications
+//! support.
 
 use std::fmt;
 
@@ -10,17 +10,17 @@ use zeroize::Zeroizing;
 use super::{RecoveryCode, UserId};
 use crate::sealing::{NotOurs, Sealing, random};
 
-/// 160 bits, as RFC 4226 §4 recommends.
+/// The number of bytes: 160 bits, as RFC 4226 §4 recommends.
 const SECRET_LENGTH: usize = 20;
 const DIGITS: usize = 6;
-/// Seconds for which a code is shown.
+/// The seconds for which a code is valid.
 const STEP: u64 = 30;
-/// How many steps a device's clock may be behind or ahead.
+/// The number of steps by which a device's clock may differ.
 const SKEW: u64 = 1;
 const ISSUER: &str = "Rowhouse";
 const PURPOSE: &str = "totp";
 
-/// What a person's device and this service share.
+/// The secret that a person's device and this service share.
 pub(crate) struct TotpSecret(Zeroizing<[u8; SECRET_LENGTH]>);
 
 impl TotpSecret {
@@ -28,31 +28,31 @@ impl TotpSecret {
         Ok(Self(Zeroizing::new(random()?)))
     }
 
-    /// Encrypts it for one person's row: in another's it is of no use.
+    /// Encrypts the secret for one person's row.
     pub(crate) fn seal(&self, sealing: &Sealing, user: UserId) -> Result<Vec<u8>, NotOurs> {
         sealing.seal(PURPOSE, user.as_uuid().as_bytes(), &*self.0)
     }
 
-    /// Reads what [`TotpSecret::seal`] made for the same person.
+    /// Decrypts the result of [`TotpSecret::seal`] for the same person.
     pub(crate) fn open(sealing: &Sealing, user: UserId, sealed: &[u8]) -> Result<Self, NotOurs> {
         let secret = sealing.open(PURPOSE, user.as_uuid().as_bytes(), sealed)?;
         Ok(Self(Zeroizing::new(secret.as_slice().try_into().or(Err(NotOurs))?)))
     }
 
-    /// The secret as people type it: base32 (RFC 4648), without padding. Shown once: never log it.
+    /// Returns the secret for typing: base32 (RFC 4648), without padding. Shown once: never log it.
     pub(crate) fn base32(&self) -> String {
         totp_rs::Secret::from(*self.0).to_base32()
     }
 
-    /// What a QR code says to an authenticator application. It has the secret in it.
+    /// Returns the URL for a QR code. It contains the secret.
     pub(crate) fn url(&self, account: &str) -> Result<String, TotpError> {
         self.totp().with_issuer(Some(ISSUER)).with_account_name(account).build()?.to_url()
     }
 
-    /// The time step whose code this is, if it is one that counts at the moment. All of them are computed and
-    /// compared, each to its end.
+    /// Returns the time step of a code that is valid at the moment. All codes are computed and compared in constant
+    /// time.
     pub(crate) fn step_of(&self, code: &str, now: DateTime<Utc>) -> Option<i64> {
-        // The length of the secret and the numbers are right by their types, and nothing else could be wrong.
+        // The types guarantee the length of the secret and the numbers, and nothing else can be invalid.
         let totp = self.totp().with_skew(0).build_noncompliant();
         let current = u64::try_from(now.timestamp()).ok()? / STEP;
         let window = current.saturating_sub(SKEW)..=current.saturating_add(SKEW);
@@ -71,7 +71,7 @@ impl fmt::Debug for TotpSecret {
     }
 }
 
-/// What a person may type as their second factor.
+/// A code of a second factor.
 #[derive(Debug)]
 pub(crate) enum MfaCode {
     /// Six digits.
@@ -80,7 +80,8 @@ pub(crate) enum MfaCode {
 }
 
 impl MfaCode {
-    /// Blanks and dashes are how applications show codes, and no part of them. Nothing when it can be neither.
+    /// Parses a code. Blanks and dashes, which applications display, are ignored. Returns `None` for a text that is
+    /// no code.
     pub(crate) fn parse(text: &str) -> Option<Self> {
         let digits: String = text.chars().filter(|c| !c.is_whitespace() && *c != '-').collect();
         if digits.len() == DIGITS && digits.bytes().all(|byte| byte.is_ascii_digit()) {
@@ -95,7 +96,7 @@ mod tests {
     use super::*;
     use crate::sealing::tests::sealing;
 
-    /// RFC 6238, appendix B: the secret of its vectors for SHA-1.
+    /// Returns the secret of the test vectors for SHA-1 in RFC 6238, appendix B.
     fn of_the_rfc() -> TotpSecret {
         TotpSecret(Zeroizing::new(*b"12345678901234567890"))
     }
@@ -104,7 +105,7 @@ mod tests {
         DateTime::from_timestamp(seconds, 0).unwrap()
     }
 
-    /// The RFC has eight digits, of which six are the last.
+    /// The RFC's codes have eight digits, of which the last six are used.
     #[test]
     fn the_vectors_of_rfc_6238() {
         for (seconds, code) in [
@@ -139,14 +140,14 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_code_is_none() {
+    fn other_texts_are_no_codes() {
         for code in ["", "05924", "0005924", "00592x", "+05924", " 05924", "٠٠٥٩٢٤"] {
             assert_eq!(of_the_rfc().step_of(code, at(1_234_567_890)), None, "{code:?}");
         }
     }
 
     #[test]
-    fn it_is_of_one_person_only() {
+    fn a_secret_belongs_to_one_person() {
         let (sealing, ada, bob) = (sealing(), UserId::generate(), UserId::generate());
         let secret = TotpSecret::generate().unwrap();
         let sealed = secret.seal(&sealing, ada).unwrap();

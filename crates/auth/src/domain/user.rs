@@ -1,4 +1,4 @@
-//! A person's id.
+//! [`UserId`], the id of a person.
 
 use std::fmt;
 
@@ -9,7 +9,7 @@ use uuid::Uuid;
 pub(crate) struct UserId(Uuid);
 
 impl UserId {
-    /// An id for a new identity.
+    /// Generates an id for a new identity.
     pub(crate) fn generate() -> Self {
         Self(Uuid::now_v7())
     }

@@ -1,4 +1,4 @@
-//! The gRPC status that answers each error.
+//! The gRPC status for each error.
 
 use std::time::Duration;
 
@@ -15,13 +15,13 @@ use super::{Error, Missing};
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
 
-/// When others are likely to be done with the same person.
+/// The time after which concurrent calls for the same person have probably ended.
 const CONTENTION_RETRY_AFTER: Duration = Duration::from_secs(2);
 
-/// The key of the error's metadata under which the tenants stand that a caller can choose from.
+/// The key in an error's metadata for the tenants to choose from.
 const TENANTS_KEY: &str = "tenants";
 
-/// The key of the error's metadata under which the token for the second step of a login stands.
+/// The key in an error's metadata for the token of the second step of a login.
 const MFA_TOKEN_KEY: &str = "mfa_token";
 
 impl Missing {
@@ -148,8 +148,8 @@ impl IntoStatus for Error {
     }
 }
 
-/// The tenants as a JSON array, as many as fit into an answer: a person in more tenants than that names one
-/// without being shown it.
+/// Returns the tenants as a JSON array, as many as fit into an answer. A person with more has to name one without
+/// seeing it.
 fn list(memberships: &[ActiveMembership]) -> String {
     #[derive(Serialize)]
     struct Tenant<'a> {

@@ -1,4 +1,4 @@
-//! Tests of which hash a password fits, and of the measured time of a hash.
+//! Tests of checking passwords, and of measuring the time of a hash.
 
 use super::*;
 
@@ -35,7 +35,7 @@ async fn only_the_right_password_of_an_identity_is_right() {
     }
 }
 
-/// The dummy's own text never opens anything.
+/// Not even the dummy's own text is accepted.
 #[tokio::test]
 async fn no_password_fits_the_dummy() {
     let hashing = Hashing::new(COST).await.unwrap();
@@ -56,7 +56,7 @@ async fn a_cheaper_hash_is_outdated_and_a_dearer_one_is_not() {
     assert_eq!(check(&dear, &of_cheap, "wrong horse").await, Verdict::Wrong);
 }
 
-/// The hashes from before there was a prehash: bcrypt of the text as it was typed.
+/// Hashes from before the prehash: bcrypt of the text as typed.
 #[tokio::test]
 async fn a_hash_from_before_is_right_and_outdated() {
     let hashing = Hashing::new(COST).await.unwrap();
@@ -65,24 +65,24 @@ async fn a_hash_from_before_is_right_and_outdated() {
         hashing.check(password, Some(stored.to_owned().into()), ASKER).await.unwrap()
     };
     let longest = "a".repeat(71);
-    // Four characters, and a decomposed letter, which were taken then.
+    // Four characters, and a decomposed letter, were accepted then.
     for text in ["correct horse", "паро", "cafe\u{301} nai\u{308}ve", &longest] {
         let stored = bcrypt::non_truncating_hash(text, COST).unwrap();
         assert_eq!(check(text, &stored).await, Verdict::Right { outdated: true }, "{text:?}");
         assert_eq!(check("wrong horse", &stored).await, Verdict::Wrong, "{text:?}");
-        // The one that replaces it.
+        // The hash that replaces it.
         let password = Password::parse_existing(text.to_owned()).unwrap();
         let new = hashing.hash(password, ASKER).await.unwrap();
         assert_eq!(check(text, new.as_str()).await, Verdict::Right { outdated: false }, "{text:?}");
     }
-    // bcrypt would see no difference between these.
+    // bcrypt would not distinguish these.
     let stored = bcrypt::non_truncating_hash(&longest, COST).unwrap();
     for longer in [72, 73, 128] {
         assert_eq!(check(&"a".repeat(longer), &stored).await, Verdict::Wrong);
     }
 }
 
-/// A hash that was made of the prehash of one password is no way in for who knows the prehash.
+/// Knowledge of the prehash of a password does not allow a login with it.
 #[tokio::test]
 async fn a_prehash_is_no_password() {
     let hashing = Hashing::new(COST).await.unwrap();
@@ -92,7 +92,7 @@ async fn a_prehash_is_no_password() {
     assert_eq!(hashing.check(Some(password(&prehash)), Some(stored), ASKER).await.unwrap(), Verdict::Wrong);
 }
 
-/// Made by passlib 1.7.4: `bcrypt_sha256.using(rounds=4, salt=…).hash(…)`.
+/// Values from passlib 1.7.4: `bcrypt_sha256.using(rounds=4, salt=…).hash(…)`.
 #[tokio::test]
 async fn hashes_of_another_program_are_understood() {
     let hashing = Hashing::new(COST).await.unwrap();
@@ -140,7 +140,7 @@ async fn a_stored_text_that_is_no_hash_is_an_error_and_no_verdict() {
     }
 }
 
-/// A right password of an account that is closed is recognised, though no answer says so.
+/// The right password of a closed account is recognised, though no answer shows it.
 #[tokio::test]
 async fn a_right_password_of_a_closed_account_is_known_again() {
     let (cheap, dear) = (Hashing::new(COST).await.unwrap(), Hashing::new(COST + 1).await.unwrap());
@@ -156,7 +156,7 @@ async fn a_right_password_of_a_closed_account_is_known_again() {
     }
 }
 
-/// A stall in one of the measurements, also in the first, is not taken for what a hash takes.
+/// A stall during a measurement, also the first, does not count as the time of a hash.
 #[test]
 fn the_first_estimate_is_the_least_of_several() {
     let (ms, stall) = (Duration::from_millis, Duration::from_secs(3));

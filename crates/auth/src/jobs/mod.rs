@@ -6,4 +6,4 @@ mod send_letter;
 
 pub(crate) use age::is_too_old;
 pub(crate) use report_disabled_endpoint::Reporting;
-pub(crate) use send_letter::{FIRST_INVITATION, LetterSender, SendLetter, WELCOME};
+pub(crate) use send_letter::{EmailSender, FIRST_INVITATION, SendEmail, WELCOME};

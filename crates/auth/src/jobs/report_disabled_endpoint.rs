@@ -1,11 +1,11 @@
-//! Telling a tenant that one of its webhook endpoints was disabled.
+//! The job that reports a disabled webhook endpoint to its tenant.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_jobs::{Class, Failure, Handler, Job, NewJob, Run, enqueue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use super::SendLetter;
+use super::SendEmail;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, admit};
@@ -14,7 +14,7 @@ use crate::store::audit_log::record;
 use crate::store::members::list_administrators;
 use crate::store::memberships::tenant_name_and_slug;
 
-/// Written by `jobs.report_disabled_endpoint`, a function that the orders service calls when it disables the endpoint.
+/// The payload, which the function `jobs.report_disabled_endpoint` writes when the orders service calls it.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct ReportDisabledEndpoint {
     webhook_endpoint_id: Uuid,
@@ -26,13 +26,13 @@ impl Job for ReportDisabledEndpoint {
     const CLASS: Class = Class::Delivery;
 }
 
-/// Does [`ReportDisabledEndpoint`].
+/// The handler of [`ReportDisabledEndpoint`].
 pub(crate) struct Reporting {
     pub(crate) sealing: Sealing,
 }
 
 impl Handler<ReportDisabledEndpoint> for Reporting {
-    /// The log and the emails are written with the end of the job, and so once.
+    /// Writes the log entry and the emails in the commit that ends the job, so only once.
     async fn run(&self, run: &Run, job: ReportDisabledEndpoint) -> Result<(), Failure> {
         let ReportDisabledEndpoint { webhook_endpoint_id, reason } = job;
         run.complete("auth.report_disabled_endpoint", async |tx| {
@@ -55,7 +55,7 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                     );
                     continue;
                 };
-                let letter = SendLetter::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
+                let letter = SendEmail::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
                 enqueue(tx, NewJob::new(letter)).await?;
             }

@@ -1,4 +1,4 @@
-//! Letters to a tenant's people.
+//! The job that sends an email to a tenant's people.
 
 use std::time::Duration;
 
@@ -17,31 +17,31 @@ use crate::store::memberships::is_provisioning;
 
 const PURPOSE: &str = "letter";
 
-/// The letter that welcomes a tenant's first member, of which there is one.
+/// The email that welcomes a tenant's first member, which is sent once.
 pub(crate) const WELCOME: &str = "welcome";
 
-/// The letter that invites a tenant's first member.
+/// The email that invites a tenant's first member.
 pub(crate) const FIRST_INVITATION: &str = "first invitation";
 
-/// A letter is on its way to nobody who could not log in yet: it waits for the tenant to become active, which is the next
-/// thing to happen.
+/// The delay of an email to somebody who cannot log in yet. It gives the tenant time to become active, which is the
+/// next step.
 const HEAD_START: Duration = Duration::from_secs(1);
 const LONGEST_WAIT: Duration = Duration::from_mins(1);
 
-/// Has a letter be sent. It is kept encrypted: what letters say is nobody's business, and some have one-time links in them.
+/// Sends an email. The payload is encrypted, since emails are private and some contain one-time links.
 #[derive(Serialize, Deserialize)]
-pub(crate) struct SendLetter {
+pub(crate) struct SendEmail {
     sealed: String,
 }
 
-impl Job for SendLetter {
+impl Job for SendEmail {
     const KIND: &'static str = "letter.send";
     const CLASS: Class = Class::Delivery;
-    /// Letters that are too old are given up before.
+    /// A limit that is never reached: emails that are too old are abandoned before.
     const MAX_ATTEMPTS: i32 = 10_000;
 }
 
-impl SendLetter {
+impl SendEmail {
     pub(crate) fn seal(sealing: &Sealing, tenant: TenantId, email: &OutgoingEmail) -> Result<Self, NotOurs> {
         let plain = serde_json::to_vec(email).or(Err(NotOurs))?;
         Ok(Self { sealed: BASE64.encode(sealing.seal(PURPOSE, tenant.as_uuid().as_bytes(), &plain)?) })
@@ -54,30 +54,30 @@ impl SendLetter {
         Some((email.recipient().ok()?, email))
     }
 
-    /// As the invitation of a first member, which is taken back with the tenant if that cannot be set up.
+    /// Creates the job of a first member's invitation, which is withdrawn if the tenant cannot be set up.
     pub(crate) fn first_invitation(self) -> NewJob<Self> {
         NewJob::new(self).unique(FIRST_INVITATION)
     }
 
-    /// As the welcome of a tenant that is about to become active.
+    /// Creates the job of the welcome email of a tenant that is about to become active.
     pub(crate) fn welcome(self) -> NewJob<Self> {
         NewJob::new(self).unique(WELCOME).after(HEAD_START)
     }
 }
 
-/// Sends them. A letter that is sent twice, because this was stopped between the sending and its record, has the same
-/// Message-ID both times.
-pub(crate) struct LetterSender {
+/// Sends emails. If it is stopped between sending an email and recording that, the email is sent again with the same
+/// Message-ID.
+pub(crate) struct EmailSender {
     pub(crate) sealing: Sealing,
     pub(crate) mailer: Mailer,
 }
 
-impl Handler<SendLetter> for LetterSender {
-    async fn run(&self, run: &Run, job: SendLetter) -> Result<(), Failure> {
+impl Handler<SendEmail> for EmailSender {
+    async fn run(&self, run: &Run, job: SendEmail) -> Result<(), Failure> {
         if is_too_old(run.id()) {
             return Err(Failure::fatal("the letter could not be sent for days"));
         }
-        // Another instance, of a newer version or with a newer key, may be able to read it.
+        // Another instance, of a newer version or with a newer key, may be able to decrypt it.
         let opened = job.open(&self.sealing, run.context().tenant());
         let (to, email) = opened.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
         let letter = email.letter();
@@ -111,11 +111,11 @@ mod tests {
     use crate::sealing::tests::sealing;
 
     #[test]
-    fn a_letter_is_read_in_its_tenant_only() {
+    fn an_email_is_decrypted_in_its_tenant_only() {
         let (sealing, tenant) = (sealing(), TenantId::generate());
-        // As it was enqueued by earlier versions.
+        // The form in which earlier versions enqueued it.
         let email = r#"{"to":"ada@example.com","letter":{"Welcome":{"tenant":"Acme","slug":"acme"}}}"#;
-        let job = SendLetter::seal(&sealing, tenant, &serde_json::from_str(email).unwrap()).unwrap();
+        let job = SendEmail::seal(&sealing, tenant, &serde_json::from_str(email).unwrap()).unwrap();
         let payload = serde_json::to_string(&job).unwrap();
         assert!(!payload.contains("ada") && !payload.contains("Acme"), "{payload}");
         let (opened, _) = job.open(&sealing, tenant).unwrap();

@@ -1,20 +1,20 @@
-//! What the letters say.
+//! The texts of emails.
 
 use super::Letter;
 use super::quoted::{quoted, quoted_address};
 
-/// Subjects are the same for everybody: what others wrote stands in the body, quoted.
+/// Subjects are the same for everybody. Texts of other people appear in the body only, quoted.
 const INVITATION: &str = "Invitation to join a company";
 const WELCOME: &str = "Welcome: your company is set up";
 
-/// A letter in words.
+/// The text of an email.
 pub(super) struct Text {
     pub(super) subject: String,
-    /// Lines end with LF.
+    /// The body. Lines end with LF.
     pub(super) body: String,
 }
 
-/// Writes a letter. `public_url` has no slash at its end.
+/// Writes an email. `public_url` has no trailing slash.
 pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
     let link = |path: &str, token: &str| {
         format!("{public_url}/{path}?token={token}\n\nOr send this token by the API:\n\n{token}\n")
@@ -152,7 +152,7 @@ mod tests {
     }
 
     #[test]
-    fn a_name_cannot_become_a_header_or_a_letter() {
+    fn a_name_cannot_become_a_header_or_a_body() {
         let name = "Acme\r\nBcc: all@example.com\r\n\r\nhttps://evil.example";
         for inviter in [None, Some("www.evil.example/x@evil.example")] {
             let Text { subject, body } = write(&invitation(name, inviter), URL);

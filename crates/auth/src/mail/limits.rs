@@ -1,5 +1,5 @@
-//! How much mail may be sent, to whom and on whose behalf. Every message passes here when it is enqueued: an
-//! [`OutgoingEmail`] is made of a [`Permit`], and a permit is given out by [`admit`] alone.
+//! Limits on emails, by recipient and cause. Every email is counted when it is enqueued: an [`OutgoingEmail`] is
+//! created from a [`Permit`], which only [`admit`] returns.
 
 mod invitations;
 
@@ -21,13 +21,13 @@ use crate::throttle::familiar;
 const MINUTE: Duration = Duration::from_mins(1);
 const HOUR: Duration = Duration::from_hours(1);
 
-/// So many at once, and one more each time that this time has passed.
+/// Creates a rate of a burst and the time after which one more is allowed.
 const fn rate(at_once: i32, every: Duration) -> Rate {
     Rate { at_once, every }
 }
 
-/// The table of `docs/security.md`, which a test compares with it: by whom messages are caused, and what they are counted
-/// against. What one of the causes uses up is none of what the others may.
+/// The limits, which `docs/security.md` lists in the same form; a test compares them. One cause never uses up the
+/// allowance of another.
 pub(super) const LIMITS: [(Cause, Against, Rate); 12] = [
     (Cause::Stranger, Against::Recipient, rate(5, HOUR.saturating_mul(2))),
     (Cause::Stranger, Against::Network, rate(60, MINUTE)),
@@ -43,7 +43,7 @@ pub(super) const LIMITS: [(Cause, Against, Rate); 12] = [
     (Cause::System, Against::Tenant, rate(200, MINUTE)),
 ];
 
-/// The cause of a message.
+/// The cause of an email.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Cause {
     Stranger,
@@ -52,32 +52,32 @@ pub(super) enum Cause {
     System,
 }
 
-/// A subject that messages are counted against.
+/// A subject that emails are counted against.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Against {
     Recipient,
-    /// The recipient's address, in each tenant apart.
+    /// The recipient's address, separately in each tenant.
     RecipientInTenant,
     Network,
     Person,
     Tenant,
 }
 
-/// The one who asks for a message, and answers for it.
+/// The requester of an email, who is accountable for it.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Requester {
-    /// Somebody who has not shown who they are, from this network. Nothing for the second message of one request.
+    /// Somebody who has not proved who they are, in this network. `None` for the second email of one request.
     Stranger { network: Option<Network> },
-    /// A member, who has it sent to somebody else.
+    /// A member, for an email to somebody else.
     Member { person: UserId, tenant: TenantId, network: Option<Network> },
-    /// The person that it goes to, about what they have just done.
+    /// The recipient, for an email about their own action.
     Recipient { person: UserId, tenant: Option<TenantId>, network: Option<Network> },
-    /// The system, about what has happened in a tenant. Members can cause as many of these as they like, so they use up nothing
-    /// of what a person's own notices need.
+    /// The system, for an email about an event in a tenant. Members can cause any number of these, so they do not use
+    /// a person's own allowance.
     System { tenant: TenantId },
 }
 
-/// The right to send one message to an address, which has been counted.
+/// The permission to send one email to an address. It has been counted.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct Permit {
     email: String,
@@ -93,7 +93,7 @@ impl Permit {
     }
 }
 
-/// A message that may be sent.
+/// An email that may be sent.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OutgoingEmail {
     to: String,
@@ -110,13 +110,13 @@ impl OutgoingEmail {
     }
 }
 
-/// There have been too many messages. What a stranger is told does not say so; everybody else waits.
+/// The error for too many emails. Strangers are not told; everybody else has to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) wait: Duration,
 }
 
-/// Counts a message to an address, unless there were too many: then nothing is counted.
+/// Counts an email to an address. If there were too many, it returns an error and counts nothing.
 pub(crate) async fn admit(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -145,7 +145,7 @@ impl Requester {
         sealing: &Sealing,
         to: &EmailAddress,
     ) -> Result<Vec<Allowance>, DbError> {
-        // Strangers' requests do not use up the person's own allowance from a network where they are known.
+        // Strangers' requests do not use the person's own allowance from a network where the person is known.
         let known = match self {
             Self::Stranger { network: network @ Some(_) } => {
                 is_familiar(tx, familiar(sealing, to, network)).await?
@@ -240,7 +240,7 @@ mod tests {
     use super::*;
     use crate::sealing::tests::sealing;
 
-    /// A row of the table as `docs/security.md` writes it.
+    /// Returns a row of the table in `docs/security.md`.
     fn row((cause, against, rate): (Cause, Against, Rate)) -> String {
         let cause = match cause {
             Cause::Stranger => "a stranger",
@@ -292,7 +292,7 @@ mod tests {
                 }
             }
         }
-        // Each network and the one around it.
+        // Each network and the wider one around it.
         assert_eq!((keys.len(), all), (LIMITS.len() + 3, LIMITS.len() + 3));
         let stranger = Requester::Stranger { network };
         let rate = LIMITS[0].2;

@@ -1,4 +1,4 @@
-//! Sending.
+//! [`Mailer`], which sends emails.
 
 use std::fs::DirBuilder;
 use std::io;
@@ -21,62 +21,62 @@ use super::server::{public_url, smtp};
 use crate::MailArgs;
 use crate::domain::EmailAddress;
 
-/// The longest that a letter may take. A worker's claim on it is longer.
+/// The time limit for sending an email. A worker's lease is longer.
 const LONGEST_SENDING: Duration = Duration::from_secs(40);
 
-/// Why letters cannot be sent. Each is a sentence for whoever configures the service; none shows a password.
+/// The reason why emails cannot be sent, as a message for the operator. None shows a password.
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
-    /// Neither a server nor a directory is named, or both.
+    /// Neither a server nor a directory is configured, or both are.
     #[error("give either an SMTP server with --smtp-url or, in development, a directory with --mail-dir")]
     Transport,
-    /// Nobody would ever read the letters.
+    /// A directory is configured in production, where nobody would read the emails.
     #[error("--mail-dir is for development: in production letters are sent by --smtp-url")]
     DirectoryInProduction,
-    /// The directory cannot be written to.
+    /// The directory is not writable.
     #[error("the mail directory {path} cannot be used: {source}")]
     Directory {
         /// The directory.
         path: PathBuf,
-        /// The operating system's word.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// The server's URL cannot be used.
+    /// The server's URL is invalid.
     #[error("--smtp-url: {0}; write smtps://user:password@host or smtp://user:password@host?tls=required")]
     SmtpUrl(String),
-    /// Anybody on the way could read the links.
+    /// The connection would not be encrypted, so others could read the links.
     #[error(
         "--smtp-url is not encrypted: in production use smtps://… or smtp://…?tls=required, unless the server is on this machine"
     )]
     Unencrypted,
-    /// The authorities cannot be read.
+    /// The certificate authorities cannot be read.
     #[error("--smtp-ca-file {path}: {reason}")]
     Authorities {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         reason: String,
     },
-    /// The sender is no address.
+    /// The sender is not an address.
     #[error("--mail-from has to be an address such as `Rowhouse <rowhouse@example.com>`: {0}")]
     From(String),
-    /// Links cannot be made with it.
+    /// The public URL is invalid for links.
     #[error("--public-url has to be an address such as https://app.example.com, with https in production")]
     PublicUrl,
 }
 
-/// Why a letter was not sent.
+/// The reason why an email was not sent.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum SendError {
-    /// It never will be.
+    /// It cannot be sent.
     #[error("{0}")]
     Permanent(String),
-    /// Later it may be.
+    /// It may be sent later.
     #[error("{0}")]
     Temporary(String),
 }
 
-/// Sends letters. Cloning shares its connections.
+/// Sends emails. Clones share the connections.
 #[derive(Clone)]
 pub(crate) struct Mailer {
     transport: Transport,
@@ -91,8 +91,8 @@ enum Transport {
 }
 
 impl Mailer {
-    /// Looks at what can be known without a letter. A server that cannot be reached is no error here: it may be down
-    /// for a while, and the letters wait.
+    /// Checks the configuration. A server that cannot be reached is no error: it may be down for a while, and the
+    /// emails wait.
     pub(crate) fn new(args: &MailArgs, environment: Environment) -> Result<Self, MailError> {
         let production = environment.is_production();
         let from = args.mail_from.parse::<Mailbox>().map_err(|error| MailError::From(error.to_string()))?;
@@ -110,8 +110,8 @@ impl Mailer {
         Ok(Self { transport, from: Arc::new(from), public_url: public_url.into() })
     }
 
-    /// Sends a letter. When this returns without an error, the server has taken the responsibility for it. `id` is the
-    /// letter's: by it one that is sent again is known.
+    /// Sends an email. After a success the server is responsible for it. `id` identifies the email, so that a
+    /// repetition can be recognised.
     pub(crate) async fn send(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<(), SendError> {
         let message = self.message(to, letter, id)?;
         match &self.transport {
@@ -136,12 +136,12 @@ impl Mailer {
         MessageBuilder::new()
             .from((*self.from).clone())
             .to(to)
-            // Made of the headers, it would be read with rules that refuse marks, as Hindi and Thai have them.
+            // An envelope from the headers would be parsed by rules that refuse marks, which Hindi and Thai need.
             .envelope(envelope)
             .subject(subject)
             .message_id(Some(message_id))
             .date_now()
-            // No out-of-office notes in return (RFC 3834).
+            // Prevents out-of-office replies (RFC 3834).
             .raw_header(HeaderValue::new(
                 HeaderName::new_from_ascii_str("Auto-Submitted"),
                 "auto-generated".to_owned(),
@@ -152,21 +152,21 @@ impl Mailer {
     }
 }
 
-/// The address, whose domain every server knows and whose local part takes SMTPUTF8 (RFC 6531) unless it is ASCII. It was validated by rules that
-/// are stricter than the library's, save that the library refuses marks.
+/// Converts an address. Its domain consists of A-labels; a local part that is not ASCII needs SMTPUTF8 (RFC 6531). It
+/// was validated by stricter rules than the library's, except that the library refuses marks.
 fn mailbox(to: &EmailAddress) -> Mailbox {
     let (local, domain) = to.as_str().rsplit_once('@').unwrap_or_default();
     Mailbox::new(None, Address::new_dangerous(local, domain))
 }
 
-/// What a server's refusal means. The text is the server's, which may quote the letter: its token is left out.
+/// Interprets a server's refusal. The text is the server's and may quote the email, so the token is removed from it.
 fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &Letter) -> SendError {
     let mut text = error.to_string();
     if let Some(token) = letter.token() {
         text = text.replace(token, "[token]");
     }
     let code = error.status().map(u16::from);
-    // 530 to 538 are about this service's own login, which somebody will mend.
+    // 530 to 538 are about this service's own login, which an operator will correct.
     let about_the_letter = matches!(code, Some(550..=559));
     if error.is_client() && !to.as_str().is_ascii() {
         let reason = format!("the SMTP server takes no internationalised addresses (SMTPUTF8): {text}");
@@ -175,7 +175,7 @@ fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &L
     if about_the_letter { SendError::Permanent(text) } else { SendError::Temporary(text) }
 }
 
-/// A letter appears whole or not at all.
+/// Writes an email's file atomically.
 async fn put(directory: &Path, id: Uuid, letter: &[u8]) -> io::Result<()> {
     let beside = directory.join(format!(".{}.new", Uuid::now_v7()));
     let mut file =
@@ -222,7 +222,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn what_cannot_work_is_said_at_the_start() {
+    async fn an_invalid_configuration_is_reported_at_the_start() {
         let directory = tempfile::tempdir().unwrap();
         let args = MailArgs::into_directory(directory.path().join("a/b"));
         assert!(Mailer::new(&args, Environment::Dev).is_ok());
@@ -254,9 +254,9 @@ mod tests {
         assert!(matches!(error, MailError::Authorities { .. }), "{error}");
     }
 
-    /// What is an address here can be written to.
+    /// Every valid address can be written to.
     #[test]
-    fn every_address_has_a_mailbox() {
+    fn every_address_can_be_written_to() {
         for (text, expected) in [
             ("ada@example.com", "ada@example.com"),
             ("o'brien_{x}=~1@a-b.example", "o'brien_{x}=~1@a-b.example"),

@@ -1,4 +1,4 @@
-//! Mail to people.
+//! Emails to people.
 
 mod letters;
 pub(crate) mod limits;
@@ -11,14 +11,14 @@ use serde::{Deserialize, Serialize};
 pub use mailer::MailError;
 pub(crate) use mailer::{Mailer, SendError};
 
-/// What a letter says. Its tokens are secrets.
+/// The content of an email. Its tokens are secrets.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum Letter {
-    /// To a new person, or one with a new address: the link confirms it.
+    /// To a new person, or one with a new address: the link confirms the address.
     VerifyEmail {
         token: String,
     },
-    /// The link sets a password: a person's first one, or a new one.
+    /// The link sets a password, a first or a new one.
     SetPassword {
         token: String,
         first: bool,
@@ -26,12 +26,12 @@ pub(crate) enum Letter {
     /// The link makes the person a member.
     Invitation {
         tenant: String,
-        /// The inviting member's address; nobody's when the person is to be a tenant's first owner.
+        /// The inviting member's address, or `None` for a tenant's first owner.
         inviter: Option<String>,
         role: String,
         token: String,
     },
-    /// To a tenant's first member, who can log in to it.
+    /// To a tenant's first member, who can log in.
     Welcome {
         tenant: String,
         slug: String,
@@ -39,17 +39,17 @@ pub(crate) enum Letter {
     PasswordChanged,
     MfaEnabled,
     MfaDisabled,
-    /// To a tenant's administrators: nobody but the system did it.
+    /// To a tenant's administrators, caused by the system.
     WebhookEndpointDisabled {
         tenant: String,
         webhook_endpoint_id: String,
-        /// Its receiver wants it so; otherwise it takes nothing.
+        /// Whether the receiver asked for it with a 410; otherwise it has failed for days.
         gone: bool,
     },
 }
 
 impl Letter {
-    /// What the letter's link proves with.
+    /// Returns the token of the email's link.
     fn token(&self) -> Option<&str> {
         match self {
             Self::VerifyEmail { token }
@@ -65,7 +65,7 @@ impl Letter {
 }
 
 impl std::fmt::Debug for Letter {
-    /// Says which letter it is, and none of its tokens.
+    /// Shows the kind of the email, and no token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {
             Self::VerifyEmail { .. } => "VerifyEmail",

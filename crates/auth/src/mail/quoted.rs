@@ -1,17 +1,17 @@
-//! Other people's words in our messages.
+//! Quoting foreign text in emails.
 
 use rowhouse_text::{is_blank, is_mark};
 
-/// There is no room for a message of theirs.
+/// The length limit, which leaves no room for a message.
 const LONGEST: usize = 60;
-/// The stand-in for a text that has nothing in it to be shown.
+/// The replacement for a text without anything readable.
 const NOTHING: &str = "(no readable name)";
-/// More marks on one letter reach into the lines around it.
+/// The number of marks on one letter. More would reach into other lines.
 const MOST_MARKS: usize = 3;
 
-/// A text of somebody else's choice as a part of a line: letters, digits and a little punctuation, in which no mail
-/// program finds a link, an address or a number to call by a scheme. Nothing is believed of it, also when it was validated: rows
-/// may be older than the rules.
+/// Returns a foreign text as a part of a line: letters, digits and some punctuation, in which no mail program
+/// recognises a link, an address or a number. Validated texts are treated in the same way, since rows may be older
+/// than the rules.
 pub(super) fn quoted(text: &str) -> String {
     let mut kept = String::new();
     let (mut marks, mut previous) = (0, ' ');
@@ -19,7 +19,7 @@ pub(super) fn quoted(text: &str) -> String {
     while let Some(c) = chars.next() {
         let next = chars.peek().copied().unwrap_or(' ');
         match c {
-            // A dot before more makes a domain; one at the end of a word is an abbreviation's.
+            // A dot followed by more makes a domain; one at the end of a word belongs to an abbreviation.
             '.' if !next.is_whitespace() => kept.push('·'),
             '@' => kept.push_str(" (at) "),
             c if is_mark(c) && !is_blank(c) => {
@@ -45,8 +45,8 @@ pub(super) fn quoted(text: &str) -> String {
     }
 }
 
-/// An e-mail address of somebody else's choice: as it is when no mail program can take it for more than an address, and
-/// else quoted.
+/// Returns a foreign email address: unchanged if no mail program can take it for more than an address, and quoted
+/// otherwise.
 pub(super) fn quoted_address(text: &str) -> String {
     let plain = |part: &str| {
         !part.is_empty() && part.chars().all(|c| c.is_ascii_alphanumeric() || "._-+".contains(c))

@@ -1,4 +1,4 @@
-//! The SMTP server and the pages that links lead to, as they are configured.
+//! The configured SMTP server and public URL.
 
 use std::fs;
 use std::net::IpAddr;
@@ -12,12 +12,12 @@ use url::{Host, Url};
 
 use super::MailError;
 
-/// For one step of the conversation with the server.
+/// The time limit of one step of the SMTP dialogue.
 const STEP_TIMEOUT: Duration = Duration::from_secs(15);
-/// Connections that are kept.
+/// The number of connections that are kept open.
 const CONNECTIONS: u32 = 4;
 
-/// Without a slash at its end.
+/// Parses the public URL and returns it without a trailing slash.
 pub(super) fn public_url(text: &str, production: bool) -> Result<String, MailError> {
     let url = Url::parse(text).or(Err(MailError::PublicUrl))?;
     let usable = match url.scheme() {
@@ -61,11 +61,11 @@ pub(super) fn smtp(
     Ok(builder.build())
 }
 
-/// TLS that believes the file's authorities and no other.
+/// Creates TLS parameters that trust only the authorities in the file.
 fn trusting(host: String, path: &Path) -> Result<TlsParameters, MailError> {
     let unusable = |reason: String| MailError::Authorities { path: path.to_owned(), reason };
     let pem = fs::read(path).map_err(|error| unusable(error.to_string()))?;
-    // Of a file without any, the library makes an authority that has signed nothing.
+    // From a file without certificates the library would create an authority that has signed nothing.
     if !String::from_utf8_lossy(&pem).contains("-----BEGIN CERTIFICATE-----") {
         return Err(unusable("there is no certificate in it".to_owned()));
     }
@@ -77,8 +77,8 @@ fn trusting(host: String, path: &Path) -> Result<TlsParameters, MailError> {
         .map_err(|error| unusable(error.to_string()))
 }
 
-/// Whether a URL leads to this machine, so that nobody listens on the way. Only `http` and its kin have their hosts
-/// parsed as addresses; the others' are texts.
+/// Returns whether a URL leads to this machine, so that nobody can listen. The parser recognises addresses only in
+/// the hosts of `http` and similar schemes; other hosts are texts.
 fn is_here(url: &Url) -> bool {
     match url.host() {
         Some(Host::Ipv4(ip)) => ip.is_loopback(),

@@ -1,4 +1,4 @@
-//! Who a person is that shows an access token in a message, in a call that takes none of its own.
+//! Identifying a person by an access token in a message, for public methods.
 
 use rowhouse_tenancy::{DbError, TenantContext};
 use rowhouse_tokens::{TokenError, VerifiedToken};
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::store::identities::{Identity, get_identity};
 
 impl Rpc {
-    /// The token's person, if its session has not ended. Looked up in the token's tenant, which finds that out.
+    /// Returns the token's person if its session has not ended, which is checked in the token's tenant.
     pub(super) async fn person_of(&self, access_token: &str) -> Result<Identity, Error> {
         let believed: VerifiedToken =
             self.verifier.verify(access_token).await.map_err(Error::InvalidAccessToken)?;
@@ -18,7 +18,7 @@ impl Rpc {
             self.db.tx(&cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, user).await?));
         match found.await {
             Ok(Some(identity)) if !identity.disabled => Ok(identity),
-            // The call is about another tenant, whose absence this is not.
+            // The call is about another tenant, so this must not say that its tenant is missing.
             Ok(_) | Err(Error::Db(DbError::UnknownTenant)) => {
                 Err(Error::InvalidAccessToken(TokenError::InvalidClaims))
             }

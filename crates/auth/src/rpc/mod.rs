@@ -1,4 +1,4 @@
-//! The generated traits, one folder a service and one file a method.
+//! The implementation of the generated traits: a directory for each service, a file for each method.
 
 mod api_keys;
 mod audit_log;
@@ -27,51 +27,51 @@ use crate::domain::{Rate, SessionLifetimes, UserId};
 use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
 use crate::sealing::Sealing;
-use crate::store::memberships::{find_active_role, hold_role};
+use crate::store::memberships::{find_active_role, lock_role};
 use crate::tasks::Tasks;
 
-/// What the methods work with.
+/// The dependencies of the methods.
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) hashing: Hashing,
     pub(crate) sealing: Sealing,
     pub(crate) tasks: Tasks,
     pub(crate) issuer: TokenIssuer,
-    /// Believes the access tokens that a caller sends in a message, to show who they are.
+    /// Verifies the access tokens that callers send in messages to identify themselves.
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) token_lifetime: Duration,
     pub(crate) sessions: SessionLifetimes,
     pub(crate) proxies: TrustedProxies,
     pub(crate) sign_ups: SignUpRates,
-    /// Whether a person has to have confirmed their address before they can log in.
+    /// Whether people must confirm their address before they can log in.
     pub(crate) require_verified_email: bool,
 }
 
-/// How often one may sign up.
+/// The limits on sign-ups.
 pub(crate) struct SignUpRates {
     pub(crate) from_network: Rate,
-    /// With the address, when nothing shows that it is one's own.
+    /// The rate of sign-ups with an address that is not proved to be the caller's.
     pub(crate) of_address: Rate,
 }
 
-/// On whose behalf a call is made.
+/// Returns the context of a call.
 fn context<T>(request: &Request<T>) -> Result<TenantContext, Error> {
     Ok(access::context(request)?)
 }
 
-/// The person on whose behalf a call is made.
+/// Returns the person of a context.
 fn person(cx: &TenantContext) -> Result<UserId, Error> {
     Ok(access::person(cx)?.into())
 }
 
-/// The caller's role of now, read where it is about to be used: the token's may be a few minutes old.
+/// Returns the caller's current role, which may differ from the token's.
 async fn current_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
     permitted_role(find_active_role(tx, user).await?, permission)
 }
 
-/// The same, and it stays the caller's until the transaction ends: for making what must not outlive it.
-async fn held_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
-    permitted_role(hold_role(tx, user).await?, permission)
+/// Returns the caller's current role and locks it until the transaction ends, for creating what must not outlive it.
+async fn locked_role(tx: &mut TenantTx, user: UserId, permission: Permission) -> Result<Role, Error> {
+    permitted_role(lock_role(tx, user).await?, permission)
 }
 
 fn permitted_role(role: Option<Role>, permission: Permission) -> Result<Role, Error> {
@@ -82,7 +82,7 @@ fn permitted_role(role: Option<Role>, permission: Permission) -> Result<Role, Er
     }
 }
 
-/// An id that a caller sent. One that cannot be read belongs to nothing, like one that is not there.
+/// Parses an id. An invalid one belongs to no job, like a missing one.
 fn parse_id(text: &str, missing: Missing) -> Result<Uuid, Error> {
     wire::parse_id(text).or(Err(Error::NotFound(missing)))
 }

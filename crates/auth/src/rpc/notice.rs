@@ -1,4 +1,4 @@
-//! Telling people what was done to their account.
+//! Notices to people about changes of their accounts.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_tenancy::{TenantId, Transaction};
@@ -10,24 +10,24 @@ use crate::mail::Letter;
 use crate::mail::limits::{Requester, TooMany, admit};
 use crate::tasks::Task;
 
-/// A person who has done something to their own account.
-pub(super) struct Doer<'a> {
+/// A person who changed their own account.
+pub(super) struct AccountOwner<'a> {
     pub(super) person: UserId,
     pub(super) email: &'a EmailAddress,
-    /// The tenant that they did it in, if it was one.
+    /// The tenant in which they did it, if any.
     pub(super) tenant: Option<TenantId>,
     pub(super) client: &'a Client,
 }
 
 impl Rpc {
-    /// Has the person be told. Refused when there were too many messages: nothing is done to an account in silence.
+    /// Enqueues the notice. Fails if there were too many emails: no account is changed without a notice.
     pub(super) async fn notify(
         &self,
         tx: &mut impl Transaction,
-        doer: Doer<'_>,
+        doer: AccountOwner<'_>,
         letter: Letter,
     ) -> Result<(), Error> {
-        let Doer { person, email, tenant, client } = doer;
+        let AccountOwner { person, email, tenant, client } = doer;
         let requester = Requester::Recipient { person, tenant, network: client.network() };
         let permit = admit(tx, &self.sealing, requester, email).await?;
         let permit = permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })?;

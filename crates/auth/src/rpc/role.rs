@@ -1,4 +1,4 @@
-//! Roles on the wire.
+//! Roles in messages.
 
 use rowhouse_proto::auth::v1;
 use rowhouse_tokens::Role;
@@ -12,7 +12,7 @@ pub(super) const fn to_proto(role: Role) -> v1::Role {
     }
 }
 
-/// Nothing for a role that is not given, and for a number that this version does not know.
+/// Returns the role, or `None` for an absent or unknown one.
 pub(super) fn from_proto(role: i32) -> Option<Role> {
     match v1::Role::try_from(role) {
         Ok(v1::Role::Owner) => Some(Role::Owner),

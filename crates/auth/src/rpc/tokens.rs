@@ -1,4 +1,4 @@
-//! Beginning a session, and what the caller gets for it.
+//! Beginning a session, and the tokens for it.
 
 use chrono::Utc;
 use rowhouse_chassis::client::Client;
@@ -14,14 +14,14 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::store::audit_log::record;
-use crate::store::memberships::hold_member;
+use crate::store::memberships::lock_member;
 use crate::store::sessions::{NewSession, Which, end_sessions, insert_session};
 use crate::store::totp::has_confirmed_totp;
 
-/// By what a session begins.
+/// The method by which a session begins.
 #[derive(Clone, Copy)]
 pub(super) enum Method<'a> {
-    /// The password that this is the hash of.
+    /// The password with this hash.
     Password(&'a PasswordHash),
     Mfa,
     Switch,
@@ -66,8 +66,8 @@ impl<'a> Beginning<'a> {
         Ok(Self { id, refresh, user, client, method })
     }
 
-    /// Begins it in its tenant, for a member who is held: whoever removes them, changes their role or their second factor is
-    /// done, or waits and then finds the session.
+    /// Inserts the session for a member who is locked: a concurrent removal, or change of role or second factor, has
+    /// either ended, or waits and then finds the session.
     pub(super) async fn insert(&self, rpc: &Rpc, tx: &mut TenantTx) -> Result<(), Error> {
         let Self { id, refresh, user, client, method } = self;
         let now = Utc::now();
@@ -85,7 +85,7 @@ impl<'a> Beginning<'a> {
             .on("session", *id)
             .with("method", method.as_str());
         record(tx, entry).await?;
-        // Nobody is kept from logging in by sessions that they have forgotten.
+        // Forgotten sessions never prevent a login.
         let surplus = Which::Surplus { user: *user, begun: *id, keep: SESSIONS.maximum - 1 };
         for ended in end_sessions(tx, surplus, EndReason::TooMany).await? {
             let entry = AuditEntry::success(Actor::System, Action::SessionEnd, client)
@@ -96,15 +96,15 @@ impl<'a> Beginning<'a> {
         Ok(())
     }
 
-    /// Returns the tokens for the holder of the session. It has begun by then.
+    /// Returns the tokens of the session, which has been inserted.
     pub(super) fn tokens(&self, rpc: &Rpc, role: Role) -> Result<Tokens, Error> {
         rpc.tokens(self.user, self.refresh.tenant(), role, &self.refresh, 0)
     }
 }
 
 impl Rpc {
-    /// Begins a session of a person who has shown who they are, if they are still a member of the tenant. What they have shown must
-    /// still be so: [`Error::Contended`] when the password was changed since, or a second factor switched on.
+    /// Begins a session of a person who has authenticated, if they are still a member of the tenant. Returns
+    /// [`Error::Contended`] if the password was changed since it was checked, or a second factor was activated.
     pub(super) async fn begin_session(
         &self,
         user: UserId,
@@ -115,7 +115,7 @@ impl Rpc {
         let beginning = Beginning::new(self, user, tenant, client, method)?;
         let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
         let begun = self.db.tx(&cx, "auth.begin_session", async |tx| {
-            let (role, hash) = hold_member(tx, user).await?.ok_or(Error::NotAMember)?;
+            let (role, hash) = lock_member(tx, user).await?.ok_or(Error::NotAMember)?;
             if let Method::Password(checked) = method
                 && (hash.as_ref() != Some(checked) || has_confirmed_totp(tx, user).await?)
             {
@@ -128,8 +128,8 @@ impl Rpc {
         Ok((beginning.id, beginning.tokens(self, role)?))
     }
 
-    /// What a session's holder gets: an access token, and the refresh token for the next one. Access tokens that
-    /// were issued until `refused_until`, in seconds since 1970, are not taken.
+    /// Returns an access token and the refresh token for the next one. Access tokens issued until `refused_until`, in
+    /// seconds since 1970, are refused.
     pub(super) fn tokens(
         &self,
         user: UserId,
@@ -150,7 +150,7 @@ impl Rpc {
         })
     }
 
-    /// The same, with the token of the device that the person logged in on.
+    /// Adds the token of the device on which the person logged in.
     pub(super) fn on_device(&self, tokens: Tokens, device: &DeviceToken) -> Result<Tokens, Error> {
         Ok(Tokens { device_token: Some(device.expose(&self.sealing)?), ..tokens })
     }

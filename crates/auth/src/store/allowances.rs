@@ -1,4 +1,5 @@
-//! The table `auth.allowances`: global, since messages and sign-ups are counted for persons and networks across tenants.
+//! The table `auth.allowances`. It is global, since emails and sign-ups are counted for persons and networks across
+//! tenants.
 
 use std::time::Duration;
 
@@ -18,8 +19,8 @@ struct Spent {
     wait: i32,
 }
 
-/// Counts something against each of the allowances. Nothing is counted when one of them has no room: then the time until there
-/// is some. No two may have the same key.
+/// Counts something against each of the allowances. If one of them is used up, it counts nothing and returns the time
+/// until there is room. No two may have the same key.
 pub(crate) async fn spend(
     tx: &mut impl Transaction,
     allowances: &[Allowance],
@@ -37,7 +38,7 @@ pub(crate) async fn spend(
     Ok(u64::try_from(wait).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs))
 }
 
-/// Leaves no room under a key for a time.
+/// Uses an allowance up for a time.
 pub(crate) async fn fill(
     tx: &mut impl Transaction,
     key: Digest32,
@@ -54,14 +55,14 @@ pub(crate) async fn fill(
     Ok(())
 }
 
-/// Forgets what was counted under keys.
+/// Clears the counts of keys.
 pub(crate) async fn refill(tx: &mut impl Transaction, keys: &[Digest32]) -> Result<(), DbError> {
     let keys = keys.iter().map(|key| key.to_vec());
     diesel::delete(allowances::table.filter(allowances::key.eq_any(keys))).execute(tx).await?;
     Ok(())
 }
 
-/// Removes up to `most` rows that count no more, and says how many they were.
+/// Deletes at most `most` rows that have no effect any more, and returns their number.
 pub(crate) async fn purge_allowances(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
     let full = allowances::table
         .filter(allowances::full_at.lt(now))
@@ -71,7 +72,7 @@ pub(crate) async fn purge_allowances(tx: &mut GlobalTx, most: i64) -> Result<usi
         .for_update()
         .skip_locked();
     let full: Vec<Vec<u8>> = full.load(tx).await?;
-    // Not what was counted again before it was locked.
+    // Not rows that were counted again before they were locked.
     let full = allowances::table.filter(allowances::key.eq_any(full)).filter(allowances::full_at.lt(now));
     Ok(diesel::delete(full).execute(tx).await?)
 }

@@ -48,7 +48,7 @@ macro_rules! columns {
     };
 }
 
-/// A key that is made.
+/// A key to be created.
 pub(crate) struct NewApiKey<'a> {
     pub(crate) id: Uuid,
     pub(crate) name: &'a ApiKeyName,
@@ -78,13 +78,13 @@ pub(crate) async fn insert_api_key(tx: &mut TenantTx, new: NewApiKey<'_>) -> Res
     Ok(row)
 }
 
-/// How many keys there are. Until the transaction ends, no other of the tenant's can count them.
+/// Returns the number of keys. Other transactions of the tenant that call this wait until this one ends.
 pub(crate) async fn count_keys(tx: &mut TenantTx) -> Result<i64, DbError> {
     lock_count(tx, "auth.api_keys").await?;
     Ok(of_tenant(api_keys::table, tx.tenant()).count().get_result(tx).await?)
 }
 
-/// Newest first, those that have expired or were revoked too: a person wants to see why a program has stopped working.
+/// Returns the keys, newest first, with expired and revoked ones: they explain why a program has stopped working.
 pub(crate) async fn list_api_keys(
     tx: &mut TenantTx,
     page: &PageRequest<Uuid>,
@@ -98,13 +98,13 @@ pub(crate) async fn list_api_keys(
     Ok(rows)
 }
 
-/// Removes it, and says its name if there was one.
+/// Deletes a key and returns its name, if it existed.
 pub(crate) async fn delete_api_key(tx: &mut TenantTx, id: Uuid) -> Result<Option<String>, DbError> {
     let key = of_tenant(api_keys::table, tx.tenant()).filter(api_keys::id.eq(id));
     Ok(diesel::delete(key).returning(api_keys::name).get_result(tx).await.optional()?)
 }
 
-/// A key that a person made, as far as their rights matter to it.
+/// A key of a person, as far as their permissions matter to it.
 #[derive(Clone, Debug, Queryable)]
 pub(crate) struct OwnedKey {
     pub(crate) id: Uuid,
@@ -112,8 +112,8 @@ pub(crate) struct OwnedKey {
     pub(crate) scopes: Vec<String>,
 }
 
-/// The keys that a person made and that are not revoked, locked: waits for access tokens that are just being issued for
-/// them, and lets no other be issued until the transaction ends.
+/// Returns and locks the keys of a person that are not revoked. It waits for access tokens that are being issued for
+/// them, and no other is issued until the transaction ends.
 pub(crate) async fn lock_keys_of(tx: &mut TenantTx, creator: UserId) -> Result<Vec<OwnedKey>, DbError> {
     let keys = of_tenant(api_keys::table, tx.tenant())
         .filter(api_keys::created_by.eq(creator.as_uuid()))
@@ -126,7 +126,7 @@ pub(crate) async fn lock_keys_of(tx: &mut TenantTx, creator: UserId) -> Result<V
     Ok(keys)
 }
 
-/// Makes keys good for nothing. They expire as well, which earlier versions of this program go by.
+/// Revokes keys. They are also marked as expired, which earlier versions of this program check.
 pub(crate) async fn revoke_keys(
     tx: &mut TenantTx,
     ids: &[Uuid],
@@ -153,21 +153,21 @@ pub(crate) async fn set_scopes(tx: &mut TenantTx, id: Uuid, scopes: &[Permission
     Ok(())
 }
 
-/// What a key is good for.
+/// The grant of a key.
 #[derive(Clone, Debug)]
 pub(crate) struct Grant {
     pub(crate) scopes: Vec<String>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
-    /// The creator's role of now; nothing when they are no member, or disabled.
+    /// The creator's current role, or `None` if they are not a member or disabled.
     pub(crate) creator: Option<Role>,
-    /// Up to when the key's access tokens are refused, in seconds since 1970; 0 when they are not.
+    /// The time up to which the key's access tokens are refused, in seconds since 1970, or 0.
     pub(crate) refused_until: u64,
 }
 
 type GrantRow = (Vec<String>, Option<DateTime<Utc>>, Option<String>, Option<DateTime<Utc>>);
 
-/// What the key with this digest is good for, if it has neither expired nor been revoked. Until the transaction ends, it
-/// is neither revoked nor reduced: that waits, and then refuses the access token as well.
+/// Returns the grant of the key with this digest, if it has neither expired nor been revoked. A concurrent revocation
+/// waits until the transaction ends, and then refuses the access token as well.
 pub(crate) async fn find_grant(
     tx: &mut TenantTx,
     id: Uuid,
@@ -182,7 +182,7 @@ pub(crate) async fn find_grant(
         .single_value();
     let refused_until = of_tenant(token_revocations::table, tenant)
         .filter(token_revocations::id.eq(api_keys::id))
-        // Not forever, which is no time that can be read.
+        // Not infinity, which cannot be read as a time.
         .filter(token_revocations::issued_until.lt(now.into_sql::<Timestamptz>() + 1.minutes()))
         .select(token_revocations::issued_until)
         .single_value();
@@ -206,7 +206,7 @@ pub(crate) async fn find_grant(
     Ok(Some(Grant { scopes, expires_at, creator, refused_until }))
 }
 
-/// Notes that the key was used, once a minute at most: programs ask often, and a row is not for counting.
+/// Records the use of the key, once a minute at most, since programs exchange it often.
 pub(crate) async fn touch_api_key(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     let a_minute_ago = now.into_sql::<Timestamptz>() - 1.minutes();
     let stale = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(a_minute_ago.nullable()));

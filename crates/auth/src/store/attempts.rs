@@ -1,4 +1,4 @@
-//! The tables `auth.attempts` and `auth.familiar_addresses`: global, since an attempt precedes its tenant.
+//! The tables `auth.attempts` and `auth.familiar_addresses`. They are global, since an attempt precedes its tenant.
 
 use std::time::Duration;
 
@@ -13,31 +13,31 @@ use crate::domain::Limit;
 use crate::schema::{attempts, familiar_addresses};
 use crate::sealing::Digest32;
 
-/// For how long a network is remembered as one that an account was logged in to from.
+/// The days for which a network is remembered as familiar to an account.
 const FAMILIAR_DAYS: i32 = 90;
 
-/// What becomes of an attempt.
+/// The result of counting an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub(crate) struct Admission {
-    /// Seconds until an attempt will be looked at; 0 when this one is.
+    /// The seconds until an attempt is admitted, or 0 if this one is.
     #[diesel(sql_type = Integer)]
     pub(crate) wait: i32,
-    /// It is the first one that is refused.
+    /// Whether it is the first one that is refused.
     #[diesel(sql_type = Bool)]
     pub(crate) first: bool,
-    /// When it was counted; nothing when it is refused.
+    /// The time at which it was counted, or `None` if it is refused.
     #[diesel(sql_type = Nullable<Timestamptz>)]
     pub(crate) counted_at: Option<DateTime<Utc>>,
 }
 
 impl Admission {
-    /// How long to wait, when the attempt is refused.
+    /// Returns the time to wait if the attempt is refused.
     pub(crate) fn refused(self) -> Option<Duration> {
         u64::try_from(self.wait).ok().filter(|seconds| *seconds > 0).map(Duration::from_secs)
     }
 }
 
-/// Counts an attempt against each of the limits, unless one of them refuses it; then nothing is counted. No two limits may
+/// Counts an attempt against each of the limits. If one of them refuses it, nothing is counted. No two limits may
 /// have the same key.
 pub(crate) async fn admit(tx: &mut impl Transaction, limits: &[Limit]) -> Result<Admission, DbError> {
     let (keys, free): (Vec<_>, Vec<_>) = limits.iter().map(|limit| (limit.key.to_vec(), limit.free)).unzip();
@@ -49,7 +49,7 @@ pub(crate) async fn admit(tx: &mut impl Transaction, limits: &[Limit]) -> Result
     Ok(admission)
 }
 
-/// Takes an attempt back that was counted then, and that nobody has looked at: one less under each of the keys.
+/// Uncounts an attempt whose password was not checked: one less for each of the keys.
 pub(crate) async fn take_back(
     tx: &mut impl Transaction,
     keys: &[Digest32],
@@ -64,7 +64,7 @@ pub(crate) async fn take_back(
     Ok(())
 }
 
-/// Forgives a counted attempt: it was a good one. What it alone is counted under starts anew.
+/// Uncounts a successful attempt, and clears the keys that are counted for it alone.
 pub(crate) async fn forgive(
     tx: &mut impl Transaction,
     own: &[Digest32],
@@ -74,7 +74,7 @@ pub(crate) async fn forgive(
     discount(tx, own, shared, &locked).await
 }
 
-/// The same, unless it was done already.
+/// Does the same, unless it was done before.
 pub(crate) async fn forgive_once(
     tx: &mut impl Transaction,
     own: &[Digest32],
@@ -88,7 +88,7 @@ pub(crate) async fn forgive_once(
     }
 }
 
-/// Locks in the order in which `auth.count_attempt` does, so that no two wait for each other, and says what there is.
+/// Locks the rows in the same order as `auth.count_attempt`, so that there is no deadlock, and returns them.
 async fn lock(
     tx: &mut impl Transaction,
     own: &[Digest32],
@@ -99,8 +99,8 @@ async fn lock(
     Ok(locked.order(attempts::key).for_update().load(tx).await?)
 }
 
-/// Changes nothing but what is locked: a row that was forgiven and counted anew in between is another attempt's, and whoever has
-/// locked it may be waiting for one of these.
+/// Changes only locked rows. A row that was cleared and counted again in between belongs to another attempt, whose
+/// transaction may be waiting for one of these.
 async fn discount(
     tx: &mut impl Transaction,
     own: &[Digest32],
@@ -119,7 +119,7 @@ async fn discount(
     Ok(())
 }
 
-/// Whether the account was logged in to from the network before.
+/// Returns whether the account was logged in to from the network before.
 pub(crate) async fn is_familiar(tx: &mut impl Transaction, key: Digest32) -> Result<bool, DbError> {
     let recent = familiar_addresses::table
         .filter(familiar_addresses::key.eq(key.to_vec()))
@@ -127,7 +127,7 @@ pub(crate) async fn is_familiar(tx: &mut impl Transaction, key: Digest32) -> Res
     Ok(select(exists(recent)).get_result(tx).await?)
 }
 
-/// Remembers that the account was logged in to from the network.
+/// Records that the account was logged in to from the network.
 pub(crate) async fn remember_network(tx: &mut impl Transaction, key: Digest32) -> Result<(), DbError> {
     diesel::insert_into(familiar_addresses::table)
         .values((familiar_addresses::key.eq(key.to_vec()), familiar_addresses::last_at.eq(now)))
@@ -139,7 +139,7 @@ pub(crate) async fn remember_network(tx: &mut impl Transaction, key: Digest32) -
     Ok(())
 }
 
-/// Removes up to `most` attempts that count no more, and says how many they were.
+/// Deletes at most `most` attempts that have no effect any more, and returns their number.
 pub(crate) async fn purge_attempts(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
     let old = attempts::table
         .filter(attempts::last_at.lt(now.into_sql::<Timestamptz>() - 1.days()))
@@ -152,7 +152,7 @@ pub(crate) async fn purge_attempts(tx: &mut GlobalTx, most: i64) -> Result<usize
     Ok(diesel::delete(attempts::table.filter(attempts::key.eq_any(old))).execute(tx).await?)
 }
 
-/// The same of addresses that nobody has logged in from for long.
+/// Deletes at most `most` networks without a login for long, and returns their number.
 pub(crate) async fn purge_familiar(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
     let old = familiar_addresses::table
         .filter(familiar_addresses::last_at.lt(now.into_sql::<Timestamptz>() - FAMILIAR_DAYS.days()))

@@ -1,4 +1,4 @@
-//! The table `auth.audit_log`: rows are added and read, and nothing else is granted.
+//! The table `auth.audit_log`. Only adding and reading rows is granted.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -32,14 +32,14 @@ macro_rules! row {
     }};
 }
 
-/// Writes to the log of the transaction's tenant. What happened and its entry are committed together.
+/// Writes to the log of the transaction's tenant. An action and its entry are committed together.
 pub(crate) async fn record(tx: &mut TenantTx, entry: AuditEntry) -> Result<(), DbError> {
     diesel::insert_into(audit_log::table).values(row!(tx.tenant(), entry)).execute(tx).await?;
     Ok(())
 }
 
-/// Writes several entries in one round trip, which the log has in this order. For what is rare: such a statement is
-/// prepared anew each time.
+/// Writes several entries in one round trip, in their order. It is for rare cases, since such a statement is prepared
+/// each time.
 pub(crate) async fn record_all(tx: &mut TenantTx, entries: Vec<AuditEntry>) -> Result<(), DbError> {
     if entries.is_empty() {
         return Ok(());
@@ -50,7 +50,7 @@ pub(crate) async fn record_all(tx: &mut TenantTx, entries: Vec<AuditEntry>) -> R
     Ok(())
 }
 
-/// An entry as it is read.
+/// An entry as read from the log.
 #[derive(Clone, Debug, Queryable)]
 pub(crate) struct LoggedEntry {
     pub(crate) id: Uuid,
@@ -66,7 +66,7 @@ pub(crate) struct LoggedEntry {
     pub(crate) details: Value,
 }
 
-/// Newest first; with `action`, only entries of it.
+/// Returns entries, newest first; with `action`, only those of the action.
 pub(crate) async fn list_entries(
     tx: &mut TenantTx,
     page: &PageRequest<(DateTime<Utc>, Uuid)>,

@@ -1,4 +1,4 @@
-//! Tenants' rows that have expired.
+//! Expired rows of tenants.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};
@@ -12,9 +12,9 @@ struct Purged {
     done: Option<Uuid>,
 }
 
-/// Removes up to `most` rows of up to `tenants` tenants that come after this id: sessions that are long over, revocations of
-/// tokens that have expired by themselves, answers that nobody repeats a call for any more, and invitations that expired long
-/// ago. Looks across tenants, through a function made for it. Returns from which id to go on, as long as there is more.
+/// Deletes at most `most` rows of at most `tenants` tenants after this id: old sessions, revocations of expired
+/// tokens, old answers to repeatable calls, and old invitations. It works across tenants through a function. Returns
+/// the id from which to continue, if there is more.
 pub(crate) async fn purge_expired(
     tx: &mut GlobalTx,
     after: Uuid,

@@ -1,4 +1,4 @@
-//! The table `auth.idempotency_keys`: the first answer to each call that may be repeated.
+//! The table `auth.idempotency_keys`: the first answers of repeatable calls.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

@@ -1,4 +1,4 @@
-//! The table `auth.identities`: global, one row a person.
+//! The table `auth.identities`. It is global, with one row per person.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{exists, now};
@@ -16,12 +16,12 @@ use crate::schema::{identities, totp};
 pub(crate) struct Identity {
     pub(crate) id: UserId,
     pub(crate) email: String,
-    /// Nothing until a mailed link has set one.
+    /// The hash; `None` until an emailed link has set a password.
     pub(crate) password_hash: Option<PasswordHash>,
     pub(crate) email_verified: bool,
-    /// By an operator; they can log in nowhere.
+    /// Whether an operator has disabled the person, who cannot log in then.
     pub(crate) disabled: bool,
-    /// They have a second factor that counts.
+    /// Whether the person has an active second factor.
     pub(crate) mfa: bool,
 }
 
@@ -58,8 +58,8 @@ macro_rules! find {
     }};
 }
 
-/// The person with the address. Of two who were added under different spellings of one mailbox, the one who is not disabled, and then the one
-/// with the spelling that was typed; `rowhouse migrate` reports such pairs.
+/// Returns the person with the address. Of two with different spellings of one address, it is the one who is not
+/// disabled, and then the one with the spelling that was typed; `rowhouse migrate` reports such pairs.
 pub(crate) async fn find_identity(
     tx: &mut impl Transaction,
     email: &EmailAddress,
@@ -75,7 +75,7 @@ pub(crate) async fn get_identity(tx: &mut impl Transaction, id: UserId) -> Resul
     Ok(found.pop())
 }
 
-/// Says whether the identity is new; the address may have one already.
+/// Inserts an identity. Returns whether it is new; the address may have one already.
 pub(crate) async fn insert_identity(
     tx: &mut impl Transaction,
     id: UserId,
@@ -98,7 +98,7 @@ pub(crate) async fn insert_identity(
     Ok(inserted == 1)
 }
 
-/// Replaces a person's hash, of the same password or of another. Says whether it was still the one that was checked.
+/// Replaces a person's hash. Returns whether it was still the one that was checked.
 pub(crate) async fn replace_hash(
     tx: &mut impl Transaction,
     id: UserId,
@@ -126,7 +126,7 @@ pub(crate) async fn set_password(
     Ok(())
 }
 
-/// Notes that the person receives mail at their address. Says whether that is news.
+/// Records that the person receives email at their address. Returns whether that is new.
 pub(crate) async fn verify_email(tx: &mut impl Transaction, id: UserId) -> Result<bool, DbError> {
     let unverified = identities::table
         .filter(identities::id.eq(id.as_uuid()))
@@ -138,16 +138,16 @@ pub(crate) async fn verify_email(tx: &mut impl Transaction, id: UserId) -> Resul
     Ok(verified == 1)
 }
 
-/// Keeps others from beginning a session of the person, or making something in their name, until the transaction ends;
-/// waits for those who are about to.
+/// Locks the person: concurrent transactions that begin a session, or create something in the person's name, wait
+/// until this one ends, and this call waits for running ones.
 pub(crate) async fn lock_identity(tx: &mut impl Transaction, id: UserId) -> Result<(), DbError> {
     let row = identities::table.filter(identities::id.eq(id.as_uuid())).select(identities::id);
     row.for_no_key_update().load::<Uuid>(tx).await?;
     Ok(())
 }
 
-/// Ends a person's sessions in all of their tenants, except the one to keep, and says so in each one's log. Looks across
-/// tenants, through a function made for it. Returns how many it ended.
+/// Ends a person's sessions in all of their tenants, except the one to keep, and records it in each tenant's log. It
+/// works across tenants through a function. Returns the number of ended sessions.
 pub(crate) async fn end_all_sessions(
     tx: &mut impl Transaction,
     id: UserId,
@@ -168,8 +168,8 @@ pub(crate) async fn end_all_sessions(
     Ok(row.ended)
 }
 
-/// Ends what somebody made in the person's name before the person had the account: API keys and invitations, in all of its tenants,
-/// and says so in each one's log. Looks across tenants, through a function made for it.
+/// Revokes what somebody created in the person's name before the person had the account: API keys and invitations in
+/// all of its tenants, and records it in each tenant's log. It works across tenants through a function.
 pub(crate) async fn revoke_all_grants(tx: &mut impl Transaction, id: UserId) -> Result<(), DbError> {
     diesel::sql_query("SELECT auth.recover_account($1)").bind::<SqlUuid, _>(id.as_uuid()).execute(tx).await?;
     Ok(())

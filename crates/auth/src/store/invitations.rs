@@ -14,7 +14,7 @@ use crate::domain::{EmailAddress, UserId};
 use crate::schema::invitations;
 use crate::sealing::Digest32;
 
-/// An invitation to become a tenant's first owner, which nobody but the system sends.
+/// An invitation of a tenant's first owner, which the system sends.
 pub(crate) struct Founding<'a> {
     pub(crate) id: Uuid,
     pub(crate) email: &'a EmailAddress,
@@ -23,8 +23,8 @@ pub(crate) struct Founding<'a> {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// Adds the invitation, unless the address has one, and returns the id of the one that there is then. The tenant may
-/// be removed between the entry into it and this statement.
+/// Inserts the invitation unless the address has one, and returns the id of the existing one. The tenant may have
+/// been removed since the transaction entered it.
 pub(crate) async fn ensure_invitation(tx: &mut TenantTx, new: Founding<'_>) -> Result<Uuid, DbError> {
     let tenant = tx.tenant();
     let inserted = diesel::insert_into(invitations::table)
@@ -51,7 +51,7 @@ pub(crate) async fn ensure_invitation(tx: &mut TenantTx, new: Founding<'_>) -> R
     Ok(of_address.select(invitations::id).first(tx).await?)
 }
 
-/// The id of the invitation that an address has.
+/// Returns the id of an address's invitation.
 pub(crate) async fn find_invited(tx: &mut TenantTx, email: &EmailAddress) -> Result<Option<Uuid>, DbError> {
     let of_address = of_tenant(invitations::table, tx.tenant()).filter(invitations::email.eq(email.as_str()));
     Ok(of_address.select(invitations::id).first(tx).await.optional()?)
@@ -88,7 +88,7 @@ macro_rules! columns {
     };
 }
 
-/// An invitation that a member sends.
+/// An invitation by a member.
 pub(crate) struct NewInvitation<'a> {
     pub(crate) id: Uuid,
     pub(crate) email: &'a EmailAddress,
@@ -98,7 +98,7 @@ pub(crate) struct NewInvitation<'a> {
     pub(crate) expires_at: DateTime<Utc>,
 }
 
-/// The invitation that an address has, locked, so that nobody else replaces it meanwhile.
+/// Returns and locks an address's invitation, so that no other transaction replaces it.
 pub(crate) async fn lock_invitation(
     tx: &mut TenantTx,
     email: &EmailAddress,
@@ -113,7 +113,7 @@ pub(crate) async fn lock_invitation(
     found.map(|(id, role)| Ok((id, parse_role(&role)?))).transpose()
 }
 
-/// Adds the invitation; nothing when the address has got one meanwhile.
+/// Inserts the invitation. Returns `None` if the address got one concurrently.
 pub(crate) async fn insert_invitation(
     tx: &mut TenantTx,
     new: &NewInvitation<'_>,
@@ -137,7 +137,7 @@ pub(crate) async fn insert_invitation(
     row.map(invitation).transpose()
 }
 
-/// Makes a new one of the invitation with this id, whose link is worth nothing from then on.
+/// Replaces the invitation with this id, whose link becomes invalid.
 pub(crate) async fn replace_invitation(
     tx: &mut TenantTx,
     new: &NewInvitation<'_>,
@@ -158,14 +158,15 @@ pub(crate) async fn replace_invitation(
     row.map(invitation).transpose()
 }
 
-/// How many invitations can still be accepted. Until the transaction ends, no other of the tenant's can count them.
+/// Returns the number of invitations that can be accepted. Other transactions of the tenant that call this wait until
+/// this one ends.
 pub(crate) async fn count_pending(tx: &mut TenantTx) -> Result<i64, DbError> {
     lock_count(tx, "auth.invitations").await?;
     let pending = of_tenant(invitations::table, tx.tenant()).filter(invitations::expires_at.gt(now));
     Ok(pending.count().get_result(tx).await?)
 }
 
-/// Those that can still be accepted, newest first.
+/// Returns the invitations that can be accepted, newest first.
 pub(crate) async fn list_invitations(
     tx: &mut TenantTx,
     page: &PageRequest<(DateTime<Utc>, Uuid)>,
@@ -195,7 +196,7 @@ pub(crate) async fn find_invitation(tx: &mut TenantTx, id: Uuid) -> Result<Optio
     found.map(invitation).transpose()
 }
 
-/// The one that this token is of, if it can still be accepted.
+/// Returns the invitation of this token, if it can be accepted.
 pub(crate) async fn find_by_token(
     tx: &mut TenantTx,
     id: Uuid,
@@ -212,13 +213,13 @@ pub(crate) async fn find_by_token(
     found.map(invitation).transpose()
 }
 
-/// Removes it, and says whether it was this call that did: of two at once, one.
+/// Deletes an invitation. Returns whether this call did, which is true for one of two concurrent calls.
 pub(crate) async fn remove_invitation(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
     let row = of_tenant(invitations::table, tx.tenant()).filter(invitations::id.eq(id));
     Ok(diesel::delete(row).execute(tx).await? == 1)
 }
 
-/// The invitations that a person has sent, locked, so that none of them is accepted meanwhile.
+/// Returns and locks the invitations of a person, so that none of them is accepted concurrently.
 pub(crate) async fn lock_invitations_of(
     tx: &mut TenantTx,
     sender: UserId,
@@ -239,7 +240,7 @@ pub(crate) async fn remove_invitations(tx: &mut TenantTx, ids: &[Uuid]) -> Resul
     Ok(())
 }
 
-/// Removes the one that this token is of, if it can still be accepted, and says whether it was this call that did.
+/// Deletes the invitation of this token, if it can be accepted. Returns whether this call did.
 pub(crate) async fn use_up_token(tx: &mut TenantTx, id: Uuid, token: Digest32) -> Result<bool, DbError> {
     let row = of_tenant(invitations::table, tx.tenant())
         .filter(invitations::id.eq(id))

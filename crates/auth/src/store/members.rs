@@ -1,4 +1,4 @@
-//! The table `auth.memberships` as the tenant's administrators see and change it.
+//! The table `auth.memberships`, for administrators.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -28,7 +28,7 @@ fn member((id, user, email, role, created_at): Row) -> Result<Member, DbError> {
     Ok(Member { id, user: UserId::from(user), email, role: parse_role(&role)?, created_at })
 }
 
-/// Oldest first.
+/// Returns the members, oldest first.
 pub(crate) async fn list_members(
     tx: &mut TenantTx,
     page: &PageRequest<Uuid>,
@@ -71,10 +71,10 @@ pub(crate) async fn find_member(tx: &mut TenantTx, id: Uuid) -> Result<Option<Me
     found.map(member).transpose()
 }
 
-/// The most administrators that a message to all of them goes to.
+/// The largest number of administrators who receive an email.
 const MOST_ADMINISTRATORS: i64 = 50;
 
-/// The addresses of those who may manage the tenant, and may log in; owners first.
+/// Returns the addresses of administrators who may log in, owners first.
 pub(crate) async fn list_administrators(tx: &mut TenantTx) -> Result<Vec<EmailAddress>, DbError> {
     let found: Vec<String> = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
@@ -89,7 +89,7 @@ pub(crate) async fn list_administrators(tx: &mut TenantTx) -> Result<Vec<EmailAd
     Ok(found.iter().filter_map(|email| email.parse().ok()).collect())
 }
 
-/// Whether the address is a member's.
+/// Returns whether the address is a member's.
 pub(crate) async fn is_member(tx: &mut TenantTx, email: &EmailAddress) -> Result<bool, DbError> {
     let of_address = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
@@ -97,12 +97,12 @@ pub(crate) async fn is_member(tx: &mut TenantTx, email: &EmailAddress) -> Result
     Ok(of_address.count().get_result::<i64>(tx).await? > 0)
 }
 
-/// Locks the owners' memberships and this one until the transaction ends, and says how many owners there are: of two
-/// that would leave the tenant without an owner, the second sees what the first has done.
+/// Locks the owners' memberships and this one until the transaction ends, and returns the number of owners. Of two
+/// transactions that would leave the tenant without an owner, the second sees what the first has done.
 pub(crate) async fn lock_with_owners(tx: &mut TenantTx, id: Uuid) -> Result<usize, DbError> {
     let locked: Vec<String> = of_tenant(memberships::table, tx.tenant())
         .filter(memberships::role.eq(Role::Owner.as_str()).or(memberships::id.eq(id)))
-        // Always in the same order, so that no two wait for each other.
+        // Always in the same order, so that there is no deadlock.
         .order(memberships::id)
         .select(memberships::role)
         .for_update()
@@ -111,7 +111,7 @@ pub(crate) async fn lock_with_owners(tx: &mut TenantTx, id: Uuid) -> Result<usiz
     Ok(locked.iter().filter(|role| *role == Role::Owner.as_str()).count())
 }
 
-/// A person's membership and role, locked.
+/// Returns and locks a person's membership and role.
 pub(crate) async fn lock_member_of(tx: &mut TenantTx, user: UserId) -> Result<Option<(Uuid, Role)>, DbError> {
     let found: Option<(Uuid, String)> = of_tenant(memberships::table, tx.tenant())
         .filter(memberships::user_id.eq(user.as_uuid()))
@@ -131,7 +131,7 @@ pub(crate) async fn set_role(tx: &mut TenantTx, id: Uuid, role: Role) -> Result<
     Ok(())
 }
 
-/// Says whether it was this call that removed it.
+/// Deletes a membership. Returns whether this call did.
 pub(crate) async fn delete_member(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
     let deleted = diesel::delete(of_tenant(memberships::table, tx.tenant()).filter(memberships::id.eq(id)));
     Ok(deleted.execute(tx).await? == 1)

@@ -22,7 +22,7 @@ struct ActiveMembershipRow {
     role: String,
 }
 
-/// The tenants that a person can log in to. Looks across tenants, through a function made for it.
+/// Returns the tenants that a person can log in to. It works across tenants through a function.
 pub(crate) async fn list_active_memberships(
     tx: &mut GlobalTx,
     user: UserId,
@@ -38,8 +38,8 @@ pub(crate) async fn list_active_memberships(
         .collect()
 }
 
-/// Makes a person a member and says under which id; nothing when they are one already. The tenant may be removed
-/// between the entry into it and this statement.
+/// Adds a member and returns the membership's id, or `None` if the person is one already. The tenant may have been
+/// removed since the transaction entered it.
 pub(crate) async fn add_membership(
     tx: &mut TenantTx,
     user: UserId,
@@ -64,14 +64,14 @@ pub(crate) async fn add_membership(
     Ok((inserted == 1).then_some(id))
 }
 
-/// How many members the tenant has. Until the transaction ends, no other of the tenant's can count them.
+/// Returns the number of members. Other transactions of the tenant that call this wait until this one ends.
 pub(crate) async fn count_members(tx: &mut TenantTx) -> Result<i64, DbError> {
     lock_count(tx, "auth.memberships").await?;
     Ok(of_tenant(memberships::table, tx.tenant()).count().get_result(tx).await?)
 }
 
-/// How many tenants a person is a member of. Until the transaction ends, nobody else can count them. Looks across tenants,
-/// through a function made for it.
+/// Returns the number of tenants that a person is a member of. Other transactions that call this for the person wait
+/// until this one ends. It works across tenants through a function.
 pub(crate) async fn count_tenants_of(tx: &mut impl Transaction, user: UserId) -> Result<i64, DbError> {
     #[derive(QueryableByName)]
     struct Row {
@@ -85,7 +85,7 @@ pub(crate) async fn count_tenants_of(tx: &mut impl Transaction, user: UserId) ->
     Ok(row.tenants)
 }
 
-/// Makes a person a member, if they are not, and says in which role they are one now.
+/// Adds a member unless the person is one, and returns the current role.
 pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Role) -> Result<Role, DbError> {
     let tenant = tx.tenant();
     if add_membership(tx, user, role).await?.is_some() {
@@ -99,7 +99,7 @@ pub(crate) async fn ensure_membership(tx: &mut TenantTx, user: UserId, role: Rol
     parse_role(&role)
 }
 
-/// A member's role of now; nothing for one who is none, and for a person who is disabled.
+/// Returns a member's current role, or `None` for somebody who is not a member or disabled.
 pub(crate) async fn find_active_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
     let role: Option<String> = of_tenant(memberships::table, tx.tenant())
         .inner_join(identities::table.on(identities::id.eq(memberships::user_id)))
@@ -112,15 +112,15 @@ pub(crate) async fn find_active_role(tx: &mut TenantTx, user: UserId) -> Result<
     role.as_deref().map(parse_role).transpose()
 }
 
-/// A member's role of now, which stays as it is until the transaction ends, as does that the person is not disabled; nothing
-/// for one who is no member, and for one who is disabled. Whoever takes it from them is done before, or waits and then
-/// finds what this transaction has made.
-pub(crate) async fn hold_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
-    Ok(hold_member(tx, user).await?.map(|(role, _)| role))
+/// Returns a member's current role and locks it until the transaction ends, as well as the fact that the person is
+/// not disabled. Returns `None` for somebody who is not a member or disabled. A concurrent change has either ended,
+/// or waits and then finds what this transaction created.
+pub(crate) async fn lock_role(tx: &mut TenantTx, user: UserId) -> Result<Option<Role>, DbError> {
+    Ok(lock_member(tx, user).await?.map(|(role, _)| role))
 }
 
-/// The same, with the hash of the person's password, which stays as well.
-pub(crate) async fn hold_member(
+/// Does the same, and also returns and locks the hash of the person's password.
+pub(crate) async fn lock_member(
     tx: &mut TenantTx,
     user: UserId,
 ) -> Result<Option<(Role, Option<PasswordHash>)>, DbError> {
@@ -164,25 +164,25 @@ pub(crate) async fn find_me(tx: &mut TenantTx, user: UserId) -> Result<Option<Me
     Ok(Some(Me { email, email_verified, tenant_slug, tenant_name, role: parse_role(&role)? }))
 }
 
-/// The column's CHECK knows the same four names.
+/// Parses a role. The column's CHECK has the same four names.
 pub(super) fn parse_role(text: &str) -> Result<Role, DbError> {
     text.parse().map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)).into())
 }
 
-/// Whether the tenant is still being set up.
+/// Returns whether the tenant is still in set-up.
 pub(crate) async fn is_provisioning(tx: &mut TenantTx) -> Result<bool, DbError> {
     let status: String =
         tenants::table.filter(tenants::id.eq(tx.tenant())).select(tenants::status).first(tx).await?;
     Ok(status == "provisioning")
 }
 
-/// What the transaction's tenant is called, by people and in addresses.
+/// Returns the name and the slug of the transaction's tenant.
 pub(crate) async fn tenant_name_and_slug(tx: &mut TenantTx) -> Result<(String, String), DbError> {
     let own = tenants::id.eq(tx.tenant().as_uuid());
     Ok(tenants::table.filter(own).select((tenants::name, tenants::slug)).first(tx).await?)
 }
 
-/// What the transaction's tenant is called.
+/// Returns the name of the transaction's tenant.
 pub(crate) async fn tenant_name(tx: &mut TenantTx) -> Result<String, DbError> {
     let own = tenants::id.eq(tx.tenant().as_uuid());
     Ok(tenants::table.filter(own).select(tenants::name).first(tx).await?)

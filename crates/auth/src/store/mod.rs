@@ -1,4 +1,4 @@
-//! Queries, and nothing else.
+//! The queries.
 
 pub(crate) mod allowances;
 pub(crate) mod api_keys;

@@ -1,4 +1,4 @@
-//! The table `auth.one_time_tokens`: global, as the people are whose they are.
+//! The table `auth.one_time_tokens`. It is global, since the tokens belong to persons.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::{OneTimePurpose, OneTimeToken, UserId, later};
 use crate::schema::one_time_tokens;
 
-/// Adds a token.
+/// Inserts a token.
 pub(crate) async fn insert_token(
     tx: &mut impl Transaction,
     token: &OneTimeToken,
@@ -32,7 +32,7 @@ pub(crate) async fn insert_token(
     Ok(())
 }
 
-/// Whose a token is, as long as it is good. It stays so.
+/// Returns the person of a token while it is valid, without using it up.
 pub(crate) async fn find_token(
     tx: &mut impl Transaction,
     token: &OneTimeToken,
@@ -49,7 +49,7 @@ pub(crate) async fn find_token(
     Ok(user.map(UserId::from))
 }
 
-/// Uses a token up and says whose it was. Of two at once with the same token, one gets nothing.
+/// Uses a token up and returns its person. One of two concurrent calls gets `None`.
 pub(crate) async fn consume_token(
     tx: &mut impl Transaction,
     token: &OneTimeToken,
@@ -64,7 +64,7 @@ pub(crate) async fn consume_token(
     Ok(user.map(UserId::from))
 }
 
-/// Makes a person's earlier tokens for a purpose worthless.
+/// Invalidates a person's earlier tokens for a purpose.
 pub(crate) async fn remove_tokens(
     tx: &mut impl Transaction,
     user: UserId,
@@ -77,7 +77,7 @@ pub(crate) async fn remove_tokens(
     Ok(())
 }
 
-/// Removes up to `most` tokens that have expired, and says how many they were.
+/// Deletes at most `most` expired tokens, and returns their number.
 pub(crate) async fn purge_tokens(tx: &mut GlobalTx, most: i64) -> Result<usize, DbError> {
     let old = one_time_tokens::table
         .filter(one_time_tokens::expires_at.lt(now))

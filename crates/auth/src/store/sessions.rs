@@ -1,4 +1,4 @@
-//! The table `auth.sessions`, and the revocation of what was issued for its rows.
+//! The table `auth.sessions`, and the revocation of its sessions' access tokens.
 
 use std::time::Duration;
 
@@ -16,10 +16,11 @@ use crate::domain::{EndReason, SessionState, UserId, later};
 use crate::schema::{sessions, token_revocations};
 use crate::sealing::Digest32;
 
-/// How long after its rights were read an access token may be signed, and by how much the clocks of two instances differ.
+/// The longest time between reading permissions and signing an access token, and the largest difference between the
+/// clocks of two instances.
 pub(crate) const UNDER_WAY: Duration = Duration::from_secs(1);
 
-/// A session that begins.
+/// A session to be inserted.
 pub(crate) struct NewSession<'a> {
     pub(crate) id: Uuid,
     pub(crate) user: UserId,
@@ -46,8 +47,8 @@ pub(crate) async fn insert_session(tx: &mut TenantTx, new: NewSession<'_>) -> Re
     Ok(())
 }
 
-/// Replaces the one refresh token that is good by its successor. Nothing when it is not that one, or the session has
-/// ended; of two that come at once with the same token, one gets nothing.
+/// Replaces the current refresh token by its successor. Returns `None` if it is not the current one, or the session
+/// has ended; of two concurrent calls with the same token, one gets `None`.
 pub(crate) async fn exchange_token(
     tx: &mut TenantTx,
     session: Uuid,
@@ -91,7 +92,7 @@ struct StateRow {
     ended_at: Option<DateTime<Utc>>,
 }
 
-/// Whose a session is, and where its chain of tokens stands.
+/// Returns the person of a session and the state of its refresh tokens.
 pub(crate) async fn find_state(
     tx: &mut TenantTx,
     session: Uuid,
@@ -113,13 +114,13 @@ pub(crate) async fn find_state(
     Ok(Some((UserId::from(row.user_id), state)))
 }
 
-/// Which sessions to end.
+/// The sessions to end.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Which {
     One(Uuid),
     AllOf(UserId),
-    /// Those that a person has too many, when these are not to end: one that has just begun, and as many others as `keep` says, the
-    /// last used ones. Until the transaction ends, no other that begins one of the person's can count them.
+    /// The sessions beyond a maximum: all but the one that has just begun and the `keep` most recently used others.
+    /// Other transactions that begin a session of the person wait until this one ends.
     Surplus {
         user: UserId,
         begun: Uuid,
@@ -127,7 +128,7 @@ pub(crate) enum Which {
     },
 }
 
-/// Ends sessions at once, their access tokens included, and says which.
+/// Ends sessions and their access tokens at once, and returns their ids.
 pub(crate) async fn end_sessions(
     tx: &mut TenantTx,
     which: Which,
@@ -166,8 +167,8 @@ pub(crate) async fn end_sessions(
     Ok(ids)
 }
 
-/// Refuses the access tokens that a member has, while the sessions go on: after a change of what the tokens say. Those
-/// that are being refreshed are waited for.
+/// Refuses a member's current access tokens after a change of their content, while the sessions continue. It waits
+/// for concurrent refreshes.
 pub(crate) async fn outdate_tokens(tx: &mut TenantTx, user: UserId) -> Result<(), DbError> {
     let live: Vec<Uuid> = of_tenant(sessions::table, tx.tenant())
         .filter(sessions::user_id.eq(user.as_uuid()))
@@ -182,11 +183,11 @@ pub(crate) async fn outdate_tokens(tx: &mut TenantTx, user: UserId) -> Result<()
     revoke_tokens(tx, &live, Some(later(Utc::now(), UNDER_WAY))).await
 }
 
-/// Up to when the access tokens of a session that goes on are refused, in seconds since 1970; 0 when they are not.
+/// Returns the time up to which the access tokens of an active session are refused, in seconds since 1970, or 0.
 pub(crate) async fn refused_until(tx: &mut TenantTx, session: Uuid) -> Result<u64, DbError> {
     let until: Option<DateTime<Utc>> = of_tenant(token_revocations::table, tx.tenant())
         .filter(token_revocations::id.eq(session))
-        // Not forever, which is no time that can be read.
+        // Not infinity, which cannot be read as a time.
         .filter(token_revocations::issued_until.lt(now.into_sql::<Timestamptz>() + 1.minutes()))
         .select(token_revocations::issued_until)
         .first(tx)
@@ -197,7 +198,7 @@ pub(crate) async fn refused_until(tx: &mut TenantTx, session: Uuid) -> Result<u6
 
 /// A session as its person sees it.
 #[derive(Clone, Debug, Queryable)]
-pub(crate) struct Session {
+pub(crate) struct ListedSession {
     pub(crate) id: Uuid,
     pub(crate) user_id: Uuid,
     pub(crate) created_at: DateTime<Utc>,
@@ -207,12 +208,12 @@ pub(crate) struct Session {
     pub(crate) user_agent: Option<String>,
 }
 
-/// A person's sessions that can still be used, newest first.
+/// Returns a person's active sessions, newest first.
 pub(crate) async fn list_sessions(
     tx: &mut TenantTx,
     user: UserId,
     page: &PageRequest<Uuid>,
-) -> Result<Vec<Session>, DbError> {
+) -> Result<Vec<ListedSession>, DbError> {
     let mut query = of_tenant(sessions::table, tx.tenant())
         .filter(sessions::user_id.eq(user.as_uuid()))
         .filter(sessions::ended_at.is_null())
@@ -239,8 +240,7 @@ pub(crate) async fn list_sessions(
     Ok(rows)
 }
 
-/// Refuses the access tokens of these sessions or API keys from now on: those issued until the moment, or, without
-/// one, all there will ever be.
+/// Refuses the access tokens of these sessions or API keys: those issued until a time or, without one, all.
 pub(crate) async fn revoke_tokens(
     tx: &mut TenantTx,
     ids: &[Uuid],
@@ -262,8 +262,8 @@ pub(crate) async fn revoke_tokens(
         .on_conflict((token_revocations::tenant_id, token_revocations::id))
         .do_update()
         .set((
-            // Never earlier than it was: what has ended stays so. And later by a second, since a token that was issued
-            // meanwhile may be dated that much later.
+            // Never earlier than before, so that ended sessions stay ended. One second later, since a token that is
+            // being issued may be dated that much later.
             token_revocations::issued_until.eq(sql(
                 "greatest(token_revocations.issued_until + interval '1 second', excluded.issued_until)",
             )),
@@ -274,12 +274,12 @@ pub(crate) async fn revoke_tokens(
     Ok(())
 }
 
-/// No token is issued later.
+/// Returns a time that no token is issued after.
 fn forever() -> DateTime<Utc> {
     DateTime::from_timestamp(253_402_300_799, 0).unwrap_or(DateTime::<Utc>::MAX_UTC)
 }
 
 fn digest(bytes: &[u8]) -> Result<Digest32, DbError> {
-    // The column's CHECK has it 32 bytes long.
+    // The column's CHECK requires 32 bytes.
     bytes.try_into().map_err(|error| diesel::result::Error::DeserializationError(Box::new(error)).into())
 }

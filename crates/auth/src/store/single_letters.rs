@@ -1,4 +1,4 @@
-//! The table `auth.single_letters`: letters of which a tenant gets one.
+//! The table `auth.single_letters`: emails that a tenant gets once.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;
@@ -6,7 +6,7 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 
 use crate::schema::single_letters;
 
-/// Says whether the letter is to be sent; from then on it is not.
+/// Claims an email. Returns whether it is to be sent; further calls return `false`.
 pub(crate) async fn claim_letter(tx: &mut TenantTx, letter: &str) -> Result<bool, DbError> {
     let claimed = diesel::insert_into(single_letters::table)
         .values((single_letters::tenant_id.eq(tx.tenant()), single_letters::id.eq(letter)))
@@ -17,7 +17,7 @@ pub(crate) async fn claim_letter(tx: &mut TenantTx, letter: &str) -> Result<bool
     Ok(claimed == 1)
 }
 
-/// Takes the claim back.
+/// Releases the claim.
 pub(crate) async fn forget_letter(tx: &mut TenantTx, letter: &str) -> Result<(), DbError> {
     diesel::delete(of_tenant(single_letters::table, tx.tenant()).filter(single_letters::id.eq(letter)))
         .execute(tx)

@@ -1,4 +1,5 @@
-//! The tables `auth.totp` and `auth.recovery_codes`: global, a person has one second factor for all tenants.
+//! The tables `auth.totp` and `auth.recovery_codes`. They are global, since a person has one second factor for all
+//! tenants.
 
 use diesel::dsl::{exists, now, select};
 use diesel::prelude::*;
@@ -14,7 +15,7 @@ use crate::sealing::Digest32;
 #[derive(Queryable)]
 pub(crate) struct Totp {
     pub(crate) sealed_secret: Vec<u8>,
-    /// It counts.
+    /// Whether it is active.
     pub(crate) confirmed: bool,
     /// The person's address.
     pub(crate) email: String,
@@ -31,14 +32,14 @@ pub(crate) async fn find_totp(tx: &mut impl Transaction, user: UserId) -> Result
     Ok(found)
 }
 
-/// Whether the person has a second factor that counts.
+/// Returns whether the person has an active second factor.
 pub(crate) async fn has_confirmed_totp(tx: &mut impl Transaction, user: UserId) -> Result<bool, DbError> {
     let confirmed =
         totp::table.filter(totp::user_id.eq(user.as_uuid())).filter(totp::confirmed_at.is_not_null());
     Ok(select(exists(confirmed)).get_result(tx).await?)
 }
 
-/// Keeps a secret that does not count yet, in place of an earlier one. Says whether it could: one that counts stays.
+/// Stores an unconfirmed secret in place of an earlier one. Returns `false` if there is an active one, which stays.
 pub(crate) async fn put_unconfirmed_totp(
     tx: &mut impl Transaction,
     user: UserId,
@@ -53,8 +54,7 @@ pub(crate) async fn put_unconfirmed_totp(
     Ok(unless_confirmed.execute(tx).await? == 1)
 }
 
-/// Makes the secret count, and notes the step of the code that showed it. Says whether it was still there, and did not
-/// count yet.
+/// Activates the secret and records the step of the code. Returns whether it existed and was not active.
 pub(crate) async fn confirm_totp(
     tx: &mut impl Transaction,
     user: UserId,
@@ -72,7 +72,8 @@ pub(crate) async fn confirm_totp(
     Ok(confirmed == 1)
 }
 
-/// Uses the code of a step up, and those of all steps before. Says whether it was good: of two at once, one is.
+/// Uses up the code of a step, and those of all earlier steps. Returns whether it was valid, which is true for one of
+/// two concurrent calls.
 pub(crate) async fn take_step(
     tx: &mut impl Transaction,
     user: UserId,
@@ -88,7 +89,7 @@ pub(crate) async fn take_step(
     Ok(taken == 1)
 }
 
-/// Removes a person's second factor, and its recovery codes with it.
+/// Deletes a person's second factor with its recovery codes.
 pub(crate) async fn delete_totp(tx: &mut impl Transaction, user: UserId) -> Result<(), DbError> {
     diesel::delete(totp::table.filter(totp::user_id.eq(user.as_uuid()))).execute(tx).await?;
     Ok(())
@@ -107,7 +108,7 @@ pub(crate) async fn insert_recovery_codes(
     Ok(())
 }
 
-/// Uses a recovery code up. Says whether there was one: of two at once, one is good.
+/// Uses up a recovery code. Returns whether it existed, which is true for one of two concurrent calls.
 pub(crate) async fn take_recovery_code(
     tx: &mut impl Transaction,
     user: UserId,

@@ -1,4 +1,4 @@
-//! The first message to a new person.
+//! The first email to a new person.
 
 use rowhouse_jobs::Failure;
 use rowhouse_tenancy::{DbError, Transaction};
@@ -9,7 +9,7 @@ use crate::mail::Letter;
 use crate::mail::limits::Permit;
 use crate::store::one_time_tokens::insert_token;
 
-/// Why the first message cannot be written.
+/// The reason why the first message cannot be written.
 #[derive(Debug, thiserror::Error)]
 pub(crate) enum FirstMessageError {
     #[error("no random bytes: {0}")]
@@ -27,8 +27,8 @@ impl From<FirstMessageError> for Failure {
     }
 }
 
-/// The message by which a new person confirms the address, or sets a password, which confirms it as well. An earlier one's
-/// link stays good: it may only have been slow.
+/// Creates the email by which a new person confirms the address, or sets a password, which also confirms it. Links of
+/// earlier ones stay valid, since they may only be delayed.
 pub(crate) async fn first_message(
     tx: &mut impl Transaction,
     permit: Permit,

@@ -5,7 +5,7 @@ use rowhouse_chassis::network::Network;
 use rowhouse_jobs::{Failure, GlobalHandler, GlobalRun};
 use rowhouse_tenancy::{GlobalTx, SystemOrigin, TenantContext, TenantId};
 
-use super::{Deed, Task, Tasks, first_message};
+use super::{LinkAction, Task, Tasks, first_message};
 use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
 };
@@ -39,8 +39,8 @@ impl GlobalHandler<Task> for TaskHandler {
             }
             Task::DoneByLink { user, deed, ip_address, user_agent } => {
                 let action = match deed {
-                    Deed::ResetPassword => Action::PasswordReset,
-                    Deed::VerifyEmail => Action::EmailVerify,
+                    LinkAction::ResetPassword => Action::PasswordReset,
+                    LinkAction::VerifyEmail => Action::EmailVerify,
                 };
                 let client = client(ip_address.as_deref(), user_agent);
                 let entry = AuditEntry::success(Actor::User(user.into()), action, &client).on("user", user);
@@ -67,7 +67,7 @@ impl TaskHandler {
         }
     }
 
-    /// Mails a link to set a password, if the address has an identity that may be logged in to.
+    /// Sends a link to set a password, if the address has an identity that may log in.
     async fn mail_reset_link(&self, run: &GlobalRun, permit: Permit) -> Result<(), Failure> {
         let email = readable(permit.recipient())?;
         let token = OneTimeToken::generate().map_err(Failure::retry)?;
@@ -131,8 +131,8 @@ impl TaskHandler {
         .await
     }
 
-    /// The message that confirms an address, or sets the first password, once more: if the address has an identity that is
-    /// not confirmed.
+    /// Creates the email that confirms an address or sets the first password, if the address has an unconfirmed
+    /// identity.
     async fn verification(
         &self,
         tx: &mut GlobalTx,

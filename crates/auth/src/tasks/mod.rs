@@ -15,58 +15,59 @@ use uuid::Uuid;
 pub(crate) use first_message::{FirstMessageError, first_message};
 pub(crate) use handler::TaskHandler;
 
-use crate::domain::{EmailAddress, Outcome, UserId};
+use crate::domain::{AuditOutcome, EmailAddress, UserId};
 use crate::mail::limits::{OutgoingEmail, Permit};
 
-/// Where tasks are put.
+/// The queue of tasks.
 pub(crate) type Tasks = GlobalQueue<Task>;
 
 /// Something to do.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
-    /// Send a message.
+    /// Send an email.
     Mail(OutgoingEmail),
-    /// Mail a link to set a new password, if the address, known or not, has an identity.
+    /// Send a link to set a new password, if the address has an identity.
     RequestPasswordReset(Permit),
-    /// Mail the link again that confirms the address, known or not, if it has an identity and is not confirmed.
+    /// Send the confirmation link again, if the address has an identity and is not confirmed.
     ResendVerification(Permit),
-    /// Write to the logs of the tenants of this address, of which there may be none, that a login failed.
+    /// Record a failed login in the logs of the tenants of this address, if there are any.
     SignInFailed {
         /// The address, known or not.
         email: String,
         /// The tenant that was named.
         tenant: Option<String>,
-        /// What was wrong, such as `wrong_password`.
+        /// The reason, such as `wrong_password`.
         reason: String,
-        /// The attempt was refused unseen.
+        /// Whether the attempt was refused before the password was checked.
         denied: bool,
-        /// It was the right password of an unconfirmed address, and perhaps the message that confirms it was lost.
+        /// Whether the password was right and only the address unconfirmed, in which case the confirmation email may
+        /// have been lost.
         #[serde(default)]
         resend: bool,
-        /// Where it came from.
+        /// The client's address.
         ip_address: Option<String>,
-        /// By which program.
+        /// The client's program.
         user_agent: Option<String>,
     },
-    /// Write to the logs of a person's tenants what they did by a mailed link, which belongs to none of them.
+    /// Record an action by an emailed link, which belongs to no tenant, in the logs of the person's tenants.
     DoneByLink {
         /// The person.
         user: Uuid,
-        /// What.
-        deed: Deed,
-        /// Where it came from.
+        /// The action.
+        deed: LinkAction,
+        /// The client's address.
         ip_address: Option<String>,
-        /// By which program.
+        /// The client's program.
         user_agent: Option<String>,
     },
 }
 
-/// What a person does by a mailed link.
+/// An action by an emailed link.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
-pub(crate) enum Deed {
-    /// They set a password.
+pub(crate) enum LinkAction {
+    /// The person set a password.
     ResetPassword,
-    /// They confirmed their address.
+    /// The person confirmed the address.
     VerifyEmail,
 }
 
@@ -79,8 +80,8 @@ impl GlobalJob for Task {
 }
 
 impl Task {
-    /// Something that a person did by a mailed link.
-    pub(crate) fn done_by_link(user: UserId, deed: Deed, client: &Client) -> Self {
+    /// Creates the task for an action by an emailed link.
+    pub(crate) fn done_by_link(user: UserId, deed: LinkAction, client: &Client) -> Self {
         Self::DoneByLink {
             user: user.as_uuid(),
             deed,
@@ -89,28 +90,28 @@ impl Task {
         }
     }
 
-    /// A login that failed, or was turned away.
+    /// Creates the task for a failed or refused login.
     pub(crate) fn sign_in_failed(
         email: &EmailAddress,
         tenant: Option<&str>,
         reason: &str,
-        outcome: Outcome,
+        outcome: AuditOutcome,
         client: &Client,
     ) -> Self {
         Self::SignInFailed {
             email: email.as_str().to_owned(),
             tenant: tenant.map(str::to_owned),
             reason: reason.to_owned(),
-            denied: outcome == Outcome::Denied,
+            denied: outcome == AuditOutcome::Denied,
             resend: false,
             ip_address: client.address.map(|address| address.to_string()),
             user_agent: client.user_agent.clone(),
         }
     }
 
-    /// A login that failed for no other reason than that the address is not confirmed.
+    /// Creates the task for a login that failed only because the address is not confirmed.
     pub(crate) fn unconfirmed(email: &EmailAddress, tenant: Option<&str>, client: &Client) -> Self {
-        match Self::sign_in_failed(email, tenant, "email_not_verified", Outcome::Failure, client) {
+        match Self::sign_in_failed(email, tenant, "email_not_verified", AuditOutcome::Failure, client) {
             Self::SignInFailed { email, tenant, reason, denied, ip_address, user_agent, .. } => {
                 Self::SignInFailed { email, tenant, reason, denied, resend: true, ip_address, user_agent }
             }

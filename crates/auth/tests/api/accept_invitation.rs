@@ -1,4 +1,4 @@
-//! Becoming a member by the link of an invitation.
+//! Accepting an invitation by its link.
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{
@@ -9,7 +9,7 @@ use tokio::task::JoinSet;
 use crate::support::{PASSWORD, Service};
 use crate::team::{Caller, accept, logged, login, member, token_to};
 
-/// Everybody has shown that they read the mail of their address.
+/// Confirms the addresses of all people.
 const CONFIRMED: &str = "UPDATE auth.identities SET email_verified_at = now()";
 
 const BOB: &str = "bob@example.com";
@@ -22,7 +22,7 @@ async fn owner(service: &Service) -> Caller<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_new_gets_an_identity_by_the_link() {
+async fn the_link_creates_an_identity() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let invitation = ada.invite(" Bob@Example.COM ", Role::Member).await.unwrap();
@@ -56,7 +56,7 @@ async fn who_is_new_gets_an_identity_by_the_link() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_an_identity_keeps_it_as_it_is() {
+async fn the_link_does_not_change_an_identity() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let globex = service.tenant("globex").await;
@@ -65,7 +65,7 @@ async fn who_has_an_identity_keeps_it_as_it_is() {
     let hash = "SELECT string_agg(password_hash, ',' ORDER BY id) FROM auth.identities";
     let before = service.value(hash).await;
 
-    // Without the password: the link shows enough.
+    // Without the password: the link is enough.
     ada.invite(BOB, Role::Viewer).await.unwrap();
     let token = token_to(&service, BOB).await;
     let wrong = accept(&service.running, &token, Some("wrong horse"), None).await.unwrap_err();
@@ -98,7 +98,7 @@ async fn who_has_an_identity_keeps_it_as_it_is() {
     service.running.stop().await;
 }
 
-/// The invitations' tokens are good for guessing a password no more often than logging in is.
+/// The tokens of invitations allow no more guesses of a password than the login.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_cannot_be_guessed_by_accepting() {
     let service = Service::start().await;
@@ -119,9 +119,10 @@ async fn a_password_cannot_be_guessed_by_accepting() {
     service.running.stop().await;
 }
 
-/// Whoever signs up with another's address knows a password of it. They do not come in when the person is invited.
+/// A stranger who signed up with the person's address knows a password of it, and must not gain access when the
+/// person is invited.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_comes_in_along_with_the_person() {
+async fn a_stranger_gains_no_access_with_the_person() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let evil = service.tenant("evil").await;
@@ -133,7 +134,7 @@ async fn nobody_comes_in_along_with_the_person() {
     let refused = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap_err();
     assert_eq!(refused.code, Code::InvalidCredentials);
 
-    // By the mailed link the account becomes the person's.
+    // The emailed link makes the account the person's.
     let request = RequestPasswordResetRequest { email: BOB.to_owned() };
     service.running.client().request_password_reset(request).await.unwrap();
     let reset = token_to(&service, BOB).await;
@@ -169,7 +170,7 @@ async fn a_link_ends_with_its_invitation() {
     for token in ["", "rowhouse_inv_", &token.replace("_inv_", "_ak_"), &ada.refresh_token] {
         assert_eq!(refused(token).await, Code::OneTimeTokenInvalid, "{token}");
     }
-    // Of a person who is disabled, likewise.
+    // Also that of a disabled person.
     let globex = service.tenant("globex").await;
     service.create_membership(globex, BOB, PASSWORD, Role::Owner).await.unwrap();
     ada.invite(BOB, Role::Viewer).await.unwrap();
@@ -179,7 +180,7 @@ async fn a_link_ends_with_its_invitation() {
     service.running.stop().await;
 }
 
-/// More at once than the pool has connections.
+/// There are more calls at once than connections in the pool.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_link_is_good_once_however_many_use_it_at_once() {
     let service = Service::start().await;
@@ -208,7 +209,7 @@ async fn a_link_is_good_once_however_many_use_it_at_once() {
     service.running.stop().await;
 }
 
-/// Somebody who is made a member in another way while invited keeps the higher of the two roles.
+/// Somebody who becomes a member in another way while invited keeps the higher role.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_keeps_the_higher_role() {
     let service = Service::start().await;
@@ -223,7 +224,7 @@ async fn a_member_keeps_the_higher_role() {
         service.sql(CONFIRMED).await;
         let accepted = accept(&service.running, &token, None, None).await.unwrap();
         assert_eq!(accepted.role(), after);
-        // The token with the lower role is good for nothing any more.
+        // The token with the lower role is not valid any more.
         let expected = if before == after { Ok(after) } else { Err(Code::TokenRevoked) };
         assert_eq!(bob.role().await.map_err(|fault| fault.code), expected);
     }

@@ -109,7 +109,7 @@ async fn whatever_is_wrong_gets_the_same_answer() {
     forged[60] = if forged[60] == b'A' { b'B' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
     let nobodys = Uuid::now_v7().to_string();
-    // A stranger leaves no trace in a tenant's log.
+    // A stranger leaves no entry in a tenant's log.
     let mut answers = Vec::new();
     for (client_id, secret) in [
         (&*id, ""),
@@ -189,7 +189,7 @@ async fn what_cannot_be_is_refused() {
     service.running.stop().await;
 }
 
-/// A program does not make itself another key, nor does it change who is a member.
+/// A program cannot create another key or change members.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_are_made_by_people() {
     let service = Service::start().await;
@@ -233,7 +233,7 @@ async fn another_tenants_key_is_not_there() {
         assert_eq!(answer.code, Code::ApiKeyNotFound);
     }
     let issued = exchange(&service.running, &foreign, &made.client_secret, "").await.unwrap();
-    // Its token opens its own tenant only.
+    // Its token is valid for its own tenant only.
     let here = Caller::program(&service.running, ada.tenant, issued.access_token.clone());
     assert_eq!(here.members(0, "").await.unwrap_err().code, Code::TenantMismatch);
     let there = Caller::program(&service.running, globex, issued.access_token);

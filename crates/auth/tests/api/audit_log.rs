@@ -1,4 +1,4 @@
-//! What happened in a tenant, as its administrators read it.
+//! The audit log, as administrators read it.
 
 use std::collections::HashSet;
 
@@ -21,7 +21,7 @@ async fn all(caller: &Caller<'_>, action: &str, page_size: i32) -> Vec<AuditLogE
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_read_newest_first_and_page_by_page() {
+async fn entries_are_listed_newest_first_in_pages() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -46,7 +46,7 @@ async fn it_is_read_newest_first_and_page_by_page() {
     assert_eq!(newest.ip_address, "127.0.0.1");
     assert_eq!(entries[7].action, "member.add");
 
-    // Entries of the same moment are parted by their ids.
+    // Entries of the same time are ordered by their ids.
     service.sql("UPDATE auth.audit_log SET occurred_at = now()").await;
     let same: HashSet<_> = all(&ada, "", 3).await.into_iter().map(|entry| entry.id).collect();
     assert_eq!(same.len(), 8);
@@ -91,7 +91,7 @@ async fn each_tenant_reads_its_own() {
     }
     let (of_acme, of_globex) = (all(&ada, "", 1).await, all(&eve, "", 1).await);
     assert_eq!((of_acme.len(), of_globex.len()), (2, 5));
-    // A page token of one's own log is good for nothing of another's: it is a place, and not a tenant.
+    // A page token is a position and not a tenant, so it gives no access to another log.
     let next = eve.audit_log("", 1, "").await.unwrap().next_page_token;
     let page = ada.audit_log("", 100, &next).await.unwrap().entries;
     assert_eq!(page, of_acme);
@@ -118,7 +118,7 @@ async fn nothing_is_changed_or_removed() {
     service.running.stop().await;
 }
 
-/// Everything that has a secret is done once, and then the log is searched.
+/// Every action with a secret is done once, and then the log is searched.
 #[tokio::test(flavor = "multi_thread")]
 async fn there_is_never_a_secret_in_it() {
     let service = Service::start().await;

@@ -1,4 +1,4 @@
-//! The program itself.
+//! The program.
 
 use std::process::Stdio;
 use std::time::Duration;
@@ -31,7 +31,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_serves_until_it_is_asked_to_stop() {
+async fn the_program_serves_until_a_request_to_stop() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let mut running = program(&database, &keys).spawn().unwrap();
     let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
@@ -56,7 +56,7 @@ async fn it_serves_until_it_is_asked_to_stop() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_keeps_it_from_starting_is_one_sentence() {
+async fn a_failed_start_is_one_message() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
@@ -73,7 +73,7 @@ async fn what_keeps_it_from_starting_is_one_sentence() {
     );
 }
 
-/// As after two Secrets were swapped.
+/// The logins of two services are swapped.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());

@@ -1,4 +1,4 @@
-//! A refusal because too many passwords are being checked does not count as a guess.
+//! A refusal because too many passwords are being checked does not count as an attempt.
 
 use std::time::Duration;
 
@@ -14,10 +14,10 @@ use crate::support::{PASSWORD, Running, Service, config};
 use crate::team::{accept, member, token_to};
 
 const ADA: &str = "ada@example.com";
-/// A hash takes some four seconds, which is longer than a caller of this test waits: each is refused at once.
+/// A hash takes about four seconds, longer than the callers of this test wait, so each is refused at once.
 const COST: u32 = 16;
 const PATIENCE: Duration = Duration::from_millis(600);
-/// What has been counted.
+/// The counted attempts.
 const COUNTED: &str =
     "SELECT coalesce(string_agg(DISTINCT failures || ' ' || (blocked_until > now()), ','), '')
     FROM auth.attempts WHERE failures > 0";
@@ -28,8 +28,8 @@ fn hurried<T>(message: T) -> Request<T> {
     request
 }
 
-/// Calls until it is refused for the hashing: on a busy machine it may be the database that is too slow, and then nobody knows what
-/// was counted.
+/// Calls until the refusal comes from hashing: on a busy machine it may come from the database, and then it is
+/// unknown what was counted.
 async fn refused<T>(service: &Service, before: &str, call: impl AsyncFn() -> Result<T, tonic::Status>) {
     loop {
         service.sql(before).await;
@@ -49,7 +49,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, ADA, Role::Owner).await;
     let bob = member(&service, acme, "bob@example.com", Role::Owner).await;
-    // As strangers, all of them.
+    // All of them as strangers.
     service.sql("DELETE FROM auth.familiar_addresses").await;
     let globex = service.tenant("globex").await;
     let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
@@ -85,11 +85,11 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
         dear.client().prepare_member(request).await
     };
 
-    // Once everything is counted for the first time, its rows are there.
+    // After the first counted attempt the rows exist.
     let nothing = "DELETE FROM auth.attempts";
     refused(&service, nothing, &login).await;
     assert_eq!(service.value(COUNTED).await, "");
-    // The next one would be the last that is free, or the first that makes the next wait: whatever others have used up stays.
+    // The next attempt would be the last free one, or the first one that causes a wait: the counts of others stay.
     for (failures, call) in [(5, "login"), (6, "login"), (5, "change"), (6, "change"), (6, "accept")] {
         let before = format!(
             "UPDATE auth.attempts SET failures = {failures}, last_at = now(), blocked_until = '-infinity'"
@@ -106,7 +106,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
         refused(&service, nothing, async || sign_up(email).await).await;
         assert_eq!(service.value(COUNTED).await, "", "{email}");
     }
-    // At a quieter moment nothing stands in the way.
+    // Without load the login succeeds.
     service.running.login(ADA, PASSWORD, Some("acme")).await.unwrap();
     accept(&service.running, &invitation, Some(PASSWORD), None).await.unwrap();
     bob.role().await.unwrap();
@@ -114,7 +114,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
     service.running.stop().await;
 }
 
-/// A refusal that comes late takes away nothing of those who were counted meanwhile.
+/// A late refusal does not uncount attempts that were counted meanwhile.
 #[tokio::test(flavor = "multi_thread")]
 async fn one_attempt_is_taken_back_and_not_what_was_counted_since() {
     let service = Service::start().await;
@@ -134,14 +134,14 @@ async fn one_attempt_is_taken_back_and_not_what_was_counted_since() {
     assert_eq!(service.value(state).await, "1 false,1 false", "its own wait ends");
     service.sql(&as_auth(count)).await;
     assert_eq!(service.value(state).await, "2 true,2 false");
-    // Counted before the one that made others wait.
+    // It was counted before the attempt that caused a wait.
     service.sql(&take_back("1 minute")).await;
     assert_eq!(service.value(state).await, "1 true,1 false");
     for _ in 0..5 {
         service.sql(&take_back("0")).await;
     }
     assert_eq!(service.value(state).await, "0 false,0 false", "never less than nothing");
-    // What has been forgotten and counted anew is another's.
+    // Counts that were cleared and begun again belong to other attempts.
     service.sql("DELETE FROM auth.attempts").await;
     service.sql(&take_back("0")).await;
     assert_eq!(service.value("SELECT count(*) FROM auth.attempts").await, "0");

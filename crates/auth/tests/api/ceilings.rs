@@ -1,4 +1,4 @@
-//! How much of each thing there may be, however many ask at once.
+//! Limits on the number of objects, with concurrent calls.
 
 use std::thread::available_parallelism;
 use std::time::Duration;
@@ -15,8 +15,8 @@ use tonic::Status;
 use crate::support::{PASSWORD, Service};
 use crate::team::{accept, login, member, token_to};
 
-/// Makes a call that hashes, again if a machine with a single core has no place for it: of one person's calls, one runs on each
-/// core and two wait.
+/// Makes a call that hashes, and repeats it if a machine with a single core has no place for it: of one person's
+/// calls, one runs on each core and two wait.
 async fn with_a_place<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() -> F) -> Result<T, Status> {
     let single = available_parallelism().is_ok_and(|cores| cores.get() == 1);
     loop {
@@ -27,7 +27,7 @@ async fn with_a_place<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() 
     }
 }
 
-/// How many of the calls succeeded; the others were refused by the limit.
+/// Returns how many of the calls succeeded. The others must be refused by the limit.
 fn allowed<T>(answers: Vec<Result<T, Status>>, limit: &str, maximum: i64) -> usize {
     let (allowed, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     for status in refused.into_iter().filter_map(Result::err) {
@@ -107,7 +107,7 @@ async fn pending_invitations() {
     service.running.stop().await;
 }
 
-/// Makes people, and members of a tenant of them.
+/// Adds people as members of a tenant.
 async fn crowd(service: &Service, tenant: TenantId, count: usize) {
     service
         .sql(&format!(
@@ -141,7 +141,7 @@ async fn members() {
     }
     assert_eq!(allowed(calls.join_all().await, "members", 10_000), 2);
     assert_eq!(service.value("SELECT count(*) FROM auth.memberships").await, "10000");
-    // The invitation is as good as before.
+    // The invitation stays valid.
     let of_one = format!(
         "SELECT m.id FROM auth.memberships m JOIN auth.identities i ON i.id = m.user_id
          WHERE m.tenant_id = '{acme}' AND i.email = 'crowd1@example.com'"
@@ -155,7 +155,7 @@ async fn members() {
     service.running.stop().await;
 }
 
-/// The token of a letter that has come since, as soon as it is there.
+/// Waits for the token of a new email.
 async fn next_link(service: &Service, address: &str, seen: &mut Vec<String>) -> String {
     let arrived = async {
         loop {
@@ -207,18 +207,18 @@ async fn tenants_of_a_person() {
         });
     }
     assert_eq!(allowed(calls.join_all().await, "tenants_of_person", 100), 2);
-    // Neither does he found one.
+    // Nor can he found one.
     let another = service.tenant("another").await;
     for (password, token) in [(Some(PASSWORD), None), (None, Some(&*bob.token))] {
         let refused = service.sign_up(another, "bob@example.com", password, token).await.unwrap_err();
         names(&fault(&refused), "tenants_of_person", 100);
     }
-    // Who does not show that the address is theirs learns nothing of it.
+    // Somebody who does not prove that the address is theirs learns nothing.
     service.sign_up(another, "bob@example.com", Some("wrong horse"), None).await.unwrap();
     service.running.stop().await;
 }
 
-/// A login is not refused: the session that was not used for longest ends.
+/// A login is not refused: the least recently used session ends.
 #[tokio::test(flavor = "multi_thread")]
 async fn sessions() {
     let service = Service::start().await;

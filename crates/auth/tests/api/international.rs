@@ -1,4 +1,4 @@
-//! Addresses in all scripts: one mailbox is one person, however it is written, and gets its mail.
+//! Addresses in all scripts: all spellings of an address are one person, who gets its email.
 
 use rowhouse_auth::MailArgs;
 use rowhouse_chassis::error::Code;
@@ -11,12 +11,12 @@ use crate::team::{accept, member, token_to};
 
 const IDENTITIES: &str = "SELECT count(*) FROM auth.identities";
 const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
-/// The Universal Acceptance Steering Group's test address in Hindi, and as it is kept.
+/// The Universal Acceptance Steering Group's test address in Hindi, and its canonical form.
 const HINDI: &str = "संपर्क@डाटामेल.भारत";
 const HINDI_KEPT: &str = "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_mailbox_is_one_person() {
+async fn one_address_is_one_person() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     let first =
@@ -44,14 +44,14 @@ async fn one_mailbox_is_one_person() {
         service.sql("DELETE FROM auth.attempts").await;
     }
     assert_eq!(service.value(IDENTITIES).await, "1");
-    // The person joins by the password, in whichever spelling.
+    // The person joins with the password and any spelling.
     let joined = service.sign_up(globex, spellings[3], Some(PASSWORD), None).await.unwrap();
     assert_eq!(joined.user.unwrap().id, first.id);
     service.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn an_invitation_is_for_the_mailbox_and_not_for_its_spelling() {
+async fn an_invitation_is_for_the_address_in_any_spelling() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -63,7 +63,7 @@ async fn an_invitation_is_for_the_mailbox_and_not_for_its_spelling() {
     service.running.stop().await;
 }
 
-/// A person from before domains were kept as A-labels, until the addresses are rewritten.
+/// A person from before domains were stored as A-labels, until the addresses are rewritten.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_from_before_is_found_under_each_spelling() {
     let service = Service::start().await;
@@ -77,7 +77,7 @@ async fn a_person_from_before_is_found_under_each_spelling() {
         assert_eq!(invited.code, Code::AlreadyMember, "{spelling}");
         service.sign_up(globex, spelling, Some(PASSWORD), None).await.unwrap();
     }
-    // By a session as well, which says whose it is in the old spelling.
+    // Also by a session, whose person has the old spelling.
     let token = service.access_token("a@bücher.example", Some("acme")).await;
     let initech = service.tenant("initech").await;
     service.sign_up(initech, "a@xn--bcher-kva.example", None, Some(&token)).await.unwrap();
@@ -85,14 +85,14 @@ async fn a_person_from_before_is_found_under_each_spelling() {
     service.running.stop().await;
 }
 
-/// Two people who were added under two spellings of one mailbox: each goes on as they are, until an operator disables one.
+/// Two people were added with two spellings of one address: each continues, until an operator disables one.
 #[tokio::test(flavor = "multi_thread")]
-async fn of_two_with_one_mailbox_the_spelling_decides_until_one_is_disabled() {
+async fn of_two_people_with_one_address_the_spelling_decides() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     service.create_membership(acme, "a@xn--bcher-kva.example", "the first horse", Role::Admin).await.unwrap();
     service.sql("UPDATE auth.identities SET email = 'a@bücher.example'").await;
-    // As the program of before would have added them.
+    // As the earlier program would have added them.
     service
         .create_membership(acme, "b@xn--bcher-kva.example", "the second horse", Role::Admin)
         .await
@@ -135,7 +135,7 @@ async fn mail_goes_to_addresses_of_all_scripts() {
         (HINDI, HINDI_KEPT, true),
         ("ทดสอบ@บ้าน.example", "ทดสอบ@xn--q3cb6e5d.example", true),
         ("jose\u{301}@corp.example", "josé@corp.example", true),
-        // Which any server takes.
+        // Every server accepts this one.
         ("ada@bücher.example", "ada@xn--bcher-kva.example", false),
     ] {
         service.member(acme, typed).await;
@@ -148,7 +148,7 @@ async fn mail_goes_to_addresses_of_all_scripts() {
     service.running.stop().await;
 }
 
-/// The server is not asked again and again, and the log says why.
+/// The server is not asked repeatedly, and the log says why.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_server_without_smtputf8_gets_no_mail_that_it_cannot_take() {
     let directory = TempDir::new().unwrap();

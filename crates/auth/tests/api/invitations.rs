@@ -1,4 +1,4 @@
-//! Inviting.
+//! Inviting people.
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, Role};
@@ -20,13 +20,13 @@ async fn owner(service: &Service) -> Caller<'_> {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_invites_above_their_own_role() {
+async fn invitations_are_limited_to_ones_own_role() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let admin = member(&service, ada.tenant, "admin@example.com", Role::Admin).await;
     assert_eq!(admin.invite(BOB, Role::Owner).await.unwrap_err().code, Code::PermissionDenied);
     let owners = ada.invite(BOB, Role::Owner).await.unwrap();
-    // Not by taking the owner's invitation away, either.
+    // Nor by deleting the owner's invitation.
     assert_eq!(admin.invite(BOB, Role::Viewer).await.unwrap_err().code, Code::PermissionDenied);
     assert_eq!(admin.take_back(&owners.id).await.unwrap_err().code, Code::PermissionDenied);
     let token = token_to(&service, BOB).await;
@@ -79,7 +79,7 @@ async fn of_many_invitations_at_once_one_link_is_good() {
         calls.spawn(async move { client.create_invitation(request).await.map(Response::into_inner) });
     }
     let (made, refused): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
-    // One address is written to five times in a row.
+    // One address gets five emails in a row.
     assert_eq!((made.len(), refused.len()), (5, 7));
     for refusal in refused.into_iter().map(|answer| fault(&answer.unwrap_err())) {
         assert!(refusal.code == Code::TooManyAttempts && refusal.retry_after.is_some(), "{refusal:?}");
@@ -99,7 +99,7 @@ async fn of_many_invitations_at_once_one_link_is_good() {
     service.running.stop().await;
 }
 
-/// Whether an address is somebody's makes no difference to who invites it.
+/// Nothing that the inviter sees depends on whether the address has an identity.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_inviter_learns_nothing() {
     let service = Service::start().await;
@@ -130,7 +130,7 @@ async fn another_tenants_invitation_is_not_there() {
         assert_eq!((answer.code, &answer.detail), (unknown.code, &unknown.detail));
         assert_eq!(answer.code, Code::InvitationNotFound);
     }
-    // The same address may be invited by both.
+    // Both tenants may invite the same address.
     ada.invite(BOB, Role::Viewer).await.unwrap();
     assert_eq!(service.value(INVITATIONS).await, "2");
     service.running.stop().await;
@@ -144,7 +144,7 @@ async fn invitations_are_listed_newest_first() {
     for email in &expected {
         ada.invite(email, Role::Viewer).await.unwrap();
     }
-    // The one that is sent again is the newest.
+    // The invitation that is sent again is the newest.
     ada.invite(&expected[0], Role::Viewer).await.unwrap();
     expected.rotate_left(1);
     expected.reverse();

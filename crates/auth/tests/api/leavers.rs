@@ -1,4 +1,4 @@
-//! What people created, when they leave or lose rights.
+//! What happens to the things that people created when they leave or lose permissions.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{CreateApiKeyResponse, Role};
@@ -9,7 +9,7 @@ use crate::team::{Answer, Caller, accept, exchange, login, member, token_to};
 
 pub(crate) const BOB: &str = "bob@example.com";
 
-/// A key, as the program knows it that uses it.
+/// A key, as its program uses it.
 pub(crate) struct Program<'a> {
     service: &'a Service,
     pub(crate) tenant: TenantId,
@@ -22,7 +22,7 @@ impl<'a> Program<'a> {
         Self { service, tenant, id: made.api_key.unwrap().id, secret: made.client_secret }
     }
 
-    /// The scopes of an access token, and a caller with it.
+    /// Exchanges the key; returns the scopes of the access token, and a caller with it.
     pub(crate) async fn exchange(&self, scope: &str) -> Answer<(String, Caller<'a>)> {
         let issued = exchange(&self.service.running, &self.id, &self.secret, scope).await?;
         let caller = Caller::program(&self.service.running, self.tenant, issued.access_token);
@@ -34,7 +34,7 @@ impl<'a> Program<'a> {
     }
 }
 
-/// What the log has of an action, as its details, the newest first.
+/// Returns the details of an action's log entries, the newest first.
 pub(crate) async fn details(caller: &Caller<'_>, action: &str) -> Vec<serde_json::Value> {
     let entries = caller.audit_log(action, 100, "").await.unwrap().entries;
     let to_json = |details: &std::collections::HashMap<String, String>| serde_json::json!(details);
@@ -42,7 +42,7 @@ pub(crate) async fn details(caller: &Caller<'_>, action: &str) -> Vec<serde_json
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_member_made_ends_with_their_membership() {
+async fn what_a_member_created_ends_with_the_membership() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -86,7 +86,7 @@ async fn what_a_member_made_ends_with_their_membership() {
     let expected =
         serde_json::json!({ "reason": "member_removed", "email": "carol@example.com", "role": "viewer" });
     assert_eq!(revoked, [expected]);
-    // Who comes back finds nothing of it.
+    // Somebody who comes back finds nothing of it.
     service.create_membership(acme, BOB, PASSWORD, Role::Owner).await.unwrap();
     assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
     // A revoked key can be deleted like any other.
@@ -94,14 +94,14 @@ async fn what_a_member_made_ends_with_their_membership() {
     service.running.stop().await;
 }
 
-/// The token of the letter to somebody who was invited, as soon as it is there.
+/// Waits for the token in an invitation's email.
 async fn token_to_invited(service: &Service, address: &str) -> String {
     service.mail_to(address, "Invitation").await;
     token_to(service, address).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_leaves_takes_their_keys_along() {
+async fn a_leaving_members_keys_are_revoked() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -145,7 +145,7 @@ async fn a_lower_role_leaves_keys_what_it_may_do() {
     }
     lowest.members(0, "").await.unwrap();
     assert_eq!(high.scopes().await.unwrap_err().code, Code::InvalidClient);
-    // In the same second, too.
+    // Also within the same second.
     let (scopes, narrow) = mixed.exchange("").await.unwrap();
     assert_eq!(scopes, "orders:read members:read");
     narrow.members(0, "").await.unwrap();
@@ -163,7 +163,7 @@ async fn a_lower_role_leaves_keys_what_it_may_do() {
     assert_eq!(log[0]["revoked_api_keys"], *high.id);
     assert_eq!(log[0]["kept"], "exports webhook_endpoints");
 
-    // A higher role brings nothing back.
+    // A higher role restores nothing.
     let raised = ada.change_role(&id, Role::Owner).await.unwrap().revocations.unwrap();
     assert_eq!((raised.revoked_api_keys.len(), raised.reduced_api_keys.len()), (0, 0));
     assert_eq!(mixed.scopes().await.unwrap(), "orders:read members:read");
@@ -189,7 +189,7 @@ async fn invitations_above_the_new_role_end() {
     let ended: Vec<_> = revocations.revoked_invitations.iter().map(|one| one.email.as_str()).collect();
     assert_eq!(ended, ["olga@example.com"]);
     assert_eq!((revocations.revoked_api_keys.len(), revocations.reduced_api_keys.len()), (0, 0));
-    // An administrator may do all that the key may.
+    // An administrator has all of the key's permissions.
     program.keys(0, "").await.unwrap();
     let refused = accept(&service.running, &link, Some(PASSWORD), None).await.unwrap_err();
     assert_eq!(refused.code, Code::OneTimeTokenInvalid);
@@ -198,7 +198,7 @@ async fn invitations_above_the_new_role_end() {
     service.running.stop().await;
 }
 
-/// Whatever has changed the role: the rights are those of the moment.
+/// The permissions are the current ones, whatever changed the role.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_key_never_gets_more_than_its_creator_has() {
     let service = Service::start().await;
@@ -220,7 +220,7 @@ async fn a_key_never_gets_more_than_its_creator_has() {
     service.running.stop().await;
 }
 
-/// What `rowhouse user disable` does, as the role that it does it as.
+/// The statements of `rowhouse user disable`, with its role.
 pub(crate) const DISABLE: &str = "SET ROLE rowhouse_owner;
     BEGIN;
     UPDATE auth.identities SET disabled_at = now() WHERE email = 'bob@example.com';
@@ -230,7 +230,7 @@ pub(crate) const DISABLE: &str = "SET ROLE rowhouse_owner;
     RESET ROLE";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_disabled_has_nothing_left_in_any_tenant() {
+async fn a_disabled_person_loses_access_to_all_tenants() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;

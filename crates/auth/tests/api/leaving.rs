@@ -1,4 +1,4 @@
-//! What is being made at the moment at which its maker loses the right to.
+//! Creating something while the permission for it is revoked.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateInvitationRequest, IssueTokenRequest, Role};
@@ -8,9 +8,9 @@ use crate::leavers::{BOB, DISABLE};
 use crate::support::Service;
 use crate::team::{Caller, member};
 
-/// Calls that were on their way leave nothing behind.
+/// Concurrent calls leave nothing behind.
 #[tokio::test(flavor = "multi_thread")]
-async fn nothing_is_made_while_its_maker_is_removed_or_disabled() {
+async fn nothing_is_created_while_its_creator_is_removed_or_disabled() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -52,7 +52,7 @@ async fn nothing_is_made_while_its_maker_is_removed_or_disabled() {
     service.running.stop().await;
 }
 
-/// An access token that was being issued meanwhile has the key's new scopes, or is refused.
+/// An access token that is being issued concurrently has the key's new scopes, or is refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_access_token_slips_through_a_change_of_role() {
     let service = Service::start().await;

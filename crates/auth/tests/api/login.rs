@@ -1,4 +1,4 @@
-//! Logging in.
+//! The method that logs a person in.
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{GetJwksRequest, Role};
@@ -29,7 +29,7 @@ async fn the_token_is_for_the_persons_only_tenant() {
     service.running.stop().await;
 }
 
-/// Code, message and details: nothing tells which of them it was.
+/// Code, message and details do not reveal the reason.
 #[tokio::test(flavor = "multi_thread")]
 async fn whatever_is_wrong_gets_the_same_answer() {
     let service = Service::start().await;
@@ -153,7 +153,7 @@ async fn a_hash_from_cheaper_times_is_renewed_at_login() {
     service.running.stop().await;
 }
 
-/// As they were made until passwords were hashed before bcrypt: of four characters, and of a text that a keyboard had decomposed.
+/// Hashes from before the prehash: of four characters, and of a decomposed text.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hash_from_before_still_opens_and_is_renewed_at_login() {
     let service = Service::start().await;
@@ -174,7 +174,7 @@ async fn a_hash_from_before_still_opens_and_is_renewed_at_login() {
         service.running.login("ada@example.com", password, None).await.unwrap();
         assert_eq!(service.value(hash).await, renewed);
     }
-    // By now it is the same from every keyboard.
+    // Now it is the same from every keyboard.
     service.running.login("ada@example.com", "café 4711", None).await.unwrap();
     service.running.stop().await;
 }
@@ -183,7 +183,7 @@ async fn a_hash_from_before_still_opens_and_is_renewed_at_login() {
 async fn passwords_are_counted_in_characters_and_read_to_their_end() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
-    // Different characters, since a few that are repeated are too easy to guess.
+    // The characters differ, since a few repeated ones are too easy to guess.
     let longest: String = ('а'..='я').cycle().take(128).collect();
     for (email, password) in [("ada@example.com", longest.as_str()), ("bob@example.com", "жщЫфЩЖюш")]
     {

@@ -1,4 +1,4 @@
-//! What helps somebody whose message was lost, and nobody else.
+//! Getting a lost message again, and what that reveals.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{
@@ -43,7 +43,7 @@ async fn a_confirmation_is_sent_again_and_either_link_is_good() {
     let second = tokens.iter().find(|token| **token != first).unwrap();
     verify(&service, second).await.unwrap();
     service.access_token(ADA, None).await;
-    // The first may only have been slow.
+    // The first one may only be delayed.
     verify(&service, &first).await.unwrap();
     for used in [&first, second] {
         assert_eq!(verify(&service, used).await, Err(Code::OneTimeTokenInvalid));
@@ -52,7 +52,7 @@ async fn a_confirmation_is_sent_again_and_either_link_is_good() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_whose_address_is_confirmed() {
+async fn answers_do_not_reveal_whose_address_is_confirmed() {
     let service = in_production().await;
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
@@ -79,7 +79,7 @@ async fn nobody_learns_whose_address_is_confirmed() {
     service.running.stop().await;
 }
 
-/// To who has the right password, and without telling anybody so.
+/// The message is sent to somebody with the right password, and the answer does not reveal it.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_that_fails_only_for_the_address_leads_to_a_new_message() {
     let service = in_production().await;
@@ -100,7 +100,7 @@ async fn a_login_that_fails_only_for_the_address_leads_to_a_new_message() {
         "failure wrong_credentials,failure email_not_verified"
     );
 
-    // However often: it is a stranger's doing, until the address is confirmed.
+    // Any number of times: a stranger may do this until the address is confirmed.
     for _ in 0..10 {
         service.running.login(ADA, PASSWORD, None).await.unwrap_err();
         service.sql("UPDATE auth.attempts SET blocked_until = '-infinity' WHERE failures > 5").await;
@@ -120,7 +120,7 @@ async fn an_invitation_is_sent_again_with_a_new_link() {
     let admin = member(&service, acme, "admin@example.com", Role::Admin).await;
     let invited = ada.invite(BOB, Role::Member).await.unwrap();
     let lost = token_to(&service, BOB).await;
-    // One that has expired may be sent again as well.
+    // An expired one can be sent again as well.
     service.sql("UPDATE auth.invitations SET expires_at = now() - interval '1 day'").await;
 
     let resent = admin.resend(&invited.id).await.unwrap();
@@ -163,7 +163,7 @@ async fn an_invitation_is_sent_again_by_whom_and_as_often_as_it_may_be_sent() {
     let refused = ada.resend(&invited.id).await.unwrap_err();
     assert_eq!(refused.code, Code::TooManyAttempts);
     assert!(refused.retry_after.is_some(), "{refused:?}");
-    // The last link that was sent is good still.
+    // The last link that was sent is still valid.
     service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
     let letters = letters_to(&service.mail(), BOB);
     assert_eq!(letters.len(), 5);

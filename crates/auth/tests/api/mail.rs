@@ -1,4 +1,4 @@
-//! Letters on their way.
+//! Sending emails.
 
 use rowhouse_auth::{MailArgs, MailError};
 use rowhouse_chassis::config::Environment;
@@ -29,7 +29,7 @@ async fn service(mail: MailArgs) -> Service {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_letter_arrives_and_its_link_works() {
+async fn an_email_arrives_and_its_link_works() {
     let directory = TempDir::new().unwrap();
     let smtp = Smtp::start(Security::None, directory.path()).await;
     let service = service(by_smtp(&format!("smtp://{}", smtp.address), None)).await;
@@ -60,7 +60,7 @@ async fn a_letter_arrives_and_its_link_works() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn letters_travel_over_tls_to_who_has_the_certificate() {
+async fn emails_are_sent_over_tls_to_the_certified_server() {
     for (security, scheme, query) in
         [(Security::StartTls, "smtp", "?tls=required"), (Security::Tls, "smtps", "")]
     {
@@ -83,9 +83,9 @@ async fn letters_travel_over_tls_to_who_has_the_certificate() {
 async fn without_tls_or_the_certificate_nothing_is_said() {
     let tried = "SELECT attempts > 0 AND due_at < now() + interval '10 s' FROM jobs.global_jobs";
     for (security, query, trusted) in [
-        // Somebody on the way has taken STARTTLS out of the server's answer.
+        // A man in the middle removes STARTTLS from the server's answer.
         (Security::None, "?tls=required", true),
-        // Somebody on the way is the server.
+        // A man in the middle poses as the server.
         (Security::StartTls, "?tls=required", false),
     ] {
         let directory = TempDir::new().unwrap();
@@ -101,7 +101,7 @@ async fn without_tls_or_the_certificate_nothing_is_said() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_cannot_take_now_it_gets_again() {
+async fn temporary_refusals_are_retried() {
     let directory = TempDir::new().unwrap();
     let smtp = Smtp::start(Security::None, directory.path()).await;
     smtp.instead(&[Instead::Answer("451 try again later"), Instead::Answer("452 still full")]);
@@ -121,7 +121,7 @@ async fn what_a_server_cannot_take_now_it_gets_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_server_never_takes_is_given_up() {
+async fn permanent_refusals_are_abandoned() {
     let directory = TempDir::new().unwrap();
     let smtp = Smtp::start(Security::None, directory.path()).await;
     smtp.instead(&[Instead::Answer("550 no such person")]);
@@ -134,7 +134,7 @@ async fn what_a_server_never_takes_is_given_up() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn one_letter_that_hangs_holds_no_other_up() {
+async fn one_email_that_hangs_does_not_delay_others() {
     let directory = TempDir::new().unwrap();
     let smtp = Smtp::start(Security::None, directory.path()).await;
     smtp.instead(&[Instead::Silence]);
@@ -150,9 +150,9 @@ async fn one_letter_that_hangs_holds_no_other_up() {
     service.running.stop().await;
 }
 
-/// A letter that was promised and not sent is sent by the next who starts.
+/// An email that was enqueued and not sent is sent after the next start.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_promised_outlives_the_process_and_cannot_be_read_in_the_database() {
+async fn enqueued_emails_survive_the_process_and_are_encrypted() {
     let service = service(by_smtp("smtp://127.0.0.1:1", None)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
@@ -198,7 +198,7 @@ async fn what_the_release_before_promises_becomes_a_job() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn in_production_letters_have_to_be_sent_safely() {
+async fn in_production_emails_require_tls() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     for (mail, expected) in [
         (MailArgs::into_directory(keys.mail_dir()), "--mail-dir is for development"),

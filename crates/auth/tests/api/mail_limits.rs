@@ -1,4 +1,4 @@
-//! How much mail strangers, members and people themselves can make us send.
+//! Limits on emails that strangers, members and recipients can cause.
 
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::config::DatabaseArgs;
@@ -14,12 +14,12 @@ use crate::support::{Keys, PASSWORD, Running, Service, config};
 use crate::team::member;
 
 const ADA: &str = "ada@example.com";
-/// What messages are counted under.
+/// The counted emails.
 const COUNTED: &str = "SELECT count(*) || ' ' || max(full_at) FROM auth.allowances";
 
 fn from<T>(address: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
-    // The service trusts its own machine's proxies, as the one of a test is.
+    // The service trusts the proxies of its own machine, which the test acts as.
     request.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
     request
 }
@@ -36,7 +36,7 @@ async fn resend(service: &Service, email: &str, address: &str) {
     assert_eq!(answer.into_inner(), ResendEmailVerificationResponse {});
 }
 
-/// Whatever they ask for, from wherever.
+/// Any kind of email, from any network.
 #[tokio::test(flavor = "multi_thread")]
 async fn strangers_have_an_address_written_to_a_few_times() {
     let service = Service::start().await;
@@ -46,7 +46,7 @@ async fn strangers_have_an_address_written_to_a_few_times() {
     }
     let mut sent = 0;
     for (n, tenant) in tenants.into_iter().enumerate() {
-        // The first sign-up makes the address an identity, which is written to; then it is invited, once.
+        // The first sign-up creates the identity, which gets an email; then it is invited, once.
         service.sign_up(tenant, ADA, Some(&format!("wrong horse {n}")), None).await.unwrap();
         forgot(&service, ADA, &format!("198.51.{n}.1")).await;
         resend(&service, ADA, &format!("198.51.{n}.2")).await;
@@ -59,7 +59,7 @@ async fn strangers_have_an_address_written_to_a_few_times() {
     let invited = "SELECT count(*) FROM auth.invitations";
     assert_eq!(service.value(invited).await, "7", "what was asked for is there all the same");
 
-    // Who is known from a network gets what they ask for there, and a member may invite them.
+    // A person gets emails that they request from a familiar network, and a member may invite them.
     service.sql("UPDATE auth.identities SET email_verified_at = now()").await;
     let acme = service.tenant("acme").await;
     let owner = member(&service, acme, "owner@example.com", Role::Owner).await;
@@ -84,7 +84,7 @@ async fn a_refused_request_writes_nothing() {
     service.running.stop().await;
 }
 
-/// What is left out is not answered sooner: the same statements are run.
+/// The answer to a suppressed email does not come sooner: the same statements are executed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_does_the_same_work() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
@@ -108,7 +108,7 @@ async fn a_refused_request_does_the_same_work() {
     service.running.stop().await;
 }
 
-/// A new address for each request is the same network.
+/// A new address for each request belongs to the same network.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_network_has_so_many_addresses_written_to() {
     let service = Service::start().await;
@@ -123,7 +123,7 @@ async fn a_network_has_so_many_addresses_written_to() {
     }
     service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     assert_eq!(service.mail().letters().len(), 60);
-    // Another one has its own.
+    // Another network has its own allowance.
     forgot(&service, "person79@example.com", "2001:db8:0:1::1").await;
     service.mail_to("person79@example.com", "Set a new password").await;
     service.running.stop().await;
@@ -154,7 +154,7 @@ async fn a_member_and_a_tenant_invite_so_many() {
     assert_eq!(service.value("SELECT count(*) FROM auth.invitations").await, "100");
     let logged = "SELECT count(*) FROM auth.audit_log WHERE action = 'invitation.create'";
     assert_eq!(service.value(logged).await, "100");
-    // What was sent before may be sent by another tenant.
+    // Emails of one tenant do not use another tenant's allowance.
     let globex = service.tenant("globex").await;
     let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
     gus.invite("guest1@example.com", Role::Viewer).await.unwrap();
@@ -192,7 +192,7 @@ async fn strangers_suppress_no_notice_and_nothing_from_where_one_is_known() {
     service.running.stop().await;
 }
 
-/// Nothing is done to an account in silence.
+/// No account is changed without a notice.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_its_notice_a_password_is_not_changed() {
     let service = Service::start().await;
@@ -217,7 +217,7 @@ async fn without_its_notice_a_password_is_not_changed() {
     service.running.stop().await;
 }
 
-/// An administrator can have an endpoint disabled as often as they like.
+/// An administrator can cause endpoints to be disabled any number of times.
 #[tokio::test(flavor = "multi_thread")]
 async fn reports_of_disabled_endpoints_suppress_no_notice() {
     let service = Service::start().await;

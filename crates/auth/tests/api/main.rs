@@ -1,4 +1,4 @@
-//! The service over gRPC, against a real database and a real mail server.
+//! Tests of the service over gRPC, with a real database and a real mail server.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Who the caller is.
+//! Reading the caller.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{GetMeRequest, Role};
@@ -51,7 +51,7 @@ async fn each_of_a_persons_tokens_shows_its_own_tenant() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_takes_a_persons_token() {
+async fn only_a_persons_token_is_accepted() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let anonymous = service.running.client().get_me(GetMeRequest {}).await;

@@ -62,13 +62,13 @@ async fn a_new_role_holds_at_once() {
         assert_eq!((changed.role(), changed.id.as_str()), (role, id.as_str()));
         assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
         assert_eq!(elsewhere.role().await.unwrap_err().code, Code::TokenRevoked);
-        // In the same second, too.
+        // Also within the same second.
         let tokens = refresh(&service.running, &bob.refresh_token).await.unwrap();
         (bob.token, bob.refresh_token) = (tokens.access_token, tokens.refresh_token);
         assert_eq!(bob.role().await.unwrap(), role);
         assert_eq!(logged(&service, "member.update", "to").await, audited);
     }
-    // What changes nothing ends nothing.
+    // A change without effect ends nothing.
     ada.set_role(&id, Role::Owner).await.unwrap();
     assert_eq!(bob.role().await.unwrap(), Role::Owner);
     assert_eq!(ada.role().await.unwrap(), Role::Owner);
@@ -78,7 +78,7 @@ async fn a_new_role_holds_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_reaches_above_their_own_role() {
+async fn nobody_changes_roles_above_their_own() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -127,9 +127,9 @@ async fn the_last_owner_stays_one() {
     service.running.stop().await;
 }
 
-/// More at once than the pool has connections.
+/// There are more calls at once than connections in the pool.
 #[tokio::test(flavor = "multi_thread")]
-async fn however_many_owners_go_at_once_one_stays() {
+async fn one_owner_stays_when_all_leave_at_once() {
     const MANY: usize = 12;
     let service = Service::start().await;
     for leaving in [true, false] {
@@ -177,7 +177,7 @@ async fn of_two_owners_who_remove_each_other_one_stays() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_removed_is_out_at_once_and_only_here() {
+async fn a_removed_member_loses_access_to_this_tenant_at_once() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
@@ -197,7 +197,7 @@ async fn who_is_removed_is_out_at_once_and_only_here() {
 
     assert_eq!(there.role().await.unwrap(), Role::Viewer);
     refresh(&service.running, &there.refresh_token).await.unwrap();
-    // So are the programs that they have set up.
+    // So are the programs that they set up.
     let key_id = key.api_key.unwrap().id;
     let exchanged = crate::team::exchange(&service.running, &key_id, &key.client_secret, "").await;
     assert_eq!(exchanged.unwrap_err().code, Code::InvalidClient);
@@ -246,9 +246,9 @@ async fn another_tenants_member_is_not_there() {
     service.running.stop().await;
 }
 
-/// A login that has shown the password before the removal begins no session after it.
+/// A login whose password was checked before the removal begins no session after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_slips_in_while_being_removed() {
+async fn a_login_during_a_removal_begins_no_session() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;

@@ -1,4 +1,4 @@
-//! Making members.
+//! Creating members.
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::Role;
@@ -27,11 +27,11 @@ async fn only_the_onboarding_service_may() {
     let person = service.access_token("ada@example.com", None).await;
     let for_orders = service.keys.onboarding.service_token("rowhouse-orders", acme.as_uuid()).unwrap();
     let for_people = service.keys.onboarding.service_token("rowhouse", acme.as_uuid()).unwrap();
-    // A service whose key is trusted for its own name, but which has no business here.
+    // A service whose key is trusted for its own name, but which may not call this method.
     let orders = TokenIssuer::new("rowhouse-orders", SigningKey::generate().unwrap());
     service.keys.publish("rowhouse-orders", &orders);
     let of_orders = orders.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
-    // A key that nobody published, under a name that is trusted.
+    // An unpublished key under a trusted name.
     let stranger = TokenIssuer::new(issuer::ONBOARDING, SigningKey::generate().unwrap());
     let of_stranger = stranger.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
 
@@ -54,7 +54,7 @@ async fn only_the_onboarding_service_may() {
         carry_token(request.metadata_mut(), acme, token);
         assert_eq!(refused(service.running.client().send_welcome(request).await), expected);
     }
-    // The token's tenant is the only one it opens.
+    // The token gives access to its own tenant only.
     let for_acme = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
     let made = make_member(service.running.client(), globex, &for_acme, owner("eve@example.com", PASSWORD));
     assert_eq!(refused(made.await), Code::TenantMismatch);
@@ -79,7 +79,7 @@ async fn a_repeat_has_no_further_effect() {
     service.running.stop().await;
 }
 
-/// Whatever becomes of the password: who repeats an onboarding is told what the first call was told.
+/// A repeated onboarding gets the first answer, whatever happens to the password.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_is_answered_like_the_first_call() {
     let service = Service::start().await;
@@ -99,7 +99,7 @@ async fn a_repeat_is_answered_like_the_first_call() {
     }
     service.mail_to("ada@example.com", "Invitation to").await;
     assert_eq!(service.subjects_to("ada@example.com").await.len(), 2, "one letter for each tenant");
-    // Who has the password after all joins by it.
+    // Somebody with the password joins by it.
     let joined = service.sign_up(globex, "ada@example.com", Some(PASSWORD), None).await.unwrap();
     assert_eq!(joined.user.unwrap().id, first.user.unwrap().id);
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("2".into(), "1".into()));
@@ -134,7 +134,7 @@ async fn what_cannot_be_is_refused() {
 
 /// An onboarding's key never expires, and neither do its address and password.
 #[tokio::test(flavor = "multi_thread")]
-async fn who_was_removed_does_not_come_back_by_a_repeat() {
+async fn a_repeat_does_not_bring_a_removed_member_back() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     service.member(acme, "ada@example.com").await;
@@ -150,7 +150,7 @@ async fn who_was_removed_does_not_come_back_by_a_repeat() {
     service.running.stop().await;
 }
 
-/// More at once than the pool has connections, for one new address in as many tenants.
+/// There are more calls at once than connections in the pool, for one new address in as many tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_becomes_one_identity_however_many_ask_at_once() {
     let service = Service::start().await;
@@ -158,11 +158,11 @@ async fn an_address_becomes_one_identity_however_many_ask_at_once() {
     for number in 0..16 {
         let tenant = service.tenant(&format!("tenant-{number}")).await;
         service.sql(SET_UP_AGAIN).await;
-        // Whoever is first decides about the password.
+        // The first call decides about the password.
         let password = if number % 2 == 0 { "even password" } else { "odd password" };
         let token = service.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap();
         let client = service.running.client();
-        // All of them are looked at before any of them is made a member.
+        // All proofs are made before the first membership.
         let proof =
             prepare(client.clone(), tenant, &token, owner("ada@example.com", password)).await.unwrap();
         calls.spawn(async move { (password, prove(client, tenant, &token, "ada@example.com", proof).await) });
@@ -201,7 +201,7 @@ async fn the_same_membership_asked_for_at_once_is_one() {
     service.running.stop().await;
 }
 
-/// Whatever the onboarding service keeps of it is good for nothing else.
+/// The proof that the onboarding service stores is useless for anything else.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_proof_is_good_for_its_tenant_and_address() {
     let service = Service::start().await;
@@ -230,7 +230,7 @@ async fn a_proof_is_good_for_its_tenant_and_address() {
     service.running.stop().await;
 }
 
-/// One letter, whoever asks for it how often, and not before the tenant is active.
+/// There is one email, however often it is requested, and not before the tenant is active.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
     let service = Service::start().await;
@@ -265,7 +265,7 @@ async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_taken_back_is_gone_and_an_active_tenant_keeps_it() {
+async fn a_removal_affects_only_tenants_in_set_up() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     service.member(acme, "ada@example.com").await;

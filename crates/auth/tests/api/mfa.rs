@@ -1,4 +1,4 @@
-//! Switching a second factor on and off.
+//! Activating and removing a second factor.
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{LoginRequest, Role};
@@ -35,7 +35,7 @@ async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
         answer.otpauth_url,
         format!("otpauth://totp/Rowhouse:ada%40example.com?secret={secret}&issuer=Rowhouse")
     );
-    // Not confirmed yet: nobody is locked out by a secret that never arrived.
+    // It is not confirmed yet: a secret that never arrived locks nobody out.
     log_in(&service, acme, EMAIL).await;
     assert_eq!(ada.delete(&code(&secret, 0)).await.unwrap_err().code, Code::MfaNotEnabled);
 
@@ -78,7 +78,7 @@ async fn the_database_holds_neither_secret_nor_codes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_switched_off_by_a_code_and_not_by_a_token_alone() {
+async fn removing_the_factor_requires_a_code() {
     let (service, acme) = world().await;
     for recovery in [false, true] {
         let enrolled = enrol(&service, acme, EMAIL).await;
@@ -93,7 +93,7 @@ async fn it_is_switched_off_by_a_code_and_not_by_a_token_alone() {
         assert_eq!(ada.delete(&good).await.unwrap_err().code, Code::MfaNotEnabled);
         assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "0");
         service.running.login(EMAIL, PASSWORD, None).await.unwrap();
-        // What was begun with it is to be begun anew.
+        // Logins that began with it have to begin again.
         let late = second_step(&service, &token, &enrolled.recovery_codes[0]).await;
         assert_eq!(late.unwrap_err().code, Code::MfaTokenInvalid);
     }
@@ -146,7 +146,7 @@ async fn a_session_guesses_slowly_and_only_against_itself() {
     service.running.stop().await;
 }
 
-/// What was begun by the password alone, or by a factor that counts no more, is over, in every tenant (OWASP ASVS 5, 7.4.3).
+/// Sessions that began with the password alone, or with a former factor, end in every tenant (OWASP ASVS 5, 7.4.3).
 #[tokio::test(flavor = "multi_thread")]
 async fn a_change_of_the_second_factor_ends_the_other_sessions() {
     let (service, acme) = world().await;
@@ -192,9 +192,9 @@ async fn a_change_of_the_second_factor_ends_the_other_sessions() {
     service.running.stop().await;
 }
 
-/// A login that has shown the password before begins no session after it.
+/// A login whose password was checked before begins no session after it.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_slips_in_by_the_password_alone_while_the_second_factor_is_switched_on() {
+async fn a_login_during_the_activation_needs_the_second_factor() {
     let (service, acme) = world().await;
     for _ in 0..3 {
         let ada = log_in(&service, acme, EMAIL).await;
@@ -219,7 +219,7 @@ async fn nobody_slips_in_by_the_password_alone_while_the_second_factor_is_switch
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_for_people_only() {
+async fn only_people_have_a_second_factor() {
     let (service, acme) = world().await;
     let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
     let program = Caller { running: &service.running, tenant: acme, token };

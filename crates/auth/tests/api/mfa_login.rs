@@ -1,4 +1,4 @@
-//! The second step of a login.
+//! The method for the second step of a login.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::CompleteMfaRequest;
@@ -37,7 +37,7 @@ async fn a_login_takes_a_code_and_each_code_is_good_once() {
         let refused = second_step(&service, &replayed, &good).await.unwrap_err();
         assert_eq!(refused.code, Code::MfaCodeInvalid);
     }
-    // Neither is one from before, which nobody has used.
+    // Nor is an older, unused one.
     let older = second_step(&service, &token, &code(&ada.secret, -1)).await.unwrap_err();
     assert_eq!(older.code, Code::MfaCodeInvalid);
 
@@ -62,7 +62,7 @@ async fn of_many_with_one_code_one_gets_in() {
         for _ in 0..8 {
             let (mut client, code) = (service.running.client(), code.clone());
             let mfa_token = first_step(&service, EMAIL).await;
-            // The first steps are good ones that nobody has completed yet.
+            // First steps that were not completed are not successful attempts.
             service.sql("UPDATE auth.attempts SET failures = 0, blocked_until = '-infinity'").await;
             calls.spawn(async move { client.complete_mfa(CompleteMfaRequest { mfa_token, code }).await });
         }
@@ -108,7 +108,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed() {
     service.running.stop().await;
 }
 
-/// Who can write to the table still cannot put their own secret in somebody else's row.
+/// Somebody who can write to the table still cannot put their own secret into another person's row.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_secret_is_of_no_use_in_another_persons_row() {
     let (service, acme, ada) = world().await;
@@ -128,7 +128,7 @@ async fn a_secret_is_of_no_use_in_another_persons_row() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_changes_between_the_steps_counts() {
+async fn changes_between_the_steps_take_effect() {
     let (service, acme, ada) = world().await;
     let token = first_step(&service, EMAIL).await;
     for (change, undo, expected) in [
@@ -198,7 +198,7 @@ async fn codes_are_guessed_at_slowly_whatever_is_begun_anew() {
     service.running.stop().await;
 }
 
-/// Otherwise a person who logs in often would be taken for somebody who guesses.
+/// Otherwise a person who logs in often would be treated as guessing.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_completed_login_is_forgiven_once_and_one_that_is_not_counts() {
     let (service, _, ada) = world().await;
@@ -210,7 +210,7 @@ async fn a_completed_login_is_forgiven_once_and_one_that_is_not_counts() {
         assert_eq!(service.value(counted).await, "0");
     }
 
-    // One login's token does not take others' attempts back, however often it is completed.
+    // One login's token does not uncount other attempts, however often it is completed.
     let token = first_step(&service, EMAIL).await;
     for _ in 0..3 {
         service.running.login("eve@example.com", "wrong horse", None).await.unwrap_err();

@@ -1,4 +1,4 @@
-//! Changing a password, and setting a new one by mail.
+//! Changing a password, and setting a new one by email.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::client::FORWARDED_FOR;
@@ -105,8 +105,8 @@ async fn the_current_password_is_asked_for_and_cannot_be_guessed() {
     service.running.stop().await;
 }
 
-/// Strangers use up what is counted for the account from everywhere; the person changes the password all the same, from a new
-/// place.
+/// Strangers use up the account's attempts from everywhere; the person still changes the password, from a new
+/// network.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_stranger_keeps_a_person_from_changing_the_password() {
     let service = Service::start().await;
@@ -141,7 +141,7 @@ async fn no_stranger_keeps_a_person_from_changing_the_password() {
     service.running.stop().await;
 }
 
-/// Status, message and details; only the mailbox knows more.
+/// Status, message and details are the same; only the emails differ.
 #[tokio::test(flavor = "multi_thread")]
 async fn asking_for_a_link_never_says_whether_there_is_somebody() {
     let service = Service::start().await;
@@ -177,7 +177,7 @@ async fn a_mailed_link_sets_a_new_password_once() {
         FROM auth.one_time_tokens WHERE purpose = 'set_password'";
     assert_eq!(service.value(lifetime).await, "true");
 
-    // A bad choice does not cost the link.
+    // An unacceptable password does not use up the link.
     for password in ["short", "password1", ADA] {
         let answer = fault(&reset(&service, &letter.token, password).await.unwrap_err());
         assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "password"));
@@ -185,7 +185,7 @@ async fn a_mailed_link_sets_a_new_password_once() {
     reset(&service, &letter.token, NEW).await.unwrap();
     assert_eq!(refused(reset(&service, &letter.token, "yet another horse").await), Code::OneTimeTokenInvalid);
     assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), Code::InvalidCredentials);
-    // Whoever reads the letters has the address.
+    // A reader of the emails has the address.
     service.running.login(ADA, NEW, None).await.unwrap();
     assert_eq!(service.value("SELECT count(*) FROM auth.one_time_tokens").await, "0");
     service.mail_to(ADA, "Your password was changed").await;
@@ -242,7 +242,7 @@ async fn only_the_last_link_counts_and_not_for_long() {
     service.sql("UPDATE auth.one_time_tokens SET expires_at = now()").await;
     assert_eq!(refused(reset(&service, second, NEW).await), Code::OneTimeTokenInvalid);
     service.sql("UPDATE auth.one_time_tokens SET expires_at = now() + interval '1 minute'").await;
-    // Neither a change of the password nor an operator's lock leaves a link behind that works.
+    // Neither a change of the password nor an operator's lock leaves a valid link.
     service.sql("UPDATE auth.identities SET disabled_at = now()").await;
     assert_eq!(refused(reset(&service, second, NEW).await), Code::OneTimeTokenInvalid);
     service.sql("UPDATE auth.identities SET disabled_at = NULL").await;
@@ -254,7 +254,7 @@ async fn only_the_last_link_counts_and_not_for_long() {
     service.running.stop().await;
 }
 
-/// A stranger has made the account wait; its person, who reads the mail, does not have to.
+/// A stranger has made the account wait; the person, who reads the email, does not have to.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_new_password_ends_the_wait() {
     let service = Service::start().await;
@@ -268,8 +268,8 @@ async fn a_new_password_ends_the_wait() {
     service.running.stop().await;
 }
 
-/// What is forgiven are the rows that were locked for it. A row that others have forgiven and counted anew in between is theirs: two
-/// logins that touched each other's waited for each other until one was refused.
+/// Only rows that were locked are uncounted. A row that others cleared and counted again in between belongs to them:
+/// two logins that changed each other's rows deadlocked until one was refused.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_forgiven_that_was_not_locked() {
     let service = Service::start().await;

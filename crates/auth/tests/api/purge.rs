@@ -1,4 +1,4 @@
-//! What is of no use any more is removed in the background.
+//! Deletion of expired data in the background.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::auth::v1::Role;
@@ -6,7 +6,7 @@ use rowhouse_proto::auth::v1::Role;
 use crate::support::{Running, Service, config};
 use crate::team::member;
 
-/// More than go in one transaction.
+/// More rows than one transaction deletes.
 const MANY: &str = "
     INSERT INTO auth.attempts (key, failures, last_at, blocked_until)
     SELECT sha256(n::text::bytea), 1, now() - interval '2 days', '-infinity' FROM generate_series(1, 2500) n;
@@ -41,7 +41,7 @@ const LEFT: &str = "
         (SELECT count(*) FROM auth.sessions), (SELECT count(*) FROM tenancy.token_revocations),
         (SELECT count(*) FROM auth.invitations), (SELECT count(*) FROM auth.idempotency_keys))";
 
-/// Writes down how many rows each statement removes, and in which transaction.
+/// Records how many rows each statement deletes, and in which transaction.
 const WATCH: &str = "
     CREATE TABLE public.removed (pass xid8, of text, rows bigint);
     CREATE FUNCTION public.watch() RETURNS trigger LANGUAGE plpgsql SECURITY DEFINER AS $$
@@ -59,7 +59,7 @@ const WATCH: &str = "
                 FOR EACH STATEMENT EXECUTE FUNCTION public.watch()', watched);
         END LOOP;
     END $$";
-/// Of each table: how many rows went, and at most how many of them in one transaction.
+/// Returns for each table how many rows were deleted, and the most in one transaction.
 const REMOVED: &str = "
     SELECT string_agg(concat_ws(' ', p.of, p.gone, p.most), ', ' ORDER BY p.of COLLATE \"C\") FROM (
         SELECT t.of, sum(t.rows) AS gone, max(t.rows) AS most
@@ -76,7 +76,7 @@ async fn all_that_is_over_goes_in_pieces_and_nothing_else() {
         .sql("DELETE FROM auth.attempts; DELETE FROM auth.allowances; DELETE FROM auth.familiar_addresses")
         .await;
     service.sql(MANY).await;
-    // It is done when the service starts, and every hour.
+    // It runs when the service starts, and every hour.
     let Service { database, keys, running } = service;
     running.stop().await;
     database.admin().await.batch_execute(WATCH).await.unwrap();

@@ -1,4 +1,5 @@
-//! A mailed link takes over an account whose address nobody had confirmed: nothing of before goes on in the person's name.
+//! An emailed link takes over an account whose address nobody had confirmed: nothing from before continues in the
+//! person's name.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{RequestPasswordResetRequest, ResetPasswordRequest, Role};
@@ -9,7 +10,7 @@ use crate::team::{accept, logged, login, member, token_to};
 
 const ADA: &str = "ada@example.com";
 
-/// Of her account, which has been in two tenants.
+/// Resets the password of an account that was in two tenants.
 async fn reset(service: &Service) {
     let email = ADA.to_owned();
     service.running.client().request_password_reset(RequestPasswordResetRequest { email }).await.unwrap();
@@ -19,7 +20,7 @@ async fn reset(service: &Service) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_stranger_made_ends() {
+async fn what_a_stranger_created_ends() {
     let service = Service::start().await;
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
@@ -55,7 +56,7 @@ async fn what_a_stranger_made_ends() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_person_made_stays() {
+async fn what_the_person_created_stays() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let ada = member(&service, acme, ADA, Role::Owner).await;

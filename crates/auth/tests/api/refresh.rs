@@ -32,7 +32,7 @@ async fn logout(running: &Running, refresh_token: &str) {
     running.client().logout(request).await.unwrap();
 }
 
-/// A person in one tenant, logged in.
+/// Creates a person in one tenant, logged in.
 async fn world() -> (Service, TenantId, Tokens) {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
@@ -57,7 +57,7 @@ async fn each_token_is_good_for_one_exchange_and_its_repeat() {
     let third = refresh(&service.running, &second.refresh_token).await.unwrap();
     service.get_me(acme, &first.access_token).await.unwrap();
 
-    // The first one again, now that its successor is used up: somebody has a copy.
+    // The first one again, after its successor was used: somebody has a copy.
     let stolen = refresh(&service.running, &first.refresh_token).await;
     assert_eq!(refused(stolen), Code::RefreshTokenInvalid);
     assert_eq!(ended(&service).await, "token_reused");
@@ -134,7 +134,7 @@ async fn logout_ends_it_at_once_and_says_nothing() {
     for nothing in ["", "nonsense", "rowhouse_rt_AAAA"] {
         logout(&service.running, nothing).await;
     }
-    // Made up by somebody who knows the session's id: it can do the session no harm.
+    // Invented by somebody who knows the session's id: it does not affect the session.
     let mut forged = tokens.refresh_token.clone().into_bytes();
     let last = forged.len() - 1;
     forged[last] = if forged[last] == b'A' { b'Q' } else { b'A' };

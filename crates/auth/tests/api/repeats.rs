@@ -33,7 +33,7 @@ async fn a_repeated_key_is_the_same_key_with_the_same_secret() {
 
     let other = ada.make_key_with(key("another", "1")).await.unwrap_err();
     assert_eq!(other.code, Code::IdempotencyKeyReused);
-    // Nobody is answered with somebody else's secret.
+    // Nobody gets another caller's secret.
     for caller in [&bob, &eve] {
         let theirs = caller.make_key_with(key("sync", "1")).await.unwrap();
         assert_ne!(theirs.client_secret, again.client_secret);
@@ -47,7 +47,7 @@ async fn a_repeated_key_is_the_same_key_with_the_same_secret() {
         .await;
     assert!(!rows.contains("rowhouse_ak") && !rows.contains("sync"), "{rows}");
 
-    // Who may not make keys any more is not told of one again.
+    // Somebody who may not create keys any more does not get the answer again.
     let id = ada.id_of("bob@example.com").await;
     ada.set_role(&id, Role::Member).await.unwrap();
     let tokens = crate::team::refresh(&service.running, &bob.refresh_token).await.unwrap();

@@ -1,4 +1,4 @@
-//! What each role may do, method by method.
+//! The permissions of each role, method by method.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::Role;
@@ -15,8 +15,8 @@ const fn missing(code: Code) -> Result<(), Code> {
     Err(code)
 }
 
-/// Each method of the services with what it answers an owner, an administrator, a member and a viewer. Ids are of
-/// nothing, unless it says otherwise: who gets as far as that may do it.
+/// Each method with its answer to an owner, an administrator, a member and a viewer. Ids are missing ones unless
+/// stated otherwise, so "not found" means that the permission was granted.
 const TABLE: [(&str, [Result<(), Code>; 4]); 15] = {
     let member = missing(Code::MemberNotFound);
     let invitation = missing(Code::InvitationNotFound);
@@ -41,7 +41,7 @@ const TABLE: [(&str, [Result<(), Code>; 4]); 15] = {
     ]
 };
 
-/// A viewer, whose sessions others look at.
+/// A viewer, whose sessions others list.
 const OTHER: &str = "other@example.com";
 
 async fn call(service: &Service, caller: &Caller<'_>, method: &str) -> Answer<()> {
@@ -89,7 +89,7 @@ async fn each_role_may_do_what_the_table_says() {
     service.running.stop().await;
 }
 
-/// The token still says owner, and nobody has revoked it.
+/// The token still says owner and was not revoked.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_role_that_was_lost_changes_nothing_more() {
     let service = Service::start().await;

@@ -1,4 +1,4 @@
-//! Seeing and ending sessions.
+//! Listing and ending sessions.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{LogoutRequest, Role};
@@ -111,7 +111,7 @@ async fn an_administrator_sees_and_ends_those_of_whom_they_reach() {
     assert_eq!(admin.sessions(&olga_id, 0, "").await.unwrap().0.len(), 1);
     assert_eq!(bob.sessions(&olga_id, 0, "").await.unwrap_err().code, Code::PermissionDenied);
     assert_eq!(bob.sessions(&bob_id, 0, "").await.unwrap().0.len(), 1, "one's own by one's own id");
-    // To who may not, somebody else's session is not there.
+    // Without the permission, other people's sessions are treated as missing.
     assert_eq!(bob.end_session(&of_owner).await.unwrap_err().code, Code::SessionNotFound);
     assert_eq!(admin.end_session(&of_owner).await.unwrap_err().code, Code::PermissionDenied);
     assert_eq!(owner.role().await.unwrap(), Role::Owner);
@@ -130,7 +130,7 @@ async fn another_tenants_session_is_not_there() {
     let (acme, globex) = (service.tenant("acme").await, service.tenant("globex").await);
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
     let eve = member(&service, globex, "eve@example.com", Role::Viewer).await;
-    // Her own in another tenant is as far away.
+    // So is her own in another tenant.
     let elsewhere = member(&service, globex, "ada@example.com", Role::Owner).await;
     let (foreign, own) = (eve.session().await, elsewhere.session().await);
     for id in [&foreign, &own, &Uuid::now_v7().to_string(), "x"] {

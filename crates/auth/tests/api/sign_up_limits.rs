@@ -1,4 +1,4 @@
-//! How often one may sign up.
+//! Limits on sign-ups.
 
 use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::client::FORWARDED_FOR;
@@ -19,7 +19,7 @@ async fn world() -> Service {
     Service::start_with(|config| config.args.sign_ups = sign_ups).await
 }
 
-/// As onboarding asks, for somebody at this address.
+/// Signs up as onboarding does, for a client with this address.
 async fn sign_up(service: &Service, email: &str, address: &str, token: Option<&str>) -> Result<(), Fault> {
     let tenant = TenantId::generate();
     let mut request = Request::new(PrepareMemberRequest {
@@ -51,7 +51,7 @@ async fn a_network_signs_up_so_often() {
     let before = service.value(counted).await;
     assert_refused(&sign_up(&service, "c@example.com", "2001:db8::fffe", None).await);
     assert_eq!(service.value(counted).await, before);
-    // The /48 around it may four times as much.
+    // The /48 around it has four times as many.
     for n in 6..24 {
         let address = format!("2001:db8:0:{:x}::1", n / 6);
         sign_up(&service, &format!("a{n}@example.com"), &address, None).await.unwrap();
@@ -89,7 +89,7 @@ async fn an_address_is_signed_up_so_often_whether_it_is_somebodys_or_not() {
         answers.push(refused.unwrap_err().detail);
     }
     assert_eq!(answers[0], answers[1]);
-    // The person is not held up by that: neither where they are known, nor with a session.
+    // This does not delay the person in a familiar network or with a session.
     sign_up(&service, ADA, home, None).await.unwrap();
     sign_up(&service, ADA, "192.0.2.1", Some(&token)).await.unwrap();
     service.running.stop().await;
@@ -119,7 +119,7 @@ async fn while_an_invitation_is_pending_another_sign_up_sends_nothing() {
     service.running.stop().await;
 }
 
-/// A stranger's sign-up adds no second message to the one that a member has sent, and taking sign-ups back changes nothing about it.
+/// A stranger's sign-up adds no second email to a member's invitation, and removing sign-ups does not change that.
 #[tokio::test(flavor = "multi_thread")]
 async fn while_a_members_invitation_is_pending_a_sign_up_sends_nothing() {
     let service = Service::start().await;

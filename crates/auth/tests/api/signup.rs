@@ -1,4 +1,4 @@
-//! Signing up: what is told, and to whom.
+//! Signing up: the answers and the emails.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{
@@ -10,7 +10,7 @@ use crate::support::{PASSWORD, Service, refused};
 const ADA: &str = "ada@example.com";
 const MEMBERSHIPS: &str = "SELECT count(*) FROM auth.memberships";
 
-/// What is left of an answer without what is different each time.
+/// Returns an answer without the parts that differ each time.
 fn shape(answer: CreateMembershipResponse) -> CreateMembershipResponse {
     let user = answer.user.unwrap();
     assert_eq!((user.id.len(), user.id.as_bytes()[14]), (36, b'7'), "{} is a UUID of version 7", user.id);
@@ -41,7 +41,7 @@ async fn a_known_address_is_answered_like_an_unknown_one() {
             assert_eq!(shape(answer), expected, "{known} {password:?}");
         }
     }
-    // Nothing has happened to those who have an account, but for the letter.
+    // Nothing has happened to existing accounts, except for the email.
     let known =
         "SELECT string_agg(password_hash, ' ' ORDER BY id) FROM auth.identities WHERE email NOT LIKE 'new%'";
     assert_eq!(service.value(known).await, before);
@@ -60,7 +60,7 @@ async fn a_known_address_is_answered_like_an_unknown_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_shows_who_they_are_joins_at_once() {
+async fn a_person_with_proof_joins_at_once() {
     let service = Service::start().await;
     let (acme, globex, initech) =
         (service.tenant("acme").await, service.tenant("globex").await, service.tenant("initech").await);
@@ -100,7 +100,7 @@ async fn a_token_proves_only_its_own_person_and_while_its_session_lasts() {
     service.running.stop().await;
 }
 
-/// Signing up says indirectly whether a password was right, so it is not looked at any more often than that.
+/// Signing up indirectly reveals whether a password was right, so attempts are limited as for a login.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_password_cannot_be_guessed_by_signing_up() {
     let service = Service::start().await;
@@ -118,7 +118,7 @@ async fn a_password_cannot_be_guessed_by_signing_up() {
     let logged = "SELECT string_agg(DISTINCT details->>'reason' || ' ' || outcome, ',') FROM auth.audit_log
         WHERE action = 'sign_in' AND outcome <> 'success'";
     service.until(logged, "too_many_attempts denied,wrong_credentials failure").await;
-    // The person themselves is not kept out.
+    // The person themselves is not locked out.
     service.access_token(ADA, None).await;
     service.running.stop().await;
 }
@@ -143,7 +143,7 @@ async fn without_a_password_the_link_sets_the_first_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_it_is_asked_for_an_address_has_to_be_confirmed_first() {
+async fn a_required_confirmation_precedes_the_login() {
     let service = Service::start_with(|config| config.args.require_verified_email = Some(true)).await;
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;

@@ -1,7 +1,7 @@
-//! What was checked must still be so when a session begins or a password is changed.
+//! Checks that become stale before a session begins or a password is changed.
 //!
-//! Somebody else changes the person's row and has not committed yet; the call has looked at the row as it was, and waits for
-//! them.
+//! Another transaction changes the person's row and has not committed yet; the call has read the row as it was, and
+//! waits.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
@@ -13,12 +13,12 @@ use tonic::Request;
 use crate::mfa_support::{EMAIL, code, enrol, first_step, second_step};
 use crate::support::{PASSWORD, Service, refused};
 
-/// The password of somebody else's hash.
+/// The password of another person's hash.
 const OTHER: &str = "battery staple";
 const LIVE: &str = "SELECT count(*) FROM auth.sessions WHERE ended_at IS NULL";
 pub(crate) const WAITING: &str = "SELECT count(*) FROM pg_stat_activity
     WHERE datname = current_database() AND usename = 'rowhouse_auth' AND wait_event_type = 'Lock'";
-/// As `SET` clauses of the person's row: another password, and another hash of the same one.
+/// `SET` clauses of the person's row: another password, and another hash of the same one.
 const CHANGED: &str =
     "password_hash = (SELECT password_hash FROM auth.identities WHERE email = 'other@example.com')";
 const REHASHED: &str =
@@ -33,7 +33,7 @@ async fn world() -> (Service, TenantId) {
     (service, acme)
 }
 
-/// What a call comes to that meets the change on its way.
+/// Returns the result of a call that meets the change.
 async fn beside<T>(service: &Service, change: &str, call: impl Future<Output = T>) -> T {
     let mut admin = service.database.admin().await;
     let change = format!("BEGIN; UPDATE auth.identities SET {change} WHERE email = '{EMAIL}'");
@@ -55,7 +55,7 @@ async fn no_session_begins_by_a_password_that_was_changed() {
     service.running.stop().await;
 }
 
-/// Another login has replaced a hash that was outdated.
+/// Another login has replaced an outdated hash.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_login_goes_on_with_another_hash_of_the_same_password() {
     let (service, acme) = world().await;
@@ -79,7 +79,7 @@ async fn no_session_begins_by_a_code_after_a_password_that_was_changed() {
     service.running.stop().await;
 }
 
-/// The code was good, and its factor is removed before the session begins.
+/// The code was valid, and its factor is removed before the session begins.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_session_begins_by_a_factor_that_was_removed() {
     let (service, acme) = world().await;

@@ -1,4 +1,4 @@
-//! What keeps the service from starting.
+//! Reasons for which the service does not start.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::Environment;
@@ -12,13 +12,13 @@ use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use crate::support::{Keys, config};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn holes_in_the_walls_are_all_named() {
+async fn all_violations_are_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
     let holes = "ALTER TABLE auth.memberships NO FORCE ROW LEVEL SECURITY;
                  CREATE TABLE auth.notes (id uuid PRIMARY KEY);";
     database.admin().await.batch_execute(holes).await.unwrap();
     let error = App::build(config(&database, &keys)).await.err().unwrap();
-    assert!(matches!(error, StartError::Database(DatabaseError::Walls(_))), "{error}");
+    assert!(matches!(error, StartError::Database(DatabaseError::Violations(_))), "{error}");
     let text = error.to_string();
     assert!(text.contains("auth.memberships") && text.contains("auth.notes"), "{text}");
 }

@@ -1,4 +1,4 @@
-//! Guessing is slowed down, and no stranger keeps anybody out.
+//! Guessing is slowed down, and strangers lock nobody out.
 
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, Fault, fault};
@@ -18,7 +18,7 @@ fn request(
 ) -> Request<LoginRequest> {
     let (email, password) = (email.to_owned(), password.to_owned());
     let mut request = Request::new(LoginRequest { email, password, tenant: None, device_token });
-    // The service trusts its own machine's proxies, as the one of a test is.
+    // The service trusts the proxies of its own machine, which the test acts as.
     request.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
     request
 }
@@ -53,10 +53,10 @@ async fn an_account_is_guessed_at_a_few_times_from_one_address() {
         assert_eq!(refused.code, Code::TooManyAttempts, "known or not: {email}");
         assert!(refused.retry_after.is_some_and(|after| after.as_secs() >= 1));
     }
-    // The right password would be told from a wrong one otherwise.
+    // Otherwise the right password could be distinguished from a wrong one.
     let refused = attempt(&service, EMAIL, PASSWORD, "203.0.113.1", None).await.unwrap_err();
     assert_eq!(refused.code, Code::TooManyAttempts);
-    // Elsewhere nothing happened.
+    // Elsewhere nothing was counted.
     attempt(&service, EMAIL, PASSWORD, "203.0.113.2", None).await.unwrap();
     service.running.stop().await;
 }
@@ -81,7 +81,7 @@ async fn the_wait_grows_and_ends() {
     }
     assert!(waits.is_sorted() && waits[4] >= 8 && waits[0] <= 2, "{waits:?}");
     attempt(&service, EMAIL, PASSWORD, "203.0.113.1", None).await.unwrap();
-    // A good login forgets them.
+    // A successful login clears them.
     for _ in 0..6 {
         let refused = attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await.unwrap_err();
         assert_eq!(refused.code, Code::InvalidCredentials);
@@ -117,7 +117,7 @@ async fn no_stranger_locks_an_account_out() {
         refused.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
     }
     assert_eq!(refused.last(), Some(&Code::TooManyAttempts), "strangers are slowed down together");
-    // The person is let in from where they are known, whatever strangers do,
+    // The person can log in from a familiar network, whatever strangers do,
     attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap();
     // and on their device from anywhere.
     attempt(&service, EMAIL, PASSWORD, "192.0.2.1", device.clone()).await.unwrap();
@@ -129,7 +129,7 @@ async fn no_stranger_locks_an_account_out() {
     assert_eq!(refused.code, Code::TooManyAttempts);
     attempt(&service, EMAIL, PASSWORD, home, device.clone()).await.unwrap();
 
-    // A device's token gives no more guesses than an address has, and none at another account.
+    // A device's token allows no more guesses than an address, and none on another account.
     for _ in 0..6 {
         let refused = attempt(&service, EMAIL, "wrong horse", "192.0.2.2", device.clone()).await.unwrap_err();
         assert_eq!(refused.code, Code::InvalidCredentials);
@@ -166,7 +166,7 @@ async fn the_logs_of_the_persons_tenants_tell_of_it() {
     service.running.stop().await;
 }
 
-/// A new address for each attempt is the same network.
+/// A new address for each attempt belongs to the same network.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_ipv6_network_is_one_client() {
     let service = world().await;
@@ -176,7 +176,7 @@ async fn an_ipv6_network_is_one_client() {
         codes.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
     }
     assert_eq!(codes.last(), Some(&Code::TooManyAttempts), "an account is guessed at as from one address");
-    // Elsewhere nothing happened.
+    // Elsewhere nothing was counted.
     let device = attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1::1", None).await.unwrap().device_token;
     let mut codes = Vec::new();
     for n in 0..70 {
@@ -184,13 +184,13 @@ async fn an_ipv6_network_is_one_client() {
         codes.push(attempt(&service, &email, "wrong horse", &address, None).await.unwrap_err().code);
     }
     assert_eq!((codes[30], codes[69]), (Code::InvalidCredentials, Code::TooManyAttempts));
-    // Nor where the person is known, with any address of that network, nor to their device in this one.
+    // Nor in a network where the person is known, with any of its addresses, nor on their device in this one.
     attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1:abcd::1", None).await.unwrap();
     attempt(&service, EMAIL, PASSWORD, "2001:db8::2", device).await.unwrap();
     service.running.stop().await;
 }
 
-/// Whoever has a /48 has not 65,536 times as much, and its neighbours who are known are not held up by it.
+/// A /48 does not have 65,536 times as many attempts, and its known neighbours are not affected.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_wider_network_is_allowed_more_and_not_all() {
     let service = world().await;
@@ -216,7 +216,7 @@ async fn a_wider_network_is_allowed_more_and_not_all() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_attempt_writes_no_row() {
     let service = world().await;
-    // The first refusal is told to the person's tenants, by a task that is soon done.
+    // The first refusal is recorded in the logs of the person's tenants, by a task that soon ends.
     let rows =
         "SELECT concat_ws(' ', (SELECT count(*) FROM auth.attempts), (SELECT count(*) FROM jobs.global_jobs),
         (SELECT count(*) FROM auth.audit_log), (SELECT count(*) FROM auth.allowances))";
@@ -240,7 +240,7 @@ async fn a_refused_attempt_writes_no_row() {
         let email = format!("someone{n}@example.com");
         let refused = attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err();
         assert_eq!(refused.code, Code::TooManyAttempts);
-        // Also of somebody whose tenants would be told.
+        // Also for somebody whose tenants would be notified.
         let refused = attempt(&service, EMAIL, "wrong horse", "203.0.113.8", None).await.unwrap_err();
         assert_eq!(refused.code, Code::TooManyAttempts);
         assert_eq!(service.value(rows).await, before, "after {n} more");

@@ -1,4 +1,4 @@
-//! A receiver of webhooks that accepts every connection and answers when it is told to.
+//! A receiver of webhooks that accepts every connection and answers only on request.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
@@ -30,7 +30,7 @@ impl BlackHole {
                     // Without the sender nobody waits for an answer any more.
                     let told = until.wait_for(|answering| *answering).await.is_ok();
                     if told && let Err(error) = answer(connection).await {
-                        // It was waited for longer than the sender waits.
+                        // The sender waited for less time than this.
                         drop(error);
                     }
                     count.fetch_sub(1, Ordering::Relaxed);
@@ -40,7 +40,7 @@ impl BlackHole {
         Ok(Self { url, answering, held })
     }
 
-    /// From now on connections are held, or all that are held are answered, and so is each new one.
+    /// Sets whether connections are held, or all of them are answered, including new ones.
     pub(super) fn answer(&self, answering: bool) {
         self.answering.send_replace(answering);
     }

@@ -1,4 +1,4 @@
-//! How long a tenant's export takes, from being asked for to being there, beside what others have in the background.
+//! Measures the time of a tenant's export, from its request to its end, beside other tenants' background work.
 
 use std::time::{Duration, Instant};
 
@@ -19,18 +19,19 @@ use crate::grpc::{an_order, request};
 use crate::report::Figures;
 use crate::system::System;
 
-/// How many tenants have endpoints that never answer, how many each, and how many orders these are told of in a round.
+/// The tenants with endpoints that never answer, the endpoints of each, and the orders that they are notified of in a
+/// round.
 const TENANTS: usize = 8;
 const ENDPOINTS: usize = 50;
 const ORDERS: usize = 6;
 
-/// How often it is looked whether an export is there.
+/// The interval at which an export is checked.
 const LOOK: Duration = Duration::from_millis(10);
 
-/// How long a round's jobs may take to be done.
+/// The time limit for a round's jobs.
 const PATIENCE: Duration = Duration::from_secs(600);
 
-/// A tenant may have fifty.
+/// The largest number of exports in a round; a tenant may have fifty.
 const MOST_A_ROUND: usize = 40;
 
 pub(super) async fn beside_black_holes(
@@ -86,7 +87,7 @@ pub(super) async fn beside_maintenance(
     jobs: u32,
 ) -> Result<Comparison, Failure> {
     let channel = Channel::from_shared(system.endpoint("orders").to_owned())?.connect().await?;
-    // Each gets the quiet tenant's own job, as the service has enqueued it.
+    // Each tenant gets a copy of the quiet tenant's own job, as the service enqueued it.
     system.psql(&format!(
         "INSERT INTO tenancy.tenants (id, slug, name, status)
          SELECT gen_random_uuid(), 'idle-' || n, 'Idle ' || n, 'active' FROM generate_series(1, {jobs}) n;
@@ -112,10 +113,10 @@ pub(super) async fn beside_maintenance(
     Ok(comparison)
 }
 
-/// The quiet tenant's exports, one after the other: at least one, and no more once the time is over.
+/// Runs the quiet tenant's exports, one after another: at least one, and until the time is over.
 async fn exports(system: &System, channel: &Channel, lasting: Duration) -> Result<Figures, Failure> {
     let bearer = bearer(system, "quiet")?;
-    // Those of the round before are in nobody's way any more.
+    // The exports of the round before are deleted, so that they do not count against the limit.
     system.psql("DELETE FROM orders.export_chunks; DELETE FROM orders.exports;")?;
     let mut client = ExportServiceClient::new(channel.clone());
     let began = Instant::now();
@@ -144,7 +145,7 @@ async fn exports(system: &System, channel: &Channel, lasting: Duration) -> Resul
     Ok(Figures::of(latencies, began.elapsed()).ok_or("no export was made")?)
 }
 
-/// Waits until no such job runs or is due, and no worker has a tenant left to look at.
+/// Waits until no such job runs or is due, and no worker has a tenant left to check.
 async fn until_done(system: &System, jobs: &str) -> Result<(), Failure> {
     let left = format!(
         "SELECT (SELECT count(*) FROM jobs.jobs
@@ -165,7 +166,7 @@ fn slug(tenant: usize) -> String {
     format!("black-hole-{tenant}")
 }
 
-/// A new one each time: the run may be longer than a token's life.
+/// Returns a new token each time, since the run may be longer than a token's lifetime.
 fn bearer(system: &System, slug: &str) -> Result<MetadataValue<Ascii>, Failure> {
     Ok(format!("Bearer {}", system.login(slug)?).parse()?)
 }

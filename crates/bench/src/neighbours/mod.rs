@@ -1,6 +1,7 @@
-//! What neighbours do to a tenant: the same things measured alone and beside them, in turns in the same run.
+//! Measures the effect of neighbours on a tenant: the same operations alone and beside them, in turns in the same
+//! run.
 //!
-//! What matters are the ratios; the absolute figures are the machine's.
+//! The ratios matter; the absolute figures depend on the machine.
 
 mod black_hole;
 mod exports;
@@ -13,10 +14,10 @@ use crate::Failure;
 use crate::report::Figures;
 use crate::system::System;
 
-/// One thing, alone and beside neighbours.
+/// An operation, alone and beside neighbours.
 struct Comparison {
     what: String,
-    /// The percentile that has a goal, and how many times the one of alone it may be.
+    /// The percentile that has a goal, and the allowed ratio to the one alone.
     goal: (Percentile, f64),
     alone: Vec<Figures>,
     beside: Vec<Figures>,
@@ -68,7 +69,8 @@ fn median(values: impl Iterator<Item = f64>) -> f64 {
     values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
-/// Measures each for so many seconds a round, and prints. `maintenance`: how many jobs of it are due.
+/// Runs each measurement for a number of seconds per round, and prints the result. `maintenance` is the number of due
+/// maintenance jobs.
 pub(crate) async fn run(
     system: &System,
     seconds: u64,

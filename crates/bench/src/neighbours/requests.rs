@@ -1,4 +1,4 @@
-//! How long a quiet tenant's requests take at the gateway beside one tenant that does all it can.
+//! Measures a quiet tenant's requests at the gateway beside one tenant that does all it can.
 
 use std::io::Write;
 use std::process::{Child, Output, Stdio};
@@ -10,14 +10,13 @@ use crate::report::Operation;
 use crate::system::{System, Tenant, output};
 use crate::wrk::{self, Load};
 
-/// What the busy tenant has at once, of creates and of lists of 100 each.
+/// The busy tenant's concurrent requests, for creates and for lists of 100 orders each.
 const CONNECTIONS: usize = 64;
 
-/// Between the quiet tenant's requests, which are one after the other: some fifty a second, half of what the limits of requests
-/// allow a tenant.
+/// The pause between the quiet tenant's sequential requests: about fifty a second, half of a tenant's rate limit.
 const PAUSE: Duration = Duration::from_millis(20);
 
-/// The busy tenant begins before it is measured, and ends after.
+/// The time for which the busy tenant runs before and after the measurement.
 const MARGIN: Duration = Duration::from_secs(1);
 
 const OPERATIONS: [Operation; 3] = [Operation::Get, Operation::List, Operation::Create];
@@ -61,7 +60,7 @@ impl Busy {
         Ok(Self([spawn(Operation::Create, 20)?, spawn(Operation::List, 100)?]))
     }
 
-    /// Says what it got, since what it is refused is part of the picture.
+    /// Prints what the busy tenant got, including its refusals.
     fn end(self) -> Result<(), Failure> {
         let mut err = std::io::stderr().lock();
         for (name, child) in ["creates", "lists"].into_iter().zip(self.0) {

@@ -10,7 +10,7 @@ use rowhouse_tokens::{Permission, Principal, UnknownPermission};
 
 use super::Denied;
 
-/// Who may call a method.
+/// The access rule of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
     /// Everybody; what else it takes, the method verifies itself.

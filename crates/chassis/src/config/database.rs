@@ -1,4 +1,4 @@
-//! The database.
+//! The arguments for the database.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -9,7 +9,7 @@ use rowhouse_tenancy::DatabaseConfig;
 
 use super::seconds;
 
-/// A service's connection to PostgreSQL.
+/// The arguments for a service's connection to PostgreSQL.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseArgs {
@@ -74,7 +74,7 @@ pub struct DatabaseArgs {
 }
 
 impl DatabaseArgs {
-    /// The database at `url`, the rest by default.
+    /// Creates arguments for the database at `url`, with defaults for the rest.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
         let DatabaseConfig { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file } =
@@ -82,7 +82,7 @@ impl DatabaseArgs {
         Self { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file }
     }
 
-    /// What the `tenancy` crate connects by.
+    /// Returns the configuration for the `tenancy` crate.
     #[must_use]
     pub fn to_config(&self) -> DatabaseConfig {
         DatabaseConfig {
@@ -98,7 +98,7 @@ impl DatabaseArgs {
 
 impl fmt::Debug for DatabaseArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // The URL holds the password.
+        // The URL contains the password.
         f.debug_struct("DatabaseArgs")
             .field("pool_size", &self.pool_size)
             .field("url_file", &self.url_file)

@@ -8,9 +8,9 @@ use rowhouse_catalog::{PerService, ServiceName};
 pub trait EachService {
     /// The end of its name, such as `endpoint`.
     const SUFFIX: &'static str;
-    /// What one argument is parsed as.
+    /// The type that one argument is parsed into.
     type Parsed: Clone + Send + Sync + 'static;
-    /// What is made of it.
+    /// The type that it is converted to.
     type Value;
 
     /// Adds help and parser to the argument of a service, and a default if there is one.

@@ -1,11 +1,11 @@
-//! Development or production.
+//! [`Environment`], development or production.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
-/// How strict a program is with what surrounds it. It is an argument by itself: flatten it.
+/// The environment, which determines how strict a program is. It is an argument by itself: flatten it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum Environment {
-    /// A person's machine: what would be refused in production is a warning.
+    /// A development machine: what production refuses is a warning.
     Dev,
     /// Everything else.
     #[default]
@@ -13,7 +13,7 @@ pub enum Environment {
 }
 
 impl Environment {
-    /// Whether this is production.
+    /// Returns whether this is production.
     #[must_use]
     pub const fn is_production(self) -> bool {
         matches!(self, Self::Production)
@@ -23,7 +23,7 @@ impl Environment {
 #[derive(Args)]
 struct Argument {
     /// What surrounds the program; in dev, some refusals are warnings
-    // Not under the heading of what was flattened before it.
+    // Without this it would be under the heading of the arguments that were flattened before.
     #[arg(long, env = "ROWHOUSE_ENVIRONMENT", value_enum, default_value_t, help_heading = None::<&'static str>)]
     environment: Environment,
 }

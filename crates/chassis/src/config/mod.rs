@@ -1,5 +1,5 @@
-//! Arguments that several programs share. Each has an environment variable, so that a program is configured
-//! alike at a prompt and in a container; what a program needs of these, it flattens into its own parser.
+//! Arguments that several programs share. Each has an environment variable. A program flattens those that it needs
+//! into its own parser.
 
 #[cfg(feature = "db")]
 mod database;
@@ -26,12 +26,12 @@ use rate_limits::SERVICE_TENANT_RATE;
 
 use crate::rate_limit::RateLimits;
 
-/// Reads a whole number of seconds: the value parser of every duration.
+/// Parses a whole number of seconds. It is the value parser of every duration.
 pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
     text.parse().map(Duration::from_secs)
 }
 
-/// A gRPC server.
+/// The arguments of a gRPC server.
 #[derive(Args, Clone, Debug)]
 #[command(
     next_help_heading = "gRPC server",
@@ -47,13 +47,13 @@ pub struct GrpcArgs {
     /// The longest time that a request may take, in seconds; a caller may ask for less
     #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request_timeout: Duration,
-    /// How many calls it takes.
+    /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
 }
 
 impl GrpcArgs {
-    /// A server at `listen`, the rest by default, but for the rates, which are not limited.
+    /// Creates arguments for a server at `listen`, with defaults for the rest and without rate limits.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
         Self {
@@ -65,7 +65,7 @@ impl GrpcArgs {
     }
 }
 
-/// The keys by which access tokens are verified.
+/// The arguments for the keys that verify access tokens.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keys")]
 pub struct TrustArgs {
@@ -74,7 +74,7 @@ pub struct TrustArgs {
     pub trust_dir: PathBuf,
 }
 
-/// The keys with which a service signs its tokens.
+/// The arguments for the keys with which a service signs its tokens.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Keys")]
 pub struct SigningArgs {
@@ -84,7 +84,7 @@ pub struct SigningArgs {
     pub signing_keys: PathBuf,
 }
 
-/// Who is believed about where a request comes from.
+/// The arguments for trusted proxies.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Proxies")]
 pub struct ProxyArgs {
@@ -100,14 +100,14 @@ pub struct ProxyArgs {
 }
 
 impl Default for ProxyArgs {
-    /// This machine's own.
+    /// Trusts only this machine.
     fn default() -> Self {
         const V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
         Self { trusted_proxies: vec![V4.into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()] }
     }
 }
 
-/// Logs and traces.
+/// Telemetry cannot be set up.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct TelemetryArgs {
@@ -128,13 +128,13 @@ impl Default for TelemetryArgs {
     }
 }
 
-/// How log lines are written.
+/// The format of log lines.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum LogFormat {
-    /// For people.
+    /// Text for people.
     #[default]
     Text,
-    /// One JSON object a line.
+    /// One JSON object per line.
     Json,
 }
 
@@ -216,7 +216,7 @@ mod tests {
         assert!(parse("--environment staging").is_err());
     }
 
-    /// They stand twice, for the parser and for whoever makes the arguments.
+    /// The defaults are declared twice: for the parser, and for code that creates the arguments.
     #[cfg(feature = "db")]
     #[test]
     fn defaults_of_the_database() {

@@ -1,16 +1,17 @@
-//! How many requests a tenant and its callers may send.
+//! The arguments for rate limits.
 
 use clap::Args;
 
 use crate::rate_limit::{RateLimit, RateLimits};
 
-/// The tenant's rate at the gateway, unless another is given.
+/// The default of the tenant's rate limit at the gateway.
 pub const GATEWAY_TENANT_RATE: &str = "100:500";
 
-/// The tenant's rate at a service, twice that of the gateway: what passes there passes here.
+/// The default of the tenant's rate limit at a service. It is twice the gateway's, so that services do not refuse
+/// what the gateway let through.
 pub(super) const SERVICE_TENANT_RATE: &str = "200:1000";
 
-/// How many requests are taken. A program that flattens this gives `tenant_rate_limit` its default, by `mut_arg`.
+/// The arguments for rate limits. A program that flattens this sets the default of `tenant_rate_limit` by `mut_arg`.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rate limits")]
 pub struct RateLimitArgs {
@@ -26,7 +27,7 @@ pub struct RateLimitArgs {
 }
 
 impl RateLimitArgs {
-    /// What is given, and what follows from it.
+    /// Returns the limits, with defaults that are derived from the tenant's.
     #[must_use]
     pub fn limits(&self) -> RateLimits {
         let tenant = self.tenant_rate_limit;

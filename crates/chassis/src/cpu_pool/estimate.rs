@@ -1,16 +1,16 @@
-//! The time that a piece of work takes.
+//! An estimate of the time that a piece of work takes.
 
 use std::time::Duration;
 
-/// The weight of the latest piece of work in the average is one of so many.
+/// The weight of the latest piece of work in the average is one divided by this.
 const MEMORY: u32 = 8;
-/// The latest piece counts as this many times the average at most: a stall of the machine, in which a thread waits for its processor, is
-/// not what the work takes.
+/// The latest piece counts as at most this many times the average, since a stall of the machine is not part of the
+/// work.
 const MOST: u32 = 2;
-/// An average of nothing could never grow.
+/// The shortest average. An average of zero could never grow.
 const LEAST: Duration = Duration::from_millis(1);
 
-/// How long a piece of work takes, of late.
+/// The average duration of recent pieces of work.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct Estimate(Duration);
 
@@ -23,7 +23,7 @@ impl Estimate {
         self.0
     }
 
-    /// Takes a piece of work into account.
+    /// Adds a piece of work to the average.
     pub(super) fn learn(&mut self, took: Duration) {
         let took = took.min(self.0.saturating_mul(MOST));
         *self = Self::new(self.0.saturating_mul(MEMORY - 1).saturating_add(took) / MEMORY);

@@ -1,4 +1,4 @@
-//! Who gets a thread, who waits for one, and who is refused.
+//! The queues in front of the threads: admission and order.
 
 use std::collections::VecDeque;
 use std::time::Duration;
@@ -9,17 +9,17 @@ use super::estimate::Estimate;
 use super::{Asker, CpuPool, CpuPoolError, Turn};
 use crate::network::Network;
 
-/// How many of each queue may wait for each thread.
+/// The places in each queue per thread.
 pub(super) const QUEUE_PER_THREAD: usize = 16;
-/// How many of one person may wait, wherever they ask from.
+/// The places that one person has in a queue, from all networks.
 pub(super) const PERSON: usize = 2;
 
-/// The place in a queue, of so many, that a network has none behind.
+/// Returns the number of places in a queue beyond which a network gets none.
 pub(super) const fn share_of_network(places: usize) -> usize {
     places / 2
 }
 
-/// The same of the wider network around it.
+/// Returns the same number for the wider network.
 pub(super) const fn share_of_wider(places: usize) -> usize {
     places * 3 / 4
 }
@@ -43,7 +43,7 @@ impl Queues {
         Self { threads, running: Vec::new(), known, unknown, estimate: Estimate::new(average) }
     }
 
-    /// Puts an admitted asker into their queue.
+    /// Adds an admitted caller to a queue.
     pub(super) fn wait(&mut self, asker: Asker) -> oneshot::Receiver<Turn> {
         let (turn, waits) = oneshot::channel();
         let queue = if asker.known { &mut self.known } else { &mut self.unknown };
@@ -57,7 +57,7 @@ impl Queues {
         }
     }
 
-    /// The threads that strangers may have at a time: all but one, if there are several.
+    /// Returns the number of threads for strangers: all but one, if there are several.
     fn for_strangers(&self) -> usize {
         self.threads.saturating_sub(1).max(1)
     }
@@ -70,7 +70,7 @@ impl Queues {
         asker.known || (self.unknown.is_empty() && strangers < self.for_strangers())
     }
 
-    /// Refuses what would wait too long, and what would leave a network or a person too much of the queue.
+    /// Refuses a request that would wait too long, or that would leave its network or person too much of the queue.
     pub(super) fn admit(&mut self, asker: Asker) -> Result<(), CpuPoolError> {
         let average = self.estimate.average();
         if self.has_thread_for(asker) && asker.deadline.is_none_or(|it| it.remaining() >= average) {
@@ -79,13 +79,14 @@ impl Queues {
         let (queue, threads) =
             if asker.known { (&self.known, self.threads) } else { (&self.unknown, self.for_strangers()) };
         let ahead = if asker.known { self.known.len() } else { self.known.len() + self.unknown.len() };
-        // The one that is running, those that are ahead, and the asker's own.
+        // The running piece, those ahead in the queue, and the caller's own.
         let rounds = u32::try_from(ahead / threads + 2).unwrap_or(u32::MAX);
         let wait = average.saturating_mul(rounds);
         let full = is_full(queue, self.threads * QUEUE_PER_THREAD, asker);
         let too_late = asker.deadline.is_some_and(|deadline| deadline.remaining() < wait);
         if too_late && self.running.is_empty() {
-            // Nothing runs that the average could be learnt from: one that is too long would refuse everybody for ever.
+            // Nothing is running from which the average could be learnt. One that is too long would refuse everybody
+            // for ever.
             self.estimate.learn(Duration::ZERO);
         }
         if too_late || full {
@@ -94,7 +95,7 @@ impl Queues {
         Ok(())
     }
 
-    /// Gives free threads to who waits. Those whose caller has gone away are passed over.
+    /// Gives free threads to waiting callers, and skips those that disconnected.
     pub(super) fn next(&mut self, pool: &CpuPool) {
         while self.running.len() < self.threads {
             let strangers = self.running.iter().filter(|running| !running.known).count();
@@ -108,7 +109,7 @@ impl Queues {
             }
             self.running.push(asker);
             if let Err(mut unused) = turn.send(Turn { pool: Some(pool.clone()), asker }) {
-                // Gone at this very moment. To give it back would take the lock that is held here.
+                // The caller disconnected at this moment. Releasing the turn would take the lock that is held here.
                 unused.pool = None;
                 self.running.pop();
             }
@@ -116,7 +117,8 @@ impl Queues {
     }
 }
 
-/// Whether a queue of so many places has none for the asker. Those whose network is not known share what a network has.
+/// Returns whether a queue with this many places has none for the caller. Callers with an unknown network share the
+/// places of one network.
 fn is_full(queue: &VecDeque<Waiting>, places: usize, asker: Asker) -> bool {
     let count = |same: &dyn Fn(&Asker) -> bool| queue.iter().filter(|waiting| same(&waiting.asker)).count();
     let wider = |asker: &Asker| asker.network.and_then(Network::wider);

@@ -1,4 +1,4 @@
-//! Admission and order, with work that ends when it is told to.
+//! Tests of admission and order, with work that ends on request.
 
 use std::net::IpAddr;
 use std::sync::mpsc;
@@ -15,11 +15,11 @@ fn from(asker: Asker, address: &str) -> Asker {
     Asker { network: Some(Network::from(address.parse::<IpAddr>().unwrap())), ..asker }
 }
 
-/// Work that goes on until it is told to end.
+/// Work that runs until it is told to end.
 struct Blocker(mpsc::Sender<()>, tokio::task::JoinHandle<Result<(), CpuPoolError>>);
 
 impl Blocker {
-    /// When this returns, the work has a thread.
+    /// Starts work, and returns when it has a thread.
     async fn start(pool: &CpuPool, asker: Asker) -> Self {
         let (end, ended) = mpsc::channel();
         let (started, has_started) = oneshot::channel();
@@ -74,7 +74,7 @@ async fn a_thread_is_kept_for_who_is_known() {
 }
 
 #[tokio::test]
-async fn who_is_known_is_served_first() {
+async fn known_callers_are_served_first() {
     let pool = CpuPool::sized(1, QUICK);
     let blocker = Blocker::start(&pool, STRANGER).await;
     let (order, done) = mpsc::channel();
@@ -120,7 +120,7 @@ async fn a_network_has_a_share_of_the_queue() {
 }
 
 #[tokio::test]
-async fn what_would_come_too_late_is_refused_at_once() {
+async fn work_beyond_the_deadline_is_refused_at_once() {
     let pool = CpuPool::sized(1, Duration::from_secs(2));
     let soon = Asker { deadline: Some(Deadline::after(Duration::from_secs(1))), ..STRANGER };
     assert!(refused(&pool.run(soon, || ()).await), "one piece takes two seconds");
@@ -138,7 +138,7 @@ async fn what_would_come_too_late_is_refused_at_once() {
 }
 
 #[tokio::test]
-async fn what_does_not_fit_into_the_queue_is_refused_and_who_goes_away_makes_room() {
+async fn a_full_queue_refuses_and_a_cancelled_caller_frees_its_place() {
     let pool = CpuPool::sized(1, QUICK);
     let blocker = Blocker::start(&pool, STRANGER).await;
     let mut runs = Vec::new();
@@ -162,7 +162,7 @@ async fn what_does_not_fit_into_the_queue_is_refused_and_who_goes_away_makes_roo
     assert!(pool.queues().running.is_empty());
 }
 
-/// One address for each /64 of a /48.
+/// Each caller has an address in another /64 of one /48.
 #[tokio::test]
 async fn a_wider_network_has_a_share_of_the_queue() {
     let pool = CpuPool::sized(1, QUICK);
@@ -187,7 +187,7 @@ async fn a_wider_network_has_a_share_of_the_queue() {
     }
 }
 
-/// With a device in each of many networks.
+/// The person has a known device in each of many networks.
 #[tokio::test]
 async fn a_person_has_few_places_and_leaves_the_others_to_others() {
     let pool = CpuPool::sized(1, QUICK);

@@ -2,11 +2,11 @@
 
 use tonic::Code as GrpcCode;
 
-/// One row a code: its name, the `reason` of google.rpc.ErrorInfo, the gRPC code, the HTTP status, the title
-/// of the problem.
+/// Declares the codes: each row has a code's name, the `reason` of google.rpc.ErrorInfo, the gRPC code, the HTTP
+/// status, and the title of the problem.
 macro_rules! codes {
     ($($variant:ident $name:literal $reason:literal $grpc:ident $http:literal $title:literal;)*) => {
-        /// What went wrong, as a client can act on it. Codes are part of the API: they are never renamed.
+        /// An error code, on which clients can act. Codes are part of the API and are never renamed.
         #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
         pub enum Code {
             $(#[doc = $title] $variant,)*
@@ -16,37 +16,37 @@ macro_rules! codes {
             /// Every code, in the table's order.
             pub const ALL: &'static [Self] = &[$(Self::$variant,)*];
 
-            /// The code in a problem document, such as `order_not_found`.
+            /// Returns the code in a problem document, such as `order_not_found`.
             #[must_use]
             pub const fn as_str(self) -> &'static str {
                 match self { $(Self::$variant => $name,)* }
             }
 
-            /// The code as `reason` of a google.rpc.ErrorInfo, such as `ORDER_NOT_FOUND`.
+            /// Returns the `reason` of a google.rpc.ErrorInfo, such as `ORDER_NOT_FOUND`.
             #[must_use]
             pub const fn reason(self) -> &'static str {
                 match self { $(Self::$variant => $reason,)* }
             }
 
-            /// The gRPC code.
+            /// Returns the gRPC code.
             #[must_use]
             pub const fn grpc(self) -> GrpcCode {
                 match self { $(Self::$variant => GrpcCode::$grpc,)* }
             }
 
-            /// The HTTP status.
+            /// Returns the HTTP status.
             #[must_use]
             pub const fn http(self) -> u16 {
                 match self { $(Self::$variant => $http,)* }
             }
 
-            /// The title of a problem document: the same for every occurrence.
+            /// Returns the title of a problem document, which is the same for every occurrence.
             #[must_use]
             pub const fn title(self) -> &'static str {
                 match self { $(Self::$variant => $title,)* }
             }
 
-            /// The code with this `reason`, if there is one.
+            /// Returns the code with this `reason`.
             #[must_use]
             pub fn from_reason(reason: &str) -> Option<Self> {
                 match reason {

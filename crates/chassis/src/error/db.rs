@@ -1,12 +1,12 @@
-//! What a failed transaction means to the caller.
+//! The errors of failed transactions.
 
 use rowhouse_tenancy::DbError;
 use tonic::Status;
 
 use super::{Code, RETRY_AFTER, internal, retryable, status};
 
-/// The answer to a caller whose transaction failed. Domain errors, such as a violated unique constraint, are
-/// recognised before: what is left of them here is internal.
+/// Returns the answer to a caller whose transaction failed. Domain errors, such as a violated unique constraint, are
+/// handled before: those that remain are internal.
 #[must_use]
 pub fn from_db(operation: &'static str, error: &DbError) -> Status {
     match error {

@@ -1,4 +1,4 @@
-//! Reading an error that another service answered with.
+//! [`fault`], which reads an error from another service.
 
 use std::collections::HashMap;
 use std::time::Duration;
@@ -11,18 +11,18 @@ use super::{Code, DOMAIN, FieldViolation, RETRY_AFTER};
 pub(super) const INTERNAL_DETAIL: &str =
     "the failure is in the service's log; trying again may help, changing the request will not";
 
-/// An error, ready to be shown to the caller of the caller.
+/// An error from another service that can be shown to this service's caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// What went wrong.
+    /// The code.
     pub code: Code,
-    /// A sentence for the caller.
+    /// The message for the caller.
     pub detail: String,
-    /// The fields that are wrong, for [`Code::InvalidArgument`].
+    /// The wrong fields, for [`Code::InvalidArgument`].
     pub violations: Vec<FieldViolation>,
-    /// When trying again makes sense.
+    /// The time after which a retry makes sense.
     pub retry_after: Option<Duration>,
-    /// What else a program can act on, as [`status_with`](super::status_with) was given it.
+    /// Further data for programs, as passed to [`status_with`](super::status_with).
     pub metadata: HashMap<String, String>,
 }
 
@@ -33,11 +33,11 @@ impl Fault {
     }
 }
 
-/// What an upstream's status means.
+/// Interprets the status of another service.
 ///
-/// Only a status with an `ErrorInfo` of this system is quoted. Any other was made by a library or a proxy,
-/// whose texts are for developers (addresses, parser states), so that only its code counts; a foreign code
-/// that says nothing about the request is [`Code::Internal`].
+/// Only the text of a status with an `ErrorInfo` of this system is used. Other statuses come from libraries and
+/// proxies, whose texts are for developers, so only their code is used; a foreign code that says nothing about the
+/// request becomes [`Code::Internal`].
 #[must_use]
 pub fn fault(status: &Status) -> Fault {
     let details = status.get_error_details();
@@ -61,7 +61,7 @@ pub fn fault(status: &Status) -> Fault {
 fn foreign(code: GrpcCode) -> Fault {
     let (code, detail, retry_after) = match code {
         GrpcCode::InvalidArgument => (Code::InvalidArgument, "a value in the request is not valid", None),
-        // tonic's answer to a message over the size limit.
+        // tonic answers so to a message that exceeds the size limit.
         GrpcCode::OutOfRange => (Code::BodyTooLarge, "the request is too large: send less at once", None),
         GrpcCode::NotFound => (Code::NotFound, "there is nothing of this name", None),
         GrpcCode::Unauthenticated => {
@@ -71,7 +71,7 @@ fn foreign(code: GrpcCode) -> Fault {
         GrpcCode::ResourceExhausted => {
             (Code::ResourceExhausted, "too many requests at once: try again later", Some(RETRY_AFTER))
         }
-        // tonic answers CANCELLED when its own timer runs out, in a client as in a server.
+        // tonic answers CANCELLED when its own timer expires, in clients and servers.
         GrpcCode::Cancelled | GrpcCode::DeadlineExceeded => {
             (Code::DeadlineExceeded, "the request took too long: try again later", None)
         }
@@ -98,7 +98,7 @@ mod tests {
     use super::super::{invalid_argument, retryable, status, status_with};
     use super::*;
 
-    /// What a status looks like after it went over the wire.
+    /// Returns the status as it arrives over the network.
     fn sent(status: Status) -> Status {
         Status::from_header_map(status.into_http::<()>().headers()).unwrap()
     }

@@ -1,5 +1,5 @@
-//! Errors on the wire: a [`Code`] out of the one table, a sentence for the caller, and the google.rpc details
-//! that carry both. Causes are logged where they happen and never returned.
+//! Errors in answers: a [`Code`] from the one table, a message for the caller, and the google.rpc details with both.
+//! Causes are logged where they occur and never returned.
 
 mod code;
 #[cfg(feature = "db")]
@@ -18,44 +18,44 @@ pub use code::Code;
 pub use db::from_db;
 pub use fault::{Fault, fault};
 
-/// The `domain` of every `ErrorInfo`: a reason is unique within it.
+/// The `domain` of every `ErrorInfo`, within which a reason is unique.
 pub const DOMAIN: &str = "rowhouse";
 
-/// When a caller may try again after an outage that is expected to be short.
+/// The time after which a caller may retry after a short outage.
 pub const RETRY_AFTER: Duration = Duration::from_secs(1);
 
-// A status travels in HTTP/2 headers, of which a peer takes 16 KiB at most, percent-encoded or in base64. An
-// answer over that limit would reach the caller as a broken stream.
+// A status travels in HTTP/2 headers, of which a peer accepts 16 KiB at most, percent-encoded or in base64. A longer
+// answer would reach the caller as a broken stream.
 const MAX_DETAIL: usize = 512;
 const MAX_VIOLATION: usize = 256;
 const MAX_VIOLATIONS: usize = 4096;
 
-/// The most bytes that the metadata of an error may have, keys and values together.
+/// The largest number of bytes in the metadata of an error, keys and values together.
 pub const MAX_METADATA: usize = 4096;
 
-/// What is wrong with one field of a request.
+/// A violation in one field of a request.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldViolation {
     /// The path of the field in the request, such as `lines[2].quantity`.
     pub field: String,
-    /// A sentence that says what to change.
+    /// The message that says what to change.
     pub description: String,
 }
 
 impl FieldViolation {
-    /// A violation.
+    /// Creates a violation.
     #[must_use]
     pub fn new(field: impl Into<String>, description: impl Into<String>) -> Self {
         Self { field: field.into(), description: description.into() }
     }
 }
 
-/// Collects what is wrong with a request's fields, so that all of it is said at once.
+/// Collects the violations of a request, so that all of them are reported at once.
 #[derive(Debug, Default)]
 pub struct Violations(Vec<FieldViolation>);
 
 impl Violations {
-    /// The field's value, or nothing, and then its violation is noted.
+    /// Returns the field's value, or records a violation and returns `None`.
     pub fn check<T, E: Display>(&mut self, field: impl Into<String>, parsed: Result<T, E>) -> Option<T> {
         parsed.map_err(|error| self.0.push(FieldViolation::new(field, error.to_string()))).ok()
     }
@@ -69,18 +69,18 @@ impl From<Violations> for Vec<FieldViolation> {
 
 /// An error that a call can end with.
 pub trait IntoStatus {
-    /// The answer to the caller. `operation` is what the log calls it when the fault is the service's own.
+    /// Returns the answer to the caller. `operation` is the name in the log if the fault is internal.
     fn into_status(self, operation: &'static str) -> Status;
 }
 
-/// An error for the caller. `detail` says what to change, and nothing about the inside.
+/// Creates an error for the caller. `detail` says what to change, and reveals no internals.
 #[must_use]
 pub fn status(code: Code, detail: impl Into<String>) -> Status {
     status_with(code, detail, [])
 }
 
-/// An error with more that a program can act on, such as what to choose from. `metadata` becomes the
-/// `ErrorInfo`'s; when it has more than [`MAX_METADATA`] bytes, it is left out.
+/// Creates an error with further data for programs, such as alternatives to choose from. `metadata` becomes that of
+/// the `ErrorInfo`; it is left out if it exceeds [`MAX_METADATA`] bytes.
 #[must_use]
 pub fn status_with(
     code: Code,
@@ -90,7 +90,7 @@ pub fn status_with(
     build(code, detail.into(), ErrorDetails::new(), metadata.into_iter().collect())
 }
 
-/// An error that goes away by itself after about `retry_after`.
+/// Creates an error that is likely to be over after `retry_after`.
 #[must_use]
 pub fn retryable(code: Code, detail: impl Into<String>, retry_after: Duration) -> Status {
     let mut details = ErrorDetails::new();
@@ -98,7 +98,7 @@ pub fn retryable(code: Code, detail: impl Into<String>, retry_after: Duration) -
     build(code, detail.into(), details, HashMap::new())
 }
 
-/// A request with wrong fields: all of them are said at once, as many as fit into an answer.
+/// Creates the error for a request with wrong fields. It has all violations, as far as they fit into an answer.
 #[must_use]
 pub fn invalid_argument(violations: Vec<FieldViolation>) -> Status {
     let detail = match violations.as_slice() {
@@ -116,8 +116,7 @@ pub fn invalid_argument(violations: Vec<FieldViolation>) -> Status {
     build(Code::InvalidArgument, detail, details, HashMap::new())
 }
 
-/// A failure that is nobody's but the service's own: its cause is logged here, and the caller is told
-/// nothing of it.
+/// Creates the error for an internal failure. The cause is logged here and not returned.
 #[must_use]
 pub fn internal(operation: &'static str, cause: &dyn std::error::Error) -> Status {
     tracing::error!(operation, cause = %Chain(cause), "{operation} failed");
@@ -145,7 +144,7 @@ fn shorten(mut text: String, limit: usize) -> String {
     text
 }
 
-/// An error with its sources, for the log.
+/// Displays an error with its sources, for the log.
 pub(crate) struct Chain<'a>(pub(crate) &'a dyn std::error::Error);
 
 impl Display for Chain<'_> {

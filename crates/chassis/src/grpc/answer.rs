@@ -1,4 +1,4 @@
-//! The body of an answer. A call that streams goes on in it: what surrounds a call surrounds it there as well.
+//! The body of an answer, in which the span, the deadline and the panic handling of a call continue for streams.
 
 use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::pin::Pin;
@@ -14,35 +14,35 @@ use tonic::Status;
 use tonic::body::Body;
 use tracing::Span;
 
-use super::rpc::Outcome;
+use super::rpc::CallLog;
 use super::{deadline, panics};
 
-/// Runs in the span of its call, which ends with it.
+/// The body of a call's answer. It runs in the span of the call.
 ///
-/// Each piece has to be there within the time of a request, counted from when the caller is ready to take it: a long
-/// stream is not cut, one that hangs is. A stopping server gives it up, as it does every call. The caller reads of either
-/// in the trailers.
+/// Each message has to be available within the request's time limit, counted from when the caller is ready for it: a
+/// long stream is not cut, a stalled one is. A stopping server ends it like every call. In both cases the caller gets
+/// the status in the trailers.
 pub(super) struct Answer {
     body: Body,
     ended: bool,
     span: Span,
-    outcome: Option<Outcome>,
+    outcome: Option<CallLog>,
     limit: Duration,
     stop: CancellationToken,
     waiting: Option<Waiting>,
 }
 
-/// For a piece that is not there yet.
+/// The wait for the next message.
 struct Waiting {
     over: Pin<Box<Sleep>>,
     stopped: Pin<Box<WaitForCancellationFutureOwned>>,
 }
 
 impl Answer {
-    /// Takes the place of the body of an answer that begins well. `outcome`: the call's, in the current span.
+    /// Wraps the body of a successful answer. `outcome` is the call's log entry, in the current span.
     pub(super) fn surround(
         response: Response<Body>,
-        outcome: Outcome,
+        outcome: CallLog,
         limit: Duration,
         stop: CancellationToken,
     ) -> Response<Body> {
@@ -52,9 +52,9 @@ impl Answer {
         })
     }
 
-    /// The trailers that end it in place of its own.
+    /// Ends the stream and returns the trailers with the status.
     fn give_up(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
-        // With all that it waits for, so that the database stops as well.
+        // Dropping the body drops everything that it waits for, so that the database stops as well.
         self.body = Body::empty();
         self.settle(status);
         let mut trailers = HeaderMap::new();
@@ -97,7 +97,7 @@ impl HttpBody for Answer {
         }
         let span = this.span.clone();
         let _entered = span.enter();
-        // What panicked is dropped with its state.
+        // The state of a body that panicked is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.body).poll_frame(context)));
         let Ok(polled) = polled else { return Poll::Ready(Some(this.give_up(&panics::panicked()))) };
         let Poll::Ready(frame) = polled else {
@@ -126,7 +126,7 @@ impl HttpBody for Answer {
 }
 
 impl Drop for Answer {
-    /// The caller has hung up, or it has ended.
+    /// Records the end of the call: the caller disconnected, or the stream has ended.
     fn drop(&mut self) {
         let _entered = self.span.clone().entered();
         self.outcome = None;

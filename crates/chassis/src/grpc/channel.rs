@@ -1,4 +1,4 @@
-//! Calling another service.
+//! Channels to other services.
 
 use std::error::Error;
 use std::task::{Context, Poll};
@@ -17,13 +17,13 @@ use super::rpc::{Rpc, record_status};
 use crate::error::{Chain, Code, RETRY_AFTER, retryable};
 use crate::telemetry;
 
-/// An address that no channel can be made for.
+/// The error for an invalid endpoint.
 #[derive(Debug, thiserror::Error)]
 #[error("`{0}` is not the address of a gRPC service; write it as http://host:port")]
 pub struct EndpointError(String);
 
-/// A channel to the service at `endpoint`, such as `http://localhost:50051`. It connects at its first call and
-/// again whenever it has to. Needs a tokio runtime.
+/// Creates a channel to the service at `endpoint`, such as `http://localhost:50051`. It connects at the first call,
+/// and again whenever it has to. Needs a tokio runtime.
 pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
     let invalid = || EndpointError(endpoint.to_owned());
     let parsed = Endpoint::from_shared(endpoint.to_owned()).map_err(|_what| invalid())?;
@@ -41,8 +41,8 @@ pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
     Ok(TracedChannel { inner })
 }
 
-/// A channel whose calls continue the current trace, end at their deadline with `DEADLINE_EXCEEDED`, and
-/// answer `UNAVAILABLE` when the service cannot be reached. Clones share the connection.
+/// A channel whose calls continue the current trace, end at their deadline with `DEADLINE_EXCEEDED`, and fail with
+/// `UNAVAILABLE` if the service cannot be reached. Clones share the connection.
 #[derive(Clone, Debug)]
 pub struct TracedChannel {
     inner: Channel,
@@ -65,8 +65,8 @@ impl Service<Request<Body>> for TracedChannel {
         let sent = self.inner.call(request);
         let call = async move {
             let answered = match limit {
-                // tonic's own timer starts when the request leaves its queue, and there it may have waited
-                // for connections to fail.
+                // tonic's own timer starts when the request leaves its queue, where it may have waited for failing
+                // connections.
                 Some(limit) => tokio::time::timeout(limit, sent).await,
                 None => Ok(sent.await),
             };
@@ -82,7 +82,7 @@ impl Service<Request<Body>> for TracedChannel {
     }
 }
 
-/// A call that got no answer.
+/// Returns the status for a call without an answer.
 fn failed(error: &tonic::transport::Error) -> Status {
     let mut cause: Option<&(dyn Error + 'static)> = Some(error);
     while let Some(one) = cause {

@@ -1,4 +1,4 @@
-//! Deadlines. A caller says with `grpc-timeout` how long it will wait; longer than that, nobody works for it.
+//! Deadlines of calls. The caller sets one with `grpc-timeout`, and no work continues after it.
 
 use std::time::Duration;
 
@@ -9,46 +9,45 @@ use tonic::body::Body;
 
 use crate::error::{Code, RETRY_AFTER, retryable, status};
 
-/// The moment at which a request is given up. A handler that calls another service hands it on with
-/// [`set_deadline`].
+/// The time at which a request is abandoned. Handlers pass it to other services with [`set_deadline`].
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
 
 impl Deadline {
-    /// The time that is left; zero when it has passed.
+    /// Returns the remaining time, zero if the deadline has passed.
     #[must_use]
     pub fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// The moment when so much time has passed.
+    /// Returns the deadline after this time.
     #[must_use]
     pub fn after(budget: Duration) -> Self {
         Self(Instant::now() + budget)
     }
 }
 
-/// The shorter of what the caller asks for and what the server allows, less a little: tonic answers CANCELLED
-/// when its timer runs out, on both sides of the connection, and this answer has to be there before.
+/// Returns the shorter of the caller's and the server's limit, minus a little: tonic answers CANCELLED when its timer
+/// expires on either side, and this server's answer has to come first.
 pub(super) fn budget(headers: &HeaderMap, limit: Duration) -> Duration {
     let allowed = requested(headers).map_or(limit, |asked| asked.min(limit));
     allowed.saturating_sub((allowed / 10).min(Duration::from_millis(100)))
 }
 
-/// The deadline of a call, in a handler that [`serve`](super::serve) runs.
+/// Returns the deadline of a call, in a handler that [`serve`](super::serve) runs.
 #[must_use]
 pub fn deadline<T>(request: &tonic::Request<T>) -> Option<Deadline> {
     request.extensions().get().copied()
 }
 
-/// Gives an outgoing call a deadline: the callee stops working, and the caller waiting, after `remaining`.
+/// Sets the deadline of an outgoing call: after `remaining` the callee stops working and the caller stops waiting.
 pub fn set_deadline<T>(request: &mut tonic::Request<T>, remaining: Duration) {
-    // The unit is chosen by size, eight digits at most; a day is beyond any request.
+    // tonic chooses the unit by size, with at most eight digits; a day exceeds any request.
     request.set_timeout(remaining.min(Duration::from_hours(24)));
 }
 
-/// The answer of a call, or the answer that its time, or the server's, is over. The call is dropped with all
-/// that it waits for, so that the database stops as well.
+/// Returns the call's answer, or an error if its time or the server's is over. Then the call is dropped with
+/// everything that it waits for, so that the database stops as well.
 pub(super) async fn keep(
     deadline: Deadline,
     stop: &CancellationToken,
@@ -70,8 +69,7 @@ pub(super) fn stopping() -> tonic::Status {
     retryable(Code::Unavailable, "this server is stopping: try again", RETRY_AFTER)
 }
 
-/// The value of `grpc-timeout`: at most eight digits and a unit. One that cannot be read counts for nothing, as
-/// in tonic.
+/// Parses `grpc-timeout`: at most eight digits and a unit. An invalid value is ignored, as in tonic.
 pub(super) fn requested(headers: &HeaderMap) -> Option<Duration> {
     let text = headers.get("grpc-timeout")?.to_str().ok()?;
     let (digits, unit) = text.split_at_checked(text.len().checked_sub(1)?)?;
@@ -141,7 +139,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_set_is_what_is_read() {
+    fn a_deadline_survives_the_header() {
         for remaining in [Duration::ZERO, Duration::from_micros(1_234_567), Duration::from_secs(u64::MAX)] {
             let mut request = tonic::Request::new(());
             set_deadline(&mut request, remaining);

@@ -1,4 +1,4 @@
-//! What surrounds every call, from the outside in: its span and log line, its deadline, the net for panics.
+//! The layers around every call, from the outside in: its span and log line, its deadline, the handling of panics.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};
@@ -15,12 +15,12 @@ use super::answer::Answer;
 use super::deadline::{self, Deadline};
 use super::malformed;
 use super::panics;
-use super::rpc::{Outcome, Rpc, begins_well};
+use super::rpc::{CallLog, Rpc, begins_well};
 
 #[derive(Clone)]
 pub(super) struct EnvelopeLayer {
     pub(super) request_timeout: Duration,
-    /// Gives up every call that is still running.
+    /// Cancels every running call.
     pub(super) stop: CancellationToken,
 }
 
@@ -52,7 +52,7 @@ where
     }
 
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
-        // The one that was polled ready is called; its clone waits for the next request.
+        // The instance that was polled ready is called; its clone replaces it for the next request.
         let ready = self.inner.clone();
         let mut inner = std::mem::replace(&mut self.inner, ready);
         let budget = deadline::budget(request.headers(), self.options.request_timeout);
@@ -61,7 +61,7 @@ where
         let operational = rpc.is_operational();
         let span = if operational { Span::none() } else { rpc.server_span(request.headers()) };
         let stop = self.options.stop.clone();
-        let pending = span.in_scope(|| Outcome::pending(&rpc));
+        let pending = span.in_scope(|| CallLog::pending(&rpc));
         request.extensions_mut().insert(deadline);
         let call = async move {
             let handler = panics::caught(async move {
@@ -69,7 +69,7 @@ where
                 malformed::told(response)
             });
             let response = deadline::keep(deadline, &stop, handler).await;
-            // Whoever watches the server's health waits as long as nothing happens.
+            // A watch of the server's health lasts until a change.
             if operational || !begins_well(&response) {
                 pending.answered(&response);
                 return Ok(response);

@@ -1,51 +1,51 @@
-//! The socket that a server listens on.
+//! [`Listener`], a bound socket.
 
 use std::io;
 use std::net::{SocketAddr, TcpListener};
 
-/// A bound socket. Connections queue up in it until somebody serves.
+/// A bound socket. It queues connections until a server accepts them.
 #[derive(Debug)]
 pub struct Listener {
     inner: TcpListener,
     address: SocketAddr,
 }
 
-/// Why an address cannot be listened on.
+/// The reason why an address cannot be bound.
 #[derive(Debug, thiserror::Error)]
 pub enum BindError {
-    /// Somebody listens there already.
+    /// Another process listens there.
     #[error("port {} on {} is in use; choose another with --listen", address.port(), address.ip())]
     InUse {
-        /// Where it was tried.
+        /// The recipient's address.
         address: SocketAddr,
     },
-    /// Ports below 1024 are for root on most systems.
+    /// The port is below 1024, which most systems reserve for root.
     #[error("this user may not listen on port {} of {}; choose one above 1023 with --listen", address.port(), address.ip())]
     NotAllowed {
-        /// Where it was tried.
+        /// The recipient's address.
         address: SocketAddr,
     },
     /// No network interface has the address.
     #[error("{} is no address of this machine; choose another with --listen", address.ip())]
     NotLocal {
-        /// Where it was tried.
+        /// The recipient's address.
         address: SocketAddr,
     },
-    /// Anything else.
+    /// Any other reason.
     #[error("cannot listen on {address}: {source}")]
     Other {
-        /// Where it was tried.
+        /// The recipient's address.
         address: SocketAddr,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
 }
 
 impl Listener {
-    /// Listens on `address`; port 0 takes a free one.
+    /// Binds `address`. Port 0 chooses a free port.
     pub fn bind(address: SocketAddr) -> Result<Self, BindError> {
         let bound = TcpListener::bind(address).and_then(|inner| {
-            // tokio takes over sockets that do not block.
+            // tokio requires a non-blocking socket.
             inner.set_nonblocking(true)?;
             let address = inner.local_addr()?;
             Ok(Self { inner, address })
@@ -58,13 +58,13 @@ impl Listener {
         })
     }
 
-    /// Where it listens, with the port that was taken.
+    /// Returns the address with the actual port.
     #[must_use]
     pub const fn local_addr(&self) -> SocketAddr {
         self.address
     }
 
-    /// The socket itself, non-blocking, for a server of another kind.
+    /// Returns the socket, non-blocking, for another kind of server.
     #[must_use]
     pub fn into_std(self) -> TcpListener {
         self.inner

@@ -1,4 +1,4 @@
-//! Messages that cannot be read.
+//! Answers to malformed messages.
 
 use http::Response;
 use tonic::body::Body;
@@ -6,11 +6,11 @@ use tonic::{Code as GrpcCode, Status};
 
 use crate::error::{Code, status};
 
-/// Where a status has its details. Each of this system's has some.
+/// The header with the details of a status. Each status of this system has some.
 const DETAILS: &str = "grpc-status-details-bin";
 
-/// The answer, unless it is tonic's to a message that is none: no protobuf, text that is not UTF-8, a broken compression. tonic
-/// calls that its own failure (INTERNAL), and anybody could fill the log with errors that are none.
+/// Returns the answer, or replaces tonic's answer to a malformed message: invalid protobuf, text that is not UTF-8,
+/// broken compression. tonic reports these as INTERNAL, with which anybody could fill the log.
 pub(super) fn told(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(said) if said.code() == GrpcCode::Internal && !response.headers().contains_key(DETAILS) => {

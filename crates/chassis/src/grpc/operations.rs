@@ -1,5 +1,5 @@
-//! Health and reflection stand beside the service, not behind its authentication: a probe has no token, and
-//! what they tell is no tenant's.
+//! Health and reflection. They are served without authentication: probes have no token, and they reveal nothing about
+//! tenants.
 
 use std::convert::Infallible;
 use std::task::{Context, Poll};

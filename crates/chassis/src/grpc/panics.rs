@@ -1,4 +1,4 @@
-//! A panic in a handler costs one answer, not the connection with all its other calls.
+//! Handling of panics: a panic in a handler fails one call, not the connection with its other calls.
 
 use std::panic::AssertUnwindSafe;
 
@@ -9,14 +9,14 @@ use tonic::body::Body;
 
 use crate::error::{Code, status};
 
-/// The answer of a call; INTERNAL when it panics. The panic itself is written by the process's panic hook.
+/// Returns the answer of a call, or INTERNAL if it panics. The process's panic hook logs the panic.
 pub(super) async fn caught(call: impl Future<Output = Response<Body>>) -> Response<Body> {
-    // What the call borrowed mutably is dropped with it; state that outlives it sits behind locks, which
-    // poison, and pools, which look at what comes back.
+    // What the call borrowed mutably is dropped with it. State that outlives it is behind locks, which are poisoned,
+    // and pools, which check what is returned.
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_panic| panicked().into_http())
 }
 
-/// The status of a call that has panicked.
+/// Returns the status of a call that panicked.
 pub(super) fn panicked() -> Status {
     tracing::error!("the handler panicked");
     status(Code::Internal, "the failure is in the service's log")

@@ -1,4 +1,4 @@
-//! Calls that are too many for their tenant, their person or their API key.
+//! Rate limits of calls per tenant, person and API key.
 
 use std::sync::Arc;
 use std::task::{Context, Poll};
@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use crate::rate_limit::RateLimiter;
 
-/// Stands behind the verification of the token: what is counted is what the token says.
+/// A layer behind the verification of the token, since it counts by the token's contents.
 #[derive(Clone)]
 pub(super) struct RateLimitLayer {
     pub(super) limiter: Arc<RateLimiter>,

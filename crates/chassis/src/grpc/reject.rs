@@ -1,4 +1,4 @@
-//! What a call that is turned away is told.
+//! Answers to calls that are refused for their token or tenant.
 
 use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
 use rowhouse_tokens::TokenError;
@@ -7,7 +7,7 @@ use tonic::Status;
 use crate::error::{Code, FieldViolation, invalid_argument, status};
 
 #[expect(clippy::needless_pass_by_value, reason = "the signature is the one that AuthenticateLayer calls")]
-/// The answer to a call that is turned away for its token or its tenant.
+/// Returns the answer to a call that is refused for its token or tenant.
 #[must_use]
 pub fn reject(refusal: AuthenticateError) -> Status {
     let detail = refusal.to_string();

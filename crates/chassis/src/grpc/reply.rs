@@ -4,7 +4,7 @@ use tonic::{Response, Status};
 
 use crate::error::IntoStatus;
 
-/// What a method of a generated trait returns.
+/// The return type of a method of a generated trait.
 pub type Reply<T> = Result<Response<T>, Status>;
 
 /// Makes the answer to a call of its outcome. `operation` is what the log calls it when the fault is the service's own.

@@ -1,4 +1,4 @@
-//! Which method a call is for, and the span and the log line that it gets.
+//! The method of a call, with its span and log line.
 
 use http::{HeaderMap, Response};
 use tokio::time::Instant;
@@ -11,15 +11,15 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::error::fault;
 use crate::telemetry;
 
-/// The name of a method out of a call's path.
+/// The name of a method from the path of a call.
 pub(super) struct Rpc<'a> {
     service: &'a str,
     method: &'a str,
 }
 
 impl<'a> Rpc<'a> {
-    /// A path that is no method's is not repeated: whoever calls could fill the logs and the trace store with
-    /// names.
+    /// Parses a path. One that is not a method's is not recorded, since callers could fill the logs and the trace
+    /// store with names.
     pub(super) fn of(path: &'a str) -> Self {
         let named = |text: &str| {
             let known = |byte: u8| byte.is_ascii_alphanumeric() || byte == b'.' || byte == b'_';
@@ -31,7 +31,8 @@ impl<'a> Rpc<'a> {
         }
     }
 
-    /// Calls about the server itself come every second and say nothing: they are neither traced nor logged.
+    /// Returns whether the call is about the server itself. Such calls come every second and are neither traced nor
+    /// logged.
     pub(super) fn is_operational(&self) -> bool {
         self.service.starts_with("grpc.health.") || self.service.starts_with("grpc.reflection.")
     }
@@ -40,7 +41,7 @@ impl<'a> Rpc<'a> {
         format!("{}/{}", self.service, self.method)
     }
 
-    /// The span of a call that is answered here; it continues the caller's trace.
+    /// Creates the span of a call to this server. It continues the caller's trace.
     pub(super) fn server_span(&self, headers: &HeaderMap) -> Span {
         let span = tracing::info_span!(
             "rpc",
@@ -54,14 +55,14 @@ impl<'a> Rpc<'a> {
         span
     }
 
-    /// The span of a call that is made from here.
+    /// Creates the span of a call from this process.
     pub(super) fn client_span(&self) -> Span {
         let span = tracing::info_span!("rpc call", otel.name = self.name(), otel.kind = "client");
         self.describe(&span);
         span
     }
 
-    /// What only a trace needs is no field, so that it is not repeated in every log line.
+    /// Adds the attributes that only traces need. They are no fields, so that log lines do not repeat them.
     fn describe(&self, span: &Span) {
         span.set_attribute("rpc.system", "grpc");
         span.set_attribute("rpc.service", self.service.to_owned());
@@ -69,24 +70,24 @@ impl<'a> Rpc<'a> {
     }
 }
 
-/// The end of a call in progress: one log line, also when the caller hangs up.
-pub(super) struct Outcome {
+/// The log entry of a call in progress. It is written once, also when the caller disconnects.
+pub(super) struct CallLog {
     rpc: Option<String>,
     started: Instant,
 }
 
-impl Outcome {
+impl CallLog {
     pub(super) fn pending(rpc: &Rpc<'_>) -> Self {
         Self { rpc: (!rpc.is_operational()).then(|| rpc.name()), started: Instant::now() }
     }
 
-    /// It is told in the answer's headers.
+    /// Records the status if the headers of the answer have it.
     pub(super) fn answered(self, response: &Response<Body>) {
         let status = response.extensions().get::<Status>();
         self.settle(code(response), status);
     }
 
-    /// It is told after the answer.
+    /// Records the status that follows the answer.
     pub(super) fn ended(self, status: &Status) {
         let failed = status.code() != GrpcCode::Ok;
         self.settle(status.code(), failed.then_some(status));
@@ -108,7 +109,7 @@ impl Outcome {
     }
 }
 
-impl Drop for Outcome {
+impl Drop for CallLog {
     fn drop(&mut self) {
         if let Some(rpc) = self.rpc.take() {
             let (code, latency_ms) = (GrpcCode::Cancelled, self.latency_ms());
@@ -117,7 +118,7 @@ impl Drop for Outcome {
     }
 }
 
-/// Writes a call's status into its span.
+/// Records a call's status in its span.
 pub(super) fn record_status(span: &Span, response: &Response<Body>) {
     record_code(span, code(response));
 }
@@ -137,13 +138,13 @@ fn record_code(span: &Span, code: GrpcCode) {
     }
 }
 
-/// Whether the answer is none of headers alone: the status is still to come.
+/// Returns whether the answer has a body, so that its status is still to come.
 pub(super) fn begins_well(response: &Response<Body>) -> bool {
     !response.headers().contains_key(Status::GRPC_STATUS)
 }
 
-/// The status of a unary call. An error is an answer of headers alone; a success tells its status in the
-/// trailers, which are still to come.
+/// Returns the status of a unary call. An error has it in the headers; a success has it in the trailers, which are
+/// still to come.
 fn code(response: &Response<Body>) -> GrpcCode {
     let status = response.headers().get(Status::GRPC_STATUS);
     status.map_or(GrpcCode::Ok, |value| GrpcCode::from_bytes(value.as_bytes()))

@@ -1,4 +1,4 @@
-//! Serving until asked to stop.
+//! The gRPC server.
 
 use std::io;
 use std::sync::Arc;
@@ -31,34 +31,35 @@ pub const MAX_REQUEST: usize = 1024 * 1024;
 /// The service that tells the others' health.
 const HEALTH: &str = "grpc.health.v1.Health";
 
-/// How long the answers to calls that were given up may take to leave.
+/// The time for sending the answers of cancelled calls.
 const LAST_WORDS: Duration = Duration::from_millis(500);
 
-/// What a server needs besides its services.
+/// The settings of a server besides its services.
 pub struct GrpcOptions<R> {
     /// Verifies the token of every call.
     pub verifier: Arc<Verifier>,
     /// Who may call which method; health and reflection everybody may.
     pub access: Arc<AccessRules>,
-    /// The descriptors of the services, if they are to be told to anyone who asks.
+    /// The descriptors of the services, if the server offers reflection.
     pub reflection: Option<&'static [u8]>,
-    /// The longest time that a call may take; a caller may ask for less.
+    /// The time limit of a call. A caller may set a shorter one.
     pub request_timeout: Duration,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
-    /// Whether calls would succeed at this moment: asked once a second. Without it, they always would.
+    /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
+    /// always ready.
     pub readiness: Option<R>,
-    /// The names under which readiness is told, such as `auth.v1.AuthService`.
+    /// The names under which readiness is reported, such as `auth.v1.AuthService`.
     pub services: Vec<&'static str>,
 }
 
-/// Why serving ended before it was asked to.
+/// The reason why serving ended without a request to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum ServeError {
-    /// The listening socket does not work.
+    /// The listening socket failed.
     #[error("cannot accept connections: {0}")]
     Accept(#[from] io::Error),
-    /// The descriptors for reflection cannot be read.
+    /// The descriptors for reflection are invalid.
     #[error("cannot offer reflection: {0}")]
     Reflection(#[from] tonic_reflection::server::Error),
     /// The server stopped by itself.

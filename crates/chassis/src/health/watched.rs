@@ -1,4 +1,4 @@
-//! Watching a service that is not there.
+//! Health watches of unknown services.
 
 use std::future::ready;
 use std::pin::Pin;
@@ -12,8 +12,8 @@ use tonic_health::server::{HealthReporter, HealthService};
 
 type Answer = Result<HealthCheckResponse, Status>;
 
-/// The health service, which answers a watch of an unknown name as the protocol asks for: with `SERVICE_UNKNOWN`, on a stream that stays
-/// open. The library ends the call with `NOT_FOUND`, as is right for a check.
+/// The health service, which answers a watch of an unknown name as the protocol requires: with `SERVICE_UNKNOWN`, on
+/// a stream that stays open. The library ends such a call with `NOT_FOUND`, which is correct for a check only.
 pub(super) struct Watched(HealthService);
 
 impl Watched {
@@ -40,7 +40,7 @@ impl Health for Watched {
         match self.0.watch(request).await {
             Ok(known) => Ok(Response::new(known.into_inner().boxed())),
             Err(status) if status.code() == Code::NotFound => {
-                // Ends with the server, and not before.
+                // This watch ends with the server.
                 let server = self.0.watch(Request::new(HealthCheckRequest::default())).await?.into_inner();
                 let unknown = HealthCheckResponse { status: ServingStatus::ServiceUnknown.into() };
                 let first = stream::once(ready(Ok(unknown)));

@@ -1,4 +1,4 @@
-//! How many requests there were of each of many.
+//! Counting the requests of many keys.
 
 use std::hash::Hash;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -9,7 +9,7 @@ use governor::clock::Clock;
 use governor::middleware::{NoOpMiddleware, StateInformationMiddleware};
 use governor::state::keyed::HashMapStateStore;
 
-/// After so many requests, keys that have been quiet since are forgotten: so many are remembered in vain at most.
+/// The number of requests after which idle keys are forgotten. It bounds the number of idle keys in memory.
 pub(super) const FORGET_AFTER: u32 = 10_000;
 
 type Limiter<K, C> = governor::RateLimiter<K, HashMapStateStore<K>, C, StateInformationMiddleware>;
@@ -17,7 +17,7 @@ type Limiter<K, C> = governor::RateLimiter<K, HashMapStateStore<K>, C, StateInfo
 pub(super) struct Counter<K: Hash + Eq + Clone, C: Clock> {
     quota: Quota,
     limiter: Limiter<K, C>,
-    /// Since keys were last forgotten.
+    /// The number of requests since keys were last forgotten.
     checks: AtomicU32,
 }
 
@@ -32,7 +32,7 @@ impl<K: Hash + Eq + Clone, C: Clock> Counter<K, C> {
         self.quota
     }
 
-    /// Counts a request: how many more there may be at once, or, when it is too many, how long to wait.
+    /// Counts a request. Returns how many more are allowed at once or, if it is refused, how long to wait.
     pub(super) fn check(&self, key: &K) -> Result<u32, Duration> {
         if self.checks.fetch_add(1, Ordering::Relaxed) == FORGET_AFTER {
             self.checks.store(0, Ordering::Relaxed);

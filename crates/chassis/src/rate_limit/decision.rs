@@ -1,4 +1,4 @@
-//! What a caller is told of its limits.
+//! [`Decision`], the result of counting a request.
 
 use std::fmt::Write;
 use std::time::Duration;
@@ -16,7 +16,7 @@ pub const RATE_LIMIT: &str = "ratelimit";
 
 const SECOND: Duration = Duration::from_secs(1);
 
-/// Whose requests a limit counts.
+/// The party whose requests a limit counts.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Party {
     Tenant,
@@ -25,7 +25,7 @@ pub(super) enum Party {
 }
 
 impl Party {
-    /// The name of the limit in the headers.
+    /// Returns the name of the limit in the headers.
     const fn policy(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
@@ -43,24 +43,24 @@ impl Party {
     }
 }
 
-/// Which limits a request was counted against, and whether it is too many.
+/// The limits that a request was counted against, and whether it is refused.
 #[derive(Clone, Debug, Default)]
 #[must_use = "a refusal has to be answered with"]
-pub struct Decision([Option<Outcome>; 2]);
+pub struct Decision([Option<LimitOutcome>; 2]);
 
 impl Decision {
-    pub(super) const fn new(outcomes: [Option<Outcome>; 2]) -> Self {
+    pub(super) const fn new(outcomes: [Option<LimitOutcome>; 2]) -> Self {
         Self(outcomes)
     }
 
-    fn outcomes(&self) -> impl Iterator<Item = &Outcome> {
+    fn outcomes(&self) -> impl Iterator<Item = &LimitOutcome> {
         self.0.iter().flatten()
     }
 
-    /// The answer to a request that is too many.
+    /// Returns the refusal, if the request exceeds a limit.
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
-        let Outcome { party, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
+        let LimitOutcome { party, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
         let (whose, interval) = (party.noun(), quota.replenish_interval());
         let rate = if interval > SECOND {
             format!("a request every {} seconds", interval.as_secs_f32())
@@ -71,29 +71,29 @@ impl Decision {
         Some(Refusal(retryable(Code::RateLimited, detail, (*wait)?)))
     }
 
-    /// The value of [`RATE_LIMIT_POLICY`], such as `"tenant";q=500;w=5`: the burst, and in how many seconds it is there
-    /// again. None when nothing is limited.
+    /// Returns the value of [`RATE_LIMIT_POLICY`], such as `"tenant";q=500;w=5`: the burst, and the seconds in which
+    /// it is available again. `None` without limits.
     #[must_use]
     pub fn policy_header(&self) -> Option<String> {
-        self.list(|item, Outcome { quota, .. }| {
+        self.list(|item, LimitOutcome { quota, .. }| {
             let window = whole_seconds(quota.burst_size_replenished_in());
             write!(item, ";q={};w={window}", quota.burst_size())
         })
     }
 
-    /// The value of [`RATE_LIMIT`], such as `"tenant";r=498;t=1`: how many requests are left at once, and in how many seconds
-    /// there are more; after those, all of the burst is there, or, if none is left, the next request.
+    /// Returns the value of [`RATE_LIMIT`], such as `"tenant";r=498;t=1`: the requests that are left at once, and the
+    /// seconds after which there are more: the whole burst or, if none is left, the next request.
     #[must_use]
     pub fn limit_header(&self) -> Option<String> {
-        self.list(|item, Outcome { quota, remaining, wait, .. }| {
+        self.list(|item, LimitOutcome { quota, remaining, wait, .. }| {
             let used = quota.burst_size().get().saturating_sub(*remaining);
             let reset = wait.unwrap_or(quota.replenish_interval() * used);
             write!(item, ";r={remaining};t={}", whole_seconds(reset))
         })
     }
 
-    /// A list of structured fields (RFC 9651), one a limit.
-    fn list(&self, parameters: impl Fn(&mut String, &Outcome) -> std::fmt::Result) -> Option<String> {
+    /// Formats a list of structured fields (RFC 9651), one for each limit.
+    fn list(&self, parameters: impl Fn(&mut String, &LimitOutcome) -> std::fmt::Result) -> Option<String> {
         let mut list = String::new();
         for outcome in self.outcomes() {
             let separator = if list.is_empty() { "" } else { ", " };
@@ -105,17 +105,17 @@ impl Decision {
     }
 }
 
-/// What one limit says.
+/// The result of one limit.
 #[derive(Clone, Debug)]
-pub(super) struct Outcome {
+pub(super) struct LimitOutcome {
     party: Party,
     quota: Quota,
     remaining: u32,
-    /// Until the next request is not too many; none when this one was not.
+    /// The time until the next request is allowed, or `None` if this one was.
     wait: Option<Duration>,
 }
 
-impl Outcome {
+impl LimitOutcome {
     pub(super) fn new(party: Party, quota: Quota, counted: Result<u32, Duration>) -> Self {
         Self { party, quota, remaining: counted.unwrap_or(0), wait: counted.err() }
     }
@@ -125,7 +125,7 @@ impl Outcome {
     }
 }
 
-/// Rounded up: never earlier than it is true.
+/// Rounds up, so that the value is never too early.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

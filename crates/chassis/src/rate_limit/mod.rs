@@ -1,8 +1,8 @@
-//! Rate limits per tenant, per person and API key in it, and, for what strangers ask for, per network.
+//! Rate limits per tenant, per person and API key in it, and, for strangers, per network.
 //!
-//! A limit is a rate and a burst, as in a bucket of tokens (GCRA): a caller that was quiet may send the burst at once, and
-//! from then on as many requests a second as the rate says. Each instance of a program counts for itself, in memory. Whoever
-//! has been quiet is forgotten, so what is remembered is bounded by the requests there are.
+//! A limit is a rate and a burst, as in a token bucket (GCRA): an idle caller may send the burst at once, and after
+//! that as many requests per second as the rate allows. Each instance of a program counts for itself, in memory. Idle
+//! callers are forgotten, so the memory is bounded by the number of requests.
 
 mod counter;
 mod decision;
@@ -23,17 +23,17 @@ use uuid::Uuid;
 
 use counter::Counter;
 pub use decision::{Decision, RATE_LIMIT, RATE_LIMIT_POLICY};
-use decision::{Outcome, Party};
+use decision::{LimitOutcome, Party};
 pub use network::NetworkLimiter;
 pub use refusal::Refusal;
 
 const TWO: NonZeroU32 = NonZeroU32::MIN.saturating_add(1);
 
-/// Requests a second and how many at once; or no limit.
+/// A rate and a burst, or no limit.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimit(Option<Quota>);
 
-/// The text is no rate limit.
+/// The error of parsing a text that is not a rate limit.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("write requests a second and the burst, such as 100:500; or 0 for no limit")]
 pub struct InvalidRateLimit;
@@ -42,13 +42,13 @@ impl RateLimit {
     /// No limit.
     pub const OFF: Self = Self(None);
 
-    /// `per_second` requests a second, after a `burst` at once.
+    /// Creates a limit of `per_second` requests per second and a `burst`.
     #[must_use]
     pub const fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         Self(Some(Quota::per_second(per_second).allow_burst(burst)))
     }
 
-    /// Twice the rate and twice the burst.
+    /// Returns twice the rate and the burst.
     #[must_use]
     fn twice(self) -> Self {
         let doubled = |quota: Quota| {
@@ -58,7 +58,7 @@ impl RateLimit {
         Self(self.0.and_then(doubled))
     }
 
-    /// Half of the rate and half of the burst, which is one request at least.
+    /// Returns half of the rate and the burst, at least one request.
     #[must_use]
     pub fn half(self) -> Self {
         let halved = |quota: Quota| {
@@ -72,7 +72,7 @@ impl RateLimit {
 impl FromStr for RateLimit {
     type Err = InvalidRateLimit;
 
-    /// `100:500`; without the burst it is that of one second; `0` is no limit.
+    /// Parses `100:500`. The burst is that of one second by default; `0` means no limit.
     fn from_str(text: &str) -> Result<Self, InvalidRateLimit> {
         if text == "0" {
             return Ok(Self::OFF);
@@ -86,16 +86,16 @@ impl FromStr for RateLimit {
 /// The limits of one program.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct RateLimits {
-    /// Of all callers of a tenant together.
+    /// The limit of all callers of a tenant together.
     pub tenant: RateLimit,
-    /// Of one person in a tenant.
+    /// The limit of one person in a tenant.
     pub user: RateLimit,
-    /// Of one API key.
+    /// The limit of one API key.
     pub api_key: RateLimit,
 }
 
 impl RateLimits {
-    /// Twice of each.
+    /// Returns twice each limit.
     #[must_use]
     pub fn twice(self) -> Self {
         let Self { tenant, user, api_key } = self;
@@ -103,7 +103,7 @@ impl RateLimits {
     }
 }
 
-/// Counts requests, and says which are too many.
+/// Counts requests and decides which are refused.
 pub struct RateLimiter<C: Clock = DefaultClock> {
     tenant: Option<Policy<C>>,
     user: Option<Policy<C>>,
@@ -111,7 +111,7 @@ pub struct RateLimiter<C: Clock = DefaultClock> {
 }
 
 impl RateLimiter {
-    /// Nothing has been counted yet.
+    /// Creates a limiter without counts.
     #[must_use]
     pub fn new(limits: RateLimits) -> Self {
         Self::with_clock(limits, &DefaultClock::default())
@@ -133,8 +133,9 @@ impl<C: Clock + Clone> RateLimiter<C> {
         }
     }
 
-    /// Counts a request of a caller whose token was verified. What a service does for the system itself is not limited: it is
-    /// work that was accepted before. Whoever looks at a tenant's set-up, with a token that names nobody, is one more person.
+    /// Counts a request of a caller whose token was verified. Services' own calls are not limited: they do work that
+    /// was accepted before. Callers that follow a set-up with a status token, which identifies nobody, count as one
+    /// more person.
     pub fn check(&self, tenant: TenantId, principal: Option<&Principal>) -> Decision {
         let (policy, caller) = match principal {
             Some(Principal::Service { .. }) => return Decision::default(),
@@ -144,14 +145,15 @@ impl<C: Clock + Clone> RateLimiter<C> {
         };
         let check = |policy: &Option<Policy<C>>, caller| Some(policy.as_ref()?.check((tenant, caller)));
         let caller = check(policy, caller);
-        // What is too much for its caller is not counted against the tenant, whose other callers are not to suffer for it.
-        let refused = caller.as_ref().is_some_and(Outcome::is_refusal);
+        // Requests over the caller's own limit do not count against the tenant, so its other callers are not
+        // affected.
+        let refused = caller.as_ref().is_some_and(LimitOutcome::is_refusal);
         let tenant = if refused { None } else { check(&self.tenant, None) };
         Decision::new([tenant, caller])
     }
 }
 
-/// A tenant, and who of it.
+/// A tenant and its caller.
 type Caller = (TenantId, Option<Uuid>);
 
 struct Policy<C: Clock> {
@@ -164,7 +166,7 @@ impl<C: Clock + Clone> Policy<C> {
         Some(Self { party, counter: Counter::new(limit.0?, clock.clone()) })
     }
 
-    fn check(&self, caller: Caller) -> Outcome {
-        Outcome::new(self.party, self.counter.quota(), self.counter.check(&caller))
+    fn check(&self, caller: Caller) -> LimitOutcome {
+        LimitOutcome::new(self.party, self.counter.quota(), self.counter.check(&caller))
     }
 }

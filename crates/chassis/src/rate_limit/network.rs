@@ -1,4 +1,4 @@
-//! A limit of what strangers ask for.
+//! [`NetworkLimiter`], a limit on requests of strangers.
 
 use std::fmt;
 use std::num::NonZeroU32;
@@ -10,10 +10,10 @@ use governor::clock::{Clock, DefaultClock};
 use super::counter::Counter;
 use crate::network::Network;
 
-/// A /48 of IPv6 may this many times as much as each of its /64.
+/// The factor by which a /48 of IPv6 is allowed more than each of its /64 networks.
 const WIDER: NonZeroU32 = NonZeroU32::MIN.saturating_add(3);
 
-/// Counts what is asked for from each network, and from the wider one around it. Clients whose network is not known are counted
+/// Counts the requests of each network, and of the wider one around it. Clients with an unknown network are counted
 /// together.
 pub struct NetworkLimiter<C: Clock = DefaultClock> {
     networks: Counter<Option<Network>, C>,
@@ -21,7 +21,7 @@ pub struct NetworkLimiter<C: Clock = DefaultClock> {
 }
 
 impl NetworkLimiter {
-    /// So many requests a second from a network, after a burst at once.
+    /// Creates a limiter with a rate and a burst for each network.
     #[must_use]
     pub fn new(per_second: NonZeroU32, burst: NonZeroU32) -> Self {
         Self::with_clock(per_second, burst, &DefaultClock::default())
@@ -45,10 +45,10 @@ impl<C: Clock + Clone> NetworkLimiter<C> {
         }
     }
 
-    /// Counts a request; how long to wait, when it is too many.
+    /// Counts a request. Returns how long to wait if it is refused.
     pub fn check(&self, network: Option<Network>) -> Result<(), Duration> {
         self.networks.check(&network)?;
-        // What is too much for its own network is not counted against its neighbours.
+        // Requests over a network's own limit do not count against its neighbours.
         if let Some(wider) = network.and_then(Network::wider) {
             self.wider.check(&wider)?;
         }

@@ -1,26 +1,26 @@
-//! The answer to a request that is too many.
+//! [`Refusal`], the answer to a request over a limit.
 
 use std::time::Duration;
 
 use tokio::time::sleep;
 use tonic::Status;
 
-/// The shortest pause before a refusal, and by how much the longest is longer.
+/// The shortest pause before a refusal, and the difference to the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const SPREAD: Duration = Duration::from_millis(500);
 
-/// A refusal, which is answered with after a pause. A caller that sends the next request as soon as it has an answer would
-/// otherwise keep a processor busy with nothing but refusals, at the expense of everybody else.
+/// A refusal, which is answered after a pause. Otherwise a caller that sends the next request as soon as it has an
+/// answer would keep a processor busy with refusals.
 #[derive(Clone, Debug)]
 #[must_use = "a refusal has to be answered with"]
 pub struct Refusal(pub(super) Status);
 
 impl Refusal {
-    /// Returns the answer after the pause. The pauses differ, so that many callers that were refused at once do not come back
-    /// at once.
+    /// Returns the answer after the pause. The pauses differ, so that callers that were refused together do not come
+    /// back together.
     pub async fn answer(self) -> Status {
         let mut random = [128];
-        // Without randomness the pauses are only all the same.
+        // Without randomness the pauses are all the same.
         if let Err(error) = getrandom::fill(&mut random) {
             tracing::warn!(%error, "there is no randomness");
         }

@@ -28,7 +28,7 @@ fn of(limits: RateLimits) -> (RateLimiter<FakeRelativeClock>, FakeRelativeClock)
     (RateLimiter::with_clock(limits, &clock), clock)
 }
 
-/// How many of so many requests at once are let through.
+/// Returns how many of several requests at once are allowed.
 fn passed(
     limiter: &RateLimiter<FakeRelativeClock>,
     tenant: TenantId,
@@ -63,7 +63,7 @@ fn limits_are_read() {
 fn a_tenant_has_its_burst_and_then_its_rate() {
     let (limiter, clock) = limiter("10:50", "0");
     let (acme, globex) = (TenantId::generate(), TenantId::generate());
-    // Callers of a tenant share it, whoever they are.
+    // All callers of a tenant share it.
     assert_eq!(passed(&limiter, acme, &user(), 30), 30);
     assert_eq!(passed(&limiter, acme, &api_key(), 30), 20);
     assert_eq!(passed(&limiter, globex, &user(), 60), 50);
@@ -102,7 +102,7 @@ fn a_person_who_does_too_much_leaves_the_tenants_others_their_share() {
     assert_eq!(passed(&limiter, acme, &bob, 20), 20);
     // In another tenant the same person has another allowance.
     assert_eq!(passed(&limiter, globex, &ada, 1_000), 25);
-    // So has whoever holds the token of a set-up, which names nobody.
+    // So have the holders of a status token, which identifies nobody.
     let nobody = || limiter.check(globex, None).refusal().is_none();
     assert_eq!((0..1_000).filter(|_| nobody()).count(), 25);
     let refusal = fault(&limiter.check(acme, Some(&ada)).refusal().unwrap().0);
@@ -149,7 +149,7 @@ fn headers() {
     }
     let (_, left) = texts(limiter.check(tenant, Some(&key)));
     assert_eq!(left, r#""tenant";r=493;t=1, "api-key";r=0;t=3"#);
-    // Refused by its key: the tenant was not asked.
+    // The request was refused by its key's limit, so the tenant's was not checked.
     let (policy, left) = texts(limiter.check(tenant, Some(&key)));
     assert_eq!((policy.as_str(), left.as_str()), (r#""api-key";q=7;w=3"#, r#""api-key";r=0;t=1"#));
     clock.advance(Duration::from_secs(10));
@@ -177,7 +177,7 @@ fn a_network_is_limited_and_its_neighbours_together() {
     let from = |address: &str| limiter.check(Some(address.parse::<IpAddr>().unwrap().into()));
     let passed = |address: &str| (0..100).filter(|_| from(address).is_ok()).count();
     assert_eq!((passed("203.0.113.1"), passed("203.0.113.2")), (10, 10));
-    // Of the 40 that the /48 has, each /64 has 10.
+    // Each /64 has 10 of the 40 that the /48 has.
     let of_parts: Vec<_> = (0..6).map(|n| passed(&format!("2001:db8:0:{n:x}::1"))).collect();
     assert_eq!(of_parts, [10, 10, 10, 10, 0, 0]);
     assert_eq!(passed("2001:db8:1::1"), 10, "another /48");

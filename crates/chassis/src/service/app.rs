@@ -1,4 +1,4 @@
-//! From a configuration to a running service.
+//! [`App`], the service from its configuration to its end.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -30,7 +30,7 @@ pub struct App {
     request_timeout: Duration,
 }
 
-/// Why a service ended without having been asked to.
+/// The reason why a service ended without a request to stop.
 #[derive(Debug, thiserror::Error)]
 pub enum RunError {
     /// It stopped serving.
@@ -87,7 +87,7 @@ impl App {
         })
     }
 
-    /// Where it listens, with the port that was taken.
+    /// Returns the address with the actual port.
     #[must_use]
     pub const fn address(&self) -> SocketAddr {
         self.listener.local_addr()

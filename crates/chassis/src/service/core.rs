@@ -1,4 +1,4 @@
-//! What the frame gives to a service that is being built.
+//! The things that the frame passes to a service that is being built.
 
 use std::sync::Arc;
 
@@ -10,7 +10,7 @@ use crate::config::{Environment, SigningArgs};
 use crate::rate_limit::RateLimiter;
 use crate::signing::{Signing, SigningKeyError};
 
-/// What every service works with.
+/// The resources of every service: its database, token verification and limits.
 pub struct Core {
     /// The service's name.
     pub name: ServiceName,

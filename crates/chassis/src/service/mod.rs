@@ -25,7 +25,7 @@ pub use tasks::TaskError;
 
 /// A service.
 pub trait Service: Clone + Debug + Send + Sync + 'static {
-    /// Which service of the catalog it is.
+    /// The service's name in the catalog.
     const NAME: ServiceName;
     /// The encoded `google.protobuf.FileDescriptorSet` with its gRPC services. It declares who may call each method, and
     /// reflection shows it.
@@ -45,19 +45,19 @@ pub trait Service: Clone + Debug + Send + Sync + 'static {
     version,
 )]
 pub struct Config<S: Service> {
-    /// What this service alone needs.
+    /// The service's own arguments.
     #[command(flatten)]
     pub args: S::Args,
-    /// Where it listens.
+    /// The gRPC server.
     #[command(flatten)]
     pub grpc: GrpcArgs,
     /// Its database, as its own role.
     #[command(flatten)]
     pub database: DatabaseArgs,
-    /// Whose tokens it believes.
+    /// The trusted keys.
     #[command(flatten)]
     pub trust: TrustArgs,
-    /// Logs and traces.
+    /// Telemetry cannot be set up.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
     /// Development or production.

@@ -1,4 +1,4 @@
-//! What a service is made of.
+//! The parts of a service.
 
 use std::convert::Infallible;
 

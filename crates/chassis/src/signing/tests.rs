@@ -1,4 +1,4 @@
-//! Keys that change under a running service.
+//! Tests of keys that change while a service runs.
 
 use std::fs;
 use std::os::unix::fs::symlink;
@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 use super::*;
 
-/// How long to wait for what happens in the background.
+/// The time limit for what happens in the background.
 const LIMIT: Duration = Duration::from_secs(20);
 
 struct World {
@@ -17,7 +17,7 @@ struct World {
 }
 
 impl World {
-    /// With keys that are trusted, of which the first signs.
+    /// Creates a service whose trust has these keys, of which the first one signs.
     async fn trusting(keys: &[&SigningKey]) -> Self {
         let directory = TempDir::new().unwrap();
         fs::create_dir(directory.path().join("keys")).unwrap();
@@ -77,7 +77,7 @@ async fn a_set_is_published_from_the_key_that_signs() {
 }
 
 #[tokio::test]
-async fn what_keeps_it_from_signing_names_the_file() {
+async fn errors_name_the_file() {
     let (current, stranger) = (key(), key());
     let world = World::trusting(&[&current]).await;
     world.put(CURRENT, &stranger);
@@ -132,9 +132,9 @@ async fn a_bad_change_changes_nothing() {
     assert_eq!(published(&issuer), [next.kid(), current.kid()]);
 }
 
-/// As a mounted Secret changes: all its files at once, by one link.
+/// A mounted Secret changes in this way: all its files at once, by one link.
 #[tokio::test]
-async fn it_follows_a_link_that_is_swapped_and_stops_when_it_is_told() {
+async fn a_swapped_link_is_followed_until_a_stop() {
     let (current, next) = (key(), key());
     let world = World::trusting(&[&current, &next]).await;
     let root = world.directory.path();

@@ -1,10 +1,10 @@
 //! Logs and traces.
 //!
-//! Lines go to standard error. Traces go to an OTLP collector when one is configured; without one they are not
-//! recorded, but every request still has a trace id, which is handed on and can be quoted.
+//! Log lines are written to standard error. Traces are sent to an OTLP collector if one is configured. Without one
+//! they are not recorded, but every request still has a trace id, which is passed on and can be quoted.
 //!
-//! What is never in a field: tokens, passwords, keys, the `authorization` header, the bodies of requests, URLs
-//! that hold credentials.
+//! No field contains tokens, passwords, keys, the header `authorization`, bodies of requests, or URLs with
+//! credentials.
 
 mod panics;
 mod propagation;
@@ -26,57 +26,57 @@ pub use propagation::{continue_trace, traceparent};
 
 use crate::config::{LogFormat, TelemetryArgs};
 
-/// How long the last spans may take to reach the collector.
+/// The time limit for sending the last spans to the collector.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// Logs and traces of this process, until [`Telemetry::shutdown`].
+/// The logs and traces of this process, until [`Telemetry::shutdown`].
 #[derive(Debug)]
 #[must_use = "the last spans are lost without a shutdown"]
 pub struct Telemetry {
     provider: SdkTracerProvider,
 }
 
-/// Why a process cannot tell what it does.
+/// The reason why telemetry cannot be set up.
 #[derive(Debug, thiserror::Error)]
 pub enum TelemetryError {
-    /// The filter cannot be read.
+    /// The filter is invalid.
     #[error(
         "`{filter}` is not a log filter ({source}); write a level, or a list such as info,rowhouse=debug"
     )]
     Filter {
-        /// What was given.
+        /// The filter.
         filter: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: ParseError,
     },
-    /// The collector's address cannot be used.
+    /// The collector's address is invalid.
     #[error("traces cannot be sent to `{endpoint}`: {source}")]
     Endpoint {
-        /// What was given.
+        /// The filter.
         endpoint: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: ExporterBuildError,
     },
-    /// It was set up before.
+    /// Telemetry was already set up.
     #[error("telemetry can be set up only once in a process: {0}")]
     Twice(#[from] TryInitError),
 }
 
-/// Sets up logs and traces for the process. `service` is the name under which its spans are found. Needs a
-/// tokio runtime.
+/// Sets up logs and traces for the process. `service` is the name under which its spans appear. Needs a tokio
+/// runtime.
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let filter = EnvFilter::try_new(&args.log)
         .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
     let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
     let provider = provider(endpoint, service)?;
-    // The log's filter may be stricter; a trace without its spans would be of no use. Statements are spans only
-    // where somebody collects them: making one writes its SQL down.
+    // The log's filter may be stricter, but a trace needs its spans. Statements are spans only with a collector,
+    // since they record their SQL.
     let sql = if endpoint.is_some() { LevelFilter::DEBUG } else { LevelFilter::INFO };
     let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("rowhouse::sql", sql);
     let lines = match args.log_format {
         LogFormat::Text => {
             let lines = fmt::layer().with_writer(io::stderr);
-            // Only ever switched off: the default knows about NO_COLOR.
+            // This only switches colours off: the default honours NO_COLOR.
             if io::stderr().is_terminal() { lines.boxed() } else { lines.with_ansi(false).boxed() }
         }
         LogFormat::Json => fmt::layer().json().with_current_span(false).with_writer(io::stderr).boxed(),
@@ -109,9 +109,9 @@ fn provider(endpoint: Option<&str>, service: &'static str) -> Result<SdkTracerPr
 }
 
 impl Telemetry {
-    /// Sends the spans that are left, for a second at most.
+    /// Sends the remaining spans, for a second at most.
     pub async fn shutdown(self) {
-        // The exporter waits for the runtime's threads, so none of them may wait for it.
+        // The exporter needs the runtime's threads, so none of them may block on it.
         let flushed = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(FLUSH_LIMIT));
         match flushed.await {
             Ok(Ok(())) => {}
@@ -126,7 +126,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn what_cannot_be_used_is_said() {
+    async fn invalid_arguments_are_reported() {
         let args = TelemetryArgs { log: "info,=".into(), ..TelemetryArgs::default() };
         assert!(init(&args, "test").unwrap_err().to_string().contains("`info,=` is not a log filter"));
         for endpoint in ["https://collector:4317", "not a url"] {

@@ -1,4 +1,4 @@
-//! One trace over several processes, by the W3C's `traceparent` and `tracestate`.
+//! Trace propagation between processes, by the W3C's `traceparent` and `tracestate`.
 
 use std::marker::PhantomData;
 
@@ -10,14 +10,14 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-/// Makes a new span part of the trace that a request's headers name, or of a new trace when they name none,
-/// and fills in its field `trace_id` if it has one. Call it before the span is entered.
+/// Makes a new span part of the trace in a request's headers, or of a new trace, and sets its field `trace_id` if it
+/// has one. Call it before the span is entered.
 ///
 /// `header` looks a header up by its lower-case name.
 pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>) {
     let headers = Headers { header, lifetime: PhantomData };
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
-    // It fails when there is no subscriber for traces or it does not want the span: then there is no trace.
+    // This fails without a subscriber for traces, or if it rejects the span: then there is no trace.
     if span.set_parent(parent).is_ok()
         && let Some(id) = id_of(span)
     {
@@ -40,7 +40,7 @@ fn id_of(span: &Span) -> Option<String> {
     context.is_valid().then(|| context.trace_id().to_string())
 }
 
-/// Writes the span's trace into the headers of an outgoing request.
+/// Adds the span's trace to the headers of an outgoing request.
 pub(crate) fn inject_trace(span: &Span, headers: &mut HeaderMap) {
     TraceContextPropagator::new().inject_context(&span.context(), &mut Outgoing(headers));
 }

@@ -76,7 +76,7 @@ impl Service<http::Request<Body>> for Echo {
     }
 }
 
-/// A running server; it stops when it is asked to, or with its runtime.
+/// A running server. It stops on request, or with its runtime.
 pub struct Running {
     pub address: SocketAddr,
     pub trigger: Trigger,
@@ -97,7 +97,7 @@ impl Running {
 
 pub type NoReadiness = fn() -> Ready<bool>;
 
-/// An issuer, and a verifier that believes it.
+/// Returns an issuer, and a verifier that trusts it.
 pub async fn trusted_issuer() -> (TokenIssuer, Arc<Verifier>) {
     let directory = tempfile::tempdir().unwrap();
     let issuer = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap());

@@ -1,4 +1,4 @@
-//! What an error's body looks like.
+//! The body of an error.
 
 use serde::{Deserialize, Serialize};
 
@@ -10,11 +10,11 @@ pub(crate) struct Document<'a> {
     pub(super) kind: String,
     /// The same for every problem of this kind.
     pub(super) title: &'a str,
-    /// The HTTP status.
+    /// Returns the HTTP status.
     pub(super) status: u16,
     /// What is wrong with this request, and what to change.
     pub(super) detail: &'a str,
-    /// What a program decides by.
+    /// The code, for programs.
     pub(super) code: &'a str,
     /// The values that are wrong, where that is known.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
@@ -39,13 +39,13 @@ pub(crate) struct Document<'a> {
     pub(super) trace_id: Option<&'a str>,
 }
 
-/// What is wrong with one value of a request.
+/// An error in one value of a request.
 #[derive(Debug, PartialEq, Serialize)]
 pub(crate) struct FieldError {
     /// The field's path in the body, such as `lines[0].quantity`, or the name of the header or of the query
     /// parameter.
     pub(crate) field: String,
-    /// What to change.
+    /// The message that says what to change.
     pub(crate) detail: String,
 }
 

@@ -1,4 +1,4 @@
-//! What an error's headers say.
+//! The headers of an error.
 
 use std::time::Duration;
 
@@ -48,7 +48,7 @@ impl Problem {
     }
 }
 
-/// How to authenticate. `error` is only for an access token that was sent (RFC 6750 §3.1), `Basic` for an API key
+/// Returns the challenge. `error` is only for an access token that was sent (RFC 6750 §3.1), `Basic` for an API key
 /// (RFC 6749 §5.2).
 const fn challenge(code: Code) -> &'static str {
     match code {
@@ -58,7 +58,7 @@ const fn challenge(code: Code) -> &'static str {
     }
 }
 
-/// Rounded up: never earlier than the service means.
+/// Rounds up, so that the time is never earlier than the service's.
 fn whole_seconds(duration: Duration) -> u64 {
     duration.as_secs() + u64::from(duration.subsec_nanos() > 0)
 }

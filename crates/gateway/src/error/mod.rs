@@ -24,7 +24,7 @@ use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 /// The media type of every error's body.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
-/// An error, ready to be answered with.
+/// An error to be answered.
 #[derive(Debug)]
 pub(crate) struct Problem {
     code: Code,
@@ -37,16 +37,16 @@ pub(crate) struct Problem {
     traceparent: Option<String>,
 }
 
-/// What only some codes have.
+/// Data that only some codes have.
 #[derive(Debug)]
 enum Extra {
     Nothing,
-    /// To choose from.
+    /// The tenants to choose from.
     Tenants(Vec<TenantChoice>),
-    /// What the second step of a login goes on with. A secret.
+    /// The token for the second step of a login. A secret.
     MfaToken(String),
     Limit(ReachedLimit),
-    /// The methods that the address does know.
+    /// The methods of the address.
     Allow(String),
 }
 
@@ -63,29 +63,30 @@ impl Problem {
         }
     }
 
-    /// A value that is wrong. `field` is its path in the body, or the name of a header or query parameter.
+    /// Creates the error for an invalid value. `field` is its path in the body, or the name of a header or query
+    /// parameter.
     pub(crate) fn invalid(field: &str, detail: &str) -> Self {
         Self::new(Code::InvalidArgument, format!("{field}: {detail}")).at(field, detail)
     }
 
-    /// The same problem, with the field that it is about.
+    /// Adds a field.
     pub(crate) fn at(mut self, field: impl Into<String>, detail: impl Into<String>) -> Self {
         self.errors.push(FieldError { field: field.into(), detail: detail.into() });
         self
     }
 
-    /// `allow` are the methods that the address does know.
+    /// Creates the error for a wrong method. `allow` has the methods of the address.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("this address answers {allow} only");
         Self { extra: Extra::Allow(allow), ..Self::new(Code::MethodNotAllowed, detail) }
     }
 
-    /// The same problem, told as RFC 6749 has it as well.
+    /// Adds the form of RFC 6749.
     pub(crate) fn at_token_endpoint(self) -> Self {
         Self { at_token_endpoint: true, ..self }
     }
 
-    /// A failure of our own. Its cause belongs into the log, and nothing of it into the answer.
+    /// Creates the error for an internal failure. Its cause is logged and not part of the answer.
     pub(crate) fn internal() -> Self {
         let detail =
             "the failure is in the service's log; trying again may help, changing the request will not";
@@ -96,7 +97,7 @@ impl Problem {
         self.code
     }
 
-    /// The body.
+    /// Returns the body.
     pub(crate) fn document(&self) -> Document<'_> {
         Document {
             kind: format!("urn:rowhouse:problem:{}", self.code),
@@ -175,7 +176,7 @@ fn extra(mut metadata: HashMap<String, String>) -> Extra {
     }
 }
 
-/// Where a proto field stands in a REST request; most are in the body, under the same name.
+/// Returns the place of a proto field in a REST request; most are in the body, under the same name.
 fn rest_name(field: String) -> String {
     match field.as_str() {
         "idempotency_key" => IDEMPOTENCY_KEY.to_owned(),
@@ -250,7 +251,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_a_login_goes_on_with() {
+    async fn the_token_of_the_second_step_is_a_member() {
         let metadata = HashMap::from([("mfa_token".to_owned(), "rwh_mfa_1".to_owned())]);
         let (_, body) = answered(status_with(Code::MfaRequired, "send the code", metadata).into()).await;
         assert_eq!(body["mfa_token"], "rwh_mfa_1");

@@ -1,8 +1,8 @@
-//! Errors as RFC 6749 names them, for its token endpoint.
+//! The names of errors in RFC 6749, for its token endpoint.
 
 use rowhouse_chassis::error::Code;
 
-/// The member `error` (§5.2). What has no name there gets the one that §4.1.2.1 has for it.
+/// Returns the member `error` (§5.2). Errors without a name there get the one of §4.1.2.1.
 pub(super) fn name(code: Code) -> &'static str {
     match (code, code.http()) {
         (Code::InvalidClient, _) => "invalid_client",
@@ -15,7 +15,7 @@ pub(super) fn name(code: Code) -> &'static str {
     }
 }
 
-/// The member `error_description`: ASCII without quotation marks and backslashes.
+/// Returns the member `error_description`: ASCII without quotation marks and backslashes.
 pub(super) fn description(detail: &str) -> String {
     let allowed = |character| match character {
         '"' => '\'',

@@ -1,4 +1,4 @@
-//! Bodies that are JSON.
+//! Request bodies in JSON.
 
 use actix_web::dev::Payload;
 use actix_web::http::Method;
@@ -16,7 +16,7 @@ use crate::error::Problem;
 /// The media type of a change (RFC 7396): what it leaves out stays as it is.
 const MERGE_PATCH: &str = "application/merge-patch+json";
 
-/// A body that is one JSON object, read as `T`.
+/// A body that is one JSON object, parsed as `T`.
 pub(crate) struct Body<T>(pub(crate) T);
 
 impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
@@ -39,14 +39,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
     }
 }
 
-/// Reads a body that is one JSON object.
+/// Parses a body that is one JSON object.
 pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
     let read = |body| {
         let mut deserializer = serde_json::Deserializer::from_slice(body);
         let Object(value) = Object::deserialize(&mut deserializer)?;
         deserializer.end().map(|()| value)
     };
-    // What exactly is wrong, and where, is looked for only when something is.
+    // The exact error and its place are determined only if there is one.
     read(body).map_err(|_error| explain::<T>(body))
 }
 

@@ -1,4 +1,4 @@
-//! What is wrong with a body.
+//! Explaining why a body is invalid.
 
 use rowhouse_chassis::error::Code;
 use serde::Deserialize;
@@ -9,7 +9,7 @@ use serde_path_to_error::{Path, Segment, Track};
 use super::shape::Object;
 use crate::error::Problem;
 
-/// The most that is repeated of a value that was sent.
+/// The length to which a value from the request is truncated in an error.
 const SHOWN: usize = 64;
 
 /// Says what is wrong with a body that could not be read as `T`: where it is no JSON, or which member is not as the operation
@@ -22,7 +22,7 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     let mut deserializer = serde_json::Deserializer::from_slice(body);
     let tracked = serde_path_to_error::Deserializer::new(&mut deserializer, &mut track);
     let Err(error) = Object::<T>::deserialize(tracked) else {
-        // The object is fine, so something follows it.
+        // The object is valid, so something follows it.
         let detail =
             deserializer.end().map_or_else(|error| in_text(&error), |()| "send one JSON object".to_owned());
         return Problem::new(Code::MalformedJson, detail);
@@ -43,19 +43,20 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     Problem::new(Code::InvalidArgument, format!("{field}: {reason} ({place})")).at(field, reason)
 }
 
-/// An error in what makes a text JSON.
+/// Returns the error for a text that is not JSON.
 fn in_text(error: &serde_json::Error) -> String {
     let (reason, line, column) = (reason(error), error.line(), error.column());
     format!("the body is not JSON: {reason} (line {line}, column {column})")
 }
 
-/// The error without its place, and without the whole of a long value.
+/// Returns the error without its position and without the whole of a long value.
 fn reason(error: &serde_json::Error) -> String {
     let mut text = error.to_string();
     if let Some(place) = text.rfind(" at line ") {
         text.truncate(place);
     }
-    // `invalid type: string "…", expected …` and `unknown field …, expected …`: what is expected is ours.
+    // `invalid type: string "…", expected …` and `unknown field …, expected …`: the part about what is expected is
+    // ours.
     let ours = text.rfind(", expected ").or_else(|| text.rfind(", there are no ")).unwrap_or(text.len());
     let end = text.floor_char_boundary(SHOWN.min(ours));
     if end < ours {
@@ -193,7 +194,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_json_is_said() {
+    fn invalid_json_is_explained() {
         assert_eq!(explained(""), "the body is empty: send a JSON object");
         for body in [
             &b"{"[..],
@@ -217,7 +218,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_sent_is_not_repeated_at_length() {
+    fn long_values_are_not_repeated_in_full() {
         let long = "ü".repeat(100_000);
         let value = line(&format!("{{\"quantity\":\"{long}\"}}"));
         assert!(value.len() < 300 && value.contains("send a whole number") && value.contains('…'), "{value}");

@@ -1,4 +1,4 @@
-//! JSON in and out.
+//! Parsing and writing JSON.
 
 mod body;
 mod explain;
@@ -18,7 +18,7 @@ pub(crate) use written::{Json, List, Members, given, not_empty, there};
 
 use crate::error::Problem;
 
-/// An answer that nobody may keep.
+/// Begins an answer that must not be cached.
 pub(crate) fn private(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
@@ -33,7 +33,7 @@ pub(crate) fn write(
     write_as(&mut response, ContentType::json(), body)
 }
 
-/// Finishes an answer with a body of a media type that is JSON as well.
+/// Finishes an answer with a body of another JSON media type.
 pub(crate) fn write_as(
     response: &mut HttpResponseBuilder,
     content_type: impl TryIntoHeaderPair,

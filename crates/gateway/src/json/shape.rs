@@ -76,8 +76,7 @@ pub(crate) fn named<'de, D: Deserializer<'de>, T: Named>(deserializer: D) -> Res
     deserializer.deserialize_str(NamedVisitor(PhantomData))
 }
 
-/// Reads a value that may be absent and, if it is there, is not null: of what a change leaves out there is no way to say
-/// that it is to be removed.
+/// Parses a value that may be absent but not null: a change cannot remove what it leaves out.
 pub(crate) fn present<'de, D, T>(deserializer: D) -> Result<Option<T>, D::Error>
 where
     D: Deserializer<'de>,

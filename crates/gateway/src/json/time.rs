@@ -1,4 +1,4 @@
-//! Times, as RFC 3339 has them.
+//! Times in the form of RFC 3339.
 
 use std::fmt;
 
@@ -42,13 +42,13 @@ impl Visitor<'_> for TimeVisitor {
     }
 
     fn visit_str<E: Error>(self, text: &str) -> Result<Timestamp, E> {
-        // The parser takes a date alone, and a time without an offset, as well.
+        // The parser also accepts a date alone and a time without an offset.
         let time = if is_whole(text) { text.parse().ok() } else { None };
         time.ok_or_else(|| E::invalid_value(Unexpected::Str(text), &self))
     }
 }
 
-/// Whether a text has the parts of RFC 3339's date-time: a date, `T`, and a time with an offset.
+/// Returns whether a text has the parts of RFC 3339's date-time: a date, `T`, and a time with an offset.
 fn is_whole(text: &str) -> bool {
     let Some((date, time)) = text.split_once(['T', 't']) else { return false };
     date.len() == 10 && (time.ends_with(['Z', 'z']) || time.contains(['+', '-']))
@@ -88,7 +88,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_time_is_refused() {
+    fn an_invalid_time_is_refused() {
         for wrong in [
             json!(""),
             json!("2026-11-18"),

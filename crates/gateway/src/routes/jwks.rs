@@ -1,4 +1,4 @@
-//! The public keys.
+//! The method that returns the public keys.
 
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
 use actix_web::{HttpResponse, web};
@@ -29,7 +29,7 @@ struct JsonWebKey {
     alg: String,
     #[serde(rename = "use")]
     purpose: String,
-    /// What the token's header names.
+    /// The key id, which a token's header names.
     kid: String,
     /// The key, base64url without padding.
     x: String,

@@ -1,4 +1,4 @@
-//! A gateway with nothing, or something strange, behind it.
+//! A gateway with no service, or an unusual one, behind it.
 
 use std::fs;
 use std::net::{Ipv4Addr, SocketAddr, TcpListener};
@@ -32,7 +32,7 @@ pub(crate) struct Alone {
     served: JoinHandle<Result<(), ServeError>>,
 }
 
-/// Auth's key, and the directory in which the gateway finds its public half.
+/// Auth's key, and the directory of the gateway's trusted keys.
 struct Keys {
     private: ed25519_dalek::SigningKey,
     kid: String,
@@ -51,7 +51,7 @@ impl Keys {
     }
 }
 
-/// A port on which nobody listens.
+/// Returns an address on which nothing listens.
 fn closed() -> String {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
     format!("http://{}", listener.local_addr().unwrap())
@@ -62,7 +62,7 @@ impl Alone {
         Self::before(closed(), Duration::from_secs(10)).await
     }
 
-    /// A gateway that has `upstream` for all services.
+    /// Starts a gateway that has `upstream` for all services.
     pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
         let rate = "1000:10000".parse().unwrap();
@@ -88,7 +88,7 @@ impl Alone {
         self.address
     }
 
-    /// A token that is right in every respect.
+    /// Returns a valid token.
     pub(crate) fn token(&self) -> String {
         self.sign(&self.header(), &Self::claims())
     }
@@ -105,7 +105,7 @@ impl Alone {
         })
     }
 
-    /// Signs whatever is asked for with auth's key.
+    /// Signs any header and claims with auth's key.
     pub(crate) fn sign(&self, header: &Value, claims: &Value) -> String {
         let signed = format!("{}.{}", encode(header), encode(claims));
         let signature = self.keys.private.sign(signed.as_bytes()).to_bytes();

@@ -1,4 +1,4 @@
-//! A client that holds every answer against the OpenAPI document.
+//! A client that compares every answer with the OpenAPI document.
 
 use reqwest::header::{AUTHORIZATION, CONTENT_TYPE, HeaderMap, HeaderValue};
 use reqwest::{Body, Client, Method};
@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::schema;
 
-/// What no answer may have in it.
+/// Internal texts that no answer may contain.
 const INSIDE: [&str; 7] =
     ["select ", "insert ", "postgres", "relation ", "violates", "sqlstate", "127.0.0.1"];
 
@@ -22,7 +22,7 @@ pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) headers: HeaderMap,
     pub(crate) text: String,
-    /// The body, when it is JSON.
+    /// The body, if it is JSON.
     pub(crate) body: Value,
 }
 
@@ -42,12 +42,12 @@ impl Api {
         Self { document: document.json().await.unwrap(), http, base, token: None }
     }
 
-    /// The same API, with a token in every request.
+    /// Returns a client with a token in every request.
     pub(crate) fn with_token(&self, token: impl Into<String>) -> Self {
         Self { token: Some(token.into()), ..self.clone() }
     }
 
-    /// The same API, as a stranger.
+    /// Returns a client without a token.
     pub(crate) fn without_token(&self) -> Self {
         Self { token: None, ..self.clone() }
     }
@@ -68,7 +68,7 @@ impl Api {
         self.request(Method::DELETE, path)
     }
 
-    /// Logs in, and gives the whole answer.
+    /// Logs in and returns the whole answer.
     pub(crate) async fn login(&self, email: &str, password: &str, tenant: &str) -> Answer {
         let body = json!({ "email": email, "password": password, "tenant": tenant });
         self.without_token().post("/v1/auth/login", &body).expect(200).await
@@ -82,7 +82,7 @@ impl Api {
         Request { api: self, method, path: path.into(), headers, body: None }
     }
 
-    /// The template of a path, and its methods.
+    /// Returns the template of a path, and its methods.
     fn address(&self, path: &str) -> Option<(&str, &Value)> {
         let path = path.split('?').next().unwrap();
         let matches = |template: &str| {
@@ -134,7 +134,7 @@ impl Request<'_> {
         answer
     }
 
-    /// Sends a request that has to be answered with this status.
+    /// Sends a request and asserts the status of its answer.
     pub(crate) async fn expect(self, status: u16) -> Answer {
         let what = format!("{} {}", self.method, self.path);
         let answer = self.send().await;
@@ -142,7 +142,7 @@ impl Request<'_> {
         answer
     }
 
-    /// Sends a request that has to be refused with this code.
+    /// Sends a request and asserts that it is refused with this code.
     pub(crate) async fn refused(self, status: u16, code: &str) -> Answer {
         let answer = self.expect(status).await;
         assert_eq!(answer.body["code"], code, "{}", answer.text);
@@ -155,12 +155,12 @@ impl Answer {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers)).to_str().unwrap()
     }
 
-    /// A text in the body.
+    /// Returns a text of the body.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.text))
     }
 
-    /// The names of the fields that are wrong.
+    /// Returns the names of the invalid fields.
     pub(crate) fn fields(&self) -> Vec<&str> {
         let errors = self.body["errors"].as_array().map(Vec::as_slice).unwrap_or_default();
         errors.iter().map(|error| error["field"].as_str().unwrap()).collect()

@@ -1,4 +1,4 @@
-//! The audit log: what happened is in it, nobody else reads it, and there are no secrets.
+//! The audit log: it contains the actions and no secrets, and is private.
 
 use std::time::Duration;
 
@@ -12,7 +12,7 @@ async fn entries(api: &Api, query: &str) -> Vec<Value> {
     page.body["entries"].as_array().unwrap().clone()
 }
 
-/// Waits for an entry: what a stranger did is written a moment after they were answered.
+/// Waits for an entry, since a stranger's action is recorded after the answer.
 async fn arrives(api: &Api, query: &str) -> Value {
     let found = async {
         loop {
@@ -27,7 +27,7 @@ async fn arrives(api: &Api, query: &str) -> Value {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_person_does_is_written_down() {
+async fn actions_are_recorded() {
     let system = TestSystem::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let api = Api::of(system.gateway_url()).await;
@@ -91,7 +91,7 @@ async fn what_a_person_does_is_written_down() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_written_down_too() {
+async fn failures_are_recorded() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;

@@ -1,5 +1,4 @@
-//! Bodies that are refused before any service is asked. The services are closed: what is passed on ends in
-//! 503.
+//! Bodies that are refused without a call. The services are not running: a forwarded request ends in 503.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -63,7 +62,7 @@ async fn a_body_is_exactly_the_json_that_is_expected() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_no_json_says_where_it_goes_wrong() {
+async fn invalid_json_is_reported_with_its_position() {
     let gateway = Alone::start().await;
     let api = gateway.api.with_token(gateway.token());
     let with_bytes = |bytes: &[u8]| [b"{\"customer\":\"", bytes, b"\"}"].concat();

@@ -1,4 +1,4 @@
-//! What can be read about the API.
+//! The documents about the API.
 
 use reqwest::Method;
 use serde_json::{Value, json};
@@ -69,7 +69,7 @@ async fn the_document_is_complete() {
     gateway.stopped().await;
 }
 
-/// Where something is created.
+/// The addresses that create something.
 const CREATING: [&str; 8] = [
     "/v1/tenants",
     "/v1/orders",
@@ -81,7 +81,7 @@ const CREATING: [&str; 8] = [
     "/v1/webhook-endpoints/{id}/test",
 ];
 
-/// Who may call an address.
+/// Returns the expected security of an address.
 fn expected_security(path: &str) -> Value {
     match path {
         "/v1/tenants" | "/v1/invitations/accept" => json!([{}, { "bearer": [] }]),

@@ -1,5 +1,5 @@
-//! What the gateway makes of a request for a program's token, before auth is asked. The services are closed: what is
-//! passed on ends in 503.
+//! Requests for a program's token that are handled without a call. The services are not running: a forwarded request
+//! ends in 503.
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -30,7 +30,7 @@ async fn a_form_an_object_or_basic() {
     for request in [
         ask(api, FORM, &whole),
         ask(api, &format!("{FORM}; charset=UTF-8"), &whole),
-        // Unknown parameters are passed over (RFC 6749 §3.2).
+        // Unknown parameters are ignored (RFC 6749 §3.2).
         ask(api, FORM, &format!("{whole}&audience=rowhouse")),
         ask(api, JSON, &object.to_string()),
         ask(api, FORM, GRANT).header("authorization", basic("id:secret")),
@@ -86,7 +86,7 @@ async fn refusals_are_those_of_rfc_6749() {
             _ => assert!(!refused.headers.contains_key("www-authenticate")),
         }
     }
-    // Elsewhere there are no such members.
+    // Other addresses have no such members.
     let refused = api.post("/v1/auth/login", &json!({})).refused(400, "invalid_argument").await;
     assert!(refused.body.get("error").is_none());
     gateway.stopped().await;

@@ -61,7 +61,7 @@ async fn an_export_is_written_and_downloaded() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_has_it() {
+async fn another_tenant_does_not_get_it() {
     let system = TestSystem::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let api = Api::of(system.gateway_url()).await;
@@ -92,7 +92,7 @@ async fn there_is_no_file_before_its_time() {
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await.with_token(&acme.token);
     api.post("/v1/orders", &order("Alice")).expect(201).await;
-    // Nothing is written while somebody else has the table.
+    // Nothing is written while the table is locked.
     let mut admin = system.database().admin().await;
     admin.batch_execute("BEGIN; LOCK TABLE orders.export_chunks IN SHARE MODE").await.unwrap();
     let made = api.post("/v1/exports", &json!({ "resource": "orders", "format": "csv" })).expect(202).await;

@@ -1,4 +1,4 @@
-//! Files that take a while to download.
+//! Files with long downloads.
 
 use std::time::{Duration, Instant};
 
@@ -35,7 +35,7 @@ impl World {
         Self { system, orders, api, acme }
     }
 
-    /// The address of a file of so many chunks, of which only the first `there` are there.
+    /// Returns the address of a file with so many chunks, of which only the first `there` exist.
     async fn file(&self, chunks: usize, there: usize) -> String {
         let body = json!({ "resource": "orders", "format": "jsonl" });
         let made = self.api.post("/v1/exports", &body).expect(202).await;
@@ -52,16 +52,16 @@ impl World {
         done.text("download_url").to_owned()
     }
 
-    /// How many chunks were read.
+    /// Returns how many chunks were read.
     fn chunks_read(&self) -> usize {
         let reads = |statement: &String| statement.contains(r#""export_chunks"."data""#);
         self.orders.flights().iter().flat_map(|flight| &flight.statements).filter(|it| reads(it)).count()
     }
 
-    /// Asks for a file, and reads the head of the answer.
+    /// Requests a file, and reads the head of the answer.
     async fn open(&self, path: &str) -> TcpStream {
         let socket = TcpSocket::new_v4().unwrap();
-        // Little is under way that nobody has read.
+        // A small window, so that little is sent before it is read.
         socket.set_recv_buffer_size(64 * 1024).unwrap();
         let address = self.system.gateway_url().strip_prefix("http://").unwrap();
         let mut stream = socket.connect(address.parse().unwrap()).await.unwrap();
@@ -80,7 +80,7 @@ impl World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_nobody_reads_is_not_fetched() {
+async fn unread_pieces_are_not_fetched() {
     const CHUNKS: usize = 64;
     let limit = Duration::from_secs(3);
     let world = World::start(limit).await;
@@ -94,7 +94,7 @@ async fn what_nobody_reads_is_not_fetched() {
 
     world.orders.forget();
     let mut stream = world.open(&path).await;
-    // For longer than a request may take.
+    // For longer than the time limit of a request.
     let started = Instant::now();
     while started.elapsed() < limit + limit / 4 {
         world.api.get("/v1/orders").expect(200).await;
@@ -109,7 +109,7 @@ async fn what_nobody_reads_is_not_fetched() {
     world.system.shutdown().await;
 }
 
-/// How much of a file arrives before the connection ends.
+/// Returns how much of a file arrives before the connection ends.
 async fn rest(mut stream: TcpStream) -> usize {
     let mut arrived = 0;
     let mut buffer = vec![0; CHUNK];
@@ -130,7 +130,7 @@ async fn a_part_is_not_taken_for_the_whole() {
     let arrived = rest(world.open(&path).await).await;
     assert!(arrived <= 2 * CHUNK, "{arrived}");
 
-    // Neither is what the service takes too long for.
+    // Nor is a file that the service reads too slowly.
     let path = world.file(64, 64).await;
     let stream = world.open(&path).await;
     world.orders.stall();

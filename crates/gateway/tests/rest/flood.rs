@@ -1,4 +1,4 @@
-//! A flood of logins keeps nobody out who is known.
+//! A flood of logins locks no known person out.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
@@ -9,13 +9,13 @@ use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
-/// So many connections at a time.
+/// The number of connections.
 const CONNECTIONS: u64 = 40;
-/// A hash takes some 60 milliseconds: what the flood is let do keeps all cores busy.
+/// A hash takes about 60 milliseconds, so the admitted attempts keep all cores busy.
 const COST: u32 = 10;
 const HOME: &str = "203.0.113.7";
 
-/// Who attacks from where: the number of the attempt becomes an address.
+/// The address of an attempt, by its number.
 type Place = fn(u64) -> String;
 
 async fn login(system: &TestSystem, body: &Value, from: &str) -> (u16, Value) {
@@ -24,8 +24,8 @@ async fn login(system: &TestSystem, body: &Value, from: &str) -> (u16, Value) {
     (answer.status().as_u16(), answer.json().await.unwrap())
 }
 
-/// Logs in for addresses that nobody has, over many connections, until it is told to stop. Gives the number of attempts, and of
-/// those among them that cost a hash.
+/// Logs in with unknown addresses over many connections until it is stopped. Returns the number of attempts, and how
+/// many of them cost a hash.
 async fn flood(url: String, place: Place, stop: Arc<AtomicBool>) -> (u64, u64) {
     let (number, looked_at) = (Arc::new(AtomicU64::new(0)), Arc::new(AtomicU64::new(0)));
     let mut connections = JoinSet::new();
@@ -50,12 +50,13 @@ async fn flood(url: String, place: Place, stop: Arc<AtomicBool>) -> (u64, u64) {
     (number.load(Ordering::Relaxed), looked_at.load(Ordering::Relaxed))
 }
 
-/// Logs the person in, beside the flood: four times on their device, from anywhere, and four times from where they are known.
+/// Logs the person in beside the flood: four times on their device, from anywhere, and four times from a familiar
+/// network.
 async fn is_let_in(system: &TestSystem, person: &Tenant, device: &str, place: Place) {
     let url = format!("{}/v1/auth/login", system.gateway_url());
     let stop = Arc::new(AtomicBool::new(false));
     let flooding = tokio::spawn(flood(url, place, Arc::clone(&stop)));
-    // Under way, and against its limits.
+    // The flood is running and has reached its limits.
     tokio::time::sleep(Duration::from_secs(1)).await;
     let body = json!({ "email": person.admin_email, "password": person.password, "tenant": person.slug });
     let mut on_device = body.clone();
@@ -78,7 +79,7 @@ async fn is_let_in(system: &TestSystem, person: &Tenant, device: &str, place: Pl
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_known_gets_in_beside_a_flood() {
+async fn known_people_log_in_beside_a_flood() {
     let options = TestOptions { bcrypt_cost: COST, ..TestOptions::default() };
     let system = TestSystem::start_with(options).await;
     let person = system.onboard("Acme").await;
@@ -86,10 +87,10 @@ async fn who_is_known_gets_in_beside_a_flood() {
     let (status, tokens) = login(&system, &body, HOME).await;
     assert_eq!(status, 200, "{tokens}");
     let device = tokens["device_token"].as_str().unwrap();
-    // From each address of one /64 once, the device's among them.
+    // Once from each address of one /64, the device's among them.
     is_let_in(&system, &person, device, |n| format!("2001:db8:dead:beef::{:x}:{:x}", n >> 16, n & 0xffff))
         .await;
-    // From each of as many networks as there are attempts: nothing but the hashing itself stands against it.
+    // From as many networks as there are attempts, so that only the hashing limits them.
     is_let_in(&system, &person, device, |n| format!("10.{}.{}.{}", n >> 16 & 0xff, n >> 8 & 0xff, n & 0xff))
         .await;
     system.shutdown().await;

@@ -1,5 +1,5 @@
-//! Addresses, methods, query parameters and headers that are refused before any service is asked. The
-//! services are closed: what is passed on ends in 503.
+//! Addresses, methods, query parameters and headers that are refused without a call. The services are not running: a
+//! forwarded request ends in 503.
 
 use reqwest::Method;
 use serde_json::json;
@@ -95,7 +95,7 @@ async fn keys_and_tags_are_read_strictly() {
     gateway.stopped().await;
 }
 
-/// What no HTTP client would send.
+/// Requests that no HTTP client would send.
 #[tokio::test(flavor = "multi_thread")]
 async fn requests_that_are_no_http_are_refused() {
     let gateway = Alone::start().await;

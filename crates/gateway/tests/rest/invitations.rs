@@ -1,4 +1,4 @@
-//! Invitations, up to the mail.
+//! Invitations, including the emails.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::json;
@@ -23,7 +23,7 @@ async fn an_invitation_is_made_listed_and_taken_back() {
     assert_eq!(made.body["invited_by"], me.body["user"]["id"]);
     assert!(made.text("created_at") < made.text("expires_at"));
 
-    // Inviting again replaces the invitation.
+    // Another invitation replaces the first one.
     let body = json!({ "email": "grace@acme.example", "role": "viewer" });
     let again = ada.post("/v1/invitations", &body).expect(201).await;
     let second = ada.post("/v1/invitations", &json!({ "email": "linus@acme.example", "role": "admin" }));

@@ -1,4 +1,4 @@
-//! What is done for a tenant in the background.
+//! A tenant's background jobs.
 
 use reqwest::Method;
 use rowhouse_testkit::TestSystem;
@@ -14,7 +14,7 @@ fn jobs(list: &Value) -> &[Value] {
     list["jobs"].as_array().unwrap()
 }
 
-/// A tenant has jobs from its first moment: those that set it up.
+/// A tenant has jobs from the beginning: those of its set-up.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenants_jobs_are_listed() {
     let system = TestSystem::start().await;
@@ -44,7 +44,7 @@ async fn a_tenants_jobs_are_listed() {
     assert!(!jobs(&others).is_empty(), "a tenant's own are listed");
     assert!(ids(&list).iter().all(|id| !ids(&others).contains(id)));
 
-    // Page by page, it is the same list.
+    // The pages contain the same list.
     let (mut token, mut seen) = (String::new(), Vec::new());
     loop {
         let page = ada.get(format!("/v1/jobs?page_size=1&page_token={token}")).expect(200).await;
@@ -65,7 +65,7 @@ async fn a_tenants_jobs_are_listed() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_look_may_not_cancel() {
+async fn reading_jobs_does_not_allow_cancelling_them() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;

@@ -1,4 +1,4 @@
-//! Accepting an invitation by the mailed link.
+//! Accepting an invitation by the emailed link.
 
 use std::time::Duration;
 
@@ -65,7 +65,7 @@ async fn a_person_with_an_identity_joins_another_tenant() {
     let accepted = gina.post("/v1/invitations/accept", &body).expect(200).await;
     assert_eq!((&accepted.body["tenant"]["id"], accepted.text("role")), (&json!(acme.id), "viewer"));
 
-    // The password is the one that it was, and both tenants are open.
+    // The password is unchanged and valid in both tenants.
     let login = json!({ "email": globex.admin_email, "password": globex.password });
     let asked = api.post("/v1/auth/login", &login).refused(409, "tenant_required").await;
     assert_eq!(asked.body["tenants"].as_array().unwrap().len(), 2);
@@ -133,7 +133,7 @@ async fn an_invitation_is_sent_again() {
     let missing = "/v1/invitations/01990a5e-4d5e-7f6a-8b7c-8d9e0f1a2b3c/resend";
     ada.request(Method::POST, missing).refused(404, "invitation_not_found").await;
 
-    // The link that confirms an address, too; and nobody learns whose is confirmed.
+    // So is the link that confirms an address; and nothing reveals whose address is confirmed.
     for email in [acme.admin_email.as_str(), GRACE, "nobody@example.com"] {
         let answer = api.post("/v1/auth/email/resend", &json!({ "email": email })).expect(202).await;
         assert_eq!(answer.text, "{}");
@@ -148,10 +148,10 @@ async fn an_invitation_is_sent_again() {
     system.shutdown().await;
 }
 
-/// Somebody who wants our mail to carry their advertisement.
+/// A name of somebody who wants our emails to carry their advertisement.
 const HOSTILE: &str = "Win! https://evil.example or www.evil.example, a@evil.example";
 
-/// Whoever gets one of our messages finds nothing in it that a tenant's name has made a link of, and a subject that is ours.
+/// No email contains a link made from a tenant's name, and subjects are ours.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_hostile_name_makes_no_link_in_any_message() {
     let system = TestSystem::start().await;
@@ -161,7 +161,7 @@ async fn a_hostile_name_makes_no_link_in_any_message() {
         let admin = json!({ "email": email, "password": PASSWORD });
         json!({ "name": name, "slug": "prize", "admin": admin })
     };
-    // What breaks or turns a line is no name.
+    // Characters that break or turn a line are refused.
     for name in ["Win!\nhttps://evil.example", "Win!\u{202e}elpmaxe.live", "Win!\u{2028}now"] {
         let refused = api.post("/v1/tenants", &sign_up(name, GRACE)).refused(400, "invalid_argument").await;
         assert_eq!(refused.fields(), ["name"], "{name:?}");

@@ -1,4 +1,4 @@
-//! Requests a second.
+//! Rate limits.
 
 use std::time::{Duration, Instant};
 
@@ -17,8 +17,8 @@ async fn limited(tenant: &str, user: &str, api_key: &str) -> TestSystem {
     TestSystem::start_with(TestOptions { rate_limits, ..TestOptions::default() }).await
 }
 
-/// So many requests, ten at once: their answers. As many are let through as are left of the burst, and one more a second; on a busy
-/// machine some of these take too long.
+/// Sends requests, ten at once, and returns the answers. The rest of the burst is admitted, and one more per second;
+/// on a busy machine some take too long.
 async fn in_a_row(api: &Api, requests: usize, burst: u64) -> Vec<Answer> {
     let began = Instant::now();
     let mut answers = Vec::new();
@@ -54,7 +54,7 @@ async fn a_tenant_that_sends_too_much_is_told_when_to_go_on_and_no_other_is() {
     let other = quiet.get("/v1/orders").expect(200).await;
     assert!(!other.header("ratelimit").contains("r=0;"), "{}", other.header("ratelimit"));
 
-    // Who sends again at once is held back: a refusal takes its time. The machine may only make it longer.
+    // A refusal is delayed. A busy machine can only lengthen the delay.
     loop {
         let began = Instant::now();
         if busy.get("/v1/orders").send().await.status == 429 {
@@ -63,10 +63,10 @@ async fn a_tenant_that_sends_too_much_is_told_when_to_go_on_and_no_other_is() {
         }
     }
 
-    // Who follows the advice is served.
+    // A caller that waits as advised is served.
     tokio::time::sleep(Duration::from_secs(1)).await;
     busy.get("/v1/orders").expect(200).await;
-    // Strangers have no tenant, and are told of none.
+    // Callers without a token have no tenant, and get no such headers.
     let stranger = api.get("/v1/orders").expect(401).await;
     assert!(!stranger.headers.contains_key("ratelimit"), "{:?}", stranger.headers);
     system.shutdown().await;
@@ -94,12 +94,12 @@ async fn a_key_has_a_limit_of_its_own() {
     assert_eq!(refused.header("ratelimit-policy"), r#""api-key";q=3;w=3"#);
     let good = answers.iter().find(|answer| answer.status == 200).unwrap();
     assert_eq!(good.header("ratelimit-policy"), r#""tenant";q=500;w=5, "api-key";q=3;w=3"#);
-    // The people of its tenant go on.
+    // The other people of the tenant continue.
     ada.get("/v1/orders").expect(200).await;
     system.shutdown().await;
 }
 
-/// An access token that was revoked is still one that the gateway verifies, for minutes: it is not to cost the tenant its rate.
+/// The gateway verifies a revoked access token for minutes, which must not use up the tenant's rate.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_who_was_removed_leaves_the_others_their_share() {
     let system = limited("1:60", "1:20", "0").await;

@@ -1,4 +1,4 @@
-//! Logging in.
+//! The method that logs a person in.
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
@@ -47,7 +47,7 @@ async fn the_token_is_for_one_tenant_and_ten_minutes() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_what_was_wrong() {
+async fn answers_do_not_reveal_what_was_wrong() {
     let system = TestSystem::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let api = Api::of(system.gateway_url()).await;
@@ -69,7 +69,7 @@ async fn nobody_learns_what_was_wrong() {
     {
         let mut body = right.clone();
         body[field] = value;
-        // Each from another address: there, it is the first attempt.
+        // Each attempt is the first one from its address.
         let attempt =
             api.post("/v1/auth/login", &body).header("x-forwarded-for", format!("203.0.113.{number}"));
         answers.push(attempt.refused(401, "invalid_credentials").await.text);
@@ -118,7 +118,7 @@ async fn a_person_of_several_tenants_names_one() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_guesses_has_to_wait_and_nobody_else() {
+async fn guessing_makes_only_the_guesser_wait() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
@@ -144,7 +144,7 @@ async fn who_guesses_has_to_wait_and_nobody_else() {
     );
     assert!((1..=900).contains(&held_up.header("retry-after").parse::<u64>().unwrap()));
     assert!(attempts > 5, "a person may mistype their password");
-    // The person logs in all the same, from where they are.
+    // The person logs in from their own network all the same.
     api.login(&acme.admin_email, &acme.password, &acme.slug).await;
     system.shutdown().await;
 }
@@ -158,7 +158,7 @@ async fn a_device_is_recognised() {
     let device = login.text("device_token");
     let body = |device: &str| json!({ "email": acme.admin_email, "password": acme.password, "tenant": acme.slug, "device_token": device });
     assert!(api.post("/v1/auth/login", &body(device)).expect(200).await.body["device_token"].is_string());
-    // One that is not the person's is as good as none.
+    // Another person's device token has no effect.
     api.post("/v1/auth/login", &body("made up")).expect(200).await;
     let refresh = json!({ "refresh_token": login.text("refresh_token") });
     let refreshed = api.post("/v1/auth/refresh", &refresh).expect(200).await;

@@ -1,4 +1,4 @@
-//! The REST API over real sockets: the gateway alone, with nothing behind it, and in front of a whole system.
+//! Tests of the REST API over real sockets: the gateway alone, without services, and in front of a whole system.
 
 #![allow(
     clippy::unwrap_used,

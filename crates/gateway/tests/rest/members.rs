@@ -1,4 +1,4 @@
-//! Members: who they are, and the rules about their roles.
+//! Members, and the rules about roles.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::json;

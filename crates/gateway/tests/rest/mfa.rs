@@ -1,4 +1,4 @@
-//! The second factor: enrolling, logging in with it, switching it off.
+//! The second factor: activating, using and removing it.
 
 use std::time::UNIX_EPOCH;
 
@@ -9,7 +9,7 @@ use sha1::Sha1;
 
 use crate::api::{Answer, Api};
 
-/// What the person's device does with the secret.
+/// An authenticator application with the secret.
 struct Device(Vec<u8>);
 
 impl Device {
@@ -29,7 +29,7 @@ impl Device {
         Self(bytes)
     }
 
-    /// The code of now, or of that many steps of 30 seconds later (RFC 6238).
+    /// Returns the code of now, or of some steps of 30 seconds later (RFC 6238).
     fn code(&self, steps: u64) -> String {
         self.at(UNIX_EPOCH.elapsed().unwrap().as_secs() / 30 + steps)
     }
@@ -58,7 +58,7 @@ fn credentials(tenant: &Tenant) -> Value {
     json!({ "email": tenant.admin_email, "password": tenant.password })
 }
 
-/// The password is right, and the second factor is asked for.
+/// Logs in with the password, which asks for the second factor.
 async fn first_step(api: &Api, tenant: &Tenant) -> String {
     let asked = api.post("/v1/auth/login", &credentials(tenant)).refused(401, "mfa_required").await;
     assert_eq!(asked.header("www-authenticate"), "Bearer realm=\"rowhouse\"");
@@ -112,10 +112,10 @@ async fn a_login_takes_a_second_step() {
     let refresh = json!({ "refresh_token": done.text("refresh_token") });
     api.post("/v1/auth/refresh", &refresh).expect(200).await;
 
-    // A code is good once.
+    // A code can be used once.
     let mfa_token = first_step(&api, &acme).await;
     is(&second_step(&api, &mfa_token, &next).await, 401, "mfa_code_invalid");
-    // And so is a recovery code.
+    // So can a recovery code.
     let recovery_code = recovery[0].as_str().unwrap();
     assert_eq!(second_step(&api, &mfa_token, recovery_code).await.status, 200);
     let mfa_token = first_step(&api, &acme).await;

@@ -1,4 +1,4 @@
-//! Bringing tenants into being.
+//! Onboarding tenants.
 
 use rowhouse_testkit::{SignUpArgs, TestOptions, TestSystem};
 use serde_json::{Value, json};
@@ -35,7 +35,7 @@ async fn a_company_can_work_at_once() {
     assert_eq!(me.body["tenant"], json!({ "id": tenant["id"], "slug": "acme-1", "name": "Acmé & Söhne" }));
     assert_eq!(me.body["role"], "owner");
 
-    // Without a slug, one is made from the name, and another one when that is taken.
+    // Without a slug, one is derived from the name, with a suffix if it is taken.
     let first = api.post("/v1/tenants", &company("Globex", "g1@globex.example")).expect(201).await;
     let second = api.post("/v1/tenants", &company("Globex", "g2@globex.example")).expect(201).await;
     assert_eq!(first.body["tenant"]["slug"], "globex");
@@ -108,7 +108,7 @@ async fn an_address_with_an_identity_joins_by_its_password_only() {
     }
     api.post("/v1/auth/login", &login(PASSWORD, "acme")).expect(200).await;
 
-    // Who reads the address's mail may join all the same, with the password as long as the address is not confirmed.
+    // The reader of the address's email can still join, with the password as long as the address is not confirmed.
     let letter = system.mail_to("ada@acme.example", "Invitation").await;
     let accept = json!({ "token": letter.token });
     api.post("/v1/invitations/accept", &accept).refused(400, "invalid_argument").await;
@@ -197,7 +197,7 @@ async fn a_network_onboards_so_many_and_a_repeat_is_none() {
     }
     let refused = onboard(3, "2001:db8::3").refused(429, "too_many_attempts").await;
     assert!((60..=3600).contains(&refused.header("retry-after").parse::<u64>().unwrap()));
-    // What was answered before is answered again, from there as well.
+    // A repeat gets the first answer, from there as well.
     onboard(0, "2001:db8::3").expect(201).await;
     onboard(3, "2001:db8:0:1::1").expect(201).await;
     system.shutdown().await;

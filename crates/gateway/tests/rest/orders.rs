@@ -1,4 +1,4 @@
-//! Orders, from placing to the end of their life.
+//! Orders, from placement to their end.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::{Value, json};
@@ -50,7 +50,7 @@ async fn an_order_is_placed_and_read() {
         assert_eq!((answer.header("etag"), answer.text.is_empty()), ("\"1\"", status == 304), "{tags}");
     }
 
-    // Numbers count up in each tenant by themselves.
+    // Each tenant has its own numbers.
     assert_eq!(place(&acme, "Bob").await.body["number"], 2);
     assert_eq!(place(&globex, "Gina").await.body["number"], 1);
     assert_eq!(place(&acme, "Carol").await.body["number"], 3);
@@ -89,7 +89,7 @@ async fn wrong_values_are_named() {
         let refused = api.post("/v1/orders", &body).refused(400, "invalid_argument").await;
         assert_eq!(refused.fields(), [named], "{}", refused.text);
     }
-    // Too much for one number, as a price or as a total.
+    // Too large for a number, as a price or as a total.
     for lines in [
         line(2, i64::MAX),
         line(1_000_000, i64::MAX / 1_000),
@@ -202,7 +202,7 @@ async fn a_status_follows_its_path_and_changes_only_what_was_seen() {
         api.patch(path(&order), &body).refused(400, "invalid_argument").await;
     }
 
-    // Of many who saw the same version, one changes it.
+    // Of concurrent changes of the same version, one succeeds.
     let contested = place(&api, "Dora").await;
     let changes = (0..16).map(|_| {
         let (api, path) = (api.clone(), path(&contested));

@@ -1,4 +1,4 @@
-//! Passwords: changing one, and setting a new one by a mailed link.
+//! Changing a password, and setting a new one by an emailed link.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::json;
@@ -38,7 +38,7 @@ async fn a_new_password_ends_every_session() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_learns_who_has_an_identity() {
+async fn answers_do_not_reveal_who_has_an_identity() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
@@ -50,7 +50,7 @@ async fn nobody_learns_who_has_an_identity() {
         let refused = api.post("/v1/auth/password/forgot", &json!({ "email": email }));
         assert_eq!(refused.refused(400, "invalid_argument").await.fields(), ["email"]);
     }
-    // Asking changes nothing.
+    // The request changes nothing.
     api.login(&acme.admin_email, &acme.password, &acme.slug).await;
     system.shutdown().await;
 }
@@ -78,7 +78,7 @@ async fn a_mailed_link_sets_a_new_password() {
     let letter = system.mail_to(&acme.admin_email, "Set a new password").await;
     let reset = |password: &str| json!({ "token": letter.token, "password": password });
 
-    // A bad choice does not cost another letter.
+    // An unacceptable password does not require another email.
     let refused =
         api.post("/v1/auth/password/reset", &reset("password123")).refused(400, "invalid_argument").await;
     assert_eq!(refused.fields(), ["password"]);

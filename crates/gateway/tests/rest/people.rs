@@ -1,4 +1,4 @@
-//! More people for a tenant than its owner.
+//! More people in a tenant.
 
 use rowhouse_testkit::{Tenant, TestSystem};
 use serde_json::json;
@@ -7,7 +7,7 @@ use crate::api::{Answer, Api};
 
 pub(crate) const PASSWORD: &str = "staple the correct horse";
 
-/// Has an owner invite a person without an identity, who accepts and logs in. Gives the login's answer.
+/// Invites a person without an identity, who accepts and logs in. Returns the answer of the login.
 pub(crate) async fn join(
     system: &TestSystem,
     owner: &Api,
@@ -22,7 +22,7 @@ pub(crate) async fn join(
     owner.login(email, PASSWORD, &tenant.slug).await
 }
 
-/// The address of a member.
+/// Returns the address of a member.
 pub(crate) async fn path_of(api: &Api, email: &str) -> String {
     let list = api.get("/v1/members?page_size=100").expect(200).await;
     let members = list.body["members"].as_array().unwrap();

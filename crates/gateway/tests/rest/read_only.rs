@@ -1,4 +1,4 @@
-//! A server that can be read, and not written to.
+//! A read-only server.
 
 use std::time::{Duration, Instant};
 
@@ -8,14 +8,14 @@ use serde_json::{Value, json};
 
 use crate::api::{Answer, Api};
 
-/// A second or two, on a machine that has nothing else to do.
+/// The time limit, which an idle machine needs a second or two of.
 const SOON: Duration = Duration::from_secs(15);
 
 fn order() -> Value {
     json!({ "customer": "Alice", "currency": "EUR", "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }] })
 }
 
-/// Asks until the answer has the status; the answers before it.
+/// Repeats a request until the answer has the status, and returns the answers before it.
 async fn until(status: u16, ask: impl AsyncFn() -> Answer) -> Vec<Answer> {
     let (began, mut others) = (Instant::now(), Vec::new());
     loop {
@@ -35,9 +35,9 @@ fn assert_unavailable(answer: &Answer) {
     assert!((1..=10).contains(&seconds), "{seconds}");
 }
 
-/// As a provider does it whose disk is nearly full: for new sessions, and the old ones are ended.
+/// A provider with a nearly full disk does it in this way: for new sessions, and it ends the old ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_writes_is_told_when_to_come_back_and_what_reads_is_answered() {
+async fn writes_get_retry_after_and_reads_are_answered() {
     let system = TestSystem::start().await;
     let Tenant { token, .. } = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await.with_token(token);

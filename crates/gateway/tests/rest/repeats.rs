@@ -16,7 +16,7 @@ fn company(name: &str, email: &str, password: &str) -> Value {
     json!({ "name": name, "admin": { "email": email, "password": password } })
 }
 
-/// Sends the same request many times at once. Who meets another call in progress may be told to come back.
+/// Sends the same request many times at once. A request that meets another one in progress may be asked to retry.
 async fn at_once(api: &Api, path: &'static str, body: &Value, key: &'static str) -> Vec<Answer> {
     let call = || {
         let (api, body) = (api.clone(), body.clone());
@@ -61,7 +61,7 @@ async fn a_repeated_order_is_the_first_one() {
     assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
     assert_eq!(place(&acme, "Alice", "key-2").await.body["number"], 2);
 
-    // Another tenant's keys are its own.
+    // Another tenant's keys are separate.
     let foreign = place(&globex, "Alice", "key-1").await;
     assert_eq!((foreign.status, &foreign.body["number"]), (201, &json!(1)));
     assert_ne!(foreign.body["id"], first.body["id"]);
@@ -92,7 +92,7 @@ async fn a_repeated_onboarding_is_the_first_one() {
     let other = onboard(company("Another", email, password), "key-1").await;
     assert_eq!((other.status, &other.body["code"]), (422, &json!("idempotency_key_reused")));
 
-    // Who guesses the key, but not the address, finds nothing; with the address as well, the password is missing.
+    // A guessed key without the address finds nothing; with the address, the password is missing.
     let stranger = onboard(company("Acme", "eve@evil.example", password), "key-1").await;
     assert_eq!(stranger.status, 201);
     assert_ne!(stranger.body["tenant"]["id"], first.body["tenant"]["id"]);
@@ -107,9 +107,9 @@ async fn a_repeated_onboarding_is_the_first_one() {
     system.shutdown().await;
 }
 
-/// Each creates something once, and says so twice.
+/// Each call creates something once, and returns the same answer twice.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_creates_something_can_be_repeated() {
+async fn every_creating_call_can_be_repeated() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
@@ -128,7 +128,7 @@ async fn whatever_creates_something_can_be_repeated() {
         ),
         ("/v1/exports", export("csv"), export("jsonl"), None),
     ] {
-        // One key for all of them: each address has its own.
+        // One key for all of them, since each address has its own keys.
         let first = ada.post(path, &body).header("idempotency-key", "key-1").send().await;
         assert!([201, 202].contains(&first.status), "{path}: {}", first.text);
         let again = ada.post(path, &body).header("idempotency-key", "key-1").send().await;
@@ -146,7 +146,7 @@ async fn whatever_creates_something_can_be_repeated() {
     system.shutdown().await;
 }
 
-/// Rotating a secret twice would end the one that the receiver knows.
+/// A second rotation would end the secret that the receiver knows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeated_rotation_and_a_repeated_test_are_the_first_ones() {
     let system = TestSystem::start().await;
@@ -181,12 +181,12 @@ async fn a_repeated_rotation_and_a_repeated_test_are_the_first_ones() {
     system.shutdown().await;
 }
 
-/// Ends the connections of services that wait for a lock.
+/// Ends the services' connections that wait for a lock.
 const END_WAITING: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity
      WHERE datname = current_database() AND usename LIKE 'rowhouse\\_%' AND wait_event_type = 'Lock'";
 
-/// A key is not used up by a call that failed: the same call once more does the work. Until it is known what became of the first one,
-/// whoever repeats it is told to come back.
+/// A failed call does not use the key up: the same call does the work. Until the first one has ended, a repeat is
+/// asked to retry.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_call_that_failed_can_be_repeated_with_its_key() {
     let system = TestSystem::start().await;
@@ -206,7 +206,7 @@ async fn a_call_that_failed_can_be_repeated_with_its_key() {
         (&rotate, json!({}), 200),
         (&test, json!({}), 202),
     ] {
-        // Answers can be looked for, and none can be kept.
+        // Answers can be read but not stored.
         let lock = "BEGIN; LOCK TABLE orders.idempotency_keys, auth.idempotency_keys IN EXCLUSIVE MODE";
         admin.batch_execute(lock).await.unwrap();
         let call = || ada.post(path, &body).header("idempotency-key", "key-1").send();
@@ -226,7 +226,7 @@ async fn a_call_that_failed_can_be_repeated_with_its_key() {
 
         let done = loop {
             let answer = call().await;
-            // Some of the connections in the pool are those that were ended.
+            // The pool may still have some of the ended connections.
             if answer.status != 503 {
                 break answer;
             }

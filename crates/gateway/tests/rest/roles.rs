@@ -1,4 +1,4 @@
-//! What each role may do, and how a role is changed and taken away.
+//! The permissions of roles, and how roles are changed and revoked.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn each_role_has_its_permissions() {
             (person.get("/v1/audit-log"), members),
             (person.get("/v1/sessions"), true),
             (person.get(format!("/v1/sessions?user_id={owner_id}")), members),
-            // Nobody reaches above themselves.
+            // Nobody may change a role above their own.
             (person.patch(owner.as_str(), &json!({ "role": "viewer" })), false),
             (person.delete(owner.as_str()), false),
             (person.post("/v1/invitations", &json!({ "email": "x@acme.example", "role": "owner" })), false),
@@ -65,14 +65,14 @@ async fn a_role_is_changed_at_once() {
     let changed = ada.patch(path.as_str(), &json!({ "role": "owner" })).expect(200).await;
     assert_eq!((changed.text("email"), changed.text("role")), (GRACE, "owner"));
 
-    // The token with the old role is no good; the session goes on with the new one.
+    // The token with the old role is refused; the session continues with the new one.
     grace.get("/v1/me").refused(401, "token_revoked").await;
     let refresh = json!({ "refresh_token": login.text("refresh_token") });
     let refreshed = api.post("/v1/auth/refresh", &refresh).expect(200).await;
     let grace = api.with_token(refreshed.text("access_token"));
     assert_eq!(grace.get("/v1/me").expect(200).await.body["role"], "owner");
 
-    // There are two owners now: the first may go, and the second is then the last.
+    // There are two owners now: the first one may leave, and the second one is then the last.
     let own = path_of(&ada, &acme.admin_email).await;
     grace.patch(own.as_str(), &json!({ "role": "admin" })).expect(200).await;
     grace.patch(path.as_str(), &json!({ "role": "admin" })).refused(409, "last_owner").await;
@@ -85,7 +85,7 @@ async fn a_role_is_changed_at_once() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_is_removed_is_out_at_once() {
+async fn a_removed_member_loses_access_at_once() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
@@ -126,7 +126,7 @@ async fn an_admin_ends_a_members_session() {
     let session = &listed.body["sessions"][0];
     assert_eq!((&session["user_id"], &session["current"]), (&json!(user), &json!(false)));
     let own = ada.get("/v1/sessions").expect(200).await;
-    // A member has no business with another's.
+    // A member may not end another member's session.
     let path = |session: &serde_json::Value| format!("/v1/sessions/{}", session["id"].as_str().unwrap());
     grace.delete(path(&own.body["sessions"][0])).refused(404, "session_not_found").await;
     ada.delete(path(session)).expect(204).await;
@@ -135,7 +135,7 @@ async fn an_admin_ends_a_members_session() {
     system.shutdown().await;
 }
 
-/// What a person created, when their role gets lower and when they are removed.
+/// What a person created, after their role is lowered and after their removal.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_invitations_follow_their_creators_rights() {
     let system = TestSystem::start().await;
@@ -176,7 +176,7 @@ async fn keys_and_invitations_follow_their_creators_rights() {
     let program = api.with_token(exchange().await.text("access_token"));
     program.get("/v1/orders").expect(200).await;
     program.get("/v1/webhook-endpoints").refused(403, "permission_denied").await;
-    // Another service hears of it at the same moment as auth.
+    // Another service refuses it at the same moment as auth.
     let gone = ada.delete(path.as_str()).expect(200).await;
     assert_eq!(gone.body["revoked_api_keys"], json!([{ "id": id, "name": "sync" }]));
     program.get("/v1/orders").refused(401, "token_revoked").await;

@@ -1,10 +1,9 @@
-//! As much of JSON Schema as the OpenAPI document uses.
+//! A validator for the part of JSON Schema that the OpenAPI document uses.
 
 use serde_json::{Value, json};
 use uuid::Uuid;
 
-/// Fails unless `value` is what the component's schema describes, all of it: a property that is not described
-/// is an error too.
+/// Fails unless `value` conforms to the component's schema. A property that is not described is an error, too.
 pub(crate) fn check(document: &Value, component: &str, value: &Value, what: &str) {
     let schema = &document["components"]["schemas"][component];
     assert!(schema.is_object(), "there is no schema {component}");
@@ -86,7 +85,7 @@ fn conforms(document: &Value, schema: &Value, value: &Value, path: &str) -> Resu
     Ok(())
 }
 
-/// One object with all that its parts have.
+/// Returns one object with the properties of all parts.
 fn merged(document: &Value, parts: &[Value]) -> Value {
     let mut whole = json!({ "type": "object", "properties": {}, "required": [] });
     for part in parts {

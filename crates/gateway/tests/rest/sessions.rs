@@ -1,4 +1,4 @@
-//! Sessions: where people are logged in, how that goes on, and how it ends.
+//! Sessions: where people are logged in, refreshing, and ending.
 
 use rowhouse_testkit::{Tenant, TestSystem};
 use serde_json::{Value, json};
@@ -45,7 +45,7 @@ async fn a_person_sees_their_sessions() {
     assert!(sessions.iter().all(|one| one["user_id"] == me.body["user"]["id"]));
     let phone = api.with_token(phone.text("access_token"));
     assert_eq!(listed(&phone).await[1]["current"], true);
-    // A program that does not say what it is: never the gateway's own client.
+    // A request without a `user-agent` does not show the gateway's own.
     let unknown = json!({ "email": globex.admin_email, "password": globex.password, "tenant": globex.slug });
     let unknown = api.post("/v1/auth/login", &unknown).expect(200).await;
     let unknown = api.with_token(unknown.text("access_token"));
@@ -65,7 +65,7 @@ async fn a_person_sees_their_sessions() {
     }
     assert_eq!(paged, sessions.iter().map(|one| one["id"].clone()).collect::<Vec<_>>());
 
-    // One's own id may be named. A stranger's is nobody's.
+    // Naming one's own id is allowed. An unknown id has no sessions.
     let own = me.body["user"]["id"].as_str().unwrap();
     let named = laptop.get(format!("/v1/sessions?user_id={own}")).expect(200).await;
     assert_eq!(named.body["sessions"].as_array().unwrap().len(), 3);
@@ -138,7 +138,7 @@ async fn a_refresh_token_is_good_once() {
     let login = api.login(&acme.admin_email, &acme.password, &acme.slug).await;
     let first = login.text("refresh_token").to_owned();
 
-    // A repeat, as after an answer that was lost, gets the same successor.
+    // A repeat, as after a lost answer, gets the same successor.
     let second = refresh(&first).await;
     assert_eq!(
         (second.status, refresh(&first).await.text("refresh_token")),
@@ -149,7 +149,7 @@ async fn a_refresh_token_is_good_once() {
     let going_on = api.with_token(third.text("access_token"));
     going_on.get("/v1/me").expect(200).await;
 
-    // The first one comes back when it has no business to: the whole session is over.
+    // The first token is reused later: the whole session ends.
     let reused = refresh(&first).await;
     assert_eq!((reused.status, &reused.body["code"]), (401, &json!("refresh_token_invalid")));
     assert_eq!(reused.header("www-authenticate"), "Bearer realm=\"rowhouse\"");

@@ -1,4 +1,4 @@
-//! A person who goes from one of their tenants to another.
+//! A person who switches between their tenants.
 
 use rowhouse_testkit::TestSystem;
 use serde_json::json;
@@ -33,7 +33,7 @@ async fn a_session_goes_over_to_another_tenant() {
     assert_eq!(switched.status, 200, "{}", switched.text);
     let there = api.with_token(switched.text("access_token"));
     assert_eq!(there.get("/v1/me").expect(200).await.body["tenant"]["id"], second.body["tenant"]["id"]);
-    // It was exchanged: the session in the first tenant is over.
+    // The session in the first tenant has ended.
     api.with_token(login.text("access_token")).get("/v1/me").refused(401, "token_revoked").await;
     assert_eq!(switch(refresh_token, "second").await.status, 401);
 

@@ -1,4 +1,4 @@
-//! A tenant as it is seen while it is being set up, and later.
+//! A tenant during its set-up, and later.
 
 use std::time::Duration;
 
@@ -38,7 +38,7 @@ async fn a_tenant_sees_itself() {
     system.shutdown().await;
 }
 
-/// Nobody works on it, so the caller is told before it is ready.
+/// No worker runs, so the call returns before the tenant is active.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_is_being_set_up_is_shown_to_who_set_it_up() {
     let options = TestOptions {
@@ -60,7 +60,7 @@ async fn a_tenant_that_is_being_set_up_is_shown_to_who_set_it_up() {
     assert_eq!(done, ["tenant"]);
     assert_eq!(tenant.body["onboarding"]["finished_at"], Value::Null);
 
-    // It opens nothing else.
+    // It gives no other access.
     for path in ["/v1/me", "/v1/orders", "/v1/jobs", "/v1/members", "/v1/exports/x", "/v1/webhook-endpoints"]
     {
         viewer.get(path).refused(401, "token_invalid").await;

@@ -1,11 +1,11 @@
-//! Which tokens are believed at the gateway, before any service is asked.
+//! The tokens that the gateway accepts, without a call.
 
 use serde_json::{Value, json};
 
 use crate::alone::{Alone, TENANT, encode};
 use crate::api::Api;
 
-/// The services are closed: a token that is believed ends in 503.
+/// Returns whether a token is accepted. The services are not running: an accepted token ends in 503.
 async fn believed(api: &Api) -> bool {
     let answer = api.get("/v1/me").send().await;
     match answer.status {
@@ -124,7 +124,7 @@ async fn authorization_and_x_tenant_id_are_read_strictly() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn where_a_token_may_be_left_out_a_wrong_one_is_still_refused() {
+async fn an_optional_token_must_be_valid() {
     let gateway = Alone::start().await;
     for (path, body) in [
         ("/v1/tenants", json!({ "name": "Acme", "admin": { "email": "ada@acme.example" } })),

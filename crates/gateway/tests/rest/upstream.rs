@@ -1,4 +1,4 @@
-//! Services that are down or silent, and stopping.
+//! Services that are down or do not answer, and stopping.
 
 use std::net::Ipv4Addr;
 use std::time::Duration;
@@ -33,7 +33,7 @@ async fn a_service_that_is_down_is_unavailable() {
     gateway.stopped().await;
 }
 
-/// Accepts connections, reads what comes, and says nothing.
+/// Accepts connections and reads, but does not answer.
 async fn silent() -> (String, tokio::sync::mpsc::Receiver<TcpStream>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
@@ -80,7 +80,7 @@ async fn a_whole_system_is_ready() {
     let system = TestSystem::start().await;
     let api = Api::of(system.gateway_url()).await;
     assert_eq!(api.get("/healthz").expect(200).await.body["status"], "ok");
-    // The services are not, until they have looked at the database for the first time.
+    // The services are not ready until their first check of the database.
     assert_eq!(until(&api, "/readyz", "status", "ready").await.status, 200);
     let keys = api.get("/.well-known/jwks.json").expect(200).await;
     assert_eq!(keys.header("cache-control"), "public, max-age=300");

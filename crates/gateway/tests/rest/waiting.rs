@@ -1,4 +1,4 @@
-//! What is done in the background, and when it is done.
+//! Waiting for background work.
 
 use std::time::Duration;
 
@@ -8,7 +8,7 @@ use crate::api::{Answer, Api};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// The answer at the address, as soon as the field has the value; until then it may be refused.
+/// Waits until the field of the answer has the value; until then the request may be refused.
 pub(crate) async fn until(api: &Api, path: &str, field: &str, value: &str) -> Answer {
     let deadline = Instant::now() + PATIENCE;
     loop {

@@ -1,4 +1,4 @@
-//! Being told what happens to orders.
+//! Webhooks.
 
 use std::time::Duration;
 
@@ -23,7 +23,7 @@ struct Receiver {
 }
 
 impl Receiver {
-    /// Answers with the statuses, one after the other, and then always with 204.
+    /// Answers with the statuses in turn, and then always with 204.
     async fn start(statuses: &'static [u16]) -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks", listener.local_addr().unwrap());
@@ -122,7 +122,7 @@ async fn an_endpoint_is_told_and_the_delivery_is_logged() {
     api.get("/v1/webhook-deliveries?state=failed").expect(200).await;
     assert_eq!(api.get("/v1/webhook-deliveries?state=lost").expect(400).await.fields(), ["state"]);
 
-    // A change of the status is another event, unless nobody listens any more.
+    // A change of the status is another event, unless no endpoint subscribes any more.
     let order_path = format!("/v1/orders/{}", placed.text("id"));
     api.patch(&order_path, &json!({ "status": "paid" })).expect(200).await;
     assert_eq!(receiver.next().await.1["type"], "order.updated");
@@ -139,7 +139,7 @@ async fn an_endpoint_is_told_and_the_delivery_is_logged() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_else_sees_it() {
+async fn another_tenant_does_not_see_it() {
     let system = TestSystem::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let api = Api::of(system.gateway_url()).await;
@@ -271,8 +271,8 @@ async fn a_secret_is_replaced_and_an_endpoint_is_tested() {
     system.shutdown().await;
 }
 
-/// Nobody looks at an endpoint that works. When the system disables one, the tenant's log says so and its administrators get an
-/// email.
+/// Nobody watches an endpoint that works. When the system disables one, the audit log records it and administrators
+/// get an email.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_disabled_is_logged_and_mailed() {
     let system = TestSystem::start().await;

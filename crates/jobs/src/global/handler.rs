@@ -1,4 +1,4 @@
-//! What a service says of a kind of job that belongs to no tenant.
+//! The handler of a kind of job that belongs to no tenant.
 
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
@@ -18,7 +18,7 @@ pub trait GlobalHandler<J: GlobalJob>: Send + Sync + 'static {
     fn run(&self, run: &GlobalRun, job: J) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
-/// A handler whose kind is known by name.
+/// A handler behind the name of its kind.
 pub(crate) trait AnyGlobalHandler: Send + Sync {
     fn max_attempts(&self) -> i32;
     fn run<'a>(

@@ -30,16 +30,16 @@ pub trait GlobalJob: Serialize + DeserializeOwned + Send + Sync + 'static {
     const KIND: &'static str;
     /// The purpose that its ciphertext is bound to.
     const PURPOSE: &'static str = Self::KIND;
-    /// How often it is begun before it is given up.
+    /// The number of attempts before it is dead.
     const MAX_ATTEMPTS: i32;
     /// About as many bytes as its value has: [`GlobalQueue::enqueue_nothing`] encrypts this many.
     const USUAL_LENGTH: usize = 64;
 }
 
-/// Why a job that belongs to no tenant was not enqueued.
+/// The reason why a job that belongs to no tenant was not enqueued.
 #[derive(Debug, thiserror::Error)]
 pub enum GlobalEnqueueError {
-    /// Its value is not JSON, such as a map whose keys are no texts.
+    /// The job cannot be serialized as JSON, for example a map whose keys are not texts.
     #[error("a job cannot be written: {0}")]
     Json(#[from] serde_json::Error),
     /// It cannot be encrypted.
@@ -95,7 +95,7 @@ impl<J: GlobalJob> GlobalQueue<J> {
     /// Decrypts a job; nothing, if it is of another version of the program, or encrypted with keys that this one does not have.
     fn open(&self, id: JobId, payload: &[u8]) -> Option<J> {
         let plain = self.sealing.open(J::PURPOSE, id.as_uuid().as_bytes(), payload).ok()?;
-        // serde quotes what it did not expect, and that may be a secret.
+        // serde quotes the unexpected value, which may be a secret.
         serde_json::from_slice(&plain).ok()
     }
 }

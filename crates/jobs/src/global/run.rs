@@ -21,13 +21,13 @@ impl GlobalRun {
         Self { db, claim, lease, completed: AtomicBool::new(false) }
     }
 
-    /// The job.
+    /// Returns the job's id.
     #[must_use]
     pub const fn id(&self) -> JobId {
         self.claim.id
     }
 
-    /// How often the job was begun, this time included.
+    /// Returns the number of this attempt, starting from 1.
     #[must_use]
     pub const fn attempt(&self) -> i32 {
         self.claim.attempts
@@ -120,14 +120,14 @@ impl GlobalRun {
             match held.await {
                 Ok(true) => {}
                 Ok(false) => return,
-                // The claim may hold all the same; if it does not, the next transaction finds out.
+                // The lease may still be valid; if it is not, the next transaction detects that.
                 Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
             }
         }
     }
 }
 
-/// Why a transaction in a tenant was undone.
+/// The reason why a transaction in a tenant was rolled back.
 enum Undone {
     NotEntered,
     Failed(Failure),

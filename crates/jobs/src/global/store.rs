@@ -16,9 +16,9 @@ pub(crate) struct GlobalClaim {
     pub(crate) id: JobId,
     pub(crate) kind: String,
     pub(crate) payload: Vec<u8>,
-    /// How often it was begun, this time included.
+    /// The number of attempts, including this one.
     pub(crate) attempts: i32,
-    /// The claim, without which nothing is done to the job.
+    /// The lease that identifies the claim. Every change of the job names it.
     pub(crate) lease: Uuid,
 }
 

@@ -1,4 +1,4 @@
-//! Jobs on the wire.
+//! Jobs in messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::jobs::v1::{self, Job};
@@ -35,12 +35,12 @@ const fn status(status: JobStatus) -> v1::JobStatus {
     }
 }
 
-/// The number is of no status that this version knows.
+/// The error for a number that is not a known status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of queued, running, succeeded, dead, cancelled, or leave it out for all")]
 pub(super) struct UnknownStatus;
 
-/// Nothing for all.
+/// Parses the optional status of a request.
 pub(super) fn parse_status(number: i32) -> Result<Option<JobStatus>, UnknownStatus> {
     match v1::JobStatus::try_from(number) {
         Ok(v1::JobStatus::Unspecified) => Ok(None),

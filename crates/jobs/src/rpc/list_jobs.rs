@@ -1,4 +1,4 @@
-//! Looking at the jobs, newest first.
+//! The method that lists jobs, newest first.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

@@ -70,7 +70,7 @@ impl JobService for JobRpc {
     }
 }
 
-/// An id that a caller sent. One that cannot be read belongs to nothing, like one that is not there.
+/// Parses an id. An invalid one belongs to no job, like a missing one.
 fn parse_id(text: &str) -> Result<JobId, Error> {
     wire::parse_id(text).map(JobId::from).or(Err(Error::NotFound))
 }

@@ -1,4 +1,4 @@
-//! One attempt at one job, from its claim to its outcome.
+//! One attempt at a job, from its claim to its result.
 
 use std::panic::AssertUnwindSafe;
 use std::sync::Arc;
@@ -11,50 +11,51 @@ use tracing::Instrument;
 
 use super::Handlers;
 use crate::backoff::{Backoff, with_jitter};
-use crate::claim::Claimed;
-use crate::handler::{AnyHandler, Then};
-use crate::task::{Task, bury, cancel, find_task, give_back, move_to, postpone};
+use crate::claim::ClaimedJob;
+use crate::handler::{AnyHandler, NextStep};
+use crate::task::{Task, cancel, find_task, mark_dead, move_to, postpone, release};
 use crate::transactions::Transactions;
 use crate::{Class, End, Failure, LostLease, Run};
 
-/// What the tenant's people are told of a panic. Its own words may be about anything; the process's panic hook writes them to
-/// the log.
+/// The message for the tenant's people after a panic. The panic's own message may contain anything; the process's
+/// panic hook logs it.
 pub(super) const PANICKED: &str = "it panicked: the service's log says where and why";
 
 /// The delays of jobs that fail without asking for others.
 pub(super) const BACKOFF: Backoff = Backoff::doubling(Duration::from_secs(2), Duration::from_hours(1));
 
-pub(super) struct Attempt {
+pub(super) struct JobAttempt {
     transactions: Transactions,
     cx: TenantContext,
     handlers: Arc<Handlers>,
-    claimed: Claimed,
+    claimed: ClaimedJob,
     lease: Duration,
 }
 
-/// What is to become of the job.
-enum Outcome {
-    /// It has ended, or is not ours: nothing.
+/// The result of an attempt: what happens to the job.
+enum JobDisposition {
+    /// The job has ended or belongs to another worker: nothing to do.
     Settled,
     Failed(Failure),
     Cancelled,
     GiveBack,
-    /// It is for the workers of another class.
+    /// The job belongs to another class.
     Move(Class),
 }
 
-impl Attempt {
+impl JobAttempt {
     pub(super) fn new(
         transactions: Transactions,
         handlers: Arc<Handlers>,
-        claimed: Claimed,
+        claimed: ClaimedJob,
         lease: Duration,
     ) -> Self {
         let cx = TenantContext::system(SystemOrigin::Job, claimed.tenant);
         Self { transactions, cx, handlers, claimed, lease }
     }
 
-    /// Makes the attempt, in the workers of a class. What cannot be written down is done again when the lease is over.
+    /// Makes the attempt with a worker of a class. If the result cannot be recorded, the job runs again after its
+    /// lease has expired.
     pub(super) async fn make(self, class: Class, stopping: watch::Receiver<bool>) {
         let found =
             self.transactions.tx(&self.cx, "jobs.find", async |tx| find_task(tx, &self.claimed).await).await;
@@ -74,29 +75,33 @@ impl Attempt {
             job_id = %self.claimed.id,
             attempt = task.attempts,
         );
-        self.see_to(class, task, stopping).instrument(span).await;
+        self.process(class, task, stopping).instrument(span).await;
     }
 
-    async fn see_to(self, class: Class, task: Task, mut stopping: watch::Receiver<bool>) {
+    async fn process(self, class: Class, task: Task, mut stopping: watch::Receiver<bool>) {
         let handler = self.handlers.get(task.kind.as_str());
         let outcome = if task.cancel_requested {
-            Outcome::Cancelled
+            JobDisposition::Cancelled
         } else if let Some(other) = handler.map(|handler| handler.class()).filter(|of| *of != class) {
-            // A program of before there were classes has enqueued it, or one in which its kind had another.
-            Outcome::Move(other)
+            // The job was enqueued by a program in which its kind had another class, or none.
+            JobDisposition::Move(other)
         } else if task.attempts > task.max_attempts {
-            // The workers that had it have ended in the middle, each time. It is not to take another one along.
-            Outcome::Failed(Failure::fatal("it was begun as often as it may be, and never came to an end"))
+            // The worker died in each attempt. The job must not kill another one.
+            JobDisposition::Failed(Failure::fatal(
+                "it was begun as often as it may be, and never came to an end",
+            ))
         } else if let Some(handler) = handler {
             self.run(&task, handler.as_ref(), &mut stopping).await
         } else {
-            Outcome::Failed(Failure::retry("this version of the program does not know this kind of job"))
+            JobDisposition::Failed(Failure::retry(
+                "this version of the program does not know this kind of job",
+            ))
         };
         let settled = AssertUnwindSafe(self.settle(&task, handler.map(AsRef::as_ref), outcome));
         let settled = match settled.catch_unwind().await {
             Ok(settled) => settled,
-            // The handler's word on the end; the end waits for it.
-            Err(_panic) => self.put_off(&task, BACKOFF.delay(task.attempts), PANICKED).await,
+            // The handler could not record the end, so the end is retried.
+            Err(_panic) => self.reschedule(&task, BACKOFF.delay(task.attempts), PANICKED).await,
         };
         if let Err(error) = settled {
             tracing::warn!(kind = task.kind, %error, "a job's outcome could not be written down: {error}");
@@ -108,27 +113,27 @@ impl Attempt {
         task: &Task,
         handler: &dyn AnyHandler,
         stopping: &mut watch::Receiver<bool>,
-    ) -> Outcome {
+    ) -> JobDisposition {
         let run = Run::new(self.transactions.clone(), self.claimed, task, self.lease);
-        // What it leaves behind is dropped with the future: its transaction is undone.
+        // Dropping the future rolls its transaction back.
         let running = AssertUnwindSafe(handler.run(&run, task.payload.clone())).catch_unwind();
         let outcome = tokio::select! {
             outcome = running => outcome.unwrap_or_else(|_panic| Err(Failure::retry(PANICKED))),
             lost = run.until_lost() => {
                 return match lost {
-                    Ok(LostLease::Cancelled) => Outcome::Cancelled,
-                    Ok(LostLease::Taken) | Err(_) => Outcome::Settled,
+                    Ok(LostLease::Cancelled) => JobDisposition::Cancelled,
+                    Ok(LostLease::Taken) | Err(_) => JobDisposition::Settled,
                 };
             }
-            _ = stopping.wait_for(|stopping| *stopping) => return Outcome::GiveBack,
+            _ = stopping.wait_for(|stopping| *stopping) => return JobDisposition::GiveBack,
         };
         match outcome {
-            _ if run.is_completed() => Outcome::Settled,
+            _ if run.is_completed() => JobDisposition::Settled,
             Ok(()) => match run.complete("jobs.succeed", async |_| Ok::<_, Failure>(())).await {
-                Ok(()) => Outcome::Settled,
-                Err(failure) => Outcome::Failed(failure),
+                Ok(()) => JobDisposition::Settled,
+                Err(failure) => JobDisposition::Failed(failure),
             },
-            Err(failure) => Outcome::Failed(failure),
+            Err(failure) => JobDisposition::Failed(failure),
         }
     }
 
@@ -136,29 +141,29 @@ impl Attempt {
         &self,
         task: &Task,
         handler: Option<&dyn AnyHandler>,
-        outcome: Outcome,
+        outcome: JobDisposition,
     ) -> Result<(), DbError> {
         match outcome {
-            Outcome::Settled => Ok(()),
-            Outcome::GiveBack => {
+            JobDisposition::Settled => Ok(()),
+            JobDisposition::GiveBack => {
                 self.transactions
-                    .tx(&self.cx, "jobs.give_back", async |tx| give_back(tx, &self.claimed).await)
+                    .tx(&self.cx, "jobs.release", async |tx| release(tx, &self.claimed).await)
                     .await
             }
-            Outcome::Move(class) => {
+            JobDisposition::Move(class) => {
                 self.transactions
                     .tx(&self.cx, "jobs.move", async |tx| move_to(tx, &self.claimed, class).await)
                     .await
             }
-            Outcome::Cancelled => self.end(task, handler, End::Cancelled).await,
-            Outcome::Failed(Failure { reason, then, .. }) => match then {
-                // A transaction that was refused says so of a cancelled job too.
-                Then::LetGo => self.end(task, handler, End::Cancelled).await,
-                Then::Retry(delay) if task.attempts < task.max_attempts => {
+            JobDisposition::Cancelled => self.end(task, handler, End::Cancelled).await,
+            JobDisposition::Failed(Failure { reason, then, .. }) => match then {
+                // A refused transaction can also mean that the job was cancelled.
+                NextStep::Abandon => self.end(task, handler, End::Cancelled).await,
+                NextStep::Retry(delay) if task.attempts < task.max_attempts => {
                     let delay = delay.map_or_else(|| BACKOFF.delay(task.attempts), with_jitter);
-                    self.put_off(task, delay, &reason).await
+                    self.reschedule(task, delay, &reason).await
                 }
-                Then::Retry(_) | Then::GiveUp => {
+                NextStep::Retry(_) | NextStep::GiveUp => {
                     tracing::error!(kind = task.kind, "a job is given up: {reason}");
                     self.end(task, handler, End::Dead { reason }).await
                 }
@@ -166,19 +171,19 @@ impl Attempt {
         }
     }
 
-    async fn put_off(&self, task: &Task, delay: Duration, reason: &str) -> Result<(), DbError> {
+    async fn reschedule(&self, task: &Task, delay: Duration, reason: &str) -> Result<(), DbError> {
         tracing::warn!(kind = task.kind, ?delay, "a job is put off: {reason}");
         self.transactions
             .tx(&self.cx, "jobs.postpone", async |tx| postpone(tx, &self.claimed, delay, reason).await)
             .await
     }
 
-    /// Ends the job and says so in the handler's own tables, or neither.
+    /// Ends the job and notifies the handler in one transaction.
     async fn end(&self, task: &Task, handler: Option<&dyn AnyHandler>, end: End) -> Result<(), DbError> {
         self.transactions
             .tx(&self.cx, "jobs.end", async |tx| {
                 let ended = match &end {
-                    End::Dead { reason } => bury(tx, &self.claimed, reason).await?,
+                    End::Dead { reason } => mark_dead(tx, &self.claimed, reason).await?,
                     End::Cancelled => cancel(tx, &self.claimed).await?,
                 };
                 match handler {

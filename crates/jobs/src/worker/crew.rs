@@ -12,14 +12,14 @@ use tokio::time::{Instant, sleep_until, timeout};
 use super::OUTAGE;
 use crate::claim::announce;
 
-/// How long jobs that were stopped may take to be released.
+/// The time limit for releasing jobs at a stop.
 const RELEASE: Duration = Duration::from_secs(1);
-/// Longer than a worker ever sleeps: it is woken before.
+/// A time longer than a worker ever sleeps without being woken.
 const UNTIL_WOKEN: Duration = Duration::from_hours(24);
 
-/// Where a crew's jobs come from.
+/// The source of a crew's jobs.
 pub(super) trait Queue: Send + Sync {
-    /// How many of them are done at once.
+    /// The number of jobs that run at once.
     fn workers(&self) -> usize;
 
     /// Claims at most so many jobs that are due. They are released when `releasing` says so.
@@ -34,7 +34,7 @@ pub(super) trait Queue: Send + Sync {
 pub(super) struct Begun {
     /// One attempt at each.
     pub(super) attempts: Vec<BoxFuture<'static, ()>>,
-    /// How long there is nothing more to claim; without an end, if nothing is queued.
+    /// The time until the next job may be due, or `None` if nothing is queued.
     pub(super) wait: Option<Duration>,
 }
 
@@ -55,7 +55,7 @@ impl<Q: Queue> Crew<Q> {
         self.look.notify_one();
     }
 
-    /// Works until it is to stop, and then for as long as `drain` at what is running.
+    /// Works until a stop is requested, and then waits at most `drain` for running jobs.
     pub(super) async fn work(&self, mut stopping: watch::Receiver<bool>, drain: Duration) {
         let (release, releasing) = watch::channel(false);
         let mut running = JoinSet::new();
@@ -77,7 +77,7 @@ impl<Q: Queue> Crew<Q> {
                             pause.unwrap_or(UNTIL_WOKEN)
                         }
                         Err(error) => {
-                            // Said once; the requests will have more to say.
+                            // This is logged once; failing requests log more.
                             if reachable {
                                 tracing::warn!(class = self.name, %error, "jobs cannot be claimed: {error}");
                             }
@@ -112,7 +112,8 @@ impl<Q: Queue> Crew<Q> {
         Ok(begun.wait)
     }
 
-    /// Waits until what is running has ended. Nobody here begins another job of the same tenant, so others are told that they may.
+    /// Waits until the running jobs have ended. This instance starts no other job of their tenants, so it notifies
+    /// the others each time.
     async fn finish(&self, running: &mut JoinSet<()>) {
         while running.join_next().await.is_some() {
             while running.try_join_next().is_some() {}

@@ -15,12 +15,12 @@ use super::crew::{Begun, Queue};
 use crate::Failure;
 use crate::backoff::with_jitter;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
-use crate::handler::Then;
+use crate::handler::NextStep;
 
 /// So many are done at once by an instance. They have workers of their own: neither wait they for tenants' jobs, nor these for them.
 const WORKERS: usize = 8;
 
-/// By the kind of job.
+/// The handlers by the kind of job.
 pub(super) type GlobalHandlers = HashMap<&'static str, Box<dyn AnyGlobalHandler>>;
 
 pub(super) struct GlobalQueue {
@@ -52,7 +52,7 @@ impl Queue for GlobalQueue {
                 job_id = %claim.id,
                 attempt = claim.attempts,
             );
-            let attempt = Attempt { run: GlobalRun::new(db.clone(), claim, lease), db, handlers };
+            let attempt = JobAttempt { run: GlobalRun::new(db.clone(), claim, lease), db, handlers };
             attempt.make(releasing.clone()).instrument(span).boxed()
         });
         Ok(Begun { attempts: attempts.collect(), wait })
@@ -60,13 +60,13 @@ impl Queue for GlobalQueue {
 }
 
 /// One attempt at one job, from its claim to its end.
-struct Attempt {
+struct JobAttempt {
     db: TenantDb,
     handlers: Arc<GlobalHandlers>,
     run: GlobalRun,
 }
 
-impl Attempt {
+impl JobAttempt {
     /// Makes the attempt. Where its outcome cannot be written down, the job is begun again at the end of its lease.
     async fn make(self, stopping: watch::Receiver<bool>) {
         if let Err(error) = self.settle(stopping).await {
@@ -100,13 +100,13 @@ impl Attempt {
         let GlobalClaim { kind, attempts, .. } = self.run.claim();
         let Failure { reason, then, .. } = failure;
         match then {
-            Then::LetGo => Ok(()),
-            Then::Retry(delay) if *attempts < max_attempts => {
+            NextStep::Abandon => Ok(()),
+            NextStep::Retry(delay) if *attempts < max_attempts => {
                 let delay = delay.map_or_else(|| BACKOFF.delay(*attempts), with_jitter);
                 tracing::warn!(kind, attempts, ?delay, "a job is tried again later: {reason}");
                 self.release(delay, false).await
             }
-            Then::Retry(_) | Then::GiveUp => {
+            NextStep::Retry(_) | NextStep::GiveUp => {
                 tracing::error!(kind, attempts, "a job is given up: {reason}");
                 self.end().await
             }

@@ -1,4 +1,4 @@
-//! Removing what ended long ago.
+//! Deletion of old jobs.
 
 use std::time::Duration;
 
@@ -7,10 +7,10 @@ use rowhouse_tenancy::TenantDb;
 use crate::Retention;
 use crate::claim::purge;
 
-/// How long jobs are kept after their end.
+/// The time for which ended jobs are kept.
 const KEEP: Duration = Duration::from_hours(30 * 24);
 const INTERVAL: Duration = Duration::from_mins(10);
-/// So many tenants in one transaction: until it ends, what they enqueue waits for it.
+/// The number of tenants in one transaction, which delays enqueueing for them until it ends.
 const AT_ONCE: i32 = 10;
 
 /// Beside the work: a long history holds nobody's jobs up.

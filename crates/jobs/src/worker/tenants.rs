@@ -7,7 +7,7 @@ use rowhouse_tenancy::{DbError, TenantDb};
 use tokio::sync::watch;
 
 use super::Handlers;
-use super::attempt::Attempt;
+use super::attempt::JobAttempt;
 use super::crew::{Begun, Queue};
 use crate::claim::claim_jobs;
 use crate::transactions::Transactions;
@@ -34,14 +34,15 @@ impl Queue for TenantsQueue {
     async fn claim(&self, most: usize, releasing: &watch::Receiver<bool>) -> Result<Begun, DbError> {
         let tenant_most = self.args.tenant_most(self.class);
         let (class, lease) = (self.class, self.args.lease);
-        // A class claims once at a time.
+        // A class makes one claim at a time.
         let claims = self
             .transactions
             .at_once()
             .global_tx("jobs.claim", async |tx| claim_jobs(tx, class, most, tenant_most, lease).await)
             .await?;
         let attempts = claims.jobs.into_iter().map(|claimed| {
-            let attempt = Attempt::new(self.transactions.clone(), Arc::clone(&self.handlers), claimed, lease);
+            let attempt =
+                JobAttempt::new(self.transactions.clone(), Arc::clone(&self.handlers), claimed, lease);
             attempt.make(class, releasing.clone()).boxed()
         });
         Ok(Begun { attempts: attempts.collect(), wait: claims.wait })

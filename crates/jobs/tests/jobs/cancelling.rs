@@ -1,4 +1,4 @@
-//! Cancelling.
+//! Cancelling jobs.
 
 use std::time::Duration;
 
@@ -17,9 +17,9 @@ async fn cancel(db: &TenantDb, cx: &TenantContext, id: JobId) -> Result<JobRecor
     db.tx(cx, "test.cancel", async |tx| cancel_job(tx, id).await).await
 }
 
-/// By another service than the one that does it.
+/// Another service than the job's own cancels it.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_waits_is_not_begun_any_more() {
+async fn a_cancelled_job_in_the_queue_is_not_begun() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let db = connect(&world.database.url(ServiceName::Onboarding)).await;
@@ -43,14 +43,14 @@ async fn a_running_job_stops_and_commits_nothing_more() {
     let told = world.enqueue(&cx, note("told")).await;
     let run = crew.next().await;
     cancel(&db, &cx, told).await.unwrap();
-    // It does not wait for anything, and is refused at its commit.
+    // This run does not wait, and is refused at its commit.
     run.succeed();
     world.until(&cx, told, |job| job.status == JobStatus::Cancelled).await;
 
     let silent = world.enqueue(&cx, note("silent")).await;
     let run = crew.next().await;
     cancel(&db, &cx, silent).await.unwrap();
-    // It waits for something, and is stopped there.
+    // This run waits, and is stopped.
     world.until(&cx, silent, |job| job.status == JobStatus::Cancelled).await;
     run.succeed();
     assert_eq!(world.notes(&cx).await, ["silent: Cancelled", "told: Cancelled"]);
@@ -87,7 +87,7 @@ async fn some_jobs_cannot_be_cancelled() {
     world.until(&cx, ended, |job| job.status == JobStatus::Succeeded).await;
     assert!(matches!(cancel(&db, &cx, ended).await, Err(CancelError::Ended(JobStatus::Succeeded))));
 
-    // A crew without a handler for it leaves it; one with ends it.
+    // Workers without a handler for it leave it; others end it.
     let job = world.until(&cx, id, |job| job.last_error.is_some()).await;
     assert_eq!(job.status, JobStatus::Queued);
     let workers = rowhouse_jobs::Workers::new(world.db.clone(), rowhouse_jobs::WorkerArgs::default());

@@ -1,4 +1,4 @@
-//! What one class or one tenant takes, and what is left for the others.
+//! Classes of jobs and shares of tenants do not delay others.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use crate::world::{Chore, Crew, Parcel, Waiting, World, note};
 
 const ARGS: WorkerArgs = WorkerArgs { lease: Duration::from_secs(60), ..WorkerArgs::DEFAULT };
 
-/// Jobs as a program would have left them.
+/// Adds jobs as a program would have left them.
 async fn fill(world: &World, cx: &TenantContext, kind: &str, class: &str, count: i64) {
     diesel::sql_query(
         "INSERT INTO jobs.jobs (tenant_id, id, queue, kind, payload, max_attempts, class)
@@ -31,7 +31,7 @@ fn count_of(runs: &[Waiting], tenant: TenantId) -> usize {
     runs.iter().filter(|run| run.tenant == tenant).count()
 }
 
-/// Deliveries that never come to an end, of as many tenants as like, hold up nothing that somebody waits for.
+/// Deliveries that never end, of any number of tenants, delay no interactive jobs.
 #[tokio::test(flavor = "multi_thread")]
 async fn deliveries_that_hang_do_not_delay_what_somebody_waits_for() {
     let world = World::new().await;
@@ -57,7 +57,7 @@ async fn deliveries_that_hang_do_not_delay_what_somebody_waits_for() {
         held.push(run);
     }
     world.until(&quiet, id, |job| job.status == JobStatus::Succeeded).await;
-    // Nor another tenant's deliveries: nobody has more than their share, and some are left.
+    // Nor another tenant's deliveries: each tenant has a share, and some workers are left.
     let parcel = world.enqueue(&quiet, NewJob::new(Parcel("a letter".to_owned()))).await;
     loop {
         let run = crew.next().await;
@@ -74,7 +74,7 @@ async fn deliveries_that_hang_do_not_delay_what_somebody_waits_for() {
     assert!(held.len() < 64, "{}", held.len());
 }
 
-/// Nor do ten thousand tenants' jobs that nobody waits for.
+/// Nor do the maintenance jobs of ten thousand tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn maintenance_that_is_due_everywhere_does_not_delay_what_somebody_waits_for() {
     let world = World::new().await;
@@ -116,7 +116,7 @@ async fn maintenance_that_is_due_everywhere_does_not_delay_what_somebody_waits_f
     }
 }
 
-/// However many there are, and however many workers have nothing to do.
+/// Any number of jobs, and any number of idle workers.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_has_no_more_running_than_its_share_in_all_instances() {
     let world = World::new().await;
@@ -133,7 +133,7 @@ async fn a_tenant_has_no_more_running_than_its_share_in_all_instances() {
         while held.len() < 3.min(12 - done) {
             held.push(tokio::select! { run = first.next() => run, run = second.next() => run });
         }
-        // A job of another tenant finds a worker at once, though this one's are ready before it.
+        // A job of another tenant finds a worker at once, though this one's jobs are due before it.
         let other = world.tenant().await;
         let id = world.enqueue(&other, note("other")).await;
         let run = tokio::select! { run = first.next() => run, run = second.next() => run };
@@ -148,7 +148,7 @@ async fn a_tenant_has_no_more_running_than_its_share_in_all_instances() {
     }
 }
 
-/// What a program of before wrote, which knew no classes, is done by the workers of its kind's class.
+/// A job from a program without classes is run by the workers of its kind's class.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_job_in_the_wrong_class_is_moved_to_its_own() {
     let world = World::new().await;
@@ -184,7 +184,7 @@ struct Name {
     name: String,
 }
 
-/// One tenant's maintenance is done one after the other.
+/// One tenant's maintenance jobs run one after another.
 #[tokio::test(flavor = "multi_thread")]
 async fn maintenance_of_one_tenant_is_done_one_after_the_other() {
     let world = World::new().await;

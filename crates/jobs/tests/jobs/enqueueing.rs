@@ -1,4 +1,4 @@
-//! What becomes a job, and what does not.
+//! Enqueueing jobs.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use crate::world::{Crew, Note, World, note, write_note};
 
 const LEASE: Duration = Duration::from_secs(10);
 
-/// The error that a test gives a transaction up with.
+/// The error with which a test rolls a transaction back.
 #[derive(Debug, thiserror::Error)]
 enum Undo {
     #[error("on purpose")]
@@ -70,7 +70,7 @@ async fn a_unique_job_is_added_once_and_run_again_when_it_had_begun() {
     let unique = || note("once").unique("key");
     let first = world.enqueue(&cx, unique()).await;
     assert_eq!(world.enqueue(&cx, unique()).await, first);
-    // Another tenant's key is another key.
+    // Another tenant's key is a different key.
     let other = world.tenant().await;
     assert_ne!(world.enqueue(&other, unique().after(Duration::from_secs(3_600))).await, first);
 
@@ -91,7 +91,7 @@ async fn a_unique_job_is_added_once_and_run_again_when_it_had_begun() {
     world.until(&cx, later, |job| job.status == JobStatus::Succeeded).await;
 }
 
-/// What is enqueued while a run ends is neither lost nor waits for anything: the run is repeated, or a new one made.
+/// A job that is enqueued while a run ends is neither lost nor delayed: the run is repeated, or a new job is created.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_that_is_enqueued_at_the_last_moment_is_overlooked() {
     let world = World::new().await;
@@ -99,7 +99,7 @@ async fn nothing_that_is_enqueued_at_the_last_moment_is_overlooked() {
     let workers = crate::world::work(world.db.clone(), rowhouse_jobs::WorkerArgs::default());
     for round in 0..100 {
         let text = format!("{round:03}");
-        // Each writes a fact and asks for a look at the facts; a look that began before does not see it.
+        // Each transaction writes a fact and enqueues a look at the facts; a look that began before does not see it.
         let written = world.db.tx::<_, EnqueueError, _>(&cx, "test.write", async |tx| {
             write_note(tx, &format!("fact {text}")).await?;
             enqueue(tx, NewJob::new(Note(format!("look {text}"))).unique("look")).await

@@ -1,4 +1,4 @@
-//! Who comes next.
+//! The order of jobs.
 
 use std::time::Duration;
 
@@ -9,9 +9,9 @@ use crate::world::{Crew, World, note};
 
 const LEASE: Duration = Duration::from_secs(60);
 
-/// A tenant with 10,000 queued jobs delays another's first job by no more than one job a worker: those that are running.
+/// A tenant with 10,000 queued jobs delays another's first job by at most one job per worker: the running ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn nobody_waits_for_anothers_queue() {
+async fn no_tenant_waits_for_anothers_queue() {
     const WORKERS: usize = 3;
     let world = World::new().await;
     let (busy, idle) = (world.tenant().await, world.tenant().await);
@@ -35,7 +35,7 @@ async fn nobody_waits_for_anothers_queue() {
         assert_eq!(run.tenant, busy.tenant());
         running.push(run);
     }
-    // Whoever has just had a turn comes after the other; nobody comes after two of the other's.
+    // The tenant that had the last turn comes after the other, and never after two turns of the other.
     for (round, most) in [(0, 0), (1, 1), (2, 1), (3, 1)] {
         world.enqueue(&idle, note(&format!("idle {round}"))).await;
         let mut before = 0;
@@ -53,7 +53,7 @@ async fn nobody_waits_for_anothers_queue() {
     }
 }
 
-/// With many tenants in need, turns go round.
+/// With many tenants, the turns rotate.
 #[tokio::test(flavor = "multi_thread")]
 async fn turns_go_round() {
     let world = World::new().await;

@@ -96,7 +96,7 @@ struct Counted {
     count: i64,
 }
 
-/// How many jobs there are that the condition holds for.
+/// Returns the number of jobs that satisfy the condition.
 async fn count(world: &World, condition: &str) -> i64 {
     let sql = format!("SELECT count(*) FROM jobs.global_jobs WHERE {condition}");
     let Counted { count } =

@@ -1,4 +1,4 @@
-//! What one instance leaves to the others, and how they hear of it: far sooner than they would look by themselves, which is after
+//! Jobs that one instance leaves to others, and how others learn of them: much sooner than by polling, which takes
 //! half a minute.
 
 use std::time::Duration;
@@ -9,7 +9,7 @@ use rowhouse_testkit::ServiceName;
 
 use crate::world::{Crew, Parcel, Waiting, World, connect};
 
-/// Below the interval at which workers look by themselves, and the lease.
+/// A time below the polling interval and the lease.
 const SOON: Duration = Duration::from_secs(20);
 
 const ARGS: WorkerArgs = WorkerArgs { lease: Duration::from_secs(600), ..WorkerArgs::DEFAULT };
@@ -24,14 +24,13 @@ async fn soon(crew: &mut Crew) -> Waiting {
     tokio::time::timeout(SOON, crew.next()).await.unwrap()
 }
 
-/// An instance, with connections of its own.
+/// Starts an instance with connections of its own.
 async fn instance(world: &World, args: &WorkerArgs) -> Crew {
     let db = connect(&world.database.url(ServiceName::Orders)).await;
     Crew::run(db, args.clone(), Duration::from_secs(60))
 }
 
-/// Gives the second instance something to do, so that it has looked at what there is and has nothing to look for again. What
-/// both have of it.
+/// Gives the second instance a job, after which it has nothing to poll for. Returns the runs of both.
 async fn occupy(world: &World, first: &mut Crew, second: &mut Crew) -> Vec<Waiting> {
     let mut held = Vec::new();
     loop {
@@ -46,10 +45,10 @@ async fn occupy(world: &World, first: &mut Crew, second: &mut Crew) -> Vec<Waiti
     }
 }
 
-/// The first instance is busy, so that it gives a tenant one worker at a time. What it may not begin of the tenant's, the second one
-/// may, which has idle workers.
+/// The first instance is busy, so it gives a tenant one worker at a time. The second one, which is idle, may start
+/// more of the tenant's jobs.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_a_busy_instance_leaves_is_begun_by_an_idle_one() {
+async fn an_idle_instance_begins_what_a_busy_one_leaves() {
     let world = World::new().await;
     let args = WorkerArgs { delivery_workers: 16, deliveries_per_tenant: 2, ..ARGS };
     let mut busy = instance(&world, &args).await;
@@ -73,9 +72,9 @@ async fn what_a_busy_instance_leaves_is_begun_by_an_idle_one() {
     }
 }
 
-/// An instance that stops begins nothing more. When what it has ends, the others begin what waits.
+/// An instance that stops starts no jobs. When its running ones end, others start the waiting ones.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_an_instance_that_stops_is_begun_by_another() {
+async fn another_instance_begins_what_waits_for_one_that_stops() {
     let world = World::new().await;
     let args = WorkerArgs { delivery_workers: 16, deliveries_per_tenant: 2, ..ARGS };
     let mut stopping = instance(&world, &args).await;
@@ -86,7 +85,7 @@ async fn what_waits_for_an_instance_that_stops_is_begun_by_another() {
     let others = occupy(&world, &mut stopping, &mut staying).await;
 
     stopping.ask_to_stop();
-    // It may begin one more before it hears of it.
+    // It may start one more before it learns of the stop.
     let begun = loop {
         held.remove(0).succeed();
         tokio::select! {

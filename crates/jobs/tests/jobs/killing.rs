@@ -1,4 +1,4 @@
-//! Workers that are killed, as real processes: nothing is lost, and what was committed is not done twice.
+//! Workers that are killed, as real processes: no job is lost, and committed work is not repeated.
 
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
@@ -10,7 +10,7 @@ use crate::world::{Crew, World, connect, note, work};
 
 const ADDRESS: &str = "ROWHOUSE_TEST_WORKER_DATABASE_URL";
 
-/// Not a test of its own: what the next one starts as a process.
+/// This is not a test: the next one starts it as a process.
 #[tokio::test(flavor = "multi_thread")]
 #[ignore = "a process of the test below"]
 #[allow(clippy::disallowed_methods, reason = "a test's process has no command line of its own")]
@@ -57,7 +57,7 @@ async fn jobs_survive_their_workers() {
             world.enqueue(&tenants[enqueued % 3], note(&format!("{enqueued:04}"))).await;
             enqueued += 1;
         }
-        // In the middle of some of them.
+        // In the middle of some jobs.
         let before = finished(&world, &tenants).await;
         let deadline = Instant::now() + Duration::from_secs(20);
         while finished(&world, &tenants).await < (before + 5).min(enqueued) {
@@ -88,9 +88,9 @@ async fn finished(world: &World, tenants: &[rowhouse_tenancy::TenantContext]) ->
     finished
 }
 
-/// A worker that was only slow finds its job taken, and commits nothing.
+/// A slow worker finds its job taken over, and commits nothing.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_worker_whose_claim_has_run_out_commits_nothing() {
+async fn a_worker_whose_lease_has_expired_commits_nothing() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let proxy =
@@ -98,7 +98,7 @@ async fn a_worker_whose_claim_has_run_out_commits_nothing() {
     let mut slow = Crew::start(connect(&proxy.url()).await, 1, Duration::from_secs(1));
     let id = world.enqueue(&cx, note("mine")).await;
     let of_slow = slow.next().await;
-    // It can't prolong its claim any more.
+    // It cannot extend its lease any more.
     proxy.stall();
     let mut quick = Crew::start(world.db.clone(), 1, Duration::from_secs(10));
     let of_quick = quick.next().await;
@@ -111,13 +111,13 @@ async fn a_worker_whose_claim_has_run_out_commits_nothing() {
     assert_eq!(world.notes(&cx).await, ["mine"]);
 }
 
-/// A job that takes each of its workers along is given up.
+/// A job that kills each of its workers fails for good.
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_kills_is_given_up() {
+async fn a_job_that_kills_its_workers_fails_for_good() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let id = world.enqueue(&cx, note("poison")).await;
-    // None of the runs is ever told what to do.
+    // None of the runs gets an instruction.
     let mut runs = Vec::new();
     for attempt in 1..=3 {
         let mut crew = Crew::start(world.db.clone(), 1, Duration::from_secs(1));

@@ -1,4 +1,4 @@
-//! Jobs on a real PostgreSQL, as the service's own role.
+//! Tests of jobs on a real PostgreSQL, as the service's own role.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

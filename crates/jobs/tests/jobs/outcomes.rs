@@ -1,4 +1,4 @@
-//! How a job ends.
+//! The ends of jobs.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::world::{Crew, World, note};
 const LEASE: Duration = Duration::from_secs(10);
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_failed_is_put_off_and_tried_again() {
+async fn a_failed_job_is_rescheduled_and_retried() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let mut crew = Crew::start(world.db.clone(), 1, LEASE);
@@ -32,7 +32,7 @@ async fn a_job_that_failed_is_put_off_and_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_is_given_up_after_its_last_attempt() {
+async fn a_job_is_dead_after_its_last_attempt() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let mut crew = Crew::start(world.db.clone(), 1, LEASE);
@@ -50,7 +50,7 @@ async fn a_job_is_given_up_after_its_last_attempt() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_hopeless_is_not_tried_again() {
+async fn a_fatal_failure_is_not_retried() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let mut crew = Crew::start(world.db.clone(), 1, LEASE);
@@ -62,7 +62,7 @@ async fn what_is_hopeless_is_not_tried_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_service_that_stops_gives_its_jobs_back() {
+async fn a_service_that_stops_releases_its_jobs() {
     let world = World::new().await;
     let cx = world.tenant().await;
     let mut crew = Crew::start(world.db.clone(), 1, Duration::from_secs(600));
@@ -81,7 +81,7 @@ async fn a_service_that_stops_gives_its_jobs_back() {
     assert_eq!(world.notes(&cx).await, ["handed over"]);
 }
 
-/// What is done while the service stops is done, if it is done within the time that calls have, too.
+/// A job that ends within the time of a stop is completed.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_stops_lets_its_jobs_finish() {
     let world = World::new().await;
@@ -91,7 +91,7 @@ async fn a_service_that_stops_lets_its_jobs_finish() {
     let run = crew.next().await;
     let stopping = tokio::spawn(crew.stop());
     let other = world.enqueue(&cx, note("too late")).await;
-    // Longer than jobs once had.
+    // Longer than the former limit of jobs.
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     assert!(!stopping.is_finished());
     run.succeed();

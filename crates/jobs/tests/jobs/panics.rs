@@ -18,14 +18,14 @@ impl Job for Bomb {
     const MAX_ATTEMPTS: i32 = 2;
 }
 
-/// Panics in the middle of a transaction, and once more when it is told of the end.
+/// A handler that panics in the middle of a transaction, and once more when it is notified of the end.
 struct Exploding(AtomicUsize);
 
 impl Handler<Bomb> for Exploding {
     async fn run(&self, run: &Run, _: Bomb) -> Result<(), Failure> {
         run.complete("test.bomb", async |tx| {
             write_note(tx, "never").await?;
-            // The connection goes with it.
+            // This closes the connection.
             assert!(tx.tenant().as_uuid().is_nil(), "the key is hunter2");
             Ok::<_, Failure>(())
         })
@@ -38,13 +38,14 @@ impl Handler<Bomb> for Exploding {
     }
 }
 
-/// The job is put off and tried again as any that fails, and the worker goes on; one that only ever panics is given up.
+/// The job is rescheduled and retried like any failed one, and the worker continues; one that always panics fails for
+/// good.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_handler_that_panics_costs_one_attempt() {
     const TOLD: &str = "it panicked: the service's log says where and why";
     let world = World::new().await;
     let cx = world.tenant().await;
-    // Had nobody settled the job, its lease would last longer than this test.
+    // If nothing settled the job, its lease would outlast this test.
     let args = WorkerArgs { workers: 1, lease: Duration::from_secs(600), ..WorkerArgs::default() };
     let workers = Workers::new(world.db.clone(), args)
         .handle::<Bomb>(Exploding(AtomicUsize::new(0)))
@@ -57,10 +58,10 @@ async fn a_handler_that_panics_costs_one_attempt() {
     let delay = job.due_at.unwrap() - job.started_at.unwrap();
     assert!((1_400..10_000).contains(&delay.num_milliseconds()), "{delay}");
 
-    // The same worker does the next job meanwhile.
+    // The same worker runs the next job meanwhile.
     let next = world.enqueue(&cx, note("next")).await;
     world.until(&cx, next, |job| job.status == JobStatus::Succeeded).await;
-    // After the second attempt it is to end, which panics as well; that comes off at last.
+    // After the second attempt it ends, which panics as well, and succeeds in the end.
     let job = world.until(&cx, id, |job| job.attempts == 2 && job.status == JobStatus::Queued).await;
     assert_eq!(job.last_error.as_deref(), Some(TOLD));
     let job = world.until(&cx, id, |job| job.status == JobStatus::Dead).await;

@@ -19,14 +19,14 @@ async fn a_suspended_tenants_jobs_wait_until_it_is_resumed() {
     assert_eq!(run.note, "1 running");
 
     world.set_status(&cx, "suspended").await;
-    // It is refused at its commit; the other's is next, and then nobody's.
+    // It is refused at its commit; the other tenant's job is next, and then none.
     run.succeed();
     let others = world.enqueue(&other, note("other")).await;
     let run = crew.next().await;
     assert_eq!(run.tenant, other.tenant());
     run.succeed();
     world.until(&other, others, |job| job.status == JobStatus::Succeeded).await;
-    // By now the workers have looked after the suspended tenant's claim has run out, at least once.
+    // By now the workers have looked at least once after the lease of the suspended tenant's job expired.
     let late = world.enqueue(&other, note("late").after(LEASE * 2)).await;
     let run = crew.next().await;
     assert_eq!((run.tenant, run.note.as_str()), (other.tenant(), "late"));

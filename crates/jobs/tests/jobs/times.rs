@@ -1,4 +1,4 @@
-//! Jobs that are done later, and again and again.
+//! Delayed and recurring jobs.
 
 use std::time::Duration;
 
@@ -75,7 +75,7 @@ async fn jobs_are_kept_for_a_while_after_their_end() {
     let age = "UPDATE jobs.jobs SET finished_at = now() - interval '31 days' WHERE payload = '\"old\"';
                UPDATE jobs.lanes SET purged_at = now() - interval '2 hours'";
     world.database.admin().await.batch_execute(age).await.unwrap();
-    // As the workers ask, every few minutes.
+    // As the workers do, every few minutes.
     let purge = || diesel::sql_query("SELECT jobs.purge(interval '30 days', 100) AS tenants");
     let mut of_another = world.database.connect_as(ServiceName::Auth).await;
     assert_eq!(purge().get_result::<Purged>(&mut of_another).await.unwrap().tenants, 0);

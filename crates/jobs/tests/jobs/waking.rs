@@ -1,4 +1,4 @@
-//! How workers learn that there is something to do.
+//! Tests of the notification of workers about new jobs.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use crate::world::{Crew, PATIENCE, World, connect, note};
 
 const LEASE: Duration = Duration::from_secs(10);
 
-/// Far below the interval at which workers look by themselves, which is half a minute.
+/// Much less than the polling interval, which is half a minute.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_notification_wakes_an_idle_worker() {
     let world = World::new().await;
@@ -27,7 +27,7 @@ async fn a_notification_wakes_an_idle_worker() {
     }
 }
 
-/// Behind a pooler that knows no LISTEN, or when the connection is refused, workers look by themselves, once a second.
+/// Behind a pooler without LISTEN, or when the connection is refused, workers poll once a second.
 #[tokio::test(flavor = "multi_thread")]
 async fn without_notifications_workers_look_by_themselves() {
     let world = World::new().await;
@@ -37,14 +37,14 @@ async fn without_notifications_workers_look_by_themselves() {
     let mut crew = Crew::start(connect(&proxy.url()).await, 1, LEASE);
     let mut waits = Vec::new();
     for round in 0..7 {
-        // A worker that had something to do has just looked, so what comes now waits for almost the whole interval.
+        // A worker that had a job has just polled, so the next job waits for almost the whole interval.
         let began = Instant::now();
         let id = world.enqueue(&cx, note(&round.to_string())).await;
         crew.next().await.succeed();
         waits.push(began.elapsed());
         world.until(&cx, id, |job| job.status == JobStatus::Succeeded).await;
     }
-    // On a busy machine one or another takes longer.
+    // On a busy machine some take longer.
     waits.sort();
     assert!(waits[3] < Duration::from_secs(3), "it looks once a second: {waits:?}");
 }

@@ -1,4 +1,4 @@
-//! What a service's role may not do, in SQL.
+//! Limits on a service's role, in SQL.
 
 use diesel::sql_types::{BigInt, Uuid as SqlUuid};
 use diesel::{QueryableByName, sql_query};
@@ -14,7 +14,7 @@ struct Count {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_role_reaches_the_lanes_or_another_services_queue() {
+async fn no_role_accesses_the_lanes_or_another_services_queue() {
     let world = World::new().await;
     let cx = world.tenant().await;
     world.enqueue(&cx, note("orders'")).await;
@@ -54,7 +54,7 @@ async fn no_role_reaches_the_lanes_or_another_services_queue() {
     }
 }
 
-/// The claim's context does not stay behind.
+/// A claim leaves no tenant context behind.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_claim_leaves_no_tenant_open() {
     let world = World::new().await;
@@ -79,7 +79,8 @@ async fn a_claim_leaves_no_tenant_open() {
         .unwrap();
 }
 
-/// Inside a tenant a service sees that the others' jobs are there. It neither learns what they are about nor changes them.
+/// Inside a tenant, a service sees the ids of other services' jobs. It can neither read their payloads nor change
+/// them.
 #[tokio::test(flavor = "multi_thread")]
 async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
     let world = World::new().await;
@@ -102,7 +103,7 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
             conn.batch_execute("ROLLBACK").await.unwrap();
         }
     }
-    // A claim that it knows of does not help.
+    // A known lease does not help.
     let claim = format!(
         "SELECT count(job_id) FROM jobs.claim('interactive', '{id}', 10, 10, NULL, interval '1 minute')"
     );
@@ -116,7 +117,8 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
         conn.batch_execute(&enter).await.unwrap();
         assert_eq!(sql_query(&task).get_result::<Count>(&mut conn).await.unwrap().count, seen, "{role:?}");
     }
-    // Only onboarding, which has the calls for it, asks for the end of the others' jobs; only orders has auth do something.
+    // Only onboarding, which has the methods for it, cancels other services' jobs; only orders enqueues a job for
+    // auth.
     for (role, refused) in [
         (ServiceName::Auth, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
         (ServiceName::Orders, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),

@@ -1,4 +1,4 @@
-//! A database with tenants, and a job that leaves a trace.
+//! A database with tenants, and jobs that leave a trace.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use tokio::task::JoinHandle;
 use uuid::Uuid;
 
 pub(crate) const PATIENCE: Duration = Duration::from_secs(30);
-/// How long the test's workers go on after they were asked to stop.
+/// The time that the test's workers have after a request to stop.
 pub(crate) const DRAIN: Duration = Duration::from_millis(600);
 
 diesel::table! {
@@ -89,7 +89,7 @@ impl World {
         self.db.tx(cx, "test.list", async |tx| list_jobs(tx, &list).await).await.unwrap()
     }
 
-    /// The job, as soon as the condition holds for it.
+    /// Waits until the condition holds for the job, and returns it.
     pub(crate) async fn until(
         &self,
         cx: &TenantContext,
@@ -131,7 +131,7 @@ pub(crate) async fn write_note(tx: &mut TenantTx, note: &str) -> Result<(), DbEr
     Ok(())
 }
 
-/// Leaves a note.
+/// A job that leaves a note.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Note(pub(crate) String);
 
@@ -146,7 +146,7 @@ pub(crate) fn note(text: &str) -> NewJob<Note> {
     NewJob::new(Note(text.to_owned()))
 }
 
-/// The same as a delivery, and as maintenance.
+/// The same job as a delivery, and as maintenance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Parcel(pub(crate) String);
 
@@ -181,7 +181,7 @@ impl From<Chore> for String {
     }
 }
 
-/// A run that waits for the test to say what becomes of it.
+/// A run that waits for the test to decide.
 pub(crate) struct Waiting {
     pub(crate) tenant: TenantId,
     pub(crate) note: String,
@@ -200,7 +200,7 @@ impl Waiting {
     }
 }
 
-/// Asks the test what to do, does it, and leaves a note of how it ended.
+/// A handler that asks the test what to do, does it, and leaves a note of how it ended.
 struct Asking(mpsc::UnboundedSender<Waiting>);
 
 impl<J: Job + Into<String>> Handler<J> for Asking {
@@ -218,7 +218,7 @@ impl<J: Job + Into<String>> Handler<J> for Asking {
     }
 }
 
-/// Workers under the test's control. Dropped, they end as if killed: nothing is given back.
+/// Workers under the test's control. Dropping them ends them as if killed: nothing is released.
 pub(crate) struct Crew {
     waiting: mpsc::UnboundedReceiver<Waiting>,
     stop: Option<oneshot::Sender<()>>,
@@ -231,12 +231,12 @@ impl Crew {
         Self::start_with(db, args)
     }
 
-    /// With these workers.
+    /// Starts workers with these settings.
     pub(crate) fn start_with(db: TenantDb, args: WorkerArgs) -> Self {
         Self::run(db, args, DRAIN)
     }
 
-    /// One that has more time to finish what it is doing.
+    /// Starts workers with more time to finish.
     pub(crate) fn start_for(db: TenantDb, drain: Duration) -> Self {
         Self::run(db, WorkerArgs::default(), drain)
     }
@@ -253,22 +253,22 @@ impl Crew {
         Self { waiting, stop: Some(stop), task }
     }
 
-    /// The next run that is begun.
+    /// Waits for the next run.
     pub(crate) async fn next(&mut self) -> Waiting {
         tokio::time::timeout(PATIENCE, self.waiting.recv()).await.unwrap().unwrap()
     }
 
-    /// Whether no run has been begun that was not asked for.
+    /// Returns whether no run has begun that was not taken.
     pub(crate) fn is_idle(&mut self) -> bool {
         self.waiting.try_recv().is_err()
     }
 
-    /// As the service is asked to stop; it goes on with what it has.
+    /// Requests a stop; running jobs continue.
     pub(crate) fn ask_to_stop(&mut self) {
         self.stop.take().unwrap().send(()).unwrap();
     }
 
-    /// As the service does when it is asked to stop.
+    /// Stops the workers as the service does.
     pub(crate) async fn stop(mut self) {
         self.ask_to_stop();
         tokio::time::timeout(PATIENCE, &mut self.task).await.unwrap().unwrap();
@@ -281,7 +281,7 @@ impl Drop for Crew {
     }
 }
 
-/// Does what it is given without asking.
+/// A handler that works without asking.
 pub(crate) struct Writing;
 
 impl Handler<Note> for Writing {
@@ -290,7 +290,7 @@ impl Handler<Note> for Writing {
     }
 }
 
-/// Workers that only work.
+/// Starts workers that only work.
 pub(crate) fn work(db: TenantDb, args: WorkerArgs) -> JoinHandle<()> {
     tokio::spawn(Workers::new(db, args).handle::<Note>(Writing).run(std::future::pending(), DRAIN))
 }

@@ -1,4 +1,4 @@
-//! Rotations that are looked at while they wait, and that are interrupted.
+//! Tests of rotations while they wait, and after interruptions.
 
 use std::fs;
 use std::future::{pending, ready};
@@ -39,7 +39,7 @@ impl World {
         self.keys.set(issuer).published().unwrap().keys.into_iter().map(|key| key.kid).collect()
     }
 
-    /// Rotates without waiting and tells how long it would have waited.
+    /// Rotates without waiting and returns how long it would have waited.
     async fn rotate(&self, rotation: &Rotation) -> Result<Option<Duration>, RotationError> {
         let mut waited = None;
         let wait = |time| {
@@ -49,7 +49,7 @@ impl World {
         self.keys.rotate_waiting(rotation, |_| {}, wait).await.map(|()| waited)
     }
 
-    /// Services would start with these files, and sign.
+    /// Asserts that services would start with these files and sign.
     async fn assert_usable(&self) {
         let trust = Arc::new(TrustStore::load(self.keys.trust()).await.unwrap());
         for issuer in issuers() {
@@ -106,12 +106,12 @@ async fn the_key_before_last_is_dropped_when_its_tokens_have_expired() {
     assert_eq!(world.published(issuer::AUTH), [world.current(issuer::AUTH), second]);
 }
 
-/// After each change of a file the services can start, and the next rotation is the same one.
+/// After each change of a file the services can start, and the next rotation continues the same one.
 #[tokio::test]
-async fn it_goes_on_from_wherever_it_was_interrupted() {
+async fn an_interrupted_rotation_is_continued() {
     for stop in 0..=4 {
         let world = World::new();
-        // So that there is an old key to drop.
+        // Creates an old key to be dropped.
         world.rotate(&AT_ONCE).await.unwrap();
         let (of_auth, of_onboarding) = (world.current(issuer::AUTH), world.current(issuer::ONBOARDING));
         let set = world.keys.set(issuer::AUTH);
@@ -155,7 +155,7 @@ async fn given_up_while_it_waits_it_is_taken_up_again() {
 }
 
 #[tokio::test]
-async fn its_halves_are_the_whole() {
+async fn two_steps_equal_a_whole_rotation() {
     let world = World::new();
     let (publish, sign) =
         (Rotation { step: Some(Step::Publish), ..AT_ONCE }, Rotation { step: Some(Step::Sign), ..AT_ONCE });
@@ -202,7 +202,7 @@ async fn one_at_a_time() {
 }
 
 #[tokio::test]
-async fn what_it_refuses_changes_nothing() {
+async fn a_refused_rotation_changes_nothing() {
     let world = World::new();
     let short = Rotation { publish_for: Duration::from_secs(5), ..AT_ONCE };
     assert!(matches!(world.rotate(&short).await.unwrap_err(), RotationError::TooShort));
@@ -216,7 +216,7 @@ async fn what_it_refuses_changes_nothing() {
     let error = world.rotate(&AT_ONCE).await.unwrap_err().to_string();
     assert!(error.contains("rowhouse-onboarding/next.pem"), "{error}");
     assert_eq!(world.kid(issuer::AUTH, NEXT), None);
-    // An empty file is no key, as in a Secret that is made from a fixed list of files.
+    // An empty file means no key, as in a Secret that is made from a fixed list of files.
     for issuer in issuers() {
         for name in [NEXT, PREVIOUS] {
             fs::write(world.keys.set(issuer).path(name), "").unwrap();

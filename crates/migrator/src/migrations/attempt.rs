@@ -1,4 +1,4 @@
-//! Running one migration, or what else needs locks, as often as it takes.
+//! Running a migration, or another step that needs locks, with retries.
 
 use std::error::Error;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -16,14 +16,14 @@ use super::lock_wait::IN_THE_QUEUE;
 use super::{Connection, LockWait, backfill_of, refused};
 use crate::MigrateError;
 
-/// How a migration went.
-pub(super) enum Outcome {
+/// The result of a migration.
+pub(super) enum MigrationOutcome {
     Done,
-    /// It checks what a backfill has not done yet; what PostgreSQL found.
+    /// Its check found rows that a backfill has not changed yet, with PostgreSQL's message.
     Unfilled(String),
 }
 
-/// Why a statement failed.
+/// The reason why a statement failed.
 struct Failure {
     kind: FailureKind,
     message: String,
@@ -31,20 +31,20 @@ struct Failure {
 
 #[derive(Clone, Copy, PartialEq)]
 enum FailureKind {
-    /// Others were in the way.
+    /// It conflicted with other transactions.
     Blocked,
-    /// A row is not as it has to be.
+    /// A row violates a constraint.
     Unfilled,
     Other,
 }
 
-/// Attempts on one connection. Of a migration's error diesel keeps the words only, so the connection tells what went
-/// wrong last.
+/// Attempts on one connection. diesel keeps only the message of a migration's error, so the connection reports the
+/// last failure.
 #[derive(Clone, Default)]
 pub(super) struct Attempts(Arc<Mutex<Option<Failure>>>);
 
 impl Attempts {
-    /// What the connection has to be given.
+    /// Returns the instrumentation for the connection.
     pub(super) fn instrumentation(&self) -> impl Instrumentation {
         let last = Arc::clone(&self.0);
         move |event: InstrumentationEvent<'_>| {
@@ -54,15 +54,15 @@ impl Attempts {
         }
     }
 
-    /// Runs a migration and writes down that it was run. One outside of a transaction is a single statement that can
-    /// be repeated when what it has left is taken away; `mended` gets the names of that.
+    /// Applies a migration and records it. One outside of a transaction is a single statement that can be repeated
+    /// after its remains are removed; `mended` gets the names of those.
     pub(super) fn run(
         &self,
         conn: &mut Connection,
         migration: &dyn Migration<Pg>,
         wait: &mut LockWait,
         mended: &mut Vec<String>,
-    ) -> Result<Outcome, MigrateError> {
+    ) -> Result<MigrationOutcome, MigrateError> {
         let name = migration.name().to_string();
         let aside = !migration.metadata().run_in_transaction();
         let mut again = false;
@@ -74,17 +74,17 @@ impl Attempts {
             conn.run_migration(migration).map(drop)
         });
         if aside && !matches!(ended, Ok(None)) {
-            // An index that could not be built would go on to cost every write, and to refuse rows if it is unique. Taking
-            // it away waits for others, too, so it may have to be left to the next run.
+            // An invalid index would cost every write, and refuse rows if it is unique. Removing it also waits for
+            // locks, so it may be left to the next run.
             set_lock_timeout(conn, IN_THE_QUEUE)?;
             if let Err(error) = indexes::mend(conn, Builder::Migration, &mut Vec::new()) {
                 tracing::warn!(%error, "an index is left unfinished, until the next migration");
             }
         }
         match ended? {
-            None => Ok(Outcome::Done),
+            None => Ok(MigrationOutcome::Done),
             Some(failure) if failure.kind == FailureKind::Unfilled && backfill_of(&name).is_some() => {
-                Ok(Outcome::Unfilled(failure.message))
+                Ok(MigrationOutcome::Unfilled(failure.message))
             }
             Some(failure) => Err(MigrateError::Migration { name, reason: failure.message }),
         }
@@ -105,7 +105,8 @@ impl Attempts {
         }
     }
 
-    /// The failure that is not about locks, if there is one. `aside` is for what nobody who reads or writes queues behind.
+    /// Retries until the locks are available, and returns another failure, if there is one. `aside` is for statements
+    /// behind which no reader or writer queues.
     fn until_unlocked(
         &self,
         conn: &mut Connection,

@@ -1,4 +1,5 @@
-//! What interrupted `CREATE INDEX CONCURRENTLY` and its like leave behind: indexes that cost every write and serve no query.
+//! Invalid indexes, which an interrupted `CREATE INDEX CONCURRENTLY` leaves behind: they cost every write and serve
+//! no query.
 
 use diesel::connection::SimpleConnection;
 use diesel::sql_types::{Bool, Text};
@@ -6,8 +7,8 @@ use diesel::{QueryResult, QueryableByName, RunQueryDsl};
 
 use super::Connection;
 
-/// The invalid indexes on our tables. That of a partitioned table is invalid until each partition has one, and is nobody's
-/// leavings. Names are quoted as SQL wants them.
+/// The invalid indexes on the system's tables. An index of a partitioned table is invalid until each partition has
+/// one, and is left out. Names are quoted as SQL identifiers.
 pub(super) const INVALID: &str = "
     SELECT format('%I.%I', n.nspname, c.relname) AS name, format('%I.%I', n.nspname, t.relname) AS on_table,
         -- Of an interrupted DROP INDEX or REINDEX.
@@ -30,20 +31,20 @@ struct Invalid {
     remains: bool,
 }
 
-/// Who builds an invalid index again.
+/// The step that builds an invalid index again.
 #[derive(Clone, Copy, PartialEq)]
 pub(super) enum Builder {
-    /// The migration that is run next: it is the one that was interrupted.
+    /// The next migration, which was interrupted.
     Migration,
-    /// Nobody else, so it is built here.
+    /// No migration, so the index is built here.
     Here,
 }
 
-/// Removes what was left, and sees to it that what should be there is built again; the names of these go to `mended`.
-/// When it fails it can be repeated.
+/// Removes the remains and rebuilds the indexes that should exist, whose names are added to `mended`. If it fails, it
+/// can be repeated.
 pub(super) fn mend(conn: &mut Connection, builder: Builder, mended: &mut Vec<String>) -> QueryResult<()> {
     for found in invalid(conn)? {
-        // Whoever builds an index holds this lock as long as it takes, and until then it is invalid as well.
+        // A session that builds an index holds this lock, and until its end the index is invalid as well.
         conn.batch_execute(&format!(
             "DO $$ BEGIN LOCK TABLE {} IN SHARE UPDATE EXCLUSIVE MODE; END $$",
             found.on_table

@@ -1,17 +1,17 @@
-//! Waiting for locks that others hold, without standing in anybody's way.
+//! Waiting for locks without blocking other transactions for long.
 
 use std::thread;
 use std::time::Duration;
 
-/// How long a statement may stand in the queue for a lock. Whoever wants the table in the meantime queues behind it, and
-/// gives up after two seconds.
+/// The time for which a statement may wait in the queue for a lock. Others that want the table queue behind it and
+/// time out after two seconds.
 pub(super) const IN_THE_QUEUE: Duration = Duration::from_secs(1);
 
-/// The pause after the first attempt, and the longest one.
+/// The first pause and the longest one.
 const FIRST_PAUSE: Duration = Duration::from_millis(250);
 const LONGEST_PAUSE: Duration = Duration::from_secs(8);
 
-/// What may be spent on waiting, in all.
+/// The total time that may be spent on waiting.
 pub(crate) struct LockWait {
     limit: Duration,
     left: Duration,
@@ -20,7 +20,7 @@ pub(crate) struct LockWait {
 }
 
 impl LockWait {
-    /// `notice` is told when it waits, and for what.
+    /// Creates a limit. `notice` is called with what it waits for.
     pub(crate) const fn new(limit: Duration, notice: fn(&str)) -> Self {
         Self { limit, left: limit, attempt: 0, notice }
     }
@@ -29,23 +29,23 @@ impl LockWait {
         self.limit
     }
 
-    /// For statements behind which others queue.
+    /// Returns the lock timeout of statements behind which others queue.
     pub(super) fn in_the_queue(&self) -> Duration {
         IN_THE_QUEUE.min(self.left).max(Duration::from_millis(1))
     }
 
-    /// For `CONCURRENTLY`, behind which nobody who reads or writes has to queue.
+    /// Returns the lock timeout of `CONCURRENTLY`, behind which no reader or writer queues.
     pub(super) fn aside(&self) -> Duration {
         self.left.max(Duration::from_millis(1))
     }
 
-    /// Something else is attempted.
+    /// Begins the attempts for another step.
     pub(super) const fn begin(&mut self) {
         self.attempt = 0;
     }
 
-    /// Accounts for an attempt that was in vain, and pauses: the longer the more attempts there were, and never for as
-    /// long as another one who waits for the same lock. False when the time is up.
+    /// Accounts for a failed attempt and pauses, longer after each attempt and with jitter, so that two processes do
+    /// not stay in step. Returns `false` when the time is up.
     pub(super) fn again(&mut self, spent: Duration, what: &str) -> bool {
         self.left = self.left.saturating_sub(spent);
         if self.left.is_zero() {
@@ -65,9 +65,9 @@ impl LockWait {
     }
 }
 
-/// From 0 to 1.
+/// Returns a random number from 0 to 1.
 fn random_fraction() -> f64 {
-    // Without randomness the pauses are only less well spread.
+    // Without randomness the pauses are only less spread.
     f64::from(getrandom::u32().unwrap_or_default()) / f64::from(u32::MAX)
 }
 

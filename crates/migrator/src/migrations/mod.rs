@@ -1,4 +1,4 @@
-//! The schema.
+//! The migrations.
 
 mod attempt;
 mod indexes;
@@ -15,7 +15,7 @@ use diesel_async::{AsyncConnection, AsyncPgConnection};
 use diesel_migrations::{EmbeddedMigrations, MigrationHarness, embed_migrations};
 
 use super::MigrateError;
-use attempt::{Attempts, Outcome};
+use attempt::{Attempts, MigrationOutcome};
 use indexes::Builder;
 pub(super) use lock_wait::LockWait;
 pub(super) use status::read as read_status;
@@ -23,16 +23,15 @@ pub use status::{MigrationState, MigrationStatus, Status};
 
 pub(super) const MIGRATIONS: EmbeddedMigrations = embed_migrations!("../../migrations");
 
-/// Tells one set of migrations from another.
+/// A digest of the migrations.
 pub const FINGERPRINT: &str = env!("ROWHOUSE_MIGRATIONS_FINGERPRINT");
 
-/// What takes away what nobody uses any more has to wait until every row is as it should be.
+/// The suffix of contract migrations, which wait until every row satisfies their constraints.
 const CONTRACT: &str = "_contract";
 
-/// As the owner, with the list of migrations in the schema public whatever the administrator's search path.
-///
-/// Besides what every session sets. A statement whose client is gone ends soon, where the server can tell; what a migration
-/// makes is made as it says, whatever the administrator's defaults for it.
+/// The settings of the session besides the general ones: it works as the owner, with the list of migrations in the
+/// schema public, whatever the administrator's search path. The server ends statements of lost clients, if it can
+/// detect them, and the administrator's defaults do not affect new objects.
 const SESSION: &str = "
     DO $$ BEGIN
         SET client_connection_check_interval = '500ms';
@@ -49,7 +48,7 @@ const SESSION: &str = "
 
 type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
 
-/// What was done.
+/// The result of a rewrite.
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) applied: Vec<String>,
@@ -57,18 +56,18 @@ pub(super) struct Done {
     pub(super) waiting: Option<Waiting>,
 }
 
-/// A contract migration that found rows which are not as they should be. It and those after it were not run.
+/// A contract migration that found rows without the required values. It and the ones after it were not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Waiting {
     /// The migration.
     pub migration: String,
     /// The backfill that it waits for.
     pub backfill: String,
-    /// What PostgreSQL found.
+    /// The message of PostgreSQL.
     pub reason: String,
 }
 
-/// Runs what was not run before.
+/// Applies the pending migrations.
 pub(super) async fn run<S>(
     mut conn: AsyncPgConnection,
     source: S,
@@ -79,7 +78,7 @@ where
 {
     let attempts = Attempts::default();
     conn.set_instrumentation(attempts.instrumentation());
-    // The harness blocks, which only a thread of its own may do whatever the runtime.
+    // The harness blocks, so it runs on a thread of its own.
     tokio::task::spawn_blocking(move || run_all(&mut conn.into(), &source, &attempts, wait)).await?
 }
 
@@ -95,7 +94,7 @@ fn run_all<S: MigrationSource<Pg>>(
     pending.retain(|migration| !applied.contains(&migration.name().version()));
 
     let mut done = Done::default();
-    // They are run in order, so an index that an interrupted run has left belongs to the first one.
+    // They are applied in order, so an interrupted run's index belongs to the first one.
     let builder = match pending.first() {
         Some(first) if !first.metadata().run_in_transaction() => Builder::Migration,
         _ => Builder::Here,
@@ -104,8 +103,8 @@ fn run_all<S: MigrationSource<Pg>>(
     for migration in pending {
         let name = migration.name().to_string();
         match attempts.run(conn, &migration, &mut wait, &mut done.rebuilt_indexes)? {
-            Outcome::Done => done.applied.push(name),
-            Outcome::Unfilled(reason) => {
+            MigrationOutcome::Done => done.applied.push(name),
+            MigrationOutcome::Unfilled(reason) => {
                 let backfill = backfill_of(&name).unwrap_or_default();
                 done.waiting = Some(Waiting { migration: name, backfill, reason });
                 break;
@@ -115,15 +114,15 @@ fn run_all<S: MigrationSource<Pg>>(
     Ok(done)
 }
 
-/// In order.
+/// Returns the migrations in order.
 fn all<S: MigrationSource<Pg>>(source: &S) -> Result<Vec<Box<dyn Migration<Pg>>>, MigrateError> {
     let mut all = source.migrations().map_err(|error| unreadable(&*error))?;
     all.sort_unstable_by(|one, other| one.name().version().cmp(&other.name().version()));
     Ok(all)
 }
 
-/// What a contract migration waits for: `…_orders_priority_contract` is the last step after the backfill
-/// `orders-priority`. None for any other migration.
+/// Returns the backfill that a contract migration waits for: `…_orders_priority_contract` follows the backfill
+/// `orders-priority`. `None` for other migrations.
 fn backfill_of(migration: &str) -> Option<String> {
     let (_, name) = migration.strip_suffix(CONTRACT)?.split_once('_')?;
     Some(name.replace('_', "-"))

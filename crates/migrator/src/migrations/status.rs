@@ -1,4 +1,4 @@
-//! What of the schema is there.
+//! The state of a database's schema.
 
 use std::collections::BTreeMap;
 use std::path::Path;
@@ -14,39 +14,39 @@ use super::{all, backfill_of};
 use crate::MigrateError;
 use crate::connect::address;
 
-/// How a database stands to the migrations.
+/// The state of a database's migrations.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Status {
-    /// All of them in their order, and those that only the database knows.
+    /// All of them in order, including those that only the database knows.
     pub migrations: Vec<MigrationStatus>,
-    /// Indexes that are being built, or that were left unfinished.
+    /// The indexes that are being built, or that are incomplete.
     pub invalid_indexes: Vec<String>,
 }
 
-/// One migration.
+/// A migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct MigrationStatus {
-    /// The directory's name; of a migration that only the database knows, the version.
+    /// The name of its directory, or the version if only the database knows it.
     pub name: String,
-    /// Whether it was run.
+    /// The state.
     pub state: MigrationState,
 }
 
-/// Whether a migration was run.
+/// The state of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MigrationState {
-    /// It was, at this time, in UTC.
+    /// It was applied at this time, in UTC.
     Applied(String),
-    /// It was, by a newer program than this one.
+    /// It was applied by a newer program than this one.
     Newer(String),
-    /// The next `migrate` runs it.
+    /// The next `migrate` applies it.
     Pending,
-    /// The next `migrate` runs it if this backfill has been through all tenants.
+    /// The next `migrate` applies it if this backfill has processed all tenants.
     AfterBackfill(String),
 }
 
 impl Status {
-    /// Whether there is nothing to do.
+    /// Returns whether there is nothing to do.
     #[must_use]
     pub fn is_current(&self) -> bool {
         let applied = |migration: &MigrationStatus| {
@@ -56,7 +56,7 @@ impl Status {
     }
 }
 
-/// Looks without changing or making anything.
+/// Reads the state without changing anything.
 pub(crate) async fn read<S>(
     admin_url: &str,
     ca_file: Option<&Path>,
@@ -65,7 +65,7 @@ pub(crate) async fn read<S>(
 where
     S: MigrationSource<Pg>,
 {
-    // What is in the source isn't for other threads, so it is read before anything is waited for.
+    // The source is not `Send`, so it is read before the first await.
     let known: Vec<(String, String)> = all(source)?
         .iter()
         .map(|migration| (migration.name().version().to_string(), migration.name().to_string()))
@@ -96,7 +96,7 @@ where
     Ok(Status { migrations, invalid_indexes })
 }
 
-/// When which version was run, and the invalid indexes.
+/// Returns the applied versions with their times, and the invalid indexes.
 async fn look(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>), MigrateError> {
     client.batch_execute("SET default_transaction_read_only = on").await?;
     let owner = client
@@ -109,7 +109,7 @@ async fn look(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>)
             &[],
         )
         .await?;
-    // The list is the owner's.
+    // The list belongs to the owner.
     if owner.is_some() {
         client.batch_execute("SET ROLE rowhouse_owner").await?;
     }

@@ -1,10 +1,10 @@
-//! A tenant's first owner, as the caller names them.
+//! A tenant's first owner, as named by the caller.
 
 use rowhouse_text::{EmailAddress, Password};
 
-/// An address and a password. Auth, which keeps them, has the last word: it refuses the commonest passwords.
+/// An address and a password. Auth stores them and decides: it also refuses common passwords.
 pub(crate) struct Administrator {
     pub(crate) email: EmailAddress,
-    /// Without one, the person is mailed a link to set it, or to join.
+    /// The password. Without one, the person gets an email with a link to set it or to join.
     pub(crate) password: Option<Password>,
 }

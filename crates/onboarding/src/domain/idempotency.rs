@@ -1,4 +1,4 @@
-//! Idempotency keys and what is remembered of them.
+//! Idempotency keys and fingerprints.
 
 use std::str::FromStr;
 
@@ -10,7 +10,7 @@ use sha2::{Digest, Sha256};
 
 use super::{Slug, TenantName};
 
-/// The most bytes of a password that bcrypt takes; it needs one more for a NUL.
+/// The largest number of bytes of a password that bcrypt reads; it needs one more for a NUL.
 const LONGEST_AS_IT_IS: usize = 71;
 
 /// The caller's key: 1 to 255 visible ASCII characters.
@@ -29,7 +29,7 @@ impl FromStr for IdempotencyKey {
     }
 }
 
-/// Under what a key is kept: who guesses another's key, but not their address, finds nothing.
+/// The digest under which a key is stored. It includes the address, so a guessed key finds nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct KeyDigest([u8; 32]);
 
@@ -43,8 +43,8 @@ impl KeyDigest {
     }
 }
 
-/// What makes a repeat the same request. The password is in it as [`PasswordProof`], which is no easier to guess from
-/// than the hash that auth keeps.
+/// A digest that a repeat must equal. It contains the password as a [`PasswordProof`], which is no easier to guess
+/// from than auth's hash.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Fingerprint([u8; 32]);
 
@@ -54,7 +54,7 @@ impl Fingerprint {
         Self(digest(&[name.as_str(), slug.map_or("", Slug::as_str), email.as_str()]))
     }
 
-    /// The same, with the password that was sent, if one was.
+    /// Adds the password to the fingerprint, if one was sent.
     pub(crate) fn with(self, proof: Option<&PasswordProof>) -> Self {
         let mut hasher = Sha256::new_with_prefix(self.0);
         if let Some(PasswordProof(proof)) = proof {
@@ -68,17 +68,16 @@ impl Fingerprint {
     }
 }
 
-/// A bcrypt hash of a password, salted by the key that it was sent with: the same password with the same key is the same
-/// proof.
+/// A bcrypt hash of a password with the idempotency key as the salt: the same password and key give the same proof.
 pub(crate) struct PasswordProof(String);
 
 impl PasswordProof {
-    /// Takes as long as a login does.
+    /// Computes the proof, which takes as long as a login.
     pub(crate) fn new(password: &Password, key: &KeyDigest, cost: u32) -> Result<Self, BcryptError> {
         let mut salt = [0; 16];
         salt.iter_mut().zip(key.0).for_each(|(to, from)| *to = from);
-        // bcrypt reads 71 bytes. A password that fits is taken as it is, as it was before longer ones could be sent: a request that is
-        // repeated after a release is still the same.
+        // bcrypt reads 71 bytes. A password that fits is used as it is, as before longer ones were allowed, so that a
+        // request that is repeated after an upgrade is still the same.
         let parts = if password.expose().len() <= LONGEST_AS_IT_IS {
             bcrypt::non_truncating_hash_with_salt(password.expose(), cost, salt)?
         } else {
@@ -89,7 +88,7 @@ impl PasswordProof {
     }
 }
 
-/// SHA-256 over the parts, each ended by a NUL, which none of them can contain.
+/// Computes SHA-256 over the parts, each terminated by a NUL, which none of them contains.
 fn digest(parts: &[&str]) -> [u8; 32] {
     let mut hasher = Sha256::new();
     for part in parts {
@@ -136,7 +135,7 @@ mod tests {
         assert_ne!(with("correct horse", "k"), plain.with(None));
         assert_eq!(plain.with(None), plain.with(None));
 
-        // All characters of a long one count, however they are composed.
+        // All characters of a long password count, however they are composed.
         let long = |end: &str| with(&format!("{}{end}", "ж".repeat(100)), "k");
         assert_eq!(long("é"), long("e\u{301}"));
         assert_ne!(long("e"), long("f"));

@@ -1,4 +1,4 @@
-//! A validated request for a new tenant.
+//! [`Onboarding`], a validated request for a new tenant.
 
 use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
@@ -6,19 +6,19 @@ use rowhouse_text::{EmailAddress, Password};
 
 use super::{Administrator, Fingerprint, IdempotencyKey, KeyDigest, SlugPlan, TenantName};
 
-/// All that is needed to bring a tenant into being.
+/// A validated request for a new tenant.
 pub(crate) struct Onboarding {
     pub(crate) name: TenantName,
     pub(crate) slug: SlugPlan,
     pub(crate) admin: Administrator,
-    /// What makes a repeat safe, when the caller sent a key.
+    /// The key and the fingerprint, if the caller sent a key.
     pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
-    /// The password is a part of the fingerprint: it has been hashed.
+    /// Whether the fingerprint includes the password, which takes a hash.
     pub(crate) proven: bool,
 }
 
 impl Onboarding {
-    /// All that is wrong with the request is said at once.
+    /// Parses a request, and reports all violations at once.
     pub(crate) fn parse(request: OnboardTenantRequest) -> Result<Self, Vec<FieldViolation>> {
         let OnboardTenantRequest { name, slug, admin, idempotency_key } = request;
         let mut violations = Violations::default();

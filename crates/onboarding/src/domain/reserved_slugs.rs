@@ -1,13 +1,15 @@
-//! Slugs that no tenant may have.
+//! Reserved slugs.
 
-/// Whether a slug is needed, or would be taken for something of the operator's, once slugs are parts of host names, paths or addresses.
+/// Returns whether a slug is reserved: it is needed, or would look like the operator's, when slugs are parts of host
+/// names, paths or addresses.
 pub(super) fn is_reserved(slug: &str) -> bool {
-    // RFC 5890 §2.3.1: labels with hyphens in the third and fourth place have a meaning of their own, such as `xn--`.
+    // RFC 5890 §2.3.1: labels with hyphens in the third and fourth place are reserved, such as `xn--`.
     slug.get(2..4) == Some("--") || RESERVED.binary_search(&slug).is_ok()
 }
 
-/// In order. Names of mailboxes (RFC 2142, and those by which certificates are asked for: CA/Browser Forum baseline requirements §3.2.2.4.4), of
-/// domains (RFC 6761), of hosts that programs look for by themselves, of this system and its pages, of its paths, and of nothing.
+/// The reserved names, sorted: mailboxes (RFC 2142, and those for requesting certificates: CA/Browser Forum baseline
+/// requirements §3.2.2.4.4), domains (RFC 6761), hosts that programs look for automatically, this system and its
+/// pages and paths, and words that mean nothing.
 const RESERVED: &[&str] = &[
     "abuse",
     "account",
@@ -200,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_needed_is_reserved_and_nothing_near_it() {
+    fn reserved_slugs_and_similar_names() {
         for slug in [
             "admin",
             "www",

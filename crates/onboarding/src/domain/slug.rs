@@ -11,7 +11,8 @@ use super::reserved_slugs::is_reserved;
 
 const LONGEST: usize = 63;
 
-/// 3 to 63 characters of a-z, 0-9 and inner hyphens. Never the form of an id, since login takes either, and never a reserved name.
+/// A slug: 3 to 63 characters of a-z, 0-9 and inner hyphens. It never has the form of an id, since login accepts
+/// either, and is never reserved.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Slug(String);
 
@@ -46,14 +47,14 @@ impl Slug {
     }
 }
 
-/// Which slugs to try for a new tenant.
+/// The slugs to try for a new tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum SlugPlan {
-    /// The one that the caller chose.
+    /// The slug that the caller chose.
     Chosen(Slug),
-    /// One made from the name, with a suffix when it is taken or reserved.
+    /// A slug derived from the name, with a suffix if it is taken or reserved.
     Derived(Slug),
-    /// Nothing can be made from the name.
+    /// A generated slug, since none can be derived from the name.
     Made,
 }
 
@@ -66,13 +67,13 @@ impl SlugPlan {
         }
     }
 
-    /// Whether the caller wants this slug and no other.
+    /// Returns whether the caller chose the slug.
     pub(crate) const fn is_chosen(&self) -> bool {
         matches!(self, Self::Chosen(_))
     }
 
-    /// The slug of the `attempt`-th try, counted from 0; nothing when there is no further one. `random` was made for this
-    /// try: its end makes the suffix.
+    /// Returns the slug for a try, counted from 0, or `None` if there are no more tries. `random` is generated for
+    /// this try; its end is the suffix.
     pub(crate) fn attempt(&self, attempt: usize, random: Uuid) -> Option<Slug> {
         let id = random.simple().to_string();
         let (_, six) = id.split_at(id.len() - 6);
@@ -90,12 +91,13 @@ impl SlugPlan {
 
 fn suffixed(slug: &str, suffix: &str) -> Slug {
     let room = LONGEST - suffix.len() - "-".len();
-    // A slug is ASCII, so any length is a boundary.
+    // A slug is ASCII, so it can be cut anywhere.
     let start = slug.get(..room).unwrap_or(slug).trim_end_matches('-');
     Slug(format!("{start}-{suffix}"))
 }
 
-/// The name without accents and capitals, and a hyphen for each run of what is no letter or digit of ASCII.
+/// Returns the name without accents and capitals, with a hyphen for each run of characters other than ASCII letters
+/// and digits.
 fn fold(name: &str) -> String {
     let mut folded = String::with_capacity(name.len());
     for c in name.nfkd().flat_map(char::to_lowercase) {

@@ -8,23 +8,23 @@ use rowhouse_text::Text;
 
 use super::Slug;
 
-/// A company's name, as people write it.
+/// The name of a company.
 pub(crate) type TenantName = Text<200>;
 
-/// Where a tenant is in its life.
+/// The status of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum TenantStatus {
-    /// Being set up; nobody can log in yet.
+    /// It is in set-up, and nobody can log in yet.
     Provisioning,
     Active,
-    /// Closed until it is resumed.
+    /// It is closed until it is resumed.
     Suspended,
     /// It could not be set up.
     Failed,
 }
 
 impl TenantStatus {
-    /// The name in the directory.
+    /// Returns the name in the directory.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Provisioning => "provisioning",
@@ -35,7 +35,7 @@ impl TenantStatus {
     }
 }
 
-/// The text names no status.
+/// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a tenant's status is one of provisioning, active, suspended, failed")]
 pub(crate) struct UnknownStatus;
@@ -62,7 +62,7 @@ pub(crate) struct Tenant {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-/// A tenant that is about to be created.
+/// A tenant to be created.
 pub(crate) struct NewTenant<'a> {
     pub(crate) name: &'a TenantName,
     pub(crate) slug: &'a Slug,

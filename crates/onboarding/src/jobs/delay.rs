@@ -1,4 +1,4 @@
-//! When a step that did not succeed is tried again.
+//! The retries of failed steps.
 
 use std::time::Duration;
 
@@ -7,13 +7,14 @@ use rowhouse_jobs::{Backoff, Failure, Run};
 use crate::auth_client::AuthError;
 use crate::orders_client::OrdersError;
 
-/// With the delays between them, attempts for more than a day: whatever is down is up again by then.
+/// The number of attempts. With the delays between them they last more than a day, by which time an outage should be
+/// over.
 pub(super) const MAX_ATTEMPTS: i32 = 400;
 
 /// Somebody waits for the first attempts.
 const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(250), Duration::from_mins(5));
 
-/// What becomes of a step that another service did not take. What it refuses for good is `fatal`.
+/// Converts an error of auth into the failure of a step. A final refusal is `fatal`.
 pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
     tracing::warn!(%error, "a step of a set-up is not done: {error}");
     match error {
@@ -36,7 +37,7 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
     }
 }
 
-/// The same of orders, which refuses nothing for good.
+/// Converts an error of orders into the failure of a step. Orders refuses nothing for good.
 pub(super) fn after_orders(run: &Run, error: &OrdersError) -> Failure {
     tracing::warn!(%error, "a step of a set-up is not done: {error}");
     Failure::retry_after(

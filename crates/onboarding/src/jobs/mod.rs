@@ -1,4 +1,4 @@
-//! Background work: setting a tenant up, and taking back what was done for one that cannot be.
+//! The jobs that set a tenant up, and that remove what was done for one that failed.
 
 mod delay;
 mod set_up;

@@ -1,4 +1,4 @@
-//! Setting a tenant up, step by step.
+//! The job that sets a tenant up.
 
 use std::sync::Arc;
 
@@ -13,7 +13,7 @@ use crate::orders_client::OrdersClient;
 use crate::store::onboardings::{find_progress, note_defaults, note_failure, note_membership, note_success};
 use crate::store::tenants::activate_tenant;
 
-/// Sets a tenant up that was accepted. How far it is stands in `onboarding.onboardings`.
+/// Sets up an accepted tenant. `onboarding.onboardings` has its progress.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SetUpTenant {}
 
@@ -29,8 +29,8 @@ pub(crate) struct SetUp {
 }
 
 impl Handler<SetUpTenant> for SetUp {
-    /// Each step can be repeated without a further effect, and is written down when it is done: wherever this is stopped, the
-    /// next attempt goes on.
+    /// Runs the remaining steps. Each is idempotent and is recorded when it is done, so the next attempt continues
+    /// where this one stopped.
     async fn run(&self, run: &Run, _: SetUpTenant) -> Result<(), Failure> {
         let tenant = run.context().tenant();
         let progress =
@@ -62,7 +62,7 @@ impl Handler<SetUpTenant> for SetUp {
         Ok(())
     }
 
-    /// What was done is taken back by a job of its own, since others have to be asked.
+    /// Enqueues a job that removes what was done, since other services have to be called.
     async fn ended(&self, tx: &mut TenantTx, _: SetUpTenant, end: &End) -> Result<(), DbError> {
         let reason = match end {
             End::Dead { reason } => reason.as_str(),

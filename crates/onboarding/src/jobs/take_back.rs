@@ -1,4 +1,4 @@
-//! Taking back what was done for a tenant that cannot be set up.
+//! The job that removes what was done for a tenant that cannot be set up.
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -14,10 +14,10 @@ use crate::store::idempotency_keys::release_key;
 use crate::store::onboardings::{find_progress, note_end_of_failure};
 use crate::store::tenants::fail_tenant;
 
-/// How long to wait when it was tried as often as it may be.
+/// The pause after the last attempt.
 const PAUSE: Duration = Duration::from_hours(1);
 
-/// Takes back what the other services have of a tenant whose set-up has failed, and writes it off.
+/// Removes what the other services have of a tenant whose set-up failed, and marks it as failed.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct TakeBackTenant {}
 
@@ -33,8 +33,8 @@ pub(crate) struct TakeBack {
 }
 
 impl Handler<TakeBackTenant> for TakeBack {
-    /// In the order in which it hurts least to stop: first nobody belongs to the tenant any more, then it has nothing left, and
-    /// only then its slug and its idempotency key are somebody else's to take.
+    /// Removes things in the order in which an interruption does least harm: first the members, then the data, and
+    /// only then the slug and the idempotency key become available.
     async fn run(&self, run: &Run, _: TakeBackTenant) -> Result<(), Failure> {
         let tenant = run.context().tenant();
         let progress =
@@ -59,7 +59,7 @@ impl Handler<TakeBackTenant> for TakeBack {
         Ok(())
     }
 
-    /// Half a tenant is not left behind: it is tried again.
+    /// Enqueues the job again, so that no half tenant stays.
     async fn ended(&self, tx: &mut TenantTx, job: TakeBackTenant, _: &End) -> Result<(), DbError> {
         enqueue(tx, NewJob::new(job).after(PAUSE)).await?;
         Ok(())

@@ -1,4 +1,4 @@
-//! Looking at the tenant itself, while it is being set up and later.
+//! The method that returns a tenant, during its set-up and later.
 
 use rowhouse_chassis::access::Denied;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse};
@@ -12,7 +12,8 @@ use crate::domain::Onboarded;
 use crate::error::Error;
 use crate::store::tenants::find_onboarded;
 
-/// Takes an access token or a status token, so it is no method that the server's own layers could look after.
+/// Returns the tenant. It accepts an access token or a status token, so it verifies the token and limits the rate
+/// itself.
 pub(super) async fn get_tenant(
     rpc: &Rpc,
     request: &Request<GetTenantRequest>,

@@ -1,4 +1,4 @@
-//! The generated traits, one line a method.
+//! The implementation of the generated traits, which calls a function for each method.
 
 mod get_tenant;
 mod onboard_tenant;
@@ -22,7 +22,7 @@ use tonic::metadata::{MetadataMap, MetadataValue};
 use crate::auth_client::AuthClient;
 use crate::proofs::Proofs;
 
-/// What the methods work with. Cloning shares it.
+/// The dependencies of the methods. Clones share them.
 #[derive(Clone)]
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
@@ -33,10 +33,10 @@ pub(crate) struct Rpc {
     pub(crate) set_ups: Arc<NotificationListener>,
     /// Signs status tokens.
     pub(crate) issuer: TokenIssuer,
-    /// Believes the tokens that callers of public methods send.
+    /// Verifies the tokens that callers of public methods send.
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) proxies: Arc<TrustedProxies>,
-    /// Counts the callers of methods that verify tokens by themselves along with those of all others.
+    /// Counts the callers of methods that verify tokens themselves, together with all others.
     pub(crate) limiter: Arc<RateLimiter>,
 }
 

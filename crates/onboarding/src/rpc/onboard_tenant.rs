@@ -1,4 +1,4 @@
-//! Bringing a tenant into being: accept it, and wait until it is set up.
+//! Onboarding a tenant: accepting it, and waiting until it is set up.
 
 use std::time::Duration;
 
@@ -16,25 +16,26 @@ use crate::auth_client::{Caller, Prepared};
 use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, Tenant, TenantStatus};
 use crate::error::Error;
 use crate::jobs::SetUpTenant;
-use crate::store::idempotency_keys::{Claim, Claimed, claim_key, find_claimed, release_key};
+use crate::store::idempotency_keys::{Claim, ClaimedKey, claim_key, find_claimed, release_key};
 use crate::store::onboardings::{NewOnboarding, insert_onboarding};
 use crate::store::tenants::{activate_tenant, create_tenant, find_onboarded};
 
-/// How often to start again when another call of the same onboarding took the tenant away.
+/// The number of attempts, each after another call of the same onboarding removed the tenant.
 const ROUNDS: usize = 3;
 
-/// What is left of a request's time to answer.
+/// The part of a request's time that is left for the answer.
 const RESERVE: Duration = Duration::from_secs(1);
 
-/// The time for auth, and for the set-up, when no caller's deadline sets it.
+/// The time for auth and the set-up without a caller's deadline.
 const DEFAULT_TIME: Duration = Duration::from_secs(10);
 
-/// How often to look whether the set-up has ended: not at once again when there was word of one, and without any word.
+/// The pauses between two checks whether the set-up has ended: at least, after a notification, and at most, without
+/// one.
 const LEAST_PAUSE: Duration = Duration::from_millis(10);
 const LONGEST_PAUSE: Duration = Duration::from_millis(500);
 
-/// Whatever may be refused is refused before anything is there. What is accepted then is completed by a job, whether
-/// the caller waits for it or not.
+/// Refuses everything that can be refused before anything exists. An accepted onboarding is completed by a job, even
+/// if the caller does not wait.
 pub(super) async fn onboard_tenant(
     rpc: &Rpc,
     request: Request<OnboardTenantRequest>,
@@ -59,7 +60,7 @@ pub(super) async fn onboard_tenant(
     Err(Error::Contended)
 }
 
-/// Until when the caller waits.
+/// The time until which the caller waits.
 #[derive(Clone, Copy)]
 struct Time(Instant);
 
@@ -75,7 +76,8 @@ impl Time {
 }
 
 impl Rpc {
-    /// A token is not needed, but one that was sent has to be good: who sends one means to be recognised.
+    /// Returns the caller. A token is optional, but one that was sent must be valid, since its sender wants to be
+    /// recognised.
     async fn caller<T>(&self, request: &Request<T>, deadline: Option<Deadline>) -> Result<Caller, Error> {
         let client = self.proxies.client(request);
         let metadata = request.metadata();
@@ -90,10 +92,10 @@ impl Rpc {
         }
     }
 
-    /// The tenant: a new one, or the one that the same key brought into being. Nothing when the key was just
-    /// given back.
+    /// Returns the tenant: a new one, or the one that was created with the same key. Returns `None` if the key was
+    /// just released.
     ///
-    /// A password is hashed here only when auth has let the sign-up through, which counts it, or for a key that is known, which is
+    /// A password is hashed only after auth has admitted the sign-up, which counts it, or for a known key, which is
     /// counted as a repeat.
     async fn accept(
         &self,
@@ -120,8 +122,8 @@ impl Rpc {
         Err(Error::NoFreeSlug)
     }
 
-    /// What an earlier request has claimed with the same key.
-    async fn find_claimed(&self, onboarding: &Onboarding) -> Result<Option<Claimed>, Error> {
+    /// Returns what an earlier request has claimed with the same key.
+    async fn find_claimed(&self, onboarding: &Onboarding) -> Result<Option<ClaimedKey>, Error> {
         let Some((key, _)) = &onboarding.idempotency else { return Ok(None) };
         let claimed = self
             .db
@@ -129,7 +131,8 @@ impl Rpc {
         claimed.await
     }
 
-    /// Writes down, in one transaction, all that it takes to complete the onboarding: its commit is the acceptance.
+    /// Writes everything that is needed to complete the onboarding in one transaction, whose commit is the
+    /// acceptance.
     async fn create(
         &self,
         cx: &TenantContext,
@@ -162,7 +165,7 @@ impl Rpc {
             .await
     }
 
-    /// The tenant as it is when its set-up has ended, or when the caller's time has.
+    /// Returns the tenant when its set-up has ended or the caller's time is over.
     async fn outcome(&self, tenant: TenantId, time: Time) -> Result<Onboarded, Error> {
         let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
         let mut ended = self.set_ups.subscribe();
@@ -180,12 +183,12 @@ impl Rpc {
                 return Ok(onboarded);
             }
             sleep(LEAST_PAUSE).await;
-            // What it says is only that it is worth looking.
+            // A notification only means that it is worth checking.
             drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.heard()).await);
         }
     }
 
-    /// The key of a tenant that is gone leads nowhere: the next round is a first one.
+    /// Releases the key of a tenant that does not exist any more, so that the next round starts anew.
     async fn forget(&self, onboarding: &Onboarding, tenant: TenantId) -> Result<(), Error> {
         let Some((key, _)) = &onboarding.idempotency else { return Ok(()) };
         let released = self.db.global_tx("onboarding.release_key", async |tx| {
@@ -194,8 +197,8 @@ impl Rpc {
         released.await
     }
 
-    /// A tenant of which nothing is written down, since an earlier version of this service has created it: there is a key
-    /// for it, and auth knows its owner, or makes the caller that.
+    /// Completes a tenant without a record, which an earlier version of this service created: a key exists for it,
+    /// and auth knows its owner, or makes the caller the owner.
     async fn complete(
         &self,
         onboarding: &Onboarding,

@@ -1,4 +1,4 @@
-//! Tenants on the wire.
+//! Tenants in messages.
 
 use chrono::{DateTime, Utc};
 use rowhouse_chassis::wire::timestamp;

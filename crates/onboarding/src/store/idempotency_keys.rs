@@ -1,4 +1,4 @@
-//! `onboarding.idempotency_keys`, through its functions: no service role may touch the table.
+//! `onboarding.idempotency_keys`, through its functions: no service role may access the table.
 
 use diesel::prelude::*;
 use diesel::sql_types::{Bytea, Uuid};
@@ -7,30 +7,30 @@ use rowhouse_tenancy::{DbError, GlobalTx, TenantId, TenantTx, Transaction};
 
 use crate::domain::{Fingerprint, KeyDigest};
 
-/// What a key stands for.
+/// The result of claiming a key.
 #[derive(Debug, PartialEq, Eq)]
 pub(crate) enum Claim {
-    /// The request that is just being made.
+    /// The key belongs to this request.
     Ours,
-    /// An earlier request like this one, for this tenant.
+    /// An earlier equal request claimed it for this tenant.
     Repeat(TenantId),
-    /// A request that asked for something else.
+    /// A different request claimed it.
     OtherRequest,
-    /// It was given back while we looked.
+    /// It was released concurrently.
     Released,
 }
 
-/// A key that was claimed.
+/// A claimed key.
 #[derive(QueryableByName)]
-pub(crate) struct Claimed {
+pub(crate) struct ClaimedKey {
     #[diesel(sql_type = Bytea)]
     fingerprint: Vec<u8>,
     #[diesel(sql_type = Uuid)]
     tenant_id: TenantId,
 }
 
-/// What the key was claimed for before, if it was.
-pub(crate) async fn find_claimed(tx: &mut GlobalTx, key: &KeyDigest) -> Result<Option<Claimed>, DbError> {
+/// Returns the earlier claim of the key, if there is one.
+pub(crate) async fn find_claimed(tx: &mut GlobalTx, key: &KeyDigest) -> Result<Option<ClaimedKey>, DbError> {
     let claimed = diesel::sql_query("SELECT fingerprint, tenant_id FROM onboarding.find_key($1)")
         .bind::<Bytea, _>(key.as_bytes())
         .get_result(tx)
@@ -39,8 +39,8 @@ pub(crate) async fn find_claimed(tx: &mut GlobalTx, key: &KeyDigest) -> Result<O
     Ok(claimed)
 }
 
-impl Claimed {
-    /// By a request like this one.
+impl ClaimedKey {
+    /// Returns whether an equal request claimed it.
     pub(crate) fn is_of(&self, fingerprint: &Fingerprint) -> bool {
         self.fingerprint == fingerprint.as_bytes()
     }
@@ -50,7 +50,7 @@ impl Claimed {
     }
 }
 
-/// Claims the key for a tenant that is about to be created. Waits for whoever is just claiming it.
+/// Claims the key for a tenant that will be created. Waits for a concurrent claim of the key.
 pub(crate) async fn claim_key(
     tx: &mut TenantTx,
     key: &KeyDigest,
@@ -60,7 +60,7 @@ pub(crate) async fn claim_key(
         .bind::<Bytea, _>(key.as_bytes())
         .bind::<Bytea, _>(fingerprint.as_bytes())
         .bind::<Uuid, _>(tx.tenant())
-        .get_result::<Claimed>(tx)
+        .get_result::<ClaimedKey>(tx)
         .await
         .optional()?;
     Ok(match claim {
@@ -71,7 +71,7 @@ pub(crate) async fn claim_key(
     })
 }
 
-/// Gives the key back that was claimed for this tenant.
+/// Releases the key of this tenant.
 pub(crate) async fn release_key(
     tx: &mut impl Transaction,
     key: &[u8],

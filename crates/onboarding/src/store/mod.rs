@@ -1,4 +1,4 @@
-//! Queries, and nothing else.
+//! The queries.
 
 pub(crate) mod idempotency_keys;
 pub(crate) mod onboardings;

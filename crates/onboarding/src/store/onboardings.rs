@@ -13,10 +13,10 @@ use uuid::Uuid;
 use crate::domain::{KeyDigest, Progress};
 use crate::schema::onboardings;
 
-/// A reason is a sentence or two.
+/// The length to which a reason is truncated.
 const LONGEST_FAILURE: usize = 500;
 
-/// The channel on which the end of a set-up is announced; whose it was is not said.
+/// The channel on which the end of a set-up is announced, without its tenant.
 pub(crate) const ENDED: &str = "onboarding_ended";
 
 #[derive(Queryable, Selectable)]
@@ -53,7 +53,7 @@ impl From<ProgressRow> for Progress {
     }
 }
 
-/// A set-up that is accepted.
+/// An accepted set-up.
 pub(crate) struct NewOnboarding<'a> {
     pub(crate) email: &'a EmailAddress,
     pub(crate) owner_id: Uuid,
@@ -76,7 +76,7 @@ pub(crate) async fn insert_onboarding(tx: &mut TenantTx, new: NewOnboarding<'_>)
     Ok(())
 }
 
-/// The transaction's tenant's.
+/// Returns the record of the transaction's tenant.
 pub(crate) async fn find_progress(tx: &mut TenantTx) -> Result<Option<Progress>, DbError> {
     let found: Option<ProgressRow> = of_tenant(onboardings::table, tx.tenant())
         .select(ProgressRow::as_select())
@@ -86,7 +86,7 @@ pub(crate) async fn find_progress(tx: &mut TenantTx) -> Result<Option<Progress>,
     Ok(found.map(Into::into))
 }
 
-/// Auth has the owner, or an invitation for them.
+/// Records that auth has the owner or an invitation.
 pub(crate) async fn note_membership(tx: &mut TenantTx, owner: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(onboardings::table, tx.tenant()))
         .set((
@@ -98,7 +98,7 @@ pub(crate) async fn note_membership(tx: &mut TenantTx, owner: Uuid) -> Result<()
     Ok(())
 }
 
-/// Orders has its defaults.
+/// Records that orders has the defaults.
 pub(crate) async fn note_defaults(tx: &mut TenantTx) -> Result<(), DbError> {
     diesel::update(of_tenant(onboardings::table, tx.tenant()))
         .set(onboardings::defaults_at.eq(now.into_sql::<Timestamptz>().nullable()))
@@ -107,7 +107,7 @@ pub(crate) async fn note_defaults(tx: &mut TenantTx) -> Result<(), DbError> {
     Ok(())
 }
 
-/// The letter is on its way, and with it all is done.
+/// Records that the welcome email was enqueued, which is the last step.
 pub(crate) async fn note_success(tx: &mut TenantTx) -> Result<(), DbError> {
     let moment = || now.into_sql::<Timestamptz>().nullable();
     diesel::update(of_tenant(onboardings::table, tx.tenant()))
@@ -121,7 +121,8 @@ pub(crate) async fn note_success(tx: &mut TenantTx) -> Result<(), DbError> {
     announce_end(tx).await
 }
 
-/// The tenant will not be set up; what was done is still to be taken back. Says whether that is news.
+/// Records that the tenant will not be set up; its removal is still to be done. Returns whether it was not recorded
+/// before.
 pub(crate) async fn note_failure(tx: &mut TenantTx, reason: &str) -> Result<bool, DbError> {
     let reason: String = reason.chars().take(LONGEST_FAILURE).collect();
     let unended = onboardings::finished_at.is_null().and(onboardings::failure.is_null());
@@ -133,7 +134,7 @@ pub(crate) async fn note_failure(tx: &mut TenantTx, reason: &str) -> Result<bool
     Ok(noted == 1)
 }
 
-/// What was done is taken back.
+/// Records that the removal is done.
 pub(crate) async fn note_end_of_failure(tx: &mut TenantTx) -> Result<(), DbError> {
     diesel::update(of_tenant(onboardings::table, tx.tenant()))
         .set(onboardings::finished_at.eq(now.into_sql::<Timestamptz>().nullable()))

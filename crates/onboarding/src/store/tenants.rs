@@ -1,5 +1,4 @@
-//! The directory, `tenancy.tenants`. A tenant's row is its own id's, so the id takes the place of
-//! `tenant_id`.
+//! The directory, `tenancy.tenants`. Its rows are the tenants, so `id` takes the place of `tenant_id`.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::now;
@@ -12,8 +11,8 @@ use super::onboardings::ProgressRow;
 use crate::domain::{NewTenant, Onboarded, Tenant, TenantStatus};
 use crate::schema::{onboardings, tenants};
 
-/// Creates the transaction's tenant in the status `provisioning`. A slug that is taken is an error, and nothing else can be
-/// done in the transaction.
+/// Creates the transaction's tenant in the status `provisioning`. A taken slug is an error, after which the
+/// transaction cannot be used.
 pub(crate) async fn create_tenant(tx: &mut TenantTx, new: &NewTenant<'_>) -> Result<(), CreateTenantError> {
     diesel::insert_into(tenants::table)
         .values((
@@ -27,7 +26,7 @@ pub(crate) async fn create_tenant(tx: &mut TenantTx, new: &NewTenant<'_>) -> Res
     Ok(())
 }
 
-/// Why a tenant was not created.
+/// The reason why a tenant was not created.
 #[derive(Debug)]
 pub(crate) enum CreateTenantError {
     SlugTaken,
@@ -59,13 +58,13 @@ impl TryFrom<TenantRow> for Tenant {
 
     fn try_from(row: TenantRow) -> Result<Self, DbError> {
         let TenantRow { id, name, slug, status, created_at, updated_at } = row;
-        // The column's CHECK knows the same four names.
+        // The column's CHECK has the same four names.
         let status = status.parse().map_err(|error| DieselError::DeserializationError(Box::new(error)))?;
         Ok(Self { id, name, slug, status, created_at, updated_at })
     }
 }
 
-/// Activates the transaction's tenant if it is being set up, and returns it as it is then.
+/// Activates the transaction's tenant if it is in set-up, and returns it.
 pub(crate) async fn activate_tenant(tx: &mut TenantTx) -> Result<Tenant, DbError> {
     let own = tenants::id.eq(tx.tenant());
     let provisioning = tenants::status.eq(TenantStatus::Provisioning.as_str());
@@ -82,8 +81,8 @@ pub(crate) async fn activate_tenant(tx: &mut TenantTx) -> Result<Tenant, DbError
     row.try_into()
 }
 
-/// Writes off the transaction's tenant, which could not be set up. Its slug is free from then on: it is called by its id,
-/// which nobody can choose for a slug. Says whether it was being set up.
+/// Marks the transaction's tenant as failed. Its slug becomes available; its own one is its id, which nobody can
+/// choose as a slug. Returns whether it was in set-up.
 pub(crate) async fn fail_tenant(tx: &mut TenantTx) -> Result<bool, DbError> {
     let own = tenants::id.eq(tx.tenant());
     let provisioning = tenants::status.eq(TenantStatus::Provisioning.as_str());
@@ -98,7 +97,7 @@ pub(crate) async fn fail_tenant(tx: &mut TenantTx) -> Result<bool, DbError> {
     Ok(failed == 1)
 }
 
-/// The transaction's tenant, if it is still there, and how far its set-up is.
+/// Returns the transaction's tenant, if it exists, with its progress.
 pub(crate) async fn find_onboarded(tx: &mut TenantTx) -> Result<Option<Onboarded>, DbError> {
     let found: Option<(TenantRow, Option<ProgressRow>)> = tenants::table
         .left_join(onboardings::table.on(onboardings::tenant_id.eq(tenants::id)))

@@ -1,4 +1,4 @@
-//! What orders keeps for each tenant, and who may lay it out.
+//! What orders stores for each tenant, and who may create it.
 
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::error::Code;
@@ -17,7 +17,7 @@ fn orders(world: &World) -> OrderServiceClient<TracedChannel> {
     OrderServiceClient::new(world.orders.as_ref().unwrap().channel())
 }
 
-/// A token that onboarding signs for a call to somebody.
+/// Returns a token that onboarding signs for a call.
 fn service_token(world: &World, audience: &str, tenant: &str) -> String {
     let key = world.keys.signing_keys(issuer::ONBOARDING).join("current.pem");
     let key = SigningKey::from_pem(&std::fs::read_to_string(key).unwrap()).unwrap();

@@ -10,7 +10,7 @@ use crate::support::{PASSWORD, World, refused, request, with_token};
 
 const MISSING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
-/// Jobs that nobody does, so that they stay as they are.
+/// Adds jobs without a handler, so that they stay.
 async fn add_jobs(world: &World, tenant: &str, count: usize, cancellable: bool) {
     world
         .sql(&format!(

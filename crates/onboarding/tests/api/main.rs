@@ -1,4 +1,4 @@
-//! The service over gRPC, against a real database and the real auth service.
+//! Tests of the service over gRPC, with a real database and the real auth service.
 
 #![allow(
     clippy::unwrap_used,

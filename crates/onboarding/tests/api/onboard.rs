@@ -1,4 +1,4 @@
-//! Bringing tenants into being.
+//! Onboarding tenants.
 
 use std::collections::HashSet;
 
@@ -85,7 +85,7 @@ async fn a_chosen_slug_is_had_once_and_a_derived_one_gets_a_suffix() {
     let made = world.onboard(request("株式会社", "cyd@example.com")).await.unwrap().tenant.unwrap();
     assert!(made.slug.starts_with("tenant-"), "{}", made.slug);
     assert_eq!(made.name, "株式会社");
-    // A name is anybody's; a slug that is reserved is not.
+    // Any name is allowed; a reserved slug is not.
     let admin = world.onboard(request("Admin", "dan@example.com")).await.unwrap().tenant.unwrap();
     assert!(admin.slug.starts_with("admin-") && admin.slug.len() == 10, "{}", admin.slug);
     world.stop().await;
@@ -126,7 +126,7 @@ async fn of_many_who_want_one_slug_one_has_it() {
     world.stop().await;
 }
 
-/// With or without the password, from outside it is an onboarding like any other.
+/// With or without the password, it looks like any other onboarding from outside.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
     let world = World::start().await;

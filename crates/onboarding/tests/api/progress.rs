@@ -1,4 +1,4 @@
-//! Following a tenant while it is being set up, and later.
+//! Reading a tenant during its set-up and later.
 
 use std::time::Duration;
 
@@ -25,7 +25,7 @@ async fn onboard_shortly(world: &World, request: OnboardTenantRequest) -> Onboar
     world.client().onboard_tenant(request).await.unwrap().into_inner()
 }
 
-/// Orders is away, so the set-up cannot end.
+/// Starts the services without orders, so that the set-up cannot end.
 async fn without_orders() -> World {
     let mut world = World::alone().await;
     world.start_auth().await;
@@ -33,7 +33,7 @@ async fn without_orders() -> World {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_takes_longer_is_shown_by_a_token_of_its_own() {
+async fn a_slow_set_up_is_followed_by_a_status_token() {
     let mut world = without_orders().await;
     let accepted = onboard_shortly(&world, request("Acme", "ada@example.com").key("k")).await;
     let (tenant, token) = (accepted.tenant.unwrap(), accepted.status_token);
@@ -109,7 +109,7 @@ async fn an_access_token_shows_its_own_tenant() {
     world.stop().await;
 }
 
-/// Whatever was done is taken back, and name and key are free.
+/// Everything is removed, and the name and the key are available.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_set_up_that_fails_leaves_its_reason_and_nothing_else() {
     for invited in [false, true] {
@@ -160,13 +160,13 @@ async fn a_set_up_that_fails_leaves_its_reason_and_nothing_else() {
     }
 }
 
-/// Orders has set its part up before the set-up fails.
+/// Orders has created its part before the set-up fails.
 #[tokio::test(flavor = "multi_thread")]
 async fn defaults_are_taken_back_too() {
     let mut world = without_orders().await;
     let accepted = onboard_shortly(&world, request("Acme", "ada@example.com")).await;
     let id = accepted.tenant.unwrap().id;
-    // Auth is asked for the letter last.
+    // The welcome email is the last call to auth.
     world.auth.take().unwrap().stop().await;
     world.start_orders().await;
     world.until("SELECT defaults_at IS NOT NULL FROM onboarding.onboardings", "true").await;

@@ -62,7 +62,7 @@ async fn a_guessed_key_leads_to_nobody_elses_answer() {
     let of_ada = world.onboard(request("Acme", "ada@example.com").key("k")).await.unwrap();
     let of_eve = world.onboard(request("Acme", "eve@example.com").key("k")).await.unwrap();
     assert_ne!(of_eve.tenant.unwrap().id, of_ada.tenant.unwrap().id);
-    // With the address as well, the password is still missing.
+    // The password is missing even if the address is known.
     for guess in ["wrong horse", "correct horsf"] {
         let guessed = world.onboard(request("Acme", "ada@example.com").key("k").password(guess)).await;
         assert_eq!(refused(guessed), Code::IdempotencyKeyReused);
@@ -101,7 +101,7 @@ async fn invited_many_times_at_once_is_invited_once() {
     world.stop().await;
 }
 
-/// The tenant gets its owner, whichever of them comes first.
+/// The tenant gets its owner, whichever call comes first.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
     let world = World::start().await;
@@ -121,7 +121,7 @@ async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
     world.stop().await;
 }
 
-/// What cannot be looked at is not accepted, with a key or without.
+/// An onboarding that auth cannot check is not accepted, with or without a key.
 #[tokio::test(flavor = "multi_thread")]
 async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
     let mut world = World::alone().await;
@@ -138,7 +138,7 @@ async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
     world.stop().await;
 }
 
-/// Refused for the password, and then repeated with another one under the same key.
+/// It is refused for the password, and then repeated with another one and the same key.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_refused_request_does_not_use_its_key_up() {
     let world = World::start().await;
@@ -150,7 +150,7 @@ async fn a_refused_request_does_not_use_its_key_up() {
     world.stop().await;
 }
 
-/// Of a tenant that an earlier version created nothing is written down.
+/// A tenant that an earlier version created has no record.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_completes_what_has_no_record() {
     let world = World::start().await;
@@ -171,7 +171,7 @@ async fn a_repeat_completes_what_has_no_record() {
     world.stop().await;
 }
 
-/// Callers who go away at any moment leave a tenant with an owner, or none.
+/// Callers that disconnect at any time leave a tenant with an owner, or none.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_abandoned_call_leaves_nothing_half_done() {
     let world = World::start().await;
@@ -204,8 +204,8 @@ async fn a_suspended_tenant_is_not_activated_by_a_repeat() {
     world.stop().await;
 }
 
-/// A repeat hashes the password before anybody is asked, so it is counted: with a token and without, and by the network it
-/// comes from.
+/// A repeat hashes the password before any other service is called, so it is counted by its network, with or without
+/// a token.
 #[tokio::test(flavor = "multi_thread")]
 async fn repeats_are_limited_per_network() {
     let world = World::start().await;
@@ -226,7 +226,7 @@ async fn repeats_are_limited_per_network() {
         assert!(looked_at <= 61 + began.elapsed().as_secs(), "{looked_at} in {:?}", began.elapsed());
     }
     assert!(looked_at >= 60, "{looked_at}");
-    // Elsewhere nothing happened; and without a password there is nothing to hash.
+    // Elsewhere nothing was counted; and without a password nothing is hashed.
     repeat(PASSWORD, "203.0.113.2").await.unwrap();
     for _ in 0..100 {
         let answer = world.onboard(first.clone().without_password()).await;

@@ -1,4 +1,4 @@
-//! How often one may sign up, asked without the gateway.
+//! Limits on sign-ups without the gateway.
 
 use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::client::FORWARDED_FOR;
@@ -22,7 +22,7 @@ async fn world() -> World {
     world
 }
 
-/// `addresses`: as proxies on this machine, which is trusted, hand them on.
+/// Signs up. `addresses` are those of `x-forwarded-for`; this machine is a trusted proxy.
 async fn sign_up(
     world: &World,
     name: &str,
@@ -52,7 +52,7 @@ async fn a_network_signs_up_so_often() {
     let before = world.value(ROWS).await;
     assert!(before.starts_with("4 4 4 "), "{before}");
     for (n, addresses) in ["2001:db8::ffff", "203.0.113.9, 2001:db8::fffe"].into_iter().enumerate() {
-        // What a client says itself stands to the left of its own address, and is not believed.
+        // What a client sends itself precedes its own address and is ignored.
         assert_refused(sign_up(&world, &format!("More {n}"), &format!("b{n}@example.com"), addresses).await);
     }
     assert_eq!(world.value(ROWS).await, before);
@@ -63,7 +63,7 @@ async fn a_network_signs_up_so_often() {
 #[tokio::test(flavor = "multi_thread")]
 async fn an_address_is_signed_up_so_often_from_wherever() {
     let world = world().await;
-    // It is nobody's at first, and then somebody's.
+    // First it is nobody's, and then somebody's.
     for n in 0..2 {
         let from = format!("203.0.113.{n}");
         sign_up(&world, &format!("Tenant {n}"), "ada@example.com", &from).await.unwrap();

@@ -1,21 +1,21 @@
-//! Writing the addresses as they are written now.
+//! Rewriting addresses to their canonical form.
 
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
 use super::Survey;
 
-/// What was done.
+/// The result of a rewrite.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Rewritten {
-    /// How many addresses were rewritten.
+    /// The number of rewritten addresses.
     pub changed: u64,
-    /// How many were not, since somebody has changed or taken the address meanwhile.
+    /// The number of addresses that were not rewritten, since somebody changed or took the address concurrently.
     pub passed_over: u64,
 }
 
-/// Rewrites what a survey has found to be outdated, each address in a transaction of its own: what was interrupted goes on with the next
-/// survey. Collisions stay as they are. `owner` is connected as `rowhouse_owner`.
+/// Rewrites the outdated addresses of a survey, each in a transaction of its own; after an interruption, the next
+/// survey continues. Collisions are not changed. `owner` is connected as `rowhouse_owner`.
 pub async fn rewrite(owner: &Client, survey: &Survey) -> Result<Rewritten, tokio_postgres::Error> {
     let update = owner
         .prepare(

@@ -1,4 +1,4 @@
-//! Looking at the addresses.
+//! Finding outdated addresses and collisions.
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -6,10 +6,10 @@ use std::fmt;
 use rowhouse_text::EmailAddress;
 use tokio_postgres::{Client, Row};
 
-/// How many are read at a time.
+/// The number of addresses that are read at a time.
 const PAGE: i64 = 1000;
 
-/// A person, as far as an operator needs to tell two of them apart.
+/// The columns by which an operator distinguishes people.
 const HOLDER: &str = "i.id::text, i.email, to_char(i.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD'),
     i.email_verified_at IS NOT NULL, i.disabled_at IS NOT NULL,
     (SELECT count(*) FROM auth.tenants_of_users t WHERE t.user_id = i.id)";
@@ -17,17 +17,17 @@ const HOLDER: &str = "i.id::text, i.email, to_char(i.created_at AT TIME ZONE 'UT
 /// A person with an address.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holder {
-    /// The identity's id.
+    /// The id of the identity.
     pub id: String,
-    /// The address as it is kept.
+    /// The stored address.
     pub email: String,
     /// The day when the person was added, in UTC.
     pub since: String,
     /// Whether the address was confirmed.
     pub verified: bool,
-    /// Whether an operator has locked the person out.
+    /// Whether an operator has disabled the person.
     pub disabled: bool,
-    /// How many tenants the person is a member of.
+    /// The number of tenants that the person is a member of.
     pub tenants: i64,
 }
 
@@ -41,27 +41,27 @@ impl fmt::Display for Holder {
     }
 }
 
-/// Two or more people with one mailbox, of whom none or one should be left that can log in.
+/// Two or more people with one address, of whom at most one should be able to log in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Collision {
-    /// The mailbox, as it is written now.
+    /// The address in its canonical form.
     pub address: String,
     /// The people, the oldest first.
     pub holders: Vec<Holder>,
 }
 
-/// What was found.
+/// The result of a survey.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Survey {
-    /// Who can be given the address as it is written now.
+    /// The people whose address can be rewritten, with its canonical form.
     pub outdated: Vec<(Holder, EmailAddress)>,
-    /// Who cannot, since somebody else has it.
+    /// The addresses that several people have.
     pub collisions: Vec<Collision>,
-    /// Addresses that are none any more. The people can log in no longer.
+    /// The people whose address is not valid any more, and who cannot log in.
     pub unusable: Vec<Holder>,
 }
 
-/// Looks at all addresses that may be spelled in another way now. `owner` is connected as `rowhouse_owner`.
+/// Checks all addresses that may not be in canonical form. `owner` is connected as `rowhouse_owner`.
 pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
     let mut survey = Survey::default();
     let mut mailboxes: BTreeMap<String, (EmailAddress, BTreeMap<String, Holder>)> = BTreeMap::new();
@@ -92,7 +92,7 @@ pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
             }
         }
     }
-    // What is written now as ASCII alone may have been kept as ASCII by somebody else.
+    // Another person may have the canonical form, which is ASCII only.
     let addresses: Vec<&str> = mailboxes.keys().map(String::as_str).collect();
     let others = format!("SELECT {HOLDER} FROM auth.identities i WHERE i.email = ANY ($1)");
     for row in owner.query(&others, &[&addresses]).await? {
@@ -102,10 +102,10 @@ pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
         }
     }
     for (key, (address, holders)) in mailboxes {
-        // An id begins with the time, so they are in the order in which they were added.
+        // Ids begin with the time, so they are in the order in which the people were added.
         let mut holders: Vec<Holder> = holders.into_values().collect();
         if holders.len() > 1 {
-            // Who is disabled is in nobody's way: the other one is found under each spelling.
+            // A disabled person does not collide: the other one is found under each spelling.
             if holders.iter().filter(|holder| !holder.disabled).count() > 1 {
                 survey.collisions.push(Collision { address: key, holders });
             }

@@ -1,17 +1,17 @@
-//! The backfills that there are.
+//! The backfills.
 
 use super::Backfill;
 
-/// All of them. One stays for as long as there may be a database that its contract migration has not been run on.
+/// All backfills. One stays as long as there may be a database without its contract migration.
 pub const ALL: &[Backfill] = &[ORDERS_PRIORITY];
 
-/// Between the migrations `000012_orders_priority` and `000014_orders_priority_contract`.
+/// The backfill between the migrations `000012_orders_priority` and `000014_orders_priority_contract`.
 const ORDERS_PRIORITY: Backfill = Backfill {
     name: "orders-priority",
     purpose: "gives orders from before there were priorities the one that they are shown with, normal",
     count: "SELECT count(*) FROM orders.orders o WHERE o.tenant_id = $1 AND o.priority IS NULL",
-    // What an order shows stays the same, so its version does, too. A row that somebody is changing is waited for, and looked
-    // at again: a priority that they have given it stays.
+    // An order is shown in the same way as before, so its version stays. The statement waits for a row that is being
+    // changed and checks it again, so a priority that was just set stays.
     batch: "UPDATE orders.orders o SET priority = 'normal'
         WHERE o.tenant_id = $1 AND o.id IN (
             SELECT b.id FROM orders.orders b WHERE b.tenant_id = $1 AND b.priority IS NULL

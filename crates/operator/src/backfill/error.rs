@@ -1,14 +1,14 @@
-//! Why rows were not changed.
+//! The errors of backfills.
 
 use tokio_postgres::error::SqlState;
 
 use crate::tenants::TenantError;
 use rowhouse_migrator::MigrateError;
 
-/// Why a backfill could not be run at all.
+/// The reason why a backfill could not run.
 #[derive(Debug, thiserror::Error)]
 pub enum BackfillError {
-    /// No connection, no such tenant, or a schema that is too old.
+    /// There is no connection or no such tenant, or the schema is too old.
     #[error(transparent)]
     Tenant(#[from] TenantError),
 }
@@ -19,32 +19,32 @@ impl From<tokio_postgres::Error> for BackfillError {
     }
 }
 
-/// Why one tenant's rows are not all changed. The others are gone through all the same.
+/// The reason why a tenant's rows were not all changed. The other tenants are processed all the same.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantFailure {
-    /// Not as many rows as were counted.
+    /// The number of changed rows differs from the count.
     #[error(
         "{expected} rows were counted beforehand and {changed} were changed: the batch does not reach them all, or somebody \
          else has changed or removed some meanwhile. Run it again: a number that stays wrong is the batch's fault"
     )]
     Difference {
-        /// As counted, with what earlier runs have changed.
+        /// The number that was counted, including those that earlier runs changed.
         expected: i64,
-        /// In this and earlier runs.
+        /// The number in this and earlier runs.
         changed: i64,
     },
-    /// The batch has left its tenant, or the ledger's row is gone.
+    /// The batch has left its tenant, or the ledger's row is missing.
     #[error("the tenant's row of the ledger is gone")]
     NoLedger,
-    /// The connection, or a statement.
+    /// The connection or a statement failed.
     #[error(transparent)]
     Database(#[from] TenantError),
-    /// Others were in the way, each time that it was tried.
+    /// Every attempt conflicted with other transactions.
     #[error("others were in the way, {attempts} times: {reason}")]
     Contended {
-        /// How often it was tried.
+        /// The number of attempts.
         attempts: u32,
-        /// What PostgreSQL said last.
+        /// The last error of PostgreSQL.
         reason: MigrateError,
     },
 }
@@ -55,7 +55,7 @@ impl From<tokio_postgres::Error> for TenantFailure {
     }
 }
 
-/// Whether the same transaction may succeed when it is tried again: a deadlock, a lock that was waited for too long.
+/// Returns whether the same transaction may succeed if it is retried: after a deadlock or a lock timeout.
 pub(super) fn is_contention(error: &tokio_postgres::Error) -> bool {
     let contention =
         [SqlState::T_R_SERIALIZATION_FAILURE, SqlState::T_R_DEADLOCK_DETECTED, SqlState::LOCK_NOT_AVAILABLE];

@@ -1,4 +1,4 @@
-//! One tenant, from its first batch to its last, and its row in the ledger.
+//! Processing one tenant, and its row in the ledger.
 
 use std::time::Duration;
 
@@ -7,27 +7,28 @@ use tokio::time::sleep;
 use tokio_postgres::{Error, Row};
 
 use super::error::is_contention;
-use super::session::Session;
+use super::session::BackfillConnection;
 use super::{Backfill, TenantFailure};
 use crate::tenants::enter;
 
-/// How often a transaction is tried that others are in the way of.
+/// The number of attempts for a contended transaction.
 const ATTEMPTS: u32 = 5;
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 
-/// What one transaction came to.
+/// The result of one transaction.
 pub(super) enum Batch {
-    /// There may be more; so many rows were changed.
+    /// There may be more; this many rows were changed.
     More(u64),
-    /// These were the last.
+    /// These were the last rows.
     Last(u64),
-    /// Somebody else has completed the tenant.
+    /// Another run has completed the tenant.
     Completed,
 }
 
-/// One transaction: what the ledger says, a batch, what the ledger says from then on. `first`: the rows are counted, too.
+/// Runs one transaction, which reads the ledger, runs a batch, and updates the ledger. `first`: it also counts the
+/// rows.
 pub(super) async fn batch(
-    session: &mut Session,
+    session: &mut BackfillConnection,
     backfill: &Backfill,
     tenant: TenantId,
     limit: i64,
@@ -47,9 +48,9 @@ pub(super) async fn batch(
     }
 }
 
-/// The inner error is one that may not be there the next time.
+/// Makes one attempt. The inner error may be retried.
 async fn attempt_batch(
-    session: &mut Session,
+    session: &mut BackfillConnection,
     backfill: &Backfill,
     tenant: TenantId,
     limit: i64,
@@ -63,20 +64,20 @@ async fn attempt_batch(
 }
 
 async fn transaction(
-    session: &mut Session,
+    session: &mut BackfillConnection,
     backfill: &Backfill,
     tenant: TenantId,
     limit: i64,
     first: bool,
 ) -> Result<Result<Batch, TenantFailure>, Error> {
-    let Session { client, count, batch, register, lock, expect, advance } = session;
+    let BackfillConnection { client, count, batch, register, lock, expect, advance } = session;
     let (id, name) = (tenant.as_uuid(), backfill.name);
     let tx = client.transaction().await?;
     enter(&tx, tenant).await?;
     if first {
         tx.execute(&*register, &[&id, &name]).await?;
     }
-    // Two runs at once take turns.
+    // Two concurrent runs take turns.
     let Some(found) = tx.query_opt(&*lock, &[&id, &name]).await? else {
         return Ok(Err(TenantFailure::NoLedger));
     };
@@ -88,7 +89,7 @@ async fn transaction(
         tx.execute(&*expect, &[&id, &name, &left]).await?;
     }
     let changed = tx.execute(&*batch, &[&id, &limit]).await?;
-    // The ledger is written in any case, and what the batch has not reached is found by the numbers.
+    // The ledger is updated in any case, so the numbers reveal a batch that has left the tenant.
     enter(&tx, tenant).await?;
     let more = i64::try_from(changed).unwrap_or(i64::MAX);
     let last = more < limit;
@@ -97,7 +98,7 @@ async fn transaction(
     };
     let Entry { expected, changed: in_all, completed } = Entry::read(&written)?;
     if in_all > expected {
-        // It would go on forever with rows that are never done. They stay as they were before this batch.
+        // The batch would continue forever with rows that are never done. This one is rolled back.
         return Ok(Err(TenantFailure::Difference { expected, changed: in_all }));
     }
     tx.commit().await?;
@@ -108,7 +109,7 @@ async fn transaction(
     })
 }
 
-/// The tenant's row.
+/// The tenant's row in the ledger.
 struct Entry {
     expected: i64,
     changed: i64,

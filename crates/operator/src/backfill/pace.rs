@@ -1,35 +1,35 @@
-//! Not faster than asked.
+//! Limiting the rate of changes.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::time::{Instant, sleep_until};
 
-/// Keeps all who change rows together below a rate.
+/// Keeps the total rate of all workers below a limit.
 pub(super) struct Pace {
     rate: Option<u32>,
-    /// What was changed so far is paid for then.
+    /// The time until which the changes so far use up the rate.
     due: Mutex<Instant>,
 }
 
 impl Pace {
-    /// `rate`: rows a second.
+    /// Creates a limit of `rate` rows per second.
     pub(super) fn new(rate: Option<u32>) -> Self {
         Self { rate, due: Mutex::new(Instant::now()) }
     }
 
-    /// No more than a second's rows at once.
+    /// Returns the size of a batch, which is at most the rows of one second.
     pub(super) fn batch(&self, size: u32) -> i64 {
         i64::from(self.rate.map_or(size, |rate| size.min(rate)).max(1))
     }
 
-    /// Until the next batch may begin.
+    /// Waits until the next batch may begin.
     pub(super) async fn wait(&self) {
         let due = *self.due.lock().unwrap_or_else(PoisonError::into_inner);
         sleep_until(due).await;
     }
 
-    /// Accounts for rows that were changed.
+    /// Accounts for changed rows.
     pub(super) fn spend(&self, rows: u64) {
         let Some(rate) = self.rate else { return };
         let rows = u32::try_from(rows).unwrap_or(u32::MAX);

@@ -1,4 +1,4 @@
-//! Which tenants a run goes through.
+//! The tenants of a run.
 
 use std::collections::BTreeSet;
 
@@ -8,23 +8,23 @@ use tokio_postgres::Client;
 use super::{Backfill, BackfillError};
 use crate::tenants::find;
 
-/// A tenant that is gone through.
+/// A tenant to be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Target {
-    /// Its id.
+    /// The tenant's id.
     pub id: TenantId,
-    /// Its name in addresses.
+    /// The tenant's slug.
     pub slug: String,
 }
 
-/// Who is to be gone through, and who need not be.
+/// The tenants to be processed, and those that are completed.
 pub(super) struct Plan {
     pub(super) targets: Vec<Target>,
-    /// How many earlier runs have completed.
+    /// The number of tenants that earlier runs completed.
     pub(super) completed: usize,
 }
 
-/// Looks up the named tenants, or all, whatever their status, and what the ledger says of them.
+/// Returns the named tenants, or all, whatever their status, with the state of the ledger.
 pub(super) async fn plan(
     owner: &mut Client,
     backfill: &Backfill,

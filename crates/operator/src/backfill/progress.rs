@@ -1,4 +1,4 @@
-//! How far it is, for whoever watches.
+//! Showing the progress of a backfill.
 
 use std::fmt;
 use std::io::IsTerminal;
@@ -7,10 +7,10 @@ use std::time::{Duration, Instant};
 
 use indicatif::{ProgressBar, ProgressStyle};
 
-/// How often a line is written where there is no terminal.
+/// The interval between two lines if there is no terminal.
 const INTERVAL: Duration = Duration::from_secs(5);
 
-/// How far a backfill is: a bar on a terminal, otherwise a line now and then; both on standard error.
+/// The progress of a backfill: a bar on a terminal, and otherwise regular lines; both on standard error.
 pub struct Progress {
     out: Out,
     state: Mutex<State>,
@@ -33,13 +33,13 @@ struct State {
 }
 
 impl Progress {
-    /// For nobody.
+    /// Shows nothing.
     #[must_use]
     pub fn silent() -> Self {
         Self::to(Out::Silent)
     }
 
-    /// A bar if standard error is a terminal, else lines.
+    /// Shows a bar if standard error is a terminal, and otherwise lines.
     #[must_use]
     pub fn on_stderr() -> Self {
         Self::to(if std::io::stderr().is_terminal() { Out::Bar(bar()) } else { Out::Lines })
@@ -52,7 +52,7 @@ impl Progress {
         Self { out, state: Mutex::new(state) }
     }
 
-    /// `rows`: how many are to be changed, as far as is known.
+    /// Begins a phase. `rows` is the number of rows to be changed, as far as it is known.
     pub(super) fn begin(&self, phase: &'static str, tenants: usize, rows: u64) {
         let begun = Instant::now();
         let mut state = self.state();
@@ -109,7 +109,7 @@ fn bar() -> ProgressBar {
     let style =
         ProgressStyle::with_template("[{elapsed_precise}] {bar:30} {percent:>3} %, ETA {eta} ({msg})");
     let bar = ProgressBar::no_length();
-    // The template is as good as it was when it was tested.
+    // The template is constant and tested.
     match style {
         Ok(style) => bar.with_style(style),
         Err(_) => bar,
@@ -117,7 +117,7 @@ fn bar() -> ProgressBar {
 }
 
 impl State {
-    /// Each row takes its time, and so does each tenant, even one that there is nothing to do in.
+    /// Returns the number of steps. Each row takes time, and so does each tenant, even without rows.
     fn steps(&self) -> u64 {
         count(self.tenants).saturating_add(self.rows.max(self.rows_done))
     }

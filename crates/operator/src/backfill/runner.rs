@@ -1,4 +1,4 @@
-//! Going through all tenants, several at a time.
+//! Processing all tenants, several at a time.
 
 use std::collections::VecDeque;
 use std::path::{Path, PathBuf};
@@ -9,7 +9,7 @@ use futures_util::future::join_all;
 use super::ledger::{Batch, batch};
 use super::pace::Pace;
 use super::plan::{Plan, plan};
-use super::session::Session;
+use super::session::BackfillConnection;
 use super::{Backfill, BackfillError, Options, Progress, Target, TenantFailure, counting};
 use crate::tenants::connect_as_owner;
 
@@ -22,44 +22,44 @@ pub struct Runner {
     progress: Progress,
 }
 
-/// What there is to do.
+/// The result of counting.
 #[derive(Debug, Default)]
 pub struct Counted {
-    /// The tenants that are not completed, and how many of their rows are to be changed.
+    /// The tenants that are not completed, with the number of their rows to be changed.
     pub tenants: Vec<(Target, u64)>,
-    /// How many tenants were completed before.
+    /// The number of tenants that were completed before.
     pub completed: usize,
-    /// Those whose rows could not be counted.
+    /// The tenants whose rows could not be counted.
     pub failed: Vec<(Target, TenantFailure)>,
-    /// How many were not come to, for want of a connection.
+    /// The number of tenants that were not processed, since no connection could be made.
     pub left_out: usize,
 }
 
-/// What was done.
+/// The result of a rewrite.
 #[derive(Debug, Default)]
 pub struct Report {
-    /// How many tenants this run has completed.
+    /// The number of tenants that this run completed.
     pub completed: usize,
-    /// How many were completed before.
+    /// The number of tenants that were completed before.
     pub completed_before: usize,
-    /// How many rows this run has changed, also of tenants that failed.
+    /// The number of rows that this run changed, including those of tenants that failed.
     pub changed_rows: u64,
-    /// Those that are not completed.
+    /// The tenants that are not completed.
     pub failed: Vec<(Target, TenantFailure)>,
-    /// How many were not come to, for want of a connection.
+    /// The number of tenants that were not processed, since no connection could be made.
     pub left_out: usize,
 }
 
-/// The tenants that no connection could be had for.
+/// The tenants for which no connection could be made.
 struct Unreached {
-    /// Those that one was tried for.
+    /// The tenants for which it was tried.
     failed: Vec<(Target, TenantFailure)>,
-    /// How many others there are.
+    /// The number of the others.
     left_out: usize,
 }
 
 impl Report {
-    /// Whether every tenant is completed.
+    /// Returns whether every tenant is completed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
         self.failed.is_empty() && self.left_out == 0
@@ -67,8 +67,8 @@ impl Report {
 }
 
 impl Runner {
-    /// `admin_url` is that of a role that may become `rowhouse_owner`, which is what everything is done as; `ca_file` holds the authorities
-    /// for `sslmode=require`.
+    /// Creates a runner. `admin_url` names a role that may become `rowhouse_owner`, which executes everything;
+    /// `ca_file` has the authorities for `sslmode=require`.
     #[must_use]
     pub fn new(backfill: Backfill, admin_url: &str, ca_file: Option<&Path>) -> Self {
         Self {
@@ -80,19 +80,19 @@ impl Runner {
         }
     }
 
-    /// How.
+    /// Sets the options.
     #[must_use]
     pub fn with_options(self, options: Options) -> Self {
         Self { options, ..self }
     }
 
-    /// Who is told how far it is.
+    /// Sets the display of the progress.
     #[must_use]
     pub fn with_progress(self, progress: Progress) -> Self {
         Self { progress, ..self }
     }
 
-    /// Counts, and changes nothing.
+    /// Counts the rows without changing any.
     pub async fn count(&self) -> Result<Counted, BackfillError> {
         let mut owner = connect_as_owner(&self.admin_url, self.ca_file.as_deref()).await?;
         let Plan { targets, completed } = plan(&mut owner, &self.backfill, &self.options.tenants).await?;
@@ -148,7 +148,7 @@ impl Runner {
 
     async fn go_through(
         &self,
-        session: &mut Session,
+        session: &mut BackfillConnection,
         target: &Target,
         pace: &Pace,
         tally: &Mutex<Report>,
@@ -169,8 +169,12 @@ impl Runner {
         }
     }
 
-    /// Does the same with each tenant.
-    async fn each(&self, targets: Vec<Target>, work: impl AsyncFn(&mut Session, Target)) -> Unreached {
+    /// Runs `work` for each tenant.
+    async fn each(
+        &self,
+        targets: Vec<Target>,
+        work: impl AsyncFn(&mut BackfillConnection, Target),
+    ) -> Unreached {
         let workers = targets.len().min(usize::try_from(self.options.concurrency).unwrap_or(1)).max(1);
         let queue = Mutex::new(VecDeque::from(targets));
         let failed = Mutex::new(Vec::new());
@@ -194,15 +198,19 @@ impl Runner {
         }
     }
 
-    /// The worker's connection, a new one when it was lost.
-    async fn session<'a>(&self, session: &'a mut Option<Session>) -> Result<&'a mut Session, TenantFailure> {
+    /// Returns the worker's connection, a new one if it was lost.
+    async fn session<'a>(
+        &self,
+        session: &'a mut Option<BackfillConnection>,
+    ) -> Result<&'a mut BackfillConnection, TenantFailure> {
         if session.as_ref().is_some_and(|session| session.client.is_closed()) {
             *session = None;
         }
         if let Some(session) = session {
             Ok(session)
         } else {
-            let opened = Session::open(&self.admin_url, self.ca_file.as_deref(), &self.backfill).await?;
+            let opened =
+                BackfillConnection::open(&self.admin_url, self.ca_file.as_deref(), &self.backfill).await?;
             Ok(session.insert(opened))
         }
     }

@@ -1,4 +1,4 @@
-//! A connection that goes through tenants.
+//! A connection that processes tenants.
 
 use std::path::Path;
 
@@ -7,26 +7,28 @@ use tokio_postgres::{Client, Statement};
 use super::{Backfill, TenantFailure};
 use crate::tenants::connect_as_owner;
 
-/// Nothing ends a batch but its own end: its size is what keeps it short. Whoever holds a row is not waited for forever.
+/// The session's settings. A batch has no time limit, since its size keeps it short, but it does not wait forever for
+/// locked rows.
 const SETTINGS: &str =
     "SET statement_timeout = 0; SET idle_in_transaction_session_timeout = 0; SET lock_timeout = '5s'";
 
-/// A connection as the owner, with what is asked of each tenant prepared.
-pub(super) struct Session {
+/// A connection as the owner, with prepared statements.
+pub(super) struct BackfillConnection {
     pub(super) client: Client,
     pub(super) count: Statement,
     pub(super) batch: Statement,
-    /// Makes the tenant's row in the ledger: the tenant, the backfill's name.
+    /// Inserts the tenant's row in the ledger. Parameters: the tenant, the backfill's name.
     pub(super) register: Statement,
-    /// Locks it: the same. Gives what is expected and what was changed, and whether it is completed.
+    /// Locks the row; the same parameters. Returns the expected and the changed number, and whether it is completed.
     pub(super) lock: Statement,
-    /// Sets what is expected: the same, and how many rows were counted.
+    /// Sets the expected number; the same parameters and the count.
     pub(super) expect: Statement,
-    /// Adds what was changed: the same, the number, and whether these were the last. Gives the same as `lock`.
+    /// Adds to the changed number; the same parameters, the number, and whether these were the last rows. Returns the
+    /// same as `lock`.
     pub(super) advance: Statement,
 }
 
-impl Session {
+impl BackfillConnection {
     pub(super) async fn open(
         admin_url: &str,
         ca_file: Option<&Path>,

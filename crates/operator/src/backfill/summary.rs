@@ -1,24 +1,24 @@
-//! Where the backfills stand.
+//! The state of the backfills.
 
 use std::path::Path;
 
 use super::{ALL, Backfill, BackfillError};
 use crate::tenants::connect_as_owner;
 
-/// Where a backfill stands.
+/// The state of a backfill.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct LedgerSummary {
-    /// Which one.
+    /// The backfill.
     pub backfill: Backfill,
-    /// How many tenants there are.
+    /// The number of tenants.
     pub tenants: i64,
-    /// How many of them it has been through.
+    /// The number of completed tenants.
     pub completed: i64,
-    /// How many rows it has changed so far.
+    /// The number of rows that were changed so far.
     pub changed_rows: i64,
 }
 
-/// Where each backfill stands. `admin_url` is that of a role that may become `rowhouse_owner`.
+/// Returns the state of each backfill. `admin_url` names a role that may become `rowhouse_owner`.
 pub async fn summaries(admin_url: &str, ca_file: Option<&Path>) -> Result<Vec<LedgerSummary>, BackfillError> {
     let owner = connect_as_owner(admin_url, ca_file).await?;
     let mut summaries = Vec::new();

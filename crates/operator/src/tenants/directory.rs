@@ -1,4 +1,4 @@
-//! Which tenants there are.
+//! The directory of tenants.
 
 use clap::ValueEnum;
 use rowhouse_tenancy::TenantId;
@@ -9,22 +9,22 @@ use super::{TenantError, enter};
 /// A tenant's entry in the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tenant {
-    /// Its id.
+    /// The tenant's id.
     pub id: TenantId,
-    /// Its name in addresses.
+    /// The tenant's slug.
     pub slug: String,
-    /// What it is called.
+    /// The name.
     pub name: String,
-    /// One of [`TenantStatus`], by its name.
+    /// The name of a [`TenantStatus`].
     pub status: String,
-    /// Such as `2026-11-23 08:30:00`, in UTC.
+    /// The time of creation, such as `2026-11-23 08:30:00`, in UTC.
     pub created_at: String,
 }
 
-/// Where a tenant is in its life.
+/// The status of a tenant.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub enum TenantStatus {
-    /// It is being set up.
+    /// It is in set-up.
     Provisioning,
     /// It is in use.
     Active,
@@ -35,7 +35,7 @@ pub enum TenantStatus {
 }
 
 impl TenantStatus {
-    /// The name in the directory.
+    /// Returns the name in the directory.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl TenantStatus {
 const COLUMNS: &str = "t.id::text, t.slug, t.name, t.status,
     pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')";
 
-/// All tenants, or those with a status, in the order in which they were made. As the owner.
+/// Returns all tenants, or those with a status, in the order of their creation. The connection is the owner's.
 pub async fn list(
     owner: &impl GenericClient,
     status: Option<TenantStatus>,
@@ -62,10 +62,10 @@ pub async fn list(
     rows.iter().map(tenant).collect()
 }
 
-/// The tenant with this slug or id. Inside of a transaction of the owner's; the tenant is entered.
+/// Returns the tenant with this slug or id and enters it, inside a transaction of the owner.
 pub async fn find(transaction: &impl GenericClient, slug_or_id: &str) -> Result<Tenant, TenantError> {
     let unknown = || TenantError::Unknown(slug_or_id.to_owned());
-    // No slug is an id.
+    // A slug never has the form of an id.
     let id = if let Ok(id) = slug_or_id.parse() {
         id
     } else {

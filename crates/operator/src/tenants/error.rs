@@ -1,32 +1,32 @@
-//! Why an operator's command was in vain.
+//! The errors of operators' commands.
 
 use tokio_postgres::error::SqlState;
 
 use rowhouse_migrator::MigrateError;
 
-/// Why an operator's command was in vain. Each is a sentence for the operator.
+/// The reason why a command failed, as a message for the operator.
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
-    /// Neither a slug nor an id.
+    /// There is no such slug or id.
     #[error("no tenant has the slug or id {0}")]
     Unknown(String),
-    /// It is suspended already.
+    /// The tenant is already suspended.
     #[error("{0} is suspended already")]
     Suspended(String),
-    /// It is not suspended.
+    /// The tenant is not suspended.
     #[error("{slug} is not suspended, it is {status}")]
     NotSuspended {
-        /// Which tenant.
+        /// The tenant's slug.
         slug: String,
-        /// What it is instead.
+        /// Its status.
         status: String,
     },
-    /// It is not open yet, or never will be.
+    /// The tenant is not active yet, or failed.
     #[error("{slug} is {status}: only an active tenant can be suspended")]
     NotActive {
-        /// Which tenant.
+        /// The tenant's slug.
         slug: String,
-        /// What it is instead.
+        /// Its status.
         status: String,
     },
     /// The administrator may not end other roles' sessions. The tenant is suspended all the same.
@@ -37,34 +37,34 @@ pub enum TenantError {
         count(.processes.len()), list(.processes)
     )]
     MayNotEnd {
-        /// Which tenant.
+        /// The tenant's slug.
         slug: String,
         /// The administrator.
         role: String,
-        /// Those of the server that they run in.
+        /// The server processes of the transactions.
         processes: Vec<i32>,
     },
-    /// They were told to end and have not.
+    /// Transactions did not end after they were terminated.
     #[error(
         "{slug} is suspended and nobody enters it any more, but {} that had begun before still run (server \
          processes {})",
         count(.processes.len()), list(.processes)
     )]
     StillRunning {
-        /// Which tenant.
+        /// The tenant's slug.
         slug: String,
-        /// Those of the server that they run in.
+        /// The server processes of the transactions.
         processes: Vec<i32>,
     },
-    /// What is needed is not in the database.
+    /// The database lacks something that is needed.
     #[error("the schema is too old: run `rowhouse migrate` ({0})")]
     Schema(String),
-    /// The owner would see through the walls.
+    /// The owner is not subject to row-level security.
     #[error(
         "rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which mends it"
     )]
     Bypass,
-    /// The connection, or a statement.
+    /// The connection or a statement failed.
     #[error(transparent)]
     Database(#[from] MigrateError),
 }
@@ -100,7 +100,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_still_runs_is_named() {
+    fn remaining_processes_are_named() {
         let error = TenantError::MayNotEnd {
             slug: "acme".to_owned(),
             role: "operator".to_owned(),

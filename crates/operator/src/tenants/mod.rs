@@ -1,7 +1,6 @@
-//! What an operator does with tenants: list them, look at one, suspend it, resume it.
+//! Operators' commands on tenants: listing, showing, suspending and resuming them.
 //!
-//! All of it is done as `rowhouse_owner`, who is bound by row-level security as everybody else, and enters one tenant after
-//! the other.
+//! All of them work as `rowhouse_owner`, which is subject to row-level security, and enter one tenant after another.
 
 mod directory;
 mod error;

@@ -1,32 +1,32 @@
-//! One tenant, looked at from outside.
+//! An overview of one tenant.
 
 use tokio_postgres::Client;
 
 use super::{Tenant, TenantError, find};
 
-/// What an operator wants to know of a tenant first.
+/// The first facts about a tenant for an operator.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
     /// Its entry in the directory.
     pub tenant: Tenant,
-    /// How many people belong to it.
+    /// The number of members.
     pub members: i64,
-    /// How many jobs it has in which status; none that there are none in.
+    /// The number of jobs by status, without those that are zero.
     pub jobs: Vec<(String, i64)>,
-    /// The last time that it was suspended, if it ever was.
+    /// The latest suspension, if there was one.
     pub last_suspension: Option<Suspension>,
 }
 
-/// That a tenant was suspended.
+/// A suspension of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {
-    /// Such as `2026-11-23 08:30:00`, in UTC.
+    /// The time of creation, such as `2026-11-23 08:30:00`, in UTC.
     pub at: String,
-    /// What the operator gave as the reason.
+    /// The operator's reason.
     pub reason: String,
 }
 
-/// Looks at the tenant with this slug or id. As the owner.
+/// Returns the overview of the tenant with this slug or id. The connection is the owner's.
 pub async fn overview(owner: &mut Client, slug_or_id: &str) -> Result<Overview, TenantError> {
     let tx = owner.transaction().await?;
     let tenant = find(&tx, slug_or_id).await?;

@@ -1,4 +1,4 @@
-//! Working as the owner of everything.
+//! Connections as the owner.
 
 use std::path::Path;
 
@@ -8,8 +8,8 @@ use tokio_postgres::{Client, GenericClient};
 use super::TenantError;
 use rowhouse_migrator::connect;
 
-/// Connects as an administrator, who becomes `rowhouse_owner` for as long as the connection lasts. Row-level security binds
-/// that role, which is made sure of.
+/// Connects as an administrator, who becomes `rowhouse_owner` for the lifetime of the connection. Fails unless
+/// row-level security applies to that role.
 pub async fn connect_as_owner(admin_url: &str, ca_file: Option<&Path>) -> Result<Client, TenantError> {
     let client = connect(admin_url, ca_file).await?;
     client.batch_execute("SET ROLE rowhouse_owner").await?;
@@ -22,8 +22,8 @@ pub async fn connect_as_owner(admin_url: &str, ca_file: Option<&Path>) -> Result
     if bypasses.try_get(0)? { Err(TenantError::Bypass) } else { Ok(client) }
 }
 
-/// Enters a tenant until the transaction ends, whatever its status: what an operator does is not stopped by what an operator
-/// has done. Only the owner's own commands come in by this way; services have `tenancy.set_tenant_context` alone.
+/// Enters a tenant until the transaction ends, whatever its status, so that operators can work in suspended tenants.
+/// Only the owner's commands use this; services have `tenancy.set_tenant_context` only.
 pub(crate) async fn enter(
     transaction: &impl GenericClient,
     tenant: TenantId,

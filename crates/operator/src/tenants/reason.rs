@@ -1,8 +1,8 @@
-//! Why something is done to a tenant.
+//! The reason of an operator's action.
 
 use rowhouse_text::Text;
 
-/// Why something is done to a tenant, for whoever reads its audit log.
+/// The reason of an operator's action on a tenant, for readers of its audit log.
 pub type Reason = Text<500>;
 
 #[cfg(test)]

@@ -1,23 +1,24 @@
-//! Suspending a tenant, and resuming it.
+//! Suspending and resuming a tenant.
 
 use tokio_postgres::Client;
 
 use super::transactions::end_transactions;
 use super::{Reason, Tenant, TenantError, find};
 
-/// A tenant that nobody can enter any more.
+/// A suspended tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspended {
-    /// Which one.
+    /// The backfill.
     pub tenant: Tenant,
-    /// How many transactions that had begun before were ended.
+    /// The number of transactions that were terminated.
     pub ended_transactions: usize,
 }
 
-/// Lets nobody into a tenant any more, whatever tokens they have, and ends what had begun before. When this returns, no
-/// transaction of a service is in the tenant. `admin` may be in the role that migrates, and ends other roles' sessions.
+/// Suspends a tenant: nobody can enter it any more, whatever tokens they have, and open transactions are ended. When
+/// this returns, no transaction of a service is in the tenant. `admin` must be able to become the owner and to
+/// terminate other roles' sessions.
 ///
-/// A tenant that is suspended already stays so, and what is still in it is ended all the same.
+/// A tenant that is already suspended stays so, and transactions that are still in it are ended all the same.
 pub async fn suspend(
     admin: &mut Client,
     slug_or_id: &str,
@@ -37,13 +38,13 @@ pub async fn suspend(
     }
 }
 
-/// Lets everybody in again, by the tokens that they have. Its jobs go on.
+/// Resumes a tenant: existing tokens are valid again, and its jobs continue.
 pub async fn resume(admin: &mut Client, slug_or_id: &str, reason: &Reason) -> Result<Tenant, TenantError> {
     let refused = |Tenant { slug, status, .. }| TenantError::NotSuspended { slug, status };
     change(admin, slug_or_id, reason, &RESUME).await?.map_err(refused)
 }
 
-/// A change of status, and what the audit log calls it.
+/// A change of status with its name in the audit log.
 struct Change {
     from: &'static str,
     to: &'static str,
@@ -53,7 +54,8 @@ struct Change {
 const SUSPEND: Change = Change { from: "active", to: "suspended", action: "tenant.suspend" };
 const RESUME: Change = Change { from: "suspended", to: "active", action: "tenant.resume" };
 
-/// The tenant as it is now; or, unchanged, as it is when it is not as it has to be for that.
+/// Changes the status and returns the tenant; or returns it unchanged if it has another status than the change
+/// requires.
 async fn change(
     admin: &mut Client,
     slug_or_id: &str,

@@ -1,4 +1,4 @@
-//! Those who were in a tenant before it was suspended.
+//! Ending the transactions of a suspended tenant.
 
 use std::time::Duration;
 
@@ -8,19 +8,19 @@ use tokio_postgres::error::SqlState;
 
 use super::{Tenant, TenantError};
 
-/// How long they may go on: what is about to end anyway ends well.
+/// The time for transactions to end by themselves.
 const GRACE: Duration = Duration::from_millis(300);
-/// Until when one that was told to end has to be gone.
+/// The time for terminated transactions to end.
 const LIMIT: Duration = Duration::from_secs(5);
 const INTERVAL: Duration = Duration::from_millis(20);
 
-/// A transaction, by the server process that it runs in and its number there.
+/// A transaction: its server process and its number there.
 type Transaction = (i32, String);
 
-/// Sees to it that nobody is in the tenant any more, which is suspended already. How many had to be ended.
+/// Ends all transactions in the suspended tenant. Returns how many had to be terminated.
 pub(super) async fn end_transactions(admin: &mut Client, tenant: &Tenant) -> Result<usize, TenantError> {
     let begun = Instant::now();
-    // Who enters later is refused, and shows here for a moment only.
+    // Later transactions are refused, and appear here for a moment only.
     let before = transactions_in(admin, tenant).await?;
     let mut left = before.clone();
     while !left.is_empty() && begun.elapsed() < GRACE {
@@ -64,8 +64,8 @@ async fn remaining(
     Ok(left)
 }
 
-/// As the administrator: the owner may end nobody's session. A process that has gone on to another transaction by then, which
-/// may be another tenant's, is left alone. One that may not be ended keeps none of the others.
+/// Terminates sessions as the administrator, since the owner may not. A process that has started another transaction,
+/// perhaps another tenant's, is left alone. A failure for one does not prevent the others.
 async fn terminate(admin: &Client, tenant: &Tenant, left: &[Transaction]) -> Result<(), TenantError> {
     let mut refused = Vec::new();
     for (pid, transaction) in left {

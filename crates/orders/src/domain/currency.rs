@@ -1,18 +1,18 @@
-//! Currencies.
+//! [`Currency`], the currency of an order.
 
 use std::str::FromStr;
 
-/// A currency that a new order can be in: one that people pay with, by its ISO 4217 code.
+/// A currency of a new order: one in use for payments, by its ISO 4217 code.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Currency(iso_currency::Currency);
 
-/// The text is no currency's code.
+/// The error of parsing a text that is not a currency's code.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send the ISO 4217 code of a currency that is in use, in capitals, such as EUR")]
 pub(crate) struct InvalidCurrency;
 
 impl Currency {
-    /// The three letters.
+    /// Returns the three letters.
     pub(crate) fn code(self) -> &'static str {
         self.0.code()
     }
@@ -21,8 +21,8 @@ impl Currency {
 impl FromStr for Currency {
     type Err = InvalidCurrency;
 
-    /// Leaves out what has a code and is no money in anybody's hand: metals, units of account and funds,
-    /// the codes for testing and for "no currency", and currencies that were replaced.
+    /// Refuses codes that are not money in use: metals, units of account and funds, the codes for testing and for "no
+    /// currency", and replaced currencies.
     fn from_str(code: &str) -> Result<Self, InvalidCurrency> {
         let currency = iso_currency::Currency::from_code(code).ok_or(InvalidCurrency)?;
         if currency.is_special() || currency.is_fund() || currency.is_superseded().is_some() {

@@ -1,4 +1,4 @@
-//! When a delivery that failed is tried again.
+//! The schedule of retries.
 
 use std::time::Duration;
 
@@ -18,10 +18,10 @@ const DELAYS: [Duration; 10] = [
     Duration::from_hours(8),
 ];
 
-/// The longest that a receiver can put an attempt off with `Retry-After`.
+/// The longest delay that a receiver can request with `Retry-After`.
 const LONGEST_WISH: Duration = Duration::from_hours(12);
 
-/// How often a delivery is tried before it is given up.
+/// The number of attempts after which a delivery fails.
 pub(crate) const MAX_DELIVERY_ATTEMPTS: i32 = 11;
 
 /// The delay after a failed attempt. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never

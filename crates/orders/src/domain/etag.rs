@@ -1,4 +1,4 @@
-//! Entity tags: changing only what one has seen (RFC 9110 §8.8.3, §13.1.1).
+//! Entity tags and conditional changes (RFC 9110 §8.8.3, §13.1.1).
 
 use std::fmt;
 use std::str::FromStr;
@@ -23,17 +23,17 @@ impl fmt::Display for Etag {
     }
 }
 
-/// What has to be true of an order for a change to take place.
+/// The precondition of a change.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) enum Condition {
-    /// Nothing.
+    /// There is none.
     Always,
-    /// Its tag is one of these. A tag that no order could have is held by none, which is the caller's way to
-    /// find out that it is stale.
+    /// The order's tag is one of these. A tag that no order can have never matches, so the caller learns that it is
+    /// stale.
     TagIn(Vec<String>),
 }
 
-/// The text is no condition.
+/// The error of parsing a text that is not a precondition.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "send the entity tag that the order came with, quotes included, such as \"3\", or several with commas between them; or * for any"
@@ -41,7 +41,7 @@ pub(crate) enum Condition {
 pub(crate) struct InvalidCondition;
 
 impl Condition {
-    /// Weak tags never match: this is the strong comparison.
+    /// Returns whether the precondition holds. Weak tags never match: this is the strong comparison.
     pub(crate) fn holds_for(&self, tag: Etag) -> bool {
         match self {
             Self::Always => true,

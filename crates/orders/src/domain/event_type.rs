@@ -1,15 +1,15 @@
 //! The events that webhooks tell of.
 
-/// Something that happens to an order.
+/// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum EventType {
     OrderCreated,
     OrderUpdated,
-    /// Somebody wants to see whether an endpoint takes what it is sent. Nobody has it in a list.
+    /// A test of an endpoint, which no endpoint subscribes to.
     Test,
 }
 
-/// All events, also those that there are not yet.
+/// Subscribes to all events, including future ones.
 const ALL: &str = "*";
 
 impl EventType {
@@ -23,17 +23,17 @@ impl EventType {
         }
     }
 
-    /// What an endpoint has in its list that wants to hear of it.
+    /// Returns the entries of a subscription that include this event.
     pub(crate) fn wanted_as(self) -> Vec<&'static str> {
         vec![self.as_str(), ALL]
     }
 }
 
-/// The events that an endpoint wants to hear of: one or more names, each once.
+/// The events that an endpoint subscribes to: one or more names, each once.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Events(Vec<&'static str>);
 
-/// The list names no events, or unknown ones.
+/// The error for a list without events or with unknown ones.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
     "send one or more of order.created, order.updated; or * for all events, also those that are new one day"

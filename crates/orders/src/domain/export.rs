@@ -14,7 +14,7 @@ pub(crate) struct Export {
     pub(crate) id: Uuid,
     pub(crate) resource: String,
     pub(crate) format: ExportFormat,
-    /// Only orders in this status.
+    /// Only orders with this status.
     pub(crate) status: Option<OrderStatus>,
     pub(crate) state: ExportState,
     pub(crate) orders_done: i64,
@@ -25,11 +25,11 @@ pub(crate) struct Export {
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) finished_at: Option<DateTime<Utc>>,
     pub(crate) expires_at: Option<DateTime<Utc>>,
-    /// Why it failed, in words for the tenant's people.
+    /// The reason of a failure, as shown to the tenant's people.
     pub(crate) failure: Option<String>,
 }
 
-/// Where an export is in its life.
+/// The state of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExportState {
     Queued,
@@ -39,7 +39,7 @@ pub(crate) enum ExportState {
     Cancelled,
 }
 
-/// The text names no state.
+/// The error of parsing a text that is not a state.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an export's state is one of queued, running, succeeded, failed, cancelled")]
 pub(crate) struct UnknownState;
@@ -47,7 +47,7 @@ pub(crate) struct UnknownState;
 impl ExportState {
     const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
-    /// The name in rows and sentences.
+    /// Returns the name in rows and messages.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Queued => "queued",

@@ -2,25 +2,26 @@
 
 use std::str::FromStr;
 
-/// How a file is written.
+/// The format of a file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ExportFormat {
-    /// RFC 4180: UTF-8, CRLF, a header, and one line an order line, on which the order's own fields are repeated.
+    /// RFC 4180: UTF-8, CRLF, a header, and one row for each order line, which repeats the order's own fields.
     ///
-    /// A spreadsheet takes a cell for a formula that begins with one of `=`, `+`, `-`, `@`, a tab, a line break, or the
-    /// full-width form of such a character, blanks and quotes before it aside. What people have typed, customers and SKUs, then has a `'` before it.
+    /// A spreadsheet reads a cell as a formula if it begins with `=`, `+`, `-`, `@`, a tab, a line break, or the
+    /// full-width form of such a character, possibly after blanks and quotes. Such cells with typed text, customers
+    /// and SKUs, are prefixed with `'`.
     Csv,
-    /// One order a line, as REST shows it. Nothing is changed in it: the format for programs.
+    /// One order per line, in the form of REST. Texts are unchanged: this is the format for programs.
     JsonLines,
 }
 
-/// The text names no format.
+/// The error of parsing a text that is not a format.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a file's format is one of csv, jsonl")]
 pub(crate) struct UnknownFormat;
 
 impl ExportFormat {
-    /// The name in rows.
+    /// Returns the name in rows.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Csv => "csv",

@@ -1,8 +1,8 @@
-//! Which addresses webhooks are sent to.
+//! The addresses to which webhooks may be sent.
 //!
-//! Whoever registers an endpoint chooses where this service connects to. From inside a network that reaches what
-//! nobody outside does: databases, metadata servers, the service itself. So in production only addresses of the public
-//! Internet are connected to, whatever a name says they are.
+//! Tenants choose the addresses of their endpoints, and this service can reach what outsiders cannot: databases,
+//! metadata servers, the service itself. So in production it connects only to addresses of the public Internet,
+//! whatever their names are.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 
@@ -10,7 +10,7 @@ use ipnet::{Ipv4Net, Ipv6Net};
 use rowhouse_chassis::config::Environment;
 use url::Host;
 
-/// What the IANA's registry of special-purpose IPv4 addresses (RFC 6890) has that is not the public Internet.
+/// The IPv4 networks in the IANA's registry of special-purpose addresses (RFC 6890) that are not the public Internet.
 const SPECIAL_V4: [Ipv4Net; 16] = [
     // This network.
     v4([0, 0, 0, 0], 8),
@@ -32,31 +32,31 @@ const SPECIAL_V4: [Ipv4Net; 16] = [
     v4([192, 88, 99, 0], 24),
     // Benchmarks (RFC 2544).
     v4([198, 18, 0, 0], 15),
-    // Azure's platform, metadata included, under an address that is nobody else's.
+    // Azure's platform with its metadata, under a public address.
     v4([168, 63, 129, 16], 32),
     v4([224, 0, 0, 0], 4),
-    // Reserved, and the broadcast.
+    // Reserved, and broadcast.
     v4([240, 0, 0, 0], 4),
 ];
 
-/// All that is given out of IPv6 is in here. Loopback, unspecified, v4-mapped, v4-compatible, NAT64, unique local, link-local,
-/// site-local and multicast addresses are not.
+/// The allocated part of IPv6. Loopback, unspecified, v4-mapped, v4-compatible, NAT64, unique local, link-local,
+/// site-local and multicast addresses are outside of it.
 const GLOBAL_V6: Ipv6Net = v6([0x2000, 0], 3);
 
-/// What is not the public Internet in [`GLOBAL_V6`].
+/// The networks in [`GLOBAL_V6`] that are not the public Internet.
 const SPECIAL_V6: [Ipv6Net; 5] = [
     // Protocols: Teredo, benchmarks, ORCHID and others.
     v6([0x2001, 0], 23),
     // Documentation (RFC 3849, RFC 9637).
     v6([0x2001, 0x0db8], 32),
     v6([0x3fff, 0], 20),
-    // 6to4: an IPv4 address in disguise.
+    // 6to4, which embeds an IPv4 address.
     v6([0x2002, 0], 16),
-    // The experiment that IPv6 began with, given back.
+    // The 6bone, which was returned.
     v6([0x3ffe, 0], 16),
 ];
 
-/// The last labels of names that are of a network's inside.
+/// The last labels of internal names.
 const INSIDE: [&str; 9] =
     ["localhost", "local", "internal", "intranet", "private", "corp", "home", "lan", "home.arpa"];
 
@@ -68,12 +68,12 @@ const fn v6([a, b]: [u16; 2], length: u8) -> Ipv6Net {
     Ipv6Net::new_assert(Ipv6Addr::new(a, b, 0, 0, 0, 0, 0, 0), length)
 }
 
-/// Where webhooks may go.
+/// The addresses that webhooks may reach.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Guard {
-    /// Anywhere, without TLS as well: on a person's machine.
+    /// All addresses, also without TLS: for development.
     Open,
-    /// To the public Internet, with TLS.
+    /// The public Internet, with TLS.
     PublicOnly,
 }
 
@@ -82,7 +82,7 @@ impl Guard {
         if environment.is_production() { Self::PublicOnly } else { Self::Open }
     }
 
-    /// Whether an address is connected to.
+    /// Returns whether connections to an address are allowed.
     pub(crate) fn allows(self, address: IpAddr) -> bool {
         match self {
             Self::Open => true,
@@ -90,7 +90,7 @@ impl Guard {
         }
     }
 
-    /// Whether a host may be one that is allowed, as far as can be seen without asking for its addresses.
+    /// Returns whether a host may be allowed, as far as its name shows.
     pub(crate) fn allows_host(self, host: &Host<&str>) -> bool {
         match (self, host) {
             (Self::Open, _) => true,
@@ -110,7 +110,8 @@ fn is_public(address: IpAddr) -> bool {
     }
 }
 
-/// A name of one label is completed by the resolver's own search list: in a cluster, `orders` is a neighbour.
+/// Returns whether a name is public. A resolver completes a name of one label from its search list: in a cluster,
+/// `orders` is a service.
 fn is_public_name(name: &str) -> bool {
     let name = name.trim_end_matches('.').to_ascii_lowercase();
     let is_inside =
@@ -219,7 +220,7 @@ mod tests {
             "3fff::1",
             "3fff:fff::1",
             "5f00::1",
-            // Not given out, unique local, link-local, site-local, multicast.
+            // Not allocated, unique local, link-local, site-local, multicast.
             "1fff::1",
             "4000::1",
             "fc00::1",

@@ -4,14 +4,14 @@ use rowhouse_text::Text;
 
 use super::money::Amount;
 
-/// What is ordered, as the tenant's catalogue calls it.
+/// The article, as named in the tenant's catalogue.
 pub(crate) type Sku = Text<64>;
 
-/// How many: 1 to 1,000,000.
+/// The quantity: 1 to 1,000,000.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Quantity(i64);
 
-/// The number is no quantity.
+/// The error for a number that is not a quantity.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send a quantity of 1 to 1000000")]
 pub(crate) struct InvalidQuantity;
@@ -30,7 +30,7 @@ impl TryFrom<i64> for Quantity {
     }
 }
 
-/// A line of an order that is to be placed.
+/// A line of a new order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewLine {
     pub(crate) sku: Sku,
@@ -39,20 +39,20 @@ pub(crate) struct NewLine {
 }
 
 impl NewLine {
-    /// What the line costs, unless it is too much.
+    /// Returns the line's price, or `None` if it is too large.
     fn total(&self) -> Option<Amount> {
         self.unit_price.times(self.quantity.get())
     }
 }
 
-/// The lines of an order that is to be placed, and what they cost together.
+/// The lines of a new order with their total.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewLines {
     lines: Vec<NewLine>,
     total: Amount,
 }
 
-/// The lines make no order.
+/// The reason why lines are refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidLines {
     #[error("send 1 to {} lines", NewLines::MAX)]
@@ -62,7 +62,7 @@ pub(crate) enum InvalidLines {
 }
 
 impl NewLines {
-    /// The most lines that an order may have.
+    /// The largest number of lines of an order.
     pub(super) const MAX: usize = 200;
 
     pub(crate) fn new(lines: Vec<NewLine>) -> Result<Self, InvalidLines> {
@@ -71,7 +71,7 @@ impl NewLines {
         Ok(Self { lines, total: total.ok_or(InvalidLines::Total)? })
     }
 
-    /// Whether an order may have so many lines: to be asked before each is looked at.
+    /// Checks the number of lines, before each one is parsed.
     pub(crate) fn check_count(count: usize) -> Result<(), InvalidLines> {
         if (1..=Self::MAX).contains(&count) { Ok(()) } else { Err(InvalidLines::Count) }
     }
@@ -85,7 +85,7 @@ impl NewLines {
     }
 }
 
-/// A line of an order that was placed.
+/// A line of a placed order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct OrderLine {
     pub(crate) sku: String,

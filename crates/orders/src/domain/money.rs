@@ -1,11 +1,11 @@
 //! Amounts of money.
 
-/// An amount in a currency's minor units, 0 to 2⁵³ - 1: a JSON number beyond that is read as another one by
-/// JavaScript, and by much else.
+/// An amount in a currency's minor units, 0 to 2⁵³ - 1: JavaScript and many other programs read larger JSON numbers
+/// inexactly.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) struct Amount(i64);
 
-/// The number is no amount.
+/// The error for a number that is not an amount.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send an amount in minor units, 0 to {}", Amount::MAX.0)]
 pub(crate) struct InvalidAmount;
@@ -18,12 +18,12 @@ impl Amount {
         self.0
     }
 
-    /// The sum, unless it is too large.
+    /// Returns the sum, or `None` if it is too large.
     pub(crate) fn plus(self, other: Self) -> Option<Self> {
         self.0.checked_add(other.0)?.try_into().ok()
     }
 
-    /// The product, unless it is too large.
+    /// Returns the product, or `None` if it is too large.
     pub(crate) fn times(self, factor: i64) -> Option<Self> {
         self.0.checked_mul(factor)?.try_into().ok()
     }

@@ -13,20 +13,20 @@ use super::line::{NewLines, OrderLine};
 use super::priority::OrderPriority;
 use super::status::OrderStatus;
 
-/// Who orders, as the tenant calls them.
+/// The customer, as named by the tenant.
 pub(crate) type Customer = Text<200>;
 
 /// An order's id: a UUID, version 7.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct OrderId(Uuid);
 
-/// The text is not a UUID.
+/// The error of parsing a text that is not a UUID.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send the id of an order, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
 pub(crate) struct InvalidOrderId;
 
 impl OrderId {
-    /// An id for a new order.
+    /// Generates an id for a new order.
     pub(crate) fn generate() -> Self {
         Self(Uuid::now_v7())
     }
@@ -56,7 +56,7 @@ impl fmt::Display for OrderId {
     }
 }
 
-/// An order that is to be placed.
+/// An order to be placed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct NewOrder {
     pub(crate) id: OrderId,
@@ -67,7 +67,7 @@ pub(crate) struct NewOrder {
 }
 
 impl NewOrder {
-    /// As it is when it is placed, but for its number.
+    /// Returns the order as placed, except for its number.
     pub(crate) fn placed_at(&self, now: DateTime<Utc>) -> Order {
         Order {
             id: self.id,
@@ -85,14 +85,14 @@ impl NewOrder {
     }
 }
 
-/// What is to become of an order; nothing is what stays.
+/// A change of an order. A field without a value stays.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) struct OrderChange {
     pub(crate) status: Option<OrderStatus>,
     pub(crate) priority: Option<OrderPriority>,
 }
 
-/// An order that was placed. It holds what is stored, whatever is asked of new orders by now.
+/// A placed order. It contains what is stored, even if the rules for new orders have changed.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Order {
     pub(crate) id: OrderId,
@@ -108,7 +108,7 @@ pub(crate) struct Order {
     pub(crate) updated_at: DateTime<Utc>,
 }
 
-/// Why an order stays as it is.
+/// The reason why a change is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
     #[error("the order has changed since it was read: read it again, and decide again")]
@@ -122,7 +122,7 @@ impl Order {
         Etag::of_version(self.version)
     }
 
-    /// Whether the order may change so now. Its priority may at any time.
+    /// Checks whether the order may change in this way now. Its priority may change at any time.
     pub(crate) fn check_change(&self, to: OrderChange, condition: &Condition) -> Result<(), Refusal> {
         if !condition.holds_for(self.etag()) {
             return Err(Refusal::Stale);
@@ -185,7 +185,7 @@ mod tests {
         ] {
             let change = OrderChange { status: Some(to), priority: None };
             assert_eq!(order.check_change(change, &tag.parse().unwrap()), expected, "{to} {tag}");
-            // A priority beside it makes no difference.
+            // The priority makes no difference.
             let change = OrderChange { priority: Some(OrderPriority::High), ..change };
             assert_eq!(order.check_change(change, &tag.parse().unwrap()), expected, "{to} {tag}");
         }

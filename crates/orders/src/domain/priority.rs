@@ -1,24 +1,24 @@
-//! How urgent an order is.
+//! The priority of orders.
 
 use std::str::FromStr;
 
-/// How urgent an order is.
+/// The urgency of an order.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(crate) enum OrderPriority {
     Low,
-    /// What nobody has said is urgent, or the opposite; also orders from before there were priorities.
+    /// The default. Orders from before there were priorities have it, too.
     #[default]
     Normal,
     High,
 }
 
-/// The text names no priority.
+/// The error of parsing a text that is not a priority.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an order's priority is one of low, normal, high")]
 pub(crate) struct UnknownPriority;
 
 impl OrderPriority {
-    /// The name in rows and files.
+    /// Returns the name in rows and files.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Low => "low",

@@ -1,9 +1,9 @@
-//! An order's life.
+//! [`OrderStatus`] and its transitions.
 
 use std::fmt;
 use std::str::FromStr;
 
-/// Where an order stands: placed, then paid, then fulfilled; cancelled before it is fulfilled, or never.
+/// The status of an order: placed, then paid, then fulfilled; it can be cancelled before it is fulfilled.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum OrderStatus {
     Placed,
@@ -12,13 +12,13 @@ pub(crate) enum OrderStatus {
     Cancelled,
 }
 
-/// The text names no status.
+/// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an order's status is one of placed, paid, fulfilled, cancelled")]
 pub(crate) struct UnknownStatus;
 
 impl OrderStatus {
-    /// Whether an order may go from here to `next`. Staying is no move.
+    /// Returns whether an order may change from this status to `next`, which is another one.
     pub(crate) const fn may_become(self, next: Self) -> bool {
         match self {
             Self::Placed => matches!(next, Self::Paid | Self::Cancelled),
@@ -27,7 +27,7 @@ impl OrderStatus {
         }
     }
 
-    /// The name in rows and sentences.
+    /// Returns the name in rows and messages.
     pub(crate) const fn as_str(self) -> &'static str {
         match self {
             Self::Placed => "placed",

@@ -1,18 +1,18 @@
-//! Where an endpoint's deliveries go.
+//! [`Target`], the URL of an endpoint.
 
 use url::{Host, Url};
 
 use super::guard::Guard;
 
 const MAX_LENGTH: usize = 2_048;
-/// Ports from here on belong to no system service.
+/// The first port that no system service uses.
 const FIRST_UNPRIVILEGED_PORT: u16 = 1_024;
 
-/// A URL that deliveries may be sent to. What its name leads to is seen with each delivery.
+/// A URL to which deliveries may be sent. The addresses of its host are checked for each delivery.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct Target(Url);
 
-/// The text is no such URL.
+/// The reason why a text is not such a URL.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum InvalidTarget {
     #[error("send an absolute URL of {MAX_LENGTH} characters at most, such as https://example.com/webhooks")]
@@ -23,7 +23,7 @@ pub(crate) enum InvalidTarget {
     NotAllowed(#[from] NotAllowed),
 }
 
-/// The URL leads to where nothing is sent.
+/// The reason why a URL is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAllowed {
     #[error("webhooks are sent with TLS: take an https URL")]
@@ -39,10 +39,11 @@ pub(crate) enum NotAllowed {
 }
 
 impl Target {
-    /// Reads a URL. IP addresses in it are seen in whatever way they are written: the parser is the one of browsers,
-    /// which knows `0x7f.1`, `2130706433` and `[::ffff:127.0.0.1]` for what they are.
+    /// Parses a URL. IP addresses are recognised in every form: the parser is that of browsers, which reads `0x7f.1`,
+    /// `2130706433` and `[::ffff:127.0.0.1]`.
     pub(crate) fn parse(text: &str, guard: Guard) -> Result<Self, InvalidTarget> {
-        // The parser drops tabs and line breaks, and spaces around: what is stored would not be what was sent.
+        // The parser removes tabs, line breaks and surrounding spaces, so the stored URL would differ from the one
+        // that was sent.
         if text.len() > MAX_LENGTH || text.contains(|c: char| c.is_control() || c.is_whitespace()) {
             return Err(InvalidTarget::Malformed);
         }
@@ -80,7 +81,7 @@ impl Target {
         self.0.host()
     }
 
-    /// 0 is nobody's: a URL of these schemes has a port.
+    /// Returns the port. URLs of these schemes always have one; 0 is never used.
     pub(crate) fn port(&self) -> u16 {
         self.0.port_or_known_default().unwrap_or(0)
     }
@@ -89,13 +90,13 @@ impl Target {
         self.0.scheme() == "https"
     }
 
-    /// The value of `Host`, as HTTP wants it.
+    /// Returns the value of the header `Host`.
     pub(crate) fn authority(&self) -> String {
         let host = self.0.host_str().unwrap_or_default();
         self.0.port().map_or_else(|| host.to_owned(), |port| format!("{host}:{port}"))
     }
 
-    /// Path and query.
+    /// Returns the path and query.
     pub(crate) fn path(&self) -> String {
         self.0.query().map_or_else(|| self.0.path().to_owned(), |query| format!("{}?{query}", self.0.path()))
     }
@@ -107,7 +108,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn where_deliveries_may_go() {
+    fn allowed_targets() {
         for (text, authority, path) in [
             ("https://example.com", "example.com", "/"),
             ("https://EXAMPLE.com:443/a?b=c", "example.com", "/a?b=c"),
@@ -126,7 +127,7 @@ mod tests {
     }
 
     #[test]
-    fn where_nothing_is_sent() {
+    fn forbidden_targets() {
         for (text, expected) in [
             ("http://example.com/", NotAllowed::Scheme),
             ("https://ada@example.com/", NotAllowed::UserInfo),
@@ -139,7 +140,7 @@ mod tests {
         ] {
             assert_eq!(Target::parse(text, PublicOnly), Err(expected.into()), "{text}");
         }
-        // One address in all the ways in which it can be written.
+        // One address in all the forms in which it can be written.
         for host in [
             "localhost",
             "localhost.",
@@ -178,9 +179,9 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_url() {
+    fn invalid_urls() {
         let long = format!("https://example.com/{}", "a".repeat(MAX_LENGTH));
-        // Shorter than it becomes.
+        // The normalized URL is longer than the text.
         let grows = format!("https://example.com/{}", "ä".repeat(900));
         for text in [
             "",

@@ -1,4 +1,4 @@
-//! Removing exports that nobody can fetch any more.
+//! The deletion of expired and failed exports.
 
 use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
 use rowhouse_tenancy::TenantTx;
@@ -9,10 +9,10 @@ use crate::store::export_chunks::delete_chunks;
 use crate::store::export_drafts::delete_expired;
 use crate::store::exports::expiry;
 
-/// How many chunks go in one transaction.
+/// The number of chunks in one transaction.
 const BATCH: i64 = 100;
 
-/// Removes the file of an export that has ended without success, or has expired; and the export, when it has expired.
+/// Deletes the file of an export that failed or expired, and the row of an expired one.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct DeleteExport {
     pub(crate) export_id: Uuid,
@@ -23,11 +23,11 @@ impl Job for DeleteExport {
     const CLASS: Class = Class::Maintenance;
 }
 
-/// Does [`DeleteExport`].
+/// The handler of [`DeleteExport`].
 pub(crate) struct Deleting;
 
 impl DeleteExport {
-    /// Has it done when the export has expired. It is one that has ended.
+    /// Enqueues the deletion for the time when the export expires. The export must have ended.
     pub(crate) async fn enqueue_at_expiry(self, tx: &mut TenantTx) -> Result<(), EnqueueError> {
         if let Some(expires_at) = expiry(tx, self.export_id).await? {
             rowhouse_jobs::enqueue(tx, NewJob::new(self).at(expires_at)).await?;

@@ -1,4 +1,4 @@
-//! What an order looks like in a file.
+//! The formats of export files.
 
 use std::borrow::Cow;
 use std::io;
@@ -26,14 +26,14 @@ const HEADER: [&str; 13] = [
     "unit_price_minor",
 ];
 
-/// A part of a file, which begins and ends between two orders.
+/// A part of a file, which contains whole orders.
 pub(crate) enum Chunk {
     Csv(Box<Writer<Vec<u8>>>),
     JsonLines(Vec<u8>),
 }
 
 impl Chunk {
-    /// `first`: it is the one that the file begins with.
+    /// Creates an empty chunk. `first`: it is the beginning of the file.
     pub(crate) fn new(format: ExportFormat, first: bool) -> io::Result<Self> {
         match format {
             ExportFormat::JsonLines => Ok(Self::JsonLines(Vec::new())),
@@ -62,7 +62,7 @@ impl Chunk {
         }
     }
 
-    /// In bytes.
+    /// Returns the length in bytes.
     pub(crate) fn len(&self) -> usize {
         match self {
             Self::Csv(writer) => writer.get_ref().len(),
@@ -79,7 +79,7 @@ impl Chunk {
 }
 
 fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
-    // Each field by its name: one that is added does not compile until it is written, or left out on purpose.
+    // Each field is named, so that code does not compile until a new field is written or left out on purpose.
     let Order {
         id,
         number,
@@ -93,7 +93,7 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
         created_at,
         updated_at,
     } = order;
-    let (id, number, customer) = (id.to_string(), number.to_string(), harmless(customer));
+    let (id, number, customer) = (id.to_string(), number.to_string(), escape_formula(customer));
     let (total_minor, created_at, updated_at) =
         (total_minor.to_string(), rfc3339(*created_at), rfc3339(*updated_at));
     for (position, line) in (1_u32..).zip(lines) {
@@ -109,7 +109,7 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
             &created_at,
             &updated_at,
             &position.to_string(),
-            &harmless(sku),
+            &escape_formula(sku),
             &quantity.to_string(),
             &unit_price_minor.to_string(),
         ])?;
@@ -117,15 +117,15 @@ fn write_lines(writer: &mut Writer<Vec<u8>>, order: &Order) -> io::Result<()> {
     Ok(())
 }
 
-/// The text as a cell that no spreadsheet takes for a formula, as OWASP has it under "CSV Injection": at its beginning, and where a
-/// spreadsheet of another country, which does not separate by commas and so sees no quotes, begins another cell. Blanks, characters that
-/// nobody sees, and quotes do not keep a spreadsheet from finding a formula behind them.
-fn harmless(text: &str) -> Cow<'_, str> {
+/// Returns the text as a cell that no spreadsheet reads as a formula (OWASP, "CSV Injection"). It checks the
+/// beginning, and also each place where a spreadsheet with another separator, which does not recognise the quotes,
+/// begins a cell. Blanks, invisible characters and quotes before a formula do not hide it from a spreadsheet.
+fn escape_formula(text: &str) -> Cow<'_, str> {
     let begins_formula =
         |c: char| matches!(c, '=' | '+' | '-' | '@' | '\t' | '\r' | '\n' | '＝' | '＋' | '－' | '＠');
     let separates = |c: char| matches!(c, ';' | '|' | '\t' | '\r' | '\n');
     let mut safe = String::new();
-    // Where the cell begins, as long as nothing has been seen of it.
+    // The start of the cell, until a visible character was found in it.
     let mut cell = Some(0);
     let mut copied = 0;
     for (at, c) in text.char_indices() {

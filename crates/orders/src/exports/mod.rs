@@ -1,8 +1,8 @@
-//! Files with all of a tenant's orders.
+//! Exports: files with all of a tenant's orders.
 //!
-//! A job writes the file into the database, chunk by chunk: each chunk and how far it goes are committed together, so that
-//! whoever is killed in between, the next one goes on behind it, and no order is missing or there twice. Each order is in
-//! the file as it is when it is reached; orders that are placed after the job has begun are not.
+//! A job writes the file into the database in chunks. Each chunk and the position are committed together, so if the
+//! job is killed, the next attempt continues after the last chunk, and no order is missing or repeated. An order has
+//! the state of the moment when it is reached; orders that are placed after the beginning are left out.
 
 mod delete;
 mod format;

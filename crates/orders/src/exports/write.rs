@@ -1,4 +1,4 @@
-//! Writing a file.
+//! The job that writes an export's file.
 
 use std::io;
 
@@ -10,12 +10,12 @@ use uuid::Uuid;
 use super::{Chunk, DeleteExport};
 use crate::domain::Order;
 use crate::store::export_chunks::insert_chunk;
-use crate::store::export_drafts::{self, Draft, Outcome};
+use crate::store::export_drafts::{self, Draft, ExportOutcome};
 use crate::store::orders::list_upwards;
 
-/// A chunk ends with the order that makes it as large as this, in bytes.
+/// The size in bytes at which a chunk ends, after a whole order.
 const CHUNK: usize = 256 * 1024;
-/// How many orders are in memory at once.
+/// The number of orders in memory.
 const READ_AT_ONCE: i64 = 100;
 
 /// Writes an export's file.
@@ -30,7 +30,7 @@ impl Job for WriteExport {
     const CANCELLABLE: bool = true;
 }
 
-/// Does [`WriteExport`].
+/// The handler of [`WriteExport`].
 pub(crate) struct Writing;
 
 impl Handler<WriteExport> for Writing {
@@ -52,7 +52,7 @@ impl Handler<WriteExport> for Writing {
             }
         }
         run.complete("exports.finish", async |tx| {
-            export_drafts::finish(tx, export_id, &Outcome::Succeeded).await?;
+            export_drafts::finish(tx, export_id, &ExportOutcome::Succeeded).await?;
             DeleteExport { export_id }.enqueue_at_expiry(tx).await.map_err(Failure::from)
         })
         .await
@@ -65,17 +65,17 @@ impl Handler<WriteExport> for Writing {
         end: &End,
     ) -> Result<(), DbError> {
         let outcome = match end {
-            End::Dead { reason } => Outcome::Failed { reason },
-            End::Cancelled => Outcome::Cancelled,
+            End::Dead { reason } => ExportOutcome::Failed { reason },
+            End::Cancelled => ExportOutcome::Cancelled,
         };
         export_drafts::finish(tx, export_id, &outcome).await?;
-        // What is there of the file may be too much to go at once.
+        // The file may be too large for one transaction.
         rowhouse_jobs::enqueue(tx, NewJob::new(DeleteExport { export_id })).await?;
         Ok(())
     }
 }
 
-/// Writes the next chunk, and how far the file then goes.
+/// Writes the next chunk and the new position.
 async fn write_chunk(tx: &mut TenantTx, mut draft: Draft) -> Result<Draft, Failure> {
     let mut chunk = Chunk::new(draft.format, draft.chunk_count == 0).map_err(unwritable)?;
     while !draft.is_complete() && chunk.len() < CHUNK {
@@ -93,7 +93,7 @@ async fn write_chunk(tx: &mut TenantTx, mut draft: Draft) -> Result<Draft, Failu
     Ok(draft)
 }
 
-/// Orders that do not fit any more are read again for the next chunk.
+/// Appends orders to the chunk. Those that do not fit are read again for the next one.
 fn append(chunk: &mut Chunk, draft: &mut Draft, orders: &[Order]) -> io::Result<()> {
     for order in orders {
         if chunk.len() >= CHUNK {
@@ -109,7 +109,7 @@ fn append(chunk: &mut Chunk, draft: &mut Draft, orders: &[Order]) -> io::Result<
     Ok(())
 }
 
-/// It is written into memory, where nothing fails.
+/// Converts an error of writing to memory, which does not occur.
 fn unwritable(error: impl std::fmt::Display) -> Failure {
     Failure::fatal(error)
 }

@@ -11,7 +11,7 @@ use super::order::parse_priority;
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
 use crate::store::placement::{KeptAnswer, insert_order, look_before};
-use crate::webhooks::tell_created;
+use crate::webhooks::prepare_created_event;
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn create_order(
@@ -22,7 +22,7 @@ pub(super) async fn create_order(
     let (new, repeatable) = parse(request.into_inner())?;
     let repeatable = repeatable.as_ref();
     match place(rpc, &cx, &new, repeatable).await {
-        // Another call with the key was faster. It is committed by now, so this finds its answer.
+        // A concurrent call with the key was faster. It has been committed, so this finds its answer.
         Err(Error::KeyTaken) => place(rpc, &cx, &new, repeatable).await,
         outcome => outcome,
     }
@@ -35,8 +35,8 @@ struct Repeatable {
     fingerprint: Fingerprint,
 }
 
-/// The order, what is told of it and the answer are kept together or not at all. While others of the tenant's wait for its
-/// number, nothing is sent but COMMIT.
+/// Writes the order, its events and the stored answer in one transaction. While the tenant's other orders wait for
+/// the number, only COMMIT is sent.
 async fn place(
     rpc: &Rpc,
     cx: &TenantContext,
@@ -53,7 +53,7 @@ async fn place(
                 return Ok(CreateOrderResponse::decode(first.response.as_slice())?);
             }
             let order = new.placed_at(before.now);
-            let event = tell_created(tx, &order, before.listeners).await?;
+            let event = prepare_created_event(tx, &order, before.listeners).await?;
             let mut response = CreateOrderResponse { order: Some(order.clone().into()) };
             let answer = repeatable.map(|Repeatable { key, fingerprint }| KeptAnswer {
                 key,
@@ -69,7 +69,7 @@ async fn place(
 
 fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable>), Error> {
     let key = request.idempotency_key.take();
-    // What is left of the request is what a repeat has to equal.
+    // The rest of the request must be equal in a repeat.
     let fingerprint = Fingerprint::of(&request.encode_to_vec());
     let mut violations = Violations::default();
     let customer = violations.check("customer", request.customer.parse());

@@ -1,4 +1,4 @@
-//! Looking at one order.
+//! The method that returns an order.
 
 use rowhouse_chassis::access::context;
 use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse};

@@ -1,4 +1,4 @@
-//! Looking at the orders, newest first.
+//! The method that lists orders, newest first.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
@@ -12,7 +12,8 @@ use crate::domain::{Order, OrderStatus};
 use crate::error::Error;
 use crate::store::orders;
 
-/// A page ends early rather than become a message that a gRPC client refuses by its size.
+/// The largest number of lines on a page. A page with more would exceed the size that gRPC clients accept, so it ends
+/// early.
 const MAX_LINES: usize = 5_000;
 
 pub(super) async fn list_orders(

@@ -1,4 +1,4 @@
-//! The generated trait, one line a method.
+//! The implementation of the generated traits, which calls a function for each method.
 
 mod create_order;
 pub(crate) mod exports;
@@ -24,7 +24,7 @@ use tonic::Request;
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
 
-/// What the methods work with.
+/// The dependencies of the methods.
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
 }
@@ -59,7 +59,7 @@ impl OrderService for Rpc {
     }
 }
 
-/// The call, as one that may be repeated, if it has a key. `request` is its encoding without the key.
+/// Returns the call as repeatable if it has a key. `request` is its encoding without the key.
 fn repeatable(
     cx: &TenantContext,
     key: Option<&IdempotencyKey>,

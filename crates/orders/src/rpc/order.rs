@@ -1,4 +1,4 @@
-//! Orders on the wire.
+//! Orders in messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
@@ -51,12 +51,12 @@ impl From<OrderPriority> for v1::OrderPriority {
     }
 }
 
-/// The number stands for no status that this version knows.
+/// The error for a number that is not a known status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of placed, paid, fulfilled, cancelled")]
 pub(super) struct UnknownStatus;
 
-/// The status of a request, which may leave it out.
+/// Parses the optional status of a request.
 pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownStatus> {
     match v1::OrderStatus::try_from(status) {
         Ok(v1::OrderStatus::Unspecified) => Ok(None),
@@ -68,12 +68,12 @@ pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownSt
     }
 }
 
-/// The number stands for no priority that this version knows.
+/// The error for a number that is not a known priority.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of low, normal, high")]
 pub(super) struct UnknownPriority;
 
-/// The priority of a request, which may leave it out.
+/// Parses the optional priority of a request.
 pub(super) fn parse_priority(priority: i32) -> Result<Option<OrderPriority>, UnknownPriority> {
     match v1::OrderPriority::try_from(priority) {
         Ok(v1::OrderPriority::Unspecified) => Ok(None),

@@ -1,4 +1,4 @@
-//! Laying out what this service keeps for each tenant, and taking it back.
+//! Creating and removing what this service stores for each tenant.
 
 use rowhouse_chassis::access::context;
 use rowhouse_jobs::withdraw;
@@ -12,8 +12,8 @@ use crate::error::Error;
 use crate::purge::{PURGE, purge_from_now_on};
 use crate::store::number_series::{delete_series, ensure_series, is_provisioning};
 
-/// The series of order numbers, and the job that removes old idempotency keys. Both are there once, however often this is
-/// called.
+/// Creates the series of order numbers and the job that deletes old idempotency keys. Repeating the call has no
+/// effect.
 pub(super) async fn set_up_tenant(
     rpc: &Rpc,
     request: &Request<SetUpTenantRequest>,
@@ -21,7 +21,7 @@ pub(super) async fn set_up_tenant(
     let cx = context(request)?;
     rpc.db
         .tx(&cx, "orders.set_up_tenant", async |tx| {
-            // A call that comes late, after the set-up was given up, leaves nothing behind.
+            // A late call after a failed set-up leaves nothing behind.
             if is_provisioning(tx).await? {
                 ensure_series(tx).await?;
                 purge_from_now_on(tx).await?;
@@ -32,7 +32,7 @@ pub(super) async fn set_up_tenant(
     Ok(SetUpTenantResponse {})
 }
 
-/// A tenant that is set up has a life of its own: nothing is taken from it.
+/// Removes what `set_up_tenant` created. Does nothing for a tenant that is not in set-up any more.
 pub(super) async fn tear_down_tenant(
     rpc: &Rpc,
     request: &Request<TearDownTenantRequest>,

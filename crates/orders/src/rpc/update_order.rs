@@ -1,4 +1,4 @@
-//! Moving an order along its life, and saying how urgent it is.
+//! Changing the status and the priority of an order.
 
 use rowhouse_chassis::access::context;
 use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse};
@@ -38,7 +38,7 @@ struct Update {
     condition: Condition,
 }
 
-/// Neither a status nor a priority.
+/// The error for a request with neither a status nor a priority.
 #[derive(Debug, thiserror::Error)]
 #[error(
     "send a status, one of placed, paid, fulfilled, cancelled, or a priority, one of low, normal, high, or both"

@@ -28,7 +28,7 @@ pub(crate) async fn insert_chunk(
     Ok(())
 }
 
-/// A piece of the file of an export that has succeeded and has not expired.
+/// Returns a piece of the file of an export that succeeded and has not expired.
 pub(crate) async fn find_chunk(
     tx: &mut TenantTx,
     export: Uuid,
@@ -48,7 +48,7 @@ pub(crate) async fn find_chunk(
         .optional()?)
 }
 
-/// Removes pieces of the file of an export that has ended without success, or has expired; `limit` at most. How many.
+/// Deletes at most `limit` pieces of the file of an export that failed or expired, and returns their number.
 pub(crate) async fn delete_chunks(tx: &mut TenantTx, export: Uuid, limit: i64) -> Result<usize, DbError> {
     let over = of_tenant(exports::table, tx.tenant()).filter(exports::id.eq(export)).filter(
         exports::expires_at.le(dsl::now).or(exports::finished_at

@@ -1,4 +1,4 @@
-//! The table `orders.exports`, as the job sees it that writes an export's file and removes it.
+//! The table `orders.exports`, for the jobs that write and delete an export's file.
 
 use diesel::dsl::{self, IntervalDsl};
 use diesel::prelude::*;
@@ -13,10 +13,10 @@ use crate::schema::{exports, orders};
 
 const UNFINISHED: [&str; 2] = [ExportState::Queued.as_str(), ExportState::Running.as_str()];
 
-/// How long an export is kept after its end.
+/// The time for which an export is kept after its end, in hours.
 const KEPT_HOURS: i32 = 24;
 
-/// An export that is being written: how far its file goes.
+/// An export that is being written, with the position of its file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Draft {
     pub(crate) id: Uuid,
@@ -26,9 +26,9 @@ pub(crate) struct Draft {
     pub(crate) orders_total: i64,
     pub(crate) chunk_count: i32,
     pub(crate) size_bytes: i64,
-    /// Orders up to this number are in the file.
+    /// The number of the last order in the file.
     pub(crate) done_number: i64,
-    /// Orders with a higher number are not to be in it.
+    /// The number of the last order that belongs in the file.
     pub(crate) last_number: i64,
 }
 
@@ -37,19 +37,19 @@ impl Draft {
         self.done_number >= self.last_number
     }
 
-    /// Notes that an order is in the file. More may get the wanted status on the way than there were at first.
+    /// Counts an order that is in the file. More orders than at first may have the status by then.
     pub(crate) fn add(&mut self, number: i64) {
         self.orders_done = self.orders_done.saturating_add(1);
         self.orders_total = self.orders_total.max(self.orders_done);
         self.reach(number);
     }
 
-    /// Notes that there are no further orders to put into it.
+    /// Records that there are no further orders for the file.
     pub(crate) fn add_rest(&mut self) {
         self.reach(self.last_number);
     }
 
-    /// At the end there are as many as are in it, whatever was counted at first.
+    /// Sets the position. In the end the total equals the number of orders in the file, whatever was counted first.
     fn reach(&mut self, number: i64) {
         self.done_number = number;
         if self.is_complete() {
@@ -58,15 +58,15 @@ impl Draft {
     }
 }
 
-/// How an export has ended.
+/// The result of an export.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome<'a> {
+pub(crate) enum ExportOutcome<'a> {
     Succeeded,
     Failed { reason: &'a str },
     Cancelled,
 }
 
-impl Outcome<'_> {
+impl ExportOutcome<'_> {
     const fn state(&self) -> ExportState {
         match self {
             Self::Succeeded => ExportState::Succeeded,
@@ -76,7 +76,7 @@ impl Outcome<'_> {
     }
 }
 
-/// What is to be written of an export that has not ended: all of it, or what an earlier run has left.
+/// Returns the export if it has not ended, with the position where an earlier run stopped.
 pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, DbError> {
     let found: Option<ExportRow> = of_tenant(exports::table, tx.tenant())
         .filter(exports::id.eq(id))
@@ -113,9 +113,9 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, 
     }))
 }
 
-/// The highest number, and how many orders there are to export up to it.
+/// Returns the highest number, and how many orders there are to export up to it.
 async fn extent(tx: &mut TenantTx, status: Option<OrderStatus>) -> Result<(i64, i64), DbError> {
-    // Nobody waits for it, so it may take longer than what is done for a caller.
+    // Nobody waits for it, so it may take longer than a caller's statement.
     tx.batch_execute("SET LOCAL statement_timeout = '1min'").await?;
     let last: Option<i64> =
         of_tenant(orders::table, tx.tenant()).select(dsl::max(orders::number)).first(tx).await?;
@@ -128,7 +128,7 @@ async fn extent(tx: &mut TenantTx, status: Option<OrderStatus>) -> Result<(i64, 
     Ok((last, counted.get_result(tx).await?))
 }
 
-/// Writes down how far the file goes.
+/// Stores the position of the file.
 pub(crate) async fn save(tx: &mut TenantTx, draft: &Draft) -> Result<(), DbError> {
     diesel::update(of_tenant(exports::table, tx.tenant()))
         .filter(exports::id.eq(draft.id))
@@ -144,11 +144,11 @@ pub(crate) async fn save(tx: &mut TenantTx, draft: &Draft) -> Result<(), DbError
     Ok(())
 }
 
-/// Ends an export that has not ended; it expires a day later.
-pub(crate) async fn finish(tx: &mut TenantTx, id: Uuid, outcome: &Outcome<'_>) -> Result<(), DbError> {
+/// Ends an export that has not ended. It expires a day later.
+pub(crate) async fn finish(tx: &mut TenantTx, id: Uuid, outcome: &ExportOutcome<'_>) -> Result<(), DbError> {
     let failure = match outcome {
-        Outcome::Failed { reason } => Some(*reason),
-        Outcome::Succeeded | Outcome::Cancelled => None,
+        ExportOutcome::Failed { reason } => Some(*reason),
+        ExportOutcome::Succeeded | ExportOutcome::Cancelled => None,
     };
     diesel::update(of_tenant(exports::table, tx.tenant()))
         .filter(exports::id.eq(id))
@@ -164,7 +164,7 @@ pub(crate) async fn finish(tx: &mut TenantTx, id: Uuid, outcome: &Outcome<'_>) -
     Ok(())
 }
 
-/// Removes an export that has expired, and what is left of its file. Whether it had.
+/// Deletes an export that has expired, with the rest of its file. Returns whether it had.
 pub(crate) async fn delete_expired(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
     let deleted = diesel::delete(of_tenant(exports::table, tx.tenant()))
         .filter(exports::id.eq(id))

@@ -1,4 +1,4 @@
-//! The table `orders.exports`. An export that has expired is shown nowhere; its row goes soon after.
+//! The table `orders.exports`. Expired exports are not shown, and their rows are deleted soon.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -13,14 +13,14 @@ use uuid::Uuid;
 use crate::domain::{Export, ExportFormat, OrderStatus};
 use crate::schema::exports;
 
-/// An export that is asked for.
+/// An export to be created.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct NewExport {
     pub(crate) id: Uuid,
     pub(crate) format: ExportFormat,
     pub(crate) status: Option<OrderStatus>,
     pub(crate) job_id: Uuid,
-    /// The id of a person or an API key.
+    /// The id of the person or API key.
     pub(crate) created_by: Uuid,
 }
 
@@ -45,7 +45,7 @@ pub(super) struct ExportRow {
     failure: Option<String>,
 }
 
-/// A column's CHECK knows the same names.
+/// Parses a name. The column's CHECK has the same names.
 pub(super) fn named<T: std::str::FromStr<Err: std::error::Error + Send + Sync + 'static>>(
     text: &str,
 ) -> Result<T, DbError> {
@@ -75,21 +75,21 @@ impl TryFrom<ExportRow> for Export {
     }
 }
 
-/// What a tenant has of exports.
+/// A tenant's use of exports.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, QueryableByName)]
 pub(crate) struct Usage {
-    /// How many have not ended.
+    /// The number of exports that have not ended.
     #[diesel(sql_type = BigInt)]
     pub(crate) unfinished: i64,
-    /// How many have not expired, those included.
+    /// The number of exports that have not expired, including those.
     #[diesel(sql_type = BigInt)]
     pub(crate) kept: i64,
-    /// How much their files take.
+    /// The total size of their files.
     #[diesel(sql_type = BigInt)]
     pub(crate) size_bytes: i64,
 }
 
-/// Until the transaction ends, no other of the tenant's can look.
+/// Returns the tenant's use. Other transactions of the tenant that call this wait until this one ends.
 pub(crate) async fn usage(tx: &mut TenantTx) -> Result<Usage, DbError> {
     lock_count(tx, "orders.exports").await?;
     Ok(diesel::sql_query(
@@ -130,7 +130,7 @@ pub(crate) async fn find_export(tx: &mut TenantTx, id: Uuid) -> Result<Option<Ex
     found.map(Export::try_from).transpose()
 }
 
-/// When an export expires; none when it has not ended, or is gone.
+/// Returns the time when an export expires, or `None` if it has not ended or does not exist.
 pub(crate) async fn expiry(tx: &mut TenantTx, id: Uuid) -> Result<Option<DateTime<Utc>>, DbError> {
     let expiry: Option<Option<DateTime<Utc>>> = of_tenant(exports::table, tx.tenant())
         .filter(exports::id.eq(id))

@@ -1,5 +1,5 @@
-//! The table `orders.idempotency_keys`: the first answer to each call that may be repeated. An order's has no secret in it, and the
-//! database itself puts the number in, so that it is not encrypted; the others are.
+//! The table `orders.idempotency_keys`: the first answers of repeatable calls. An order's answer contains no secret,
+//! and the database inserts the number, so it is not encrypted; the others are.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use crate::schema::idempotency_keys;
 
 rowhouse_chassis::kept_answers!();
 
-/// What a key was first used for.
+/// The first call with a key.
 pub(crate) struct FirstCall {
     fingerprint: Vec<u8>,
     /// The encoded answer.
@@ -25,13 +25,13 @@ impl From<(Vec<u8>, Vec<u8>)> for FirstCall {
 }
 
 impl FirstCall {
-    /// Whether it was this request.
+    /// Returns whether it had this request.
     pub(crate) fn was(&self, request: &Fingerprint) -> bool {
         self.fingerprint == request.as_bytes()
     }
 }
 
-/// Removes answers that are older, `most` of them at most; how many it was.
+/// Deletes at most `most` older answers and returns their number.
 pub(crate) async fn delete_first_calls(
     tx: &mut TenantTx,
     before: DateTime<Utc>,

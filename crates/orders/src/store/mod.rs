@@ -1,4 +1,4 @@
-//! Queries, and nothing else.
+//! The queries.
 
 pub(crate) mod export_chunks;
 pub(crate) mod export_drafts;

@@ -9,7 +9,7 @@ use crate::schema::{number_series, tenants};
 
 const ORDERS: &str = "orders";
 
-/// Begins the series, unless it has begun.
+/// Creates the series unless it exists.
 pub(crate) async fn ensure_series(tx: &mut TenantTx) -> Result<(), DbError> {
     diesel::insert_into(number_series::table)
         .values((
@@ -31,7 +31,7 @@ pub(crate) async fn delete_series(tx: &mut TenantTx) -> Result<(), DbError> {
     Ok(())
 }
 
-/// Whether the tenant is still being set up.
+/// Returns whether the tenant is still in set-up.
 pub(crate) async fn is_provisioning(tx: &mut TenantTx) -> Result<bool, DbError> {
     let own = tenants::table.filter(tenants::id.eq(tx.tenant())).filter(tenants::status.eq("provisioning"));
     Ok(diesel::select(exists(own)).get_result(tx).await?)

@@ -1,4 +1,4 @@
-//! The table `orders.order_lines`: what was ordered. Lines are read and written with their order only, here they are read.
+//! The table `orders.order_lines`. Lines are read and written with their order; this module reads them.
 
 use diesel::dsl;
 use diesel::prelude::*;
@@ -11,7 +11,7 @@ use crate::schema::{order_lines, orders};
 type Columns = (order_lines::sku, order_lines::quantity, order_lines::unit_price_minor);
 type Line = Record<(Text, BigInt, BigInt)>;
 
-/// A line in the row of its order.
+/// A line as a row value.
 pub(super) type LineRow = (String, i64, i64);
 
 impl From<LineRow> for OrderLine {
@@ -20,8 +20,7 @@ impl From<LineRow> for OrderLine {
     }
 }
 
-/// The lines of an order as a column of it, `ARRAY(SELECT ROW(…) …)`: so they come in the order's own
-/// statement, and two orders' lines never mix.
+/// The lines of an order as a column of it, `ARRAY(SELECT ROW(…) …)`, so that the order's own statement returns them.
 pub(super) fn lines(tenant: TenantId) -> dsl::array<Line, lines_of_order> {
     dsl::array(lines_of_order(tenant))
 }

@@ -1,4 +1,4 @@
-//! The table `orders.orders`. An order is read with its lines, in one statement.
+//! The table `orders.orders`. An order is read together with its lines, in one statement.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -23,7 +23,7 @@ struct OrderRow {
     customer: String,
     currency: String,
     status: String,
-    /// Null in rows that the backfill `orders-priority` has not been to.
+    /// Null in rows that the backfill `orders-priority` has not processed.
     priority: Option<String>,
     total_minor: i64,
     version: i64,
@@ -31,7 +31,7 @@ struct OrderRow {
     updated_at: DateTime<Utc>,
 }
 
-/// An order that was just changed, and the webhook endpoints that want to hear of it.
+/// A changed order and the webhook endpoints that subscribe to the event.
 pub(crate) struct Changed {
     pub(crate) order: Order,
     pub(crate) listeners: Vec<Uuid>,
@@ -47,7 +47,7 @@ pub(crate) async fn find_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<
     found.map(|(row, lines)| row.with(lines)).transpose()
 }
 
-/// As [`find_order`], and nobody else changes the order until the transaction ends.
+/// Finds an order as [`find_order`] does, and locks it until the transaction ends.
 pub(crate) async fn lock_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<Order>, DbError> {
     let found: Option<(OrderRow, Vec<LineRow>)> = of_tenant(orders::table, tx.tenant())
         .filter(orders::id.eq(id.as_uuid()))
@@ -80,7 +80,7 @@ pub(crate) async fn list_orders(
     found.into_iter().map(|(row, lines)| row.with(lines)).collect()
 }
 
-/// Orders with higher numbers than `after`, up to `last`, the lowest first; `limit` at most.
+/// Returns at most `limit` orders with numbers above `after`, up to `last`, in ascending order.
 pub(crate) async fn list_upwards(
     tx: &mut TenantTx,
     after: i64,
@@ -110,7 +110,7 @@ pub(crate) async fn update_order(
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
-            // What stays is written as it is, so that the statement is always the same.
+            // Unchanged columns are written as well, so that the statement is always the same.
             orders::status.eq(status.unwrap_or(locked.status).as_str()),
             orders::priority.eq(priority.unwrap_or(locked.priority).as_str()),
             orders::version.eq(orders::version + 1),
@@ -129,7 +129,7 @@ impl OrderRow {
             number: self.number,
             customer: self.customer,
             currency: self.currency,
-            // The column's CHECK knows the same four names.
+            // The column's CHECK has the same four names.
             status: self.status.parse().map_err(|unknown| DeserializationError(Box::new(unknown)))?,
             priority: match self.priority {
                 Some(name) => name.parse().map_err(|unknown| DeserializationError(Box::new(unknown)))?,

@@ -1,8 +1,8 @@
-//! Placing an order: what is looked at before, and the one statement that writes all of it.
+//! Placing an order: the queries before it, and the one statement that writes all of it.
 //!
-//! The statement takes the tenant's next number, and whoever else places an order of the tenant's waits from there until the
-//! transaction ends. So it is the last one: nothing but COMMIT follows. What has the number in it, an event's body and the
-//! answer that is kept for repeats, is put together in the database.
+//! The statement takes the tenant's next number, for which other orders of the tenant wait until the transaction
+//! ends. So it is the last one before COMMIT. Everything that contains the number, an event's body and the stored
+//! answer, is composed in the database.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -22,18 +22,18 @@ use super::webhook_endpoints::listeners;
 use crate::domain::{EventType, Fingerprint, IdempotencyKey, MAX_DELIVERY_ATTEMPTS, Order, Part};
 use crate::schema::idempotency_keys;
 
-/// What is known before an order is placed.
+/// The data that is read before an order is placed.
 #[derive(Queryable)]
 pub(crate) struct Before {
     /// The time of the transaction.
     pub(crate) now: DateTime<Utc>,
-    /// The webhook endpoints that want to hear of the order.
+    /// The webhook endpoints that subscribe to the event.
     pub(crate) listeners: Vec<Uuid>,
     first_calls: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
 impl Before {
-    /// What the key was used for before.
+    /// Returns the first call with the key.
     pub(crate) fn first_call(&mut self) -> Option<FirstCall> {
         self.first_calls.pop().map(FirstCall::from)
     }
@@ -54,7 +54,7 @@ pub(crate) async fn look_before(tx: &mut TenantTx, key: Option<&IdempotencyKey>)
 type FirstCallColumns = (idempotency_keys::fingerprint, idempotency_keys::response);
 type FirstCallRecord = Record<(Binary, Binary)>;
 
-/// One at most: there is one key, or none.
+/// Returns at most one first call, since there is one key or none.
 #[dsl::auto_type]
 fn first_calls(tenant: TenantId, keys: Vec<String>) -> _ {
     let calls: OfTenant<idempotency_keys::table> = of_tenant(idempotency_keys::table, tenant);
@@ -63,16 +63,16 @@ fn first_calls(tenant: TenantId, keys: Vec<String>) -> _ {
     calls.filter(idempotency_keys::id.eq_any(keys)).select(call)
 }
 
-/// What is told of an order, in two parts: between them stands its number.
+/// The event of a new order, in two parts between which the number is inserted.
 #[derive(Default)]
 pub(crate) struct CreatedEvent {
     pub(crate) before_number: String,
     pub(crate) after_number: String,
-    /// The endpoints that it is told to.
+    /// The endpoints that receive it.
     pub(crate) listeners: Vec<Uuid>,
 }
 
-/// What is kept for a call's repeats.
+/// The answer that is stored for repeats.
 pub(crate) struct KeptAnswer<'a> {
     pub(crate) key: &'a IdempotencyKey,
     pub(crate) fingerprint: &'a Fingerprint,
@@ -80,16 +80,16 @@ pub(crate) struct KeptAnswer<'a> {
     pub(crate) response: Vec<u8>,
 }
 
-/// Why an order was not placed.
+/// The reason why an order was not placed.
 #[derive(Debug)]
 pub(crate) enum PlacementError {
-    /// Another call with the key was faster.
+    /// A concurrent call with the key was faster.
     KeyTaken,
     Db(DbError),
 }
 
-/// Writes an order with all that belongs to it, and returns its number. Until the transaction ends, no other order of the
-/// tenant's gets one.
+/// Writes an order with everything that belongs to it, and returns its number. Until the transaction ends, no other
+/// order of the tenant gets one.
 pub(crate) async fn insert_order(
     tx: &mut TenantTx,
     order: &Order,
@@ -123,10 +123,11 @@ pub(crate) async fn insert_order(
     })
 }
 
-/// The statement. Its text is always the same, so that it is prepared once.
+/// The statement. Its text is always the same, so it is prepared once.
 ///
-/// An answer that is kept gets its number by the rule that Protocol Buffers are merged by: what is appended, an
-/// `orders.v1.CreateOrderResponse` whose order (field 1) has a number (field 2) and nothing else, completes what is before it.
+/// The stored answer gets its number by the merge rule of Protocol Buffers: an appended
+/// `orders.v1.CreateOrderResponse` whose order (field 1) has a number (field 2) and nothing else completes the one
+/// before it.
 struct Placement<'a> {
     tenant: TenantId,
     id: Uuid,
@@ -156,7 +157,7 @@ impl Query for Placement<'_> {
 
 impl QueryFragment<Pg> for Placement<'_> {
     fn walk_ast<'b>(&'b self, mut out: AstPass<'_, 'b, Pg>) -> QueryResult<()> {
-        /// A part of the text, and the value after it.
+        /// Declares parts of the text, each with the value after it.
         macro_rules! parts {
             ($($sql:literal, $type:ty, $value:expr;)*) => {
                 $(

@@ -1,4 +1,4 @@
-//! The tables `orders.webhook_deliveries` and `orders.webhook_attempts`: what becomes of a delivery.
+//! The tables `orders.webhook_deliveries` and `orders.webhook_attempts`, for sending.
 
 use std::time::Duration;
 
@@ -13,27 +13,27 @@ use uuid::Uuid;
 use crate::domain::Part;
 use crate::schema::{webhook_attempts, webhook_deliveries, webhook_endpoints};
 
-/// One attempt, for the log.
+/// An attempt, for the log.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(crate) struct Attempt {
+pub(crate) struct DeliveryAttempt {
     pub(crate) attempted_at: DateTime<Utc>,
-    /// Of the answer, if there was one.
+    /// The status of the answer, if there was one.
     pub(crate) http_status: Option<StatusCode>,
-    /// Why it does not count as delivered; nothing when it does.
+    /// The reason why it does not count as delivered, or `None`.
     pub(crate) error: Option<String>,
-    /// Until the answer.
+    /// The time until the answer.
     pub(crate) duration_ms: i64,
 }
 
-/// What becomes of a delivery after an attempt.
+/// The state of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Outcome {
+pub(crate) enum DeliveryOutcome {
     Delivered,
     Failed,
     PutOff { delay: Duration },
 }
 
-/// How many attempts a delivery has left, if it is still pending. Nobody else changes it until the transaction ends.
+/// Locks a pending delivery until the transaction ends, and returns the number of attempts left.
 pub(crate) async fn lock_pending(tx: &mut TenantTx, id: Uuid) -> Result<Option<i32>, DbError> {
     Ok(of_tenant(webhook_deliveries::table, tx.tenant())
         .filter(webhook_deliveries::id.eq(id))
@@ -45,19 +45,19 @@ pub(crate) async fn lock_pending(tx: &mut TenantTx, id: Uuid) -> Result<Option<i
         .optional()?)
 }
 
-/// Writes down what an attempt came to.
+/// Records the result of an attempt.
 pub(crate) async fn update_pending(
     tx: &mut TenantTx,
     id: Uuid,
     attempts_left: i32,
-    outcome: Outcome,
+    outcome: DeliveryOutcome,
 ) -> Result<(), DbError> {
     let (state, delay) = match outcome {
-        Outcome::Delivered => ("delivered", None),
-        Outcome::Failed => ("failed", None),
-        Outcome::PutOff { delay } => ("pending", Some(delay.as_secs_f64())),
+        DeliveryOutcome::Delivered => ("delivered", None),
+        DeliveryOutcome::Failed => ("failed", None),
+        DeliveryOutcome::PutOff { delay } => ("pending", Some(delay.as_secs_f64())),
     };
-    // What follows it is due no sooner, so that it is not looked at before.
+    // Deliveries that follow it become due no sooner, so that they are not read before.
     diesel::sql_query(
         "WITH following AS (
              UPDATE orders.webhook_deliveries f
@@ -86,7 +86,7 @@ pub(crate) async fn update_pending(
 pub(crate) async fn insert_attempt(
     tx: &mut TenantTx,
     delivery: Uuid,
-    attempt: &Attempt,
+    attempt: &DeliveryAttempt,
 ) -> Result<(), DbError> {
     diesel::insert_into(webhook_attempts::table)
         .values((
@@ -103,7 +103,7 @@ pub(crate) async fn insert_attempt(
     Ok(())
 }
 
-/// In one statement, however many they are.
+/// Fails any number of deliveries in one statement.
 const FAIL_PENDING: &str = "
     WITH failed AS (
         UPDATE orders.webhook_deliveries SET
@@ -121,7 +121,7 @@ const FAIL_PENDING: &str = "
     FROM (SELECT id, row_number() OVER () AS place FROM failed) AS delivery
     JOIN unnest($4) WITH ORDINALITY AS attempt (id, place) USING (place)";
 
-/// Gives up what is pending for an endpoint in a part, `limit` at most, and says why in each one's log.
+/// Fails at most `limit` pending deliveries of an endpoint in a part, with the reason in each one's log.
 pub(crate) async fn fail_pending(
     tx: &mut TenantTx,
     endpoint: Uuid,
@@ -141,10 +141,10 @@ pub(crate) async fn fail_pending(
     Ok(())
 }
 
-/// Gives up one delivery, and says why in its log.
+/// Fails one delivery, with the reason in its log.
 pub(crate) async fn fail_next(tx: &mut TenantTx, id: Uuid, reason: &str) -> Result<(), DbError> {
-    update_pending(tx, id, 0, Outcome::Failed).await?;
-    let not_sent = Attempt {
+    update_pending(tx, id, 0, DeliveryOutcome::Failed).await?;
+    let not_sent = DeliveryAttempt {
         attempted_at: Utc::now(),
         http_status: None,
         error: Some(reason.to_owned()),
@@ -153,8 +153,8 @@ pub(crate) async fn fail_next(tx: &mut TenantTx, id: Uuid, reason: &str) -> Resu
     insert_attempt(tx, id, &not_sent).await
 }
 
-/// Removes deliveries that ended before, with their attempts; `limit` at most. How many. One that somebody is writing to is left for
-/// the next time.
+/// Deletes at most `limit` deliveries that ended before, with their attempts, and returns their number. Deliveries
+/// that are being written to are left for the next time.
 pub(crate) async fn delete_finished(
     tx: &mut TenantTx,
     before: DateTime<Utc>,
@@ -171,7 +171,7 @@ pub(crate) async fn delete_finished(
     delete_deliveries(tx, &old).await
 }
 
-/// The same for those to deleted endpoints, ended or not.
+/// Deletes at most `limit` deliveries to deleted endpoints, ended or not.
 pub(crate) async fn delete_of_deleted(tx: &mut TenantTx, limit: i64) -> Result<usize, DbError> {
     let endpoints = of_tenant(webhook_endpoints::table, tx.tenant())
         .filter(webhook_endpoints::deleted_at.is_not_null())

@@ -1,4 +1,5 @@
-//! The table `orders.webhook_endpoints`. A deleted endpoint is shown nowhere; its row goes when its deliveries are gone.
+//! The table `orders.webhook_endpoints`. Deleted endpoints are not shown, and their rows are deleted after their
+//! deliveries.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -29,7 +30,7 @@ pub(crate) struct Endpoint {
     pub(crate) previous_secret_expires_at: Option<DateTime<Utc>>,
 }
 
-/// What is changed about an endpoint; what is absent stays.
+/// A change of an endpoint. Absent fields stay.
 #[derive(Debug, Default, PartialEq, Eq)]
 pub(crate) struct EndpointChange {
     pub(crate) target: Option<Target>,
@@ -45,7 +46,7 @@ struct ChangeRow<'a> {
     enabled: Option<bool>,
 }
 
-/// What was found out about an endpoint, forgotten.
+/// The reset of an endpoint's failures and pause.
 #[derive(AsChangeset, Default)]
 #[diesel(table_name = webhook_endpoints, treat_none_as_null = true)]
 struct NewStart {
@@ -56,14 +57,14 @@ struct NewStart {
 }
 
 impl EndpointChange {
-    /// Whether what was found out about the endpoint does not count any more.
+    /// Returns whether the change invalidates what is known about the endpoint's failures.
     pub(crate) const fn is_a_new_start(&self) -> bool {
         self.target.is_some() || self.enabled.is_some()
     }
 }
 
-/// The ids of those that want to hear of an event, as a column of any statement: most tenants have none, and pay with no
-/// round trip for it.
+/// The ids of the endpoints that subscribe to an event, as a column of any statement, so that tenants without
+/// endpoints need no round trip for it.
 pub(super) fn listeners(tenant: TenantId, event: EventType) -> dsl::array<SqlUuid, listening> {
     dsl::array(listening(tenant, event.wanted_as()))
 }
@@ -77,7 +78,7 @@ fn listening(tenant: TenantId, names: Vec<&'static str>) -> _ {
         .select(webhook_endpoints::id)
 }
 
-/// How many endpoints there are. Until the transaction ends, no other of the tenant's can count them.
+/// Returns the number of endpoints. Other transactions of the tenant that call this wait until this one ends.
 pub(crate) async fn count_endpoints(tx: &mut TenantTx) -> Result<i64, DbError> {
     lock_count(tx, "orders.webhook_endpoints").await?;
     Ok(of_tenant(webhook_endpoints::table, tx.tenant())
@@ -107,7 +108,7 @@ pub(crate) async fn insert_endpoint(
         .await?)
 }
 
-/// Newest first, one more than the page if there are as many. `before`: only older ones.
+/// Returns endpoints, newest first, one more than the page's size if there are as many. `before`: only older ones.
 pub(crate) async fn list_endpoints(
     tx: &mut TenantTx,
     page: &PageRequest<Uuid>,
@@ -156,7 +157,7 @@ pub(crate) async fn update_endpoint(
         .optional()?)
 }
 
-/// Whether it was there.
+/// Deletes an endpoint and returns whether it existed.
 pub(crate) async fn delete_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<bool, DbError> {
     let deleted = diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
@@ -167,7 +168,8 @@ pub(crate) async fn delete_endpoint(tx: &mut TenantTx, id: Uuid) -> Result<bool,
     Ok(deleted == 1)
 }
 
-/// Removes the rows of up to `limit` endpoints that were deleted before, and have no deliveries any more, and returns how many they were.
+/// Deletes the rows of at most `limit` endpoints that were deleted before and have no deliveries any more, and
+/// returns their number.
 pub(crate) async fn delete_deleted(
     tx: &mut TenantTx,
     before: DateTime<Utc>,
@@ -182,7 +184,7 @@ pub(crate) async fn delete_deleted(
         .select(webhook_endpoints::id)
         .load(tx)
         .await?;
-    // What is deleted gets no new deliveries.
+    // Deleted endpoints get no new deliveries.
     Ok(diesel::delete(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq_any(long_gone))
         .execute(tx)

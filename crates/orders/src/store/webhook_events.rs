@@ -1,4 +1,4 @@
-//! The table `orders.order_events`, and the deliveries of `orders.webhook_deliveries` that an event begins with.
+//! The table `orders.order_events`, and the creation of deliveries in `orders.webhook_deliveries`.
 
 use chrono::{DateTime, Utc};
 use diesel::dsl;
@@ -11,25 +11,25 @@ use uuid::Uuid;
 use crate::domain::{EventType, MAX_DELIVERY_ATTEMPTS, Order, Part};
 use crate::schema::{order_events, webhook_deliveries};
 
-/// Something that is told to endpoints.
+/// An event for endpoints.
 pub(crate) struct NewEvent<'a> {
     pub(crate) id: Uuid,
     pub(crate) event: EventType,
-    /// As it is after it; nothing for a test.
+    /// The order after the event, or `None` for a test.
     pub(crate) order: Option<&'a Order>,
-    /// What is sent.
+    /// The body that is sent.
     pub(crate) body: String,
 }
 
 impl NewEvent<'_> {
-    /// What is told of the same is told in sequence. A test is by itself.
+    /// Returns the id that orders the events: those of one order are sent in sequence, and a test is separate.
     pub(crate) fn sequence(&self) -> Uuid {
         self.order.map_or(self.id, |order| order.id.as_uuid())
     }
 }
 
-/// Both in one statement, so that a change of an order takes one round trip more for it. What follows another of its order is due no
-/// sooner than that: so the first in the index of what is next is no delivery that has to wait.
+/// Inserts both in one statement, so that they cost a change of an order one round trip. A delivery is due no sooner
+/// than an earlier one of its order, so the first one in the index of due deliveries never has to wait for another.
 const INSERT_EVENT: &str = "
     WITH event AS (
         INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body)
@@ -45,9 +45,10 @@ const INSERT_EVENT: &str = "
     ))
     FROM unnest($8, $9) AS d (id, endpoint)";
 
-/// Writes an event, and a delivery of it to each of the endpoints. Returns the deliveries' ids, in the order of the endpoints.
+/// Inserts an event and a delivery of it to each endpoint. Returns the deliveries' ids, in the order of the
+/// endpoints.
 ///
-/// The endpoints' jobs are enqueued before. That waits for a worker which is just putting off what goes before.
+/// The endpoints' jobs must be enqueued before, which waits for a worker that is rescheduling earlier deliveries.
 pub(crate) async fn insert_event(
     tx: &mut TenantTx,
     new: &NewEvent<'_>,
@@ -72,7 +73,7 @@ pub(crate) async fn insert_event(
     Ok(deliveries)
 }
 
-/// Removes events of before that nobody is told of any more; `limit` at most. How many.
+/// Deletes at most `limit` old events without deliveries and returns their number.
 pub(crate) async fn delete_events(
     tx: &mut TenantTx,
     before: DateTime<Utc>,

@@ -1,4 +1,5 @@
-//! How the endpoints of `orders.webhook_endpoints` do: what has failed, and what is paused or disabled for it.
+//! The health of endpoints in `orders.webhook_endpoints`: failures, pauses, and the reason for which they were
+//! disabled.
 
 use std::time::Duration;
 
@@ -11,12 +12,12 @@ use uuid::Uuid;
 
 use crate::schema::webhook_endpoints;
 
-/// What is known of an endpoint with one more failure.
+/// The failures of an endpoint, including the latest one.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Failures {
-    /// How many were counted before it.
+    /// The number before it.
     before: i32,
-    /// In a row, with it.
+    /// The number in a row, including it.
     pub(crate) failure_count: i32,
     failing_since: DateTime<Utc>,
     pub(crate) paused: bool,
@@ -25,14 +26,14 @@ pub(crate) struct Failures {
 }
 
 impl Failures {
-    /// Since the first of them.
+    /// Returns the time since the first of them.
     pub(crate) fn failing_for(&self) -> Duration {
         (self.now - self.failing_since).to_std().unwrap_or_default()
     }
 }
 
-/// The endpoint's failures with one more; nothing when the endpoint is deleted. While it is paused, only the one that is sent to see
-/// whether it is back counts, the `probe`: what was under way before says nothing new.
+/// Returns the endpoint's failures including one more, or `None` if the endpoint is deleted. While it is paused, only
+/// the failure of the `probe` counts, since deliveries that were under way prove nothing new.
 pub(crate) async fn find_failures(
     tx: &mut TenantTx,
     id: Uuid,
@@ -60,8 +61,8 @@ pub(crate) async fn find_failures(
     }))
 }
 
-/// Writes an endpoint's failures down, and until when it is paused for them, if it is. A delivery that was taken since they were
-/// looked at says more than they do.
+/// Stores an endpoint's failures and the end of its pause, if there is one. Does nothing if a delivery has succeeded
+/// since they were read.
 pub(crate) async fn save_failures(
     tx: &mut TenantTx,
     id: Uuid,
@@ -74,7 +75,7 @@ pub(crate) async fn save_failures(
         .set((
             webhook_endpoints::failure_count.eq(failures.failure_count),
             webhook_endpoints::failing_since.eq(failures.failing_since),
-            // Nothing leaves it as it is.
+            // `None` leaves it unchanged.
             paused_until.map(|until| webhook_endpoints::paused_until.eq(until)),
         ))
         .execute(tx)
@@ -82,7 +83,7 @@ pub(crate) async fn save_failures(
     Ok(())
 }
 
-/// Forgets the failures, and with `resume` ends the pause.
+/// Clears the failures, and ends the pause if `resume` is set.
 pub(crate) async fn forget_failures(tx: &mut TenantTx, id: Uuid, resume: bool) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE orders.webhook_endpoints SET failure_count = 0, failing_since = NULL,
@@ -97,7 +98,7 @@ pub(crate) async fn forget_failures(tx: &mut TenantTx, id: Uuid, resume: bool) -
     Ok(())
 }
 
-/// Ends the time of a pause, if there is one.
+/// Sets the end of a pause to now, if there is one.
 pub(crate) async fn try_now(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
@@ -108,7 +109,7 @@ pub(crate) async fn try_now(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> 
     Ok(())
 }
 
-/// Until when an endpoint is paused, if it is. Until the transaction ends, nobody pauses it or ends the pause.
+/// Returns the end of an endpoint's pause, if it is paused, and locks it until the transaction ends.
 pub(crate) async fn lock_pause(tx: &mut TenantTx, id: Uuid) -> Result<Option<DateTime<Utc>>, DbError> {
     let found: Option<Option<DateTime<Utc>>> = of_tenant(webhook_endpoints::table, tx.tenant())
         .filter(webhook_endpoints::id.eq(id))
@@ -121,7 +122,7 @@ pub(crate) async fn lock_pause(tx: &mut TenantTx, id: Uuid) -> Result<Option<Dat
     Ok(found.flatten())
 }
 
-/// Ends a pause. That the endpoint fails is not forgotten.
+/// Ends a pause without clearing the failures.
 pub(crate) async fn end_pause(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
@@ -131,8 +132,8 @@ pub(crate) async fn end_pause(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError
     Ok(())
 }
 
-/// Disables an endpoint for the reason: its receiver wants it so, or takes nothing any more. The tenant's log says so, and its
-/// administrators get an email.
+/// Disables an endpoint for a reason: its receiver requested it, or has not accepted anything for days. The tenant's
+/// audit log records it, and administrators get an email.
 pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -> Result<(), DbError> {
     let disabled = diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::id.eq(id))
@@ -150,7 +151,7 @@ pub(crate) async fn disable(tx: &mut TenantTx, id: Uuid, reason: &'static str) -
         // Another attempt or a person was faster.
         return Ok(());
     }
-    // Auth has the tenant's log and its people's addresses.
+    // Auth has the tenant's audit log and the addresses of its people.
     diesel::sql_query("SELECT jobs.report_disabled_endpoint($1, $2, $3)")
         .bind::<SqlUuid, _>(Uuid::now_v7())
         .bind::<SqlUuid, _>(id)

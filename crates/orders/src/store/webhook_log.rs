@@ -12,7 +12,7 @@ use uuid::Uuid;
 use crate::domain::MAX_DELIVERY_ATTEMPTS;
 use crate::schema::{order_events, webhook_attempts, webhook_deliveries, webhook_endpoints};
 
-/// How many attempts are shown of a delivery.
+/// The number of attempts that are shown of a delivery.
 const SHOWN_ATTEMPTS: i64 = 10;
 
 type AttemptColumns = (
@@ -23,7 +23,7 @@ type AttemptColumns = (
 );
 type AttemptRecord = Record<(Timestamptz, Nullable<Integer>, Nullable<Text>, BigInt)>;
 
-/// When, the answer's status, the error, milliseconds.
+/// The time, the answer's status, the error, and the duration in milliseconds.
 pub(crate) type LoggedAttempt = (DateTime<Utc>, Option<i32>, Option<String>, i64);
 
 /// A delivery as its tenant sees it.
@@ -33,18 +33,18 @@ pub(crate) struct Delivery {
     pub(crate) webhook_endpoint_id: Uuid,
     pub(crate) event_id: Uuid,
     pub(crate) event_type: String,
-    /// Nothing for a test.
+    /// `None` for a test.
     pub(crate) order_id: Option<Uuid>,
     pub(crate) state: String,
     pub(crate) attempt_count: i32,
     pub(crate) next_attempt_at: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
     pub(crate) finished_at: Option<DateTime<Utc>>,
-    /// Latest first.
+    /// The attempts, latest first.
     pub(crate) attempts: Vec<LoggedAttempt>,
 }
 
-/// Which deliveries are asked for.
+/// A filter of deliveries.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeliveryFilter {
     pub(crate) endpoint: Option<Uuid>,
@@ -69,7 +69,7 @@ fn of_delivery(tenant: TenantId) -> _ {
         .select(columns)
 }
 
-/// The deliveries to endpoints that are not deleted, with what is shown of them.
+/// Selects the visible columns of deliveries to endpoints that are not deleted.
 macro_rules! shown {
     ($tenant:expr) => {
         of_tenant(webhook_deliveries::table, $tenant)
@@ -100,7 +100,7 @@ macro_rules! shown {
     };
 }
 
-/// Newest first, one more than the page if there are as many. `before`: only older ones.
+/// Returns endpoints, newest first, one more than the page's size if there are as many. `before`: only older ones.
 pub(crate) async fn list_deliveries(
     tx: &mut TenantTx,
     filter: &DeliveryFilter,
@@ -124,7 +124,7 @@ pub(crate) async fn find_delivery(tx: &mut TenantTx, id: Uuid) -> Result<Option<
     Ok(shown!(tx.tenant()).filter(webhook_deliveries::id.eq(id)).first(tx).await.optional()?)
 }
 
-/// Has what is pending of the same order for the same endpoint, and goes before, be tried at once.
+/// Makes the earlier pending deliveries of the same order to the same endpoint due now.
 pub(crate) async fn hurry_earlier(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE orders.webhook_deliveries e SET next_attempt_at = least(e.next_attempt_at, now())
@@ -140,7 +140,7 @@ pub(crate) async fn hurry_earlier(tx: &mut TenantTx, id: Uuid) -> Result<(), DbE
     Ok(())
 }
 
-/// Makes a delivery pending, as if it had not been tried; due at once.
+/// Resets a delivery to pending without attempts, due now.
 pub(crate) async fn reset_delivery(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_deliveries::table, tx.tenant()))
         .filter(webhook_deliveries::id.eq(id))

@@ -1,4 +1,4 @@
-//! Which of the deliveries in `orders.webhook_deliveries` is next.
+//! The order in which deliveries in `orders.webhook_deliveries` are sent.
 
 use chrono::{DateTime, Utc};
 use diesel::prelude::*;
@@ -9,7 +9,7 @@ use uuid::Uuid;
 
 use crate::domain::Part;
 
-/// The delivery that is next, and what is needed for it.
+/// The next delivery with everything that is needed to send it.
 #[derive(QueryableByName)]
 pub(crate) struct Next {
     #[diesel(sql_type = SqlUuid)]
@@ -24,27 +24,27 @@ pub(crate) struct Next {
     pub(crate) url: String,
     #[diesel(sql_type = Bytea)]
     pub(crate) sealed_secret: Vec<u8>,
-    /// The one before, while both sign.
+    /// The previous secret, while both sign.
     #[diesel(sql_type = Nullable<Bytea>)]
     pub(crate) previous_sealed_secret: Option<Vec<u8>>,
     #[diesel(sql_type = Bool)]
     pub(crate) enabled: bool,
-    /// Failures in a row.
+    /// The failures in a row.
     #[diesel(sql_type = Integer)]
     pub(crate) failure_count: i32,
-    /// If the endpoint is paused: whether it is to be tried by now.
+    /// If the endpoint is paused: whether the pause is over.
     #[diesel(sql_type = Nullable<Bool>)]
     pub(crate) pause_is_over: Option<bool>,
-    /// When it is to be tried.
+    /// The time at which it is due.
     #[diesel(sql_type = Timestamptz)]
     pub(crate) due_at: DateTime<Utc>,
-    /// Whether that is by now.
+    /// Whether it is due now.
     #[diesel(sql_type = Bool)]
     pub(crate) is_due: bool,
 }
 
-/// An index has in each part what is due first. That is nothing that has to wait for another, since whatever follows another of its
-/// order is due no sooner and has the higher version; but for a moment it may be, so it is looked at all the same.
+/// Finds the delivery that is due first, by an index in each part. That one does not follow another of its order,
+/// since those are due no sooner and have a higher version; but for a moment it may, so the query checks it.
 const FIND_NEXT: &str = "
     SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret,
         CASE WHEN e.previous_secret_expires_at > now() THEN e.previous_sealed_secret END AS previous_sealed_secret,
@@ -67,7 +67,8 @@ const FIND_NEXT: &str = "
     WHERE e.deleted_at IS NULL
     ORDER BY d.next_attempt_at LIMIT 1";
 
-/// Of what is pending for an endpoint in the parts, and goes before all else of its order, what is due first.
+/// Returns the delivery that is due first among those that are first of their order in the given parts of an
+/// endpoint.
 pub(crate) async fn find_next(
     tx: &mut TenantTx,
     endpoint: Uuid,

@@ -1,4 +1,4 @@
-//! The secrets in `orders.webhook_endpoints`, as they are replaced.
+//! The secrets in `orders.webhook_endpoints`.
 
 use std::time::Duration;
 
@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use crate::schema::webhook_endpoints;
 
-/// Replaces an endpoint's secret. The present one signs beside it for as long as `overlap`, and one from before that no more.
-/// Whether there is such an endpoint.
+/// Replaces an endpoint's secret. The current one signs beside the new one for `overlap`, and an older one not any
+/// more. Returns whether the endpoint exists.
 pub(crate) async fn replace_secret(
     tx: &mut TenantTx,
     id: Uuid,
@@ -36,7 +36,7 @@ pub(crate) async fn replace_secret(
     Ok(replaced == 1)
 }
 
-/// Removes the secrets that sign no more.
+/// Deletes the secrets that no longer sign.
 pub(crate) async fn delete_expired_secrets(tx: &mut TenantTx) -> Result<(), DbError> {
     diesel::update(of_tenant(webhook_endpoints::table, tx.tenant()))
         .filter(webhook_endpoints::previous_secret_expires_at.le(dsl::now))

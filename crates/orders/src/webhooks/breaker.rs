@@ -1,31 +1,31 @@
-//! When an endpoint that fails is left alone, and when it is given up.
+//! The rules for pausing and disabling endpoints that fail.
 
 use std::time::Duration;
 
 use rowhouse_jobs::Backoff;
 
-/// So many failures in a row pause an endpoint; of those that took long, fewer.
+/// The number of failures in a row after which an endpoint is paused, and the number of those that timed out.
 const FAILURES: i32 = 5;
 const HUNG_FAILURES: i32 = 2;
-/// An attempt that took longer has hung: it held up what comes after it.
+/// The duration above which a failed attempt counts as timed out: it delayed those that follow.
 const HUNG: Duration = Duration::from_secs(4);
 /// The first pause is longer than any attempt that was under way takes.
 const PAUSES: Backoff = Backoff::doubling(Duration::from_secs(20), Duration::from_hours(1));
-/// After so long without one delivery that was taken, and at least so many attempts, an endpoint is disabled.
+/// The time without a successful delivery, and the number of attempts, after which an endpoint is disabled.
 const GIVEN_UP_AFTER: Duration = Duration::from_hours(5 * 24);
 const GIVEN_UP_FAILURES: i32 = 20;
 
-/// What follows from a failure for the endpoint.
+/// The consequence of a failure for the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Verdict {
     GoOn,
-    /// Nothing is sent for so long, and then one delivery alone.
+    /// Nothing is sent for this time, and then one delivery alone.
     Pause(Duration),
     Disable,
 }
 
-/// `failures`: how many in a row, this one included, the first of them so long ago. `took`: how long this one did, if no
-/// answer came.
+/// Returns the consequence. `failures` is the number in a row including this one, the first of them `failing_for`
+/// ago. `took` is the duration of this attempt, if there was no answer.
 pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<Duration>) -> Verdict {
     if failures >= GIVEN_UP_FAILURES && failing_for >= GIVEN_UP_AFTER {
         return Verdict::Disable;
@@ -74,7 +74,7 @@ mod tests {
     }
 
     #[test]
-    fn an_endpoint_is_given_up_after_days_of_nothing_but_failures() {
+    fn an_endpoint_is_disabled_after_days_of_failures() {
         assert_eq!(after_failure(20, DAY * 5, None), Verdict::Disable);
         assert_ne!(after_failure(19, DAY * 50, None), Verdict::Disable, "nobody has really tried");
         assert_ne!(after_failure(1_000, DAY * 4, None), Verdict::Disable);

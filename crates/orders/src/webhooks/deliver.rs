@@ -1,4 +1,4 @@
-//! Sending what is pending.
+//! The job that sends pending deliveries.
 
 use std::time::{Duration, Instant};
 
@@ -14,16 +14,16 @@ use super::secret::Secret;
 use super::send::{Message, Sender};
 use super::send_error::SendError;
 use crate::domain::{Part, Target};
-use crate::store::webhook_deliveries::{Attempt, fail_next, fail_pending};
+use crate::store::webhook_deliveries::{DeliveryAttempt, fail_next, fail_pending};
 use crate::store::webhook_health::{end_pause, lock_pause};
 use crate::store::webhook_queue::{Next, find_next};
 
-/// How long one run goes on with what is pending. Then others have their turn.
+/// The time for which one run sends. Then it is another's turn.
 const TURN: Duration = Duration::from_secs(10);
-/// How many deliveries are given up in one transaction.
+/// The number of deliveries that fail in one transaction.
 const BATCH: usize = 500;
 
-/// Does [`SendWebhooks`].
+/// The handler of [`SendWebhooks`].
 pub(crate) struct Deliver {
     pub(crate) sender: Sender,
     pub(crate) sealing: Sealing,
@@ -46,7 +46,7 @@ impl Handler<SendWebhooks> for Deliver {
                     .await?
                 }
                 Step::Send => {
-                    // No connection is held meanwhile.
+                    // No connection is held during the attempt.
                     let tried = self.attempt(&delivery).await;
                     let recorded = async |tx: &mut TenantTx| {
                         record(tx, &delivery, &tried).await?;
@@ -61,8 +61,8 @@ impl Handler<SendWebhooks> for Deliver {
                 Step::Stop => break,
             };
         }
-        // What is left, or was added since, is the next job's. It and the end of this one are committed together, so that
-        // whoever makes something due meanwhile finds one of the two.
+        // The rest, and what was added since, belongs to the next job. It is committed together with the end of this
+        // one, so that a transaction that makes a delivery due meanwhile finds one of the two.
         run.complete("webhooks.deliver", async |tx| {
             let due_at = match part {
                 Some(_) => next_of_part(tx, job, parts).await?,
@@ -76,7 +76,7 @@ impl Handler<SendWebhooks> for Deliver {
         .await
     }
 
-    /// The delivery that it came to nothing with is given up, and the others go on.
+    /// Fails the delivery at which the job failed for good, so that the others continue.
     async fn ended(&self, tx: &mut TenantTx, job: SendWebhooks, _: &End) -> Result<(), DbError> {
         let parts = parts(job.part);
         if let Some(next) = find_next(tx, job.webhook_endpoint_id, &parts).await? {
@@ -91,17 +91,17 @@ fn parts(part: Option<Part>) -> Vec<Part> {
     part.map_or_else(|| Part::ALL.to_vec(), |part| vec![part])
 }
 
-/// What a run does next.
+/// The next step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
     Send,
-    /// Gives up what is pending in the part.
+    /// Fail the pending deliveries of the part.
     Drop(Part),
     Stop,
 }
 
-/// A part sends while the endpoint is not paused; what looks whether it is back, when the pause is over. What an endpoint is not
-/// sent that is disabled, its parts give up. A run that has had its turn leaves the rest to the next one.
+/// Returns the next step. A part sends while the endpoint is not paused; the probe sends when the pause is over. The
+/// parts of a disabled endpoint fail their deliveries. A run whose time is over leaves the rest to the next one.
 fn step(next: &Next, part: Option<Part>, elapsed: Duration) -> Step {
     match part {
         _ if elapsed >= TURN => Step::Stop,
@@ -112,7 +112,7 @@ fn step(next: &Next, part: Option<Part>, elapsed: Duration) -> Step {
     }
 }
 
-/// When a part has something to do again. If the endpoint is paused it waits, without a job, for the pause's end.
+/// Enqueues the part's next job. A paused endpoint's part waits without a job until the pause ends.
 async fn next_of_part(
     tx: &mut TenantTx,
     job: SendWebhooks,
@@ -120,12 +120,12 @@ async fn next_of_part(
 ) -> Result<Option<DateTime<Utc>>, DbError> {
     let Some(next) = find_next(tx, job.webhook_endpoint_id, parts).await? else { return Ok(None) };
     let paused = next.pause_is_over.is_some() && lock_pause(tx, job.webhook_endpoint_id).await?.is_some();
-    // What is given up need not wait for its time.
+    // Deliveries that will fail need not wait.
     let due_at = if next.enabled { next.due_at } else { Utc::now() };
     Ok((!paused).then_some(due_at))
 }
 
-/// When a paused endpoint is tried again. If there is nothing left to try it with, its pause is over.
+/// Enqueues the next probe of a paused endpoint. If nothing is left to try it with, its pause ends.
 async fn next_probe(
     tx: &mut TenantTx,
     job: SendWebhooks,
@@ -153,11 +153,15 @@ impl Deliver {
             Ok(answer) => (Some(answer.status), refusal(answer.status), answer.retry_after),
             Err(error) => (None, Some(error.to_string()), None),
         };
-        Tried { attempt: Attempt { attempted_at, http_status, error, duration_ms }, retry_after, took }
+        Tried {
+            attempt: DeliveryAttempt { attempted_at, http_status, error, duration_ms },
+            retry_after,
+            took,
+        }
     }
 
     fn message(&self, next: &Next, now: DateTime<Utc>) -> Result<(Target, Message), SendError> {
-        // What was allowed when it was registered may not be by now.
+        // A URL that was allowed when it was registered may not be by now.
         let target = Target::parse(&next.url, self.sender.guard()).or(Err(SendError::NotAllowed))?;
         let (id, timestamp) = (next.event_id.to_string(), now.timestamp());
         let signature = self.sign(next, &id, timestamp).map_err(|error: NotOurs| {
@@ -167,7 +171,7 @@ impl Deliver {
         Ok((target, Message { id, timestamp, signature, body: next.body.clone() }))
     }
 
-    /// With the secret, and for a while with the one before.
+    /// Signs with the secret, and for a while with the previous one as well.
     fn sign(&self, next: &Next, id: &str, timestamp: i64) -> Result<String, NotOurs> {
         let secrets = [Some(&next.sealed_secret), next.previous_sealed_secret.as_ref()];
         let signed = secrets.into_iter().flatten().map(|sealed| {
@@ -178,7 +182,7 @@ impl Deliver {
     }
 }
 
-/// Why an answer does not count as delivered; nothing when it does.
+/// Returns the reason why an answer does not count as delivered, or `None`.
 fn refusal(status: StatusCode) -> Option<String> {
     let code = status.as_u16();
     match status {
@@ -197,7 +201,7 @@ mod tests {
 
     use super::*;
 
-    /// A delivery that is due, to an endpoint that takes what it is sent.
+    /// Returns a due delivery to a healthy endpoint.
     fn next() -> Next {
         Next {
             id: Uuid::now_v7(),
@@ -235,7 +239,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_disabled_endpoint_is_not_sent_goes_in_turns_too() {
+    fn a_disabled_endpoints_deliveries_fail_in_turns() {
         let (part, disabled) = (Part::of(Uuid::nil()), Next { enabled: false, is_due: false, ..next() });
         assert_eq!(step(&disabled, Some(part), Duration::ZERO), Step::Drop(part));
         assert_eq!(step(&disabled, None, Duration::ZERO), Step::Stop, "the parts do it");

@@ -1,4 +1,4 @@
-//! What is told of orders.
+//! The events of orders.
 
 use chrono::Utc;
 use rowhouse_chassis::wire::rfc3339;
@@ -14,7 +14,7 @@ use crate::store::placement::CreatedEvent;
 use crate::store::webhook_events::{NewEvent, insert_event};
 use crate::store::webhook_health::try_now;
 
-/// Has an event delivered, if the transaction is committed, to those that `listen`.
+/// Creates an event and its deliveries to the `listeners`, which are sent if the transaction is committed.
 pub(crate) async fn tell(
     tx: &mut TenantTx,
     event: EventType,
@@ -24,7 +24,7 @@ pub(crate) async fn tell(
     if listeners.is_empty() {
         return Ok(());
     }
-    // Two orders' changes lock the jobs of their endpoints in the same sequence.
+    // Changes of two orders lock the jobs of their endpoints in the same order.
     let mut listeners = listeners.to_vec();
     listeners.sort_unstable();
     let new = NewEvent { id: Uuid::now_v7(), event, order: Some(order), body: body(event, order)? };
@@ -35,9 +35,9 @@ pub(crate) async fn tell(
     Ok(())
 }
 
-/// The same for an order that is about to be placed, and has no number yet: its jobs are enqueued, and the rest is written with
-/// the order.
-pub(crate) async fn tell_created(
+/// Prepares the event of an order that will be placed and has no number yet: it enqueues the jobs, and the deliveries
+/// are written with the order.
+pub(crate) async fn prepare_created_event(
     tx: &mut TenantTx,
     order: &Order,
     mut listeners: Vec<Uuid>,
@@ -45,7 +45,7 @@ pub(crate) async fn tell_created(
     if listeners.is_empty() {
         return Ok(None);
     }
-    // In the sequence in which `tell` locks the jobs.
+    // In the same order as `tell` locks the jobs.
     listeners.sort_unstable();
     for endpoint in &listeners {
         enqueue(tx, *endpoint, order.id.as_uuid()).await?;
@@ -54,16 +54,16 @@ pub(crate) async fn tell_created(
     Ok(Some(CreatedEvent { before_number, after_number, listeners }))
 }
 
-/// A body in two parts, without the number 0 between them.
+/// Splits a body at the number 0, which is left out.
 fn around_number(body: &str) -> Result<(String, String), serde_json::Error> {
     const MEMBER: &str = "\"number\":";
-    // In a JSON text a quotation mark has a backslash before it: no value contains this.
+    // In JSON a quotation mark inside a text is escaped, so no value contains this.
     body.split_once(&format!("{MEMBER}0,"))
         .map(|(before, after)| (format!("{before}{MEMBER}"), format!(",{after}")))
         .ok_or_else(|| serde::ser::Error::custom("an order's JSON has no number"))
 }
 
-/// Has an endpoint be sent an event that says nothing, and tried now if it is paused. Returns the delivery's id. Its jobs are locked
+/// Sends an endpoint a test event, now if it is paused. Returns the delivery's id. The caller has locked its jobs
 /// ([`super::lock_jobs`]).
 pub(crate) async fn send_test(tx: &mut TenantTx, endpoint: Uuid) -> Result<Uuid, Error> {
     let event = EventType::Test;

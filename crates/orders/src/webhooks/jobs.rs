@@ -1,8 +1,9 @@
-//! The jobs that send, and when they are due.
+//! The jobs that send, and the order of locks.
 //!
-//! A transaction locks an endpoint's rows in this order: the endpoint's lock, if it goes on to several of its jobs ([`lock_jobs`]);
-//! jobs; deliveries; the endpoint. A worker's transaction begins with its own job, so if it goes on to other jobs, the lock is taken
-//! before ([`rowhouse_jobs::Run::tx_with_lock`]). The job that tidies is locked before deliveries and endpoints, too.
+//! A transaction locks an endpoint's rows in this order: the endpoint's lock, if it changes several of its jobs
+//! ([`lock_jobs`]); jobs; deliveries; the endpoint. A worker's transaction begins with its own job, so one that
+//! changes other jobs takes the lock before that ([`rowhouse_jobs::Run::tx_with_lock`]). The tidying job is also
+//! locked before deliveries and endpoints.
 
 use chrono::{DateTime, Utc};
 use rowhouse_jobs::{Class, EnqueueError, Failure, Handler, Job, NewJob, Run};
@@ -12,22 +13,22 @@ use uuid::Uuid;
 
 use crate::domain::Part;
 
-/// Sends what is pending for an endpoint.
+/// Sends the pending deliveries of an endpoint.
 ///
-/// A part of a paused endpoint that has something pending has no job: the job that looks whether the endpoint is back gives it
-/// one.
+/// A paused endpoint's part with pending deliveries has no job: the probe's job enqueues it when the endpoint is
+/// back.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct SendWebhooks {
     pub(super) webhook_endpoint_id: Uuid,
-    /// Nothing: one delivery of whichever part, to see whether a paused endpoint is back.
+    /// `None` for the probe: one delivery of any part, to see whether a paused endpoint is back.
     pub(super) part: Option<Part>,
 }
 
 impl Job for SendWebhooks {
     const KIND: &'static str = "webhook.send";
     const CLASS: Class = Class::Delivery;
-    /// A delivery that fails is a job well done, which enqueues the next: this is for what fails in another way, such as a
-    /// process that is killed.
+    /// The job succeeds when a delivery fails, and enqueues the next one. This limit is for other failures, such as
+    /// killed processes.
     const MAX_ATTEMPTS: i32 = 100;
 }
 
@@ -41,17 +42,17 @@ impl SendWebhooks {
     }
 }
 
-/// The name of an endpoint's lock.
+/// Returns the name of an endpoint's lock.
 pub(super) fn lock_of(webhook_endpoint_id: Uuid) -> String {
     format!("orders.webhook_endpoints/{webhook_endpoint_id}")
 }
 
-/// Locks an endpoint's jobs for a transaction that goes on to several of them: until it ends, no other does.
+/// Takes the lock for a transaction that changes several of an endpoint's jobs.
 pub(crate) async fn lock_jobs(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), DbError> {
     lock(tx, &lock_of(webhook_endpoint_id)).await
 }
 
-/// Has what is pending of the order be sent when it is its turn.
+/// Enqueues the job for the order's pending deliveries.
 pub(super) async fn enqueue(
     tx: &mut TenantTx,
     webhook_endpoint_id: Uuid,
@@ -61,8 +62,8 @@ pub(super) async fn enqueue(
     rowhouse_jobs::enqueue(tx, job.new_job()).await.map(drop)
 }
 
-/// Has all that is pending for an endpoint be looked at now: what is due is sent, or given up if the endpoint is disabled. Its jobs
-/// are locked ([`lock_jobs`]).
+/// Makes all parts of an endpoint run now: due deliveries are sent, or fail if the endpoint is disabled. The caller
+/// has locked its jobs ([`lock_jobs`]).
 pub(crate) async fn look_at_all(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     for part in Part::ALL {
         let job = SendWebhooks { webhook_endpoint_id, part: Some(part) };
@@ -71,7 +72,7 @@ pub(crate) async fn look_at_all(tx: &mut TenantTx, webhook_endpoint_id: Uuid) ->
     Ok(())
 }
 
-/// Has a paused endpoint be tried at the moment.
+/// Enqueues the probe of a paused endpoint for a time.
 pub(super) async fn probe_at(
     tx: &mut TenantTx,
     webhook_endpoint_id: Uuid,
@@ -81,13 +82,14 @@ pub(super) async fn probe_at(
     rowhouse_jobs::enqueue(tx, job.new_job().at(moment)).await.map(drop)
 }
 
-/// Has an endpoint be tried now, if it is paused; its pause ends with [`crate::store::webhook_health::try_now`].
+/// Enqueues the probe of an endpoint for now, if it is paused. [`crate::store::webhook_health::try_now`] ends the
+/// pause.
 pub(crate) async fn probe_now(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     let job = SendWebhooks { webhook_endpoint_id, part: None };
     rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await.map(drop)
 }
 
-/// What sent the deliveries of one order before endpoints had parts. It hands them over.
+/// The former job, which sent the deliveries of one order. It hands them over to the parts.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct DeliverWebhook {
     webhook_endpoint_id: Uuid,
@@ -99,7 +101,7 @@ impl Job for DeliverWebhook {
     const MAX_ATTEMPTS: i32 = 100;
 }
 
-/// Does [`DeliverWebhook`].
+/// The handler of [`DeliverWebhook`].
 pub(crate) struct HandOver;
 
 impl Handler<DeliverWebhook> for HandOver {

@@ -1,4 +1,4 @@
-//! What came of an attempt, and what follows from it.
+//! Recording the result of an attempt.
 
 use std::time::Duration;
 
@@ -10,17 +10,19 @@ use rowhouse_tenancy::TenantTx;
 use super::breaker::{Verdict, after_failure};
 use super::jobs::{look_at_all, probe_at};
 use crate::domain::delivery_delay;
-use crate::store::webhook_deliveries::{Attempt, Outcome, insert_attempt, lock_pending, update_pending};
+use crate::store::webhook_deliveries::{
+    DeliveryAttempt, DeliveryOutcome, insert_attempt, lock_pending, update_pending,
+};
 use crate::store::webhook_health::{Failures, disable, find_failures, forget_failures, save_failures};
 use crate::store::webhook_queue::Next;
 
-/// Why the system disables an endpoint.
+/// The reason for which the system disables an endpoint whose receiver answered 410.
 pub(crate) const GONE: &str = "gone";
 pub(crate) const FAILING: &str = "failing";
 
-/// What came of an attempt, and what it says in the log.
+/// The result of an attempt, with its log entry.
 pub(super) struct Tried {
-    pub(super) attempt: Attempt,
+    pub(super) attempt: DeliveryAttempt,
     pub(super) retry_after: Option<Duration>,
     pub(super) took: Duration,
 }
@@ -34,41 +36,41 @@ impl Tried {
         self.attempt.error.is_none()
     }
 
-    /// Whether the endpoint's other jobs may have to know of it.
+    /// Returns whether the endpoint's other jobs may be affected.
     pub(super) fn concerns_other_jobs(&self, next: &Next) -> bool {
         next.pause_is_over.is_some() || !self.is_delivered()
     }
 }
 
-/// What an attempt says of the endpoint.
+/// The conclusion about the endpoint from an attempt.
 enum Says {
     Gone,
     Well,
     Fails(Failures, Follows),
-    /// It was deleted.
+    /// The endpoint was deleted.
     Nothing,
 }
 
-/// What follows from a failure.
+/// The consequence of a failure.
 enum Follows {
     Nothing,
     Pause { until: DateTime<Utc> },
     Disable,
 }
 
-/// Writes down what came of an attempt at a delivery, and what it says of the endpoint. Jobs are locked first, then the delivery,
+/// Records the result of an attempt for the delivery and for the endpoint. Jobs are locked first, then the delivery,
 /// then the endpoint.
 pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<(), EnqueueError> {
     let says = tell_other_jobs(tx, next, tried).await?;
-    // Whoever deleted the endpoint meanwhile wants to hear no more of it.
+    // The endpoint was deleted meanwhile.
     let Some(attempts_left) = lock_pending(tx, next.id).await? else { return Ok(()) };
     let attempts_left = (attempts_left - 1).max(0);
     let outcome = if tried.is_delivered() {
-        Outcome::Delivered
+        DeliveryOutcome::Delivered
     } else if tried.is_gone() || attempts_left == 0 {
-        Outcome::Failed
+        DeliveryOutcome::Failed
     } else {
-        Outcome::PutOff { delay: delivery_delay(attempts_left, tried.retry_after) }
+        DeliveryOutcome::PutOff { delay: delivery_delay(attempts_left, tried.retry_after) }
     };
     update_pending(tx, next.id, attempts_left, outcome).await?;
     insert_attempt(tx, next.id, &tried.attempt).await?;
@@ -90,7 +92,7 @@ pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Res
     Ok(())
 }
 
-/// Finds out what an attempt says of the endpoint, and has the other jobs do what follows from it.
+/// Determines what an attempt shows about the endpoint, and adapts the other jobs.
 async fn tell_other_jobs(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<Says, EnqueueError> {
     let (endpoint, is_probe) = (next.webhook_endpoint_id, next.pause_is_over.is_some());
     if tried.is_delivered() || tried.is_gone() {
@@ -103,7 +105,7 @@ async fn tell_other_jobs(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Resul
     let took = tried.attempt.http_status.is_none().then_some(tried.took);
     let follows = match after_failure(failures.failure_count, failures.failing_for(), took) {
         Verdict::Disable => {
-            // What is pending is given up.
+            // Pending deliveries fail.
             look_at_all(tx, endpoint).await?;
             Follows::Disable
         }

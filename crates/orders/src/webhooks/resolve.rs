@@ -1,4 +1,4 @@
-//! From a host's name to the addresses that are connected to.
+//! Resolving a host's name to the addresses for a connection.
 
 use std::borrow::Cow;
 use std::io;
@@ -9,7 +9,7 @@ use url::Host;
 use super::send_error::SendError;
 use crate::domain::Guard;
 
-/// Who is asked for a name's addresses.
+/// A resolver of names.
 pub(crate) trait Resolve: Send + Sync + 'static {
     fn resolve(&self, name: &str) -> impl Future<Output = io::Result<Vec<IpAddr>>> + Send;
 }
@@ -23,8 +23,9 @@ impl Resolve for SystemResolver {
     }
 }
 
-/// In production the name with its root: without it, a resolver tries the names of its own network with it first, and what came of
-/// it would tell which there are. A person's machine may have names of its own, such as `localhost`.
+/// Returns the name to resolve. In production it ends with the root, since a resolver would otherwise try its search
+/// list first, and the result would reveal internal names. A development machine may have names of its own, such as
+/// `localhost`.
 fn as_asked(name: &str, guard: Guard) -> Cow<'_, str> {
     match guard {
         Guard::PublicOnly if !name.ends_with('.') => Cow::Owned(format!("{name}.")),
@@ -32,8 +33,8 @@ fn as_asked(name: &str, guard: Guard) -> Cow<'_, str> {
     }
 }
 
-/// The addresses to connect to. The name is asked for once, and what is answered is what is checked and connected to: a
-/// name that leads elsewhere the next time leads nowhere.
+/// Returns the addresses to connect to. The name is resolved once, and the result is both checked and used, so a
+/// later change of the name has no effect.
 pub(super) async fn addresses(
     resolver: &impl Resolve,
     guard: Guard,
@@ -64,7 +65,7 @@ mod tests {
 
     use super::*;
 
-    /// Answers with one list after the other.
+    /// A resolver that returns one list after another.
     struct Changing(Mutex<Vec<Vec<&'static str>>>);
 
     impl Resolve for Changing {
@@ -93,7 +94,7 @@ mod tests {
             vec!["169.254.169.254", "::1"],
             vec![],
         ]));
-        // What was checked is what is connected to: nobody asks in between.
+        // The checked addresses are the ones that are used, without another query.
         assert_eq!(ask(&resolver).await.unwrap(), ["1.1.1.1:443".parse().unwrap()]);
         assert_eq!(ask(&resolver).await, Err(SendError::NotAllowed));
         assert_eq!(ask(&resolver).await, Err(SendError::NotAllowed));

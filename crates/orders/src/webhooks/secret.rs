@@ -1,4 +1,4 @@
-//! What deliveries are signed with, as Standard Webhooks has it (<https://www.standardwebhooks.com>).
+//! The secrets that sign deliveries by Standard Webhooks (<https://www.standardwebhooks.com>).
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -8,9 +8,9 @@ use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-/// What the sealed secrets are for.
+/// The purpose for which secrets are encrypted.
 const PURPOSE: &str = "webhook endpoint";
-/// Standard Webhooks asks for 24 to 64.
+/// The length in bytes. Standard Webhooks requires 24 to 64.
 const LENGTH: usize = 32;
 
 /// An endpoint's secret. It has no `Debug`.
@@ -22,12 +22,12 @@ impl Secret {
         Ok(Self(Zeroizing::new(bytes.to_vec())))
     }
 
-    /// As the receiver is given it: `whsec_` and base64.
+    /// Returns the form for the receiver: `whsec_` and base64.
     pub(crate) fn reveal(&self) -> String {
         format!("whsec_{}", BASE64_STANDARD.encode(&*self.0))
     }
 
-    /// As the database keeps it: readable with the service's keys, and in this endpoint's row only.
+    /// Encrypts the secret for the endpoint's row.
     pub(crate) fn seal(&self, sealing: &Sealing, endpoint: Uuid) -> Result<Vec<u8>, NotOurs> {
         sealing.seal(PURPOSE, endpoint.as_bytes(), &self.0)
     }
@@ -36,7 +36,7 @@ impl Secret {
         sealing.open(PURPOSE, endpoint.as_bytes(), sealed).map(Self)
     }
 
-    /// The header `webhook-signature`. `timestamp`: seconds since 1970, as in `webhook-timestamp`.
+    /// Returns the header `webhook-signature`. `timestamp`: seconds since 1970, as in `webhook-timestamp`.
     pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String, NotOurs> {
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).or(Err(NotOurs))?;
         let mac = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body);
@@ -56,7 +56,7 @@ mod tests {
         Secret(Zeroizing::new(BASE64_STANDARD.decode(base64).unwrap()))
     }
 
-    /// The vector that the reference libraries and their documentation share.
+    /// The test vector of the reference libraries and their documentation.
     #[test]
     fn the_signature_is_the_one_of_the_reference_libraries() {
         let secret = of("MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw");

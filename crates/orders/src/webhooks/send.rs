@@ -1,7 +1,7 @@
 //! One request to an endpoint.
 //!
-//! HTTP/1.1 on a connection of its own, made here: no pool, no proxy, no redirect stands between the address that was
-//! checked and the one that is connected to.
+//! It uses HTTP/1.1 on a connection of its own, without a pool, proxy or redirect, so it reaches exactly the address
+//! that was checked.
 
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -27,13 +27,13 @@ use super::resolve::{Resolve, SystemResolver, addresses};
 use super::send_error::{LIMIT, SendError};
 use crate::domain::{Guard, Target};
 
-/// For a connection to one of the addresses.
+/// The time limit for a connection to one of the addresses.
 const CONNECT_LIMIT: Duration = Duration::from_secs(4);
-/// How many of a name's addresses are tried.
+/// The number of a name's addresses that are tried.
 const MAX_ADDRESSES: usize = 3;
-/// The longest head of an answer.
+/// The size limit of an answer's head.
 const MAX_HEAD: usize = 16 * 1024;
-/// So much of an answer's body is read, and for so long: only so that a polite receiver can finish.
+/// The size and time limits for reading an answer's body, which only lets a receiver finish.
 const MAX_BODY: usize = 16 * 1024;
 const BODY_LIMIT: Duration = Duration::from_secs(1);
 
@@ -45,7 +45,7 @@ pub(crate) struct Sender<R = SystemResolver> {
     limit: Duration,
 }
 
-/// A delivery, signed.
+/// A signed delivery.
 pub(crate) struct Message {
     /// The header `webhook-id`.
     pub(crate) id: String,
@@ -57,16 +57,16 @@ pub(crate) struct Message {
     pub(crate) body: String,
 }
 
-/// What an endpoint answered.
+/// The answer of an endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct Answer {
     pub(crate) status: StatusCode,
-    /// For how long it wants to be left alone; a date is taken against this side's clock.
+    /// The time for which it asks not to be called; a date is compared with this machine's clock.
     pub(crate) retry_after: Option<Duration>,
 }
 
 impl Sender {
-    /// One that believes the authorities that browsers believe.
+    /// Creates a sender that trusts the public certificate authorities.
     pub(crate) fn new(guard: Guard) -> Result<Self, rustls::Error> {
         let roots = webpki_roots::TLS_SERVER_ROOTS.iter().cloned().collect();
         Self::with(SystemResolver, guard, roots)
@@ -88,7 +88,7 @@ impl<R: Resolve> Sender<R> {
         self.guard
     }
 
-    /// Sends it once.
+    /// Sends a message once.
     pub(crate) async fn send(&self, target: &Target, message: &Message) -> Result<Answer, SendError> {
         timeout(self.limit, self.send_unlimited(target, message)).await.or(Err(SendError::TimedOut))?
     }
@@ -149,12 +149,12 @@ async fn exchange(
         .handshake(TokioIo::new(connection))
         .await
         .or(Err(SendError::NoAnswer))?;
-    // Ends with this function.
+    // The connection's task ends with this function.
     let mut driving = JoinSet::new();
     driving.spawn(connection);
     let response = sender.send_request(request).await.or(Err(SendError::NoAnswer))?;
     let answer = Answer { status: response.status(), retry_after: retry_after(&response) };
-    // The status was the answer: whatever becomes of the body changes nothing.
+    // The status is the answer: the body changes nothing.
     let _cut = timeout(BODY_LIMIT, read(response.into_body())).await;
     Ok(answer)
 }
@@ -172,7 +172,7 @@ fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
     wish(response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim(), SystemTime::now())
 }
 
-/// Seconds or a date, as RFC 9110 has it; a date that has passed is now.
+/// Parses seconds or a date, as in RFC 9110; a past date means now.
 fn wish(text: &str, now: SystemTime) -> Option<Duration> {
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),

@@ -1,11 +1,11 @@
-//! Why a delivery was not answered.
+//! The reasons why a delivery got no answer.
 
 use std::time::Duration;
 
 /// The time for all of a request, from the name to the answer's head.
 pub(super) const LIMIT: Duration = Duration::from_secs(15);
 
-/// Why there is no answer. Tenants read it: it says nothing of this side's network.
+/// The reason why there is no answer. Tenants see it: it reveals nothing about this network.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum SendError {
     #[error("webhooks are not sent to the host's address: it is not one of the public Internet")]

@@ -1,4 +1,4 @@
-//! Removing what is not kept any longer.
+//! The deletion of old webhook data.
 
 use std::time::Duration;
 
@@ -12,14 +12,14 @@ use crate::store::webhook_endpoints::delete_deleted;
 use crate::store::webhook_events::delete_events;
 use crate::store::webhook_secrets::delete_expired_secrets;
 
-/// How long deliveries are kept after their end.
+/// The time for which deliveries are kept after their end.
 const KEEP: Duration = Duration::from_hours(30 * 24);
-/// How long an endpoint's row is kept after its end: longer than any transaction that has still seen it as it was.
+/// The time for which a deleted endpoint's row is kept: longer than any transaction that has seen it before.
 const KEEP_ENDPOINT: Duration = Duration::from_hours(1);
 const EVERY: Duration = Duration::from_hours(6);
 const KEY: &str = "webhook.tidy";
 
-/// Removes a tenant's old deliveries and events, and what is left of deleted endpoints.
+/// Deletes a tenant's old deliveries and events, and the rest of deleted endpoints.
 #[derive(Clone, Copy, Debug, Serialize, Deserialize)]
 pub(crate) struct TidyWebhooks {}
 
@@ -28,18 +28,18 @@ impl Job for TidyWebhooks {
     const CLASS: Class = Class::Maintenance;
 }
 
-/// Has it done again and again, if it is not already.
+/// Enqueues the recurring job, unless it exists.
 pub(crate) async fn tidy_from_now_on(tx: &mut TenantTx) -> Result<(), EnqueueError> {
     rowhouse_jobs::enqueue(tx, NewJob::new(TidyWebhooks {}).unique(KEY).every(EVERY)).await.map(drop)
 }
 
-/// Has it done soon, and then again and again.
+/// Enqueues the recurring job, to run soon.
 pub(crate) async fn tidy_soon(tx: &mut TenantTx) -> Result<(), EnqueueError> {
     let job = NewJob::new(TidyWebhooks {}).unique(KEY).after(Duration::ZERO).every(EVERY).hurry();
     rowhouse_jobs::enqueue(tx, job).await.map(drop)
 }
 
-/// Does [`TidyWebhooks`].
+/// The handler of [`TidyWebhooks`].
 pub(crate) struct Tidy;
 
 impl Handler<TidyWebhooks> for Tidy {

@@ -1,4 +1,4 @@
-//! Who may do what, and what nobody can find out.
+//! Permissions, and what callers cannot find out.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
@@ -37,7 +37,7 @@ async fn a_foreign_order_and_a_missing_one_are_the_same() {
             acme.update(&foreign.id, OrderStatus::Paid, "").await,
             acme.update(&missing, OrderStatus::Paid, "").await,
         ),
-        // Neither the tag nor the transition is looked at before the order is found.
+        // The tag and the transition are checked after the order is found.
         (
             acme.update(&foreign.id, OrderStatus::Placed, "\"7\"").await,
             acme.update(&missing, OrderStatus::Placed, "\"7\"").await,

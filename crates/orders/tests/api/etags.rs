@@ -1,4 +1,4 @@
-//! Changing only what one has seen.
+//! Conditional changes.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Fulfilled, Paid};

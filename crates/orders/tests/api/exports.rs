@@ -1,4 +1,4 @@
-//! Exports: what is in the files, and who may have them.
+//! Exports: the contents of the files, and permissions.
 
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
@@ -53,7 +53,7 @@ async fn a_tenant_without_orders_has_a_file_without_orders() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_people_type_comes_back() {
+async fn texts_are_exported_unchanged() {
     let world = World::start().await;
     let orders = world.tenant("acme").await;
     let long = "\u{1f600}".repeat(200);
@@ -78,7 +78,7 @@ async fn whatever_people_type_comes_back() {
     }
     let lines = vec![line(&"\u{1f600}".repeat(64), 1, 1); 200];
     orders.create(CreateOrderRequest { customer: long, lines, ..an_order() }).await.unwrap();
-    // Nobody can type these, but a table that was filled otherwise may have them.
+    // Nobody can enter these texts, but the table may have them from elsewhere.
     let mut admin = world.database.admin().await;
     for (number, customer) in [
         (1, "'two' || chr(10) || 'lines'"),
@@ -124,7 +124,7 @@ async fn a_viewer_may_not() {
     assert_eq!(refusal(viewer.create(ExportFormat::Csv, None).await).code, Code::PermissionDenied);
     assert_eq!(refusal(viewer.get(&export.id).await).code, Code::PermissionDenied);
     assert_eq!(refusal(viewer.open(&export.id).await.map(drop)).code, Code::PermissionDenied);
-    // It is the tenant's, and not the person's.
+    // The export belongs to the tenant, not to the person.
     let owner = Exports::of(&world, tenant, Role::Owner).await;
     assert_eq!(owner.get(&export.id).await.unwrap().id, export.id);
     world.stop().await;
@@ -149,7 +149,7 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
         assert_eq!(refusal::<()>(Err(foreign)).code, Code::ExportNotFound);
     }
 
-    // Nor does the database show it to the service in another tenant, or in none.
+    // Nor does the database show it to the service in another tenant, or without one.
     let mut service = world.database.connect_as(rowhouse_testkit::ServiceName::Orders).await;
     let count = "(SELECT count(*) FROM orders.exports) + (SELECT count(*) FROM orders.export_chunks)";
     let enter = |tenant| format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
@@ -159,7 +159,7 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
         assert_eq!(found, seen, "{opening}");
         service.batch_execute("ROLLBACK").await.unwrap();
     }
-    // Nor can one tenant's chunk be put into another's file.
+    // Nor can one tenant's chunk be inserted into another's file.
     service.batch_execute(&enter(acme.tenant)).await.unwrap();
     let smuggled = format!(
         "INSERT INTO orders.export_chunks (tenant_id, id, export_id, position, data)

@@ -1,4 +1,4 @@
-//! Fetching an export's file, slowly, and until it may not be fetched any more.
+//! Downloading an export's file, slowly, and until access ends.
 
 use std::time::Duration;
 
@@ -27,14 +27,14 @@ async fn a_slow_reader_holds_no_connection() {
 
     let mut readers = Vec::new();
     for _ in 0..8 {
-        // Each over a connection of its own: what one does not read is in nobody else's way.
+        // Each reader has a connection of its own, so that a slow one does not block the others.
         let reader = Exports::of(&world, orders.tenant, Role::Member).await;
         let mut pieces = reader.open(&id).await.unwrap();
         let first = pieces.message().await.unwrap().unwrap();
         assert!(first.data.len() < 512 * 1024, "{}", first.data.len());
         readers.push((pieces, first.data));
     }
-    // For longer than a request may take.
+    // For longer than the time limit of a request.
     let started = std::time::Instant::now();
     while started.elapsed() < limit + limit / 2 {
         assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders.len(), 20);
@@ -112,7 +112,7 @@ async fn an_export_expires() {
     until_count(&mut admin, &left, 0).await;
     let left = format!("SELECT count(*) AS count FROM orders.export_chunks WHERE export_id = '{id}'");
     until_count(&mut admin, &left, 0).await;
-    // The other one's job was early, and is put off again.
+    // The other export's job was early, and is rescheduled.
     until_count(&mut admin, scheduled, 1).await;
     assert!(!exports.download(&kept).await.is_empty());
     orders.create(an_order()).await.unwrap();

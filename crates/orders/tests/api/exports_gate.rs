@@ -19,7 +19,7 @@ struct Counted {
     count: i64,
 }
 
-/// Waits until `SELECT count(*) AS count …` is what is wanted.
+/// Waits until `SELECT count(*) AS count …` returns the expected number.
 pub(crate) async fn until_count(conn: &mut AsyncPgConnection, query: &str, wanted: i64) {
     let deadline = Instant::now() + PATIENCE;
     loop {
@@ -32,13 +32,13 @@ pub(crate) async fn until_count(conn: &mut AsyncPgConnection, query: &str, wante
     }
 }
 
-/// Stops whoever writes a chunk of an export's file, before it is there.
+/// Blocks a worker before it writes a chunk of an export's file.
 pub(crate) struct Gate {
     holder: AsyncPgConnection,
 }
 
 impl Gate {
-    /// Before the chunks at these positions.
+    /// Blocks before the chunks at these positions.
     pub(crate) async fn before(world: &World, positions: &[i32]) -> Self {
         let mut holder = world.database.admin().await;
         let statements = "
@@ -56,12 +56,12 @@ impl Gate {
         Self { holder }
     }
 
-    /// Waits until somebody stands before it.
+    /// Waits until a worker is blocked at the position.
     pub(crate) async fn reached(&mut self, position: i32) {
         self.until_waiting(position, 1).await;
     }
 
-    /// Waits until nobody does.
+    /// Waits until none is.
     pub(crate) async fn left(&mut self, position: i32) {
         self.until_waiting(position, 0).await;
     }
@@ -80,7 +80,7 @@ impl Gate {
     }
 }
 
-/// A second instance of the service on a world's database.
+/// A second instance of the service on the same database.
 pub(crate) struct Instance {
     serving: tokio::task::JoinHandle<()>,
 }
@@ -97,7 +97,7 @@ impl Instance {
         Self { serving }
     }
 
-    /// Drops it where it is: nothing is finished, and nothing given back.
+    /// Drops the instance: nothing is finished or released.
     pub(crate) async fn kill(self) {
         self.serving.abort();
         assert!(self.serving.await.unwrap_err().is_cancelled());

@@ -1,4 +1,4 @@
-//! Exports that are looked at, killed and cancelled in the middle.
+//! Exports that are read, killed and cancelled in the middle.
 
 use std::time::Duration;
 
@@ -17,7 +17,7 @@ use crate::world::{World, an_order, refusal};
 const WORKERS: WorkerArgs = WorkerArgs { workers: 2, lease: Duration::from_secs(1), ..WorkerArgs::DEFAULT };
 const NOBODY: WorkerArgs = WorkerArgs { lease: WORKERS.lease, ..WorkerArgs::NONE };
 
-/// The service without workers: these are instances of their own.
+/// Starts the service without workers; the tests start instances with workers.
 async fn world() -> World {
     World::start_with(|config| config.args.jobs = NOBODY).await
 }
@@ -45,7 +45,7 @@ async fn job(world: &World, id: &str) -> JobRow {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn how_far_it_is_can_be_seen() {
+async fn progress_is_visible() {
     let world = world().await;
     let orders = world.tenant("acme").await;
     place_many(&world, orders.tenant, 2_500).await;
@@ -82,14 +82,14 @@ async fn how_far_it_is_can_be_seen() {
     world.stop().await;
 }
 
-async fn whoever_is_killed_another_one_goes_on(format: ExportFormat) {
+async fn an_export_survives_kills(format: ExportFormat) {
     let world = world().await;
     let orders = world.tenant("acme").await;
     place_many(&world, orders.tenant, 2_500).await;
     let exports = Exports::of(&world, orders.tenant, Role::Member).await;
     let id = exports.create(format, None).await.unwrap().id;
     let mut gate = Gate::before(&world, &[0, 1, 2]).await;
-    // Before anything is there, and in the middle, also more than once at the same place.
+    // Before the first chunk, and in the middle, also more than once at the same position.
     for (position, kills) in [(0, 1), (1, 2), (2, 1)] {
         for _ in 0..kills {
             let instance = instance(&world).await;
@@ -108,17 +108,17 @@ async fn whoever_is_killed_another_one_goes_on(format: ExportFormat) {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_killed_another_one_goes_on_with_csv() {
-    whoever_is_killed_another_one_goes_on(ExportFormat::Csv).await;
+async fn a_csv_export_survives_kills() {
+    an_export_survives_kills(ExportFormat::Csv).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_killed_another_one_goes_on_with_json_lines() {
-    whoever_is_killed_another_one_goes_on(ExportFormat::Jsonl).await;
+async fn a_json_lines_export_survives_kills() {
+    an_export_survives_kills(ExportFormat::Jsonl).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_placed_meanwhile_is_left_out() {
+async fn orders_placed_meanwhile_are_left_out() {
     let world = world().await;
     let orders = world.tenant("acme").await;
     place_many(&world, orders.tenant, 2_500).await;
@@ -138,7 +138,7 @@ async fn what_is_placed_meanwhile_is_left_out() {
     world.stop().await;
 }
 
-/// As the job service does it.
+/// Cancels as the job service does.
 fn cancelling(world: &World) -> impl Future<Output = ()> + Send + use<> {
     let url = world.database.admin_url();
     async move {
@@ -162,7 +162,7 @@ async fn a_cancelled_export_leaves_nothing() {
     gate.reached(1).await;
     let mut admin = world.database.admin().await;
     until_count(&mut admin, "SELECT count(*) AS count FROM orders.export_chunks", 1).await;
-    // It waits for the transaction that is under way.
+    // It waits for the current transaction.
     let cancelling = tokio::spawn(cancelling(&world));
     let waits = "SELECT count(*) AS count FROM pg_stat_activity WHERE datname = current_database()
                  AND wait_event_type = 'Lock' AND query LIKE 'UPDATE jobs.jobs SET cancel_requested = true%'";
@@ -184,7 +184,7 @@ async fn ten_are_enough_at_once() {
     let world = world().await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let exports = Exports::of(&world, acme.tenant, Role::Member).await;
-    // Several at the same moment are no way around it.
+    // Concurrent requests do not circumvent it.
     let asked: Vec<_> = (0..16)
         .map(|_| {
             let exports = exports.clone();
@@ -224,7 +224,7 @@ async fn an_export_that_cannot_be_written_says_so() {
     let exports = Exports::of(&world, orders.tenant, Role::Member).await;
     let export = exports.create(ExportFormat::Csv, None).await.unwrap();
     let mut admin = world.database.admin().await;
-    // The last attempt, and the database refuses it.
+    // The last attempt, which the database refuses.
     admin
         .batch_execute(
             "UPDATE jobs.jobs SET max_attempts = 1; ALTER TABLE orders.export_chunks ADD CHECK (false)",
@@ -241,7 +241,7 @@ async fn an_export_that_cannot_be_written_says_so() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_kept_has_a_limit() {
+async fn stored_exports_have_a_limit() {
     let world = world().await;
     let (acme, globex) = (world.tenant("acme").await, world.tenant("globex").await);
     let exports = Exports::of(&world, acme.tenant, Role::Member).await;

@@ -1,4 +1,4 @@
-//! A tenant's exports as one caller sees them, and what is to be in the files.
+//! A tenant's exports as one caller sees them, and the expected contents of files.
 
 use std::time::Duration;
 
@@ -28,7 +28,7 @@ pub(crate) struct Exports {
 
 impl Exports {
     pub(crate) async fn of(world: &World, tenant: TenantId, role: Role) -> Self {
-        // Little is under way that nobody has read.
+        // A small window, so that little is sent before it is read.
         let endpoint = Endpoint::from_shared(world.endpoint())
             .unwrap()
             .initial_stream_window_size(Some(65_535))
@@ -69,7 +69,7 @@ impl Exports {
         Ok(self.client.clone().get_export(request).await?.into_inner().export.unwrap())
     }
 
-    /// The export, as soon as it has ended.
+    /// Waits until the export has ended, and returns it.
     pub(crate) async fn ended(&self, id: &str) -> Export {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -87,7 +87,7 @@ impl Exports {
         Ok(self.client.clone().download_export(request).await?.into_inner())
     }
 
-    /// The whole file of an export that has succeeded.
+    /// Returns the whole file of an export that succeeded.
     pub(crate) async fn download(&self, id: &str) -> Vec<u8> {
         let mut pieces = self.open(id).await.unwrap();
         let first = pieces.message().await.unwrap().unwrap();
@@ -102,7 +102,7 @@ impl Exports {
         file
     }
 
-    /// Exports, waits, and fetches the file.
+    /// Exports, waits, and downloads the file.
     pub(crate) async fn file(&self, format: ExportFormat, status: Option<OrderStatus>) -> Vec<u8> {
         let export = self.create(format, status).await.unwrap();
         let ended = self.ended(&export.id).await;
@@ -111,7 +111,7 @@ impl Exports {
     }
 }
 
-/// All orders of a list, by rising number.
+/// Returns all orders of a list, in ascending order of numbers.
 pub(crate) async fn listed(orders: &Orders, status: Option<OrderStatus>) -> Vec<Order> {
     let status = status.unwrap_or_default().into();
     let mut request = ListOrdersRequest { page_size: 100, status, page_token: String::new() };
@@ -181,8 +181,8 @@ fn as_json(order: &Order) -> Value {
 }
 
 fn as_rows(order: &Order) -> Vec<Vec<String>> {
-    let harmless = |text: &str| {
-        // As a spreadsheet cuts it that sees no quotes, and looks behind what it skips.
+    let escape_formula = |text: &str| {
+        // Split as a spreadsheet does that recognises no quotes and skips characters before a formula.
         let cells = text.split_inclusive([';', '|', '\t', '\r', '\n']);
         let safe = cells.map(|cell| {
             let seen = cell.trim_start_matches([' ', '"', '\u{a0}', '\u{200b}', '\u{feff}']);
@@ -200,13 +200,13 @@ fn as_rows(order: &Order) -> Vec<Vec<String>> {
             order.number.to_string(),
             status_name(order),
             priority_name(order),
-            harmless(&order.customer),
+            escape_formula(&order.customer),
             order.currency.clone(),
             order.total_minor.to_string(),
             order.created_at.unwrap().to_string(),
             order.updated_at.unwrap().to_string(),
             position.to_string(),
-            harmless(&line.sku),
+            escape_formula(&line.sku),
             line.quantity.to_string(),
             line.unit_price_minor.to_string(),
         ]
@@ -214,8 +214,8 @@ fn as_rows(order: &Order) -> Vec<Vec<String>> {
     rows.collect()
 }
 
-/// Places orders with the numbers 1 to `count`, every other one paid, of one to three lines: as the superuser, since that
-/// takes a second and not a minute.
+/// Places orders with the numbers 1 to `count`, every other one paid, with one to three lines. It uses SQL, which
+/// takes a second instead of a minute.
 pub(crate) async fn place_many(world: &World, tenant: TenantId, count: usize) {
     let statements = format!(
         "INSERT INTO orders.orders (tenant_id, id, number, customer, currency, status, total_minor)

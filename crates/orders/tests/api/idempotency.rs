@@ -1,4 +1,4 @@
-//! Calls that are repeated.
+//! Repeated calls.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
@@ -25,7 +25,7 @@ async fn a_repeat_gets_the_first_answer() {
     world.stop().await;
 }
 
-/// What is kept is put together in the database, where a number is as many bytes as it needs.
+/// The answer is composed in the database, where a number has as many bytes as it needs.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_repeat_has_the_number_however_long_it_is() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! Whatever is wrong with a request is said by field, and never the service's own failure.
+//! Invalid requests are reported by field, and never as internal failures.
 
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, ListOrdersRequest, OrderLine, OrderStatus, UpdateOrderRequest,

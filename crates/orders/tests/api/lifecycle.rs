@@ -1,4 +1,4 @@
-//! An order from its placing to its end.
+//! An order from its placement to its end.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderStatus::{self, Cancelled, Fulfilled, Paid, Placed};
@@ -57,7 +57,7 @@ async fn an_order_is_placed_paid_and_fulfilled() {
     world.stop().await;
 }
 
-/// A new order, taken along `path`.
+/// Places an order and changes it along `path`.
 async fn order_after(orders: &Orders, path: &[OrderStatus]) -> String {
     let id = orders.create(an_order()).await.unwrap().id;
     for status in path {

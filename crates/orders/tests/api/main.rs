@@ -1,4 +1,4 @@
-//! The service over gRPC, against a real database.
+//! Tests of the service over gRPC, with a real database.
 
 #![allow(
     clippy::unwrap_used,

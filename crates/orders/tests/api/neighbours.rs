@@ -1,4 +1,4 @@
-//! A tenant that waits for itself, and the others, who do not wait for it.
+//! A tenant that waits for its own lock does not delay others.
 
 use std::time::Duration;
 
@@ -13,8 +13,8 @@ use crate::world::{World, an_order};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// Sixty-four creates of one tenant wait for its order number, which somebody holds; all but one of the connections could be
-/// theirs, and none of another tenant's requests has to wait.
+/// Sixty-four creates of one tenant wait for its order number, which is locked; they could take all but one of the
+/// connections, and no request of another tenant has to wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_tenant_that_waits_for_its_own_number_holds_nobody_up() {
     let world = World::start_with(|config| {

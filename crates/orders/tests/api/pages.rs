@@ -8,7 +8,7 @@ fn first_page(page_size: i32) -> ListOrdersRequest {
     ListOrdersRequest { page_size, ..ListOrdersRequest::default() }
 }
 
-/// All pages of a list. None but the last may be empty.
+/// Returns all pages of a list. Only the last one may be empty.
 async fn all_pages(orders: &Orders, mut request: ListOrdersRequest) -> Vec<Vec<Order>> {
     let mut pages = Vec::new();
     loop {
@@ -115,7 +115,7 @@ async fn a_list_shows_what_get_shows() {
     world.stop().await;
 }
 
-/// A hundred of the longest orders would be a message that a gRPC client refuses by its size.
+/// A hundred of the longest orders would exceed the size that a gRPC client accepts.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_page_of_the_longest_orders_can_be_received() {
     let world = World::start().await;

@@ -1,4 +1,4 @@
-//! How urgent an order is.
+//! The priority of orders.
 
 use diesel::dsl::sql;
 use diesel::sql_types::Bool;
@@ -34,14 +34,14 @@ async fn an_order_has_the_priority_that_was_said_last() {
     assert_eq!(changed, (High, OrderStatus::Placed, 2, "\"2\""));
     assert_ne!(urgent.updated_at, placed.updated_at);
 
-    // A status alone leaves it, and both can change at once.
+    // A status alone leaves it unchanged, and both can change at once.
     let paid = orders.update(&placed.id, OrderStatus::Paid, "").await.unwrap();
     assert_eq!((paid.priority(), paid.status()), (High, OrderStatus::Paid));
     let both = UpdateOrderRequest { status: OrderStatus::Fulfilled.into(), ..to(&placed.id, Normal) };
     let both = orders.send_update(both).await.unwrap();
     assert_eq!((both.priority(), both.status(), both.version), (Normal, OrderStatus::Fulfilled, 4));
 
-    // Also when it has ended.
+    // Also after the end of the order.
     let last = orders.send_update(to(&placed.id, Low)).await.unwrap();
     assert_eq!(last.priority(), Low);
     let listed = orders.list(ListOrdersRequest::default()).await.unwrap().orders;
@@ -64,7 +64,7 @@ async fn a_refused_change_changes_neither() {
     world.stop().await;
 }
 
-/// Between the migration that adds the column and the backfill.
+/// The state between the migration that adds the column and the backfill.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_order_from_before_there_were_priorities_is_normal() {
     let world = World::start().await;
@@ -73,7 +73,7 @@ async fn an_order_from_before_there_were_priorities_is_normal() {
     let mut admin = world.database.admin().await;
     let undone = include_str!("../../../../migrations/2026-11-23-000014_orders_priority_contract/down.sql");
     admin.batch_execute(undone).await.unwrap();
-    // As the row was before the trigger and the constraint.
+    // The row as it was before the trigger and the constraint.
     admin
         .batch_execute(
             "ALTER TABLE orders.orders DROP CONSTRAINT orders_priority_set, DISABLE TRIGGER set_priority;
@@ -86,7 +86,7 @@ async fn an_order_from_before_there_were_priorities_is_normal() {
     let old = orders.get(&placed.id).await.unwrap();
     assert_eq!((old.priority(), &old.etag), (Normal, &placed.etag));
 
-    // Whoever changes it gives it what it was shown with, also a program that does not know the column.
+    // A change sets the priority that was shown, also by a program that does not know the column.
     admin.batch_execute("UPDATE orders.orders SET version = version").await.unwrap();
     let filled = sql::<Bool>("SELECT bool_and(priority = 'normal') FROM orders.orders");
     assert!(filled.get_result::<bool>(&mut admin).await.unwrap());

@@ -1,4 +1,4 @@
-//! What goes over the wire to the database: a statement takes a flight, and is prepared once by each connection, also if it is raw SQL.
+//! Round trips to the database: a statement takes one flight, and each connection prepares it once, raw SQL included.
 
 use std::time::Duration;
 
@@ -13,7 +13,7 @@ use crate::exports_support::Exports;
 use crate::webhooks::{Receiver, Webhooks};
 use crate::world::{World, an_order};
 
-/// A service with one connection for its statements, through a proxy.
+/// Starts a service with one connection for its statements, through a proxy.
 async fn world(jobs: WorkerArgs) -> (World, Proxy) {
     let database = TestDatabase::create().await;
     let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;
@@ -25,16 +25,16 @@ async fn world(jobs: WorkerArgs) -> (World, Proxy) {
     (world.await, proxy)
 }
 
-/// What was said, and how much of it only prepared a statement.
+/// Returns the flights, and the number of those that only prepared a statement.
 fn said(proxy: &Proxy) -> (Vec<Flight>, usize) {
     let flights: Vec<_> = proxy.flights().into_iter().filter(|flight| !flight.is_routine()).collect();
     let prepared = flights.iter().filter(|flight| flight.statements.is_empty()).count();
     (flights, prepared)
 }
 
-/// What enqueues jobs, writes events and counts against limits; the last flight is COMMIT.
+/// Calls that enqueue jobs, write events and count limits; the last flight is COMMIT.
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_creates_something_takes_a_flight_a_statement() {
+async fn creating_calls_take_one_flight_per_statement() {
     let (world, proxy) = world(WorkerArgs::NONE).await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
@@ -56,7 +56,7 @@ async fn whatever_creates_something_takes_a_flight_a_statement() {
             let (flights, prepared) = said(&proxy);
             if warm {
                 assert_eq!(prepared, 0, "{operation} prepared a statement again: {flights:#?}");
-                // The endpoint of the round before is told of what is created.
+                // The endpoint of the round before receives events.
                 let most = most + usize::from(operation == "create");
                 assert!(flights.len() <= most, "{operation} took {}: {flights:#?}", flights.len());
                 assert!(flights.len() >= 3, "the proxy saw too little: {flights:#?}");
@@ -66,10 +66,10 @@ async fn whatever_creates_something_takes_a_flight_a_statement() {
     world.stop().await;
 }
 
-/// What a worker claims, sends and writes down.
+/// The statements of a worker that claims, sends and records.
 #[tokio::test(flavor = "multi_thread")]
 async fn sending_prepares_nothing_again() {
-    // No claim is prolonged meanwhile.
+    // No lease is extended meanwhile.
     let (world, proxy) = world(WorkerArgs { lease: Duration::from_secs(600), ..WorkerArgs::default() }).await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
@@ -83,7 +83,7 @@ async fn sending_prepares_nothing_again() {
         webhooks.until(|all| all.len() == round * 10 && all.iter().all(|one| one.state() == Delivered)).await;
         let (flights, prepared) = said(&proxy);
         assert!(flights.len() > 50, "{}", flights.len());
-        // In the first round, and when two things came together that had not before.
+        // In the first round, and when two things coincided for the first time.
         assert!(round == 1 || prepared < 5, "{prepared} of {} only prepared a statement", flights.len());
     }
     world.stop().await;

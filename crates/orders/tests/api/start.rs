@@ -1,4 +1,4 @@
-//! What the service looks at before it serves.
+//! The checks of the service before it serves.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::database::DatabaseError;
@@ -10,14 +10,14 @@ use rowhouse_tokens::SigningKey;
 use crate::world::{config, trust};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn walls_with_holes_are_named_and_not_served_behind() {
+async fn violations_are_named_and_prevent_the_start() {
     let database = TestDatabase::create().await;
     let holes = "ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY;
                  ALTER TABLE orders.order_lines DISABLE ROW LEVEL SECURITY;";
     database.admin().await.batch_execute(holes).await.unwrap();
     let trust = trust(&SigningKey::generate().unwrap());
     let built = App::build(config(&database.url(ServiceName::Orders), &trust)).await;
-    let Err(error @ StartError::Database(DatabaseError::Walls(_))) = built else { panic!("it started") };
+    let Err(error @ StartError::Database(DatabaseError::Violations(_))) = built else { panic!("it started") };
     for table in ["orders.orders", "orders.order_lines"] {
         assert!(error.to_string().contains(table), "{error}");
     }

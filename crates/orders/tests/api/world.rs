@@ -29,7 +29,7 @@ use tonic::transport::Channel;
 use tonic::{Code, Request, Status};
 use uuid::Uuid;
 
-/// A running service. It stops when this is dropped.
+/// A running service. Dropping it stops it.
 pub(crate) struct World {
     pub(crate) database: TestDatabase,
     address: SocketAddr,
@@ -44,19 +44,19 @@ impl World {
         Self::start_with(|_| {}).await
     }
 
-    /// With something different from the rest.
+    /// Starts it with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         Self::start_on(TestDatabase::create().await, change).await
     }
 
-    /// On a database that is there.
+    /// Starts it on an existing database.
     pub(crate) async fn start_on(database: TestDatabase, change: impl FnOnce(&mut Config)) -> Self {
         let key = SigningKey::generate().unwrap();
         let trust = trust(&key);
         let mut config = config(&database.url(ServiceName::Orders), &trust);
         change(&mut config);
         let app = App::build(config).await.unwrap();
-        // What hangs in a test is not waited for.
+        // A stop does not wait for calls that hang.
         let (stop, shutdown) = Shutdown::within(Duration::from_secs(1));
         let address = app.address();
         let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
@@ -64,7 +64,7 @@ impl World {
         Self { database, address, issuer, stop, serving, trust }
     }
 
-    /// A new tenant, and its orders as a member sees them.
+    /// Creates a tenant, and returns its orders for a member.
     pub(crate) async fn tenant(&self, slug: &str) -> Orders {
         let tenant = TenantId::generate();
         let insert = format!(
@@ -74,13 +74,13 @@ impl World {
         self.orders(tenant, Role::Member).await
     }
 
-    /// A tenant's orders as somebody else sees them.
+    /// Returns a tenant's orders for another caller.
     pub(crate) async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
         let client = OrderServiceClient::connect(self.endpoint()).await.unwrap();
         Orders { tenant, client, token: self.token(tenant, role) }
     }
 
-    /// Somebody's access token.
+    /// Returns an access token.
     pub(crate) fn token(&self, tenant: TenantId, role: Role) -> String {
         let lifetime = Duration::from_secs(600);
         let principal = Principal::User { id: Uuid::now_v7(), role };
@@ -88,23 +88,23 @@ impl World {
         token.token
     }
 
-    /// Where the service speaks gRPC.
+    /// Returns the URL of the gRPC server.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.address)
     }
 
-    /// What the service trusts, and encrypts with.
+    /// Returns the directory of the trusted keys and the encryption keys.
     pub(crate) fn keys(&self) -> &std::path::Path {
         self.trust.path()
     }
 
-    /// What another instance of the service is configured with.
+    /// Returns the configuration for another instance.
     pub(crate) fn config(&self) -> Config {
         config(&self.database.url(ServiceName::Orders), &self.trust)
     }
 
-    /// Makes calls that write, and lets none of them write before all of them want to: what they read, they
-    /// read before any of the others has changed it.
+    /// Makes calls that write, and blocks their first write until all of them want to write, so that each has read
+    /// the state before the others' changes.
     pub(crate) async fn at_the_same_moment<F>(&self, calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -138,7 +138,7 @@ impl World {
     }
 }
 
-/// A directory in which `key` is auth's.
+/// Creates a directory in which `key` is auth's.
 pub(crate) fn trust(key: &SigningKey) -> TempDir {
     let directory = TempDir::new().unwrap();
     let keys = JwkSet { keys: vec![key.jwk().clone()] };
@@ -203,7 +203,7 @@ impl Orders {
     }
 }
 
-/// An order that nothing is wrong with.
+/// Returns a valid order.
 pub(crate) fn an_order() -> CreateOrderRequest {
     CreateOrderRequest {
         customer: "Ada".to_owned(),
@@ -218,12 +218,12 @@ pub(crate) fn line(sku: &str, quantity: i64, unit_price_minor: i64) -> OrderLine
     OrderLine { sku: sku.to_owned(), quantity, unit_price_minor }
 }
 
-/// What the caller of a refused call can act on.
+/// Returns the error of a refused call.
 pub(crate) fn refusal<T: Debug>(outcome: Result<T, Status>) -> Fault {
     fault(&outcome.expect_err("the call was not refused"))
 }
 
-/// The fields that a refused request has wrong.
+/// Returns the invalid fields of a refused request.
 pub(crate) fn wrong_fields<T: Debug>(outcome: Result<T, Status>) -> Vec<String> {
     let status = outcome.expect_err("the call was not refused");
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");

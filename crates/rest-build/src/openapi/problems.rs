@@ -1,4 +1,4 @@
-//! What is said of errors.
+//! The errors in the document.
 
 use std::collections::BTreeMap;
 

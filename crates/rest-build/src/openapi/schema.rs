@@ -33,7 +33,7 @@ pub(super) fn input(
     Ok(schema)
 }
 
-/// What is written.
+/// Returns the schema of a message in answers.
 pub(super) fn output(message: &MessageDescriptor) -> Result<Value, OptionError> {
     let mut properties = Map::new();
     let mut required = Vec::new();

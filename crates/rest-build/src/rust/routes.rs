@@ -11,7 +11,7 @@ use crate::model::Operation;
 pub(super) fn configure(model: &Model) -> TokenStream {
     let mut resources = BTreeMap::<String, Vec<&Operation>>::new();
     for operation in &model.operations {
-        // A brace sorts behind every letter: what is spelled out is looked for before what is a parameter.
+        // A brace sorts after every letter, so literal segments are matched before parameters.
         resources.entry(operation.http.path.clone()).or_default().push(operation);
     }
     let resources = resources.iter().map(|(path, operations)| {

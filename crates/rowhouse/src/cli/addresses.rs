@@ -1,4 +1,4 @@
-//! What `rowhouse migrate` and `rowhouse backfill email-addresses` say of e-mail addresses.
+//! Reports about email addresses, for `rowhouse migrate` and `rowhouse backfill email-addresses`.
 
 use std::io::{self, Write};
 use std::path::Path;
@@ -25,7 +25,7 @@ impl From<tokio_postgres::Error> for AddressesError {
     }
 }
 
-/// Says what there is to do, after a migration.
+/// Reports what there is to do, after a migration.
 pub(super) async fn report(admin_url: &str, ca_file: Option<&Path>) -> Result<(), AddressesError> {
     let found = survey(&connect_as_owner(admin_url, ca_file).await?).await?;
     let mut out = io::stdout().lock();
@@ -39,7 +39,7 @@ pub(super) async fn report(admin_url: &str, ca_file: Option<&Path>) -> Result<()
     Ok(print_remaining(&mut out, &found)?)
 }
 
-/// Rewrites what can be rewritten; a failure when people are left who share a mailbox.
+/// Rewrites addresses. Fails if people who share an address are left.
 pub(super) async fn run(
     admin_url: &str,
     ca_file: Option<&Path>,
@@ -70,7 +70,7 @@ pub(super) async fn run(
     Ok(if complete { ExitCode::SUCCESS } else { ExitCode::FAILURE })
 }
 
-/// What a rewrite leaves as it is.
+/// Prints what a rewrite does not change.
 fn print_remaining(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
     for collision in &survey.collisions {
         let holders: Vec<String> = collision.holders.iter().map(ToString::to_string).collect();

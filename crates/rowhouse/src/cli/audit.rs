@@ -63,7 +63,7 @@ pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     Ok(ExitCode::FAILURE)
 }
 
-/// The role that is connected, if it may not read the lists that the audit needs.
+/// Returns the connected role if it may not read the lists that the audit needs.
 async fn shut_out(conn: &mut AsyncPgConnection) -> QueryResult<Option<String>> {
     let closed = sql::<Text>(
         "SELECT pg_catalog.quote_ident(current_user)

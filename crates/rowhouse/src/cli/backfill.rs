@@ -198,7 +198,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_completed_is_said() {
+    fn incomplete_tenants_are_reported() {
         let failure = TenantFailure::Difference { expected: 10, changed: 9 };
         let report = Report {
             completed: 3,

@@ -89,7 +89,7 @@ async fn rotate(args: RotateArgs) -> Result<(), RotationError> {
     let RotateArgs { directory, issuer, publish_for, retire_after, step } = args;
     let rotation = Rotation { issuer, publish_for, retire_after, step };
     let report = |progress| {
-        // Nobody has to listen: what was begun is finished.
+        // Standard output may be closed: a rotation that began is completed.
         if let Err(error) = writeln!(io::stdout().lock(), "{progress}") {
             tracing::debug!(%error, "nobody reads the progress");
         }

@@ -13,7 +13,7 @@ use tokio_postgres::Config;
 use super::addresses;
 use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
 
-/// The exit code of `--status` when there is something to do.
+/// The exit code of `--status` if there is something to do.
 const PENDING: u8 = 3;
 
 pub(super) const EXAMPLES: &str = "Makes the database if there is none, the roles, their grants and the schema. Repeating it changes nothing.
@@ -85,7 +85,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
     }
-    // The schema is there, whatever comes of this.
+    // The schema is complete, whatever this returns.
     if let Err(error) = addresses::report(&args.database_url, args.database_ca_file.as_deref()).await {
         eprintln!("rowhouse: the e-mail addresses were not looked at: {error}");
     }
@@ -166,7 +166,7 @@ mod tests {
     use rowhouse_migrator::Waiting;
 
     #[test]
-    fn what_waits_for_a_backfill_is_said() {
+    fn a_waiting_migration_is_reported() {
         let report = MigrateReport {
             rebuilt_indexes: vec!["orders.orders_by_priority".to_owned()],
             waiting: Some(Waiting {

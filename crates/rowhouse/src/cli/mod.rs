@@ -44,7 +44,7 @@ enum Command {
     /// Make a database's roles and bring its schema up to date
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
-    /// Look for broken walls in a database
+    /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
     /// Make and rotate signing keys
@@ -58,11 +58,11 @@ enum Command {
     Backfill(backfill::BackfillArgs),
 }
 
-/// Does what the command line says. What goes wrong is a sentence on standard error and a failure.
+/// Executes the command line. A failure is a message on standard error and an exit code.
 pub async fn run(cli: Cli) -> ExitCode {
     let command = match cli.command {
         Some(command) => command,
-        // Parsed and not made, so that the environment counts.
+        // Parsed rather than constructed, so that environment variables apply.
         None => match Cli::parse_from(["rowhouse", "dev"]).command {
             Some(command) => command,
             None => return ExitCode::FAILURE,
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Positional arguments and secrets aside, what can be said at a prompt can be said in a container.
+    /// Except positional arguments and secrets, every flag has a variable.
     #[test]
     fn every_argument_has_a_help_text_and_secrets_are_hidden() {
         fn check(command: &Command) {

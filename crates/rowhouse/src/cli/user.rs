@@ -60,7 +60,7 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
         UserCommand::Disable(user) => (user, true),
         UserCommand::Enable(user) => (user, false),
     };
-    // In the order in which auth looks for them. What auth would not take any more may still be in the table.
+    // In the order in which auth looks them up. The table may contain addresses that auth would refuse now.
     let typed = user.email.trim().to_lowercase();
     let spellings = match user.email.parse::<EmailAddress>() {
         Ok(address) => address.spellings().to_vec(),
@@ -95,14 +95,14 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
     Ok(writeln!(io::stdout().lock(), "{outcome} {email}")?)
 }
 
-/// How much of a person's was ended, in all of their tenants together.
+/// The numbers of a person's sessions, API keys and invitations that were ended, in all tenants together.
 struct Ended {
     sessions: i32,
     api_keys: i32,
     invitations: i32,
 }
 
-/// Ends what the person can act by, in all of their tenants.
+/// Ends a person's sessions, API keys and invitations in all tenants.
 async fn end_everywhere(tx: &Transaction<'_>, id: &str) -> Result<Ended, UserError> {
     let sessions = "SELECT auth.end_sessions_of($1::text::uuid, 'disabled', NULL)";
     let sessions = tx.query_one(sessions, &[&id]).await?.try_get(0)?;

@@ -1,4 +1,4 @@
-//! The database: a private one, or one that runs already.
+//! The database: a private one, or an existing one.
 
 use std::path::{Path, PathBuf};
 
@@ -10,13 +10,13 @@ use super::{DevArgs, DevError, Secrets};
 use rowhouse_migrator::{Waiting, connect_diesel, migrate};
 use rowhouse_postgres::{Cluster, ClusterOptions, Programs};
 
-/// What the database in a private cluster is called.
+/// The name of the database in a private cluster.
 const NAME: &str = "rowhouse";
 
 pub(super) struct Database {
     url: String,
     ca_file: Option<PathBuf>,
-    /// None when somebody else runs it.
+    /// The private cluster, or `None` for an existing server.
     cluster: Option<Cluster>,
 }
 
@@ -37,7 +37,7 @@ impl Database {
         Ok(Self { url: cluster.admin_url(NAME), ca_file, cluster: Some(cluster) })
     }
 
-    /// Roles, schema, and a look whether the walls stand.
+    /// Creates roles and schema, and audits the database.
     pub(super) async fn prepare(&self, secrets: &Secrets) -> Result<(), DevError> {
         let ca_file = self.ca_file.as_deref();
         let report = migrate(&self.url, ca_file, &secrets.role_passwords()).await?;
@@ -50,10 +50,10 @@ impl Database {
         }
         let mut admin = connect_diesel(&self.url, ca_file).await?;
         let violations = audit::run(&mut admin, &audit::Scope::All).await?;
-        if violations.is_empty() { Ok(()) } else { Err(DevError::Walls(violations)) }
+        if violations.is_empty() { Ok(()) } else { Err(DevError::Violations(violations)) }
     }
 
-    /// How each service logs in.
+    /// Returns each service's login.
     pub(super) fn of_the_services(&self, secrets: &Secrets) -> Result<PerService<DatabaseArgs>, DevError> {
         PerService::try_from_fn(|service| {
             let url = with_login(&self.url, service.role(), secrets.of(service));
@@ -88,7 +88,8 @@ impl Database {
     }
 }
 
-/// The same database for another login. The password needs no escaping. None for libpq's `key=value` form.
+/// Returns the URL of the same database with another login, whose password needs no escaping, or `None` for libpq's
+/// `key=value` form.
 fn with_login(url: &str, user: &str, password: &str) -> Option<String> {
     let (scheme, rest) = url.split_once("://")?;
     if !["postgres", "postgresql"].contains(&scheme) {
@@ -97,7 +98,7 @@ fn with_login(url: &str, user: &str, password: &str) -> Option<String> {
     let (authority, path_and_query) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
     let (login, hosts) = authority.rsplit_once('@').unwrap_or(("", authority));
     let (path, query) = path_and_query.split_at(path_and_query.find('?').unwrap_or(path_and_query.len()));
-    // A URL without a database means the one that is named like the user.
+    // A URL without a database means the one named like the user.
     let admin = login.split(':').next().unwrap_or_default();
     let path = if path.len() > 1 { path.to_owned() } else { format!("/{admin}") };
     Some(format!("{scheme}://{user}:{password}@{hosts}{path}{query}"))

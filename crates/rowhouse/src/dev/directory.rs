@@ -1,4 +1,4 @@
-//! The directory that holds everything that lasts.
+//! The directory with all persistent data.
 
 use std::fs::{self, DirBuilder, File, OpenOptions, Permissions, TryLockError};
 use std::io::{self, Read, Seek, Write};
@@ -7,7 +7,7 @@ use std::path::{Path, PathBuf};
 
 use super::DevError;
 
-/// Exists, can be written, and is this process's alone as long as this value lives.
+/// A directory that exists, is writable, and belongs to this process alone as long as this value exists.
 pub(super) struct DataDirectory {
     path: PathBuf,
     _lock: File,
@@ -47,8 +47,8 @@ fn write_pid(lock: &mut File) -> io::Result<()> {
     writeln!(lock, "{}", std::process::id())
 }
 
-/// For root, PostgreSQL runs as another user, who has to get through to its part. A directory that holds
-/// something of somebody else's is left as it is.
+/// Lets PostgreSQL, which runs as another user for root, reach its part of the directory. A directory with files of
+/// other users is not changed.
 fn open_to_the_server(path: &Path, lock_file: &Path) -> io::Result<()> {
     let ours = lock_file.exists() || fs::read_dir(path)?.next().is_none();
     if ours && rustix::process::geteuid().is_root() {
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn it_is_made_with_its_parents_and_belongs_to_one() {
+    fn the_directory_is_created_and_locked() {
         let parent = tempfile::tempdir().unwrap();
         let path = parent.path().join("a/b");
         let first = DataDirectory::open(&path).unwrap();
@@ -77,7 +77,7 @@ mod tests {
     }
 
     #[test]
-    fn what_cannot_be_a_directory_is_one_sentence() {
+    fn an_unusable_directory_is_one_message() {
         let parent = tempfile::tempdir().unwrap();
         let file = parent.path().join("file");
         fs::write(&file, "").unwrap();

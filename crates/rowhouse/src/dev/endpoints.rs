@@ -1,4 +1,4 @@
-//! Where everything listens, for programs.
+//! The file with the addresses of all parts, for programs.
 
 use std::path::Path;
 
@@ -11,14 +11,14 @@ use rowhouse_system::{Addresses, url};
 
 const FILE: &str = "endpoints.json";
 
-/// What is in `endpoints.json`, which exists as long as the system is up.
+/// The contents of `endpoints.json`, which exists while the system runs.
 #[derive(Serialize)]
 pub(super) struct Endpoints {
     pub(super) gateway: String,
     /// By the services' names, in the order of the catalog.
     #[serde(flatten)]
     pub(super) services: Services,
-    /// As an administrator.
+    /// The URL of the database for an administrator.
     pub(super) database: String,
 }
 

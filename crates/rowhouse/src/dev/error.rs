@@ -1,4 +1,4 @@
-//! Why the system does not run.
+//! The errors of `rowhouse dev`.
 
 use std::io;
 use std::path::PathBuf;
@@ -12,31 +12,31 @@ use rowhouse_migrator::MigrateError;
 use rowhouse_postgres::{FindError, NoRandomness, PostgresError};
 use rowhouse_system::SystemError;
 
-/// Why `rowhouse dev` does not start, or stopped. Each is a sentence for the person who wanted it.
+/// The reason why `rowhouse dev` could not start or has ended, as a message for its user.
 #[derive(Debug, thiserror::Error)]
 pub enum DevError {
-    /// Somebody has the directory.
+    /// Another process uses the directory.
     #[error("another rowhouse dev is running on {} (process {pid}): stop it, or choose another --data-dir", directory.display())]
     Locked {
         /// The directory.
         directory: PathBuf,
-        /// Whose it is.
+        /// The owner.
         pid: String,
     },
     /// The directory cannot be used.
     #[error("the data directory cannot be used: {}: {source}; choose another place with --data-dir", path.display())]
     Directory {
-        /// What in it.
+        /// The path in it.
         path: PathBuf,
-        /// What the system said.
+        /// The error of the operating system.
         source: io::Error,
     },
-    /// An address cannot be listened on.
+    /// An address cannot be bound.
     #[error("{}", source.to_string().replace("--listen", flag))]
     Listen {
-        /// The argument that says which.
+        /// The argument with the address.
         flag: String,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: BindError,
     },
     /// The passwords cannot be read.
@@ -44,54 +44,54 @@ pub enum DevError {
     Secrets {
         /// The file.
         path: PathBuf,
-        /// What is wrong with it.
+        /// The reason why it is invalid.
         source: serde_json::Error,
     },
-    /// There is a cluster whose password is lost.
+    /// The cluster exists, but its password is lost.
     #[error(
         "{} is gone, and with it the password of the database: put it back, or remove {} to start afresh",
         .0.display(), .0.with_file_name("").display()
     )]
     SecretsLost(PathBuf),
-    /// The URL is in a form in which the services' logins cannot be put.
+    /// The URL has a form into which the services' logins cannot be inserted.
     #[error("DATABASE_URL cannot be read; write postgres://admin:password@host:port/database")]
     DatabaseUrl,
-    /// There is no PostgreSQL.
+    /// PostgreSQL's programs were not found.
     #[error(transparent)]
     Find(#[from] FindError),
-    /// The private PostgreSQL does not run.
+    /// The private PostgreSQL could not be started.
     #[error(transparent)]
     Postgres(#[from] PostgresError),
-    /// No password can be made.
+    /// No password could be generated.
     #[error(transparent)]
     NoRandomness(#[from] NoRandomness),
-    /// The database is not up to date.
+    /// The migration failed.
     #[error(transparent)]
     Migrate(#[from] MigrateError),
     /// The audit could not be run.
     #[error("the database cannot be audited: {0}")]
     Audit(#[from] diesel::result::Error),
-    /// The walls have holes.
+    /// The audit found violations of the isolation guarantees.
     #[error("the database's walls have holes:{}", lines(.0))]
-    Walls(Vec<Violation>),
-    /// There are no keys.
+    Violations(Vec<Violation>),
+    /// The keys cannot be read or created.
     #[error(transparent)]
     Keys(#[from] KeysError),
-    /// A part does not start, or ended.
+    /// A part could not start, or has ended.
     #[error(transparent)]
     System(#[from] SystemError),
-    /// PostgreSQL ended.
+    /// PostgreSQL has ended.
     #[error("PostgreSQL stopped by itself: {reason} (its log is {})", log.display())]
     PostgresEnded {
-        /// The last thing that it said.
+        /// The last line of its log.
         reason: String,
-        /// Where it says things.
+        /// The path of its log.
         log: PathBuf,
     },
-    /// Logs and traces.
+    /// Telemetry cannot be set up.
     #[error(transparent)]
     Telemetry(#[from] TelemetryError),
-    /// Signals cannot be waited for.
+    /// Signals cannot be received.
     #[error("signals cannot be waited for: {0}")]
     Signals(#[source] io::Error),
 }

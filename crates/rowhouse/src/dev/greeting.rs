@@ -1,10 +1,10 @@
-//! What a person sees when everything is up.
+//! The text that is printed when everything runs.
 
 use std::path::Path;
 
 use super::endpoints::Endpoints;
 
-/// Onboarding with a key of its own is the same onboarding each time, so the lines work on every start.
+/// Returns the text. The example onboards with a fixed idempotency key, so its lines work after every start.
 pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) -> String {
     let Endpoints { gateway, services, .. } = endpoints;
     let services = services.0.iter().map(|(service, url)| format!("  {:<10}  {url}\n", service.as_str()));

@@ -1,4 +1,4 @@
-//! Showing the letters that arrive: in development their links are followed from here.
+//! Printing new emails, whose links are followed from the terminal in development.
 
 use std::collections::HashSet;
 use std::io::{self, Write};
@@ -8,16 +8,16 @@ use tokio::task::JoinHandle;
 
 use rowhouse_system::mailbox::{Letter, Mailbox};
 
-/// How often the mailbox is looked into.
+/// The interval at which the mailbox is read.
 const INTERVAL: Duration = Duration::from_millis(300);
 
-/// Shows letters until it is dropped.
+/// Prints emails until it is dropped.
 pub(super) struct Letters {
     watching: JoinHandle<()>,
 }
 
 impl Letters {
-    /// Shows on standard output what arrives from now on. What is there already was shown when it came.
+    /// Prints emails that arrive from now on. Earlier ones were printed when they arrived.
     pub(super) fn announce(mailbox: Mailbox) -> Self {
         let known: HashSet<_> = mailbox.names().into_iter().collect();
         Self { watching: tokio::spawn(watch(mailbox, known)) }

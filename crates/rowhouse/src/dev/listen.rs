@@ -1,4 +1,4 @@
-//! Whether the wanted addresses can be had.
+//! Checking whether the addresses are available.
 
 use std::net::SocketAddr;
 
@@ -10,16 +10,15 @@ use rowhouse_chassis::grpc::Listener;
 use super::{DevArgs, DevError};
 use rowhouse_system::Addresses;
 
-/// The addresses of the arguments, after a look whether they are free: what is taken is said before a database
-/// is made.
+/// Returns the addresses of the arguments if they are available. The check precedes the creation of the database.
 pub(super) fn check(args: &DevArgs) -> Result<Addresses, DevError> {
     let bind =
         |flag: String, address| Listener::bind(address).map_err(|source| DevError::Listen { flag, source });
-    // All at once, so that two of the same are seen.
+    // All at once, so that duplicates are detected.
     let gateway = bind("--http".to_owned(), args.http)?;
     let services = args.listen.0;
     let _taken = PerService::try_from_fn(|service| bind(format!("--{service}-listen"), services[service]))?;
-    // The links in letters lead to the gateway, so its port has to be known before it listens.
+    // The links in emails lead to the gateway, so its port must be known before it listens.
     Ok(Addresses { gateway: gateway.local_addr(), services })
 }
 

@@ -37,10 +37,10 @@ use rowhouse_keys::encryption_keys;
 use rowhouse_system::mailbox::Mailbox;
 use rowhouse_system::{Parts, System, url};
 
-/// Services that take longer have something to say in the log.
+/// The time to wait for readiness. Services that take longer log why.
 const READY_LIMIT: Duration = Duration::from_secs(10);
 
-/// What `rowhouse dev` is told.
+/// The arguments of `rowhouse dev`.
 #[derive(Args)]
 #[command(mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)))]
 pub struct DevArgs {
@@ -50,7 +50,7 @@ pub struct DevArgs {
     /// Address and port of the gateway; port 0 takes a free one, here and below
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
-    /// Where the services listen.
+    /// The addresses that the services listen on.
     #[command(flatten)]
     pub listen: OfEachService<Listen>,
     /// URL of a running PostgreSQL, as an administrator; without it a private one is started
@@ -62,19 +62,19 @@ pub struct DevArgs {
     /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
     pub pg_bin_dir: Option<PathBuf>,
-    /// How many requests the gateway takes. The services take twice as many.
+    /// The gateway's request limits. Those of the services are twice as high.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
-    /// How often one may sign up.
+    /// The limits on sign-ups.
     #[command(flatten)]
     pub sign_ups: SignUpArgs,
-    /// Logs and traces.
+    /// Telemetry cannot be set up.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 }
 
 impl DevArgs {
-    /// An empty variable is the same as none.
+    /// Returns the URL. An empty variable means none.
     fn database_url(&self) -> Option<&str> {
         self.database_url.as_deref().filter(|url| !url.is_empty())
     }
@@ -84,7 +84,7 @@ impl DevArgs {
     }
 }
 
-/// Runs everything until a signal, or until a part of it ends by itself, which is an error.
+/// Runs everything until a signal, or until a part ends by itself, which is an error.
 pub async fn run(args: DevArgs) -> Result<(), DevError> {
     let telemetry = telemetry::init(&args.telemetry, "rowhouse")?;
     let mut stop = Stop::on_signals().map_err(DevError::Signals)?;
@@ -93,14 +93,14 @@ pub async fn run(args: DevArgs) -> Result<(), DevError> {
             Ok(running) => Box::pin(running.until(&mut stop)).await,
             Err(error) => Err(error),
         },
-        // What was started is stopped by being dropped.
+        // Dropping stops what was started.
         () = stop.requested() => Ok(()),
     };
     telemetry.shutdown().await;
     outcome
 }
 
-/// Everything that runs. Fields are dropped from the top.
+/// Everything that runs. Fields are dropped in order.
 struct Running {
     _letters: Letters,
     system: System,
@@ -139,7 +139,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
 }
 
 impl Running {
-    /// Waits for the end and brings it about everywhere: first nobody gets in, last the database.
+    /// Waits for the end and stops everything: first the gateway, last the database.
     async fn until(mut self, stop: &mut Stop) -> Result<(), DevError> {
         let outcome = tokio::select! {
             () = stop.requested() => Ok(()),

@@ -1,4 +1,4 @@
-//! The passwords of the database's roles, made once.
+//! The passwords of the database's roles, generated once.
 
 use std::collections::BTreeMap;
 use std::io;
@@ -13,12 +13,12 @@ use rowhouse_migrator::RolePasswords;
 use rowhouse_postgres::{NoRandomness, random_password};
 
 pub(super) struct Secrets {
-    /// Of the private cluster's superuser.
+    /// The password of the private cluster's superuser.
     pub(super) postgres: String,
     services: PerService<String>,
 }
 
-/// What is in `secrets.json`.
+/// The contents of `secrets.json`.
 #[derive(Serialize, Deserialize)]
 struct Content {
     postgres: String,
@@ -78,7 +78,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn they_are_made_once() {
+    fn passwords_are_generated_once() {
         let directory = tempfile::tempdir().unwrap();
         let made = Secrets::load_or_create(directory.path(), true).unwrap();
         let loaded = Secrets::load_or_create(directory.path(), true).unwrap();

@@ -1,14 +1,14 @@
-//! When to stop.
+//! Waiting for a request to stop.
 
 use std::{fs, io};
 
 use rowhouse_chassis::shutdown::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, Ctrl-C, and the end of the terminal: whatever was started must not outlive any of them.
+/// SIGTERM, Ctrl-C, and the end of the terminal. Nothing that was started may outlive them.
 pub(super) struct Stop {
     shutdown: Shutdown,
-    /// None when the end of the terminal is of no interest.
+    /// `None` if the end of the terminal is ignored.
     hangup: Option<Signal>,
 }
 
@@ -33,7 +33,8 @@ impl Stop {
     }
 }
 
-/// Whether nohup started this process, as far as the system tells. Listening would undo it.
+/// Returns whether this process was started with nohup, as far as the system shows. Listening for the signal would
+/// undo that.
 fn ignores_hangup(status: &str) -> bool {
     let ignored = status.lines().find_map(|line| line.strip_prefix("SigIgn:"));
     let mask = ignored.and_then(|mask| u64::from_str_radix(mask.trim(), 16).ok());

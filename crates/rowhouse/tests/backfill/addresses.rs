@@ -1,4 +1,5 @@
-//! `rowhouse backfill email-addresses`, and what `rowhouse migrate` says of addresses, with people from before domains were A-labels.
+//! `rowhouse backfill email-addresses`, and the report of `rowhouse migrate`, with people from before domains were
+//! A-labels.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::TestDatabase;
@@ -8,7 +9,7 @@ use crate::world::{holds, number};
 
 const NAME: &str = "email-addresses";
 
-/// One with each kind of address. Of the last six, two each share a mailbox.
+/// People with each kind of address. Of the last six, two each share an address.
 const PEOPLE: &str =
     "INSERT INTO auth.identities (id, email, password_hash, created_at, email_verified_at) VALUES
     ('00000000-0000-7000-8000-000000000001', 'ada@example.com', 'x', '2026-11-01', now()),
@@ -35,13 +36,13 @@ async fn people() -> TestDatabase {
     database
 }
 
-/// What a program says of collisions, whatever else it says.
+/// Returns the lines of a program's output about collisions.
 fn collisions(text: &str) -> Vec<&str> {
     text.lines().filter(|line| line.starts_with("collision: ")).collect()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_migration_reports_who_shares_a_mailbox() {
+async fn a_migration_reports_collisions() {
     let database = people().await;
     for _ in 0..2 {
         let said = migrate(&database).await;
@@ -73,7 +74,7 @@ async fn a_migration_reports_who_shares_a_mailbox() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_has_a_mailbox_alone_gets_the_address_of_now() {
+async fn addresses_without_a_collision_are_rewritten() {
     let database = people().await;
     let shown = backfill(&database, &[NAME, "--dry-run"]).await;
     let text = String::from_utf8_lossy(&shown.stdout).into_owned();
@@ -96,13 +97,13 @@ async fn who_has_a_mailbox_alone_gets_the_address_of_now() {
         assert!(text.ends_with(&format!("email-addresses: {changed} rewritten; collisions: 3\n")), "{text}");
     }
     assert_eq!(number(&mut admin, rewritten).await, 2);
-    // Nobody else was touched, and nobody is lost.
+    // Nobody else was changed, and nobody is lost.
     let untouched = "SELECT count(*) FROM auth.identities WHERE email IN ('ada@example.com', 'b@xn--bcher-kva.example',
         'x@xn--a.example', 'eve@ｅｘａｍｐｌｅ.com', 'eve@example.com', 'c@bücher.example', 'c@xn--bcher-kva.example',
         'm@münchen.example', 'm@mu\u{308}nchen.example') AND password_hash = 'x'";
     assert_eq!(number(&mut admin, untouched).await, 9);
 
-    // One of each pair is disabled: as the address is typed, so the person is found.
+    // One of each pair is disabled: the person is found by the address as typed.
     for (address, id) in
         [("C@xn--bcher-kva.example", 9), ("eve@ｅｘａｍｐｌｅ.com", 6), ("m@mu\u{308}nchen.example", 11)]
     {
@@ -121,7 +122,7 @@ async fn who_has_a_mailbox_alone_gets_the_address_of_now() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_listed_and_goes_through_no_tenants() {
+async fn the_address_backfill_is_listed_without_tenants() {
     let database = TestDatabase::create().await;
     let listed = stdout(&backfill(&database, &["--list"]).await);
     assert!(listed.contains("email-addresses  writes e-mail addresses"), "{listed}");

@@ -1,4 +1,4 @@
-//! Tenants of which another number of rows was changed than was counted.
+//! Tenants with a difference between counted and changed rows.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_operator::backfill::{Backfill, Options, Report, Runner, TenantFailure};
@@ -18,7 +18,7 @@ async fn run(database: &TestDatabase, backfill: Backfill, batch_size: u32) -> Re
     Runner::new(backfill, &database.admin_url(), None).with_options(options).run().await.unwrap()
 }
 
-/// The slugs of those that failed, with what was expected and what was changed.
+/// Returns the slugs of failed tenants, with the expected and the changed number.
 fn failures(report: &Report) -> Vec<(&str, i64, i64)> {
     let failures = report.failed.iter().map(|(target, failure)| match failure {
         TenantFailure::Difference { expected, changed } => (target.slug.as_str(), *expected, *changed),
@@ -27,7 +27,7 @@ fn failures(report: &Report) -> Vec<(&str, i64, i64)> {
     failures.collect()
 }
 
-/// With forced row-level security, an UPDATE outside of its tenant succeeds, on no row.
+/// With forced row-level security, an UPDATE outside of its tenant succeeds on no row.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_forgets_its_tenant_fails() {
     let database = old_orders(20, 10).await;
@@ -63,7 +63,7 @@ async fn a_batch_that_forgets_its_tenant_fails() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_somebody_else_changes_meanwhile_is_a_difference_and_stays() {
+async fn a_concurrent_change_is_a_difference() {
     let database = old_orders(5, 10).await;
     let (mut writer, mut admin) = (database.admin().await, database.admin().await);
     let urgent = format!(
@@ -100,7 +100,7 @@ async fn what_somebody_else_changes_meanwhile_is_a_difference_and_stays() {
     assert!(holds(&mut admin, ledger).await);
 }
 
-/// It would go on forever.
+/// It would continue forever.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_that_never_gets_done_fails() {
     let database = old_orders(2, 10).await;
@@ -111,7 +111,7 @@ async fn a_batch_that_never_gets_done_fails() {
     assert_eq!(failures(&report), [("tenant-1", 10, 15), ("tenant-2", 10, 15)]);
 }
 
-/// Row-level security is the wall, and not the predicate.
+/// Row-level security isolates, not the predicate.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_batch_without_a_predicate_stays_in_its_tenant() {
     let database = old_orders(5, 10).await;

@@ -1,4 +1,4 @@
-//! The list of tenants that commands go by.
+//! The list of tenants for commands.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::{ServiceName, TestDatabase};

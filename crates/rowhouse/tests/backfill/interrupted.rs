@@ -1,4 +1,4 @@
-//! Killed in the middle, and run again.
+//! Runs that are killed in the middle, and repeated.
 
 use rowhouse_testkit::TestDatabase;
 
@@ -7,8 +7,8 @@ use crate::world::{assert_complete, holds, in_ledger, left, number, old_orders};
 
 const NAME: &str = "orders-priority";
 
-/// Starts it, kills it as soon as the ledger has so many rows more than before, and waits until the server has noticed. What it has
-/// committed by then stands in the ledger, and nothing else.
+/// Starts a run, kills it as soon as the ledger has this many more rows, and waits until the server has noticed. The
+/// ledger then has exactly the committed rows.
 pub(crate) async fn kill_after(database: &TestDatabase, rows: i64, arguments: &[&str]) {
     let mut admin = database.admin().await;
     let goal = in_ledger(&mut admin).await + rows;
@@ -28,10 +28,10 @@ pub(crate) async fn kill_after(database: &TestDatabase, rows: i64, arguments: &[
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_killed_goes_on_where_it_was() {
+async fn a_killed_backfill_is_continued() {
     let database = old_orders(150, 10).await;
     let mut admin = database.admin().await;
-    // Several batches a tenant, so that it is killed within tenants, too.
+    // Several batches per tenant, so that it is also killed within tenants.
     let slowly = [NAME, "--batch-size", "3", "--rate", "400"];
     for _ in 0..3 {
         kill_after(&database, 200, &slowly).await;
@@ -49,7 +49,7 @@ async fn what_was_killed_goes_on_where_it_was() {
     assert_eq!(again, nothing);
 }
 
-/// They take turns, and share the work.
+/// They take turns and share the tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_at_once_do_not_collide() {
     let database = old_orders(60, 10).await;

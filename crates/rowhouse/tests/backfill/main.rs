@@ -1,4 +1,4 @@
-//! `rowhouse backfill`, with orders from before there were priorities.
+//! Tests of `rowhouse backfill`, with orders from before there were priorities.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! What can be asked of it at the command line.
+//! The options of the command line.
 
 use std::time::{Duration, Instant};
 
@@ -23,7 +23,7 @@ async fn a_dry_run_counts_and_changes_nothing() {
 async fn named_tenants_and_no_others() {
     let database = old_orders(12, 5).await;
     let mut admin = database.admin().await;
-    // One is suspended, which keeps nobody's services in, and no operator out.
+    // One is suspended, which excludes services but not operators.
     let named = backfill(&database, &[NAME, "--tenant", "tenant-3", "--tenant", &id(11)]).await;
     assert_eq!(
         stdout(&named),
@@ -47,7 +47,7 @@ async fn named_tenants_and_no_others() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_is_no_faster_than_asked() {
+async fn the_rate_is_limited() {
     let database = old_orders(10, 10).await;
     let begun = Instant::now();
     stdout(&backfill(&database, &[NAME, "--rate", "50", "--concurrency", "1", "--batch-size", "5"]).await);
@@ -74,7 +74,7 @@ async fn what_cannot_be_is_refused() {
     ] {
         assert_eq!(backfill(&database, arguments).await.status.code(), Some(2), "{arguments:?}");
     }
-    // The column is not there yet.
+    // The column does not exist yet.
     let early = backfill(&database, &[NAME]).await;
     assert_eq!(early.status.code(), Some(1));
     assert!(stderr(&early).contains("the schema is too old: run `rowhouse migrate`"), "{}", stderr(&early));

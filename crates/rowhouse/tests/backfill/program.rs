@@ -1,11 +1,11 @@
-//! The program, and waiting for what it does.
+//! Running the program and waiting for its effects.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
 
 use rowhouse_testkit::TestDatabase;
 
-/// Longer than anything here takes, also on a machine that is busy with other tests.
+/// The time limit, longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 fn command(database: &TestDatabase, arguments: &[&str]) -> Command {
@@ -16,7 +16,7 @@ fn command(database: &TestDatabase, arguments: &[&str]) -> Command {
     command
 }
 
-/// Started and not waited for.
+/// Starts it without waiting.
 pub(crate) fn start(database: &TestDatabase, arguments: &[&str]) -> Child {
     command(database, &[&["backfill"], arguments].concat()).spawn().unwrap()
 }
@@ -31,13 +31,13 @@ pub(crate) async fn user(database: &TestDatabase, arguments: &[&str]) -> Output 
     tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap()
 }
 
-/// What `rowhouse migrate` says when it ends well.
+/// Runs `rowhouse migrate` and returns its output.
 pub(crate) async fn migrate(database: &TestDatabase) -> String {
     let child = command(database, &["migrate"]).spawn().unwrap();
     stdout(&tokio::task::spawn_blocking(|| child.wait_with_output()).await.unwrap().unwrap())
 }
 
-/// Of a program that has succeeded.
+/// Returns the output of a program that succeeded.
 pub(crate) fn stdout(output: &Output) -> String {
     assert!(output.status.success(), "{}{}", String::from_utf8_lossy(&output.stdout), stderr(output));
     String::from_utf8_lossy(&output.stdout).into_owned()
@@ -47,7 +47,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Waits until something holds.
+/// Waits until a condition holds.
 pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
     let start = Instant::now();
     while !condition().await {

@@ -18,7 +18,7 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
     assert_eq!(left(&mut admin).await, 120);
     assert!(!holds(&mut admin, NOT_NULL).await);
 
-    // A program that does not know the column goes on: it places an order, and changes an old one.
+    // A program that does not know the column continues: it places an order, and changes an old one.
     let mut old = database.connect_as(ServiceName::Orders).await;
     let tenant = id(1);
     let work = format!(
@@ -47,11 +47,11 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
         report,
         "orders-priority: completed 29 tenants, changed 116 rows; completed before: 1 tenant\n"
     );
-    // Of the first one, two had been filled by the old program.
+    // The old program had already set two of the first tenant's rows.
     let ledger = format!("expected = 3 AND changed = 3 FROM tenancy.backfills WHERE tenant_id = '{tenant}'");
     assert!(holds(&mut admin, &ledger).await);
     let migrated = migrate(&database).await;
-    // And what comes after it.
+    // And the migrations after it.
     assert!(
         migrated.starts_with("ran the migration 2026-11-23-000014_orders_priority_contract\n"),
         "{migrated}"
@@ -66,13 +66,13 @@ async fn the_column_is_demanded_when_every_order_has_a_priority() {
     ] {
         assert!(holds(&mut admin, gone).await, "{gone}");
     }
-    // A program of before still places orders.
+    // An earlier program still places orders.
     let work = work.replace("5, 'Bob'", "6, 'Bob'");
     old.batch_execute(&work).await.unwrap();
     assert_eq!(number(&mut admin, &written).await, 6);
 }
 
-/// A new database has nothing to fill.
+/// A new database has no rows to change.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_database_without_orders_needs_no_backfill() {
     let database = crate::world::before_priorities(3, 0).await;

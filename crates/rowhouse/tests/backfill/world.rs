@@ -1,4 +1,4 @@
-//! Databases with tenants and orders of another time.
+//! Databases with tenants and orders from an earlier time.
 
 use std::fs;
 use std::path::Path;
@@ -14,8 +14,8 @@ use crate::program;
 pub(crate) const EXPAND: &str = "20261123000012";
 const BACKFILL: &str = "orders-priority";
 
-/// So many tenants, some of them suspended or still being set up, with so many orders each that have no priority; and the schema as
-/// `migrate` leaves it before the backfill.
+/// Creates tenants, some of them suspended or in set-up, with orders without a priority; the schema is as `migrate`
+/// leaves it before the backfill.
 pub(crate) async fn old_orders(tenants: u32, orders: u32) -> TestDatabase {
     let database = before_priorities(tenants, orders).await;
     let migrated = program::migrate(&database).await;
@@ -23,7 +23,7 @@ pub(crate) async fn old_orders(tenants: u32, orders: u32) -> TestDatabase {
     database
 }
 
-/// The same before the column is there.
+/// Creates the same without the column.
 pub(crate) async fn before_priorities(tenants: u32, orders: u32) -> TestDatabase {
     let database = TestDatabase::create().await;
     take_back(&database, EXPAND).await;
@@ -41,7 +41,7 @@ pub(crate) async fn before_priorities(tenants: u32, orders: u32) -> TestDatabase
     database
 }
 
-/// Undoes the migrations from this one on, the newest first.
+/// Reverts the migrations from this one on, the newest first.
 pub(crate) async fn take_back(database: &TestDatabase, from: &str) {
     let mut admin = database.admin().await;
     admin.batch_execute("SET ROLE rowhouse_owner; SET search_path = public").await.unwrap();
@@ -60,7 +60,7 @@ pub(crate) async fn take_back(database: &TestDatabase, from: &str) {
     }
 }
 
-/// A tenant of [`old_orders`], counted from 1.
+/// Returns the id of a tenant of [`old_orders`], counted from 1.
 pub(crate) fn id(number: u32) -> String {
     format!("00000000-0000-7000-8000-{number:012x}")
 }
@@ -73,12 +73,12 @@ pub(crate) async fn holds(conn: &mut AsyncPgConnection, condition: &str) -> bool
     diesel::select(sql::<Bool>(condition)).get_result(conn).await.unwrap()
 }
 
-/// How many orders have no priority.
+/// Returns how many orders have no priority.
 pub(crate) async fn left(conn: &mut AsyncPgConnection) -> i64 {
     number(conn, "SELECT count(*) FROM orders.orders WHERE priority IS NULL").await
 }
 
-/// How many rows the ledger says were changed.
+/// Returns how many rows were changed according to the ledger.
 pub(crate) async fn in_ledger(conn: &mut AsyncPgConnection) -> i64 {
     number(
         conn,
@@ -87,7 +87,7 @@ pub(crate) async fn in_ledger(conn: &mut AsyncPgConnection) -> i64 {
     .await
 }
 
-/// Every row of every tenant has its priority, and the ledger says so, tenant by tenant.
+/// Asserts that every row of every tenant has its priority, and that the ledger says so.
 pub(crate) async fn assert_complete(conn: &mut AsyncPgConnection) {
     assert_eq!(left(conn).await, 0);
     assert!(

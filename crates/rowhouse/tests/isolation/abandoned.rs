@@ -1,4 +1,4 @@
-//! Callers who go away in the middle, under load.
+//! Callers that disconnect in the middle of a call, under load.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -92,7 +92,7 @@ async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
         let order = orders.create(&tenant.slug).await.unwrap();
         callers.push((orders, tenant.slug, order.id));
     }
-    // Wide enough that a drop falls between the flights.
+    // Long enough for drops between the flights.
     proxy.set_latency(Duration::from_millis(2));
 
     let done = Arc::new(AtomicBool::new(false));
@@ -108,7 +108,7 @@ async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
     };
     tokio::time::timeout(LIMIT, all).await.expect("the calls end");
 
-    // Nothing is left in a transaction once the last cancelled one has ended.
+    // No transaction is open once the last cancelled one has ended.
     let mut admin = system.database().admin().await;
     let open = "SELECT count(*) FROM pg_stat_activity
                 WHERE datname = current_database() AND usename = 'rowhouse_orders' AND xact_start IS NOT NULL";
@@ -120,7 +120,7 @@ async fn a_dropped_call_leaves_no_connection_half_open_or_in_another_tenant() {
     .await
     .expect("a connection was left in a transaction");
 
-    // Numbers have no gap: what was dropped was either done whole or not at all.
+    // Numbers have no gap: a dropped call was done completely or not at all.
     let gaps = "SELECT count(*) FROM (SELECT tenant_id FROM orders.orders GROUP BY tenant_id
                 HAVING max(number) <> count(*)) gaps";
     assert_eq!(diesel::sql_query(gaps).get_result::<Count>(&mut admin).await.unwrap().count, 0);

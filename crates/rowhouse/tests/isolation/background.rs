@@ -1,4 +1,4 @@
-//! What is set going for a tenant, and what comes of it, through the gateway: its set-up, jobs, exports, webhooks.
+//! A tenant's background work and its results, through the gateway: set-up, jobs, exports, webhooks.
 
 use reqwest::{Client, Method, StatusCode};
 use rowhouse_jobs::WorkerArgs;
@@ -7,20 +7,20 @@ use serde_json::{Value, json};
 
 use crate::caller::{Caller, MISSING, id};
 
-/// Ids.
+/// The ids of the objects.
 pub(crate) struct Things {
     pub(crate) tenant: String,
     pub(crate) export: String,
-    /// The one that has written the export.
+    /// The job that wrote the export.
     pub(crate) job: String,
     pub(crate) endpoint: String,
     pub(crate) delivery: String,
 }
 
 impl Things {
-    /// Of each there is one, and what has ended has ended.
+    /// Creates one of each, and waits for those that end.
     pub(crate) async fn of(caller: &Caller<'_>) -> Self {
-        // Nobody listens there.
+        // Nothing listens there.
         let endpoint = json!({ "url": "http://127.0.0.1:9/hooks", "events": ["*"] });
         let endpoint = caller.post("/v1/webhook-endpoints", &endpoint).await;
         caller.order("Alice").await;
@@ -29,7 +29,7 @@ impl Things {
         let export = caller.until(&format!("/v1/exports/{}", id(&export)), "state", "succeeded").await;
         let job = export["job_id"].as_str().unwrap().to_owned();
         caller.until(&format!("/v1/jobs/{job}"), "status", "succeeded").await;
-        // The endpoint has failed once, and says so from now on.
+        // The endpoint has failed once, and shows that from now on.
         while caller.get("/v1/webhook-endpoints").await["webhook_endpoints"][0]["failing_since"].is_null() {
             tokio::time::sleep(std::time::Duration::from_millis(20)).await;
         }
@@ -46,7 +46,7 @@ impl Things {
         [&self.tenant, &self.export, &self.job, &self.endpoint, &self.delivery]
     }
 
-    /// Every address that takes an id, with the one that it takes.
+    /// Returns every path with an id, with the id that it takes.
     fn addressed(&self) -> Vec<(Method, &'static str, &str, Option<Value>)> {
         vec![
             (Method::GET, "/v1/tenants/{id}", &self.tenant, None),
@@ -67,7 +67,7 @@ impl Things {
         ]
     }
 
-    /// All that their tenant sees of them, but for the delivery, which is tried again and again.
+    /// Returns everything that the tenant sees of them, except the delivery, which is retried.
     async fn seen(&self, caller: &Caller<'_>) -> Vec<(StatusCode, String)> {
         let mut seen = Vec::new();
         for (method, path, id, _) in self.addressed() {
@@ -122,7 +122,7 @@ pub(crate) async fn see_nothing_of_each_other(system: &TestSystem, acme: &Tenant
     }
 }
 
-/// Where one tenant's list goes on, another's does not.
+/// A page token of one tenant's list selects a position in another's own list.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_foreign_page_token_leads_to_ones_own_list() {
     let system = TestSystem::start().await;
@@ -152,7 +152,8 @@ async fn a_foreign_page_token_leads_to_ones_own_list() {
     system.shutdown().await;
 }
 
-/// Who has set a tenant up sees that one, by a token that opens nothing else. Nobody works on them, so they stay as they are.
+/// A caller that onboarded a tenant sees it by a token that gives no other access. No worker runs, so the tenants
+/// stay as they are.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_status_token_shows_one_tenant() {
     let options = TestOptions {

@@ -1,4 +1,4 @@
-//! The same over gRPC, straight at the services.
+//! The same over gRPC, directly at the services.
 
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::jobs::v1::{CancelJobRequest, GetJobRequest, ListJobsRequest};
@@ -49,7 +49,7 @@ impl Clients {
         request
     }
 
-    /// What is said to each call that names one of the things.
+    /// Returns the answers to the calls that name one of the objects.
     async fn refusals(&self, things: &Things) -> Vec<(&'static str, Status)> {
         let Things { tenant, export, job, endpoint, delivery } = things;
         let (mut onboarding, mut jobs) = (self.onboarding.clone(), self.jobs.clone());
@@ -84,7 +84,7 @@ impl Clients {
         refusals
     }
 
-    /// All that is listed, as text.
+    /// Returns everything that is listed, as text.
     async fn listed(&self) -> String {
         let (mut jobs, mut webhooks) = (self.jobs.clone(), self.webhooks.clone());
         let all = ListJobsRequest { page_size: 100, ..Default::default() };
@@ -130,7 +130,7 @@ async fn two_tenants_on_one_connection_see_nothing_of_each_other() {
             assert_eq!(foreign.details(), missing.details(), "{method}");
         }
     }
-    // All of it is still there.
+    // All of it still exists.
     for (caller, own) in [(&as_acme, &of_acme), (&as_globex, &of_globex)] {
         let listed = caller.listed().await;
         assert!(listed.contains(own.endpoint.as_str()) && !listed.contains("mine"), "{listed}");

@@ -7,7 +7,7 @@ use rowhouse_testkit::{Tenant, TestSystem};
 use serde_json::{Value, json};
 use tokio::time::{Instant, sleep};
 
-/// The id of nothing.
+/// The id of no object.
 pub(crate) const MISSING: &str = "01890a5d-ac96-774b-bcce-b302099a8057";
 
 const PATIENCE: Duration = Duration::from_secs(30);
@@ -23,12 +23,12 @@ impl<'a> Caller<'a> {
         Self { system, tenant, http: Client::new() }
     }
 
-    /// A request without a token.
+    /// Returns a request without a token.
     pub(crate) fn stranger(&self, method: Method, path: &str) -> RequestBuilder {
         self.http.request(method, format!("{}{path}", self.system.gateway_url()))
     }
 
-    /// The answer's status, and its body as it came.
+    /// Returns the status and the unchanged body of the answer.
     pub(crate) async fn call(
         &self,
         method: Method,
@@ -73,7 +73,7 @@ impl<'a> Caller<'a> {
         self.post("/v1/orders", &json!({ "customer": customer, "currency": "EUR", "lines": lines })).await
     }
 
-    /// What is at the address, as soon as the field has the value.
+    /// Waits until the field has the value, and returns the answer.
     pub(crate) async fn until(&self, path: &str, field: &str, value: &str) -> Value {
         let deadline = Instant::now() + PATIENCE;
         loop {
@@ -87,7 +87,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// The answer to a request that is not to be refused.
+/// Returns the answer to a request that must succeed.
 pub(crate) async fn succeed(request: RequestBuilder) -> Value {
     let response = request.send().await.unwrap();
     let (url, status, text) = (response.url().clone(), response.status(), response.text().await.unwrap());

@@ -1,4 +1,4 @@
-//! Above the pool's size, where a context that outlives its transaction shows.
+//! More tasks than connections in the pool, which would reveal a context that outlives its transaction.
 
 use rowhouse_testkit::{TestOptions, TestSystem};
 use tonic::Code;
@@ -17,7 +17,7 @@ async fn many_tasks_alternating_between_tenants_never_see_a_foreign_row() {
     for index in 0..TENANTS {
         let tenant = system.onboard(&format!("Tenant {index}")).await;
         let orders = Orders::of(&system, &tenant).await;
-        // The customer's name is the mark of whose row it is.
+        // The customer's name marks the owner of the row.
         let order = orders.create(&tenant.slug).await.unwrap();
         callers.push((orders, tenant.slug, order.id));
     }

@@ -1,4 +1,4 @@
-//! Every address and every method there is, found in the OpenAPI document and the descriptors: what is added is tried as well.
+//! Every address and method in the OpenAPI document and the descriptors, so that new ones are tested as well.
 
 use prost::Message;
 use prost_types::FileDescriptorSet;
@@ -13,7 +13,7 @@ use tonic_prost::ProstCodec;
 
 use crate::caller::MISSING;
 
-/// What everybody may call. What is not for a caller without a token asks for a password or another secret.
+/// The public methods. Those that are not for everybody require a password or another secret.
 const PUBLIC: [&str; 13] = [
     "/auth.v1.AuthService/CompleteMfa",
     "/auth.v1.AuthService/GetJwks",
@@ -43,7 +43,7 @@ fn methods() -> Vec<String> {
     methods
 }
 
-/// Calls with an empty message, and gives what it is refused with.
+/// Calls a method with an empty message and returns the refusal.
 async fn refusal(channel: &Channel, method: &str, metadata: &[(&'static str, &str)]) -> Status {
     let mut request = Request::new(());
     for (name, value) in metadata {

@@ -1,4 +1,4 @@
-//! Over gRPC, straight at the services.
+//! Over gRPC, directly at the services.
 
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{CreateMembershipRequest, GetMeRequest, PrepareMemberRequest, Role};
@@ -8,7 +8,7 @@ use tonic::{Code, Request};
 
 use crate::orders::Orders;
 
-/// With one connection, whatever one tenant left on it is what the next one finds.
+/// With one connection, the next tenant would find whatever another one left on it.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_tenants_on_one_connection_see_nothing_of_each_other() {
     let system = TestSystem::start_with(TestOptions { pool_size: 1, ..TestOptions::default() }).await;

@@ -1,4 +1,4 @@
-//! What auth keeps of a tenant, through the gateway: members, invitations, sessions, API keys, the audit log.
+//! Auth's data of a tenant, through the gateway: members, invitations, sessions, API keys, the audit log.
 
 use reqwest::{Client, Method, StatusCode};
 use rowhouse_testkit::{Tenant, TestOptions, TestSystem};
@@ -6,7 +6,7 @@ use serde_json::json;
 
 use crate::caller::{Caller, MISSING, id};
 
-/// What a tenant has of each, by the path under which it is.
+/// A tenant's objects, by their paths.
 pub(crate) struct Things(Vec<(&'static str, String)>);
 
 pub(crate) async fn things(caller: &Caller<'_>) -> Things {
@@ -60,7 +60,7 @@ pub(crate) async fn see_nothing_of_each_other(system: &TestSystem, acme: &Tenant
             assert!(!text.contains(id.as_str()), "{text}");
         }
     }
-    // All of it is still there.
+    // All of it still exists.
     for (caller, own) in [(&as_acme, &of_acme), (&as_globex, &of_globex)] {
         for (path, id) in &own.0 {
             assert!(caller.get(path).await.to_string().contains(id.as_str()), "{path}");
@@ -68,7 +68,7 @@ pub(crate) async fn see_nothing_of_each_other(system: &TestSystem, acme: &Tenant
     }
 }
 
-/// One person in both: each token shows its own tenant's side of them.
+/// One person in both tenants: each token shows its own tenant's membership.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_person_in_two_tenants_is_two_members() {
     let system = TestSystem::start().await;

@@ -1,4 +1,4 @@
-//! All that a tenant's people and programs do.
+//! All actions of a tenant's people and programs.
 
 use reqwest::{Method, StatusCode};
 use rowhouse_testkit::{Tenant, TestSystem};
@@ -26,11 +26,11 @@ pub(crate) async fn live(system: &TestSystem, caller: &Caller<'_>) {
     caller.get("/v1/audit-log?action=invitation.accept").await;
 }
 
-/// Placed once, however often it is asked for, and changed.
+/// Places an order once, with repeats, and changes it.
 async fn orders(caller: &Caller<'_>) {
     let lines = json!([{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }]);
     let body = json!({ "customer": "Bob", "currency": "EUR", "lines": lines });
-    // The same key as everybody's.
+    // Every tenant uses the same key.
     let place = async || {
         let request = caller.stranger(Method::POST, "/v1/orders").bearer_auth(&caller.tenant.token);
         succeed(request.header("idempotency-key", "1").json(&body)).await
@@ -57,7 +57,7 @@ async fn background(caller: &Caller<'_>, things: &Things) {
     caller.post(&redeliver, &json!(null)).await;
 }
 
-/// One joins, comes back, is made less of, and is thrown out.
+/// A person joins, returns, gets a lower role, and is removed.
 async fn people(system: &TestSystem, caller: &Caller<'_>) {
     let email = format!("carol@{}.example", caller.tenant.slug);
     let invite = async |email: &str| {
@@ -67,7 +67,8 @@ async fn people(system: &TestSystem, caller: &Caller<'_>) {
     let letter = system.mail_to(&email, "Invitation to").await;
     let accept = json!({ "token": letter.token, "password": PASSWORD });
     succeed(caller.stranger(Method::POST, "/v1/invitations/accept").json(&accept)).await;
-    // Another one takes the place of the first. Each life has an address of its own: it is written to a few times only.
+    // Another person takes the first one's place. Each has an address of its own, since emails to one address are
+    // limited.
     let bob = format!("bob-{}@example.com", uuid::Uuid::now_v7());
     invite(&bob).await;
     let again = invite(&bob).await;
@@ -100,7 +101,7 @@ async fn people(system: &TestSystem, caller: &Caller<'_>) {
 
 async fn programs(caller: &Caller<'_>) {
     let body = json!({ "name": "sync", "scopes": ["orders:read"] });
-    // The same key as everybody's.
+    // Every tenant uses the same key.
     let make = async || {
         let request = caller.stranger(Method::POST, "/v1/api-keys").bearer_auth(&caller.tenant.token);
         succeed(request.header("idempotency-key", "1").json(&body)).await

@@ -1,4 +1,4 @@
-//! Calls a second at each service, without the gateway in front of it.
+//! Rate limits at each service, without the gateway.
 
 use std::time::Instant;
 
@@ -16,7 +16,7 @@ use rowhouse_testkit::{ServiceName, Tenant, TestOptions, TestSystem};
 use tonic::metadata::MetadataValue;
 use tonic::{Request, Status};
 
-/// Of the services, which take twice of what the gateway takes.
+/// The burst of the services, which is twice the gateway's.
 const BURST: u64 = 10;
 
 fn of<T>(tenant: &Tenant, message: T) -> Request<T> {
@@ -26,7 +26,7 @@ fn of<T>(tenant: &Tenant, message: T) -> Request<T> {
     request
 }
 
-/// One tenant is refused after its burst, and another is not held up.
+/// One tenant is refused after its burst, and another is not affected.
 async fn check(service: &str, tenants: [&Tenant; 2], mut call: impl AsyncFnMut(&Tenant) -> Option<Status>) {
     let [busy, quiet] = tenants;
     let began = Instant::now();
@@ -68,7 +68,7 @@ async fn each_service_limits_a_tenant_without_the_gateway() {
         let request = of(tenant, GetTenantRequest { id: tenant.id.clone() });
         client.clone().get_tenant(request).await.err()
     };
-    // It looks at its callers' tokens by itself.
+    // Onboarding verifies its callers' tokens itself.
     check("onboarding", tenants, call).await;
 
     // A service counts all of its methods together.

@@ -1,5 +1,5 @@
-//! No row of one tenant ever reaches another: at every level, above the pool's size, and with every query's
-//! own predicate taken out.
+//! No row of one tenant ever reaches another: at every level, above the pool's size, and with every query's own
+//! predicate removed.
 
 #![allow(
     clippy::unwrap_used,

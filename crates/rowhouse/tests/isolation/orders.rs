@@ -1,4 +1,4 @@
-//! Orders over gRPC, as one tenant's admin.
+//! Orders over gRPC, as one tenant's administrator.
 
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{
@@ -13,7 +13,7 @@ use tonic::{Request, Status};
 pub(crate) struct Orders {
     client: OrderServiceClient<Channel>,
     token: String,
-    /// Sent as `x-tenant-id` when set.
+    /// The value of `x-tenant-id`, if it is sent.
     pub(crate) claimed_tenant: Option<String>,
 }
 
@@ -38,7 +38,7 @@ impl Orders {
         self.create_once(customer, None).await
     }
 
-    /// With an idempotency key.
+    /// Creates an endpoint with an idempotency key.
     pub(crate) async fn create_once(&self, customer: &str, key: Option<&str>) -> Result<Order, Status> {
         let request = self.request(CreateOrderRequest {
             customer: customer.to_owned(),

@@ -1,4 +1,4 @@
-//! The policies alone, with every query's own tenant predicate cut out on the wire.
+//! The policies alone, with every query's own tenant predicate removed on the wire.
 
 use std::collections::BTreeSet;
 use std::sync::Mutex;
@@ -16,7 +16,7 @@ use crate::{background, identity, rest};
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
-/// What is done to tenants' tables, but for what is taken back of a tenant that could not be set up.
+/// The accesses to tenant tables, except those that remove a tenant that could not be set up.
 const USES: [&str; 39] = [
     "DELETE auth.api_keys",
     "DELETE auth.invitations",
@@ -80,14 +80,14 @@ async fn lines(conn: &mut AsyncPgConnection, query: &str) -> Vec<String> {
     lines.into_iter().map(|line| line.line).collect()
 }
 
-/// The tables that have walls.
-async fn walled_tables(conn: &mut AsyncPgConnection) -> Vec<String> {
+/// Returns the tables with policies.
+async fn tenant_tables_of(conn: &mut AsyncPgConnection) -> Vec<String> {
     let query =
         "SELECT c.oid::regclass::text AS line FROM pg_class c WHERE c.relkind = 'r' AND c.relrowsecurity";
     lines(conn, query).await
 }
 
-/// Every row of a tenant, as it is. What waits to be done goes on by itself, so of that only the ids count.
+/// Returns every row of a tenant. Of jobs, which change by themselves, only the ids.
 async fn rows(conn: &mut AsyncPgConnection, tables: &[String], tenant: &str) -> Vec<String> {
     let mut rows = Vec::new();
     for table in tables {
@@ -105,14 +105,14 @@ async fn rows(conn: &mut AsyncPgConnection, tables: &[String], tenant: &str) -> 
     rows
 }
 
-/// All that one tenant does, and all that is tidied up after it, leaves the other's rows as they were.
+/// All actions of one tenant, and all maintenance after them, leave the other's rows unchanged.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_one_tenant_does_is_done_to_no_other() {
+async fn one_tenants_actions_affect_no_other() {
     let World { system, statements, _proxies } = World::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
     let (as_acme, as_globex) = (Caller::of(&system, &acme), Caller::of(&system, &globex));
     let mut admin = system.database().admin().await;
-    let tables = walled_tables(&mut admin).await;
+    let tables = tenant_tables_of(&mut admin).await;
 
     live(&system, &as_globex).await;
     age(&mut admin, &globex.id).await;
@@ -122,7 +122,7 @@ async fn what_one_tenant_does_is_done_to_no_other() {
     tidy(&mut admin, &as_acme).await;
     assert_eq!(rows(&mut admin, &tables, &globex.id).await, before);
 
-    // Every kind of statement went through here without its predicate, and each has one to cut out.
+    // Every kind of statement passed here without its predicate, and each has one to remove.
     let of_tenants = |statements: &Mutex<BTreeSet<String>>| -> BTreeSet<String> {
         let statements = statements.lock().unwrap();
         statements.iter().flat_map(|sql| uses(sql, &tables).collect::<Vec<_>>()).collect()
@@ -132,7 +132,7 @@ async fn what_one_tenant_does_is_done_to_no_other() {
     system.shutdown().await;
 }
 
-/// Makes all of a tenant's rows ones to be removed.
+/// Makes all of a tenant's rows old enough to be deleted.
 async fn age(admin: &mut AsyncPgConnection, tenant: &str) {
     let statements = format!(
         "UPDATE orders.exports SET expires_at = now() WHERE tenant_id = '{tenant}';
@@ -144,7 +144,7 @@ async fn age(admin: &mut AsyncPgConnection, tenant: &str) {
     admin.batch_execute(&statements).await.unwrap();
 }
 
-/// Has everything done that is to be done for a tenant some time, and waits until nothing is left to be removed.
+/// Runs all maintenance of a tenant, and waits until nothing is left to be deleted.
 async fn tidy(admin: &mut AsyncPgConnection, caller: &Caller<'_>) {
     let tenant = &caller.tenant.id;
     let due =

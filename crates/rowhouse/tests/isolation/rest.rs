@@ -55,7 +55,7 @@ async fn the_header_never_selects_a_tenant() {
     system.shutdown().await;
 }
 
-/// An answer says whose it is only through its token: the same login by another tenant is another person.
+/// Only the token determines the tenant: the same login in another tenant is another person.
 #[tokio::test(flavor = "multi_thread")]
 async fn me_is_the_tokens_tenant() {
     let system = TestSystem::start().await;

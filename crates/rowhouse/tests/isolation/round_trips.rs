@@ -1,4 +1,4 @@
-//! What the wall costs on the wire.
+//! The cost of isolation in round trips.
 
 use std::time::Duration;
 
@@ -20,12 +20,12 @@ async fn orders_take_few_round_trips() {
     let order = orders.create("Alice").await.unwrap();
     orders.get(&order.id).await.unwrap();
 
-    // As over a network, so that what does not wait for an answer cannot look as if it did.
+    // A delay as of a network, so that messages without waiting cannot look as if they had waited.
     proxy.set_latency(Duration::from_millis(20));
-    // Whether anybody wants to be told of a change is seen in the statement that makes it.
+    // The statement that makes a change also returns the endpoints that subscribe to it.
     for (operation, most) in [("get", 2), ("list", 2), ("create", 3), ("create with a key", 3), ("update", 3)]
     {
-        // Once to prepare the statements.
+        // The first time prepares the statements.
         for warm in [false, true] {
             let placed = orders.create("Bob").await.unwrap();
             proxy.forget();
@@ -53,8 +53,8 @@ async fn orders_take_few_round_trips() {
     system.shutdown().await;
 }
 
-/// A tenant's number is taken last, whatever else is written with the order: between its lock and the end of the transaction
-/// nothing is waited for but COMMIT.
+/// The number is taken last, whatever else is written with the order: between its lock and the end of the transaction
+/// there is only COMMIT.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_orders_number_is_held_for_one_flight() {
     let database = TestDatabase::create().await;
@@ -81,7 +81,7 @@ async fn an_orders_number_is_held_for_one_flight() {
         }
         let after = flights.iter().skip_while(|flight| !takes_number(flight)).skip(1);
         let next = after.into_iter().find(|flight| flight.connection == *connection).unwrap();
-        // What has rows that nobody read to their end is committed with a look at whether it went well.
+        // After unread rows, COMMIT is preceded by a check of the transaction.
         assert!(next.statements[0].ends_with("COMMIT"), "{flights:#?}");
     }
     system.shutdown().await;

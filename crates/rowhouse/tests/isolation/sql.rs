@@ -1,4 +1,4 @@
-//! In SQL, as each service's own role, on every table that belongs to tenants.
+//! In SQL, as each service's own role, on every tenant table.
 
 use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Bool, Nullable, Text};
@@ -12,7 +12,7 @@ pub(crate) const GLOBEX: &str = "01890a5d-ac96-774b-bcce-b302099a8058";
 struct TenantTable {
     #[diesel(sql_type = Text)]
     name: String,
-    /// A column that it may write to.
+    /// A column that it may update.
     #[diesel(sql_type = Nullable<Text>)]
     updatable: Option<String>,
     #[diesel(sql_type = Bool)]
@@ -25,7 +25,7 @@ struct Count {
     count: i64,
 }
 
-/// Two tenants, each with one row in each table.
+/// Creates two tenants, each with one row in each table.
 pub(crate) async fn database() -> TestDatabase {
     let database = TestDatabase::create().await;
     let mut seed = String::new();
@@ -77,7 +77,7 @@ pub(crate) async fn database() -> TestDatabase {
     database
 }
 
-/// The tenants' tables that the role may read, and what else it may do with them.
+/// Returns the tenant tables that the role may read, with its other privileges.
 async fn tenant_tables(conn: &mut AsyncPgConnection) -> Vec<TenantTable> {
     diesel::sql_query(
         "SELECT c.oid::regclass::text AS name,
@@ -178,7 +178,7 @@ async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
         assert!(refused.contains(refusal), "{enter}: {refused}");
         assert_eq!(count(conn, "SELECT count(*) FROM orders.orders").await, 0, "nothing is left of it");
     }
-    // The way into a tenant that is about to be created leads into no other.
+    // The entry for a new tenant gives no access to an existing one.
     let conn = &mut database.connect_as(ServiceName::Onboarding).await;
     let enter = format!("SELECT tenancy.enter_new_tenant('{GLOBEX}')");
     let refused = conn.batch_execute(&enter).await.unwrap_err().to_string();
@@ -186,7 +186,7 @@ async fn no_tenant_is_entered_that_is_unknown_or_suspended() {
     assert_eq!(count(conn, "SELECT count(*) FROM onboarding.onboardings").await, 0, "nothing is left of it");
 }
 
-/// The session that a token belongs to is looked up on the way in, in the token's own tenant only.
+/// The entry into a tenant looks the token's session up, in the token's own tenant only.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_revoked_token_enters_no_tenant() {
     let database = database().await;
@@ -211,8 +211,8 @@ async fn a_revoked_token_enters_no_tenant() {
     }
 }
 
-/// The setting outside a transaction lasts for no statement, so a forgotten BEGIN shows nothing instead of
-/// somebody's rows.
+/// Outside of a transaction the setting lasts for no statement, so a forgotten BEGIN shows nothing instead of another
+/// tenant's rows.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_context_without_a_transaction_shows_nothing() {
     let database = database().await;

@@ -1,4 +1,4 @@
-//! In SQL, each way into another tenant, and the wall that stops it.
+//! In SQL: each way into another tenant, and the constraint or policy that refuses it.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::ServiceName;
@@ -10,7 +10,7 @@ const FOREIGN: &str = "00000000-0000-7000-8000-000000000002";
 const FRESH: &str = "00000000-0000-7000-8000-000000000003";
 const SERVICES: [ServiceName; 3] = [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders];
 
-/// Each is refused with the words of the wall that stops it.
+/// Each statement is refused with the expected message.
 async fn refused(statements: Vec<(ServiceName, String, &str)>) {
     let database = database().await;
     for (role, statement, wall) in statements {
@@ -41,7 +41,7 @@ async fn orders_and_identities() {
     refused(vec![
         (ServiceName::Orders, order(GLOBEX), "row-level security"),
         (ServiceName::Orders, line(GLOBEX, FOREIGN), "row-level security"),
-        // Foreign keys are checked outside row-level security: only the composite one stops this.
+        // Foreign keys are checked outside of row-level security: only the composite one refuses this.
         (ServiceName::Orders, line(ACME, FOREIGN), "order_lines_order_fkey"),
         (ServiceName::Orders, format!("SELECT tenancy.set_tenant_context('{GLOBEX}')"), "belongs to another tenant"),
         (ServiceName::Orders, "SELECT * FROM auth.identities".to_owned(), "permission denied"),
@@ -80,7 +80,7 @@ async fn orders_and_identities() {
     .await;
 }
 
-/// What is to be done for a tenant, and who has something to do.
+/// Jobs and the queue of tenants.
 #[tokio::test(flavor = "multi_thread")]
 async fn jobs() {
     let job = |columns: &str, values: &str| {
@@ -98,7 +98,7 @@ async fn jobs() {
                 "INSERT INTO jobs.lanes (queue, tenant_id, ready, due_at) VALUES ('x', '{GLOBEX}', true, now())"
             ),
             "DELETE FROM jobs.lanes".to_owned(),
-            // Work for another service.
+            // A job for another service.
             job(", queue", ", 'rowhouse_auth'"),
             "UPDATE jobs.jobs SET queue = 'rowhouse_auth'".to_owned(),
             "UPDATE jobs.jobs SET payload = '{}'".to_owned(),
@@ -129,7 +129,7 @@ async fn exports() {
     let mut statements = vec![
         (ServiceName::Orders, export(GLOBEX), "row-level security"),
         (ServiceName::Orders, chunk(GLOBEX, FOREIGN), "row-level security"),
-        // Foreign keys are checked outside row-level security: only the composite one stops this.
+        // Foreign keys are checked outside of row-level security: only the composite one refuses this.
         (ServiceName::Orders, chunk(ACME, FOREIGN), "export_chunks_export_fkey"),
         (
             ServiceName::Orders,
@@ -214,7 +214,7 @@ async fn webhooks() {
     refused(statements).await;
 }
 
-/// What is of all tenants is the operator's, who is no service.
+/// Data of all tenants belongs to the operator, who is no service.
 #[tokio::test(flavor = "multi_thread")]
 async fn set_up_and_operation() {
     let set_up = format!(

@@ -1,14 +1,14 @@
-//! Services whose queries have lost their own tenant predicates on the way to the database.
+//! Services whose queries lose their own tenant predicates on the way to the database.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::{Arc, Mutex};
 
 use rowhouse_testkit::{PerService, Proxy, ServiceName, TestDatabase, TestOptions, TestSystem};
 
-/// How a query names its tenant: as diesel writes it, as we do, and in the table of the tenants themselves.
+/// The forms of the predicate: diesel's, ours, and the one for the table of tenants.
 const PREDICATES: [&str; 3] = ["\"tenant_id\" = $", "tenant_id = $", "\"tenants\".\"id\" = $"];
 
-/// Replaces each predicate with something that is true and still uses the parameter.
+/// Replaces each predicate with a true expression that still uses the parameter.
 fn without_predicates(sql: &str) -> Option<String> {
     let mut rewritten = String::new();
     let mut rest = sql;
@@ -16,7 +16,7 @@ fn without_predicates(sql: &str) -> Option<String> {
         PREDICATES.iter().filter_map(|predicate| Some((rest.find(predicate)?, predicate.len()))).min()
     {
         let (before, predicate) = rest.split_at(start);
-        // The column's table and schema, as diesel writes them, stand before it.
+        // The column is qualified by its table and schema, as diesel writes them.
         let column =
             before.rfind(|c: char| !(c.is_ascii_alphanumeric() || "_.\"".contains(c))).map_or(0, |at| at + 1);
         let parameter = &predicate[length..];
@@ -53,10 +53,10 @@ fn a_predicate_is_cut_out_and_nothing_else() {
     }
 }
 
-/// What went over the wire.
+/// The statements on the wire.
 #[derive(Clone, Default)]
 pub(crate) struct Statements {
-    /// Without the predicates that they had.
+    /// Those that lost their predicates.
     pub(crate) cut: Arc<Mutex<BTreeSet<String>>>,
     /// Those that had none.
     pub(crate) whole: Arc<Mutex<BTreeSet<String>>>,
@@ -74,12 +74,13 @@ impl Statements {
     }
 }
 
-/// The words of a statement, without quotes and parentheses, with one space between them.
+/// Returns the words of a statement, without quotes and parentheses, separated by single spaces.
 fn plain(sql: &str) -> String {
     sql.replace('"', "").replace(['(', ')', ','], " ").split_whitespace().collect::<Vec<_>>().join(" ")
 }
 
-/// What a statement does to tables, such as `UPDATE orders.orders`. Whatever is only read is a SELECT.
+/// Returns the accesses of a statement to tables, such as `UPDATE orders.orders`. Tables that are only read count as
+/// SELECT.
 pub(crate) fn uses<'a>(sql: &'a str, tables: &'a [String]) -> impl Iterator<Item = String> + 'a {
     let sql = format!("{} ", plain(sql));
     tables.iter().filter_map(move |table| {
@@ -99,12 +100,13 @@ pub(crate) fn uses<'a>(sql: &'a str, tables: &'a [String]) -> impl Iterator<Item
 pub(crate) struct World {
     pub(crate) system: TestSystem,
     pub(crate) statements: Statements,
-    /// Between each service and the database.
+    /// The proxies between each service and the database.
     pub(crate) _proxies: BTreeMap<ServiceName, Proxy>,
 }
 
 impl World {
-    /// Every service reaches the database through a proxy that cuts the predicates out, on a single connection.
+    /// Starts services that reach the database through a proxy that removes the predicates, each on a single
+    /// connection.
     pub(crate) async fn start() -> Self {
         let database = TestDatabase::create().await;
         let statements = Statements::default();

@@ -1,4 +1,4 @@
-//! Killed at each boundary between two steps: a message is held back, either side is killed, and the message is lost.
+//! Kills at each boundary between two steps: a message is held back, either side is killed, and the message is lost.
 
 use std::time::Instant;
 
@@ -8,13 +8,13 @@ use crate::is_thorough;
 use crate::link::Direction;
 use crate::world::{LINKS, Victim, World};
 
-/// In a short run every so many boundaries are taken.
+/// A short run takes one of this many boundaries.
 const STRIDE: usize = 4;
 
-/// Each commit before it reaches the server and after it was done, each call between two services before it arrives and
-/// after it was answered; with each of the two that talk as the one that is killed.
+/// Each commit before it reaches the server and after it was executed, each call between two services before it
+/// arrives and after it was answered; either side is killed.
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_killed_between_two_steps_the_tenant_is_set_up_once() {
+async fn a_kill_between_two_steps_leaves_one_complete_tenant() {
     let began = Instant::now();
     let world = World::start().await;
     let stride = if is_thorough() { 1 } else { STRIDE };
@@ -36,7 +36,7 @@ async fn whoever_is_killed_between_two_steps_the_tenant_is_set_up_once() {
     eprintln!("{killed} kills at boundaries, {tenants} tenants, {:?}", began.elapsed());
 }
 
-/// Onboards a tenant and kills at the message; whether it came so far.
+/// Onboards a tenant and kills at the message. Returns whether there was such a message.
 async fn kill_at(
     world: &World,
     link: usize,

@@ -1,4 +1,4 @@
-//! What has to be so when everything has come to rest.
+//! The invariants after everything has come to rest.
 
 use std::time::Duration;
 
@@ -7,12 +7,12 @@ use tokio::time::{sleep, timeout};
 
 use crate::world::World;
 
-/// What is still under way.
+/// The query for work in progress.
 const UNDER_WAY: &str = "
     SELECT (SELECT count(*) FROM tenancy.tenants WHERE status = 'provisioning')
         + (SELECT count(*) FROM jobs.jobs WHERE kind = 'letter.send' AND status IN ('queued', 'running'))";
 
-/// One row for each thing that is not as it has to be.
+/// The query for violations, one row each.
 const WRONG: &str = "
     WITH kept AS (
         SELECT t.id, t.slug, t.status, o.email, o.finished_at, o.member_proof, o.failure,
@@ -43,7 +43,7 @@ const WRONG: &str = "
     SELECT format('a key leads to %s, which is not there', k.tenant_id) FROM onboarding.idempotency_keys k
     WHERE NOT EXISTS (SELECT FROM tenancy.tenants t WHERE t.id = k.tenant_id)";
 
-/// Waits until nothing is under way any more, and looks at all that is there; the number of tenants.
+/// Waits until no work is in progress, and checks everything. Returns the number of tenants.
 pub(crate) async fn check(world: &World) -> usize {
     let admin = rowhouse_migrator::connect(&world.admin_url().await, None).await.unwrap();
     let at_rest = async {

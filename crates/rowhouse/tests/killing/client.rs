@@ -1,4 +1,4 @@
-//! Who onboards.
+//! Clients that onboard.
 
 use std::time::Duration;
 
@@ -10,7 +10,7 @@ use tokio::time::{Instant, sleep};
 use tonic::transport::Endpoint;
 use tonic::{Request, Status};
 
-/// How long a company puts up with it.
+/// The time limit of a client.
 const PATIENCE: Duration = Duration::from_secs(90);
 
 fn request(number: usize, key: bool) -> OnboardTenantRequest {
@@ -33,7 +33,7 @@ async fn call(endpoint: &str, request: OnboardTenantRequest) -> Result<OnboardTe
     Ok(OnboardingServiceClient::new(channel).onboard_tenant(request).await?.into_inner())
 }
 
-/// Asks until the tenant is active, always for the same thing. Every answer is about the same tenant.
+/// Repeats the same request until the tenant is active. Every answer must be about the same tenant.
 pub(crate) async fn onboard(endpoint: String, number: usize) {
     let began = Instant::now();
     let mut id = None;
@@ -58,7 +58,7 @@ pub(crate) async fn onboard(endpoint: String, number: usize) {
     }
 }
 
-/// Asks once, without a key, and does not care for the answer.
+/// Sends one request without a key, and ignores the answer.
 pub(crate) async fn onboard_once(endpoint: String, number: usize) {
     drop(call(&endpoint, request(number, false)).await);
 }

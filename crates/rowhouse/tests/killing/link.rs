@@ -1,4 +1,4 @@
-//! What stands between two processes, and can stop them at a message.
+//! A relay between two processes, which can stop them at a message.
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::{Arc, Mutex};
@@ -7,7 +7,7 @@ use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::oneshot;
 
-/// Which way a message goes.
+/// The direction of a message.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Direction {
     ToServer,
@@ -18,12 +18,12 @@ impl Direction {
     pub(crate) const BOTH: [Self; 2] = [Self::ToServer, Self::ToClient];
 }
 
-/// What counts as a message on a link.
+/// The unit that is counted as a message.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Protocol {
-    /// `COMMIT`, and its answer, which reads the same.
+    /// `COMMIT` and its answer, which have the same text.
     Postgres,
-    /// More than what HTTP/2 says of itself.
+    /// Data beyond HTTP/2's own frames.
     Grpc,
 }
 
@@ -36,7 +36,7 @@ impl Protocol {
     }
 }
 
-/// A relay with an address that stays, wherever its server is.
+/// A relay with a fixed address, wherever its server is.
 pub(crate) struct Link {
     pub(crate) address: SocketAddr,
     shared: Arc<Shared>,
@@ -50,12 +50,12 @@ struct Shared {
 
 struct Trap {
     direction: Direction,
-    /// So many messages are let through before.
+    /// The number of messages that pass before.
     passes: usize,
     sprung: oneshot::Sender<Held>,
 }
 
-/// A message that is held back until this is dropped, and then lost, with its connection.
+/// A message that is held back until this is dropped, and then lost with its connection.
 pub(crate) struct Held {
     _release: oneshot::Sender<()>,
 }
@@ -69,12 +69,12 @@ impl Link {
         Self { address, shared }
     }
 
-    /// Where new connections lead from now on.
+    /// Sets the server of new connections.
     pub(crate) fn lead_to(&self, upstream: SocketAddr) {
         *self.shared.upstream.lock().unwrap() = upstream;
     }
 
-    /// Holds the message back that comes after so many others. An earlier trap is gone.
+    /// Holds back the message after so many others. It replaces an earlier trap.
     pub(crate) fn set_trap(&self, direction: Direction, passes: usize) -> oneshot::Receiver<Held> {
         let (sprung, waiting) = oneshot::channel();
         *self.shared.trap.lock().unwrap() = Some(Trap { direction, passes, sprung });
@@ -83,7 +83,7 @@ impl Link {
 }
 
 impl Shared {
-    /// Whether the message may go on; if it may not, it was held back for as long as somebody wanted.
+    /// Returns whether the message may pass. If it may not, it was held back until it was released.
     async fn lets_through(&self, direction: Direction, chunk: &[u8]) -> bool {
         let released = {
             let mut trap = self.trap.lock().unwrap();
@@ -95,7 +95,7 @@ impl Shared {
                     }
                     let (release, released) = oneshot::channel();
                     let sprung = trap.take().unwrap().sprung;
-                    // Nobody waits any more when it has been given up in the same moment.
+                    // Nobody waits if the trap was dropped at this moment.
                     if sprung.send(Held { _release: release }).is_err() {
                         return true;
                     }

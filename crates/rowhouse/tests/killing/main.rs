@@ -1,8 +1,8 @@
-//! Onboarding while its processes are killed: auth, onboarding and orders as processes of their own, and a PostgreSQL of
-//! their own. Whatever is killed with SIGKILL, and whenever: what was accepted is completed, once, and nothing is left by
-//! halves.
+//! Onboarding while its processes are killed: auth, onboarding and orders as processes, and a PostgreSQL of their
+//! own. Whichever is killed with SIGKILL, and whenever: an accepted onboarding is completed, once, and none is left
+//! half done.
 //!
-//! In a short run some of the moments are taken; `ROWHOUSE_KILLING=all` takes all of them.
+//! A short run takes some of the moments; `ROWHOUSE_KILLING=all` takes all of them.
 
 #![allow(
     clippy::unwrap_used,
@@ -20,7 +20,7 @@ mod random;
 mod service;
 mod world;
 
-/// Whether there is time for everything.
+/// Returns whether all boundaries are taken.
 fn is_thorough() -> bool {
     std::env::var_os("ROWHOUSE_KILLING").is_some_and(|value| value == "all")
 }

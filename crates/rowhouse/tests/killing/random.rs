@@ -1,4 +1,4 @@
-//! Killed at any moment, while many onboard.
+//! Kills at random moments while many onboard.
 
 use std::hash::{BuildHasher, RandomState};
 use std::sync::Arc;
@@ -14,15 +14,15 @@ use crate::client::{onboard, onboard_once};
 use crate::is_thorough;
 use crate::world::{Victim, World};
 
-/// So many onboard at the same time.
+/// The number of concurrent onboardings.
 const AT_ONCE: usize = 8;
 const KILLS: usize = 20;
 const MANY_KILLS: usize = 150;
-/// After so many kills everything is let come to rest and looked at.
+/// The number of kills after which everything comes to rest and is checked.
 const BATCH: usize = 50;
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
+async fn a_kill_at_any_moment_leaves_complete_tenants() {
     let began = Instant::now();
     let world = Arc::new(World::start().await);
     let number = Arc::new(AtomicUsize::new(0));
@@ -36,7 +36,7 @@ async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
             callers.spawn(async move {
                 while !stop.load(Ordering::Relaxed) {
                     match number.fetch_add(1, Ordering::Relaxed) {
-                        // Some cannot repeat what they asked for, and what was accepted of it is completed all the same.
+                        // Some clients cannot repeat their request, and an accepted one is completed all the same.
                         once if once % 8 == 0 => onboard_once(endpoint.clone(), once).await,
                         again => onboard(endpoint.clone(), again).await,
                     }
@@ -66,7 +66,7 @@ async fn whoever_is_killed_at_whatever_moment_each_tenant_is_set_up_once() {
     eprintln!("{killed} kills at random, {tenants} tenants, {:?}", began.elapsed());
 }
 
-/// A number below the limit.
+/// Returns a number below the limit.
 fn random(limit: u64) -> u64 {
     RandomState::new().hash_one(()) % limit
 }

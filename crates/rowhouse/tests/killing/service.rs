@@ -1,4 +1,4 @@
-//! A service as a process of its own: this test's program, started once more, with what the service's own program does.
+//! A service as a process: this test's program, started again, with the service's own code.
 
 use std::fs::File;
 use std::path::Path;
@@ -17,7 +17,7 @@ use tokio::process::{Child, Command};
 
 const SERVICE: &str = "ROWHOUSE_KILLING_SERVICE";
 
-/// Starts it with its settings and nothing else of this process's environment. It says what it has to say in a file.
+/// Starts it with its settings and no other environment. Its output is written to a file.
 pub(crate) fn spawn(service: ServiceName, settings: &[(&str, String)], log: &Path) -> Child {
     let log = File::options().create(true).append(true).open(log).unwrap();
     Command::new(std::env::current_exe().unwrap())

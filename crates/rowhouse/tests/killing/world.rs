@@ -1,4 +1,4 @@
-//! The processes, and what stands between them.
+//! The processes, and the relays between them.
 
 use std::collections::BTreeMap;
 use std::fs::Permissions;
@@ -25,7 +25,7 @@ use crate::service::spawn;
 
 const DATABASE: &str = "rowhouse";
 
-/// What is committed survives the server's processes, though not the machine.
+/// The settings of the server: commits survive its processes, though not the machine.
 const SETTINGS: &[(&str, &str)] = &[
     ("fsync", "off"),
     ("full_page_writes", "off"),
@@ -34,14 +34,14 @@ const SETTINGS: &[(&str, &str)] = &[
     ("shared_buffers", "32MB"),
 ];
 
-/// A process that takes part.
+/// A process that can be killed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Victim {
     Service(ServiceName),
     Postgres,
 }
 
-/// Between which two a link is: first the one that connects.
+/// The two ends of each link, the connecting one first.
 pub(crate) const LINKS: [(Victim, Victim); 5] = [
     (Victim::Service(ServiceName::Onboarding), Victim::Postgres),
     (Victim::Service(ServiceName::Auth), Victim::Postgres),
@@ -100,7 +100,7 @@ impl World {
         world
     }
 
-    /// SIGKILL.
+    /// Kills a process with SIGKILL.
     pub(crate) async fn kill(&self, victim: Victim) {
         match victim {
             Victim::Service(service) => {
@@ -116,7 +116,7 @@ impl World {
         }
     }
 
-    /// Starts what was killed, and waits until it can be reached.
+    /// Starts a killed process again, and waits until it can be reached.
     pub(crate) async fn start_again(&self, victim: Victim) {
         match victim {
             Victim::Service(service) => {
@@ -125,7 +125,7 @@ impl World {
                 let reached = async {
                     while TcpStream::connect(self.addresses[service]).await.is_err() {
                         if child.try_wait().unwrap().is_some() {
-                            // It does not start without a database that answers.
+                            // A service does not start without a database that answers.
                             sleep(Duration::from_millis(50)).await;
                             child = spawn(service, &self.settings(service), &log);
                         }
@@ -148,7 +148,7 @@ impl World {
         }
     }
 
-    /// Where onboarding can be called, without anything between.
+    /// Returns onboarding's address, without a relay.
     pub(crate) fn endpoint(&self) -> String {
         format!("http://{}", self.addresses[ServiceName::Onboarding])
     }
@@ -161,7 +161,7 @@ impl World {
         Mailbox::at(self.directory.path().join("mail"))
     }
 
-    /// What a service has said.
+    /// Returns a service's output.
     pub(crate) fn said(&self, service: ServiceName) -> String {
         std::fs::read_to_string(self.log(service)).unwrap_or_default()
     }
@@ -205,7 +205,7 @@ impl World {
         }
         if service == ServiceName::Auth {
             settings.push(("ROWHOUSE_MAIL_DIR", path("mail")));
-            // They all sign up from this machine.
+            // All of them sign up from this machine.
             settings.push(("ROWHOUSE_SIGN_UPS_PER_NETWORK", "100000".to_owned()));
         }
         settings

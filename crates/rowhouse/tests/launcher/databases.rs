@@ -1,4 +1,4 @@
-//! Databases that somebody else runs.
+//! Existing databases.
 
 use std::fs;
 use std::path::PathBuf;
@@ -12,7 +12,7 @@ use tempfile::TempDir;
 use crate::dev::{self, Dev};
 use crate::run::{directory, rowhouse, stderr, stdout};
 
-/// A server with nothing in it that logs every statement.
+/// Starts an empty server that logs every statement.
 pub(crate) async fn server() -> (Cluster, TempDir) {
     let directory = directory();
     let options = ClusterOptions {
@@ -74,7 +74,7 @@ async fn migrate_and_audit_work_alone() {
          row_security_not_forced: orders.orders: ALTER TABLE orders.orders FORCE ROW LEVEL SECURITY\n"
     );
 
-    // The roles' attributes are mended; the table is somebody's decision.
+    // The roles' attributes are corrected; the table needs a decision.
     assert!(migrate(&url).output().unwrap().status.success());
     assert_eq!(stdout(&audit()).lines().count(), 1);
 
@@ -87,7 +87,7 @@ async fn migrate_and_audit_work_alone() {
     cluster.stop().await;
 }
 
-/// Several of one database, and of two in one cluster, which share the roles.
+/// Several runs on one database, and on two in one cluster, which share the roles.
 #[tokio::test]
 async fn migrations_at_once_do_not_collide() {
     let (cluster, _directory) = server().await;
@@ -117,7 +117,7 @@ async fn migrations_at_once_do_not_collide() {
     cluster.stop().await;
 }
 
-/// As managed PostgreSQL has it.
+/// With the privileges of managed PostgreSQL.
 #[tokio::test]
 async fn an_administrator_need_not_be_a_superuser() {
     let (cluster, _directory) = server().await;
@@ -133,7 +133,7 @@ async fn an_administrator_need_not_be_a_superuser() {
         assert_eq!(stdout(&output), "everything was up to date\n", "{name}: {}", stderr(&output));
         let audit = rowhouse(&["audit", "--database-url", &url]).output().unwrap();
         assert!(audit.status.success(), "{name}: {}{}", stdout(&audit), stderr(&audit));
-        // From PostgreSQL 16 on, a role is in the hands of who made it.
+        // From PostgreSQL 16 on, a role belongs to its creator.
         let remove = format!(
             "DROP DATABASE of_{name} WITH (FORCE); DROP ROLE rowhouse_owner, rowhouse_definer;
              DROP ROLE rowhouse_administrators;

@@ -10,13 +10,13 @@ use serde_json::Value;
 
 use crate::run::{rowhouse, server_of, until};
 
-/// Killed when dropped, with its PostgreSQL.
+/// Dropping it kills it with its PostgreSQL.
 pub(crate) struct Dev {
     process: Child,
     data_dir: PathBuf,
 }
 
-/// With free ports.
+/// Returns the command with free ports.
 pub(crate) fn command(data_dir: &Path) -> Command {
     let mut command = rowhouse(&["dev", "--http", "127.0.0.1:0", "--auth-listen", "127.0.0.1:0"]);
     command.args(["--onboarding-listen", "127.0.0.1:0", "--orders-listen", "127.0.0.1:0"]);
@@ -25,19 +25,19 @@ pub(crate) fn command(data_dir: &Path) -> Command {
 }
 
 impl Dev {
-    /// Does not wait for anything.
+    /// Starts it without waiting.
     pub(crate) fn launch(data_dir: &Path, command: &mut Command) -> Self {
         let output = |name| File::create(data_dir.with_extension(name)).unwrap();
         let process = command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap();
         Self { process, data_dir: data_dir.to_owned() }
     }
 
-    /// Waits until it is up.
+    /// Starts it and waits until it runs.
     pub(crate) fn start(data_dir: &Path) -> Self {
         Self::launch(data_dir, &mut command(data_dir)).up()
     }
 
-    /// The greeting is what comes last.
+    /// Waits for the greeting, which is printed last.
     pub(crate) fn up(mut self) -> Self {
         until("the greeting", || {
             if let Some(status) = self.process.try_wait().unwrap() {
@@ -62,7 +62,7 @@ impl Dev {
         endpoints[name].as_str().unwrap_or_else(|| panic!("no {name} in {endpoints}")).to_owned()
     }
 
-    /// What the lines that it prints for pasting print, all together.
+    /// Executes the lines that it prints for pasting, and returns their output.
     pub(crate) fn paste(&self) -> String {
         let printed = self.stdout();
         let lines: Vec<&str> =
@@ -82,14 +82,14 @@ impl Dev {
         kill_process(self.pid(), signal).unwrap();
     }
 
-    /// The status, and how long it took.
+    /// Returns the status, and how long it took.
     pub(crate) fn wait(&mut self) -> (ExitStatus, Duration) {
         let start = Instant::now();
         let status = until("the end of rowhouse dev", || self.process.try_wait().unwrap());
         (status, start.elapsed())
     }
 
-    /// As Ctrl-C or a service manager does it.
+    /// Stops it as Ctrl-C or a service manager does.
     pub(crate) fn stop(mut self, signal: Signal) -> Duration {
         self.signal(signal);
         let (status, took) = self.wait();
@@ -105,7 +105,7 @@ impl Drop for Dev {
             self.process.kill().unwrap();
             self.process.wait().unwrap();
         }
-        // Kept by a killed one only; a stopped one has taken it along.
+        // Only a killed one leaves its server.
         if let Some(server) = server_of(&self.data_dir).filter(|_| std::thread::panicking()) {
             kill_process(server, Signal::QUIT).unwrap_or_else(|error| eprintln!("PostgreSQL: {error}"));
         }

@@ -24,7 +24,7 @@ fn under(program: &[&str], command: &Command) -> Command {
     outer
 }
 
-/// Whether a process has the kernel drop the signal.
+/// Returns whether a process ignores the signal.
 fn ignores(pid: Pid, signal: Signal) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap();
     let mask = status.lines().find_map(|line| line.strip_prefix("SigIgn:")).unwrap();

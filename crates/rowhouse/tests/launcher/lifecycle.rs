@@ -10,7 +10,7 @@ use rustix::process::{Signal, kill_process};
 use crate::dev::{self, Dev};
 use crate::run::{directory, is_running, server_of, until};
 
-/// What the issue of a stop is to be.
+/// The time limit of a stop.
 const LIMIT: Duration = Duration::from_secs(10);
 
 async fn status(client: &Client, url: &str) -> u16 {
@@ -18,7 +18,7 @@ async fn status(client: &Client, url: &str) -> u16 {
 }
 
 #[tokio::test]
-async fn it_starts_stops_and_finds_its_data_again() {
+async fn a_restart_finds_the_data() {
     let parent = directory();
     let data = parent.path().join("data");
     let first = Dev::start(&data);
@@ -75,7 +75,7 @@ fn a_kill_keeps_nothing_from_working() {
     third.stop(Signal::TERM);
 }
 
-/// While the data directory is being made, and while PostgreSQL starts.
+/// It is stopped while the data directory is created, and while PostgreSQL starts.
 #[test]
 fn a_stop_in_the_middle_of_a_start_leaves_nothing() {
     for mark in ["initdb", "postgres/postmaster.pid"] {

@@ -1,4 +1,4 @@
-//! What a system says of what it does.
+//! The logs of a system.
 
 use reqwest::Client;
 use rustix::process::Signal;

@@ -1,4 +1,4 @@
-//! The program itself, as a person starts and stops it.
+//! Tests of the program, as a person starts and stops it.
 
 #![allow(
     clippy::unwrap_used,

@@ -1,4 +1,4 @@
-//! Administrators who are no superusers, as managed PostgreSQL has them.
+//! Administrators who are no superusers, as on managed PostgreSQL.
 
 use std::process::Output;
 
@@ -33,12 +33,12 @@ impl Managed {
         managed
     }
 
-    /// As the superuser.
+    /// Executes a statement as the superuser.
     async fn sql(&self, statement: &str) {
         self.postgres.batch_execute(statement).await.unwrap_or_else(|error| panic!("{statement}: {error:?}"));
     }
 
-    /// Whether there a membership says what it is good for, and roles are in the hands of who made them.
+    /// Returns whether memberships have options and roles belong to their creators (PostgreSQL 16 and later).
     async fn is_16(&self) -> bool {
         let query = "SELECT current_setting('server_version_num')::integer >= 160000";
         self.postgres.query_one(query, &[]).await.unwrap().get(0)
@@ -71,7 +71,7 @@ impl Managed {
         stderr(&output).trim_end().strip_prefix("rowhouse: ").unwrap().to_owned()
     }
 
-    /// With the services' passwords.
+    /// Migrates with the services' passwords.
     fn migrate(&self, role: &str, database: &str) -> String {
         let [auth, onboarding, orders] = SERVICES.map(|service| self.url(service, database));
         let urls = ["--auth-database-url", &auth, "--onboarding-database-url", &onboarding];
@@ -79,7 +79,7 @@ impl Managed {
         self.succeed(role, database, &arguments)
     }
 
-    /// What the audit prints, which has to be the same for all of these.
+    /// Returns the audit's output, which must be the same for all of these roles.
     fn audit(&self, roles: &[&str], database: &str) -> String {
         let said: Vec<String> =
             roles.iter().map(|role| stdout(&self.run(role, database, &["audit"]))).collect();
@@ -91,7 +91,7 @@ impl Managed {
     }
 }
 
-/// A transaction of a service's, in a tenant.
+/// Opens a service's transaction in a tenant.
 async fn enter(managed: &Managed, service: &str) -> Client {
     let client = managed.connect(service, "managed").await;
     let enter = format!(
@@ -113,7 +113,7 @@ async fn every_command_works() {
     assert!(made.contains("made the role rowhouse_administrators\n"), "{made}");
     assert_eq!(managed.migrate("adm", "managed"), "everything was up to date\n");
     managed.succeed("adm", "managed", &["migrate", "--status"]);
-    // What it gave itself is the group and nothing else; ADMIN OPTION on what it has made comes from PostgreSQL.
+    // It has granted itself only the group; ADMIN OPTION on its own roles comes from PostgreSQL.
     let given = "SELECT count(*) FROM pg_catalog.pg_auth_members m
         WHERE m.member = 'adm'::regrole AND m.grantor = 'adm'::regrole
             AND m.roleid <> 'rowhouse_administrators'::regrole";
@@ -145,7 +145,7 @@ async fn every_command_works() {
     }
     assert_eq!(as_adm(&["tenant", "resume", "acme", "--reason", "paid"]), "resumed acme\n");
 
-    // The same after all of it, and of something that is wrong.
+    // The audits are the same after all of it, and with a violation.
     assert_eq!(managed.audit(&["adm", "postgres", "rowhouse_orders"], "managed"), "");
     managed
         .sql("CREATE ROLE stranger LOGIN NOINHERIT PASSWORD 'secret'; GRANT rowhouse_owner TO stranger")
@@ -206,7 +206,7 @@ async fn a_second_administrator_is_let_in_by_the_first() {
     managed.cluster.stop().await;
 }
 
-/// As a release before administrators had a role of their own left it: the roles, and who made them.
+/// The roles and their creators are those of a release before administrators had a role of their own.
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_of_an_older_release_get_their_administrators() {
     let managed = Managed::start(&["one", "two"]).await;
@@ -232,7 +232,7 @@ async fn roles_of_an_older_release_get_their_administrators() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_an_administrator_lacks_is_said() {
+async fn missing_privileges_of_an_administrator_are_reported() {
     let managed = Managed::start(&["adm"]).await;
     managed.sql("CREATE ROLE plain LOGIN CREATEDB PASSWORD 'secret'").await;
     managed.sql("CREATE DATABASE others").await;

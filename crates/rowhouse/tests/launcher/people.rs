@@ -1,4 +1,4 @@
-//! Letters in development, and what an operator does to people.
+//! Emails in development, and operators' commands on people.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -18,7 +18,7 @@ async fn login(gateway: &str) -> u16 {
     request.send().await.unwrap().status().as_u16()
 }
 
-/// As Bill: an API key, as its exchange for an access token is asked for, and an invitation.
+/// Creates an API key and an invitation as Bill. Returns the request that exchanges the key.
 async fn make_key_and_invite(gateway: &str) -> Value {
     let post = async |path: &str, token: Option<&str>, body: Value| -> Value {
         let mut request = Client::new().post(format!("{gateway}{path}")).json(&body);
@@ -43,7 +43,7 @@ async fn token_for(gateway: &str, exchange: &Value) -> u16 {
 }
 
 #[tokio::test]
-async fn the_links_of_letters_are_shown() {
+async fn the_links_of_emails_are_printed() {
     let parent = directory();
     let data = parent.path().join("data");
     let dev = Dev::start(&data);
@@ -68,7 +68,7 @@ async fn the_links_of_letters_are_shown() {
     assert!(!again.stdout().contains("mail to "), "each letter is shown once");
     again.stop(Signal::TERM);
 
-    // A directory from before there was anything to encrypt.
+    // A directory from before there were encryption keys.
     fs::remove_file(&keys).unwrap();
     let old = Dev::start(&data);
     assert_ne!(fs::read(&keys).unwrap(), made);
@@ -88,7 +88,7 @@ async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
     assert_eq!(login(&gateway).await, 200);
     let made = make_key_and_invite(&gateway).await;
     assert_eq!(token_for(&gateway, &made).await, 200);
-    // The second time there is nothing left to revoke.
+    // The second time nothing is left to revoke.
     for revoked in [" 1 API keys and 1 invitations\n", " 0 API keys and 0 invitations\n"] {
         let disabled = user("disable", " Bill@Initech.example");
         assert_eq!(stdout(&disabled), format!("disabled {EMAIL}\n"), "{}", stderr(&disabled));

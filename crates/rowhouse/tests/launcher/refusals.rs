@@ -1,4 +1,4 @@
-//! What keeps it from starting is one clear sentence.
+//! Each reason for which it does not start is one clear message.
 
 use std::fs;
 use std::net::TcpListener;
@@ -13,7 +13,7 @@ use rustix::process::Signal;
 use crate::dev::{self, Dev};
 use crate::run::{PATIENCE, directory, rowhouse, stderr, stdout};
 
-/// Runs it to its end and returns the sentence. What starts all the same is killed.
+/// Runs it to its end and returns the message. If it starts, it is killed.
 fn refusal(command: &mut Command) -> String {
     let mut process = command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     let start = Instant::now();

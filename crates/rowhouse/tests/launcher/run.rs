@@ -1,4 +1,4 @@
-//! Running the program and looking at what it leaves.
+//! Running the program and checking what it leaves.
 
 use std::fs;
 use std::os::unix::fs::PermissionsExt;
@@ -9,15 +9,15 @@ use std::time::{Duration, Instant};
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
-/// Longer than anything here takes, also on a machine that is busy with other tests.
+/// The time limit, longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// A directory that PostgreSQL can reach when the tests run as root.
+/// Returns a directory that PostgreSQL can reach when the tests run as root.
 pub(crate) fn directory() -> TempDir {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
-/// The program, deaf to the environment of the tests.
+/// Returns the program without the environment of the tests.
 pub(crate) fn rowhouse(arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
     command.args(arguments).env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG");
@@ -32,7 +32,7 @@ pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Waits until there is something, or panics.
+/// Waits until there is a value, or panics.
 pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> T {
     let start = Instant::now();
     loop {
@@ -44,13 +44,13 @@ pub(crate) fn until<T>(what: &str, mut condition: impl FnMut() -> Option<T>) -> 
     }
 }
 
-/// The server's process on a data directory, if it has left a trace.
+/// Returns the server's process on a data directory, if there is a trace of one.
 pub(crate) fn server_of(data_dir: &Path) -> Option<Pid> {
     let written = fs::read_to_string(data_dir.join("postgres/postmaster.pid")).ok()?;
     Pid::from_raw(written.lines().next()?.trim().parse().ok()?)
 }
 
-/// A process that has ended and that nobody has waited for is not running any more.
+/// Returns whether a process runs; a zombie does not.
 pub(crate) fn is_running(pid: Pid) -> bool {
     let status = fs::read_to_string(format!("/proc/{}/status", pid.as_raw_pid())).unwrap_or_default();
     test_kill_process(pid).is_ok() && !status.contains("\nState:\tZ")

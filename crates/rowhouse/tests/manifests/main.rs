@@ -1,4 +1,4 @@
-//! What `deploy/` sets, held against the programs that it runs.
+//! Comparing `deploy/` with the programs that it runs.
 
 #![allow(
     clippy::unwrap_used,
@@ -23,7 +23,7 @@ use serde_json::Value;
 
 use read::{Manifests, REPOSITORY, Setting, Workload, list, number, text};
 
-/// Each program would start: it knows every variable, understands every value, and misses none.
+/// Each program would start: it knows every variable, accepts every value, and lacks none.
 #[test]
 fn the_programs_accept_their_variables() {
     for manifests in [Manifests::read("base"), Manifests::read("overlays/dev")] {
@@ -73,8 +73,8 @@ fn assert_mounted(workload: &Workload<'_>, file: &str) {
     assert!(volumes.iter().any(|volume| volume["name"] == mount["name"]), "{mount} names no volume");
 }
 
-/// The port that a program listens on is the one that its container, its probes, its Service and the other
-/// programs' endpoints speak of, and readiness asks for the service by its name.
+/// The port of a program is that of its container, its probes, its Service and the other programs' endpoints, and
+/// readiness asks for the service by its name.
 #[test]
 fn the_ports_match() {
     let manifests = Manifests::read("base");
@@ -143,7 +143,7 @@ fn every_pod_is_restricted() {
     }
 }
 
-/// The base commits no Secret, and the dev overlay generates each that is referred to.
+/// The base commits no Secret, and the dev overlay generates each one that is referenced.
 #[test]
 fn secrets_are_referred_to_and_made_elsewhere() {
     let base = Manifests::read("base");
@@ -192,7 +192,7 @@ fn the_overlay_finds_the_files_that_its_preparation_makes() {
     };
     run(&mut Command::new(copy.path().join("prepare")));
     find();
-    // A rotation takes the next key away, and preparing it again takes no key away.
+    // A rotation removes the next key, and preparing again removes none.
     let keys = copy.path().join("keys");
     for step in ["publish", "sign"] {
         run(Command::new(program).args(["keys", "rotate", "--step", step, "--directory"]).arg(&keys));
@@ -205,7 +205,7 @@ fn the_overlay_finds_the_files_that_its_preparation_makes() {
     assert!(!fs::read(keys.join("rowhouse-auth/previous.pem")).unwrap().is_empty());
 }
 
-/// A service follows its keys in a mounted directory; in a file that is mounted alone it would not see a change.
+/// A service follows its keys in a mounted directory; it would not see a change of a file that is mounted alone.
 #[test]
 fn the_signing_keys_are_a_mounted_secret_with_a_current_key() {
     let dev = Manifests::read("overlays/dev");

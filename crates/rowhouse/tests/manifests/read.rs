@@ -1,4 +1,4 @@
-//! Reads the manifests as far as the tests look into them.
+//! Reading the manifests as far as the tests need them.
 
 use std::collections::BTreeMap;
 use std::fs;
@@ -11,11 +11,11 @@ use serde_json::Value;
 
 pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
-/// A kustomization, read as far as these tests need it.
+/// A kustomization.
 #[derive(Default)]
 pub(crate) struct Manifests {
     pub(crate) objects: Vec<Value>,
-    /// What it generates: `ConfigMap/name` or `Secret/name` → key → the value, where it is written down.
+    /// The generated objects: `ConfigMap/name` or `Secret/name` → key → the value, if it is given.
     pub(crate) generated: BTreeMap<String, BTreeMap<String, Option<String>>>,
     /// The files that the generators read.
     pub(crate) files: Vec<PathBuf>,
@@ -56,12 +56,12 @@ impl Manifests {
         }
     }
 
-    /// The objects that have pods, each with its pods' specification and its only container.
+    /// Returns the objects with pods, each with its pods' specification and its only container.
     pub(crate) fn workloads(&self) -> Vec<Workload<'_>> {
         self.objects.iter().filter_map(Workload::of).collect()
     }
 
-    /// Those that run a program of this repository.
+    /// Returns those that run a program of this repository.
     pub(crate) fn programs(&self) -> Vec<Workload<'_>> {
         let ours = self.workloads().into_iter().filter(|workload| workload.container["image"] == "rowhouse");
         let ours = ours.collect::<Vec<_>>();
@@ -69,7 +69,7 @@ impl Manifests {
         ours
     }
 
-    /// What a container finds in its environment.
+    /// Returns a container's environment variables.
     pub(crate) fn variables(&self, container: &Value) -> BTreeMap<String, Setting> {
         let mut found = BTreeMap::new();
         for source in list(&container["envFrom"]) {
@@ -112,7 +112,7 @@ impl<'a> Workload<'a> {
         text(&self.object["metadata"]["name"])
     }
 
-    /// The arguments of the program that the container runs, deaf to the variables of this process.
+    /// Returns the arguments of the container's program, without the variables of this process.
     pub(crate) fn program(&self) -> Command {
         let line = list(&self.container["command"]).iter().map(text).collect::<Vec<_>>();
         let program = match line[..] {

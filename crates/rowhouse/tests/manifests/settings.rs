@@ -1,4 +1,5 @@
-//! Settings that somebody has to think about: the manifests set them, and docs/limits.md lists those that limit something.
+//! Settings that an operator should decide about: the manifests set them, and docs/limits.md lists those that are
+//! limits.
 
 use std::fs;
 use std::path::Path;
@@ -9,7 +10,7 @@ use rowhouse_chassis::rate_limit::RateLimit;
 
 use crate::read::{Manifests, REPOSITORY, Setting, programs};
 
-/// What the base leaves as it is by default, and why.
+/// The settings that the base leaves at their defaults, with the reasons.
 const LEFT: &[(&str, &str)] = &[
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector in the base"),
     ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),
@@ -29,7 +30,7 @@ fn variable(argument: &Arg) -> Option<String> {
     Some(argument.get_env()?.to_str().unwrap().to_owned())
 }
 
-/// A setting that is new is either set, or left for a reason that is written down.
+/// A new setting is either set, or left with a reason.
 #[test]
 fn every_setting_is_set_or_left_for_a_reason() {
     let base = Manifests::read("base");
@@ -44,7 +45,7 @@ fn every_setting_is_set_or_left_for_a_reason() {
     assert_eq!(unset, LEFT.iter().map(|(variable, _)| *variable).collect::<Vec<_>>());
 }
 
-/// What the gateway lets through, a service does not refuse.
+/// Services do not refuse what the gateway let through.
 #[test]
 fn services_take_twice_what_the_gateway_takes() {
     let base = Manifests::read("base");
@@ -64,9 +65,9 @@ fn services_take_twice_what_the_gateway_takes() {
     }
 }
 
-/// The headings under which `--help` has what limits something.
+/// The headings of limits in `--help`.
 const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
-/// And what does so under another heading.
+/// Limits under other headings.
 const OTHERS: [&str; 3] =
     ["ROWHOUSE_REQUEST_TIMEOUT", "ROWHOUSE_DATABASE_POOL_SIZE", "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT"];
 

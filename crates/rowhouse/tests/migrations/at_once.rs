@@ -1,4 +1,4 @@
-//! Several `rowhouse migrate` at the same time.
+//! Several concurrent `rowhouse migrate`.
 
 use std::process::Child;
 use std::time::{Duration, Instant};
@@ -11,7 +11,7 @@ use crate::{INDEX, INDEX_MIGRATION, holds, is_valid, without_the_index};
 
 const AT_ONCE: usize = 3;
 
-/// How many of them ran the migration.
+/// Returns how many of them applied the migration.
 async fn ran(migrations: Vec<Child>, migration: &str) -> usize {
     let mut ran = 0;
     for migration_process in migrations {
@@ -37,7 +37,7 @@ async fn on_an_empty_database() {
     admin.batch_execute(&format!("DROP DATABASE {name} WITH (FORCE)")).await.unwrap();
 }
 
-/// Those that wait must not be waited for by the one that builds `CONCURRENTLY`.
+/// The one that builds `CONCURRENTLY` must not wait for those that wait.
 #[tokio::test(flavor = "multi_thread")]
 async fn with_an_index_to_build() {
     let database = without_the_index().await;

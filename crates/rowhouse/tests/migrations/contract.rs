@@ -1,4 +1,4 @@
-//! The last of expand, backfill, contract, before and after the backfill.
+//! The contract step, before and after the backfill.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_migrator::{MigrationState, Migrator, Waiting};

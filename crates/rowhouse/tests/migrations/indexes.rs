@@ -1,4 +1,4 @@
-//! Indexes that are not valid, and those that could not be built.
+//! Invalid indexes, and indexes that cannot be built.
 
 use std::time::Duration;
 
@@ -19,10 +19,10 @@ fn invalidate(index: &str) -> String {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_no_migration_builds_any_more_is_built_again() {
+async fn an_index_without_a_pending_migration_is_rebuilt() {
     let database = TestDatabase::create().await;
     let mut admin = database.admin().await;
-    // What is left of an interrupted REINDEX goes.
+    // The remains of an interrupted REINDEX are removed.
     let leave = format!(
         "CREATE INDEX orders_by_status_ccnew ON orders.orders (tenant_id, status); {} {}",
         invalidate("orders.orders_by_status_ccnew"),
@@ -39,10 +39,10 @@ async fn what_no_migration_builds_any_more_is_built_again() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_the_next_migration_builds_is_built_by_it() {
+async fn an_index_of_the_next_migration_is_built_by_it() {
     let database = TestDatabase::create().await;
     let mut admin = database.admin().await;
-    // Another one than the migration's, as an earlier version of it may have left it.
+    // A different index than the migration's, as an earlier version of it may have left it.
     let leave = format!(
         "CREATE INDEX orders_customer ON orders.orders (customer); {}",
         invalidate("orders.orders_customer")
@@ -70,7 +70,7 @@ async fn an_index_that_cannot_be_built_is_not_left_behind() {
     assert_eq!(source.run(&database, |migrator| migrator).await.unwrap().applied, [UNIQUE.0]);
 }
 
-/// Who builds `CONCURRENTLY` waits for older transactions, in nobody's way.
+/// Building `CONCURRENTLY` waits for older transactions without blocking others.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_waits_for_older_transactions_as_long_as_it_may() {
     let database = TestDatabase::create().await;

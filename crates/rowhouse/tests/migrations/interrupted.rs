@@ -8,14 +8,14 @@ use rowhouse_testkit::TestDatabase;
 use crate::program::{start, succeed, until};
 use crate::{INDEX, INDEX_MIGRATION, holds, is_invalid, is_valid, without_the_index};
 
-/// Building `CONCURRENTLY` ends with waiting for whoever has such a snapshot.
+/// A snapshot that building `CONCURRENTLY` waits for at its end.
 const SNAPSHOT: &str = "BEGIN ISOLATION LEVEL REPEATABLE READ; SELECT count(*) FROM orders.orders";
 const NOBODY_MIGRATES: &str = "NOT EXISTS (
     SELECT FROM pg_stat_activity
     WHERE application_name = 'rowhouse' AND datname = current_database() AND query ~ 'CONCURRENTLY'
         AND pid <> pg_backend_pid())";
 
-/// Killed in the middle; the transaction that it waits for is open still.
+/// Kills a migration in the middle; the transaction that it waits for is still open.
 async fn killed(database: &TestDatabase, admin: &mut AsyncPgConnection, long: &mut AsyncPgConnection) {
     long.batch_execute(SNAPSHOT).await.unwrap();
     let mut migration: Child = start(&database.admin_url());
@@ -37,7 +37,7 @@ async fn the_next_migration_builds_the_index_again() {
     let database = without_the_index().await;
     let (mut admin, mut long) = (database.admin().await, database.admin().await);
     killed(&database, &mut admin, &mut long).await;
-    // The server notices by itself that the client is gone.
+    // The server notices that the client is gone.
     until(&mut admin, NOBODY_MIGRATES).await;
     assert!(holds(&mut admin, &is_invalid(INDEX)).await);
     long.batch_execute("COMMIT").await.unwrap();
@@ -53,7 +53,7 @@ async fn the_next_migration_builds_the_index_again() {
     assert_eq!(succeed(start(&database.admin_url())).await, "everything was up to date\n");
 }
 
-/// It may even come before the server has noticed.
+/// It may even start before the server has noticed.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_next_migration_may_come_at_once() {
     let database = without_the_index().await;
@@ -65,7 +65,7 @@ async fn the_next_migration_may_come_at_once() {
     is_complete(&mut admin).await;
 }
 
-/// Built, and killed before that was written down.
+/// The index was built, and the program killed before that was recorded.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_index_that_is_there_is_only_written_down() {
     let database = TestDatabase::create().await;

@@ -1,4 +1,4 @@
-//! What a migration leaves for a later one to do, which has to be done.
+//! Work that a migration leaves to a later one.
 
 use diesel::QueryableByName;
 use diesel::sql_types::Text;
@@ -17,7 +17,7 @@ async fn names(sql: &str) -> Vec<String> {
     names.into_iter().map(|found| found.name).collect()
 }
 
-/// A constraint that is added `NOT VALID` holds for what is written since; the old rows are looked at by another migration.
+/// A constraint that is added `NOT VALID` applies to new rows; another migration validates the old ones.
 #[tokio::test(flavor = "multi_thread")]
 async fn every_constraint_is_validated() {
     let found = names(
@@ -28,7 +28,7 @@ async fn every_constraint_is_validated() {
     assert_eq!(found, [""; 0], "a later migration has to say VALIDATE CONSTRAINT");
 }
 
-/// An index that begins with all columns of another, of the same rows, serves what that one does: the shorter one only costs writes.
+/// An index that begins with all columns of another one, with the same rows, makes the shorter one redundant.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_index_is_the_beginning_of_another() {
     let found = names(

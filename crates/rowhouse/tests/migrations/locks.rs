@@ -1,4 +1,4 @@
-//! Long transactions in the way of a migration that needs a table for itself.
+//! Long transactions that block a migration.
 
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
@@ -33,7 +33,7 @@ async fn a_long_query_does_not_become_an_outage() {
         })
     });
     let everybody_else = async {
-        // The service's own connection: it gives up when it waits for a lock for two seconds.
+        // The service's own connection: its lock timeout is two seconds.
         let mut service = database.connect_as(ServiceName::Orders).await;
         let (start, mut slowest) = (Instant::now(), Duration::ZERO);
         while ATTEMPTS.load(Ordering::Relaxed) < 4 {
@@ -53,7 +53,7 @@ async fn a_long_query_does_not_become_an_outage() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn it_gives_up_when_its_time_is_over_and_can_be_repeated() {
+async fn a_migration_times_out_and_can_be_repeated() {
     let database = TestDatabase::create().await;
     let mut long = database.admin().await;
     long.batch_execute(LONG_QUERY).await.unwrap();
@@ -73,7 +73,7 @@ async fn it_gives_up_when_its_time_is_over_and_can_be_repeated() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_fails_for_another_reason_is_not_tried_again() {
+async fn other_failures_are_not_retried() {
     let database = TestDatabase::create().await;
     let source = Source::of(&[
         ("2999-01-01-000001_first", "CREATE TABLE orders.first (id integer)"),

@@ -1,4 +1,4 @@
-//! Migrations: locks that others hold, interrupted indexes, several at once, and who goes with which schema.
+//! Migrations: locks, interrupted indexes, concurrent runs, and compatibility of programs and schemas.
 
 #![allow(
     clippy::unwrap_used,
@@ -25,11 +25,11 @@ use diesel::sql_types::{Bool, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
 use rowhouse_testkit::TestDatabase;
 
-/// The index of `orders.orders` that is built `CONCURRENTLY`, and the migration that builds it.
+/// The index of `orders.orders` that is built `CONCURRENTLY`, and its migration.
 pub(crate) const INDEX: &str = "orders.orders_by_priority";
 pub(crate) const INDEX_MIGRATION: &str = "2026-11-23-000013_orders_priority_index";
 
-/// Whether a condition, in SQL, holds.
+/// Returns whether an SQL condition holds.
 pub(crate) async fn holds(conn: &mut AsyncPgConnection, condition: &str) -> bool {
     diesel::select(sql::<Bool>(condition)).get_result(conn).await.unwrap()
 }
@@ -38,19 +38,19 @@ pub(crate) async fn text(conn: &mut AsyncPgConnection, expression: &str) -> Stri
     diesel::select(sql::<Text>(expression)).get_result(conn).await.unwrap()
 }
 
-/// Whether an index is there and valid.
+/// Returns the condition that an index exists and is valid.
 pub(crate) fn is_valid(index: &str) -> String {
     format!("coalesce((SELECT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{index}')), false)")
 }
 
-/// Whether an index is there and not valid.
+/// Returns the condition that an index exists and is invalid.
 pub(crate) fn is_invalid(index: &str) -> String {
     format!(
         "coalesce((SELECT NOT indisvalid FROM pg_index WHERE indexrelid = to_regclass('{index}')), false)"
     )
 }
 
-/// A migrated database in which the index has not been built yet.
+/// Creates a migrated database without the index.
 pub(crate) async fn without_the_index() -> TestDatabase {
     use diesel_async::SimpleAsyncConnection;
     let database = TestDatabase::create().await;
@@ -62,7 +62,7 @@ pub(crate) async fn without_the_index() -> TestDatabase {
     database
 }
 
-/// A tenant with orders of these customers.
+/// Returns SQL that adds a tenant with orders of these customers.
 pub(crate) fn orders_of(customers: &[&str]) -> String {
     let tenant = "'00000000-0000-7000-8000-000000000001'";
     let rows: Vec<String> = (1..)

@@ -1,4 +1,4 @@
-//! The program, and waiting for what it does.
+//! Running the program and waiting for its effects.
 
 use std::process::{Child, Command, Output, Stdio};
 use std::time::{Duration, Instant};
@@ -7,10 +7,10 @@ use diesel_async::AsyncPgConnection;
 
 use crate::holds;
 
-/// Longer than anything here takes, also on a machine that is busy with other tests.
+/// The time limit, longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// `rowhouse migrate`, deaf to the environment of the tests.
+/// Returns `rowhouse migrate` without the environment of the tests.
 pub(crate) fn migrate(url: &str, arguments: &[&str]) -> Command {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
     command.args(["migrate", "--database-url", url]).args(arguments);
@@ -19,12 +19,12 @@ pub(crate) fn migrate(url: &str, arguments: &[&str]) -> Command {
     command
 }
 
-/// Started and not waited for.
+/// Starts it without waiting.
 pub(crate) fn start(url: &str) -> Child {
     migrate(url, &[]).spawn().unwrap()
 }
 
-/// Both outputs of one that succeeds.
+/// Waits for success and returns both outputs.
 pub(crate) async fn succeed(child: Child) -> String {
     let output = ended(child).await;
     assert!(output.status.success(), "{}{}", stdout(&output), stderr(&output));
@@ -43,7 +43,7 @@ pub(crate) fn stdout(output: &Output) -> String {
     String::from_utf8_lossy(&output.stdout).into_owned()
 }
 
-/// Waits until a condition, in SQL, holds.
+/// Waits until an SQL condition holds.
 pub(crate) async fn until(conn: &mut AsyncPgConnection, condition: &str) {
     let start = Instant::now();
     while !holds(conn, condition).await {

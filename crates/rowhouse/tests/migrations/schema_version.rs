@@ -1,4 +1,4 @@
-//! Services and schemas that do not go together.
+//! Services and incompatible schemas.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::{DatabaseArgs, Environment};
@@ -7,7 +7,7 @@ use rowhouse_testkit::{ServiceName, TestDatabase, TestOptions, TestSystem};
 
 const TOO_OLD: &str = "DELETE FROM public.__diesel_schema_migrations WHERE version >= ";
 
-/// What each service says at its start, if it refuses.
+/// Returns each service's error at its start, if it refuses.
 async fn refusals(database: &TestDatabase) -> Vec<DatabaseError> {
     let mut refusals = Vec::new();
     for service in ServiceName::ALL {
@@ -36,7 +36,7 @@ async fn a_schema_that_is_too_old_is_refused() {
         assert!(sentence.starts_with("the schema is too old (its version is 202611"), "{sentence}");
         assert!(sentence.ends_with(&expected), "{sentence}");
     }
-    // From before schemas had versions, and from before there was anything.
+    // From before schemas had versions, and without a schema.
     for statement in ["DROP FUNCTION tenancy.schema_version()", "DROP SCHEMA tenancy CASCADE"] {
         let refused = refused_after(statement).await;
         assert_eq!(refused.len(), 3, "{statement}");
@@ -57,7 +57,7 @@ async fn a_schema_that_is_too_new_is_refused() {
     assert_eq!(refused, [expected.as_str(); 3]);
 }
 
-/// While a release is rolled out, programs of the one before may have to be started again.
+/// During a roll-out, programs of the release before may have to be restarted.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_newer_schema_serves_until_it_says_otherwise() {
     let newer = format!(
@@ -67,7 +67,7 @@ async fn a_newer_schema_serves_until_it_says_otherwise() {
     assert_eq!(refused_after(&newer).await, [""; 0]);
 }
 
-/// Each with the login of each other one, and with the administrator's.
+/// Each service with the login of each other one, and with the administrator's.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_roles_login_is_refused() {
     let database = TestDatabase::create().await;

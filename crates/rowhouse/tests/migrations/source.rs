@@ -1,4 +1,4 @@
-//! Migrations that are not in the tree.
+//! Migrations outside of the tree.
 
 use std::fs;
 
@@ -7,11 +7,11 @@ use rowhouse_migrator::{MigrateError, MigrateReport, Migrator, RolePasswords};
 use rowhouse_testkit::TestDatabase;
 use tempfile::TempDir;
 
-/// A directory of migrations that come after the tree's.
+/// A directory of migrations that follow the tree's.
 pub(crate) struct Source(TempDir);
 
 impl Source {
-    /// Each a name and its `up.sql`.
+    /// Creates migrations from names and their `up.sql`.
     pub(crate) fn of(migrations: &[(&str, &str)]) -> Self {
         let source = Self(tempfile::tempdir().unwrap());
         for (name, up) in migrations {
@@ -29,7 +29,7 @@ impl Source {
         FileBasedMigrations::from_path(self.0.path()).unwrap()
     }
 
-    /// Runs them, with what is to be different.
+    /// Applies them, with changed settings.
     pub(crate) async fn run(
         &self,
         database: &TestDatabase,

@@ -7,7 +7,7 @@ use rowhouse_testkit::TestDatabase;
 use crate::program::{ended, migrate, stderr, stdout};
 use crate::{INDEX_MIGRATION, holds, text};
 
-/// The exit code, and the lines.
+/// Returns the exit code and the lines.
 async fn status(url: &str) -> (Option<i32>, Vec<String>) {
     let output = ended(migrate(url, &["--status"]).spawn().unwrap()).await;
     assert_eq!(stderr(&output), "");
@@ -43,7 +43,7 @@ async fn of_one_that_has_to_be_migrated() {
     assert!(line("29990101000000").ends_with("(this program is older and does not know it)"), "{lines:?}");
     assert!(line("_orders_priority_contract").ends_with("(needs `rowhouse backfill orders-priority` first)"));
     assert!(line("invalid index").starts_with("invalid index orders.orders_by_status: "), "{lines:?}");
-    // Nothing was mended by looking.
+    // Reading the status repaired nothing.
     assert!(holds(&mut admin, "(SELECT count(*) = 1 FROM pg_index WHERE NOT indisvalid)").await);
 }
 

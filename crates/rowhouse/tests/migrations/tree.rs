@@ -1,4 +1,4 @@
-//! What holds for every migration of the tree.
+//! Rules for every migration of the tree.
 
 use std::fs;
 use std::path::{Path, PathBuf};
@@ -11,7 +11,7 @@ struct Written {
     metadata: Option<String>,
 }
 
-/// In order.
+/// Returns the migrations in order.
 fn tree() -> Vec<Written> {
     let root = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../migrations");
     let mut directories: Vec<PathBuf> =
@@ -39,7 +39,7 @@ impl Written {
         self.name.ends_with("_contract")
     }
 
-    /// Without its comments.
+    /// Returns the SQL without comments.
     fn sql(&self) -> String {
         let lines = self.up.lines().filter(|line| !line.trim_start().starts_with("--"));
         lines.collect::<Vec<_>>().join("\n")
@@ -61,9 +61,10 @@ fn programs_need_the_newest_that_takes_nothing_away() {
     assert_eq!(newest.as_deref(), Some(REQUIRED_SCHEMA));
 }
 
-/// Outside of a transaction is one statement that can be repeated; everything else is undone when it fails.
+/// A migration outside of a transaction is one statement that can be repeated; all others are rolled back when they
+/// fail.
 #[test]
-fn what_is_outside_of_a_transaction_can_be_repeated() {
+fn migrations_outside_of_a_transaction_can_be_repeated() {
     for migration in tree() {
         let (name, sql) = (&migration.name, migration.sql());
         let Some(metadata) = &migration.metadata else {
@@ -73,7 +74,7 @@ fn what_is_outside_of_a_transaction_can_be_repeated() {
             );
             continue;
         };
-        // Any other content, and diesel takes it for false.
+        // diesel takes any other content as false.
         assert_eq!(metadata, "run_in_transaction = false\n", "{name}");
         assert_eq!(sql.matches(';').count(), 1, "{name} has to be one statement");
         assert!(sql.trim_end().ends_with(';'), "{name} has to be one statement");
@@ -83,7 +84,7 @@ fn what_is_outside_of_a_transaction_can_be_repeated() {
 }
 
 #[test]
-fn what_takes_away_says_whom_it_serves_no_more() {
+fn contract_migrations_declare_the_oldest_supported_program() {
     for migration in tree().iter().filter(|migration| migration.is_contract()) {
         assert!(
             migration.sql().contains("UPDATE tenancy.schema_compatibility SET oldest_supported = '"),

@@ -1,4 +1,4 @@
-//! What the commands print, and what they refuse.
+//! The output and the refusals of commands.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::TestDatabase;
@@ -8,7 +8,7 @@ use crate::{refusal, stderr, stdout, tenant};
 const ACME: &str = "00000000-0000-7000-8000-000000000001";
 const GLOBEX: &str = "00000000-0000-7000-8000-000000000002";
 
-/// Acme, which is active and has a member and jobs, and Globex, which is being set up.
+/// Creates Acme, which is active and has a member and jobs, and Globex, which is in set-up.
 async fn two_tenants() -> TestDatabase {
     let database = TestDatabase::create().await;
     let person = "00000000-0000-7000-8000-0000000000aa";
@@ -57,7 +57,7 @@ async fn tenants_are_listed_and_looked_at() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_done_is_said() {
+async fn impossible_changes_are_refused() {
     let database = two_tenants().await;
     let because = async |command: &str, name: &str| {
         refusal(&tenant(&database, &[command, name, "--reason", "a test"]).await)
@@ -86,7 +86,7 @@ async fn what_cannot_be_done_is_said() {
     }
 }
 
-/// A tenant that comes and goes is in the list, and not any more.
+/// A tenant appears in the list when it is created, and disappears when it is deleted.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_list_is_the_directorys() {
     let database = two_tenants().await;

@@ -1,4 +1,4 @@
-//! All the ways into a tenant, by what somebody had before it was suspended.
+//! All ways into a tenant with credentials from before its suspension.
 
 use reqwest::{Client, RequestBuilder};
 use rowhouse_proto::orders::v1::ListOrdersRequest;
@@ -14,13 +14,13 @@ pub(crate) struct Doors {
     gateway: String,
     orders: String,
     tenant: Tenant,
-    /// An API key's id, the key, and a token that it was exchanged for.
+    /// An API key's id, the key, and an access token for it.
     key: (String, String, String),
     refresh_token: String,
 }
 
 impl Doors {
-    /// All of a tenant's, opened once.
+    /// Creates all of a tenant's credentials.
     pub(crate) async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
         let mut doors = Self {
             http: system.http().clone(),
@@ -77,7 +77,7 @@ impl Doors {
         serde_json::from_str(&text).unwrap()
     }
 
-    /// The status of listing orders with the token from before.
+    /// Returns the status of listing orders with the old token.
     pub(crate) async fn list(&self) -> u16 {
         self.get("/v1/orders", &self.tenant.token).send().await.unwrap().status().as_u16()
     }
@@ -90,7 +90,7 @@ impl Doors {
         client.list_orders(request).await.map_or_else(|status| status.code(), |_| Code::Ok)
     }
 
-    /// Tries each of them, and asserts that it is open, or that it is not.
+    /// Tries each of them, and asserts whether it works.
     pub(crate) async fn assert(&mut self, open: bool) {
         let token = &self.tenant.token;
         let order = json!({
@@ -116,7 +116,7 @@ impl Doors {
             }
         }
         assert_eq!(self.list_by_grpc().await, if open { Code::Ok } else { Code::PermissionDenied });
-        // Last, since a refresh token is good once.
+        // Last, since a refresh token can be used once.
         let response = self.refresh().send().await.unwrap();
         assert_eq!(response.status().is_success(), open, "refresh: {}", response.status());
         if open {
@@ -125,7 +125,7 @@ impl Doors {
         }
     }
 
-    /// The entries of the tenant's audit log of one action, the newest first.
+    /// Returns the entries of an action in the tenant's audit log, the newest first.
     pub(crate) async fn log(&self, action: &str) -> Vec<Value> {
         let page = self.answer(self.get(&format!("/v1/audit-log?action={action}"), &self.tenant.token)).await;
         page["entries"].as_array().unwrap().clone()

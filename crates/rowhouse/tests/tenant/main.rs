@@ -1,4 +1,4 @@
-//! `rowhouse tenant`: what an operator does with tenants.
+//! `rowhouse tenant`: operators' commands on tenants.
 
 #![allow(
     clippy::unwrap_used,
@@ -17,12 +17,12 @@ use std::process::{Command, Output, Stdio};
 
 use rowhouse_testkit::TestDatabase;
 
-/// `rowhouse tenant` on a database, deaf to the environment of the tests.
+/// Runs `rowhouse tenant` on a database, without the environment of the tests.
 pub(crate) async fn tenant(database: &TestDatabase, arguments: &[&str]) -> Output {
     run(&database.admin_url(), arguments).await
 }
 
-/// The same with another role's URL.
+/// Runs it with another role's URL.
 pub(crate) async fn run(url: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
     command.arg("tenant").args(arguments).args(["--database-url", url]);
@@ -39,7 +39,7 @@ pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// What it says when it fails, without its own name.
+/// Returns the error message without the program's name.
 pub(crate) fn refusal(output: &Output) -> String {
     assert_eq!(output.status.code(), Some(1), "{}", String::from_utf8_lossy(&output.stdout));
     stderr(output).trim_end().strip_prefix("rowhouse: ").unwrap().to_owned()

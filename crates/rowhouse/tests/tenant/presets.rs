@@ -1,4 +1,4 @@
-//! What a server presets for an administrator's sessions.
+//! Presets of a server for an administrator's sessions.
 
 use std::process::{Command, Output, Stdio};
 
@@ -21,7 +21,7 @@ const ROWS: &str = "
     INSERT INTO auth.memberships (tenant_id, id, user_id, role) VALUES
         ('00000000-0000-7000-8000-000000000001', gen_random_uuid(), '00000000-0000-7000-8000-0000000000aa', 'owner');";
 
-/// Operators and functions by which every row is meant, or none, and nobody's session is found.
+/// Operators and functions that match every row, or none, and find nobody's session.
 const PLANTED: &str = "
     CREATE SCHEMA planted;
     CREATE FUNCTION planted.never(text, text) RETURNS boolean LANGUAGE sql IMMUTABLE RETURN false;
@@ -44,7 +44,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("TimeZone", "'Pacific/Kiritimati'"),
 ];
 
-/// Somebody whom the presets do not concern.
+/// Connects without the presets.
 async fn person(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
@@ -53,7 +53,7 @@ async fn person(url: &str) -> Client {
     client
 }
 
-/// The tenants that are not active, and the people who are disabled, and when.
+/// Returns the tenants that are not active, and the disabled people, with the times.
 async fn facts(admin: &Client) -> (Vec<String>, Vec<String>) {
     let row = admin
         .query_one(
@@ -84,7 +84,7 @@ async fn commands_do_what_they_say_whatever_is_preset() {
         for (setting, value) in PRESETS {
             admin.batch_execute(&format!("ALTER {holder} SET {setting} = {value}")).await.unwrap();
         }
-        // The presets count, for whoever believes in them.
+        // The presets affect a session that relies on them.
         let (believer, connection) = tokio_postgres::connect(&url, NoTls).await.unwrap();
         tokio::spawn(connection);
         let counts = believer.query_one("SELECT 'a'::text = 'a'::text", &[]).await.unwrap();

@@ -1,4 +1,4 @@
-//! Suspending and resuming, under load and with transactions in the middle.
+//! Suspending and resuming, under load and with open transactions.
 
 use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
@@ -14,7 +14,7 @@ use tokio::task::JoinHandle;
 use crate::doors::Doors;
 use crate::{refusal, run, stdout, tenant};
 
-/// Lists a tenant's orders all the time; when each list was asked for, and its status.
+/// Lists a tenant's orders continuously, and records when each list was requested and its status.
 struct Load {
     stop: Arc<AtomicBool>,
     tasks: Vec<JoinHandle<Vec<(Instant, u16)>>>,
@@ -47,7 +47,7 @@ impl Load {
     }
 }
 
-/// A transaction of the service's, in a tenant.
+/// Opens a service's transaction in a tenant.
 async fn enter(database: &TestDatabase, tenant: &str) -> AsyncPgConnection {
     let mut conn = database.connect_as(ServiceName::Orders).await;
     let enter = format!("BEGIN; SELECT tenancy.set_tenant_context('{tenant}')");
@@ -68,7 +68,7 @@ async fn all_access_stops_at_the_database_and_comes_back() {
     let loads = (Load::on(&acmes), Load::on(&globexs));
     let database = system.database();
 
-    // One that does nothing, one in the middle of a statement, and one of somebody else.
+    // An idle one, one in the middle of a statement, and one of another tenant.
     let mut idle = enter(database, &acme.id).await;
     assert_eq!(count_orders(&mut idle).await.unwrap(), 1);
     let mut busy = enter(database, &acme.id).await;
@@ -85,7 +85,7 @@ async fn all_access_stops_at_the_database_and_comes_back() {
     assert!(busy.await.unwrap().is_err(), "and so is this one's");
     assert!(closed.elapsed() < Duration::from_secs(1), "{:?}", closed.elapsed());
     assert_eq!(count_orders(&mut others).await.unwrap(), 1);
-    // Both loads go on for a while.
+    // Both loads continue for a while.
     for _ in 0..5 {
         assert_eq!((acmes.list().await, globexs.list().await), (403, 200));
     }
@@ -116,7 +116,7 @@ async fn all_access_stops_at_the_database_and_comes_back() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_about_to_end_ends_well() {
+async fn transactions_that_are_about_to_end_complete() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let database = system.database();
@@ -126,7 +126,7 @@ async fn what_is_about_to_end_ends_well() {
     conn.batch_execute(rename).await.unwrap();
     let suspend = ["suspend", &acme.slug, "--reason", "unpaid"];
     let (suspended, ()) = tokio::join!(tenant(database, &suspend), async {
-        // As soon as nobody else gets in.
+        // As soon as nobody can enter any more.
         let query = "SELECT count(*) FROM tenancy.tenants WHERE status = 'suspended'";
         while sql::<BigInt>(query).get_result::<i64>(&mut observer).await.unwrap() == 0 {
             tokio::time::sleep(Duration::from_millis(1)).await;
@@ -138,12 +138,12 @@ async fn what_is_about_to_end_ends_well() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn who_may_not_end_sessions_is_told() {
+async fn missing_privileges_are_reported() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let database = system.database();
     let mut admin = database.admin().await;
-    // Roles are the cluster's, so the name is this test's alone.
+    // Roles belong to the cluster, so the name is unique to this test.
     let role = format!("operator_{}", std::process::id());
     let make = format!("CREATE ROLE {role} LOGIN PASSWORD 'secret'; GRANT rowhouse_owner TO {role}");
     admin.batch_execute(&make).await.unwrap();
@@ -157,7 +157,7 @@ async fn who_may_not_end_sessions_is_told() {
     for part in [acme.slug.as_str(), "a transaction that had begun before", "pg_signal_backend"] {
         assert!(refused.contains(part), "{refused}");
     }
-    // It is suspended all the same, and whoever may ends the rest.
+    // It is suspended all the same, and another administrator ends the rest.
     count_orders(&mut idle).await.unwrap();
     let again = refusal(&tenant(database, &suspend).await);
     assert_eq!(again, format!("{} is suspended already", acme.slug));

@@ -1,4 +1,4 @@
-//! Invitations that are pending: while an address has one, a sign-up with it sends no other.
+//! Pending invitations: while an address has one, sign-ups with it send no other.
 
 use std::time::Duration;
 
@@ -10,14 +10,14 @@ use crate::domain::{Allowance, EmailAddress, Rate};
 use crate::sealing::Sealing;
 use crate::store::allowances::{fill, refill};
 
-/// How long an invitation is good.
+/// The lifetime of an invitation.
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
-/// The one invitation by a sign-up that an address has at a time.
+/// The rate of invitations by sign-up for an address: one at a time.
 const PENDING: Rate = rate(1, INVITATION_LIFETIME);
-/// Nothing is counted: a sign-up only has to find that no member's invitation is pending.
+/// A rate that counts nothing: a sign-up only checks that no member's invitation is pending.
 const ONLY_LOOKED_AT: Rate = rate(1, Duration::ZERO);
 
-/// Counts an invitation by a member, for the lifetime of which no sign-up sends another.
+/// Counts an invitation by a member, during whose lifetime no sign-up sends another.
 pub(crate) async fn admit_invitation(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -31,7 +31,7 @@ pub(crate) async fn admit_invitation(
     Ok(admitted)
 }
 
-/// Counts an invitation by somebody who signs up: while one is pending, also a member's, there is no other.
+/// Counts an invitation by a sign-up. While any invitation is pending, also a member's, there is no other.
 pub(crate) async fn admit_founding(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -43,8 +43,8 @@ pub(crate) async fn admit_founding(
     count(tx, &allowances, to).await
 }
 
-/// Somebody who reads the mail of the address has accepted an invitation. A member who takes theirs back does not get here: they
-/// could have an address written to again and again.
+/// Records that an invitation was accepted, which proves that the email was read. It is not called when a member
+/// deletes an invitation, since members could otherwise cause emails to an address repeatedly.
 pub(crate) async fn accepted(
     tx: &mut impl Transaction,
     sealing: &Sealing,
@@ -53,7 +53,7 @@ pub(crate) async fn accepted(
     refill(tx, &[pending(sealing, to).key, invited(sealing, to).key]).await
 }
 
-/// The invitation by a sign-up that an address had is pending no more.
+/// Records that the address's invitation by a sign-up is not pending any more.
 pub(crate) async fn no_longer_pending(
     tx: &mut impl Transaction,
     sealing: &Sealing,

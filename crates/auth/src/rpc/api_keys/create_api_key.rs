@@ -1,4 +1,4 @@
-//! Making an API key.
+//! The method that creates an API key.
 
 use chrono::{DateTime, Utc};
 use prost::Message;
@@ -18,12 +18,12 @@ use crate::domain::{
     Action, Actor, ApiKeyName, AuditEntry, OpaqueToken, TokenKind, UserId, hint, parse_expiry, parse_scopes,
 };
 use crate::error::Error;
-use crate::rpc::{Rpc, held_role, person};
+use crate::rpc::{Rpc, locked_role, person};
 use crate::store::api_keys::{NewApiKey, count_keys, insert_api_key};
 use crate::store::audit_log::record;
 use crate::store::idempotency_keys::{keep, recall};
 
-/// A key does not get what its maker has not.
+/// Creates an API key. It gets no permission that its creator does not have.
 pub(super) async fn create_api_key(
     rpc: &Rpc,
     request: &Request<CreateApiKeyRequest>,
@@ -72,7 +72,7 @@ async fn create(
     let secret = key.expose();
     rpc.db
         .tx(cx, "auth.create_api_key", async |tx| {
-            let own = held_role(tx, caller, Permission::ApiKeysManage).await?;
+            let own = locked_role(tx, caller, Permission::ApiKeysManage).await?;
             if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
                 return Err(Denied::Permission(*denied).into());
             }

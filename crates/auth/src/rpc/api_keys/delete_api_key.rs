@@ -1,4 +1,4 @@
-//! Deleting an API key.
+//! The method that deletes an API key.
 
 use rowhouse_chassis::access::context;
 use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse};
@@ -12,7 +12,7 @@ use crate::store::api_keys::delete_api_key as remove;
 use crate::store::audit_log::record;
 use crate::store::sessions::revoke_tokens;
 
-/// Its access tokens are refused from the same moment on.
+/// Deletes an API key. Its access tokens are refused at once.
 pub(super) async fn delete_api_key(
     rpc: &Rpc,
     request: &Request<DeleteApiKeyRequest>,

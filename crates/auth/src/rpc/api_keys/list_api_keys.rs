@@ -1,4 +1,4 @@
-//! Which API keys there are.
+//! The method that lists API keys.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

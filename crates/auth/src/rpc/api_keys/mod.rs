@@ -1,4 +1,4 @@
-//! The API keys of a tenant.
+//! The service of a tenant's API keys.
 
 mod create_api_key;
 mod delete_api_key;

@@ -1,4 +1,4 @@
-//! Reading the audit log.
+//! The method that lists entries of the audit log.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::store::audit_log::{LoggedEntry, list_entries as list};
 
-/// No action has a longer name.
+/// The length limit of an action's name.
 const LONGEST_ACTION: usize = 64;
 
 pub(super) async fn list_entries(
@@ -53,7 +53,7 @@ fn to_proto(entry: LoggedEntry) -> AuditLogEntry {
     }
 }
 
-/// Texts by name, as they were written.
+/// Returns the details as texts by name.
 fn details(details: Value) -> HashMap<String, String> {
     let Value::Object(details) = details else { return HashMap::new() };
     let text = |value| match value {

@@ -1,4 +1,4 @@
-//! What happened in a tenant.
+//! The service of a tenant's audit log.
 
 mod list_entries;
 

@@ -1,4 +1,4 @@
-//! Changing one's password.
+//! The method that changes the caller's password.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
@@ -14,16 +14,16 @@ use crate::domain::{
 use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::mail::Letter;
-use crate::rpc::notice::Doer;
+use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, end_all_sessions, get_identity, replace_hash};
 use crate::store::one_time_tokens::remove_tokens;
 use crate::throttle::Admitted;
 
-/// Changes the password of a person who gives the current one. Attempts are counted for each person: somebody who has found an
-/// open session guesses no faster than at a login, and nobody without a session can use the attempts up. Ends all sessions, the
-/// caller's too, and makes every link that was mailed before worthless.
+/// Changes the password of a person who gives the current one. Attempts are counted per person: somebody with a
+/// stolen session guesses no faster than at a login, and nobody without a session can use the attempts up. It ends
+/// all sessions, the caller's included, and invalidates every link that was emailed before.
 pub(super) async fn change_password(
     rpc: &Rpc,
     request: Request<ChangePasswordRequest>,
@@ -31,7 +31,7 @@ pub(super) async fn change_password(
     let cx = context(&request)?;
     let user = person(&cx)?;
     let client = rpc.proxies.client(&request);
-    // Who has a session is no stranger.
+    // A caller with a session is known.
     let (person, network) = (Some(user.as_uuid()), client.network());
     let asker = Asker { known: true, person, network, deadline: deadline(&request) };
     let ChangePasswordRequest { current: current_password, new: new_password } = request.into_inner();
@@ -62,13 +62,13 @@ pub(super) async fn change_password(
             let entry = AuditEntry::success(Actor::User(user), Action::PasswordChange, client)
                 .on("user", user.as_uuid());
             record(tx, entry).await?;
-            // A password that was set in between, by a mailed link or by another change, stays.
+            // A password that was set meanwhile, by a link or another change, stays.
             if !replace_hash(tx, user, &old, &hash).await? {
                 return Err(Error::Contended);
             }
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
-            let doer = Doer { person: user, email: &email, tenant: Some(cx.tenant()), client };
+            let doer = AccountOwner { person: user, email: &email, tenant: Some(cx.tenant()), client };
             rpc.notify(tx, doer, Letter::PasswordChanged).await?;
             Ok::<_, Error>(())
         })
@@ -84,14 +84,14 @@ struct Change<'a> {
 }
 
 impl Change<'_> {
-    /// Looked up in the caller's tenant, so that a session that has ended is found out first.
+    /// Finds the person in the caller's tenant, so that an ended session is detected first.
     async fn identity(&self) -> Result<(Identity, EmailAddress), Error> {
         let found = self
             .rpc
             .db
             .tx(&self.cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, self.user).await?));
         let identity = found.await?.ok_or(Error::NotAMember)?;
-        // The table has only addresses that were parsed.
+        // The table contains only parsed addresses.
         let email = identity.email.parse().or(Err(Error::NotAMember))?;
         Ok((identity, email))
     }

@@ -1,4 +1,4 @@
-//! The second step of a login.
+//! The method for the second step of a login.
 
 use rowhouse_proto::auth::v1::{CompleteMfaRequest, CompleteMfaResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
@@ -10,10 +10,11 @@ use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::rpc::mfa::CodeAttempt;
 use crate::rpc::tokens::{Beginning, Method};
-use crate::store::memberships::hold_member;
+use crate::store::memberships::lock_member;
 use crate::store::totp::{Totp, find_totp};
 
-/// Whatever has changed since the first step, the password, the second factor or the membership, asks for a new one.
+/// Completes a login. If the password, the second factor or the membership has changed since the first step, a new
+/// login is needed.
 pub(super) async fn complete_mfa(
     rpc: &Rpc,
     request: Request<CompleteMfaRequest>,
@@ -26,7 +27,7 @@ pub(super) async fn complete_mfa(
 
     let beginning = Beginning::new(rpc, user, tenant, &client, Method::Mfa)?;
     let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
-    // In one transaction, so that nothing changes between the code and the session.
+    // One transaction, so that nothing changes between checking the code and creating the session.
     let completed = rpc.db.tx(&cx, "auth.complete_mfa", async |tx| {
         let (role, totp) = hold(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;
         if let Err(refusal) = attempt.admit(tx).await? {
@@ -48,10 +49,9 @@ pub(super) async fn complete_mfa(
     Ok(CompleteMfaResponse { tokens: Some(rpc.on_device(tokens, &DeviceToken::new(user))?) })
 }
 
-/// The person's role and second factor, if they are still who the first step was made by. That stays so until the transaction
-/// ends.
+/// Locks the person, and returns the role and the second factor if they match the first step.
 async fn hold(tx: &mut TenantTx, token: &MfaToken) -> Result<Option<(Role, Totp)>, DbError> {
-    let Some((role, hash)) = hold_member(tx, token.user()).await? else { return Ok(None) };
+    let Some((role, hash)) = lock_member(tx, token.user()).await? else { return Ok(None) };
     if !hash.is_some_and(|hash| token.is_of(&hash)) {
         return Ok(None);
     }

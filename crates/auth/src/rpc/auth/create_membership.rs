@@ -1,4 +1,4 @@
-//! Making a person the first member of a tenant.
+//! The method that creates a tenant's first member.
 
 mod save;
 
@@ -12,16 +12,16 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::first_member::{SignUp, parse_email};
-use crate::domain::{EmailAddress, MemberProof, PasswordHash, Standing};
+use crate::domain::{AddressProof, EmailAddress, MemberProof, PasswordHash};
 use crate::error::Error;
 use crate::rpc::{Rpc, role};
 use save::{Saved, find_member, save};
 
-/// Another call may create the same identity in between; the next round then finds it.
+/// The number of attempts, after another call created the same identity.
 const ROUNDS: usize = 3;
 
-/// What the caller is told is the same for an address without an identity as for one whose person has not shown who
-/// they are: an id that they cannot know yet, and the role that was asked for.
+/// Creates the membership or the invitation. The answer is the same for an address without an identity and for one
+/// without proof: an id that the caller cannot know, and the requested role.
 pub(super) async fn create_membership(
     rpc: &Rpc,
     request: Request<CreateMembershipRequest>,
@@ -37,7 +37,7 @@ pub(super) async fn create_membership(
     let MemberProof { id, role, mut standing, .. } = proof;
     let new = NewMember { cx, client, email, id, role };
     for _ in 0..ROUNDS {
-        // A repeat is answered as the first call was, whatever has become of the password since.
+        // A repeat gets the first answer, also if the password has changed since.
         let saved = match find_member(rpc, &new).await? {
             Some(member) => Some(member),
             None => save(rpc, &new, &standing).await?,
@@ -49,35 +49,39 @@ pub(super) async fn create_membership(
                 role: role::to_proto(role).into(),
             });
         }
-        if let Standing::New { hash } = standing {
+        if let AddressProof::New { hash } = standing {
             standing = identify_again(rpc, &new, hash).await?;
         }
     }
     Err(Error::Contended)
 }
 
-/// Who becomes a member.
+/// The person who becomes a member.
 struct NewMember {
     cx: TenantContext,
     client: Client,
     email: EmailAddress,
-    /// The person's, if the address becomes an identity, and else the invitation's.
+    /// The person's id if the address becomes an identity, and otherwise the invitation's.
     id: Uuid,
     role: Role,
 }
 
-/// Somebody else has made the address an identity since it was looked up. It is the same person if it has the same
+/// Checks an identity that was created since the address was looked up. It is the same person if it has the same
 /// password.
-async fn identify_again(rpc: &Rpc, new: &NewMember, hash: Option<PasswordHash>) -> Result<Standing, Error> {
+async fn identify_again(
+    rpc: &Rpc,
+    new: &NewMember,
+    hash: Option<PasswordHash>,
+) -> Result<AddressProof, Error> {
     let sign_up = SignUp::new(rpc, &new.email, &new.client);
     let (identity, guess) = sign_up.guess().await?;
-    let Some(identity) = identity else { return Ok(Standing::New { hash }) };
+    let Some(identity) = identity else { return Ok(AddressProof::New { hash }) };
     let stored = identity.password_hash.filter(|_| guess.is_admitted() && !identity.disabled);
     match (stored, hash) {
         (Some(stored), Some(hash)) if stored == hash => {
             sign_up.forgive(&guess).await?;
-            Ok(Standing::Known { id: identity.id.as_uuid(), email_verified: identity.email_verified })
+            Ok(AddressProof::Known { id: identity.id.as_uuid(), email_verified: identity.email_verified })
         }
-        _ => Ok(Standing::Unproven),
+        _ => Ok(AddressProof::Unproven),
     }
 }

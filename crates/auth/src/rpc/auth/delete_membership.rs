@@ -1,4 +1,4 @@
-//! Taking back what was done for a tenant that cannot be set up.
+//! The job that removes what was done for a tenant that cannot be set up.
 
 use rowhouse_chassis::access::context;
 use rowhouse_jobs::withdraw;
@@ -18,7 +18,7 @@ use crate::store::members::{delete_member, lock_member_of};
 use crate::store::memberships::is_provisioning;
 use crate::store::single_letters::forget_letter;
 
-/// A tenant that is set up has a life of its own: nothing is taken from it.
+/// Removes what `set_up_tenant` created. Does nothing for a tenant that is not in set-up any more.
 pub(super) async fn delete_membership(
     rpc: &Rpc,
     request: &Request<DeleteMembershipRequest>,

@@ -1,4 +1,4 @@
-//! What the methods for a tenant's first member have in common.
+//! Parts that the methods for a tenant's first member share.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
@@ -13,10 +13,10 @@ use crate::store::attempts::{admit, is_familiar};
 use crate::store::identities::{Identity, find_identity};
 use crate::throttle::{Guess, familiar};
 
-/// Guesses at one account's password, from anywhere. Who is refused can still join by the mailed link, so this keeps nobody
-/// out.
+/// The free guesses at one account's password, from everywhere. A person who is refused can still join by the emailed
+/// link.
 const GUESSES_OF_ACCOUNT: i32 = 20;
-/// Guesses from one network, behind which there may be a whole office.
+/// The free guesses from one network, which may be a whole office.
 const GUESSES_FROM_NETWORK: i32 = 100;
 
 pub(super) fn parse_email(text: &str) -> Result<EmailAddress, Error> {
@@ -24,7 +24,7 @@ pub(super) fn parse_email(text: &str) -> Result<EmailAddress, Error> {
     violations.check("email", text.parse()).ok_or_else(|| violations.into())
 }
 
-/// A sign-up, as far as it is counted: as one, and as a guess, since its answers say indirectly whether a password was
+/// A sign-up, for counting: as a sign-up, and as a guess, since its result indirectly reveals whether a password was
 /// right.
 pub(super) struct SignUp<'a> {
     rpc: &'a Rpc,
@@ -33,11 +33,11 @@ pub(super) struct SignUp<'a> {
     guesses: Vec<Limit>,
 }
 
-/// The findings about somebody who signs up.
+/// What is known about a person who signs up.
 pub(super) struct Seen {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
-    /// The account was logged in to from the network before.
+    /// Returns whether the account was logged in to from the network before.
     pub(super) known: bool,
 }
 
@@ -50,13 +50,13 @@ impl<'a> SignUp<'a> {
         Self { rpc, email, network, guesses }
     }
 
-    /// The salt of the first password of an address. Of several sign-ups at once, those with the same password have the
-    /// same hash: by it the later ones are known again.
+    /// Returns the salt of an address's first password. Of several sign-ups at once, those with the same password
+    /// have the same hash, by which the later ones are recognised.
     pub(super) fn salt(&self) -> Digest32 {
         self.rpc.sealing.digest("salt of a first password", self.email.as_str().as_bytes())
     }
 
-    /// Counts it, whether the address is somebody's or not: so a refusal says nothing about it.
+    /// Counts a sign-up, whether the address is known or not, so a refusal reveals nothing.
     pub(super) async fn admit(&self) -> Result<Seen, Error> {
         let (rpc, email) = (self.rpc, self.email.as_str());
         let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
@@ -76,7 +76,7 @@ impl<'a> SignUp<'a> {
         admitted.await
     }
 
-    /// Counts it when it is known who signs up: strangers' sign-ups with the address do not hold them up.
+    /// Counts a sign-up by a person who was recognised. Strangers' sign-ups with the address do not delay them.
     pub(super) async fn admit_known(&self) -> Result<(), Error> {
         let admitted = self.rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             spend(tx, &self.network_allowances()).await.map_err(Error::from)
@@ -92,7 +92,7 @@ impl<'a> SignUp<'a> {
         Allowance::of_network(&self.rpc.sealing, "sign-ups from a network", self.network, rate)
     }
 
-    /// Counts a guess alone.
+    /// Counts only a guess.
     pub(super) async fn guess(&self) -> Result<(Option<Identity>, Guess), Error> {
         let admitted = self.rpc.db.global_tx("auth.guess_at_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
@@ -102,7 +102,7 @@ impl<'a> SignUp<'a> {
         admitted.await
     }
 
-    /// It was none.
+    /// Uncounts a guess.
     pub(super) async fn forgive(&self, guess: &Guess) -> Result<(), Error> {
         let forgiven = async |tx: &mut _| guess.take_back(tx).await.map_err(Error::from);
         self.rpc.db.global_tx("auth.forgive_sign_up", forgiven).await

@@ -1,4 +1,4 @@
-//! The public keys.
+//! The method that returns the public keys.
 
 use rowhouse_proto::auth::v1::{GetJwksResponse, JsonWebKey};
 use rowhouse_tokens::Jwk;

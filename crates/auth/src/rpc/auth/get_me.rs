@@ -1,4 +1,4 @@
-//! Who the caller is.
+//! Reading the caller.
 
 use rowhouse_proto::auth::v1::{GetMeRequest, GetMeResponse, OwnTenant, User};
 use tonic::Request;
@@ -7,7 +7,8 @@ use crate::error::Error;
 use crate::rpc::{Rpc, context, person, role};
 use crate::store::memberships::{Me, find_me};
 
-/// The role is the membership's of now; the token's is the one of the moment when it was issued.
+/// Returns the caller with the current role of the membership; the token's role is that of the time when it was
+/// issued.
 pub(super) async fn get_me(rpc: &Rpc, request: &Request<GetMeRequest>) -> Result<GetMeResponse, Error> {
     let cx = context(request)?;
     let user = person(&cx)?;

@@ -1,4 +1,4 @@
-//! Exchanging an API key for an access token.
+//! The method that exchanges an API key for an access token.
 
 use std::time::Duration;
 
@@ -15,20 +15,20 @@ use crate::rpc::Rpc;
 use crate::store::api_keys::{Grant, find_grant, touch_api_key};
 use crate::store::audit_log::record;
 
-/// Services never see an API key: they see the access token that it is exchanged for, which ends with it.
+/// Exchanges an API key for an access token, which ends with the key. Other services never see API keys.
 pub(super) async fn issue_token(
     rpc: &Rpc,
     request: &Request<IssueTokenRequest>,
 ) -> Result<IssueTokenResponse, Error> {
     let client = rpc.proxies.client(request);
     let IssueTokenRequest { client_id, client_secret, scope: asked } = request.get_ref();
-    // What was not made here is refused before a tenant is entered, so a stranger fills nobody's log.
+    // An invented key is refused before a tenant is entered, so strangers fill no log.
     let key =
         OpaqueToken::parse(&rpc.sealing, TokenKind::ApiKey, client_secret).or(Err(Error::InvalidClient))?;
     let named = Uuid::try_parse(client_id).is_ok_and(|id| id == key.id());
 
     let cx = TenantContext::system(SystemOrigin::SignIn, key.tenant());
-    // What is refused is written down too, so it is no error in here.
+    // The refusal is recorded, so it is not an error of the transaction.
     let exchanged = rpc.db.tx(&cx, "auth.issue_token", async |tx| {
         let outcome = match find_grant(tx, key.id(), key.digest()).await? {
             Some(grant) if named => granted(&grant, asked).map(|scopes| (scopes, grant)),
@@ -67,8 +67,8 @@ pub(super) async fn issue_token(
     })
 }
 
-/// All of the key's scopes, or those that were asked for; never more than the key's creator may do at the moment. When that
-/// is nothing, the key is as good as revoked.
+/// Returns the granted scopes: those that were requested, or all of the key's, as far as the key's creator has them
+/// at the moment. Without any, the key is treated as revoked.
 fn granted(grant: &Grant, asked: &str) -> Result<Vec<Permission>, Error> {
     let asked = parse_scopes(asked.split_whitespace()).or(Err(Error::InvalidScope))?;
     let of_key = effective_scopes(&grant.scopes, grant.creator);

@@ -1,4 +1,4 @@
-//! Logging in.
+//! The method that logs a person in.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::{Asker, CpuPoolError};
@@ -8,7 +8,7 @@ use rowhouse_proto::auth::v1::{LoginRequest, LoginResponse};
 use tonic::Request;
 
 use crate::domain::{
-    ActiveMembership, ChooseError, DeviceToken, EmailAddress, MfaToken, Outcome, Password, PasswordHash,
+    ActiveMembership, AuditOutcome, ChooseError, DeviceToken, EmailAddress, MfaToken, Password, PasswordHash,
     choose,
 };
 use crate::error::Error;
@@ -18,13 +18,13 @@ use crate::rpc::tokens::Method;
 use crate::store::identities::{Identity, find_identity, replace_hash};
 use crate::store::memberships::list_active_memberships;
 use crate::tasks::Task;
-use crate::throttle::{Admitted, Attempt};
+use crate::throttle::{Admitted, LoginAttempt};
 
-/// Another call may change the password or the second factor in between; the next round then looks at those.
+/// The number of attempts, after another call changed the password or the second factor.
 const ROUNDS: usize = 3;
 
-/// Whatever is wrong with the address or the password is found out only after a hash was spent on it. A
-/// request that cannot belong to anyone is refused before.
+/// Logs a person in. A wrong address or password is reported only after a hash was computed. Requests that are
+/// invalid for everybody are refused before.
 pub(super) async fn login(rpc: &Rpc, request: Request<LoginRequest>) -> Result<LoginResponse, Error> {
     let (client, deadline) = (rpc.proxies.client(&request), deadline(&request));
     let LoginRequest { email, password, tenant, device_token } = request.into_inner();
@@ -57,7 +57,7 @@ struct Login<'a> {
 }
 
 impl Login<'_> {
-    /// Begins a session, if the password is right.
+    /// Begins a session if the password is right.
     async fn let_in(
         &self,
         identity: Option<Identity>,
@@ -67,7 +67,7 @@ impl Login<'_> {
         let Self { rpc, client, .. } = self;
         let (identity, hash) = self.check(identity, admitted).await?;
         let memberships = rpc.db.global_tx("auth.memberships_of", async |tx| {
-            // With a second factor the attempt is not a good one before that was shown.
+            // With a second factor the attempt is successful only after the code.
             if !identity.mfa {
                 admitted.counted.succeeded(tx).await?;
             }
@@ -88,7 +88,8 @@ impl Login<'_> {
         Ok(LoginResponse { tokens: Some(rpc.on_device(tokens, &device)?) })
     }
 
-    /// The person, and the hash that the password was right for; a new one, when that was outdated.
+    /// Checks the password. Returns the person with the hash that was checked, or with its replacement if it was
+    /// outdated.
     async fn check(
         &self,
         identity: Option<Identity>,
@@ -98,11 +99,12 @@ impl Login<'_> {
         let (known, guess) = (admitted.known, &admitted.guess);
         let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
         let asker = Asker { known, person, network: client.network(), deadline: *deadline };
-        // A person who may not log in at all gets the answer to an unknown address, after the same work.
+        // A disabled person gets the answer of an unknown address, after the same work.
         let open = identity.filter(|identity| !identity.disabled);
         let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
         if open.as_ref().is_some_and(|identity| rpc.require_verified_email && !identity.email_verified) {
-            // So does a person who has not confirmed the address. They may have lost the message, and get another one.
+            // So does a person who has not confirmed the address. The email may have been lost, so another one is
+            // sent.
             let checked = rpc.hashing.check_closed(self.password.clone(), stored, asker).await;
             return Err(if guess.looked_at(&rpc.db, checked).await? {
                 self.unconfirmed().await?
@@ -127,13 +129,13 @@ impl Login<'_> {
                 });
                 if replaced.await? { Ok((identity, new)) } else { Err(Error::Contended) }
             }
-            // The password was right: it gets its new hash at a quieter login.
+            // The password was right. Its hash is replaced at a later login.
             Err(HashingError::Pool(CpuPoolError::Busy { .. })) => Ok((identity, hash)),
             Err(error) => Err(error.into()),
         }
     }
 
-    /// Looks the person up and counts the attempt, which takes the same work whoever it is.
+    /// Finds the person and counts the attempt. The work does not depend on whether the address is known.
     async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Admitted), Error> {
         let sealing = &self.rpc.sealing;
         let admitted = self.rpc.db.global_tx("auth.admit_login", async |tx| {
@@ -143,10 +145,11 @@ impl Login<'_> {
                 _ => None,
             };
             let (email, client) = (&self.email, &self.client);
-            let attempt = Attempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
+            let attempt =
+                LoginAttempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
             let admitted = attempt.admit(sealing, tx).await?;
             if admitted.admission.first {
-                self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", Outcome::Denied)).await?;
+                self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", AuditOutcome::Denied)).await?;
             }
             Ok::<_, Error>((identity, device, admitted))
         });
@@ -157,12 +160,12 @@ impl Login<'_> {
         }
     }
 
-    /// Leaves word of it for the logs of the person's tenants, if there is such a person.
+    /// Leaves a task that records the failure in the logs of the person's tenants, if the person exists.
     async fn failed(&self, reason: &str) -> Result<Error, Error> {
-        self.leave(self.task(reason, Outcome::Failure)).await
+        self.leave(self.task(reason, AuditOutcome::Failure)).await
     }
 
-    /// The same, and the message goes out again that confirms the address.
+    /// Leaves such a task which also sends the confirmation email again.
     async fn unconfirmed(&self) -> Result<Error, Error> {
         self.leave(Task::unconfirmed(&self.email, self.tenant.as_deref(), &self.client)).await
     }
@@ -175,13 +178,13 @@ impl Login<'_> {
         Ok(Error::InvalidCredentials)
     }
 
-    fn task(&self, reason: &str, outcome: Outcome) -> Task {
+    fn task(&self, reason: &str, outcome: AuditOutcome) -> Task {
         Task::sign_in_failed(&self.email, self.tenant.as_deref(), reason, outcome, &self.client)
     }
 }
 
-/// A password that is too short or too long is no field violation: it is as wrong as any other, and nothing
-/// is to be learnt from it.
+/// Parses a request. A password that is too short or too long is not a field violation but a wrong password, so that
+/// nothing is revealed.
 fn parse(
     email: &str,
     password: String,

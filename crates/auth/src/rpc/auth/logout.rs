@@ -1,4 +1,4 @@
-//! Ending one's own session.
+//! The method that ends the caller's session.
 
 use rowhouse_proto::auth::v1::{LogoutRequest, LogoutResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
@@ -10,8 +10,8 @@ use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::sessions::{Which, end_sessions, find_state};
 
-/// Any refresh token that the session ever had ends it. What is no token of a session is answered the same (RFC 7009
-/// §2.2): the caller's aim is reached.
+/// Ends the session. Every refresh token that the session ever had is accepted. An unknown token gets the same answer
+/// (RFC 7009 §2.2).
 pub(super) async fn logout(rpc: &Rpc, request: &Request<LogoutRequest>) -> Result<LogoutResponse, Error> {
     let client = rpc.proxies.client(request);
     let text = &request.get_ref().refresh_token;

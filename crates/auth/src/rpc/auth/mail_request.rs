@@ -1,5 +1,4 @@
-//! Messages that somebody asks for by naming an address: a link to set a new password, and once more the one that
-//! confirms the address.
+//! The methods that request an email by naming an address: a link to set a new password, and the confirmation link.
 
 use rowhouse_chassis::error::Violations;
 use rowhouse_proto::auth::v1::{
@@ -32,8 +31,8 @@ pub(super) async fn resend_email_verification(
     Ok(ResendEmailVerificationResponse {})
 }
 
-/// Does the same for every address and answers the same: whether there is somebody to write to is found out later, by
-/// nobody who could be watched. Who asks too often is answered the same as well, and nothing is sent.
+/// Does the same work and returns the same answer for every address: whether it has an identity is determined later,
+/// where nobody can measure it. Too many requests get the same answer, and no email.
 async fn ask<T>(
     rpc: &Rpc,
     request: &Request<T>,
@@ -50,8 +49,8 @@ async fn ask<T>(
         .global_tx(operation, async |tx| {
             match admit(tx, &rpc.sealing, stranger, &email).await? {
                 Ok(permit) => rpc.tasks.enqueue(tx, &task(permit)).await?,
-                // The answer to an address that has had its messages would come sooner otherwise. What is left, a commit that
-                // has nothing to write, is what a flood costs least by.
+                // Otherwise the answer would come sooner when an address has used up its emails. The remaining
+                // difference, a commit without changes, is what makes a flood cheap.
                 Err(TooMany { .. }) => rpc.tasks.enqueue_nothing(tx).await?,
             }
             Ok::<_, Error>(())

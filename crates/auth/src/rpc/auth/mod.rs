@@ -1,4 +1,4 @@
-//! Logging in and staying logged in.
+//! The service of logins and sessions.
 
 mod change_password;
 mod complete_mfa;

@@ -1,4 +1,4 @@
-//! Looking at a person who is to become a tenant's first member, before the tenant is there.
+//! The method that checks a tenant's first member before the tenant exists.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::client::Client;
@@ -11,7 +11,7 @@ use rowhouse_tokens::Role;
 use tonic::Request;
 
 use super::first_member::{Seen, SignUp};
-use crate::domain::{EmailAddress, MemberProof, NewPassword, Outcome, Password, Standing, UserId};
+use crate::domain::{AddressProof, AuditOutcome, EmailAddress, MemberProof, NewPassword, Password, UserId};
 use crate::error::Error;
 use crate::hashing::Verdict;
 use crate::rpc::{Rpc, role};
@@ -19,8 +19,8 @@ use crate::store::identities::Identity;
 use crate::store::memberships::count_tenants_of;
 use crate::tasks::Task;
 
-/// What the caller is told is the same for an address without an identity as for one whose person has not shown who
-/// they are: an id that they cannot know yet.
+/// Prepares a member. The answer is the same for an address without an identity and for one without proof: an id that
+/// the caller cannot know.
 pub(super) async fn prepare_member(
     rpc: &Rpc,
     request: Request<PrepareMemberRequest>,
@@ -30,7 +30,7 @@ pub(super) async fn prepare_member(
     let deadline = deadline(&request);
     let asked = Asked::parse(request.into_inner(), client)?;
     let standing = identify(rpc, &asked, deadline).await?;
-    if let Standing::Known { id, .. } = standing {
+    if let AddressProof::Known { id, .. } = standing {
         let counted = rpc.db.global_tx("auth.count_tenants", async |tx| {
             count_tenants_of(tx, UserId::from(id)).await.map_err(Error::from)
         });
@@ -44,7 +44,7 @@ pub(super) async fn prepare_member(
     })
 }
 
-/// Who is to become a member.
+/// The person who is to become a member.
 #[derive(Debug)]
 struct Asked {
     client: Client,
@@ -55,7 +55,8 @@ struct Asked {
 }
 
 impl Asked {
-    /// A password is looked at as a new one even if the address has an identity: nothing is to be learnt from that.
+    /// Parses a request. The password is validated as a new one even if the address has an identity, so that nothing
+    /// is revealed.
     fn parse(request: PrepareMemberRequest, client: Client) -> Result<Self, Error> {
         let PrepareMemberRequest { email, password, role, access_token } = request;
         let mut violations = Violations::default();
@@ -76,8 +77,9 @@ impl Asked {
     }
 }
 
-/// With a password, the same work is done whether the address has an identity or not; without one, none.
-async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Result<Standing, Error> {
+/// Determines what is proved. With a password, the work does not depend on whether the address has an identity;
+/// without one, there is none.
+async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Result<AddressProof, Error> {
     let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
     if let Some(access_token) = &asked.access_token {
         let Identity { id, email, email_verified, .. } = rpc.person_of(access_token).await?;
@@ -85,7 +87,7 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
             return Err(Error::EmailMismatch);
         }
         sign_up.admit_known().await?;
-        return Ok(Standing::Known { id: id.as_uuid(), email_verified });
+        return Ok(AddressProof::Known { id: id.as_uuid(), email_verified });
     }
     let Seen { identity, guess, known } = sign_up.admit().await?;
     let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
@@ -100,12 +102,12 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
             None => None,
         };
         sign_up.forgive(&guess).await?;
-        return Ok(Standing::New { hash });
+        return Ok(AddressProof::New { hash });
     };
     let Some(password) = password else {
-        // No guess was made, and it takes what it takes for an unknown address.
+        // This was not a guess, and takes the work of an unknown address.
         sign_up.forgive(&guess).await?;
-        return Ok(Standing::Unproven);
+        return Ok(AddressProof::Unproven);
     };
     let looked_at = guess.is_admitted() && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
@@ -114,13 +116,13 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
         Verdict::Right { .. } => {
             sign_up.forgive(&guess).await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
-            Ok(Standing::Known { id, email_verified })
+            Ok(AddressProof::Known { id, email_verified })
         }
         Verdict::Wrong => {
             let (reason, outcome) = if guess.is_admitted() {
-                ("wrong_credentials", Outcome::Failure)
+                ("wrong_credentials", AuditOutcome::Failure)
             } else {
-                ("too_many_attempts", Outcome::Denied)
+                ("too_many_attempts", AuditOutcome::Denied)
             };
             let failed = Task::sign_in_failed(&asked.email, None, reason, outcome, &asked.client);
             rpc.db
@@ -128,7 +130,7 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
                     rpc.tasks.enqueue(tx, &failed).await.map_err(Error::from)
                 })
                 .await?;
-            Ok(Standing::Unproven)
+            Ok(AddressProof::Unproven)
         }
     }
 }

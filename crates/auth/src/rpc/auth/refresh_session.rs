@@ -1,4 +1,4 @@
-//! Exchanging a refresh token for the next one.
+//! The method that exchanges a refresh token for the next one.
 
 use chrono::Utc;
 use rowhouse_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse};
@@ -6,14 +6,17 @@ use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantTx};
 use rowhouse_tokens::Role;
 use tonic::Request;
 
-use crate::domain::{Action, Actor, AuditEntry, EndReason, OpaqueToken, Presented, TokenKind, UserId};
+use crate::domain::{
+    Action, Actor, AuditEntry, EndReason, OpaqueToken, RefreshTokenState, TokenKind, UserId,
+};
 use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::memberships::find_active_role;
 use crate::store::sessions::{Which, end_sessions, exchange_token, find_state, refused_until};
 
-/// The successor follows from the token, so whoever asks twice gets the same, and two at once never part ways.
+/// Exchanges a refresh token. The successor follows from the token, so a repeated call gets the same one, and two
+/// concurrent calls never diverge.
 pub(super) async fn refresh_session(
     rpc: &Rpc,
     request: &Request<RefreshSessionRequest>,
@@ -25,7 +28,7 @@ pub(super) async fn refresh_session(
     let next = successors.first().ok_or(Error::InvalidRefreshToken)?;
     let tenant = token.tenant();
     let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
-    // What is found out about a token that is not taken has to be committed too, so it is no error in here.
+    // The consequences of a refused token are committed, so a refusal is not an error of the transaction.
     let outcome = rpc.db.tx(&cx, "auth.refresh_session", async |tx| {
         let idle_until = rpc.sessions.idle_until(Utc::now(), chrono::DateTime::<Utc>::MAX_UTC);
         let exchanged =
@@ -35,11 +38,11 @@ pub(super) async fn refresh_session(
         }
         let Some((user, state)) = find_state(tx, token.id()).await? else { return Ok(None) };
         match state.judge(token.digest(), Utc::now(), rpc.sessions.grace) {
-            // The successor that was given out, under whichever of the keys it was made.
-            Presented::Repeated => {
+            // The successor that was returned before, with any of the keys.
+            RefreshTokenState::Repeated => {
                 Ok(role_of(tx, &token, user).await?.map(|role| (user, role, state.current)))
             }
-            Presented::Reused => {
+            RefreshTokenState::Reused => {
                 end_sessions(tx, Which::One(token.id()), EndReason::TokenReused).await?;
                 let entry = AuditEntry::failure(Actor::Anonymous, Action::SessionRefresh, &client)
                     .on("session", token.id())
@@ -49,12 +52,12 @@ pub(super) async fn refresh_session(
                 tracing::warn!(session = %token.id(), "a refresh token was used twice; its session has ended");
                 Ok(None)
             }
-            // Good when it was judged, and not when it was to be exchanged: it ended in between.
-            Presented::Current | Presented::Ended => Ok(None),
+            // The token was current when it was checked, but the session ended before the exchange.
+            RefreshTokenState::Current | RefreshTokenState::Ended => Ok(None),
         }
     });
     let (user, (role, refused_until), given) = match outcome.await {
-        // A refresh token says nothing about a tenant to who is not in it any more.
+        // A refresh token reveals nothing about a tenant to somebody who is not a member any more.
         Err(Error::Db(rowhouse_tenancy::DbError::UnknownTenant)) | Ok(None) => {
             return Err(Error::InvalidRefreshToken);
         }
@@ -65,8 +68,8 @@ pub(super) async fn refresh_session(
     Ok(RefreshSessionResponse { tokens: Some(rpc.tokens(user, tenant, role, refresh, refused_until)?) })
 }
 
-/// The person's role of now, and up to when access tokens with another one are refused. One who is no member any more,
-/// or disabled, has none, and then the session ends.
+/// Returns the person's current role, and the time up to which access tokens with another role are refused. Ends the
+/// session of somebody who is disabled or not a member any more, and returns `None`.
 async fn role_of(tx: &mut TenantTx, token: &OpaqueToken, user: UserId) -> Result<Option<(Role, u64)>, Error> {
     let Some(role) = find_active_role(tx, user).await? else {
         end_sessions(tx, Which::One(token.id()), EndReason::Removed).await?;

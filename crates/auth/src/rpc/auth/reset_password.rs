@@ -1,4 +1,4 @@
-//! Setting a password by a mailed link.
+//! The method that sets a password by an emailed link.
 
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
@@ -10,17 +10,17 @@ use crate::domain::{EmailAddress, EndReason, NewPassword, OneTimePurpose, OneTim
 use crate::error::Error;
 use crate::mail::Letter;
 use crate::rpc::Rpc;
-use crate::rpc::notice::Doer;
+use crate::rpc::notice::AccountOwner;
 use crate::store::identities::{
     Identity, end_all_sessions, get_identity, revoke_all_grants, set_password, verify_email,
 };
 use crate::store::one_time_tokens::{consume_token, find_token, remove_tokens};
 use crate::store::totp::delete_totp;
-use crate::tasks::{Deed, Task};
-use crate::throttle::Attempt;
+use crate::tasks::{LinkAction, Task};
+use crate::throttle::LoginAttempt;
 
-/// The link is used up only when the password can be set, so a bad choice does not cost another letter. Whoever has it
-/// reads the person's mail, so the address is confirmed too.
+/// Sets a password. The link is used up only if the password is acceptable, so a bad choice does not require another
+/// email. It also confirms the address, since its holder reads the person's email.
 pub(super) async fn reset_password(
     rpc: &Rpc,
     request: Request<ResetPasswordRequest>,
@@ -30,7 +30,7 @@ pub(super) async fn reset_password(
     let ResetPasswordRequest { token, password } = request.into_inner();
     let token = OneTimeToken::parse(&token).or(Err(Error::InvalidOneTimeToken))?;
     let identity = owner(rpc, &token).await?;
-    // The table has only addresses that were parsed.
+    // The table contains only parsed addresses.
     let email: EmailAddress = identity.email.parse().or(Err(Error::InvalidOneTimeToken))?;
     let mut violations = Violations::default();
     let password = violations.check("password", NewPassword::parse(password, &email));
@@ -43,8 +43,8 @@ pub(super) async fn reset_password(
             let user = consume_token(tx, &token, OneTimePurpose::SetPassword).await?;
             let user = user.ok_or(Error::InvalidOneTimeToken)?;
             set_password(tx, user, &hash).await?;
-            // Until now somebody else may have had the account: their second factor would keep the person out, and what they have
-            // made would go on in the person's name.
+            // Until now somebody else may have had the account: their second factor would lock the person out, and
+            // what they created would continue in the person's name.
             if verify_email(tx, user).await? {
                 delete_totp(tx, user).await?;
                 revoke_all_grants(tx, user).await?;
@@ -53,20 +53,20 @@ pub(super) async fn reset_password(
             for purpose in [OneTimePurpose::SetPassword, OneTimePurpose::VerifyEmail] {
                 remove_tokens(tx, user, purpose).await?;
             }
-            let attempt = Attempt { email: &email, tenant: None, client: &client, device: None };
+            let attempt = LoginAttempt { email: &email, tenant: None, client: &client, device: None };
             attempt.forget(&rpc.sealing, tx, user).await?;
             if had_password {
-                let doer = Doer { person: user, email: &email, tenant: None, client: &client };
+                let doer = AccountOwner { person: user, email: &email, tenant: None, client: &client };
                 rpc.notify(tx, doer, Letter::PasswordChanged).await?;
             }
-            rpc.tasks.enqueue(tx, &Task::done_by_link(user, Deed::ResetPassword, &client)).await?;
+            rpc.tasks.enqueue(tx, &Task::done_by_link(user, LinkAction::ResetPassword, &client)).await?;
             Ok::<_, Error>(())
         })
         .await?;
     Ok(ResetPasswordResponse {})
 }
 
-/// Whose password the link sets. Nobody's, once an operator has disabled them.
+/// Returns the person whose password the link sets, unless an operator has disabled them.
 async fn owner(rpc: &Rpc, token: &OneTimeToken) -> Result<Identity, Error> {
     let found = rpc.db.global_tx("auth.find_token", async |tx| {
         let user = find_token(tx, token, OneTimePurpose::SetPassword).await?;

@@ -1,4 +1,4 @@
-//! Welcoming a tenant's first member.
+//! The method that welcomes a tenant's first member.
 
 use rowhouse_chassis::access::context;
 use rowhouse_jobs::enqueue;
@@ -7,7 +7,7 @@ use tonic::Request;
 
 use super::first_member::parse_email;
 use crate::error::Error;
-use crate::jobs::{SendLetter, WELCOME};
+use crate::jobs::{SendEmail, WELCOME};
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, admit};
 use crate::rpc::Rpc;
@@ -15,7 +15,7 @@ use crate::store::identities::find_identity;
 use crate::store::memberships::{find_active_role, is_provisioning, tenant_name_and_slug};
 use crate::store::single_letters::claim_letter;
 
-/// However often this is called, and by whom after a pause, one letter is enqueued: the claim on it is committed with it.
+/// Enqueues the welcome email once, however often it is called: the claim is committed with it.
 pub(super) async fn send_welcome(
     rpc: &Rpc,
     request: &Request<SendWelcomeRequest>,
@@ -32,12 +32,12 @@ pub(super) async fn send_welcome(
                 return Ok(());
             }
             let (tenant, slug) = tenant_name_and_slug(tx).await?;
-            // The sign-up was counted against its network; there is one welcome for each. The letter says nothing that
-            // the person could not do without.
+            // The sign-up was counted against its network, and each has one welcome email. The person does not need
+            // its content.
             let stranger = Requester::Stranger { network: None };
             let Ok(permit) = admit(tx, &rpc.sealing, stranger, &email).await? else { return Ok(()) };
             let welcome = permit.email(Letter::Welcome { tenant, slug });
-            enqueue(tx, SendLetter::seal(&rpc.sealing, tx.tenant(), &welcome)?.welcome()).await?;
+            enqueue(tx, SendEmail::seal(&rpc.sealing, tx.tenant(), &welcome)?.welcome()).await?;
             Ok::<_, Error>(())
         })
         .await?;

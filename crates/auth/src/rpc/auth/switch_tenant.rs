@@ -1,4 +1,4 @@
-//! Going on in another tenant.
+//! The method that continues in another tenant.
 
 use chrono::Utc;
 use rowhouse_chassis::error::FieldViolation;
@@ -7,7 +7,8 @@ use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
 use tonic::Request;
 
 use crate::domain::{
-    Action, ActiveMembership, Actor, AuditEntry, EndReason, OpaqueToken, Presented, TokenKind, UserId, choose,
+    Action, ActiveMembership, Actor, AuditEntry, EndReason, OpaqueToken, RefreshTokenState, TokenKind,
+    UserId, choose,
 };
 use crate::error::Error;
 use crate::rpc::Rpc;
@@ -16,8 +17,8 @@ use crate::store::audit_log::record;
 use crate::store::memberships::{find_active_role, list_active_memberships};
 use crate::store::sessions::{Which, end_sessions, find_state};
 
-/// The new session begins before the old one ends: when something fails in between, the caller still has the one
-/// that they know of.
+/// Exchanges the session. The new one begins before the old one ends, so that the caller keeps a session if something
+/// fails in between.
 pub(super) async fn switch_tenant(
     rpc: &Rpc,
     request: &Request<SwitchTenantRequest>,
@@ -62,12 +63,12 @@ pub(super) async fn switch_tenant(
     Ok(SwitchTenantResponse { tokens: Some(tokens) })
 }
 
-/// Whose session it is, if the token is the one that is good.
+/// Returns the person of the session, if the token is the current one.
 async fn holder(rpc: &Rpc, cx: &TenantContext, token: &OpaqueToken) -> Result<UserId, Error> {
     let held = rpc.db.tx(cx, "auth.find_session", async |tx| {
         let Some((user, state)) = find_state(tx, token.id()).await? else { return Ok(None) };
         let presented = state.judge(token.digest(), Utc::now(), rpc.sessions.grace);
-        let known = matches!(presented, Presented::Current | Presented::Repeated);
+        let known = matches!(presented, RefreshTokenState::Current | RefreshTokenState::Repeated);
         let member = known && find_active_role(tx, user).await?.is_some();
         Ok::<_, Error>(member.then_some(user))
     });

@@ -1,4 +1,4 @@
-//! Confirming an address.
+//! The method that confirms an address.
 
 use rowhouse_proto::auth::v1::{VerifyEmailRequest, VerifyEmailResponse};
 use tonic::Request;
@@ -8,7 +8,7 @@ use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::store::identities::verify_email as note_verified;
 use crate::store::one_time_tokens::consume_token;
-use crate::tasks::{Deed, Task};
+use crate::tasks::{LinkAction, Task};
 
 pub(super) async fn verify_email(
     rpc: &Rpc,
@@ -21,7 +21,7 @@ pub(super) async fn verify_email(
             let user = consume_token(tx, &token, OneTimePurpose::VerifyEmail).await?;
             let user = user.ok_or(Error::InvalidOneTimeToken)?;
             if note_verified(tx, user).await? {
-                rpc.tasks.enqueue(tx, &Task::done_by_link(user, Deed::VerifyEmail, &client)).await?;
+                rpc.tasks.enqueue(tx, &Task::done_by_link(user, LinkAction::VerifyEmail, &client)).await?;
             }
             Ok::<_, Error>(())
         })

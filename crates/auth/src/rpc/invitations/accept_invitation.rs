@@ -1,4 +1,4 @@
-//! Becoming a member by the link in a letter.
+//! The method that accepts an invitation by the link in an email.
 
 use std::time::Duration;
 
@@ -26,17 +26,17 @@ use crate::store::invitations::{Invitation, find_by_token, use_up_token};
 use crate::store::members::{lock_member_of, set_role};
 use crate::store::memberships::{Me, add_membership, count_members, count_tenants_of, find_me};
 use crate::store::sessions::outdate_tokens;
-use crate::throttle::{Admitted, Attempt};
+use crate::throttle::{Admitted, LoginAttempt};
 
-/// Another call may create the same identity in between; the next round then finds it.
+/// The number of attempts, after another call created the same identity.
 const ROUNDS: usize = 3;
-/// How often the log says of one invitation that somebody else tried to accept it.
+/// The rate at which the log records attempts of other people to accept one invitation.
 const MISMATCHES: Rate = Rate { at_once: 1, every: Duration::from_hours(24) };
 
-/// Whoever has the link reads the mail of the address, which is proof enough to join; it is none of who they are
-/// otherwise, so it neither logs in nor changes a password. But nobody joins as an identity whose address was never
-/// confirmed without knowing its password: a stranger may have signed up with the address, and would come in along
-/// with the person.
+/// Accepts an invitation. The link proves that its holder reads the email of the address, which is enough to join,
+/// but proves nothing else, so the call neither logs in nor changes a password. An identity whose address was never
+/// confirmed can only accept with its password: a stranger may have signed up with the address, and would gain access
+/// together with the person.
 pub(super) async fn accept_invitation(
     rpc: &Rpc,
     request: Request<AcceptInvitationRequest>,
@@ -54,7 +54,7 @@ pub(super) async fn accept_invitation(
     };
     for _ in 0..ROUNDS {
         let (invitation, identity) = acceptance.find().await?;
-        // The address of an invitation was read as one when it was made.
+        // The address of an invitation was parsed when it was created.
         let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
         if caller.as_ref().is_some_and(|caller| !email.is_kept_as(&caller.email)) {
             acceptance.record_mismatch(&invitation).await?;
@@ -95,7 +95,7 @@ impl Acceptance<'_> {
             let invitation = find_by_token(tx, id, digest).await?.ok_or(Error::InvalidOneTimeToken)?;
             let email: EmailAddress = invitation.email.parse().or(Err(Error::InvalidOneTimeToken))?;
             let identity = find_identity(tx, &email).await?;
-            // It may have come by the same link in between, which has been used up then.
+            // The identity may have been created by the same link meanwhile, which is used up then.
             if identity.is_some() && find_by_token(tx, id, digest).await?.is_none() {
                 return Err(Error::InvalidOneTimeToken);
             }
@@ -140,8 +140,8 @@ impl Acceptance<'_> {
         }
     }
 
-    /// A password that was sent has to be the person's: they would be told later otherwise, when it does not log them
-    /// in. Counted as a login is.
+    /// Checks a password that was sent. It must be the person's; otherwise they would learn only at the login that it
+    /// is not. It is counted as a login.
     async fn check(
         &self,
         invitation: &Invitation,
@@ -149,7 +149,7 @@ impl Acceptance<'_> {
         identity: &Identity,
         password: String,
     ) -> Result<(), Error> {
-        let attempt = Attempt { email, tenant: None, client: &self.client, device: None };
+        let attempt = LoginAttempt { email, tenant: None, client: &self.client, device: None };
         let sealing = &self.rpc.sealing;
         let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
             attempt.admit(sealing, tx).await.map_err(Error::from)
@@ -166,7 +166,7 @@ impl Acceptance<'_> {
         let asker = Asker { known, person, ..self.asker };
         let checked = self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await;
         match guess.looked_at(&self.rpc.db, checked).await? {
-            // With a second factor the attempt is not a good one before that was shown, which is not done here.
+            // With a second factor the attempt is successful only after the code, which this call does not ask for.
             Verdict::Right { .. } if identity.mfa => Ok(()),
             Verdict::Right { .. } => {
                 let known = self.rpc.db.global_tx("auth.password_known", async |tx| {
@@ -181,7 +181,7 @@ impl Acceptance<'_> {
         }
     }
 
-    /// Nothing when a new identity's address was taken meanwhile.
+    /// Writes the member. Returns `None` if the new identity's address was taken concurrently.
     async fn join(
         &self,
         invitation: &Invitation,
@@ -189,7 +189,7 @@ impl Acceptance<'_> {
         person: &Person,
     ) -> Result<Option<(UserId, Me)>, Error> {
         let joined = self.rpc.db.tx(&self.cx, "auth.accept_invitation", async |tx| {
-            // Of two at once one goes on.
+            // Of two concurrent calls one continues.
             if !use_up_token(tx, self.token.id(), self.token.digest()).await? {
                 return Err(Error::InvalidOneTimeToken);
             }
@@ -224,7 +224,7 @@ impl Acceptance<'_> {
             .with("email", invitation.email.clone());
         record(tx, entry).await?;
         if let Some(member) = add_membership(tx, user, invitation.role).await? {
-            // Counted with this one.
+            // The count includes this member.
             MEMBERS.allows(count_members(tx).await?)?;
             TENANTS_OF_PERSON.allows(count_tenants_of(tx, user).await?)?;
             let added = AuditEntry::success(actor, Action::MemberAdd, &self.client)
@@ -234,7 +234,7 @@ impl Acceptance<'_> {
             record(tx, added).await?;
             return Ok(());
         }
-        // Who has become a member in another way meanwhile keeps the higher of the two roles.
+        // Somebody who became a member in another way meanwhile keeps the higher role.
         let Some((member, role)) = lock_member_of(tx, user).await? else { return Err(Error::Contended) };
         if !role.reaches(invitation.role) {
             set_role(tx, member, invitation.role).await?;
@@ -249,7 +249,8 @@ impl Acceptance<'_> {
         Ok(())
     }
 
-    /// Writes down that somebody else tried to accept it, once a day: whoever got hold of the link can try as often as they like.
+    /// Records that somebody else tried to accept the invitation, once a day, since the holder of a link can try any
+    /// number of times.
     async fn record_mismatch(&self, invitation: &Invitation) -> Result<(), Error> {
         let (id, sealing) = (invitation.id.to_string(), &self.rpc.sealing);
         let recorded = Allowance::new(sealing, "recorded mismatch of an invitation", &[&id], MISMATCHES);
@@ -263,8 +264,8 @@ impl Acceptance<'_> {
         recorded.await
     }
 
-    /// Writes down that it was not accepted. Nobody but who has the link gets here, and not without an attempt that was counted, so no
-    /// stranger fills the log.
+    /// Records that the invitation was not accepted. Only a holder of the link gets here, and only after a counted
+    /// attempt, so strangers cannot fill the log.
     async fn record(
         &self,
         invitation: &Invitation,

@@ -1,4 +1,4 @@
-//! Inviting somebody.
+//! The method that invites somebody.
 
 use std::time::Duration;
 
@@ -18,7 +18,7 @@ use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
-use crate::rpc::{Rpc, held_role, person, role};
+use crate::rpc::{Rpc, locked_role, person, role};
 use crate::store::audit_log::record;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::invitations::{
@@ -26,12 +26,12 @@ use crate::store::invitations::{
 };
 use crate::store::members::is_member;
 
-/// How long an invitation is good.
+/// The lifetime of an invitation.
 pub(super) const LIFETIME: Duration = Duration::from_hours(7 * 24);
-/// Another call may invite the same address in between; the next round then replaces that invitation.
+/// The number of attempts, after another call invited the same address.
 const ROUNDS: usize = 3;
 
-/// Whether the address has an identity makes no difference to anything that the inviter sees.
+/// Invites an address. Nothing that the inviter sees depends on whether the address has an identity.
 pub(super) async fn create_invitation(
     rpc: &Rpc,
     request: &Request<CreateInvitationRequest>,
@@ -63,7 +63,7 @@ async fn create(
 ) -> Result<CreateInvitationResponse, Error> {
     let Inviter { rpc, person: caller, client } = *inviter;
     let created = rpc.db.tx(cx, "auth.create_invitation", async |tx| {
-        let own = held_role(tx, caller, Permission::MembersWrite).await?;
+        let own = locked_role(tx, caller, Permission::MembersWrite).await?;
         if !own.reaches(role) {
             return Err(Error::AboveOwnRole);
         }
@@ -96,7 +96,8 @@ async fn create(
     created.await
 }
 
-/// Writes the invitation in place of the one that the address may have. Nothing when it got or lost one meanwhile.
+/// Writes the invitation, replacing one that the address has. Returns `None` if the address got or lost one
+/// concurrently.
 async fn write(
     rpc: &Rpc,
     tx: &mut TenantTx,
@@ -105,7 +106,7 @@ async fn write(
     role: Role,
 ) -> Result<Option<(Invitation, OpaqueToken)>, Error> {
     let before = lock_invitation(tx, email).await?;
-    // The one that is replaced takes a role away as well.
+    // Replacing an invitation also revokes its role.
     if before.is_some_and(|(_, before)| !own.reaches(before)) {
         return Err(Error::AboveOwnRole);
     }

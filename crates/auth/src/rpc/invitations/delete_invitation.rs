@@ -1,4 +1,4 @@
-//! Taking an invitation back.
+//! The method that deletes an invitation.
 
 use rowhouse_chassis::access::context;
 use rowhouse_proto::auth::v1::{DeleteInvitationRequest, DeleteInvitationResponse};

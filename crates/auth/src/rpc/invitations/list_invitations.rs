@@ -1,4 +1,4 @@
-//! Who is invited.
+//! The method that lists pending invitations.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

@@ -1,4 +1,4 @@
-//! Invitations into a tenant.
+//! The service of a tenant's invitations.
 
 mod accept_invitation;
 mod create_invitation;

@@ -1,4 +1,4 @@
-//! Sending an invitation again, when the message was lost or the link is too old.
+//! The method that sends an invitation again, if the email was lost or the link has expired.
 
 use chrono::Utc;
 use rowhouse_chassis::access::context;
@@ -12,12 +12,12 @@ use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, later};
 use crate::error::{Error, Missing};
-use crate::rpc::{Rpc, held_role, parse_id, person};
+use crate::rpc::{Rpc, locked_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::invitations::{NewInvitation, count_pending, find_invitation, replace_invitation};
 
-/// The caller answers for it from now on, as if they had invited. A token is kept as its digest alone, so the new message has
-/// a new one.
+/// Sends an invitation again, in the name of the caller from now on. Only the digest of a token is stored, so the new
+/// email has a new one.
 pub(super) async fn resend_invitation(
     rpc: &Rpc,
     request: &Request<ResendInvitationRequest>,
@@ -28,13 +28,13 @@ pub(super) async fn resend_invitation(
     let id = parse_id(&request.get_ref().id, Missing::Invitation)?;
     let inviter = Inviter { rpc, person: caller, client: &client };
     let resent = rpc.db.tx(&cx, "auth.resend_invitation", async |tx| {
-        let own = held_role(tx, caller, Permission::MembersWrite).await?;
+        let own = locked_role(tx, caller, Permission::MembersWrite).await?;
         let missing = || Error::NotFound(Missing::Invitation);
         let found = find_invitation(tx, id).await?.ok_or_else(missing)?;
         if !own.reaches(found.role) {
             return Err(Error::AboveOwnRole);
         }
-        // The address of an invitation was read as one when it was made.
+        // The address of an invitation was parsed when it was created.
         let email: EmailAddress = found.email.parse().or(Err(missing()))?;
         let permit = inviter.permit(tx, &email).await?;
         let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
@@ -42,7 +42,7 @@ pub(super) async fn resend_invitation(
         let (role, digest) = (found.role, token.digest());
         let new = NewInvitation { id, email: &email, role, token: digest, invited_by: caller, expires_at };
         let replaced = replace_invitation(tx, &new).await?.ok_or_else(missing)?;
-        // One that had expired is pending again.
+        // An expired invitation is pending again.
         PENDING_INVITATIONS.allows(count_pending(tx).await?)?;
         let entry = AuditEntry::success(Actor::User(caller), Action::InvitationResend, &client)
             .on("invitation", id)

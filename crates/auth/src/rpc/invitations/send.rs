@@ -1,4 +1,4 @@
-//! Sending an invitation to whom it is for.
+//! Sending an invitation's email.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_jobs::{NewJob, enqueue};
@@ -7,7 +7,7 @@ use rowhouse_tokens::Role;
 
 use crate::domain::{EmailAddress, OpaqueToken, UserId};
 use crate::error::Error;
-use crate::jobs::SendLetter;
+use crate::jobs::SendEmail;
 use crate::mail::Letter;
 use crate::mail::limits::{Permit, Requester, TooMany, admit_invitation};
 use crate::rpc::Rpc;
@@ -22,7 +22,7 @@ pub(super) struct Inviter<'a> {
 }
 
 impl Inviter<'_> {
-    /// Counts a message to the address. To be asked for before anything is written.
+    /// Counts an email to the address. Call it before anything is written.
     pub(super) async fn permit(&self, tx: &mut TenantTx, email: &EmailAddress) -> Result<Permit, Error> {
         let (person, tenant, network) = (self.person, tx.tenant(), self.client.network());
         let requester = Requester::Member { person, tenant, network };
@@ -44,7 +44,7 @@ impl Inviter<'_> {
             token: token.expose(),
         };
         let email = permit.email(letter);
-        enqueue(tx, NewJob::new(SendLetter::seal(&self.rpc.sealing, tx.tenant(), &email)?)).await?;
+        enqueue(tx, NewJob::new(SendEmail::seal(&self.rpc.sealing, tx.tenant(), &email)?)).await?;
         Ok(())
     }
 }

@@ -1,4 +1,4 @@
-//! Removing a member, or leaving.
+//! The method that removes a member, or by which a member leaves.
 
 use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse};
 use rowhouse_tokens::{Permission, Role};
@@ -13,7 +13,8 @@ use crate::store::members::{delete_member as remove, find_member, lock_with_owne
 use crate::store::memberships::find_active_role;
 use crate::store::sessions::{Which, end_sessions};
 
-/// The member's sessions in this tenant end at once, and what they created with them; in others all goes on.
+/// Removes a member. The member's sessions in this tenant end at once, with what they created; other tenants are not
+/// affected.
 pub(super) async fn delete_member(
     rpc: &Rpc,
     request: &Request<DeleteMemberRequest>,

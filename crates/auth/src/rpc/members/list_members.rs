@@ -1,4 +1,4 @@
-//! Who the members are.
+//! The method that lists members.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

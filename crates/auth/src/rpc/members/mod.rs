@@ -1,4 +1,4 @@
-//! The members of a tenant.
+//! The service of a tenant's members.
 
 mod delete_member;
 mod list_members;

@@ -1,4 +1,4 @@
-//! Taking from a member what they created and may not have any more.
+//! Revoking what a member created and is not allowed to have any more.
 
 use chrono::Utc;
 use rowhouse_chassis::client::Client;
@@ -16,13 +16,13 @@ use crate::store::audit_log::record_all;
 use crate::store::invitations::{Invitation, lock_invitations_of, remove_invitations};
 use crate::store::sessions::{UNDER_WAY, revoke_tokens};
 
-/// A key that is left with fewer scopes.
+/// A key that lost scopes.
 struct ReducedKey {
     key: OwnedKey,
     left: Vec<Permission>,
 }
 
-/// What a member's removal or new role did to what they had created.
+/// The keys and invitations that were revoked or reduced after a member's removal or change of role.
 #[derive(Default)]
 pub(super) struct Revocations {
     revoked_keys: Vec<OwnedKey>,
@@ -30,17 +30,17 @@ pub(super) struct Revocations {
     revoked_invitations: Vec<Invitation>,
 }
 
-/// Whose rights changed, and how.
+/// The change of a member's permissions.
 pub(super) struct Change<'a> {
     pub(super) member: UserId,
-    /// Nothing for one who is no member any more.
+    /// The new role; `None` after a removal.
     pub(super) role: Option<Role>,
     pub(super) actor: Actor,
     pub(super) client: &'a Client,
 }
 
-/// Revokes or reduces the member's API keys, and ends their access tokens at once; revokes the invitations that they may not
-/// send any more. Each gets an entry in the log. A higher role brings nothing back.
+/// Revokes or reduces the member's API keys and ends their access tokens at once, and revokes the invitations that
+/// the member may not send any more. Each gets an entry in the log. A higher role restores nothing.
 pub(super) async fn revoke(tx: &mut TenantTx, change: &Change<'_>) -> Result<Revocations, Error> {
     let mut revocations = Revocations::default();
     for key in lock_keys_of(tx, change.member).await? {
@@ -102,7 +102,7 @@ impl Revocations {
         Ok(record_all(tx, entries).await?)
     }
 
-    /// The entry of the change itself, with what was revoked, by ids, and what stays.
+    /// Adds to the entry of the change what was revoked, by ids, and what stays.
     pub(super) fn note(&self, entry: AuditEntry) -> AuditEntry {
         let revoked = self.revoked_keys.iter().map(|key| key.id.to_string());
         let reduced = self.reduced_keys.iter().map(|reduced| reduced.key.id.to_string());

@@ -1,4 +1,4 @@
-//! Changing a member's role.
+//! The method that changes a member's role.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::FieldViolation;
@@ -15,8 +15,8 @@ use crate::store::audit_log::record;
 use crate::store::members::{Member, find_member, lock_with_owners, set_role};
 use crate::store::sessions::outdate_tokens;
 
-/// It holds at once: access tokens with the old role are refused, and the next refresh brings the new one. What the member
-/// created and may not have any more ends with the old role.
+/// Changes a role, with immediate effect: access tokens with the old role are refused, and the next refresh returns
+/// the new one. What the member created and may not have any more is revoked.
 pub(super) async fn update_member(
     rpc: &Rpc,
     request: &Request<UpdateMemberRequest>,
@@ -31,7 +31,7 @@ pub(super) async fn update_member(
     };
     let id = parse_id(id, Missing::Member)?;
     let updated = rpc.db.tx(&cx, "auth.update_member", async |tx| {
-        // Before anything is looked at: what is read afterwards stays true until the end.
+        // The locks come first, so that what is read afterwards stays true.
         let owners = lock_with_owners(tx, id).await?;
         let own = current_role(tx, caller, Permission::MembersWrite).await?;
         let member = find_member(tx, id).await?.ok_or(Error::NotFound(Missing::Member))?;

@@ -1,4 +1,4 @@
-//! An attempt to show a code of a second factor.
+//! An attempt to prove a second factor by a code.
 
 use chrono::Utc;
 use rowhouse_chassis::client::Client;
@@ -12,25 +12,26 @@ use crate::store::attempts::{admit, forgive};
 use crate::store::audit_log::record;
 use crate::store::totp::{Totp, take_recovery_code, take_step};
 
-/// Of a million codes three are good at a time; this many are looked at without a wait.
+/// The number of free attempts. Three of a million codes are valid at a time.
 const FREE: i32 = 5;
 
-/// An attempt to show a code. It is counted against the person before it is looked at, and a good one is forgiven.
+/// An attempt to prove a code. It is counted against the person before the code is checked, and a successful one is
+/// uncounted.
 ///
-/// What comes of it has to be committed in any case, or it would not count: so a refusal is a value here, and an error
-/// only what undoes the transaction.
+/// Its result is committed in any case, since it would not count otherwise: so a refusal is a value, and an error
+/// rolls the transaction back.
 pub(in crate::rpc) struct CodeAttempt<'a> {
     pub(in crate::rpc) user: UserId,
     pub(in crate::rpc) code: Option<MfaCode>,
-    /// What the code is for.
+    /// The action for which the code is needed.
     pub(in crate::rpc) action: Action,
     pub(in crate::rpc) client: &'a Client,
     key: Digest32,
 }
 
 impl<'a> CodeAttempt<'a> {
-    /// Attempts to log in count apart from those of a session's holder: who knows the password and nothing more does
-    /// not keep the person from switching the second factor off.
+    /// Creates an attempt. Logins are counted apart from attempts with a session, so that somebody who knows only the
+    /// password cannot keep the person from removing the second factor.
     pub(in crate::rpc) fn new(
         sealing: &Sealing,
         user: UserId,
@@ -50,7 +51,7 @@ impl<'a> CodeAttempt<'a> {
         Ok(Self { user, code: MfaCode::parse(code), action, client, key })
     }
 
-    /// Counts it. Refused when it comes too soon.
+    /// Counts the attempt. Returns a refusal if it comes too soon.
     pub(in crate::rpc) async fn admit(&self, tx: &mut TenantTx) -> Result<Result<(), Error>, Error> {
         let admission = admit(tx, &[Limit { key: self.key, free: FREE }]).await?;
         let Some(wait) = admission.refused() else { return Ok(Ok(())) };
@@ -61,7 +62,7 @@ impl<'a> CodeAttempt<'a> {
         Ok(Err(Error::TooManyAttempts { wait }))
     }
 
-    /// Uses the code up, if it is one of a second factor that counts. Says whether it was good.
+    /// Checks the code and uses it up. Returns whether it was valid.
     pub(in crate::rpc) async fn take(
         &self,
         sealing: &Sealing,
@@ -81,19 +82,19 @@ impl<'a> CodeAttempt<'a> {
         }
     }
 
-    /// The code was good.
+    /// Uncounts the attempt after a valid code.
     pub(in crate::rpc) async fn succeeded(&self, tx: &mut TenantTx) -> Result<(), Error> {
         Ok(forgive(tx, &[self.key], &[]).await?)
     }
 
-    /// The code was wrong: an entry in the log, and the answer.
+    /// Records the failure and returns the answer after a wrong code.
     pub(in crate::rpc) async fn failed(&self, tx: &mut TenantTx) -> Result<Error, Error> {
         let entry = AuditEntry::failure(Actor::User(self.user), self.action, self.client);
         record(tx, entry.with("reason", "wrong_code")).await?;
         Ok(Error::InvalidMfaCode)
     }
 
-    /// Which kind of code it is, for the log.
+    /// Returns the kind of code, for the log.
     pub(in crate::rpc) fn kind(&self) -> &'static str {
         match self.code {
             Some(MfaCode::Recovery(_)) => "recovery_code",

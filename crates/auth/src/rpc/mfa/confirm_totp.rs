@@ -1,4 +1,4 @@
-//! Switching the second factor on.
+//! The method that activates the second factor.
 
 use chrono::Utc;
 use rowhouse_proto::auth::v1::{ConfirmTotpRequest, ConfirmTotpResponse};
@@ -9,14 +9,14 @@ use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
 use crate::error::Error;
 use crate::mail::Letter;
-use crate::rpc::notice::Doer;
+use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::sealing::Digest32;
 use crate::store::audit_log::record;
 use crate::store::identities::lock_identity;
 use crate::store::totp::{Totp, confirm_totp as set_confirmed, find_totp, insert_recovery_codes};
 
-/// Ends the person's other sessions.
+/// Activates the second factor and ends the person's other sessions.
 pub(super) async fn confirm_totp(
     rpc: &Rpc,
     request: &Request<ConfirmTotpRequest>,
@@ -32,7 +32,8 @@ pub(super) async fn confirm_totp(
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
-        // A login by the password alone is done before, and its session ends here, or finds the second factor.
+        // A concurrent login with the password alone has either ended, and its session is ended here, or will find
+        // the second factor.
         lock_identity(tx, user).await?;
         let totp = find_totp(tx, user).await?.ok_or(Error::MfaNotEnabled)?;
         if totp.confirmed {
@@ -45,9 +46,9 @@ pub(super) async fn confirm_totp(
         insert_recovery_codes(tx, user, &digests).await?;
         end_other_sessions(tx, &cx, user).await?;
         record(tx, AuditEntry::success(Actor::User(user), Action::MfaEnable, &client)).await?;
-        // The table has only addresses that were parsed.
+        // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
-        let doer = Doer { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
+        let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
         rpc.notify(tx, doer, Letter::MfaEnabled).await?;
         Ok::<_, Error>(Ok(()))
     });
@@ -55,7 +56,7 @@ pub(super) async fn confirm_totp(
     Ok(ConfirmTotpResponse { recovery_codes: codes.iter().map(RecoveryCode::expose).collect() })
 }
 
-/// Says whether the code is one of the secret that waits for it.
+/// Returns whether the code matches the unconfirmed secret.
 async fn confirm(
     rpc: &Rpc,
     tx: &mut TenantTx,

@@ -1,4 +1,4 @@
-//! Making the secret of a second factor.
+//! The method that creates the secret of a second factor.
 
 use rowhouse_proto::auth::v1::{CreateTotpRequest, CreateTotpResponse};
 use tonic::Request;
@@ -9,7 +9,7 @@ use crate::rpc::{Rpc, context, person};
 use crate::store::identities::get_identity;
 use crate::store::totp::put_unconfirmed_totp;
 
-/// It protects nothing before it is confirmed, so it is no entry of the log yet.
+/// Creates the secret. It is not logged, since it protects nothing before it is confirmed.
 pub(super) async fn create_totp(
     rpc: &Rpc,
     request: &Request<CreateTotpRequest>,

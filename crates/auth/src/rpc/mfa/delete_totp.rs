@@ -1,4 +1,4 @@
-//! Switching the second factor off.
+//! The method that removes the second factor.
 
 use rowhouse_proto::auth::v1::{DeleteTotpRequest, DeleteTotpResponse};
 use tonic::Request;
@@ -7,13 +7,13 @@ use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
 use crate::mail::Letter;
-use crate::rpc::notice::Doer;
+use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
 use crate::store::identities::lock_identity;
 use crate::store::totp::{delete_totp as remove, find_totp};
 
-/// A stolen access token is not enough for it. Ends the person's other sessions.
+/// Removes the second factor, for which an access token is not enough, and ends the person's other sessions.
 pub(super) async fn delete_totp(
     rpc: &Rpc,
     request: &Request<DeleteTotpRequest>,
@@ -37,9 +37,9 @@ pub(super) async fn delete_totp(
         end_other_sessions(tx, &cx, user).await?;
         let entry = AuditEntry::success(Actor::User(user), Action::MfaDisable, &client);
         record(tx, entry.with("method", attempt.kind())).await?;
-        // The table has only addresses that were parsed.
+        // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
-        let doer = Doer { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
+        let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
         rpc.notify(tx, doer, Letter::MfaDisabled).await?;
         Ok::<_, Error>(Ok(()))
     });

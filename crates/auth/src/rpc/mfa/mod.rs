@@ -1,4 +1,4 @@
-//! One's own second factor.
+//! The service of the caller's second factor.
 
 mod attempt;
 mod confirm_totp;
@@ -36,8 +36,8 @@ impl MfaService for Rpc {
     }
 }
 
-/// A change of the second factor ends the person's sessions in all of their tenants, except the one in use: the others were
-/// made by what counts no more (OWASP ASVS 5, 7.4.3).
+/// Ends the person's sessions in all of their tenants after a change of the second factor, except the current one:
+/// the others were begun with factors that are not valid any more (OWASP ASVS 5, 7.4.3).
 async fn end_other_sessions(tx: &mut TenantTx, cx: &TenantContext, user: UserId) -> Result<(), Error> {
     let own = cx.session().map(|session| session.id);
     end_all_sessions(tx, user, EndReason::FactorChanged, own).await?;

@@ -1,4 +1,4 @@
-//! Ending all sessions but the one in use.
+//! The method that ends all sessions but the current one.
 
 use rowhouse_chassis::access::Denied;
 use rowhouse_proto::auth::v1::{DeleteOtherSessionsRequest, DeleteOtherSessionsResponse};
@@ -10,8 +10,8 @@ use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
 use crate::store::identities::{end_all_sessions, lock_identity};
 
-/// In all of the person's tenants, as after a change of the password: a person who has lost a device does not know where it
-/// was logged in.
+/// Ends the sessions in all of the person's tenants, as a change of the password does: a person who lost a device
+/// does not know where it was logged in.
 pub(super) async fn delete_other_sessions(
     rpc: &Rpc,
     request: &Request<DeleteOtherSessionsRequest>,
@@ -21,7 +21,7 @@ pub(super) async fn delete_other_sessions(
     let own = cx.session().map(|session| session.id).ok_or(Denied::PeopleOnly)?;
     let client = rpc.proxies.client(request);
     let deleted = rpc.db.tx(&cx, "auth.delete_other_sessions", async |tx| {
-        // Logins that have shown the password already are waited for, and their sessions end here.
+        // Concurrent logins with a checked password have ended by now, so their sessions are ended here.
         lock_identity(tx, user).await?;
         let ended = end_all_sessions(tx, user, EndReason::Revoked, Some(own)).await?;
         let entry = AuditEntry::success(Actor::User(user), Action::SessionEndOthers, &client)

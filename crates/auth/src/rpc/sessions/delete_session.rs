@@ -1,4 +1,4 @@
-//! Ending a session.
+//! The method that ends a session.
 
 use rowhouse_proto::auth::v1::{DeleteSessionRequest, DeleteSessionResponse};
 use rowhouse_tokens::Permission;
@@ -11,8 +11,8 @@ use crate::store::audit_log::record;
 use crate::store::memberships::find_active_role;
 use crate::store::sessions::{Which, end_sessions, find_state};
 
-/// One's own, or, with the permission, that of a member whose role is not above the caller's. Without the permission
-/// somebody else's session is one that is not there.
+/// Ends a session of the caller or, with the permission, of a member whose role is not above the caller's. Without
+/// the permission, other people's sessions are treated as missing.
 pub(super) async fn delete_session(
     rpc: &Rpc,
     request: &Request<DeleteSessionRequest>,

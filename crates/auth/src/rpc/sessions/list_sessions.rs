@@ -1,4 +1,4 @@
-//! Where a person is logged in.
+//! The method that lists a person's sessions.
 
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
@@ -11,9 +11,9 @@ use uuid::Uuid;
 use crate::domain::UserId;
 use crate::error::Error;
 use crate::rpc::{Rpc, context, current_role, person};
-use crate::store::sessions::{Session, list_sessions as find};
+use crate::store::sessions::{ListedSession, list_sessions as find};
 
-/// Another member's takes a permission. Of somebody who is no member there are none, whoever it is.
+/// Lists sessions. Those of another member require a permission. Somebody who is not a member has none.
 pub(super) async fn list_sessions(
     rpc: &Rpc,
     request: &Request<ListSessionsRequest>,
@@ -39,7 +39,7 @@ pub(super) async fn list_sessions(
     });
     let (sessions, next_page_token) = page.cut(found.await?, |session| session.id);
     let current = cx.session().map(|session| session.id);
-    let to_proto = |session: Session| v1::Session {
+    let to_proto = |session: ListedSession| v1::Session {
         id: session.id.to_string(),
         user_id: session.user_id.to_string(),
         created_at: Some(timestamp(session.created_at)),

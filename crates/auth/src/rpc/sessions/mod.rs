@@ -1,4 +1,4 @@
-//! The sessions of a tenant.
+//! The service of sessions.
 
 mod delete_other_sessions;
 mod delete_session;

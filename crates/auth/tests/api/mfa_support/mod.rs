@@ -15,14 +15,14 @@ use crate::support::{PASSWORD, Running, Service};
 
 pub(crate) const EMAIL: &str = "ada@example.com";
 
-/// What an authenticator application shows, some steps of 30 seconds from now.
+/// Returns the code of an authenticator application, some steps of 30 seconds from now.
 pub(crate) fn code(secret: &str, steps: i64) -> String {
     let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap().as_secs();
     let totp = Builder::new().with_secret(Secret::try_from_base32(secret).unwrap()).build().unwrap();
     totp.generate(now.saturating_add_signed(steps * 30)).to_string()
 }
 
-/// Six digits that are no code of the secret now, nor a while before or after.
+/// Returns six digits that are no code of the secret around this time.
 pub(crate) fn wrong_code(secret: &str) -> String {
     let near: Vec<String> = (-3..=3).map(|steps| code(secret, steps)).collect();
     (0..10).map(|n| format!("{n:06}")).find(|code| !near.contains(code)).unwrap()
@@ -59,13 +59,13 @@ impl Caller<'_> {
     }
 }
 
-/// The first step of a login, of a person without a second factor.
+/// Makes the first step of a login of a person without a second factor.
 pub(crate) async fn log_in<'a>(service: &'a Service, tenant: TenantId, email: &str) -> Caller<'a> {
     let tokens = service.running.login(email, PASSWORD, None).await.unwrap().tokens.unwrap();
     Caller { running: &service.running, tenant, token: tokens.access_token }
 }
 
-/// A person who has just switched their second factor on.
+/// A person who has just activated their second factor.
 pub(crate) struct Enrolled {
     pub(crate) secret: String,
     pub(crate) recovery_codes: Vec<String>,
@@ -84,31 +84,31 @@ pub(crate) async fn enrol(service: &Service, tenant: TenantId, email: &str) -> E
     let secret = caller.create().await.unwrap().secret;
     let recovery_codes = caller.confirm(&code(&secret, 0)).await.unwrap();
     let token = caller.token;
-    // As if it had been some time ago: the code of now is good again.
+    // As if it were some time ago: the current code is valid again.
     forget_steps(service).await;
     Enrolled { secret, recovery_codes, token }
 }
 
-/// As if no code had been used for a while.
+/// Resets the used codes.
 pub(crate) async fn forget_steps(service: &Service) {
     service.sql("UPDATE auth.totp SET last_step = 0").await;
 }
 
-/// The first step of a login.
+/// Makes the first step of a login.
 pub(crate) async fn first_step(service: &Service, email: &str) -> String {
     let fault = fault(&service.running.login(email, PASSWORD, None).await.unwrap_err());
     assert_eq!(fault.code, Code::MfaRequired);
     fault.metadata.get("mfa_token").unwrap().clone()
 }
 
-/// The second step.
+/// Makes the second step.
 pub(crate) async fn second_step(service: &Service, mfa_token: &str, code: &str) -> Result<Tokens, Fault> {
     let request = CompleteMfaRequest { mfa_token: mfa_token.to_owned(), code: code.to_owned() };
     let answer = service.running.client().complete_mfa(request).await;
     answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status))
 }
 
-/// What the log has of an action, as `outcome reason`, in order.
+/// Returns an action's log entries, as `outcome reason`, in order.
 pub(crate) async fn logged(service: &Service, action: &str) -> String {
     service
         .value(&format!(

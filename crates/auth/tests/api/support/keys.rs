@@ -10,7 +10,7 @@ use tempfile::TempDir;
 
 const ENCRYPTION_KEYS: &str = "encryption.keys";
 
-/// The keys of auth and onboarding, as files, and a directory for letters.
+/// The keys of auth and onboarding, as files, and a directory for emails.
 pub(crate) struct Keys {
     directory: TempDir,
     files: KeyDirectory,
@@ -29,7 +29,7 @@ impl Keys {
         Self { directory, files, onboarding }
     }
 
-    /// Makes everybody trust another issuer, or an issuer's other key.
+    /// Publishes another issuer, or another key of an issuer.
     pub(crate) fn publish(&self, name: &str, issuer: &TokenIssuer) {
         let set = serde_json::to_vec(&issuer.public_keys()).unwrap();
         std::fs::write(self.trust_dir().join(format!("{name}.jwks.json")), set).unwrap();
@@ -51,7 +51,7 @@ impl Keys {
         self.directory.path().join("mail")
     }
 
-    /// Believes people's tokens, as every service does.
+    /// Returns a verifier of people's tokens, as services have it.
     pub(crate) async fn verifier(&self) -> Verifier {
         let trust = TrustStore::load(self.trust_dir()).await.unwrap();
         Verifier::new(Arc::new(trust), Accepts::default())

@@ -45,7 +45,7 @@ pub(crate) use new_member::{NewMember, make_member, prepare, prove};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// How long to wait for what happens after an answer.
+/// The time limit for what happens after an answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
@@ -76,7 +76,7 @@ pub(crate) struct Service {
     pub(crate) running: Running,
 }
 
-/// A server, apart from what it stands on.
+/// A running server.
 pub(crate) struct Running {
     trigger: Trigger,
     served: JoinHandle<Result<(), RunError>>,
@@ -142,7 +142,7 @@ impl Service {
         Self::start_with(|_| {}).await
     }
 
-    /// With something else in its configuration.
+    /// Starts a service with a changed configuration.
     pub(crate) async fn start_with(change: impl FnOnce(&mut Config)) -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
         let mut config = config(&database, &keys);
@@ -151,23 +151,23 @@ impl Service {
         Self { database, keys, running }
     }
 
-    /// Where letters arrive, if they are not sent elsewhere.
+    /// Returns the mailbox that emails arrive in by default.
     pub(crate) fn mail(&self) -> Mailbox {
         Mailbox::at(self.keys.mail_dir())
     }
 
-    /// The first letter to the address about something, as soon as it is there.
+    /// Waits for an email to the address about a subject, and returns the first one.
     pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
         wait_for(&self.mail(), address, subject_contains).await
     }
 
-    /// What the letters to an address are about, once everything that was to be done is done.
+    /// Returns the subjects of the emails to an address, after all background work has ended.
     pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
         self.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
         letters_to(&self.mail(), address).into_iter().map(|letter| letter.subject).collect()
     }
 
-    /// Waits until a query's one value is the expected one.
+    /// Waits until a query returns the expected value.
     pub(crate) async fn until(&self, expression: &str, expected: &str) {
         let reached = async {
             while self.value(expression).await != expected {
@@ -179,7 +179,7 @@ impl Service {
         }
     }
 
-    /// An active tenant.
+    /// Creates an active tenant.
     pub(crate) async fn tenant(&self, slug: &str) -> TenantId {
         let tenant = TenantId::generate();
         self.sql(&format!(
@@ -189,12 +189,12 @@ impl Service {
         tenant
     }
 
-    /// Runs statements as the superuser.
+    /// Executes statements as the superuser.
     pub(crate) async fn sql(&self, statements: &str) {
         self.database.admin().await.batch_execute(statements).await.unwrap();
     }
 
-    /// The one value that a query answers with, as text, as the superuser sees it.
+    /// Returns the value of a query as text, as the superuser sees it.
     pub(crate) async fn value(&self, expression: &str) -> String {
         #[derive(QueryableByName)]
         struct Value {
@@ -205,7 +205,7 @@ impl Service {
         query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
     }
 
-    /// Makes a call that is for tenants that are being set up.
+    /// Makes a call while the tenant is in set-up.
     pub(crate) async fn setting_up<T>(
         &self,
         tenant: TenantId,
@@ -220,7 +220,7 @@ impl Service {
         Ok(answer?.into_inner())
     }
 
-    /// Makes a member as the onboarding service does.
+    /// Creates a member as the onboarding service does.
     pub(crate) async fn create_membership(
         &self,
         tenant: TenantId,
@@ -233,7 +233,7 @@ impl Service {
         self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
     }
 
-    /// Makes a first owner as the onboarding service does, with or without proof of who they are.
+    /// Creates a first owner as the onboarding service does, with or without a proof.
     pub(crate) async fn sign_up(
         &self,
         tenant: TenantId,
@@ -246,17 +246,17 @@ impl Service {
         self.setting_up(tenant, make_member(self.running.client(), tenant, &token, new)).await
     }
 
-    /// What the onboarding service calls with.
+    /// Returns the onboarding service's token for a call.
     pub(crate) fn service_token(&self, tenant: TenantId) -> String {
         self.keys.onboarding.service_token(issuer::AUTH, tenant.as_uuid()).unwrap()
     }
 
-    /// The access token of a person with the usual password.
+    /// Returns the access token of a person with the usual password.
     pub(crate) async fn access_token(&self, email: &str, tenant: Option<&str>) -> String {
         self.running.login(email, PASSWORD, tenant).await.unwrap().tokens.unwrap().access_token
     }
 
-    /// An administrator with the usual password, whose address is not confirmed.
+    /// Creates an administrator with the usual password, whose address is not confirmed.
     pub(crate) async fn member(&self, tenant: TenantId, email: &str) {
         self.create_membership(tenant, email, PASSWORD, Role::Admin).await.unwrap();
     }
@@ -268,7 +268,7 @@ impl Service {
     }
 }
 
-/// The code of an answer that has to be a refusal.
+/// Returns the code of a refusal.
 pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
     fault(&answer.unwrap_err()).code
 }

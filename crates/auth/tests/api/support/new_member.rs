@@ -1,4 +1,4 @@
-//! Making members as the onboarding service does.
+//! Creating members as the onboarding service does.
 
 use rowhouse_chassis::grpc::TracedChannel;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
@@ -9,7 +9,7 @@ use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Status};
 
-/// Whom to make a member, and by what they show who they are.
+/// The person to become a member, with what they prove.
 #[derive(Clone, Copy)]
 pub(crate) struct NewMember<'a> {
     pub(crate) email: &'a str,
@@ -18,7 +18,7 @@ pub(crate) struct NewMember<'a> {
     pub(crate) role: Role,
 }
 
-/// Has auth look at a person, and then makes them a member.
+/// Prepares a person and makes them a member.
 pub(crate) async fn make_member(
     client: AuthServiceClient<TracedChannel>,
     tenant: TenantId,
@@ -29,7 +29,7 @@ pub(crate) async fn make_member(
     prove(client, tenant, token, new.email, proof).await
 }
 
-/// Has auth look at a person; what it found out, for [`prove`].
+/// Prepares a person and returns auth's proof, for [`prove`].
 pub(crate) async fn prepare(
     mut client: AuthServiceClient<TracedChannel>,
     tenant: TenantId,
@@ -47,7 +47,7 @@ pub(crate) async fn prepare(
     Ok(client.prepare_member(request).await?.into_inner().member_proof)
 }
 
-/// Makes a person a member whom auth has looked at.
+/// Makes a prepared person a member.
 pub(crate) async fn prove(
     mut client: AuthServiceClient<TracedChannel>,
     tenant: TenantId,

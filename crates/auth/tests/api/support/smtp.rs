@@ -1,4 +1,4 @@
-//! A real SMTP server (RFC 5321) on a loopback port, which keeps what it is given.
+//! An SMTP server (RFC 5321) on a loopback port, which stores what it receives.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -18,26 +18,26 @@ use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
-/// How the conversation is encrypted.
+/// The encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Security {
-    /// Not at all.
+    /// None.
     None,
-    /// When the client asks for it.
+    /// When the client requests it.
     StartTls,
     /// From the start.
     Tls,
 }
 
-/// A letter as it arrived.
+/// An email as it arrived.
 #[derive(Clone)]
 pub(crate) struct Received {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) encrypted: bool,
-    /// Whether the client said that addresses may have any script.
+    /// Whether the client requested SMTPUTF8.
     pub(crate) smtputf8: bool,
-    /// What the client logged in with, as it sent it.
+    /// The client's login, as it was sent.
     pub(crate) login: Option<String>,
     pub(crate) text: String,
 }
@@ -48,12 +48,12 @@ impl Received {
     }
 }
 
-/// What the server does instead of taking a recipient.
+/// The server's reaction instead of accepting a recipient.
 #[derive(Clone, Copy, Debug)]
 pub(crate) enum Instead {
     /// This answer.
     Answer(&'static str),
-    /// None, ever.
+    /// No answer.
     Silence,
 }
 
@@ -74,12 +74,12 @@ struct Shared {
 }
 
 impl Smtp {
-    /// Its certificate, for `localhost`, is written to `directory`.
+    /// Starts a server. Its certificate, for `localhost`, is written to `directory`.
     pub(crate) async fn start(security: Security, directory: &Path) -> Self {
         Self::start_as(security, true, directory).await
     }
 
-    /// One that takes ASCII addresses alone.
+    /// Starts a server that accepts ASCII addresses only.
     pub(crate) async fn without_smtputf8(directory: &Path) -> Self {
         Self::start_as(Security::None, false, directory).await
     }
@@ -108,7 +108,7 @@ impl Smtp {
         Self { address, shared, serving }
     }
 
-    /// What the server does with the next recipients, before it takes them all.
+    /// Sets the reactions to the next recipients, after which all are accepted.
     pub(crate) fn instead(&self, instead: &[Instead]) {
         self.shared.instead.lock().unwrap().extend(instead);
     }
@@ -117,12 +117,12 @@ impl Smtp {
         self.shared.received.lock().unwrap().clone()
     }
 
-    /// How many recipients were named so far.
+    /// Returns how many recipients were named so far.
     pub(crate) fn asked(&self) -> usize {
         *self.shared.asked.lock().unwrap()
     }
 
-    /// Waits for a letter to the address.
+    /// Waits for an email to the address.
     pub(crate) async fn letter_to(&self, address: &str) -> Received {
         let arrives = async {
             loop {
@@ -142,7 +142,7 @@ impl Drop for Smtp {
     }
 }
 
-/// Where the server's certificate is.
+/// Returns the path of the server's certificate.
 pub(crate) fn certificate(directory: &Path) -> PathBuf {
     directory.join("smtp.pem")
 }
@@ -155,7 +155,7 @@ async fn serve(listener: TcpListener, shared: Arc<Shared>) {
     loop {
         let (stream, _) = listener.accept().await.unwrap();
         let shared = Arc::clone(&shared);
-        // A client that hangs up, or does not believe the certificate, ends its conversation and nothing else.
+        // A client that disconnects, or rejects the certificate, ends only its own connection.
         tokio::spawn(async move { converse(stream, &shared).await });
     }
 }
@@ -229,7 +229,7 @@ async fn say(stream: &mut Connection, line: &str) -> std::io::Result<()> {
     stream.flush().await
 }
 
-/// Up to the line with a dot alone; a dot that was doubled is single again.
+/// Reads up to the line with a single dot; a doubled dot becomes a single one.
 async fn data(stream: &mut Connection) -> std::io::Result<String> {
     let mut text = String::new();
     loop {

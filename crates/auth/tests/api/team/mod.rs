@@ -1,4 +1,4 @@
-//! People in tenants, and what they ask for.
+//! People in tenants, and their calls.
 
 use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_proto::auth::v1::{
@@ -16,24 +16,24 @@ use tonic::{Request, Response, Status};
 
 use crate::support::{PASSWORD, Running, Service};
 
-/// An answer, or why there is none.
+/// An answer, or the error.
 pub(crate) type Answer<T> = Result<T, Fault>;
 
 fn answer<T>(answer: Result<Response<T>, Status>) -> Answer<T> {
     answer.map(Response::into_inner).map_err(|status| fault(&status))
 }
 
-/// Somebody with an access token.
+/// A caller with an access token.
 #[derive(Clone)]
 pub(crate) struct Caller<'a> {
     pub(crate) running: &'a Running,
     pub(crate) tenant: TenantId,
     pub(crate) token: String,
-    /// Empty for a program.
+    /// The refresh token; empty for a program.
     pub(crate) refresh_token: String,
 }
 
-/// A member who has logged in.
+/// Creates a member and logs them in.
 pub(crate) async fn member<'a>(
     service: &'a Service,
     tenant: TenantId,
@@ -44,7 +44,7 @@ pub(crate) async fn member<'a>(
     login(service, tenant, email).await
 }
 
-/// A member who logs in.
+/// Logs a member in.
 pub(crate) async fn login<'a>(service: &'a Service, tenant: TenantId, email: &str) -> Caller<'a> {
     let tenant_id = tenant.to_string();
     let tokens = service.running.login(email, PASSWORD, Some(&tenant_id)).await.unwrap().tokens.unwrap();
@@ -80,7 +80,7 @@ pub(crate) async fn exchange(
 }
 
 impl<'a> Caller<'a> {
-    /// A program with an access token that was issued for a key.
+    /// Returns a caller with the access token of an API key.
     pub(crate) fn program(running: &'a Running, tenant: TenantId, token: String) -> Self {
         Self { running, tenant, token, refresh_token: String::new() }
     }
@@ -91,7 +91,7 @@ impl<'a> Caller<'a> {
         request
     }
 
-    /// Whether the access token is good at the moment.
+    /// Returns the caller's role, if the access token is valid.
     pub(crate) async fn role(&self) -> Answer<Role> {
         let request = self.request(rowhouse_proto::auth::v1::GetMeRequest {});
         answer(self.running.client().get_me(request).await).map(|me| me.role())
@@ -103,7 +103,7 @@ impl<'a> Caller<'a> {
             .map(|page| (page.members, page.next_page_token))
     }
 
-    /// A member's id.
+    /// Returns a member's id.
     pub(crate) async fn id_of(&self, email: &str) -> String {
         let (members, _) = self.members(100, "").await.unwrap();
         members.into_iter().find(|member| member.email == email).unwrap().id
@@ -123,7 +123,7 @@ impl<'a> Caller<'a> {
         answer(self.running.members().delete_member(request).await).map(|answer| answer.revocations.unwrap())
     }
 
-    /// Ends one's other sessions, and says how many there were.
+    /// Ends the caller's other sessions, and returns their number.
     pub(crate) async fn end_other_sessions(&self) -> Answer<i32> {
         let request = self.request(DeleteOtherSessionsRequest {});
         answer(self.running.sessions().delete_other_sessions(request).await).map(|answer| answer.ended)
@@ -186,7 +186,7 @@ impl<'a> Caller<'a> {
         answer(self.running.api_keys().delete_api_key(request).await).map(drop)
     }
 
-    /// A user's sessions; with an empty id, one's own.
+    /// Returns a user's sessions; with an empty id, the caller's own.
     pub(crate) async fn sessions(
         &self,
         user_id: &str,
@@ -199,7 +199,7 @@ impl<'a> Caller<'a> {
             .map(|page| (page.sessions, page.next_page_token))
     }
 
-    /// The id of the session that the access token belongs to.
+    /// Returns the id of the access token's session.
     pub(crate) async fn session(&self) -> String {
         let (sessions, _) = self.sessions("", 100, "").await.unwrap();
         sessions.into_iter().find(|session| session.current).unwrap().id
@@ -222,7 +222,7 @@ impl<'a> Caller<'a> {
     }
 }
 
-/// What the log of all tenants has of an action, the oldest first: the outcome, and one of the details.
+/// Returns all tenants' log entries of an action, the oldest first: the outcome and one of the details.
 pub(crate) async fn logged(service: &Service, action: &str, detail: &str) -> String {
     let rows = format!(
         "SELECT string_agg(outcome || ' ' || coalesce(details->>'{detail}', '-'), ',' ORDER BY occurred_at, id)
@@ -231,7 +231,7 @@ pub(crate) async fn logged(service: &Service, action: &str, detail: &str) -> Str
     service.value(&format!("coalesce(({rows}), '')")).await
 }
 
-/// The token of the last letter to an address, once everything is sent.
+/// Returns the token of the last email to an address, after all emails were sent.
 pub(crate) async fn token_to(service: &Service, address: &str) -> String {
     service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
     letters_to(&service.mail(), address).pop().unwrap().token

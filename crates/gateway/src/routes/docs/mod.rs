@@ -1,4 +1,4 @@
-//! What can be read about the API.
+//! The documents about the API.
 
 pub(super) mod openapi;
 pub(super) mod pages;

@@ -1,11 +1,11 @@
-//! How the gateway is.
+//! The gateway's health.
 
 pub(super) mod alive;
 pub(super) mod ready;
 
 use serde::Serialize;
 
-/// How the gateway is.
+/// The gateway's health.
 #[derive(Serialize)]
 struct Health {
     status: &'static str,

@@ -1,4 +1,4 @@
-//! Who asks for a token.
+//! The client of a token request.
 
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[test]
-    fn whoever_cannot_be_recognised_is_refused() {
+    fn unidentified_clients_are_refused() {
         for (id, secret) in [(None, None), (Some("id"), None), (None, Some("secret"))] {
             assert_eq!(read(&[], id, secret), Err(Code::InvalidClient));
         }

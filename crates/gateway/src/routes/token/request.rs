@@ -97,7 +97,7 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn what_is_empty_or_unknown_is_passed_over() {
+    async fn empty_and_unknown_parameters_are_ignored() {
         let read =
             form("grant_type=client_credentials&client_id=&scope=&audience=x&audience=y").await.unwrap();
         assert_eq!((read.client_id, read.client_secret, read.scope), (None, None, None));

@@ -8,7 +8,7 @@ use tempfile::TempDir;
 
 const ENCRYPTION_KEYS: &str = "encryption.keys";
 
-/// The keys of auth and onboarding, as files, and a directory for letters.
+/// The keys of auth and onboarding, as files, and a directory for emails.
 pub(crate) struct Keys {
     directory: TempDir,
     files: KeyDirectory,

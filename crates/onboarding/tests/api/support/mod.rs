@@ -37,7 +37,7 @@ pub(crate) use requests::{With, request, with_token};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// How long to wait for what happens after an answer.
+/// The time limit for what happens after an answer.
 const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
@@ -73,7 +73,7 @@ fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> ro
     }
 }
 
-/// What a worker that is gone was doing is soon another's.
+/// Returns settings with which another worker soon takes over a lost worker's jobs.
 fn jobs() -> WorkerArgs {
     WorkerArgs { lease: Duration::from_secs(1), ..WorkerArgs::default() }
 }
@@ -101,7 +101,7 @@ pub(crate) fn config(
     }
 }
 
-/// A server that runs.
+/// A running server.
 pub(crate) struct Running {
     pub(crate) address: SocketAddr,
     trigger: Trigger,
@@ -129,10 +129,10 @@ pub(crate) struct World {
     pub(crate) database: TestDatabase,
     pub(crate) keys: Keys,
     pub(crate) auth: Option<Running>,
-    /// Where onboarding expects auth.
+    /// The address where onboarding expects auth.
     pub(crate) auth_address: SocketAddr,
     pub(crate) orders: Option<Running>,
-    /// Where onboarding expects orders.
+    /// The address where onboarding expects orders.
     pub(crate) orders_address: SocketAddr,
     onboarding: Running,
     channel: TracedChannel,
@@ -146,7 +146,7 @@ impl World {
         world
     }
 
-    /// Neither auth nor orders runs yet; their ports are free.
+    /// Starts onboarding alone; the ports of auth and orders are free.
     pub(crate) async fn alone() -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
         let (auth_address, orders_address) = (free_address(), free_address());
@@ -179,13 +179,13 @@ impl World {
         JobServiceClient::new(self.channel.clone())
     }
 
-    /// The tenant, by an access token or a status token.
+    /// Returns the tenant, by an access token or a status token.
     pub(crate) async fn get_tenant(&self, token: &str, id: &str) -> Result<Tenant, Status> {
         let request = with_token(token, GetTenantRequest { id: id.to_owned() });
         Ok(self.client().get_tenant(request).await?.into_inner().tenant.unwrap())
     }
 
-    /// Waits until a query's one value is the expected one.
+    /// Waits until a query returns the expected value.
     pub(crate) async fn until(&self, expression: &str, expected: &str) {
         let reached = async {
             while self.value(expression).await != expected {
@@ -230,17 +230,17 @@ impl World {
         Ok(self.client().onboard_tenant(with_token(token, request)).await?.into_inner())
     }
 
-    /// The first letter to the address about something, as soon as it is there.
+    /// Waits for an email to the address about a subject, and returns the first one.
     pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
         wait_for(&Mailbox::at(self.keys.mail_dir()), address, subject_contains).await
     }
 
-    /// Runs statements as the superuser.
+    /// Executes statements as the superuser.
     pub(crate) async fn sql(&self, statements: &str) {
         self.database.admin().await.batch_execute(statements).await.unwrap();
     }
 
-    /// The one value that a query answers with, as text, as the superuser sees it.
+    /// Returns the value of a query as text, as the superuser sees it.
     pub(crate) async fn value(&self, expression: &str) -> String {
         #[derive(QueryableByName)]
         struct Value {
@@ -251,7 +251,7 @@ impl World {
         query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
     }
 
-    /// Tenants, identities, memberships, keys.
+    /// Returns the numbers of tenants, identities, memberships and keys.
     pub(crate) async fn counts(&self) -> String {
         self.value(
             "SELECT concat_ws(' ', (SELECT count(*) FROM tenancy.tenants),
@@ -266,7 +266,7 @@ fn free_address() -> SocketAddr {
     std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
-/// The code of an answer that has to be a refusal.
+/// Returns the code of a refusal.
 pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
     fault(&answer.unwrap_err()).code
 }

@@ -1,4 +1,4 @@
-//! What is asked for.
+//! Requests.
 
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
 use tonic::Request;
@@ -6,7 +6,7 @@ use tonic::metadata::MetadataValue;
 
 use super::PASSWORD;
 
-/// A request that carries a token.
+/// Returns a request with a token.
 pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
     let mut request = Request::new(message);
     let value = MetadataValue::try_from(format!("Bearer {token}")).unwrap();
@@ -14,7 +14,7 @@ pub(crate) fn with_token<T>(token: &str, message: T) -> Request<T> {
     request
 }
 
-/// A request without a slug or a key, with the usual password.
+/// Returns a request without a slug or a key, with the usual password.
 pub(crate) fn request(name: &str, email: &str) -> OnboardTenantRequest {
     OnboardTenantRequest {
         name: name.to_owned(),

@@ -82,7 +82,7 @@ fn json_lines_have_an_order_each() {
 #[test]
 fn no_cell_is_a_formula() {
     for text in ["=1+1", "+1", "-1", "@SUM(A1)", "＝1+1", "＋1", "－1", "＠x"] {
-        assert_eq!(harmless(text), format!("'{text}"), "{text:?}");
+        assert_eq!(escape_formula(text), format!("'{text}"), "{text:?}");
     }
     for text in [
         "",
@@ -98,9 +98,9 @@ fn no_cell_is_a_formula() {
         " ;  | ",
         "\u{301}=1",
     ] {
-        assert_eq!(harmless(text), text);
+        assert_eq!(escape_formula(text), text);
     }
-    // What separates cells elsewhere.
+    // Other separators begin a cell as well.
     for (text, safe) in [
         ("x;=cmd|'/C calc'!A0;", "x;'=cmd|'/C calc'!A0;"),
         ("=1;-2|@x", "'=1;'-2|'@x"),
@@ -109,9 +109,9 @@ fn no_cell_is_a_formula() {
         ("\r\n=1", "'\r'\n'=1"),
         ("ä;＝1", "ä;'＝1"),
     ] {
-        assert_eq!(harmless(text), safe, "{text:?}");
+        assert_eq!(escape_formula(text), safe, "{text:?}");
     }
-    // What does not keep a spreadsheet from looking further.
+    // A spreadsheet skips these before a formula.
     for (text, safe) in [
         (" =1+1", "' =1+1"),
         ("\u{a0}=1+1", "'\u{a0}=1+1"),
@@ -130,14 +130,14 @@ fn no_cell_is_a_formula() {
         ("x|\u{feff}\u{200b}-1|ok|\"+1", "x|'\u{feff}\u{200b}-1|ok|'\"+1"),
         ("  \t =1", "'  \t' =1"),
     ] {
-        assert_eq!(harmless(text), safe, "{text:?}");
+        assert_eq!(escape_formula(text), safe, "{text:?}");
     }
-    // A cell that the quotes begin would be taken for a formula all the same.
+    // A quoted cell would be read as a formula as well.
     let text = written(ExportFormat::Csv, false, &[order("=HYPERLINK(\"x\",\"y\")", &["-2"])]);
     assert!(text.contains(",\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",") && text.contains(",'-2,"), "{text}");
 }
 
-/// Whatever is put before a formula: after each separator, as a spreadsheet would look for the first thing that it sees, there is none.
+/// Whatever precedes a formula, no cell begins with one, also with other separators than commas.
 #[test]
 fn no_combination_of_blanks_and_separators_lets_a_formula_through() {
     const PIECES: [&str; 14] =
@@ -148,14 +148,14 @@ fn no_combination_of_blanks_and_separators_lets_a_formula_through() {
         cases = longer.chain([String::new()]).collect();
     }
     for case in &cases {
-        let safe = harmless(case);
+        let safe = escape_formula(case);
         for cell in safe.split([';', '|', '\t']) {
             let seen =
                 cell.trim_start_matches(|c: char| c.is_whitespace() || "\u{200b}\u{feff}\"".contains(c));
             assert!(!seen.starts_with(['=', '+', '@', '-', '＝']), "{case:?} became {safe:?}");
         }
         assert_eq!(safe.replace('\'', ""), *case, "nothing else is changed");
-        assert_eq!(harmless(&safe), safe, "{case:?}: done twice it is the same");
+        assert_eq!(escape_formula(&safe), safe, "{case:?}: done twice it is the same");
     }
     assert!(cases.len() > 14_usize.pow(4));
 }

@@ -1,4 +1,4 @@
-//! Having an export written.
+//! The method that creates an export.
 
 use prost::Message;
 use rowhouse_chassis::access::{context, member};
@@ -52,7 +52,7 @@ async fn create(
             }
             let usage = usage(tx).await?;
             UNFINISHED_EXPORTS.allows(usage.unfinished + 1)?;
-            // They are kept for a day, in the database that everybody shares.
+            // Exports are kept for a day, in the common database.
             EXPORTS.allows(usage.kept + 1)?;
             EXPORT_MIB.allows((usage.size_bytes >> 20) + 1)?;
             let id = Uuid::now_v7();
@@ -65,7 +65,7 @@ async fn create(
         .await
 }
 
-/// What nothing else than orders can be exported as.
+/// The error for a resource other than orders.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send \"orders\": there is nothing else to export")]
 struct UnknownResource;

@@ -1,4 +1,4 @@
-//! Fetching an export's file.
+//! The method that downloads an export's file.
 
 use futures_util::StreamExt;
 use futures_util::stream::{self, BoxStream};
@@ -16,8 +16,8 @@ use crate::error::Error;
 use crate::store::export_chunks::find_chunk;
 use crate::store::exports::find_export;
 
-/// Each is read when the caller has taken the one before, in a transaction of its own: a caller who takes their time holds
-/// a piece in memory and no connection, and whose access ends, gets no further piece.
+/// The pieces of a file. Each is read in a transaction of its own when the caller has received the one before. So a
+/// slow caller occupies memory for one piece and no connection, and gets no further piece after losing access.
 pub(super) type Pieces = BoxStream<'static, Result<DownloadExportResponse, Status>>;
 
 pub(super) async fn download_export(

@@ -1,4 +1,4 @@
-//! Exports on the wire.
+//! Exports in messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;

@@ -1,4 +1,4 @@
-//! Looking at an export.
+//! The method that returns an export.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

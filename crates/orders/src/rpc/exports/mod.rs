@@ -1,4 +1,4 @@
-//! Exports: files with all of a tenant's orders.
+//! The service of exports: files with all of a tenant's orders.
 
 mod create_export;
 mod download_export;
@@ -14,7 +14,7 @@ use rowhouse_proto::orders::v1::{
 use rowhouse_tenancy::TenantDb;
 use tonic::Request;
 
-/// What the methods work with.
+/// The dependencies of the methods.
 pub(crate) struct ExportRpc {
     pub(crate) db: TenantDb,
     pub(crate) sealing: Sealing,

@@ -1,4 +1,4 @@
-//! Registering an endpoint.
+//! The method that creates an endpoint.
 
 use prost::Message;
 use rowhouse_chassis::access::context;

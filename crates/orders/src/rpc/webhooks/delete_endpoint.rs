@@ -1,4 +1,4 @@
-//! Giving an endpoint up.
+//! The method that deletes an endpoint.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
@@ -11,8 +11,8 @@ use crate::error::Error;
 use crate::store::webhook_endpoints;
 use crate::webhooks::tidy_soon;
 
-/// From now on it is sent nothing and shown nowhere. Its deliveries, of which there may be very many, are removed by a
-/// job.
+/// Deletes an endpoint: it gets no further deliveries and is not shown any more. A job deletes its deliveries, of
+/// which there may be very many.
 pub(super) async fn delete_endpoint(
     rpc: &WebhookRpc,
     request: &Request<DeleteWebhookEndpointRequest>,
@@ -24,7 +24,7 @@ pub(super) async fn delete_endpoint(
     };
     rpc.db
         .tx(&cx, "webhook_endpoints.delete", async |tx| {
-            // The job that tidies is locked before the endpoint, as it does itself.
+            // The tidying job is locked before the endpoint, in the same order as the job itself does.
             tidy_soon(tx).await?;
             if webhook_endpoints::delete_endpoint(tx, id).await? {
                 Ok(())

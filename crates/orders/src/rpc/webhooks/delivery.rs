@@ -1,4 +1,4 @@
-//! Deliveries on the wire.
+//! Deliveries in messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
@@ -32,7 +32,7 @@ fn attempt((attempted_at, http_status, error, duration_ms): LoggedAttempt) -> v1
     }
 }
 
-/// The column's CHECK knows the same three names.
+/// Returns the state with this name. The column's CHECK has the same three names.
 fn state(name: &str) -> v1::WebhookDeliveryState {
     match name {
         "pending" => v1::WebhookDeliveryState::Pending,
@@ -42,12 +42,12 @@ fn state(name: &str) -> v1::WebhookDeliveryState {
     }
 }
 
-/// The number stands for no state that this version knows.
+/// The error for a number that is not a known state.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of pending, delivered, failed")]
 pub(super) struct UnknownState;
 
-/// The state of a request, which may leave it out.
+/// Parses the optional state of a request.
 pub(super) fn parse_state(number: i32) -> Result<Option<&'static str>, UnknownState> {
     match v1::WebhookDeliveryState::try_from(number) {
         Ok(v1::WebhookDeliveryState::Unspecified) => Ok(None),

@@ -1,4 +1,4 @@
-//! Endpoints on the wire.
+//! Endpoints in messages.
 
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
@@ -30,7 +30,7 @@ impl From<Endpoint> for v1::WebhookEndpoint {
     }
 }
 
-/// The column's CHECK knows the same two names.
+/// Returns the reason with this name. The column's CHECK has the same two names.
 fn disabled_reason(name: Option<&str>) -> v1::WebhookDisabledReason {
     match name {
         Some(FAILING) => v1::WebhookDisabledReason::Failing,
@@ -39,8 +39,8 @@ fn disabled_reason(name: Option<&str>) -> v1::WebhookDisabledReason {
     }
 }
 
-/// What a caller sends of an endpoint; `None` for what is left out. Fields that are wrong are noted, and come before a URL
-/// that is not allowed: that one is told with [`Sent::allowed`].
+/// The fields of an endpoint in a request; `None` for those that are absent. Invalid fields are recorded and reported
+/// before a URL that is not allowed, which [`Sent::allowed`] reports.
 pub(super) struct Sent {
     target: Option<Result<Target, NotAllowed>>,
     events: Option<Events>,
@@ -59,7 +59,7 @@ impl Sent {
             Err(invalid) => violations.check("url", Err(invalid)),
         });
         let events = events.map(|events| violations.check("events", Events::parse(events)));
-        // What was sent and is wrong is the inner nothing.
+        // The inner `None` is a field that was sent and is invalid.
         let target = target.map_or(Some(None), |target| target.map(Some))?;
         let events = events.map_or(Some(None), |events| events.map(Some))?;
         Some(Self { target, events })

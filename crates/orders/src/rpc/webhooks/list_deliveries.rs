@@ -1,4 +1,4 @@
-//! Looking at what was sent, newest first.
+//! The method that lists deliveries, newest first.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

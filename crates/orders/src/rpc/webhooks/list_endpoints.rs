@@ -1,4 +1,4 @@
-//! Looking at the endpoints, newest first.
+//! The method that lists endpoints, newest first.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;

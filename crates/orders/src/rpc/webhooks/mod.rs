@@ -1,4 +1,4 @@
-//! Webhooks: where a tenant wants to be told of its orders, and what became of it.
+//! The service of webhooks: a tenant's endpoints and deliveries.
 
 mod create_endpoint;
 mod delete_endpoint;
@@ -28,7 +28,7 @@ use tonic::Request;
 use super::repeatable;
 use crate::domain::Guard;
 
-/// What the methods work with.
+/// The dependencies of the methods.
 pub(crate) struct WebhookRpc {
     pub(crate) db: TenantDb,
     pub(crate) sealing: Sealing,

@@ -1,4 +1,4 @@
-//! Sending an event once more.
+//! The method that repeats a delivery.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
@@ -12,8 +12,9 @@ use crate::store::webhook_health::try_now;
 use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};
 use crate::webhooks::{lock_jobs, look_at_all, probe_now};
 
-/// What has ended is pending again, and what is pending for the endpoint of the order, up to it, is tried now. The job is
-/// written first: a worker has it, too, before it touches a delivery. If the endpoint is paused, it is tried now.
+/// Makes an ended delivery pending again, and tries the pending deliveries of the same order to the endpoint up to it
+/// at once. The job is written first, since a worker also locks it before a delivery. A paused endpoint is tried at
+/// once.
 pub(super) async fn redeliver(
     rpc: &WebhookRpc,
     request: &Request<RedeliverWebhookDeliveryRequest>,

@@ -1,4 +1,4 @@
-//! Replacing an endpoint's secret.
+//! The method that replaces an endpoint's secret.
 
 use std::time::Duration;
 
@@ -20,7 +20,7 @@ use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_secrets::replace_secret;
 use crate::webhooks::Secret;
 
-/// How long both secrets sign, when the caller does not say, and at most.
+/// The default and the largest time for which both secrets sign.
 const OVERLAP: Duration = Duration::from_hours(24);
 const LONGEST_OVERLAP: u64 = 7 * 24 * 60 * 60;
 
@@ -36,7 +36,8 @@ pub(super) async fn rotate_secret(
     answered_once(|| rotate(rpc, &cx, id, overlap, call.as_ref())).await
 }
 
-/// Rotating twice would end the secret that the receiver still knows; so a repeat is answered with the first new one.
+/// Replaces the secret. A second rotation would end the secret that the receiver still knows, so a repeat gets the
+/// answer of the first one.
 async fn rotate(
     rpc: &WebhookRpc,
     cx: &TenantContext,
@@ -61,7 +62,7 @@ async fn rotate(
         .await
 }
 
-/// The number of seconds is out of bounds.
+/// The error for a number of seconds that is out of range.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send a number of seconds from 0 to {LONGEST_OVERLAP}, which are seven days")]
 struct InvalidOverlap;

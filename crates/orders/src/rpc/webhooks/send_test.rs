@@ -1,4 +1,4 @@
-//! Sending an endpoint an event that is about nothing, to see whether it arrives.
+//! The method that sends a test event.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
@@ -16,7 +16,7 @@ use crate::store::webhook_endpoints::find_endpoint;
 use crate::store::webhook_log::find_delivery;
 use crate::webhooks::{self, lock_jobs};
 
-/// It goes the way of every event. If the endpoint is paused, it is tried now.
+/// Sends an endpoint a test event through the usual steps. A paused endpoint is tried at once.
 pub(super) async fn send_test(
     rpc: &WebhookRpc,
     request: &Request<SendTestWebhookRequest>,

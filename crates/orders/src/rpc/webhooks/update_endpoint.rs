@@ -1,4 +1,4 @@
-//! Changing an endpoint.
+//! The method that changes an endpoint.
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
@@ -31,7 +31,7 @@ pub(super) async fn update_endpoint(
     Ok(UpdateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.await?.into()) })
 }
 
-/// Neither a url nor events nor whether it is enabled.
+/// The error for a request without a url, events or enabled.
 #[derive(Debug, thiserror::Error)]
 #[error("send a url, events or enabled, or several of them")]
 struct NothingToChange;
@@ -54,7 +54,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_absent_stays() {
+    fn absent_fields_stay() {
         let id = Uuid::now_v7();
         let request =
             UpdateWebhookEndpointRequest { id: id.to_string(), enabled: Some(false), ..Default::default() };

@@ -11,7 +11,7 @@ use tokio_rustls::TlsAcceptor;
 
 use super::*;
 
-/// Every name is this machine.
+/// A resolver that resolves every name to this machine.
 struct Here;
 
 impl Resolve for Here {
@@ -49,7 +49,7 @@ async fn read_request(stream: &mut (impl AsyncRead + Unpin)) -> String {
     String::from_utf8(request).unwrap()
 }
 
-/// Answers one request with these bytes and then does not close the connection. What was asked, and what came of it.
+/// Answers one request with these bytes and keeps the connection open. Returns the request and the result.
 async fn answered(answer: &'static [u8]) -> (String, Result<Answer, SendError>) {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://hooks.example:{}/a?b=c", listener.local_addr().unwrap().port());
@@ -104,7 +104,7 @@ async fn the_wish_to_be_left_alone_is_heard() {
 }
 
 #[tokio::test]
-async fn what_is_no_answer() {
+async fn invalid_answers() {
     for answer in [&b""[..], b"hello\r\n", b"HTTP/1.1 2000 OK\r\n\r\n", b"\x16\x03\x01\x00\x05"] {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
@@ -117,7 +117,7 @@ async fn what_is_no_answer() {
         assert_eq!(sent, Err(SendError::NoAnswer), "{answer:?}");
         receiver.await.unwrap();
     }
-    // Nobody listens on a port that was just given back.
+    // Nothing listens on a port that was just released.
     let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
     let sent = sender(Guard::Open, RootCertStore::empty());
     let sent = sent.send(&target(&format!("http://127.0.0.1:{port}/")), &message()).await;
@@ -140,11 +140,11 @@ async fn a_head_without_an_end_is_given_up() {
     });
     let sent = sender(Guard::Open, RootCertStore::empty()).send(&target(&url), &message()).await;
     assert_eq!(sent, Err(SendError::NoAnswer));
-    // It ended because this side hung up.
+    // The receiver ended because the sender closed the connection.
     receiver.await.unwrap();
 }
 
-/// The status is known long before, and the rest is not waited for.
+/// The status is known before, and the rest of the body is not awaited.
 #[tokio::test]
 async fn an_endless_body_is_cut() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -175,7 +175,7 @@ async fn a_receiver_that_never_answers_is_given_up_in_time() {
     drop(listener);
 }
 
-/// The name passes, and its address does not: there is no connection.
+/// The name is allowed and its address is not: there is no connection.
 #[tokio::test]
 async fn a_name_that_leads_inside_is_not_connected_to() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
@@ -194,7 +194,7 @@ async fn a_name_that_leads_inside_is_not_connected_to() {
     assert!(timeout(Duration::ZERO, listener.accept()).await.is_err(), "somebody connected");
 }
 
-/// A certificate for the name, and who has signed it.
+/// Creates a certificate for the name, and its authority.
 fn certificate(name: &str) -> (Arc<ServerConfig>, RootCertStore) {
     let mut authority = CertificateParams::new(Vec::new()).unwrap();
     authority.is_ca = rcgen::IsCa::Ca(rcgen::BasicConstraints::Unconstrained);
@@ -243,7 +243,7 @@ async fn tls_believes_the_authorities_and_the_name_alone() {
 }
 
 #[test]
-fn what_tenants_read_says_nothing_of_the_inside() {
+fn errors_for_tenants_reveal_no_internals() {
     for error in [
         SendError::NotAllowed,
         SendError::Unresolved,

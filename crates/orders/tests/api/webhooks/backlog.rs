@@ -1,4 +1,4 @@
-//! What costs how much when very much waits to be sent.
+//! The cost of sending when many deliveries wait.
 
 use std::time::Duration;
 
@@ -16,7 +16,7 @@ use crate::world::{World, an_order};
 
 #[derive(QueryableByName)]
 struct Read {
-    /// Rows of deliveries that statements have looked at, and how often one was looked for by an index.
+    /// The rows of deliveries that statements read, and the number of index scans.
     #[diesel(sql_type = BigInt)]
     rows: i64,
     #[diesel(sql_type = BigInt)]
@@ -33,9 +33,9 @@ async fn read(world: &World) -> Read {
     .unwrap()
 }
 
-/// Thousands of events follow one that is put off: to look for what is next costs no more for it.
+/// Thousands of events follow one that is rescheduled: finding the next delivery does not cost more.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_another_is_not_looked_at() {
+async fn waiting_deliveries_are_not_read() {
     const WAITING: i64 = 4_000;
     let (world, orders, webhooks) = world().await;
     let receiver = Receiver::start().await;
@@ -74,7 +74,7 @@ async fn what_waits_for_another_is_not_looked_at() {
         ))
         .await
         .unwrap();
-    // Each change has the endpoint's part look for what is next.
+    // Each change runs the job of the endpoint's part.
     let before = read(&world).await;
     let mut changes = 0;
     let enough = async {
@@ -94,9 +94,9 @@ async fn what_waits_for_another_is_not_looked_at() {
     world.stop().await;
 }
 
-/// Whatever waits for an endpoint that is disabled is given up by hundreds, and each one's log says why.
+/// The pending deliveries of a disabled endpoint fail by hundreds, with the reason in each one's log.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_given_up_takes_few_round_trips() {
+async fn failing_deliveries_takes_few_round_trips() {
     const WAITING: usize = 1_200;
     let database = TestDatabase::create().await;
     let proxy = Proxy::start(&database.url(ServiceName::Orders)).await;

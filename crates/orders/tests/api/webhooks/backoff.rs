@@ -1,4 +1,4 @@
-//! Endpoints that hang or fail: what they cost others, and what becomes of them.
+//! Endpoints that time out or fail: their effect on others, and their end.
 
 use std::time::{Duration, Instant};
 
@@ -20,7 +20,7 @@ async fn endpoint(webhooks: &Webhooks) -> WebhookEndpoint {
     webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap().webhook_endpoints.remove(0)
 }
 
-/// The endpoint, as soon as it is as it should be.
+/// Waits until the endpoint satisfies a condition.
 async fn until(webhooks: &Webhooks, is_so: impl Fn(&WebhookEndpoint) -> bool) -> WebhookEndpoint {
     let deadline = Instant::now() + Duration::from_secs(60);
     loop {
@@ -39,10 +39,10 @@ async fn place(orders: &Orders, count: usize) {
     }
 }
 
-/// Several tenants with receivers that accept and never answer: another tenant's export and webhook do not wait for any of the
-/// fifteen seconds that each attempt takes, and of each endpoint no more than four are under way.
+/// Several tenants have receivers that accept and never answer: another tenant's export and webhook do not wait for
+/// the fifteen seconds of an attempt, and each endpoint has at most four attempts at a time.
 #[tokio::test(flavor = "multi_thread")]
-async fn receivers_that_never_answer_hold_up_nobody_else() {
+async fn receivers_that_never_answer_delay_no_others() {
     let (world, quiet, webhooks) = world().await;
     let mut holes = Vec::new();
     for tenant in 0..3 {
@@ -94,7 +94,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
     place(&orders, 8).await;
     let paused = until(&webhooks, |endpoint| endpoint.paused_until.is_some()).await;
     assert!(paused.failing_since.is_some() && paused.enabled);
-    // What was under way when it was paused comes to its end; then only one at a time is sent.
+    // Deliveries that were under way at the pause end; then only one at a time is sent.
     webhooks.until(|all| all.iter().filter(|one| one.attempt_count > 0).count() >= 5).await;
     let mut expected = settled(&receiver).await;
     let mut until_then = paused.paused_until.unwrap();
@@ -114,7 +114,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
     let waiting = webhooks.deliveries().await;
     assert!(waiting.iter().all(|one| one.state() == Pending), "{waiting:?}");
 
-    // With the first that is taken all that waits follows.
+    // After the first success all waiting deliveries follow.
     receiver.always("200 OK");
     webhooks.test(&id).await.unwrap();
     webhooks
@@ -125,7 +125,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
         .await;
     let well = until(&webhooks, |endpoint| endpoint.paused_until.is_none()).await;
     assert!(well.failing_since.is_none() && well.enabled);
-    // Those that were tried before have times of their own.
+    // Those that were tried before have due times of their own.
     for delivery in webhooks.deliveries().await {
         if delivery.state() == Pending {
             webhooks.redeliver(&delivery.id).await.unwrap();
@@ -135,7 +135,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
     world.stop().await;
 }
 
-/// How many requests there were, when for a while there have been no more.
+/// Returns the number of requests after there were no more for a while.
 async fn settled(receiver: &Receiver) -> usize {
     let mut seen = receiver.received().len();
     loop {
@@ -164,11 +164,11 @@ async fn after_days_of_failures_an_endpoint_is_disabled() {
     let disabled = until(&webhooks, |endpoint| !endpoint.enabled).await;
     assert_eq!(disabled.disabled_reason(), WebhookDisabledReason::Failing);
     assert!(disabled.paused_until.is_none());
-    // What waited is given up, and says why.
+    // The waiting deliveries fail, with the reason.
     let deliveries = webhooks.until_states(&[Failed; 9]).await;
     assert!(deliveries.iter().any(|one| one.attempts[0].error.contains("disabled")), "{deliveries:?}");
 
-    // Enabled again, it begins anew.
+    // When it is enabled again, its failures are cleared.
     receiver.always("200 OK");
     let enable = UpdateWebhookEndpointRequest { id, enabled: Some(true), ..Default::default() };
     let enabled = webhooks.update(enable).await.unwrap();
@@ -179,9 +179,9 @@ async fn after_days_of_failures_an_endpoint_is_disabled() {
     world.stop().await;
 }
 
-/// Disabled by its people while it is paused, it has nothing left to send either.
+/// An endpoint that is disabled during a pause has nothing left to send.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_waits_for_a_paused_endpoint_goes_with_it() {
+async fn a_paused_endpoints_deliveries_end_with_it() {
     let (world, orders, webhooks) = world().await;
     let receiver = Receiver::start().await;
     let (id, _) = webhooks.register(&receiver).await;
@@ -195,7 +195,7 @@ async fn what_waits_for_a_paused_endpoint_goes_with_it() {
     world.stop().await;
 }
 
-/// Disabled again and again while auth does not get to it, an endpoint is reported once.
+/// An endpoint that is disabled repeatedly before auth runs the job is reported once.
 #[tokio::test(flavor = "multi_thread")]
 async fn an_endpoint_that_is_disabled_again_and_again_is_reported_once() {
     let (world, orders, webhooks) = world().await;

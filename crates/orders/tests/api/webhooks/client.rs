@@ -19,7 +19,7 @@ use tonic::{Request, Status};
 use super::receiver::Receiver;
 use crate::world::World;
 
-/// One caller's way to the service.
+/// One caller's client of the service.
 #[derive(Clone)]
 pub(crate) struct Webhooks {
     client: WebhookServiceClient<Channel>,
@@ -50,7 +50,7 @@ impl Webhooks {
         self.create_once(url, events, None).await
     }
 
-    /// With an idempotency key.
+    /// Creates an endpoint with an idempotency key.
     pub(crate) async fn create_once(
         &self,
         url: &str,
@@ -63,7 +63,7 @@ impl Webhooks {
         Ok(self.client.clone().create_webhook_endpoint(self.request(message)).await?.into_inner())
     }
 
-    /// An endpoint that wants to hear of everything. Its id, and its secret.
+    /// Creates an endpoint that subscribes to all events. Returns its id and its secret.
     pub(crate) async fn register(&self, receiver: &Receiver) -> (String, String) {
         let created = self.create(&receiver.url, &["*"]).await.unwrap();
         (created.webhook_endpoint.unwrap().id, created.secret)
@@ -96,7 +96,7 @@ impl Webhooks {
         Ok(self.client.clone().list_webhook_deliveries(self.request(message)).await?.into_inner())
     }
 
-    /// All deliveries, oldest first.
+    /// Returns all deliveries, oldest first.
     pub(crate) async fn deliveries(&self) -> Vec<WebhookDelivery> {
         let mut deliveries = Vec::new();
         let mut page_token = String::new();
@@ -134,7 +134,7 @@ impl Webhooks {
         Ok(reply.into_inner().webhook_delivery.unwrap())
     }
 
-    /// All deliveries, oldest first, as soon as they are as they should be.
+    /// Waits until the deliveries satisfy a condition, and returns them, oldest first.
     pub(crate) async fn until(&self, is_so: impl Fn(&[WebhookDelivery]) -> bool) -> Vec<WebhookDelivery> {
         let reached = async {
             loop {
@@ -151,7 +151,7 @@ impl Webhooks {
         deliveries
     }
 
-    /// As soon as the deliveries are in these states, oldest first.
+    /// Waits until the deliveries are in these states, oldest first.
     pub(crate) async fn until_states(&self, states: &[WebhookDeliveryState]) -> Vec<WebhookDelivery> {
         let states = states.to_vec();
         self.until(|deliveries| deliveries.iter().map(WebhookDelivery::state).eq(states.iter().copied()))

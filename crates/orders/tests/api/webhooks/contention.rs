@@ -1,4 +1,4 @@
-//! Several who want the same rows at once: nobody waits for somebody who waits for them, and nothing is sent twice for it.
+//! Concurrent changes of the same rows: there is no deadlock, and nothing is sent twice because of them.
 
 use std::collections::HashSet;
 use std::time::Duration;
@@ -17,12 +17,13 @@ use crate::world::{World, an_order};
 
 #[derive(QueryableByName)]
 struct Waiting {
-    /// The transaction that waits.
+    /// The waiting transaction.
     #[diesel(sql_type = Text)]
     transaction: String,
 }
 
-/// The transactions of the service that wait for a lock in a statement like this; but for those that only prolong a claim.
+/// Returns the service's transactions that wait for a lock in such a statement, except those that only extend a
+/// lease.
 async fn waiting(observer: &mut AsyncPgConnection, like: &str) -> Vec<String> {
     let waiting: Vec<Waiting> = diesel::sql_query(
         "SELECT pid || ' ' || xact_start AS transaction FROM pg_stat_activity
@@ -36,7 +37,7 @@ async fn waiting(observer: &mut AsyncPgConnection, like: &str) -> Vec<String> {
     waiting.into_iter().map(|one| one.transaction).collect()
 }
 
-/// Returns when so many transactions have waited for a lock, at once or one after the other.
+/// Waits until so many transactions have waited for a lock, at once or one after another.
 async fn until_have_waited(world: &World, count: usize, like: &str) {
     let mut observer = world.database.admin().await;
     let mut seen = HashSet::new();
@@ -55,8 +56,8 @@ struct Deadlocks {
     deadlocks: i64,
 }
 
-/// A paused endpoint's probe is taken, so that its parts are to go on, while somebody has it tried: both want the probe's job and
-/// a part's.
+/// A paused endpoint's probe succeeds, so that its parts continue, while a test event is sent: both lock the probe's
+/// job and a part's.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     let (world, orders, webhooks) = world().await;
@@ -73,11 +74,11 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
         }
     };
     tokio::time::timeout(Duration::from_secs(60), paused).await.unwrap();
-    // What was under way is over.
+    // The deliveries that were under way have ended.
     let arrived = || i32::try_from(receiver.received().len()).unwrap();
     webhooks.until(|all| all.iter().map(|one| one.attempt_count).sum::<i32>() == arrived()).await;
 
-    // The probe's answer comes when somebody else is in the middle of a test of the endpoint.
+    // The probe's answer arrives in the middle of another session's test of the endpoint.
     let mut holder = world.database.admin().await;
     let (asked, mut asks) = mpsc::unbounded_channel();
     let (let_go, may_go) = std::sync::mpsc::channel::<()>();
@@ -90,7 +91,7 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     let first = webhooks.test(&id).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), asks.recv()).await.unwrap().unwrap();
     drop(asks);
-    // The test stops where it writes its event, when it has what it needs of the jobs.
+    // The test stops where it writes its event, after locking the jobs.
     holder.batch_execute("BEGIN; LOCK TABLE orders.order_events IN SHARE MODE").await.unwrap();
     let (again, of) = (webhooks.clone(), id.clone());
     let second = tokio::spawn(async move { again.test(&of).await });
@@ -121,9 +122,9 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     world.stop().await;
 }
 
-/// Somebody is in the way, for longer than a transaction waits, when it is to be written down that an event was sent.
+/// A lock blocks the record of a sent delivery for longer than a transaction waits.
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_sent_is_not_sent_again_because_its_record_was_in_the_way() {
+async fn a_blocked_record_does_not_repeat_a_delivery() {
     let lease = Duration::from_secs(30);
     let world = World::start_with(|config| config.args.jobs.lease = lease).await;
     let orders = world.tenant("acme").await;
@@ -142,7 +143,7 @@ async fn what_was_sent_is_not_sent_again_because_its_record_was_in_the_way() {
     let mut holder = world.database.admin().await;
     holder.batch_execute("BEGIN; SELECT FROM orders.webhook_deliveries FOR UPDATE").await.unwrap();
     drop(let_go);
-    // The first of them has given up.
+    // The first of them has timed out.
     until_have_waited(&world, 2, "%webhook_deliveries%").await;
     holder.batch_execute("COMMIT").await.unwrap();
     let delivered = webhooks.until_states(&[Delivered]).await;

@@ -1,4 +1,4 @@
-//! What a receiver is sent, and what is said of it.
+//! The requests to receivers, and the log of deliveries.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Paid};
@@ -12,7 +12,7 @@ use super::{Receiver, world};
 use crate::world::{an_order, refusal, wrong_fields};
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_happens_to_an_order_is_sent_and_signed() {
+async fn events_are_sent_and_signed() {
     let (world, orders, webhooks) = world().await;
     let receiver = Receiver::start().await;
     let (endpoint, secret) = webhooks.register(&receiver).await;
@@ -89,7 +89,7 @@ async fn an_endpoint_hears_of_what_it_wants_while_it_is_enabled() {
     world.stop().await;
 }
 
-/// A refused change is no event, and a repeated call is none either.
+/// Refused changes and repeated calls are no events.
 #[tokio::test(flavor = "multi_thread")]
 async fn only_what_was_committed_is_told() {
     let (world, orders, webhooks) = world().await;
@@ -124,7 +124,7 @@ async fn an_event_is_sent_once_more_as_it_was() {
     let deliveries = webhooks.until(|all| all[0].attempt_count == 2).await;
     assert_eq!((deliveries[0].state(), deliveries[0].attempts.len()), (Delivered, 2));
 
-    // What was given up, too.
+    // Also a failed one.
     receiver.always("500 Oops");
     webhooks.redeliver(&delivery.id).await.unwrap();
     receiver.first(3).await;
@@ -179,7 +179,7 @@ async fn deliveries_are_filtered_and_paged_newest_first() {
     let of_another_list = webhooks.list(list(&bad_id, 0, 2, &first.next_page_token)).await;
     assert_eq!(wrong_fields(of_another_list), ["page_token"]);
 
-    // With its endpoint, a delivery is gone from sight at once, and from the table soon.
+    // A deleted endpoint's deliveries are hidden at once, and soon deleted.
     webhooks.delete(&good_id).await.unwrap();
     assert_eq!(webhooks.deliveries().await.len(), 3);
     world.stop().await;

@@ -1,4 +1,4 @@
-//! Registering where to send.
+//! Managing endpoints.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{
@@ -23,7 +23,7 @@ async fn an_endpoint_is_made_changed_and_deleted() {
     assert_eq!((endpoint.events.as_slice(), endpoint.enabled), (&["order.created".to_owned()][..], true));
     assert!(created.secret.starts_with("whsec_"), "{}", created.secret.len());
 
-    // Shown once, and neither in a list nor in what is printed for a person.
+    // The secret is shown once, and neither in a list nor in debug output.
     assert!(!format!("{created:?}").contains(&created.secret["whsec_".len()..]));
     let listed = webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap();
     assert_eq!(listed.webhook_endpoints, [endpoint.clone()]);
@@ -56,7 +56,7 @@ async fn an_endpoint_is_made_changed_and_deleted() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_wrong_is_said() {
+async fn violations_are_reported() {
     let (world, _, webhooks) = world().await;
     assert_eq!(wrong_fields(webhooks.create("example.com", &[]).await), ["url", "events"]);
     assert_eq!(

@@ -1,4 +1,4 @@
-//! Addresses of the inside, in production.
+//! Internal addresses, in production.
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::Environment;
@@ -42,8 +42,8 @@ async fn nothing_inside_is_registered_or_connected_to() {
         assert_eq!(refusal(webhooks.update(change).await).code, Code::UrlNotAllowed);
     }
 
-    // One that was there before it was forbidden. The machine's own name stands for one whose address is inside; where it has
-    // none, it leads nowhere either.
+    // An endpoint from before its address was forbidden. The machine's own name stands for one with an internal
+    // address; without an address it does not resolve either.
     let name = std::fs::read_to_string("/proc/sys/kernel/hostname").unwrap();
     for url in [
         receiver.url.clone(),

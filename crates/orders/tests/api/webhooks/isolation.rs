@@ -18,7 +18,7 @@ use crate::world::{an_order, refusal};
 const TABLES: [&str; 4] = ["webhook_endpoints", "order_events", "webhook_deliveries", "webhook_attempts"];
 
 #[tokio::test(flavor = "multi_thread")]
-async fn they_are_neither_seen_nor_touched_nor_told() {
+async fn another_tenants_endpoints_are_isolated() {
     let (world, acme, of_acme) = world().await;
     let globex = world.tenant("globex").await;
     let of_globex = Webhooks::of(&world, globex.tenant, Role::Owner).await;
@@ -90,7 +90,7 @@ async fn the_database_itself_refuses() {
             ),
             "row-level security",
         ),
-        // Foreign keys are checked outside row-level security: only the composite ones stop these.
+        // Foreign keys are checked outside of row-level security: only the composite ones refuse these.
         (
             format!(
                 "INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body)
@@ -147,7 +147,7 @@ async fn the_database_itself_refuses() {
     world.stop().await;
 }
 
-/// What the administrators of a database could steal is not readable without the keys, which are not in it.
+/// A stolen database does not reveal the secrets without the keys, which are not in it.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_secret_is_not_in_the_database() {
     use base64::Engine;

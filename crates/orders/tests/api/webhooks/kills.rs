@@ -17,7 +17,7 @@ use super::order::assert_in_order;
 use super::{Receiver, Webhooks};
 use crate::world::{World, an_order};
 
-/// The program as it is deployed. Killed when this is dropped.
+/// The program as it is deployed. Dropping it kills it.
 struct Program {
     child: Child,
     log: Arc<Mutex<String>>,
@@ -49,7 +49,7 @@ impl Program {
         Self { child, log, logging: Some(logging) }
     }
 
-    /// Where it listens, as soon as it says so.
+    /// Waits for the line with its address.
     async fn endpoint(&self) -> String {
         let said = async {
             loop {
@@ -74,7 +74,7 @@ impl Program {
         self.child.wait().unwrap();
     }
 
-    /// Kills it, and tells everything that it has said.
+    /// Kills it and returns its output.
     fn into_log(mut self) -> String {
         self.kill();
         self.logging.take().unwrap().join().unwrap();
@@ -89,19 +89,19 @@ impl Drop for Program {
     }
 }
 
-/// A service that does no jobs itself.
+/// Starts a service without workers.
 async fn idle_world() -> World {
     World::start_with(|config| config.args.jobs = WorkerArgs::NONE).await
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_was_being_sent_is_sent_again_and_then_the_rest() {
+async fn interrupted_deliveries_are_repeated_before_the_rest() {
     let world = idle_world().await;
     let orders = world.tenant("acme").await;
     let webhooks = Webhooks::of(&world, orders.tenant, Role::Admin).await;
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
-    // It hears, and is silent.
+    // The receiver reads and does not answer.
     receiver.always("");
     let order = orders.create(an_order()).await.unwrap();
     orders.update(&order.id, Paid, "").await.unwrap();
@@ -134,7 +134,7 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
         orders.update(&order.id, Fulfilled, "").await.unwrap();
         last.insert(order.id, 3);
     }
-    // After each few answers one request is left without one, and whoever sent it is killed.
+    // After some answers, one request is left without one, and its sender is killed.
     for round in 0..6 {
         let mut answers = 3;
         receiver.answer(move |_| {

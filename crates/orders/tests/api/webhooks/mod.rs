@@ -1,4 +1,4 @@
-//! Webhooks, against receivers on real sockets.
+//! Webhooks, with receivers on real sockets.
 
 mod backlog;
 mod backoff;
@@ -21,7 +21,7 @@ use rowhouse_tokens::Role;
 
 use crate::world::{Orders, World};
 
-/// A service, a tenant's orders in it, and its administrator.
+/// Starts a service with a tenant, its orders and its administrator.
 pub(crate) async fn world() -> (World, Orders, Webhooks) {
     let world = World::start().await;
     let orders = world.tenant("acme").await;

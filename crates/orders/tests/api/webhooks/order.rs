@@ -1,4 +1,4 @@
-//! Each endpoint hears of an order in the order in which it changed.
+//! Each endpoint receives the events of an order in order.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,8 +11,8 @@ use super::receiver::Received;
 use super::{Receiver, world};
 use crate::world::an_order;
 
-/// Looks at what came in: of each order every version, in their order. Something may come twice, as long as it comes before
-/// what follows it. How many orders there were.
+/// Checks the received requests: every version of each order, in order. A version may be repeated before the next
+/// one. Returns the number of orders.
 pub(crate) fn assert_in_order(received: &[Received], last: &HashMap<String, i64>) {
     let mut heard: HashMap<String, i64> = HashMap::new();
     for (order, version) in received.iter().map(Received::order) {
@@ -24,7 +24,7 @@ pub(crate) fn assert_in_order(received: &[Received], last: &HashMap<String, i64>
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn whatever_fails_and_however_much_happens_at_once() {
+async fn events_stay_in_order_despite_failures_and_concurrency() {
     let (world, orders, webhooks) = world().await;
     let (steady, shaky) = (Receiver::start().await, Receiver::start().await);
     webhooks.register(&steady).await;
@@ -40,7 +40,7 @@ async fn whatever_fails_and_however_much_happens_at_once() {
 
     let placed = join_all((0..8).map(|_| orders.create(an_order()))).await;
     let ids: Vec<String> = placed.into_iter().map(|order| order.unwrap().id).collect();
-    // Of those who want to change an order at the same time, one after the other can.
+    // Of concurrent changes of an order, one after another succeeds.
     let changes = ids.iter().flat_map(|id| [Paid, Cancelled, Fulfilled].map(|status| (id, status)));
     join_all(changes.map(|(id, status)| orders.update(id, status, ""))).await;
     let mut last = HashMap::new();
@@ -54,7 +54,7 @@ async fn whatever_fails_and_however_much_happens_at_once() {
     webhooks.until_states(&expected).await;
     assert_in_order(&steady.received(), &last);
     assert_eq!(steady.received().len(), usize::try_from(events).unwrap(), "and once, when nothing fails");
-    // What failed comes again, before anything that follows it.
+    // A failed event is repeated before the ones that follow it.
     assert_in_order(&shaky.received(), &last);
     for request in shaky.received() {
         assert!(matches!(request.json()["type"], Value::String(_)));

@@ -1,4 +1,4 @@
-//! A tenant's own system, which is told of orders.
+//! A tenant's own system, which receives events.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
@@ -12,12 +12,12 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
 use tokio::task::JoinHandle;
 
-/// One request, as it came in.
+/// A request that was received.
 #[derive(Clone, Debug)]
 pub(crate) struct Received {
-    /// Path and query.
+    /// Returns the path and query.
     pub(crate) path: String,
-    /// By lower-case name.
+    /// The headers, by lower-case name.
     pub(crate) headers: HashMap<String, String>,
     pub(crate) body: String,
 }
@@ -31,13 +31,13 @@ impl Received {
         serde_json::from_str(&self.body).unwrap()
     }
 
-    /// The order's id, and its version.
+    /// Returns the order's id and version.
     pub(crate) fn order(&self) -> (String, i64) {
         let order = &self.json()["data"];
         (order["id"].as_str().unwrap().to_owned(), order["version"].as_i64().unwrap())
     }
 
-    /// Checks the signature as a receiver does.
+    /// Verifies the signature as a receiver does.
     pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
         use base64::Engine;
         use base64::prelude::BASE64_STANDARD;
@@ -51,7 +51,7 @@ impl Received {
     }
 }
 
-/// What is answered: the head of an answer, after `HTTP/1.1 `. An empty one is no answer, and the connection stays open.
+/// Returns the head of an answer, after `HTTP/1.1 `. An empty one means no answer on an open connection.
 type Answers = dyn FnMut(&Received) -> String + Send;
 
 /// Listens on a socket of its own until it is dropped.
@@ -69,7 +69,7 @@ impl Drop for Receiver {
 }
 
 impl Receiver {
-    /// One that answers `200 OK`.
+    /// Starts a receiver that answers `200 OK`.
     pub(crate) async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks?of=acme", listener.local_addr().unwrap());
@@ -86,7 +86,7 @@ impl Receiver {
                     let head = answer.lock().unwrap()(&request);
                     log.send_modify(|log| log.push(request));
                     if head.is_empty() {
-                        // Until the other side hangs up.
+                        // Until the other side disconnects.
                         drop(stream.read(&mut [0]).await);
                     } else {
                         let answer = format!("HTTP/1.1 {head}\r\nContent-Length: 0\r\n\r\n");
@@ -98,22 +98,22 @@ impl Receiver {
         Self { url, received, answers, listening }
     }
 
-    /// Has it answer something else from now on.
+    /// Sets the answers from now on.
     pub(crate) fn answer(&self, answers: impl FnMut(&Received) -> String + Send + 'static) {
         *self.answers.lock().unwrap() = Box::new(answers);
     }
 
-    /// The same each time.
+    /// Sets the same answer for every request.
     pub(crate) fn always(&self, head: &'static str) {
         self.answer(move |_| head.to_owned());
     }
 
-    /// All requests so far.
+    /// Returns all requests so far.
     pub(crate) fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
 
-    /// The first requests, as soon as there are as many.
+    /// Waits for a number of requests, and returns them.
     pub(crate) async fn first(&self, count: usize) -> Vec<Received> {
         let mut received = self.received.subscribe();
         let enough = received.wait_for(|received| received.len() >= count);

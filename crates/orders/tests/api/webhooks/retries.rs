@@ -1,4 +1,4 @@
-//! Receivers that do not take what they are sent.
+//! Receivers that refuse deliveries.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,14 +12,14 @@ use rowhouse_proto::orders::v1::{
 use super::{Receiver, world};
 use crate::world::an_order;
 
-/// How long it is until the next attempt.
+/// Returns the time until the next attempt.
 fn wait(delivery: &WebhookDelivery) -> Duration {
     let next = SystemTime::try_from(delivery.next_attempt_at.unwrap()).unwrap();
     next.duration_since(SystemTime::now()).unwrap_or_default()
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_failed_is_tried_again_and_what_came_later_waits() {
+async fn a_failed_event_is_retried_before_later_ones() {
     let (world, orders, webhooks) = world().await;
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
@@ -31,7 +31,7 @@ async fn what_failed_is_tried_again_and_what_came_later_waits() {
     assert_eq!((attempt.http_status, attempt.error.as_str()), (500, "the endpoint answered 500"));
     assert!(attempt.duration_ms >= 0);
 
-    // It is tried again by itself.
+    // It is retried automatically.
     receiver.first(2).await;
     orders.update(&order.id, Paid, "").await.unwrap();
     orders.update(&order.id, Cancelled, "").await.unwrap();
@@ -49,7 +49,7 @@ async fn what_failed_is_tried_again_and_what_came_later_waits() {
         "the second waits for the first"
     );
 
-    // What goes before it is tried along with it.
+    // Earlier events of the order are tried with it.
     receiver.always("200 OK");
     let latest =
         webhooks.deliveries().await.into_iter().rfind(|one| one.order_id == failing.order_id).unwrap();
@@ -79,7 +79,7 @@ async fn a_receiver_can_ask_for_more_time() {
     orders.create(an_order()).await.unwrap();
     let delivery = webhooks.until(|all| all.len() == 1 && all[0].attempt_count == 1).await.remove(0);
     assert!((3_500..=3_600).contains(&wait(&delivery).as_secs()), "{:?}", wait(&delivery));
-    // Unless somebody says that it is up again.
+    // Unless somebody repeats a delivery because the receiver works again.
     receiver.always("200 OK");
     assert!(wait(&webhooks.redeliver(&delivery.id).await.unwrap()) < Duration::from_secs(1));
     webhooks.until_states(&[Delivered]).await;
@@ -118,7 +118,7 @@ async fn gone_is_the_end_of_an_endpoint() {
     orders.update(&order.id, Paid, "").await.unwrap();
     assert_eq!(webhooks.deliveries().await.len(), 1, "it hears of nothing more");
 
-    // Enabled again, it is sent what is sent again.
+    // When it is enabled again, repeated deliveries are sent.
     receiver.always("200 OK");
     webhooks.redeliver(&deliveries[0].id).await.unwrap();
     let dropped = webhooks.until(|all| all[0].attempt_count == 2).await;

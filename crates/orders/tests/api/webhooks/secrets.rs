@@ -1,4 +1,4 @@
-//! Secrets that are replaced, and events that only test.
+//! Rotated secrets, and test events.
 
 use std::time::{Duration, SystemTime};
 
@@ -12,7 +12,7 @@ use serde_json::json;
 use super::{Receiver, Webhooks, world};
 use crate::world::{an_order, refusal, wrong_fields};
 
-/// The receiver takes over the new secret whenever it likes: no delivery comes that it cannot verify.
+/// The receiver can switch to the new secret at any time: it can verify every delivery.
 #[tokio::test(flavor = "multi_thread")]
 async fn two_secrets_sign_while_one_replaces_the_other() {
     let (world, orders, webhooks) = world().await;
@@ -31,14 +31,14 @@ async fn two_secrets_sign_while_one_replaces_the_other() {
     assert_eq!(signatures.len(), 2, "{signatures:?}");
     assert!(request.is_signed_with(&first) && request.is_signed_with(&second));
 
-    // Replaced once more, the oldest signs no more, however long it had.
+    // After another rotation, the oldest no longer signs, whatever its time was.
     let third = webhooks.rotate(&id, Some(600)).await.unwrap().secret;
     orders.create(an_order()).await.unwrap();
     let request = receiver.first(2).await.remove(1);
     assert!(request.is_signed_with(&second) && request.is_signed_with(&third));
     assert!(!request.is_signed_with(&first));
 
-    // After its time the second signs no more, and is gone.
+    // After its time the second no longer signs, and is deleted.
     let over = "UPDATE orders.webhook_endpoints SET previous_secret_expires_at = now();
                 UPDATE jobs.jobs SET due_at = now() WHERE kind = 'webhook.tidy' AND status = 'queued'";
     world.database.admin().await.batch_execute(over).await.unwrap();
@@ -49,7 +49,7 @@ async fn two_secrets_sign_while_one_replaces_the_other() {
     let gone = "SELECT count(*) FROM orders.webhook_endpoints WHERE previous_sealed_secret IS NOT NULL";
     super::tidying::until_count(&world.database, gone, 0).await;
 
-    // Without an overlap the one before ends at once.
+    // Without an overlap the previous one ends at once.
     let last = webhooks.rotate(&id, Some(0)).await.unwrap();
     assert_eq!(last.webhook_endpoint.unwrap().previous_secret_expires_at, None);
     orders.create(an_order()).await.unwrap();
@@ -104,7 +104,7 @@ async fn secrets_and_tests_are_for_those_who_manage_the_tenants_own_endpoints() 
     world.stop().await;
 }
 
-/// A receiver may say how long it wants to be left alone as a date as well.
+/// A receiver may send a date in `Retry-After`.
 #[tokio::test(flavor = "multi_thread")]
 async fn a_date_in_retry_after_is_kept() {
     let (world, orders, webhooks) = world().await;

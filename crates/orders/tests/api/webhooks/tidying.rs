@@ -1,4 +1,4 @@
-//! What is kept, and for how long.
+//! Retention.
 
 use std::time::Duration;
 
@@ -11,7 +11,7 @@ use rowhouse_testkit::TestDatabase;
 use super::{Receiver, world};
 use crate::world::an_order;
 
-/// Waits until the query finds so many.
+/// Waits until the query returns the expected number.
 pub(super) async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
     let mut admin = database.admin().await;
     let reached = async {
@@ -25,12 +25,12 @@ pub(super) async fn until_count(database: &TestDatabase, query: &str, expected: 
     );
 }
 
-/// Has the recurring job run now.
+/// Makes the recurring job due now.
 const TIDY_NOW: &str =
     "UPDATE jobs.jobs SET due_at = now() WHERE kind = 'webhook.tidy' AND status = 'queued'";
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_is_old_and_what_is_deleted_goes() {
+async fn old_and_deleted_rows_are_removed() {
     let (world, orders, webhooks) = world().await;
     let receiver = Receiver::start().await;
     let (endpoint, _) = webhooks.register(&receiver).await;
@@ -50,7 +50,7 @@ async fn what_is_old_and_what_is_deleted_goes() {
     }
     assert_eq!(webhooks.deliveries().await, deliveries[1..]);
 
-    // A deleted endpoint takes its deliveries along at once, and its own row later.
+    // A deleted endpoint's deliveries are deleted at once, and its own row later.
     webhooks.delete(&endpoint).await.unwrap();
     assert_eq!(webhooks.deliveries().await, []);
     for table in ["webhook_deliveries", "webhook_attempts"] {
@@ -76,7 +76,7 @@ async fn a_tenant_is_tidied_once_however_many_endpoints_it_has() {
     world.stop().await;
 }
 
-/// Endpoints can be made and deleted without end.
+/// Endpoints can be created and deleted without limit.
 #[tokio::test(flavor = "multi_thread")]
 async fn deleted_endpoints_go_in_pieces() {
     let (world, _, webhooks) = world().await;

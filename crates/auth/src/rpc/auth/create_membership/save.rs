@@ -1,4 +1,4 @@
-//! Writing down who becomes a member, or is invited to.
+//! Writing the first member or the invitation.
 
 use std::time::Duration;
 
@@ -10,9 +10,9 @@ use rowhouse_tokens::Role;
 use uuid::Uuid;
 
 use super::NewMember;
-use crate::domain::{Action, Actor, AuditEntry, OpaqueToken, Standing, TokenKind, UserId, later};
+use crate::domain::{Action, Actor, AddressProof, AuditEntry, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
-use crate::jobs::SendLetter;
+use crate::jobs::SendEmail;
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, admit, admit_founding};
 use crate::rpc::Rpc;
@@ -24,18 +24,18 @@ use crate::store::memberships::{
 };
 use crate::tasks::first_message;
 
-/// How long an invitation is good.
+/// The lifetime of an invitation.
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
-/// What the caller is told.
+/// The result for the caller.
 pub(super) struct Saved {
-    /// The person's, or the invitation's.
+    /// The id of the person or of the invitation.
     pub(super) id: Uuid,
     pub(super) role: Role,
     pub(super) email_verified: bool,
 }
 
-/// The membership that an earlier call has made.
+/// Finds the membership that an earlier call created.
 pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Saved>, Error> {
     rpc.db
         .tx(&new.cx, "auth.find_member", async |tx| {
@@ -47,15 +47,19 @@ pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Sav
         .await
 }
 
-/// Nothing when a new identity's address was taken meanwhile.
-pub(super) async fn save(rpc: &Rpc, new: &NewMember, standing: &Standing) -> Result<Option<Saved>, Error> {
+/// Writes the member. Returns `None` if the new identity's address was taken concurrently.
+pub(super) async fn save(
+    rpc: &Rpc,
+    new: &NewMember,
+    standing: &AddressProof,
+) -> Result<Option<Saved>, Error> {
     rpc.db
         .tx(&new.cx, "auth.create_membership", async |tx| match standing {
-            Standing::Known { id, email_verified } => {
+            AddressProof::Known { id, email_verified } => {
                 let role = join(tx, new, UserId::from(*id)).await?;
                 Ok(Some(Saved { id: *id, role, email_verified: *email_verified }))
             }
-            Standing::New { hash } => {
+            AddressProof::New { hash } => {
                 let id = UserId::from(new.id);
                 if !insert_identity(tx, id, &new.email, hash.as_ref(), false).await? {
                     return Ok(None);
@@ -64,7 +68,7 @@ pub(super) async fn save(rpc: &Rpc, new: &NewMember, standing: &Standing) -> Res
                 write_first_message(rpc, tx, new, id, hash.is_some()).await?;
                 Ok(Some(Saved { id: new.id, role, email_verified: false }))
             }
-            Standing::Unproven => {
+            AddressProof::Unproven => {
                 let id = invite(rpc, tx, new).await?;
                 Ok(Some(Saved { id, role: new.role, email_verified: false }))
             }
@@ -72,8 +76,8 @@ pub(super) async fn save(rpc: &Rpc, new: &NewMember, standing: &Standing) -> Res
         .await
 }
 
-/// Only while the tenant is being set up: whoever has been removed since, or has not accepted the invitation, does not
-/// come in by repeating the onboarding.
+/// Adds the membership, only while the tenant is in set-up: a repeated onboarding must not bring back somebody who
+/// was removed since, or who has not accepted the invitation.
 async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, Error> {
     if !is_provisioning(tx).await? {
         // Another call of the same onboarding may have been faster.
@@ -82,7 +86,8 @@ async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, 
     let Some(membership) = add_membership(tx, user, new.role).await? else {
         return Ok(ensure_membership(tx, user, new.role).await?);
     };
-    // Counted with this one. It was looked at before the tenant was made; others may have been faster since.
+    // The count includes this membership. It was checked before the tenant was created; others may have been added
+    // since.
     TENANTS_OF_PERSON.allows(count_tenants_of(tx, user).await?)?;
     let entry = AuditEntry::success(Actor::User(user), Action::MemberAdd, &new.client)
         .on("member", membership)
@@ -92,8 +97,8 @@ async fn join(tx: &mut TenantTx, new: &NewMember, user: UserId) -> Result<Role, 
     Ok(new.role)
 }
 
-/// The first message to a new person, unless there were too many to the address or from the network. The person can have it
-/// sent later.
+/// Enqueues the first email to a new person, unless there were too many to the address or from the network. The
+/// person can request it later.
 async fn write_first_message(
     rpc: &Rpc,
     tx: &mut TenantTx,
@@ -109,8 +114,9 @@ async fn write_first_message(
     Ok(())
 }
 
-/// The invitation's id. A repeat finds the one that is there, and sends no second letter. While an invitation by another
-/// sign-up with the address is pending, this one is not sent: nobody is written to as often as a stranger likes.
+/// Creates the invitation and returns its id. A repeat finds the existing one and sends no second email. While an
+/// invitation by another sign-up with the address is pending, no email is sent, so that strangers cannot cause emails
+/// at will.
 async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, Error> {
     if !is_provisioning(tx).await? {
         return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
@@ -133,7 +139,7 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
         let email = permit.email(Letter::Invitation { tenant, inviter: None, role, token });
-        enqueue(tx, SendLetter::seal(&rpc.sealing, tx.tenant(), &email)?.first_invitation()).await?;
+        enqueue(tx, SendEmail::seal(&rpc.sealing, tx.tenant(), &email)?.first_invitation()).await?;
     }
     Ok(kept)
 }
