@@ -16,7 +16,6 @@ use totp_rs::TotpError;
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
 use crate::sealing::NotOurs;
-use crate::tasks::FirstMessageError;
 
 /// The error of a call.
 ///
@@ -117,15 +116,6 @@ impl From<EnqueueError> for Error {
         match error {
             EnqueueError::Json(error) => Self::Job(error),
             EnqueueError::Db(error) => Self::Db(error),
-        }
-    }
-}
-
-impl From<FirstMessageError> for Error {
-    fn from(error: FirstMessageError) -> Self {
-        match error {
-            FirstMessageError::Random(error) => error.into(),
-            FirstMessageError::Db(error) => error.into(),
         }
     }
 }

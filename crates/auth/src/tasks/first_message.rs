@@ -5,6 +5,7 @@ use rowhouse_tenancy::{DbError, Transaction};
 
 use super::Task;
 use crate::domain::{OneTimePurpose, OneTimeToken, UserId};
+use crate::error::Error;
 use crate::mail::Letter;
 use crate::mail::limits::Permit;
 use crate::store::one_time_tokens::insert_token;
@@ -16,6 +17,15 @@ pub(crate) enum FirstMessageError {
     Random(#[from] getrandom::Error),
     #[error(transparent)]
     Db(#[from] DbError),
+}
+
+impl From<FirstMessageError> for Error {
+    fn from(error: FirstMessageError) -> Self {
+        match error {
+            FirstMessageError::Random(error) => error.into(),
+            FirstMessageError::Db(error) => error.into(),
+        }
+    }
 }
 
 impl From<FirstMessageError> for Failure {

@@ -12,7 +12,7 @@ use rowhouse_jobs::{GlobalJob, GlobalQueue};
 use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-pub(crate) use first_message::{FirstMessageError, first_message};
+pub(crate) use first_message::first_message;
 pub(crate) use handler::TaskHandler;
 
 use crate::domain::{AuditOutcome, EmailAddress, UserId};
