@@ -27,9 +27,8 @@ pub(super) fn describe(
         "responses": responses(model, operation, errors)?,
     });
     let described_members = member(&mut described, &[]);
-    if !rest.is_empty() {
-        described_members.insert("description".to_owned(), json!(rest));
-    }
+    let description = if rest.is_empty() { format!("{first}.") } else { rest };
+    described_members.insert("description".to_owned(), json!(description));
     let parameters = parameters(operation)?;
     if !parameters.is_empty() {
         described_members.insert("parameters".to_owned(), json!(parameters));

@@ -1,0 +1,136 @@
+//! What is generated from a small definition, and which definitions are refused.
+
+#![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
+
+use protox::Compiler;
+use protox::file::{ChainFileResolver, File, FileResolver, GoogleFileResolver, IncludeFileResolver};
+use rowhouse_rest_build::{Error, ErrorSets, Generated, generate};
+use serde_json::{Value, json};
+
+const NOTES: &str = include_str!("notes.proto");
+const ERRORS: ErrorSets<'static> =
+    ErrorSets { every_call: &[], with_token: &[], with_body: &[], with_parameters: &[] };
+
+/// A definition that is a text and not a file.
+struct Text(String);
+
+impl FileResolver for Text {
+    fn open_file(&self, name: &str) -> Result<File, protox::Error> {
+        if name == "notes.proto" {
+            File::from_source(name, &self.0)
+        } else {
+            Err(protox::Error::file_not_found(name))
+        }
+    }
+}
+
+fn generated_from(definition: String) -> Result<Generated, Error> {
+    let mut resolver = ChainFileResolver::new();
+    resolver.add(Text(definition));
+    resolver.add(IncludeFileResolver::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../../proto").into()));
+    resolver.add(GoogleFileResolver::new());
+    let mut compiler = Compiler::with_file_resolver(resolver);
+    compiler.include_imports(true).include_source_info(true).open_file("notes.proto").unwrap();
+    generate(&compiler.descriptor_pool(), json!({ "openapi": "3.1.0" }), &ERRORS)
+}
+
+fn generated() -> Generated {
+    generated_from(NOTES.to_owned()).unwrap()
+}
+
+/// The code without its line breaks.
+fn code() -> String {
+    generated().rust.split_whitespace().collect::<Vec<_>>().join(" ")
+}
+
+#[test]
+fn each_method_with_a_binding_is_registered() {
+    let code = code();
+    assert!(code.contains(r#"web::resource("/v1/notes")"#), "{code}");
+    assert!(code.contains("web::post().to(create_note)") && code.contains("web::get().to(list_notes)"));
+    assert!(code.contains("web::patch().to(update_note)") && !code.contains("fn clear"));
+}
+
+#[test]
+fn a_handler_takes_the_caller_that_is_declared() {
+    let code = code();
+    assert!(code.contains("async fn create_note( caller: Caller,"), "{code}");
+    assert!(code.contains("async fn list_notes( origin: Origin,"), "{code}");
+    assert!(code.contains("clients.channel(ServiceName::Notes)"), "{code}");
+}
+
+#[test]
+fn bodies_are_strict() {
+    let code = code();
+    assert!(
+        code.contains(
+            "#[serde(deny_unknown_fields)] pub(super) struct CreateNoteRequest { text: String, color: Option<NoteColor>, \
+             labels: Option<Vec<String>>, }"
+        ),
+        "{code}"
+    );
+    // In a change null is not absent, and an empty list is refused.
+    assert!(code.contains(r#"#[serde(default, deserialize_with = "present")] text: Option<String>"#), "{code}");
+    assert!(code.contains(r#"not_empty_list("labels", labels.as_deref())?"#), "{code}");
+    assert!(code.contains(r#"&[("bright_red", 1i32), ("grey", 2i32)]"#), "{code}");
+}
+
+#[test]
+fn answers_have_their_status_headers_and_members() {
+    let code = code();
+    assert!(code.contains(r#"Reply::new(201u16)? .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#), "{code}");
+    assert!(code.contains(r#"map.serialize_entry("color", &name_of_note_color(self.color))?"#), "{code}");
+    assert!(code.contains(r#"if let Some(value) = not_empty(&self.hint)"#), "{code}");
+    assert!(!code.contains(r#"serialize_entry("etag""#), "{code}");
+}
+
+#[test]
+fn the_document_says_what_the_comments_and_options_say() {
+    let document = generated().openapi;
+    let create = &document["paths"]["/v1/notes"]["post"];
+    assert_eq!((&create["summary"], &create["description"]), (&json!("Writes a note"), &json!("It is kept for ever.")));
+    assert_eq!(create["security"], json!([{ "bearer": [] }]));
+    assert_eq!(document["paths"]["/v1/notes"]["get"]["security"], json!([]));
+    assert!(create["responses"]["400"]["content"]["application/problem+json"]["examples"]["note_too_long"].is_object());
+    assert_eq!(create["responses"]["201"]["description"], "The note.");
+    let schemas = &document["components"]["schemas"];
+    let request = &schemas["CreateNoteRequest"];
+    assert_eq!((&request["required"], &request["additionalProperties"]), (&json!(["text"]), &json!(false)));
+    assert_eq!(request["properties"]["text"]["maxLength"], 200);
+    assert_eq!(request["properties"]["text"]["examples"], json!(["Buy milk"]));
+    assert_eq!(request["properties"]["labels"]["type"], json!(["array", "null"]));
+    let note = &schemas["Note"];
+    assert_eq!(note["required"], json!(["id", "text", "color", "created_at"]));
+    assert_eq!(note["properties"]["id"]["format"], "uuid");
+    assert_eq!(note["properties"]["etag"], Value::Null);
+    assert_eq!(schemas["NoteColor"]["enum"], json!(["bright_red", "grey"]));
+    assert_eq!(document["tags"], json!([{ "name": "notes", "description": "The notes of a tenant." }]));
+}
+
+#[test]
+fn what_makes_no_sense_is_refused_by_name() {
+    for (right, wrong, expected) in [
+        ("{public: true}", "{}", "notes.v1.NoteService.ListNotes: declare who may call it"),
+        ("{public: true}", "{public: true person_only: true}", "person_only goes with permission only"),
+        ("\"NOTE_TOO_LONG\"", "\"NOTE_TOO_WIDE\"", "no enum ErrorCode has ERROR_CODE_NOTE_TOO_WIDE"),
+        ("success: 201", "success: 404", "success is an HTTP status from 200 to 299"),
+        ("{note.id}", "{note.number}", "the response has no text at note.number"),
+        ("/v1/notes/{id}", "/v1/notes/{key}", "the request has no field key"),
+        ("http: 400", "http: 200", "declare an HTTP status from 400 to 599"),
+        ("example: \"\\\"Buy milk\\\"\"", "example: \"Buy milk\"", "the example is no JSON"),
+        ("// Lists notes.\n", "", "notes.v1.NoteService.ListNotes: say in a comment what it does"),
+        ("  rpc Clear(", "  rpc CreateNotes(", ""),
+        ("host: \"notes\" ", "", "declare host and tag"),
+        ("string hint = 6", "bytes hint = 6", "there is no JSON for a field of this type"),
+    ] {
+        assert!(NOTES.contains(right), "{right}");
+        let outcome = generated_from(NOTES.replacen(right, wrong, 1));
+        match expected {
+            "" => assert!(outcome.is_ok(), "{wrong}"),
+            expected => {
+                let error = outcome.unwrap_err().to_string();
+                assert!(error.contains(expected), "{wrong}: {error}");
+            }
+        }
+    }
+}
