@@ -158,6 +158,13 @@ impl Service {
         wait_for(&self.mail(), address, subject_contains).await
     }
 
+    /// Waits until everything is sent: what the outbox has, and jobs, by which invitations go.
+    pub(crate) async fn until_sent(&self) {
+        let left = "SELECT (SELECT count(*) FROM auth.outbox)
+            + (SELECT count(*) FROM jobs.jobs WHERE kind = 'letter.send' AND status IN ('queued', 'running'))";
+        self.until(left, "0").await;
+    }
+
     /// What the letters to an address are about, once everything that was to be done is done.
     pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
         self.until("SELECT count(*) FROM auth.outbox", "0").await;

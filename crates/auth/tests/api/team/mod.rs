@@ -233,6 +233,6 @@ pub(crate) async fn logged(service: &Service, action: &str, detail: &str) -> Str
 
 /// The token of the last letter to an address, once everything is sent.
 pub(crate) async fn token_to(service: &Service, address: &str) -> String {
-    service.until("SELECT count(*) FROM auth.outbox", "0").await;
+    service.until_sent().await;
     letters_to(&service.mail(), address).pop().unwrap().token
 }
