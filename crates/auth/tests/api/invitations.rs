@@ -86,7 +86,7 @@ async fn of_many_invitations_at_once_one_link_is_good() {
     }
     let ids: Vec<_> = made.into_iter().map(|answer| answer.unwrap().invitation.unwrap().id).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
-    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
+    service.until_sent().await;
     let letters = letters_to(&service.mail(), BOB);
     assert_eq!(letters.len(), 5);
     let mut good = 0;

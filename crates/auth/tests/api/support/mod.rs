@@ -161,6 +161,13 @@ impl Service {
         wait_for(&self.mail(), address, subject_contains).await
     }
 
+    /// Waits until all emails are sent, by jobs of a tenant or of none.
+    pub(crate) async fn until_sent(&self) {
+        let left = "SELECT (SELECT count(*) FROM jobs.global_jobs)
+            + (SELECT count(*) FROM jobs.jobs WHERE kind = 'letter.send' AND status IN ('queued', 'running'))";
+        self.until(left, "0").await;
+    }
+
     /// Returns the subjects of the emails to an address, after all background work has ended.
     pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
         self.until("SELECT count(*) FROM jobs.global_jobs", "0").await;

@@ -233,6 +233,6 @@ pub(crate) async fn logged(service: &Service, action: &str, detail: &str) -> Str
 
 /// Returns the token of the last email to an address, after all emails were sent.
 pub(crate) async fn token_to(service: &Service, address: &str) -> String {
-    service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
+    service.until_sent().await;
     letters_to(&service.mail(), address).pop().unwrap().token
 }
