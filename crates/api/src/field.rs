@@ -21,7 +21,11 @@ pub enum Absent {
 
 /// The options of a field.
 #[derive(Clone, Debug, Default)]
-#[expect(missing_docs, reason = "the fields of rowhouse.api.v1.Field, which documents them")]
+#[expect(
+    missing_docs,
+    clippy::struct_excessive_bools,
+    reason = "the fields of rowhouse.api.v1.Field, which documents them"
+)]
 pub struct FieldOptions {
     pub required: bool,
     pub absent: Absent,

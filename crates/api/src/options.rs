@@ -30,10 +30,9 @@ impl Extension {
 
     pub(crate) fn whole_number(&self, field: &str) -> Option<i64> {
         match self.value(field)? {
-            Value::I32(number) => Some(number.into()),
+            Value::I32(number) | Value::EnumNumber(number) => Some(number.into()),
             Value::U32(number) => Some(number.into()),
             Value::I64(number) => Some(number),
-            Value::EnumNumber(number) => Some(number.into()),
             _ => None,
         }
     }

@@ -1,5 +1,7 @@
 //! Generates the messages, clients and servers of `proto/`, and the descriptor set for reflection.
 
+#![allow(clippy::print_stdout, reason = "a build script speaks to cargo by what it prints")]
+
 mod redacted;
 
 use std::error::Error;

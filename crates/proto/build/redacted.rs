@@ -1,8 +1,6 @@
 //! `Debug` of the messages with a field that is declared `secret`: it prints everything but the secrets, so that a message
 //! in a log line or a span gives nothing away.
 
-use std::fmt::Write;
-
 use heck::{ToSnakeCase, ToUpperCamelCase};
 use prost_reflect::{DescriptorPool, MessageDescriptor};
 use rowhouse_api::FieldOptions;
@@ -20,13 +18,11 @@ pub(crate) fn code(messages: &[MessageDescriptor]) -> String {
         let module =
             message.package_name().split('.').map(ToSnakeCase::to_snake_case).collect::<Vec<_>>().join("::");
         let name = message.name().to_upper_camel_case();
-        // Writing into a String cannot fail.
-        let _ = write!(
-            code,
+        code.push_str(&format!(
             "impl ::std::fmt::Debug for crate::{module}::{name} {{
     fn fmt(&self, f: &mut ::std::fmt::Formatter<'_>) -> ::std::fmt::Result {{
         f.debug_struct({name:?})"
-        );
+        ));
         for field in message.fields() {
             let field_name = field.name();
             let value = if FieldOptions::of(&field).secret {
@@ -34,7 +30,7 @@ pub(crate) fn code(messages: &[MessageDescriptor]) -> String {
             } else {
                 format!("&self.{field_name}")
             };
-            let _ = write!(code, "\n            .field({field_name:?}, {value})");
+            code.push_str(&format!("\n            .field({field_name:?}, {value})"));
         }
         code.push_str("\n            .finish()\n    }\n}\n");
     }

@@ -1,13 +1,14 @@
 //! Comments of a definition, which document what is generated.
 
 use prost_reflect::FileDescriptor;
+use prost_reflect::prost_types::source_code_info::Location;
 
 /// The comment before the element at `path` of `file`, as Markdown: lines of a paragraph are joined. Empty when there is none.
 pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref();
     let locations = info.map(|info| info.location.as_slice()).unwrap_or_default();
     let found = locations.iter().find(|location| location.path == path);
-    let text = found.map(|location| location.leading_comments()).unwrap_or_default();
+    let text = found.map(Location::leading_comments).unwrap_or_default();
     let mut paragraphs: Vec<String> = Vec::new();
     let mut open = false;
     for line in text.lines().map(str::trim) {

@@ -70,7 +70,10 @@ fn bodies_are_strict() {
         "{code}"
     );
     // In a change null is not absent, and an empty list is refused.
-    assert!(code.contains(r#"#[serde(default, deserialize_with = "present")] text: Option<String>"#), "{code}");
+    assert!(
+        code.contains(r#"#[serde(default, deserialize_with = "present")] text: Option<String>"#),
+        "{code}"
+    );
     assert!(code.contains(r#"not_empty_list("labels", labels.as_deref())?"#), "{code}");
     assert!(code.contains(r#"&[("bright_red", 1i32), ("grey", 2i32)]"#), "{code}");
 }
@@ -78,9 +81,14 @@ fn bodies_are_strict() {
 #[test]
 fn answers_have_their_status_headers_and_members() {
     let code = code();
-    assert!(code.contains(r#"Reply::new(201u16)? .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#), "{code}");
+    assert!(
+        code.contains(
+            r#"Reply::new(201u16)? .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#
+        ),
+        "{code}"
+    );
     assert!(code.contains(r#"map.serialize_entry("color", &name_of_note_color(self.color))?"#), "{code}");
-    assert!(code.contains(r#"if let Some(value) = not_empty(&self.hint)"#), "{code}");
+    assert!(code.contains("if let Some(value) = not_empty(&self.hint)"), "{code}");
     assert!(!code.contains(r#"serialize_entry("etag""#), "{code}");
 }
 
@@ -88,10 +96,16 @@ fn answers_have_their_status_headers_and_members() {
 fn the_document_says_what_the_comments_and_options_say() {
     let document = generated().openapi;
     let create = &document["paths"]["/v1/notes"]["post"];
-    assert_eq!((&create["summary"], &create["description"]), (&json!("Writes a note"), &json!("It is kept for ever.")));
+    assert_eq!(
+        (&create["summary"], &create["description"]),
+        (&json!("Writes a note"), &json!("It is kept for ever."))
+    );
     assert_eq!(create["security"], json!([{ "bearer": [] }]));
     assert_eq!(document["paths"]["/v1/notes"]["get"]["security"], json!([]));
-    assert!(create["responses"]["400"]["content"]["application/problem+json"]["examples"]["note_too_long"].is_object());
+    assert!(
+        create["responses"]["400"]["content"]["application/problem+json"]["examples"]["note_too_long"]
+            .is_object()
+    );
     assert_eq!(create["responses"]["201"]["description"], "The note.");
     let schemas = &document["components"]["schemas"];
     let request = &schemas["CreateNoteRequest"];

@@ -2,7 +2,7 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::DescriptorPool;
+use prost_reflect::{DescriptorPool, ServiceDescriptor};
 use rowhouse_api::{Access, OptionError, access_by_path};
 use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantContext;
@@ -65,7 +65,7 @@ impl AccessRules {
         let pool = DescriptorPool::decode(descriptors)?;
         let services: Vec<_> =
             pool.services().filter(|service| packages.contains(&service.package_name())).collect();
-        let names: Vec<_> = services.iter().map(|service| service.full_name()).collect();
+        let names: Vec<_> = services.iter().map(ServiceDescriptor::full_name).collect();
         let rule = |(method, access)| {
             let rule = match access {
                 Access::Public { .. } | Access::Proof(_) => Rule::Public,

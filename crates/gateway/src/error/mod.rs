@@ -28,13 +28,13 @@ pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 #[derive(Debug)]
 pub(crate) struct Problem {
     code: Code,
-    detail: String,
+    detail: Box<str>,
     errors: Vec<FieldError>,
     extra: Extra,
     retry_after: Option<Duration>,
     at_token_endpoint: bool,
     /// Where the request is in its trace, since the answer may be written outside of it.
-    traceparent: Option<String>,
+    traceparent: Option<Box<str>>,
 }
 
 /// Data that only some codes have.
@@ -54,12 +54,12 @@ impl Problem {
     pub(crate) fn new(code: Code, detail: impl Into<String>) -> Self {
         Self {
             code,
-            detail: detail.into(),
+            detail: detail.into().into(),
             errors: Vec::new(),
             extra: Extra::Nothing,
             retry_after: None,
             at_token_endpoint: false,
-            traceparent: telemetry::traceparent(),
+            traceparent: telemetry::traceparent().map(Into::into),
         }
     }
 

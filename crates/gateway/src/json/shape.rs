@@ -22,6 +22,12 @@ impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
     }
 }
 
+impl<T: Into<U>, U> Read<U> for Object<T> {
+    fn read(self) -> U {
+        self.0.into()
+    }
+}
+
 /// A whole number. One with a fraction or an exponent is not one, whatever its value.
 pub(crate) struct WholeNumber<T>(T);
 

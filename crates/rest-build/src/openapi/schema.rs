@@ -26,7 +26,7 @@ pub(super) fn input(
         }
         properties.insert(field.name().to_owned(), property(field, !needed && takes_null)?);
     }
-    let mut schema = object(message, properties, required);
+    let mut schema = object(message, properties, &required);
     if !shared && let Some(schema) = schema.as_object_mut() {
         schema.insert("additionalProperties".to_owned(), json!(false));
     }
@@ -54,7 +54,7 @@ pub(super) fn output(message: &MessageDescriptor) -> Result<Value, OptionError> 
         }
         properties.insert(field.name().to_owned(), property(&field, options.absent == Absent::Null)?);
     }
-    let own = object(message, properties, required);
+    let own = object(message, properties, &required);
     if parts.is_empty() {
         return Ok(own);
     }
@@ -62,7 +62,7 @@ pub(super) fn output(message: &MessageDescriptor) -> Result<Value, OptionError> 
     Ok(json!({ "allOf": parts }))
 }
 
-fn object(message: &MessageDescriptor, properties: Map<String, Value>, required: Vec<String>) -> Value {
+fn object(message: &MessageDescriptor, properties: Map<String, Value>, required: &[String]) -> Value {
     let mut schema = Map::from_iter([("type".to_owned(), json!("object"))]);
     let description = comment(&message.parent_file(), message.path());
     if !description.is_empty() {

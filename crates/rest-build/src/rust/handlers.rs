@@ -210,12 +210,11 @@ fn is_conditional(operation: &Operation) -> bool {
 fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let options = &operation.options;
     let success = options.success;
-    let status = match (&options.pending, &options.pending_field) {
-        (Some(pending), Some(field)) => {
-            let field = names::ident(field);
-            quote!(if answer.#field.is_empty() { #success } else { #pending })
-        }
-        _ => quote!(#success),
+    let status = if let (Some(pending), Some(field)) = (&options.pending, &options.pending_field) {
+        let field = names::ident(field);
+        quote!(if answer.#field.is_empty() { #success } else { #pending })
+    } else {
+        quote!(#success)
     };
     let location = options.location.as_ref().map(|template| location(operation, template)).transpose()?;
     let etag = options.etag.as_ref().map(|path| {

@@ -92,12 +92,8 @@ pub(super) fn value(field: &FieldDescriptor) -> Result<TokenStream, OptionError>
     // What one value is made of, and whether it is that already.
     let (convert, as_it_is) = match Shape::of(field)? {
         Shape::Text | Shape::Flag | Shape::Map => (quote!(std::convert::identity), true),
-        Shape::Int32 | Shape::Int64 | Shape::Time => (quote!(Read::read), false),
+        Shape::Int32 | Shape::Int64 | Shape::Time | Shape::Message(_) => (quote!(Read::read), false),
         Shape::Enum(_) => (quote!(i32::from), false),
-        Shape::Message(message) => {
-            let target = names::message(&message);
-            (quote!(|Object(one)| #target::from(one)), false)
-        }
     };
     let presence = field.supports_presence() && !field.is_list();
     let value = match (field.is_list(), required) {
@@ -108,8 +104,8 @@ pub(super) fn value(field: &FieldDescriptor) -> Result<TokenStream, OptionError>
         (true, false) => quote!(#name.unwrap_or_default().into_iter().map(#convert).collect()),
         (false, true) if as_it_is && presence => quote!(Some(#name)),
         (false, true) if as_it_is => return Ok(quote!(#name)),
-        (false, true) if presence => quote!(Some((#convert)(#name))),
-        (false, true) => quote!((#convert)(#name)),
+        (false, true) if presence => quote!(Some(#convert(#name))),
+        (false, true) => quote!(#convert(#name)),
         (false, false) if as_it_is && presence => return Ok(quote!(#name)),
         (false, false) if as_it_is => quote!(#name.unwrap_or_default()),
         (false, false) if presence => quote!(#name.map(#convert)),

@@ -60,8 +60,7 @@ fn entry(message: &MessageDescriptor, field: &FieldDescriptor) -> Result<TokenSt
     let optional = match &shape {
         Shape::Text if presence => quote!(self.#ident.as_ref()),
         Shape::Text => quote!(not_empty(&self.#ident)),
-        Shape::Flag if presence => quote!(self.#ident),
-        Shape::Int32 | Shape::Int64 if presence => quote!(self.#ident),
+        Shape::Flag | Shape::Int32 | Shape::Int64 if presence => quote!(self.#ident),
         Shape::Int32 | Shape::Int64 => quote!((self.#ident != 0).then_some(self.#ident)),
         Shape::Flag => quote!(Some(self.#ident)),
         Shape::Time => quote!(self.#ident.as_ref().map(WrittenTime)),

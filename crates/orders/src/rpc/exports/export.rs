@@ -15,7 +15,7 @@ impl From<Export> for v1::Export {
             status: export.status.map_or(v1::OrderStatus::Unspecified, v1::OrderStatus::from).into(),
             state: v1::ExportState::from(export.state).into(),
             progress: Some(v1::ExportProgress { done: export.orders_done, total: export.orders_total }),
-            download_url: complete.then(|| format!("/v1/exports/{}/file", export.id)).unwrap_or_default(),
+            download_url: if complete { format!("/v1/exports/{}/file", export.id) } else { String::new() },
             size_bytes: export.size_bytes,
             created_at: Some(timestamp(export.created_at)),
             finished_at: export.finished_at.map(timestamp),
