@@ -1,22 +1,28 @@
-//! The choice of the answers that may be compressed.
+//! Which answers may be compressed.
 
 use actix_web::Error;
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
 use actix_web::http::Method;
-use actix_web::http::header::{CONTENT_ENCODING, ContentEncoding};
+use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use actix_web::middleware::Next;
 
-/// Exempts what is not read: answers to POST hold tokens and keys beside what the caller has sent, and the length of a
-/// compressed answer tells of both (BREACH). [`actix_web::middleware::Compress`], which surrounds it, leaves them as they are.
+/// Lets [`actix_web::middleware::Compress`], which it surrounds, compress answers to reads alone: answers to POST hold tokens
+/// and keys beside what the caller has sent, and the length of a compressed answer tells of both (BREACH).
+///
+/// A handler whose answer must keep its length says `Content-Encoding: identity`, which is not for the caller to see (RFC 9110
+/// §8.4.1).
 pub(crate) async fn reads_only(
-    request: ServiceRequest,
+    mut request: ServiceRequest,
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, Error> {
-    let read = [Method::GET, Method::HEAD].contains(request.method());
+    if ![Method::GET, Method::HEAD].contains(request.method()) {
+        request.headers_mut().remove(ACCEPT_ENCODING);
+    }
     let mut response = next.call(request).await?;
-    if !read {
-        response.headers_mut().insert(CONTENT_ENCODING, ContentEncoding::Identity.to_header_value());
+    let headers = response.headers_mut();
+    if headers.get(CONTENT_ENCODING).is_some_and(|coding| coding == "identity") {
+        headers.remove(CONTENT_ENCODING);
     }
     Ok(response)
 }

@@ -127,6 +127,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
             "Public",
             "Refuse",
             "Remaining",
+            "Stream",
             "TraceId",
             "Wait",
             "Whose",

@@ -155,6 +155,15 @@ impl Answer {
         self.headers.get(name).unwrap_or_else(|| panic!("no {name} in {:?}", self.headers)).to_str().unwrap()
     }
 
+    pub(crate) fn has(&self, name: &str) -> bool {
+        self.headers.contains_key(name)
+    }
+
+    /// Returns the path of the created resource in its collection.
+    pub(crate) fn path_in(&self, collection: &str) -> String {
+        format!("{collection}/{}", self.text("id"))
+    }
+
     /// Returns a text of the body.
     pub(crate) fn text(&self, name: &str) -> &str {
         self.body[name].as_str().unwrap_or_else(|| panic!("no {name} in {}", self.text))

@@ -69,9 +69,6 @@ async fn invalid_json_is_reported_with_its_position() {
     for body in [
         b"".to_vec(),
         b"{".to_vec(),
-        b"null".to_vec(),
-        b"[]".to_vec(),
-        b"\"order\"".to_vec(),
         b"{\"customer\":\"Alice\",}".to_vec(),
         b"{'customer':'Alice'}".to_vec(),
         b"customer=Alice".to_vec(),
@@ -81,9 +78,6 @@ async fn invalid_json_is_reported_with_its_position() {
         with_bytes(b"\\ud800"),
         with_bytes(b"\n"),
         [order().to_string().as_bytes(), b"{}"].concat(),
-        b"[".repeat(500_000),
-        b"{\"a\":".repeat(150_000),
-        [b"{\"lines\":".as_slice(), &b"[".repeat(900_000)].concat(),
     ] {
         let shown = String::from_utf8_lossy(&body[..body.len().min(40)]).into_owned();
         let answer = malformed(&api, body).await;
@@ -93,6 +87,19 @@ async fn invalid_json_is_reported_with_its_position() {
             "{shown}: {detail}"
         );
         assert!(answer.text.len() < 1500, "{shown}: {detail}");
+    }
+    // What begins as another shape is refused as that, without reading on.
+    for body in [
+        b"null".to_vec(),
+        b"[]".to_vec(),
+        b"\"order\"".to_vec(),
+        b"[".repeat(500_000),
+        b"{\"a\":".repeat(150_000),
+        [b"{\"lines\":".as_slice(), &b"[".repeat(900_000)].concat(),
+    ] {
+        let answer = wrong(&api, body).await;
+        assert!(answer.body["detail"].as_str().unwrap().contains("(line 1, column "), "{}", answer.text);
+        assert!(answer.text.len() < 1500, "{}", answer.text);
     }
     gateway.stopped().await;
 }

@@ -17,7 +17,7 @@ async fn an_invitation_is_made_listed_and_taken_back() {
 
     let body = json!({ "email": "Grace@Acme.example", "role": "member" });
     let made = ada.post("/v1/invitations", &body).expect(201).await;
-    let path = made.header("location").to_owned();
+    let path = made.path_in("/v1/invitations");
     assert_eq!(path, format!("/v1/invitations/{}", made.text("id")));
     assert_eq!((made.text("email"), made.text("role")), ("grace@acme.example", "member"));
     assert_eq!(made.body["invited_by"], me.body["user"]["id"]);
@@ -36,7 +36,8 @@ async fn an_invitation_is_made_listed_and_taken_back() {
     assert_eq!((&rest.body["invitations"], rest.text("next_page_token")), (&json!([again.body]), ""));
 
     assert_eq!(stranger.get("/v1/invitations").expect(200).await.body["invitations"], json!([]));
-    let path = again.header("location");
+    let path = again.path_in("/v1/invitations");
+    let path = path.as_str();
     let foreign = stranger.delete(path).refused(404, "invitation_not_found").await;
     let unknown =
         stranger.delete(format!("/v1/invitations/{NOBODY}")).refused(404, "invitation_not_found").await;

@@ -13,6 +13,7 @@ mod api;
 mod api_keys;
 mod audit_log;
 mod bodies;
+mod conformance;
 mod documents;
 mod exchange;
 mod exports;

@@ -117,7 +117,7 @@ mod tests {
         }
         let problem =
             read_as("application/json", r#"{"grant_type":"client_credentials","audience":"x"}"#).await;
-        assert_eq!(problem.unwrap_err().code(), Code::MalformedJson);
+        assert_eq!(problem.unwrap_err().code(), Code::InvalidArgument);
         for other in ["", "text/plain", "multipart/form-data"] {
             let problem = read_as(other, "grant_type=client_credentials").await.unwrap_err();
             assert_eq!(problem.code(), Code::UnsupportedMediaType, "{other}");
