@@ -25,6 +25,11 @@ BEGIN
     EXECUTE format(
         'GRANT EXECUTE ON FUNCTION jobs.next_due(), jobs.claim(text, uuid, integer, integer, integer, interval), '
         'jobs.claim(uuid, integer, interval), jobs.task(uuid, uuid, uuid), jobs.purge(interval, integer) TO %s', service);
+    -- Jobs of no tenant: each function knows its caller by the login role, and takes no kind that is not declared for it.
+    EXECUTE format(
+        'GRANT EXECUTE ON FUNCTION jobs.enqueue_global(uuid, text, bytea, boolean), '
+        'jobs.claim_global(uuid, integer, interval), jobs.hold_global(uuid, uuid, interval), '
+        'jobs.end_global(uuid, uuid), jobs.release_global(uuid, uuid, interval, boolean) TO %s', service);
 END
 $$;
 

@@ -17,7 +17,7 @@ pub struct ErrorCode {
     pub reason: String,
     /// The gRPC status code, such as `NOT_FOUND`.
     pub grpc: String,
-    /// Returns the HTTP status.
+    /// The HTTP status.
     pub http: u16,
     /// The title of a problem document.
     pub title: String,

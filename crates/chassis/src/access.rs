@@ -11,7 +11,7 @@ use rowhouse_tokens::{Permission, Principal};
 use tonic::{Request, Status};
 use uuid::Uuid;
 
-pub use rules::{AccessRules, Rule, UnknownRule};
+pub use rules::{AccessRules, Rule, UnknownRule, WithoutRules};
 
 use crate::error::{Code, IntoStatus, internal, status};
 

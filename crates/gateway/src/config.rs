@@ -65,7 +65,7 @@ pub struct Config {
     /// The trusted keys.
     #[command(flatten)]
     pub trust: TrustArgs,
-    /// Telemetry cannot be set up.
+    /// The settings of logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
     /// Development or production: the gateway is the same in both.

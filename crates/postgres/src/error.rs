@@ -81,7 +81,7 @@ pub enum PostgresError {
     Unready {
         /// The answer to a connection.
         reason: String,
-        /// Returns the path of the server's log.
+        /// The path of the server's log.
         log: PathBuf,
     },
     /// The password is not the cluster's.

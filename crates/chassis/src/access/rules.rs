@@ -10,6 +10,9 @@ use rowhouse_tokens::{Permission, Principal, UnknownPermission};
 
 use super::Denied;
 
+/// The tokens that take an access token's place in some method.
+const PROOFS: [&str; 1] = ["status_token"];
+
 /// The access rule of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
@@ -45,6 +48,14 @@ pub enum UnknownRule {
         /// The names that there are.
         error: UnknownPermission,
     },
+    /// A method declares a proof that does not exist.
+    #[error("{method}: there is no proof {proof}")]
+    Proof {
+        /// The path of the method's calls.
+        method: String,
+        /// The declared name.
+        proof: String,
+    },
     /// A method declares a service that there is not.
     #[error("{method}: the catalog has no service {service}")]
     Service {
@@ -54,6 +65,11 @@ pub enum UnknownRule {
         service: String,
     },
 }
+
+/// A gRPC service that is served and that the rules do not know, since the catalog lacks its package.
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{0} is served, but no rule says who may call it: add its package to the service's in the catalog")]
+pub struct WithoutRules(pub &'static str);
 
 /// The rule of each method, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
 #[derive(Clone, Debug, Default)]
@@ -68,7 +84,9 @@ impl AccessRules {
         let names: Vec<_> = services.iter().map(ServiceDescriptor::full_name).collect();
         let rule = |(method, access)| {
             let rule = match access {
-                Access::Public { .. } | Access::Proof(_) => Rule::Public,
+                Access::Public { .. } => Rule::Public,
+                Access::Proof(proof) if PROOFS.contains(&proof.as_str()) => Rule::Public,
+                Access::Proof(proof) => return Err(UnknownRule::Proof { method, proof }),
                 Access::Person => Rule::Person,
                 Access::Permission { name, person_only } => match name.parse() {
                     Ok(permission) => Rule::Permission { permission, person_only },
@@ -101,6 +119,16 @@ impl AccessRules {
         callers.sort_unstable();
         callers.dedup();
         callers
+    }
+
+    /// Refuses services of which no method has a rule: any token would do for them.
+    pub(crate) fn cover(&self, services: &[&'static str]) -> Result<(), WithoutRules> {
+        let known = |service: &str| {
+            let of_service =
+                |path: &String| path.strip_prefix('/')?.split_once('/').map(|(name, _)| name == service);
+            self.0.keys().any(|path| of_service(path).unwrap_or_default())
+        };
+        services.iter().find(|service| !known(service)).map_or(Ok(()), |service| Err(WithoutRules(service)))
     }
 
     /// Whether a call may come without an access token.
@@ -178,6 +206,15 @@ mod tests {
             (Rule::Service(ServiceName::Onboarding), Denied::ServiceOnly(ServiceName::Onboarding)),
         ] {
             assert_eq!(rules(rule).check(READ, Some(&system)), Err(denied));
+        }
+    }
+
+    #[test]
+    fn a_served_service_without_rules_is_refused() {
+        let rules = rules(Rule::Person);
+        assert_eq!(rules.cover(&["orders.v1.OrderService"]), Ok(()));
+        for unknown in ["orders.v1.Order", "orders.v1.NoteService"] {
+            assert_eq!(rules.cover(&["orders.v1.OrderService", unknown]), Err(WithoutRules(unknown)));
         }
     }
 

@@ -107,7 +107,7 @@ impl Default for ProxyArgs {
     }
 }
 
-/// Telemetry cannot be set up.
+/// The settings of logs and traces.
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct TelemetryArgs {

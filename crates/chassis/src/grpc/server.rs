@@ -46,7 +46,7 @@ pub struct GrpcOptions<R> {
     pub request_timeout: Duration,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
-    /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
+    /// Tells whether calls would succeed at this moment. It is called once a second. Without it, the server is
     /// always ready.
     pub readiness: Option<R>,
     /// The names under which readiness is reported, such as `auth.v1.AuthService`.

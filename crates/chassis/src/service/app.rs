@@ -61,8 +61,11 @@ impl App {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
         let access = AccessRules::of(S::DESCRIPTORS, S::NAME.packages())
             .map_err(|error| StartError::Own(error.into()))?;
-        let accepts =
-            Accepts { service_audience: Some(S::NAME.program()), service_issuers: &access.callers() };
+        let callers = access.callers();
+        let accepts = Accepts {
+            service_audience: (!callers.is_empty()).then_some(S::NAME.program()),
+            service_issuers: &callers,
+        };
         let verifier = Arc::new(Verifier::new(Arc::clone(&trust), accepts));
         let db = database::open(&config.database, config.environment, S::NAME).await?;
         let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
@@ -75,6 +78,7 @@ impl App {
             trust,
         };
         let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;
+        access.cover(&parts.services).map_err(|error| StartError::Own(error.into()))?;
         Ok(Self {
             listener: bind()?,
             parts,

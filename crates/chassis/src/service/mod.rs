@@ -57,7 +57,7 @@ pub struct Config<S: Service> {
     /// The trusted keys.
     #[command(flatten)]
     pub trust: TrustArgs,
-    /// Telemetry cannot be set up.
+    /// The settings of logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
     /// Development or production.

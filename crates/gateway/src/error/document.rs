@@ -10,7 +10,7 @@ pub(crate) struct Document<'a> {
     pub(super) kind: String,
     /// The same for every problem of this kind.
     pub(super) title: &'a str,
-    /// Returns the HTTP status.
+    /// The HTTP status.
     pub(super) status: u16,
     /// What is wrong with this request, and what to change.
     pub(super) detail: &'a str,

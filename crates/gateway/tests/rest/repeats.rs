@@ -193,7 +193,8 @@ async fn a_call_that_failed_can_be_repeated_with_its_key() {
     let ada = Api::of(system.gateway_url()).await.with_token(acme.token);
     let endpoint = json!({ "url": "http://127.0.0.1:9", "events": ["order.updated"] });
     let made = ada.post("/v1/webhook-endpoints", &endpoint).expect(201).await;
-    let [rotate, test] = ["rotate-secret", "test"].map(|what| format!("{}/{what}", made.path_in("/v1/webhook-endpoints")));
+    let [rotate, test] =
+        ["rotate-secret", "test"].map(|what| format!("{}/{what}", made.path_in("/v1/webhook-endpoints")));
     let mut admin = system.database().admin().await;
     let mut observer = system.database().admin().await;
     for (path, body, created) in [

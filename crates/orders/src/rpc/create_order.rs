@@ -2,7 +2,7 @@
 
 use prost::Message;
 use rowhouse_chassis::access::context;
-use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
+use rowhouse_proto::orders::v1::{self, CreateOrderRequest, CreateOrderResponse, OrderLine};
 use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 
@@ -50,7 +50,7 @@ async fn place(
                 if !first.was(&call.fingerprint) {
                     return Err(Error::KeyReused);
                 }
-                return Ok(CreateOrderResponse::decode(first.response.as_slice())?);
+                return Ok(completed(CreateOrderResponse::decode(first.response.as_slice())?));
             }
             let order = new.placed_at(before.now);
             let event = prepare_created_event(tx, &order, before.listeners).await?;
@@ -65,6 +65,16 @@ async fn place(
             Ok(response)
         })
         .await
+}
+
+/// Completes an answer that was kept by a release before priorities: such an order's is normal.
+fn completed(mut kept: CreateOrderResponse) -> CreateOrderResponse {
+    if let Some(order) = &mut kept.order
+        && order.priority() == v1::OrderPriority::Unspecified
+    {
+        order.set_priority(v1::OrderPriority::Normal);
+    }
+    kept
 }
 
 fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable>), Error> {
@@ -127,6 +137,18 @@ mod tests {
         match parse(request) {
             Err(Error::Invalid(violations)) => violations.into_iter().map(|one| one.field).collect(),
             other => panic!("{other:?}"),
+        }
+    }
+
+    #[test]
+    fn an_answer_from_before_priorities_is_normal() {
+        for (kept, expected) in [
+            (v1::OrderPriority::Unspecified, v1::OrderPriority::Normal),
+            (v1::OrderPriority::High, v1::OrderPriority::High),
+        ] {
+            let order = v1::Order { priority: kept.into(), ..v1::Order::default() };
+            let answer = completed(CreateOrderResponse { order: Some(order) });
+            assert_eq!(answer.order.unwrap().priority(), expected);
         }
     }
 

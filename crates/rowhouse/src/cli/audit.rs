@@ -14,7 +14,7 @@ use rowhouse_tenancy::audit::{Scope, run as look};
 use rowhouse_migrator::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
-    "Prints a line for each violation: the rule, the object, the mend. Exits with 1 if there is any.
+    "Prints a line for each violation: the rule, the object, the remedy. Exits with 1 if there is any.
 The answer is the same whoever asks: a superuser, an administrator (a member of rowhouse_administrators), a service.
 
 Examples:

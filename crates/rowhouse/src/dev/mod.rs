@@ -68,7 +68,7 @@ pub struct DevArgs {
     /// The limits on sign-ups.
     #[command(flatten)]
     pub sign_ups: SignUpArgs,
-    /// Telemetry cannot be set up.
+    /// The settings of logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
 }

@@ -77,7 +77,7 @@ async fn create(
                 return Err(Denied::Permission(*denied).into());
             }
             if let Some(first) = recall(tx, &rpc.sealing, call).await? {
-                return Ok(first);
+                return Ok(completed(first));
             }
             API_KEYS.allows(count_keys(tx).await? + 1)?;
             let (hint, digest) = (hint(&secret), key.digest());
@@ -98,4 +98,26 @@ async fn create(
             Ok::<_, Error>(answer)
         })
         .await
+}
+
+/// Completes an answer that was kept by a release which left the client's id out: it is the key's.
+fn completed(mut kept: CreateApiKeyResponse) -> CreateApiKeyResponse {
+    if let (true, Some(key)) = (kept.client_id.is_empty(), &kept.api_key) {
+        kept.client_id.clone_from(&key.id);
+    }
+    kept
+}
+
+#[cfg(test)]
+mod tests {
+    use rowhouse_proto::auth::v1::ApiKey;
+
+    use super::*;
+
+    #[test]
+    fn an_answer_from_before_client_ids_gets_the_keys_id() {
+        let key = ApiKey { id: "the-id".to_owned(), ..ApiKey::default() };
+        let kept = CreateApiKeyResponse { api_key: Some(key), ..CreateApiKeyResponse::default() };
+        assert_eq!(completed(kept).client_id, "the-id");
+    }
 }

@@ -37,7 +37,7 @@ pub(super) struct SignUp<'a> {
 pub(super) struct Seen {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
-    /// Returns whether the account was logged in to from the network before.
+    /// Whether the account was logged in to from the network before.
     pub(super) known: bool,
 }
 

@@ -48,7 +48,7 @@ async fn create(
     rpc.db
         .tx(cx, "exports.create", async |tx| {
             if let Some(first) = recall(tx, &rpc.sealing, call).await? {
-                return Ok(first);
+                return Ok(completed(first));
             }
             let usage = usage(tx).await?;
             UNFINISHED_EXPORTS.allows(usage.unfinished + 1)?;
@@ -75,6 +75,14 @@ struct UnknownResource;
 struct UnknownFormat;
 
 type Parsed = (ExportFormat, Option<OrderStatus>, Option<IdempotencyKey>);
+
+/// Completes an answer that was kept by a release which had the progress in other fields: of a new export it is nothing.
+fn completed(mut kept: CreateExportResponse) -> CreateExportResponse {
+    if let Some(export) = &mut kept.export {
+        export.progress.get_or_insert_default();
+    }
+    kept
+}
 
 fn parse(request: &CreateExportRequest) -> Result<Parsed, Error> {
     let CreateExportRequest { resource, format, status, idempotency_key } = request;
@@ -105,6 +113,13 @@ mod tests {
 
     fn request(resource: &str, format: i32, status: i32) -> CreateExportRequest {
         CreateExportRequest { resource: resource.to_owned(), format, status, idempotency_key: None }
+    }
+
+    #[test]
+    fn an_answer_from_before_progress_has_none() {
+        let kept = CreateExportResponse { export: Some(v1::Export::default()) };
+        let export = completed(kept).export.unwrap();
+        assert_eq!(export.progress.unwrap(), v1::ExportProgress { done: 0, total: 0 });
     }
 
     #[test]
