@@ -163,7 +163,8 @@ GRANT EXECUTE ON FUNCTION
     TO rowhouse_auth, rowhouse_onboarding, rowhouse_orders;
 
 -- What waits in the outbox moves over. A task that a program of the release before is just doing moves too, and is done again at
--- the end of its lease; an email that is sent twice by this has the same Message-ID both times.
+-- the end of its lease. An email that waits there is then sent twice with one Message-ID; a task that makes a link makes a second
+-- one, and the first is good no more.
 CREATE TRIGGER outbox_to_job BEFORE INSERT ON auth.outbox FOR EACH ROW EXECUTE FUNCTION auth.outbox_to_job();
 INSERT INTO jobs.global_jobs (id, queue, kind, payload, due_at, attempts)
 SELECT o.id, 'rowhouse_auth', 'auth.task', o.sealed_task, o.due_at, o.attempts FROM auth.outbox o;

@@ -99,14 +99,20 @@ impl JobAttempt {
     async fn after(&self, failure: Failure, max_attempts: i32) -> Result<(), DbError> {
         let GlobalClaim { kind, attempts, .. } = self.run.claim();
         let Failure { reason, then, .. } = failure;
-        match then {
-            NextStep::Abandon => Ok(()),
-            NextStep::Retry(delay) if *attempts < max_attempts => {
+        // What a tenant's job abandons since its tenant is suspended, a job of no tenant tries again. Where the lease is lost,
+        // releasing changes nothing.
+        let delay = match then {
+            NextStep::Retry(delay) => Some(delay),
+            NextStep::Abandon => Some(None),
+            NextStep::GiveUp => None,
+        };
+        match delay {
+            Some(delay) if *attempts < max_attempts => {
                 let delay = delay.map_or_else(|| BACKOFF.delay(*attempts), with_jitter);
                 tracing::warn!(kind, attempts, ?delay, "a job is tried again later: {reason}");
                 self.release(delay, false).await
             }
-            NextStep::Retry(_) | NextStep::GiveUp => {
+            _ => {
                 tracing::error!(kind, attempts, "a job is given up: {reason}");
                 self.end().await
             }
