@@ -7,6 +7,7 @@ use std::path::{Path, PathBuf};
 use std::{env, fs};
 
 use protox::Compiler;
+use rowhouse_api::definition_files;
 use rowhouse_rest_build::{ErrorSets, generate};
 
 const PROTO: &str = "../../proto";
@@ -37,12 +38,10 @@ fn main() -> Result<(), Box<dyn Error>> {
     println!("cargo::rerun-if-changed={BASE}");
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for build scripts")?);
     let mut compiler = Compiler::new([PROTO])?;
-    compiler.include_imports(true).include_source_info(true);
-    for package in ["auth", "jobs", "onboarding", "orders", "rowhouse/api"] {
-        for entry in fs::read_dir(Path::new(PROTO).join(package).join("v1"))? {
-            compiler.open_file(entry?.path())?;
-        }
-    }
+    compiler
+        .include_imports(true)
+        .include_source_info(true)
+        .open_files(definition_files(Path::new(PROTO))?)?;
     let base = yaml_serde::from_str(&fs::read_to_string(BASE)?)?;
     let generated = generate(&compiler.descriptor_pool(), base, &ERRORS)?;
     fs::write(out_dir.join("rest.rs"), generated.rust)?;

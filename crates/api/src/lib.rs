@@ -4,6 +4,7 @@
 mod access;
 mod error_code;
 mod field;
+mod files;
 mod http;
 mod method;
 mod options;
@@ -11,6 +12,7 @@ mod options;
 pub use access::{Access, access_by_path};
 pub use error_code::{ErrorCode, error_codes};
 pub use field::{Absent, FieldOptions};
+pub use files::definition_files;
 pub use http::{HttpBinding, Verb};
 pub use method::{MethodOptions, ServiceOptions};
 
