@@ -7,7 +7,9 @@ use prost_reflect::{
     DescriptorPool, EnumDescriptor, EnumValueDescriptor, FieldDescriptor, Kind, MessageDescriptor,
     MethodDescriptor, ServiceDescriptor,
 };
-use rowhouse_api::{ErrorCode, HttpBinding, MethodOptions, OptionError, ServiceOptions, Verb, error_codes};
+use rowhouse_api::{
+    Access, ErrorCode, HttpBinding, MethodOptions, OptionError, ServiceOptions, Verb, error_codes,
+};
 
 /// The full name of the message that is a time.
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
@@ -81,6 +83,17 @@ impl Operation {
         };
         let name = method.name().to_snake_case();
         Ok(Self { name, method, service: service.clone(), options, http, path, query, body, reply })
+    }
+
+    /// Whether an access token can be sent.
+    pub(crate) fn takes_token(&self) -> bool {
+        self.options.access != (Access::Public { optional_token: false })
+            || self.options.access_token.is_some()
+    }
+
+    /// Whether the answer depends on If-None-Match.
+    pub(crate) fn is_conditional(&self) -> bool {
+        self.options.etag.is_some() && self.http.verb == Verb::Get
     }
 
     /// Whether null stands for nothing in the body: what a change leaves out, it leaves as it is.
@@ -233,6 +246,11 @@ impl Shape {
             _ => Err(unsupported()),
         }
     }
+}
+
+/// Whether a field is an id, and so a UUID, by its name.
+pub(crate) fn is_id(field: &FieldDescriptor) -> bool {
+    field.name() == "id" || field.name().ends_with("_id")
 }
 
 /// The values of an enum but the one that stands for none, each with its name in JSON: without the prefix and in lower case.

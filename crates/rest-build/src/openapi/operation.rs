@@ -46,19 +46,13 @@ pub(super) fn describe(
     Ok(described)
 }
 
-/// Whether an access token can be sent.
-fn takes_token(operation: &Operation) -> bool {
-    !matches!(operation.options.access, Access::Public { optional_token: false })
-        || operation.options.access_token.is_some()
-}
-
 /// Whether an access token, or another one in its place, has to be sent.
 fn needs_token(operation: &Operation) -> bool {
     !matches!(operation.options.access, Access::Public { .. })
 }
 
 fn security(operation: &Operation) -> Value {
-    match (takes_token(operation), needs_token(operation)) {
+    match (operation.takes_token(), needs_token(operation)) {
         (false, _) => json!([]),
         (true, false) => json!([{}, { "bearer": [] }]),
         (true, true) => json!([{ "bearer": [] }]),
@@ -74,7 +68,7 @@ fn parameters(operation: &Operation) -> Result<Vec<Value>, OptionError> {
     for field in &operation.query {
         parameters.push(parameter(field, "query", false)?);
     }
-    if takes_token(operation) {
+    if operation.takes_token() {
         parameters.push(reference("x-tenant-id"));
     }
     if operation.options.idempotency_key.is_some() {
@@ -83,7 +77,7 @@ fn parameters(operation: &Operation) -> Result<Vec<Value>, OptionError> {
     if operation.options.if_match.is_some() {
         parameters.push(reference("If-Match"));
     }
-    if is_conditional(operation) {
+    if operation.is_conditional() {
         parameters.push(reference("If-None-Match"));
     }
     Ok(parameters)
@@ -108,10 +102,6 @@ fn parameter(field: &FieldDescriptor, place: &str, required: bool) -> Result<Val
     Ok(parameter)
 }
 
-fn is_conditional(operation: &Operation) -> bool {
-    operation.options.etag.is_some() && operation.http.verb == Verb::Get
-}
-
 fn responses(
     model: &Model,
     operation: &Operation,
@@ -123,14 +113,14 @@ fn responses(
     if let Some(pending) = options.pending {
         responses.insert(pending.to_string(), success(operation)?);
     }
-    if is_conditional(operation) {
+    if operation.is_conditional() {
         let mut unchanged =
             json!({ "description": "The version of the header If-None-Match is the current one." });
         member(&mut unchanged, &["headers"]).insert("ETag".to_owned(), header("ETag"));
         responses.insert("304".to_owned(), unchanged);
     }
     let mut reasons = errors.every_call.to_vec();
-    if takes_token(operation) {
+    if operation.takes_token() {
         reasons.extend(errors.with_token);
     }
     if operation.http.has_body {

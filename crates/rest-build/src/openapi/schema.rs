@@ -5,7 +5,7 @@ use rowhouse_api::{Absent, FieldOptions, OptionError};
 use serde_json::{Map, Value, json};
 
 use crate::comments::comment;
-use crate::model::{Shape, enum_values};
+use crate::model::{Shape, enum_values, is_id};
 
 const EXAMPLE_ID: &str = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f";
 const EXAMPLE_TIME: &str = "2026-11-23T08:30:00.123456Z";
@@ -162,10 +162,9 @@ pub(super) fn single(field: &FieldDescriptor) -> Result<Value, OptionError> {
 
 /// The format that is declared, or that the name says: ids are UUIDs. `none` declares that there is none.
 fn format<'a>(field: &FieldDescriptor, options: &'a FieldOptions) -> Option<&'a str> {
-    let is_id = field.name() == "id" || field.name().ends_with("_id");
     match options.format.as_deref() {
         Some("none") => None,
-        None if is_id && matches!(Shape::of(field), Ok(Shape::Text)) => Some("uuid"),
+        None if is_id(field) && matches!(Shape::of(field), Ok(Shape::Text)) => Some("uuid"),
         declared => declared,
     }
 }

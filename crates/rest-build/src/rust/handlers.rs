@@ -11,7 +11,7 @@ use rowhouse_api::{Access, FieldOptions, OptionError, Verb};
 use super::{names, requests};
 use crate::Model;
 use crate::comments::{comment, summary};
-use crate::model::{Operation, Reply, Shape};
+use crate::model::{Operation, Reply, Shape, is_id};
 
 pub(super) fn all(model: &Model) -> Result<TokenStream, OptionError> {
     model.operations.iter().map(handler).collect()
@@ -63,19 +63,13 @@ fn handler(operation: &Operation) -> Result<TokenStream, OptionError> {
 
 fn caller_parameters(operation: &Operation) -> Vec<TokenStream> {
     match &operation.options.access {
-        Access::Public { .. } if takes_token(operation) => {
+        Access::Public { .. } if operation.takes_token() => {
             vec![quote!(OptionalCaller(caller): OptionalCaller), quote!(origin: Origin)]
         }
         Access::Public { .. } | Access::Service(_) => vec![quote!(origin: Origin)],
         Access::Permission { .. } | Access::Person => vec![quote!(caller: Caller)],
         Access::Proof(_) => vec![quote!(viewer: Viewer)],
     }
-}
-
-/// Whether an access token may be sent to a public operation.
-fn takes_token(operation: &Operation) -> bool {
-    let options = &operation.options;
-    options.access_token.is_some() || options.access == (Access::Public { optional_token: true })
 }
 
 /// Reads path, query and body into variables of the fields' names.
@@ -146,11 +140,6 @@ fn query(fields: &[FieldDescriptor]) -> Result<TokenStream, OptionError> {
     })
 }
 
-/// Whether a field is a UUID by its name.
-fn is_id(field: &FieldDescriptor) -> bool {
-    field.name() == "id" || field.name().ends_with("_id")
-}
-
 /// The request of the call, and the call's metadata.
 fn message(operation: &Operation) -> Result<TokenStream, OptionError> {
     let target = names::message(&operation.method.input());
@@ -198,12 +187,7 @@ fn call(operation: &Operation) -> TokenStream {
 
 /// Whether the handler reads more of the request than its extractors do.
 fn needs_request(operation: &Operation) -> bool {
-    !operation.path.is_empty() || !operation.query.is_empty() || is_conditional(operation)
-}
-
-/// Whether the answer depends on If-None-Match.
-fn is_conditional(operation: &Operation) -> bool {
-    operation.options.etag.is_some() && operation.http.verb == Verb::Get
+    !operation.path.is_empty() || !operation.query.is_empty() || operation.is_conditional()
 }
 
 /// The answer, out of the response in `answer`.
@@ -219,7 +203,7 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let location = options.location.as_ref().map(|template| location(operation, template)).transpose()?;
     let etag = options.etag.as_ref().map(|path| {
         let value = value_at(operation, path)?;
-        Ok::<_, OptionError>(if is_conditional(operation) {
+        Ok::<_, OptionError>(if operation.is_conditional() {
             quote!(.etag_unless(&request, &#value))
         } else {
             quote!(.etag(&#value))
