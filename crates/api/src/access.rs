@@ -62,18 +62,15 @@ impl Access {
     }
 }
 
-/// The access of every method of the named services, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
+/// The access of every method of the packages, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
 pub fn access_by_path(
     pool: &DescriptorPool,
-    services: &[&str],
+    packages: &[&str],
 ) -> Result<HashMap<String, Access>, OptionError> {
     let mut found = HashMap::new();
-    for name in services {
-        let service = pool
-            .get_service_by_name(name)
-            .ok_or_else(|| OptionError::new(*name, "the descriptors have no such service"))?;
+    for service in pool.services().filter(|service| packages.contains(&service.package_name())) {
         for method in service.methods() {
-            found.insert(format!("/{name}/{}", method.name()), Access::of(&method)?);
+            found.insert(format!("/{}/{}", service.full_name(), method.name()), Access::of(&method)?);
         }
     }
     Ok(found)

@@ -2,13 +2,13 @@
 
 use std::collections::HashMap;
 
-use prost_reflect::{DescriptorPool, ServiceDescriptor};
+use prost_reflect::DescriptorPool;
 use rowhouse_api::{Access, OptionError, access_by_path};
 use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::{Permission, Principal, UnknownPermission};
 
-use super::Denied;
+use super::{Denied, member, person};
 
 /// The tokens that take an access token's place in some method.
 const PROOFS: [&str; 1] = ["status_token"];
@@ -79,9 +79,6 @@ impl AccessRules {
     /// The rules that `descriptors`, an encoded `google.protobuf.FileDescriptorSet`, declare for all methods of the packages.
     pub fn of(descriptors: &[u8], packages: &[&str]) -> Result<Self, UnknownRule> {
         let pool = DescriptorPool::decode(descriptors)?;
-        let services: Vec<_> =
-            pool.services().filter(|service| packages.contains(&service.package_name())).collect();
-        let names: Vec<_> = services.iter().map(ServiceDescriptor::full_name).collect();
         let rule = |(method, access)| {
             let rule = match access {
                 Access::Public { .. } => Rule::Public,
@@ -102,7 +99,7 @@ impl AccessRules {
             };
             Ok((method, rule))
         };
-        access_by_path(&pool, &names)?.into_iter().map(rule).collect::<Result<_, _>>().map(Self)
+        access_by_path(&pool, packages)?.into_iter().map(rule).collect::<Result<_, _>>().map(Self)
     }
 
     /// The services that some method is for, by their programs' names.
@@ -139,27 +136,22 @@ impl AccessRules {
     /// Whether the caller may make the call. There is no method without a rule; a call of one that there is not needs a token.
     pub(crate) fn check(&self, path: &str, cx: Option<&TenantContext>) -> Result<(), Denied> {
         let Some(rule) = self.0.get(path) else { return Ok(()) };
-        if *rule == Rule::Public {
-            return Ok(());
-        }
-        let principal = cx.ok_or(Denied::Unauthenticated)?.principal();
-        match (rule, principal) {
-            (Rule::Public, _) | (Rule::Person, Some(Principal::User { .. })) => Ok(()),
-            (Rule::Person, _) => Err(Denied::PeopleOnly),
-            (Rule::Permission { .. }, Some(Principal::Service { .. }) | None) => Err(Denied::MembersOnly),
-            (Rule::Permission { permission, person_only }, Some(principal)) => {
-                if !principal.may(*permission) {
-                    Err(Denied::Permission(*permission))
-                } else if *person_only && !matches!(principal, Principal::User { .. }) {
-                    Err(Denied::PeopleOnly)
-                } else {
-                    Ok(())
+        let caller = || cx.ok_or(Denied::Unauthenticated);
+        match rule {
+            Rule::Public => Ok(()),
+            Rule::Person => person(caller()?).map(drop),
+            Rule::Permission { permission, person_only } => {
+                let cx = caller()?;
+                member(cx)?;
+                if !cx.may(*permission) {
+                    return Err(Denied::Permission(*permission));
                 }
+                if *person_only { person(cx).map(drop) } else { Ok(()) }
             }
-            (Rule::Service(service), Some(Principal::Service { name })) if name == service.program() => {
-                Ok(())
-            }
-            (Rule::Service(service), _) => Err(Denied::ServiceOnly(*service)),
+            Rule::Service(service) => match caller()?.principal() {
+                Some(Principal::Service { name }) if name == service.program() => Ok(()),
+                _ => Err(Denied::ServiceOnly(*service)),
+            },
         }
     }
 }
