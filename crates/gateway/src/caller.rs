@@ -1,11 +1,11 @@
 //! Callers and their access tokens.
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName};
+use actix_web::http::header::{AUTHORIZATION, HeaderMap, HeaderName, HeaderValue};
 use actix_web::{FromRequest, HttpRequest, web};
 use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
-use rowhouse_tenancy::grpc::TENANT_ID_KEY;
+use rowhouse_tenancy::grpc::{TENANT_ID_KEY, bearer_token};
 use rowhouse_tenancy::{InvalidTenantId, TenantId};
 use rowhouse_tokens::{TokenError, VerifiedToken, Verifier};
 use tracing::{Span, field};
@@ -129,19 +129,14 @@ impl FromRequest for OptionalCaller {
 
 /// Returns the token if there is exactly one. The scheme's case does not matter (RFC 9110 §11.1).
 fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
-    let mut values = headers.get_all(AUTHORIZATION);
-    let value = match (values.next(), values.next()) {
-        (Some(value), None) => value.to_str().ok(),
-        (Some(_), Some(_)) => return Err(Problem::invalid("authorization", "send the header once")),
-        (None, _) => None,
-    };
-    match value.and_then(|value| value.split_once(' ')) {
-        Some((scheme, token)) if scheme.eq_ignore_ascii_case("bearer") => Ok(token.trim_matches(' ')),
-        _ => Err(Problem::new(
-            Code::TokenMissing,
-            "an access token is expected: send it as `Authorization: Bearer <token>`",
-        )),
+    let values = || headers.get_all(AUTHORIZATION).map(HeaderValue::as_bytes);
+    if values().nth(1).is_some() {
+        return Err(Problem::invalid("authorization", "send the header once"));
     }
+    bearer_token(values()).ok_or_else(|| {
+        let detail = "an access token is expected: send it as `Authorization: Bearer <token>`";
+        Problem::new(Code::TokenMissing, detail)
+    })
 }
 
 /// Checks `x-tenant-id`, which may repeat the token's tenant and never selects one.
@@ -165,8 +160,6 @@ fn check_tenant(headers: &HeaderMap, tenant: TenantId) -> Result<(), Problem> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::HeaderValue;
-
     use super::*;
 
     fn headers(name: &'static str, values: &[&str]) -> HeaderMap {
