@@ -12,7 +12,7 @@ use rowhouse_jobs::WorkerArgs;
 /// The longest lifetime of an access token.
 const LONGEST_TOKEN_LIFETIME: &str = "600";
 
-/// What the auth service is configured with, besides what every service is.
+/// The arguments of the auth service alone.
 #[derive(Args, Clone, Debug)]
 pub struct AuthArgs {
     /// Cost of a password's hash: each step doubles the time; at least 10 in production

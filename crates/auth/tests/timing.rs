@@ -23,7 +23,7 @@ const COST: u32 = 10;
 const FEWEST: usize = 5;
 /// The time after which a busy machine takes no more samples.
 const LONGEST: Duration = Duration::from_secs(120);
-/// What an answer takes of a processor may differ by this part of a hash: one without a hash is off by three times as much.
+/// The processor time of an answer may differ by this part of a hash: one without a hash is off by three times as much.
 const WORK: u32 = 3;
 /// The same for the time until it comes, of which a busy machine takes more.
 const WAIT: u32 = 2;

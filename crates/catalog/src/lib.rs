@@ -83,7 +83,7 @@ macro_rules! services {
                 match self { $(Self::$variant => $health,)+ }
             }
 
-            /// What the service does, to go on with after "the orders service:".
+            /// The end of a sentence that begins with "the orders service:" and says its purpose.
             #[must_use]
             pub const fn about(self) -> &'static str {
                 match self { $(Self::$variant => $about,)+ }

@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::Args;
 use rowhouse_jobs::WorkerArgs;
 
-/// What the orders service is configured with, besides what every service is.
+/// The arguments of the orders service alone.
 #[derive(Args, Clone, Debug)]
 pub struct OrdersArgs {
     /// File with the keys that encrypt what the database must not be able to read, such as the secrets of webhooks: one a

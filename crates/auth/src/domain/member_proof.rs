@@ -23,7 +23,7 @@ pub(crate) struct MemberProof {
     user_agent: Option<String>,
 }
 
-/// What is proved about a person and an address.
+/// The findings about a person and an address that a member proof carries.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) enum AddressProof {
     /// The address has an identity, and the person has proved that it is theirs.

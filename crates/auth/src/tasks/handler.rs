@@ -26,7 +26,7 @@ pub(crate) struct TaskHandler {
 }
 
 impl GlobalHandler<Task> for TaskHandler {
-    /// What is done in the database is done together with the end of the job, so it is done once; an email may be sent twice, if this
+    /// Changes of the database are committed together with the end of the job, so they are made once; an email may be sent twice, if this
     /// stops between the two, with the same Message-ID both times.
     async fn run(&self, run: &GlobalRun, task: Task) -> Result<(), Failure> {
         let done = match task {

@@ -1,4 +1,4 @@
-//! What auth does for an address or a person before it is known whether they are in a tenant: email, and entries in the logs of
+//! The work that auth does for an address or a person before it is known whether they are in a tenant: email, and entries in the logs of
 //! tenants that a request could not write to. A task is a job that belongs to no tenant, committed with what it follows from.
 //!
 //! Tasks also make answers alike: a request does the same whether an address has an identity or not, and the difference is made

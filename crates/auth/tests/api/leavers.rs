@@ -1,4 +1,4 @@
-//! What happens to the things that people created when they leave or lose permissions.
+//! The fate of the things that people created, when they leave or lose permissions.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{CreateApiKeyResponse, Role};

@@ -33,7 +33,7 @@ pub(super) struct SignUp<'a> {
     guesses: Vec<Limit>,
 }
 
-/// What is known about a person who signs up.
+/// The findings about a person who signs up.
 pub(super) struct Seen {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
