@@ -100,10 +100,22 @@ async fn there_is_no_file_before_its_time() {
     assert_eq!(made.body["download_url"], Value::Null);
     api.get(format!("{path}/file")).refused(409, "export_not_ready").await;
 
+    // If the export has begun, the cancellation waits for its transaction, which waits for the table. Either may be the
+    // first whose `lock_timeout` is over, so the table is released as soon as the cancellation waits.
     let job = format!("/v1/jobs/{}", made.text("job_id"));
-    let cancelled = api.request(Method::POST, format!("{job}/cancel")).expect(200).await;
-    assert_eq!(cancelled.body["cancel_requested"], true);
+    let cancel = {
+        let (api, path) = (api.clone(), format!("{job}/cancel"));
+        tokio::spawn(async move { api.request(Method::POST, path).expect(200).await })
+    };
+    let mut observer = system.database().admin().await;
+    // An error, division by zero, as long as nobody waits.
+    let waits = "SELECT 1 / count(*) FROM pg_stat_activity WHERE datname = current_database()
+                 AND wait_event_type = 'Lock' AND query LIKE 'SELECT jobs.cancel(%'";
+    while !cancel.is_finished() && observer.batch_execute(waits).await.is_err() {
+        tokio::task::yield_now().await;
+    }
     admin.batch_execute("ROLLBACK").await.unwrap();
+    assert_eq!(cancel.await.unwrap().body["cancel_requested"], true);
     until(&api, path, "state", "cancelled").await;
     until(&api, &job, "status", "cancelled").await;
     api.request(Method::POST, format!("{job}/cancel")).expect(200).await;
