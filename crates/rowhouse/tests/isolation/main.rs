@@ -23,6 +23,7 @@ mod orders;
 mod predicates;
 mod rest;
 mod round_trips;
+mod seed;
 mod sql;
 mod sql_walls;
 mod without_predicates;

@@ -3,12 +3,12 @@
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::ServiceName;
 
-use crate::sql::{ACME, GLOBEX, database, enter};
+use crate::seed::{ACME, GLOBEX, database};
+use crate::sql::enter;
 
 const OWN: &str = "00000000-0000-7000-8000-000000000001";
 const FOREIGN: &str = "00000000-0000-7000-8000-000000000002";
 const FRESH: &str = "00000000-0000-7000-8000-000000000003";
-const SERVICES: [ServiceName; 3] = [ServiceName::Auth, ServiceName::Onboarding, ServiceName::Orders];
 
 /// Each statement is refused with the expected message.
 async fn refused(statements: Vec<(ServiceName, String, &str)>) {
@@ -90,7 +90,7 @@ async fn jobs() {
         )
     };
     let mut statements = Vec::new();
-    for role in SERVICES {
+    for &role in ServiceName::ALL {
         let denied = [
             "SELECT * FROM jobs.lanes".to_owned(),
             "UPDATE jobs.lanes SET ready = true".to_owned(),
@@ -239,7 +239,7 @@ async fn set_up_and_operation() {
         (ServiceName::Orders, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
         (ServiceName::Auth, "UPDATE tenancy.tenants SET status = 'active'".to_owned(), "permission denied"),
     ];
-    for role in SERVICES {
+    for &role in ServiceName::ALL {
         let denied = [
             "SELECT * FROM tenancy.tenant_ids",
             "SELECT tenancy.directory()",
