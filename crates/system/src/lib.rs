@@ -5,22 +5,20 @@
 mod addresses;
 pub mod mailbox;
 mod parts;
+mod services;
 
 use std::time::Duration;
 
-use rowhouse_auth::Auth;
-use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_catalog::PerService;
 use rowhouse_chassis::grpc::{Listener, channel};
 use rowhouse_chassis::health::is_serving;
-use rowhouse_chassis::service::App;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_onboarding::Onboarding;
-use rowhouse_orders::Orders;
 use tokio::task::JoinSet;
 use tokio::time::{Instant, sleep, timeout_at};
 
 pub use addresses::{Addresses, url};
 pub use parts::Parts;
+pub use services::command;
 
 /// The time for each row to finish its calls. Together with PostgreSQL's (five and a half seconds) and the last
 /// spans' (one) it is less than ten seconds.
@@ -70,18 +68,7 @@ impl System {
         let at = PerService::from_fn(|service| listeners[service].local_addr());
         let mut apps = Vec::new();
         for (service, listener) in listeners {
-            let app = match service {
-                ServiceName::Auth => {
-                    Box::pin(App::build_on(listener, parts.service::<Auth>(parts.auth()))).await
-                }
-                ServiceName::Onboarding => {
-                    Box::pin(App::build_on(listener, parts.service::<Onboarding>(parts.onboarding(&at))))
-                        .await
-                }
-                ServiceName::Orders => {
-                    Box::pin(App::build_on(listener, parts.service::<Orders>(parts.orders()))).await
-                }
-            };
+            let app = Box::pin(services::build(service, listener, &parts, &at)).await;
             apps.push((service.as_str(), app.map_err(not_started(service.as_str()))?));
         }
         let gateway = rowhouse_gateway::App::build(parts.gateway(at));

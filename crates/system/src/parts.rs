@@ -4,7 +4,7 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};
+use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
@@ -12,8 +12,6 @@ use rowhouse_chassis::config::{
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::service::{Config, Service};
 use rowhouse_jobs::WorkerArgs;
-use rowhouse_onboarding::OnboardingArgs;
-use rowhouse_orders::OrdersArgs;
 
 use super::{Addresses, url};
 use rowhouse_keys::KeyDirectory;
@@ -99,39 +97,8 @@ impl Parts {
         TrustArgs { trust_dir: self.keys.trust() }
     }
 
-    fn signing(&self, service: ServiceName) -> SigningArgs {
+    pub(super) fn signing(&self, service: ServiceName) -> SigningArgs {
         SigningArgs { signing_keys: self.keys.signing_keys(service.program()) }
-    }
-
-    pub(super) fn auth(&self) -> AuthArgs {
-        AuthArgs {
-            bcrypt_cost: self.bcrypt_cost,
-            token_lifetime: self.token_lifetime,
-            encryption_keys: self.encryption_keys.clone(),
-            require_verified_email: None,
-            signing: self.signing(ServiceName::Auth),
-            proxies: ProxyArgs::default(),
-            sessions: self.sessions.clone(),
-            sign_ups: self.sign_ups.clone(),
-            mail: self.mail.clone(),
-            jobs: self.jobs.clone(),
-        }
-    }
-
-    /// Returns the gateway's configuration. `services` are the addresses.
-    pub(super) fn onboarding(&self, services: &PerService<SocketAddr>) -> OnboardingArgs {
-        OnboardingArgs {
-            bcrypt_cost: self.bcrypt_cost,
-            auth_endpoint: url(services[ServiceName::Auth]),
-            orders_endpoint: url(services[ServiceName::Orders]),
-            signing: self.signing(ServiceName::Onboarding),
-            proxies: ProxyArgs::default(),
-            jobs: self.jobs.clone(),
-        }
-    }
-
-    pub(super) fn orders(&self) -> OrdersArgs {
-        OrdersArgs { encryption_keys: self.encryption_keys.clone(), jobs: self.jobs.clone() }
     }
 
     /// Returns the gateway's configuration. `services` are the addresses.

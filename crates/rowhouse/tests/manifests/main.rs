@@ -11,7 +11,7 @@
 mod read;
 mod settings;
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fs;
 use std::path::Path;
 use std::process::Command;
@@ -21,7 +21,7 @@ use clap::builder::{OsStr, Resettable};
 use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 
-use read::{Manifests, REPOSITORY, Setting, Workload, list, number, text};
+use read::{Manifests, REPOSITORY, Setting, Workload, database_variables, list, number, text};
 
 /// Each program would start: it knows every variable, accepts every value, and lacks none.
 #[test]
@@ -42,7 +42,7 @@ fn the_programs_accept_their_variables() {
                         assert!(!secret, "{name}: {variable} belongs in a Secret");
                         value
                     }
-                    Setting::Secret(_) => {
+                    Setting::Secret(..) => {
                         assert!(secret, "{name}: {variable} is no secret");
                         "postgres://role:password@host/database".to_owned()
                     }
@@ -164,8 +164,8 @@ fn secrets_are_referred_to_and_made_elsewhere() {
             }
         }
         for setting in dev.variables(workload.container).into_values() {
-            if let Setting::Secret(name) = setting {
-                assert!(dev.generated[&format!("Secret/{name}")].contains_key("url"), "{name}");
+            if let Setting::Secret(name, key) = setting {
+                assert!(dev.generated[&format!("Secret/{name}")].contains_key(&key), "{name} {key}");
             }
         }
         for name in needed {
@@ -176,9 +176,16 @@ fn secrets_are_referred_to_and_made_elsewhere() {
 
 #[test]
 fn the_overlay_finds_the_files_that_its_preparation_makes() {
-    let overlay = Path::new(REPOSITORY).join("deploy/overlays/dev");
-    let copy = tempfile::tempdir().unwrap();
-    fs::copy(overlay.join("prepare"), copy.path().join("prepare")).unwrap();
+    let deploy = Path::new(REPOSITORY).join("deploy");
+    let overlay = deploy.join("overlays/dev");
+    let directory = tempfile::tempdir().unwrap();
+    let copy = directory.path().join("overlays/dev");
+    fs::create_dir_all(&copy).unwrap();
+    fs::create_dir(directory.path().join("base")).unwrap();
+    for manifest in fs::read_dir(deploy.join("base")).unwrap().map(Result::unwrap) {
+        fs::copy(manifest.path(), directory.path().join("base").join(manifest.file_name())).unwrap();
+    }
+    fs::copy(overlay.join("prepare"), copy.join("prepare")).unwrap();
     let program = env!("CARGO_BIN_EXE_rowhouse");
     let run = |command: &mut Command| {
         let output = command.env("ROWHOUSE", program).output().unwrap();
@@ -187,19 +194,22 @@ fn the_overlay_finds_the_files_that_its_preparation_makes() {
     let find = || {
         let files = Manifests::read("overlays/dev").files;
         for file in files.iter().map(|file| file.strip_prefix(&overlay).unwrap()) {
-            assert!(copy.path().join(file).is_file(), "nothing makes {}", file.display());
+            assert!(copy.join(file).is_file(), "nothing makes {}", file.display());
         }
     };
-    run(&mut Command::new(copy.path().join("prepare")));
+    run(&mut Command::new(copy.join("prepare")));
     find();
+    let urls = fs::read_to_string(copy.join("secrets/databases.env")).unwrap();
+    let named = urls.lines().map(|line| line.split_once('=').unwrap().0).collect::<BTreeSet<_>>();
+    assert_eq!(named, database_variables().collect::<Vec<_>>().iter().map(String::as_str).collect());
     // A rotation removes the next key, and preparing again removes none.
-    let keys = copy.path().join("keys");
+    let keys = copy.join("keys");
     for step in ["publish", "sign"] {
         run(Command::new(program).args(["keys", "rotate", "--step", step, "--directory"]).arg(&keys));
     }
     let current = keys.join("rowhouse-auth/current.pem");
     let signing = fs::read(&current).unwrap();
-    run(&mut Command::new(copy.path().join("prepare")));
+    run(&mut Command::new(copy.join("prepare")));
     find();
     assert_eq!(fs::read(&current).unwrap(), signing);
     assert!(!fs::read(keys.join("rowhouse-auth/previous.pem")).unwrap().is_empty());
@@ -228,11 +238,12 @@ fn the_signing_keys_are_a_mounted_secret_with_a_current_key() {
 #[test]
 fn the_image_holds_every_program() {
     let dockerfile = fs::read_to_string(Path::new(REPOSITORY).join("deploy/Dockerfile")).unwrap();
-    let programs = dockerfile.split_once("programs=\"").unwrap().1.split_once('"').unwrap().0;
-    let programs = programs.split(' ').collect::<Vec<_>>();
+    assert!(dockerfile.contains("cargo build --release --locked --bins --workspace "));
     for workload in Manifests::read("base").programs() {
         let program = text(&workload.container["command"][0]).strip_prefix("/usr/local/bin/").unwrap();
-        assert!(programs.contains(&program), "{program}");
+        let package = program.strip_prefix("rowhouse-").unwrap_or(program);
+        let main = Path::new(REPOSITORY).join("crates").join(package).join("src/main.rs");
+        assert!(main.is_file(), "{program} is not built from {}", main.display());
     }
     for line in dockerfile.lines().filter(|line| line.starts_with("COPY ") && !line.contains("--from")) {
         let mut paths = line.split(' ').skip(1).collect::<Vec<_>>();

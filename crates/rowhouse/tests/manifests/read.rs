@@ -11,6 +11,9 @@ use serde_json::Value;
 
 pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
+/// The Secret with the services' database URLs.
+pub(crate) const DATABASES: &str = "rowhouse-databases";
+
 /// A kustomization.
 #[derive(Default)]
 pub(crate) struct Manifests {
@@ -52,6 +55,10 @@ impl Manifests {
                     entries.insert(key.to_owned(), None);
                     self.files.push(directory.join(path));
                 }
+                for file in list(&generator["envs"]) {
+                    entries.extend(database_variables().map(|variable| (variable, None)));
+                    self.files.push(directory.join(text(file)));
+                }
             }
         }
     }
@@ -73,6 +80,13 @@ impl Manifests {
     pub(crate) fn variables(&self, container: &Value) -> BTreeMap<String, Setting> {
         let mut found = BTreeMap::new();
         for source in list(&container["envFrom"]) {
+            if let Some(secret) = source["secretRef"]["name"].as_str() {
+                assert_eq!(secret, DATABASES);
+                let each =
+                    |variable: String| (variable.clone(), Setting::Secret(secret.to_owned(), variable));
+                found.extend(database_variables().map(each));
+                continue;
+            }
             let map = &self.generated[&format!("ConfigMap/{}", text(&source["configMapRef"]["name"]))];
             for (key, value) in map {
                 found.insert(key.clone(), Setting::Written(value.clone().unwrap()));
@@ -81,7 +95,10 @@ impl Manifests {
         for variable in list(&container["env"]) {
             let setting = match variable["value"].as_str() {
                 Some(value) => Setting::Written(value.to_owned()),
-                None => Setting::Secret(text(&variable["valueFrom"]["secretKeyRef"]["name"]).to_owned()),
+                None => {
+                    let key = &variable["valueFrom"]["secretKeyRef"];
+                    Setting::Secret(text(&key["name"]).to_owned(), text(&key["key"]).to_owned())
+                }
             };
             assert!(found.insert(text(&variable["name"]).to_owned(), setting).is_none(), "{variable} twice");
         }
@@ -91,7 +108,13 @@ impl Manifests {
 
 pub(crate) enum Setting {
     Written(String),
-    Secret(String),
+    /// The name of a Secret, and the key in it.
+    Secret(String, String),
+}
+
+/// Returns the variables with the services' database URLs, which are the keys of the Secret [`DATABASES`].
+pub(crate) fn database_variables() -> impl Iterator<Item = String> {
+    ServiceName::ALL.iter().map(|service| format!("ROWHOUSE_{}_DATABASE_URL", service.in_variables()))
 }
 
 #[derive(Clone, Copy)]
@@ -133,11 +156,7 @@ impl<'a> Workload<'a> {
 
 /// The arguments of the gateway and of every service.
 pub(crate) fn programs() -> Vec<Command> {
-    let services = ServiceName::ALL.iter().map(|service| match service {
-        ServiceName::Auth => rowhouse_auth::Config::command(),
-        ServiceName::Onboarding => rowhouse_onboarding::Config::command(),
-        ServiceName::Orders => rowhouse_orders::Config::command(),
-    });
+    let services = ServiceName::ALL.iter().map(|service| rowhouse_system::command(*service));
     std::iter::once(rowhouse_gateway::Config::command()).chain(services).collect()
 }
 

@@ -53,7 +53,7 @@ fn services_take_twice_what_the_gateway_takes() {
         let workload = base.programs().into_iter().find(|workload| workload.name() == name).unwrap();
         match &base.variables(workload.container)[variable] {
             Setting::Written(rate) => rate.parse().unwrap(),
-            Setting::Secret(_) => panic!("{variable} is no secret"),
+            Setting::Secret(..) => panic!("{variable} is no secret"),
         }
     };
     for variable in ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_USER_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"]

@@ -1,0 +1,71 @@
+//! The services. It is the only place that knows the type of each name in the catalog.
+
+use std::net::SocketAddr;
+
+use clap::CommandFactory;
+use rowhouse_auth::{Auth, AuthArgs};
+use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::config::ProxyArgs;
+use rowhouse_chassis::grpc::Listener;
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::service::{App, Config};
+use rowhouse_onboarding::{Onboarding, OnboardingArgs};
+use rowhouse_orders::{Orders, OrdersArgs};
+
+use super::{Parts, url};
+
+/// Returns the command line of a service's program.
+#[must_use]
+pub fn command(service: ServiceName) -> clap::Command {
+    match service {
+        ServiceName::Auth => Config::<Auth>::command(),
+        ServiceName::Onboarding => Config::<Onboarding>::command(),
+        ServiceName::Orders => Config::<Orders>::command(),
+    }
+}
+
+/// Builds a service. `at` are the addresses of all services.
+pub(super) async fn build(
+    service: ServiceName,
+    listener: Listener,
+    parts: &Parts,
+    at: &PerService<SocketAddr>,
+) -> Result<App, StartError> {
+    match service {
+        ServiceName::Auth => App::build_on(listener, parts.service::<Auth>(auth(parts))).await,
+        ServiceName::Onboarding => {
+            App::build_on(listener, parts.service::<Onboarding>(onboarding(parts, at))).await
+        }
+        ServiceName::Orders => App::build_on(listener, parts.service::<Orders>(orders(parts))).await,
+    }
+}
+
+fn auth(parts: &Parts) -> AuthArgs {
+    AuthArgs {
+        bcrypt_cost: parts.bcrypt_cost,
+        token_lifetime: parts.token_lifetime,
+        encryption_keys: parts.encryption_keys.clone(),
+        require_verified_email: None,
+        signing: parts.signing(ServiceName::Auth),
+        proxies: ProxyArgs::default(),
+        sessions: parts.sessions.clone(),
+        sign_ups: parts.sign_ups.clone(),
+        mail: parts.mail.clone(),
+        jobs: parts.jobs.clone(),
+    }
+}
+
+fn onboarding(parts: &Parts, at: &PerService<SocketAddr>) -> OnboardingArgs {
+    OnboardingArgs {
+        bcrypt_cost: parts.bcrypt_cost,
+        auth_endpoint: url(at[ServiceName::Auth]),
+        orders_endpoint: url(at[ServiceName::Orders]),
+        signing: parts.signing(ServiceName::Onboarding),
+        proxies: ProxyArgs::default(),
+        jobs: parts.jobs.clone(),
+    }
+}
+
+fn orders(parts: &Parts) -> OrdersArgs {
+    OrdersArgs { encryption_keys: parts.encryption_keys.clone(), jobs: parts.jobs.clone() }
+}
