@@ -22,7 +22,7 @@ pub(crate) struct NewEvent<'a> {
 }
 
 impl NewEvent<'_> {
-    /// Returns the id that orders the events: those of one order are sent in sequence, and a test is separate.
+    /// Returns the id that puts events in sequence: those of one order are sent one after the other, and a test is separate.
     pub(crate) fn sequence(&self) -> Uuid {
         self.order.map_or(self.id, |order| order.id.as_uuid())
     }
