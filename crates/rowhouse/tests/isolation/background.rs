@@ -23,7 +23,7 @@ impl Things {
         // Nothing listens there.
         let endpoint = json!({ "url": "http://127.0.0.1:9/hooks", "events": ["*"] });
         let endpoint = caller.post("/v1/webhook-endpoints", &endpoint).await;
-        caller.order("Alice").await;
+        caller.place_order("Alice").await;
         let deliveries = caller.get("/v1/webhook-deliveries").await;
         let export = caller.post("/v1/exports", &json!({ "resource": "orders", "format": "csv" })).await;
         let export = caller.until(&format!("/v1/exports/{}", id(&export)), "state", "succeeded").await;
@@ -133,7 +133,7 @@ async fn a_foreign_page_token_leads_to_ones_own_list() {
             let body = json!({ "url": format!("http://127.0.0.1:9/{number}"), "events": ["*"] });
             caller.post("/v1/webhook-endpoints", &body).await;
         }
-        caller.order("Alice").await;
+        caller.place_order("Alice").await;
     }
     for (path, list) in [
         ("/v1/jobs", "jobs"),

@@ -68,7 +68,7 @@ impl<'a> Caller<'a> {
         self.succeed(Method::PATCH, path, Some(body)).await
     }
 
-    pub(crate) async fn order(&self, customer: &str) -> Value {
+    pub(crate) async fn place_order(&self, customer: &str) -> Value {
         let lines = json!([{ "sku": "chair", "quantity": 2, "unit_price_minor": 4_950 }]);
         self.post("/v1/orders", &json!({ "customer": customer, "currency": "EUR", "lines": lines })).await
     }
