@@ -16,7 +16,7 @@ async fn two_tenants_on_one_connection_see_nothing_of_each_other() {
 
 pub(crate) async fn see_nothing_of_each_other(system: &TestSystem, acme: &Tenant, globex: &Tenant) {
     let (as_acme, as_globex) = (Caller::of(system, acme), Caller::of(system, globex));
-    let (of_acme, of_globex) = (as_acme.place_order("Alice").await, as_globex.order("Gina").await);
+    let (of_acme, of_globex) = (as_acme.place_order("Alice").await, as_globex.place_order("Gina").await);
 
     for (caller, own, foreign) in [(&as_acme, &of_acme, &of_globex), (&as_globex, &of_globex, &of_acme)] {
         assert_eq!(caller.get("/v1/orders").await["orders"], json!([own]));
