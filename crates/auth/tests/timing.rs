@@ -146,10 +146,10 @@ async fn refusals_are_alike_in_words_and_in_time() {
         let token = service.service_token(acme);
         // No attempt is to be refused before it is checked.
         admin.batch_execute("DELETE FROM auth.attempts").await.unwrap();
-        // One of each, in random order, so that other load, also from refusals, affects all of them.
-        let mut order: Vec<usize> = (0..KINDS.len() + SIGN_UPS.len()).collect();
-        order.sort_by_cached_key(|at| RandomState::new().hash_one(at));
-        for at in order {
+        // One of each, at random turns, so that other load, also from refusals, affects all of them.
+        let mut turns: Vec<usize> = (0..KINDS.len() + SIGN_UPS.len()).collect();
+        turns.sort_by_cached_key(|at| RandomState::new().hash_one(at));
+        for at in turns {
             if let Some(kind) = KINDS.get(at) {
                 let (status, sample) = Sample::of(refused(&running, *kind)).await;
                 assert_eq!(fault(&status).code, Code::InvalidCredentials, "{kind:?}");
