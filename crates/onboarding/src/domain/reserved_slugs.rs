@@ -4,7 +4,7 @@
 /// names, paths or addresses.
 pub(super) fn is_reserved(slug: &str) -> bool {
     // RFC 5890 §2.3.1: labels with hyphens in the third and fourth place are reserved, such as `xn--`.
-    slug.get(2..4) == Some("--") || RESERVED.binary_search(&slug).is_ok()
+    slug.get(2..4) == Some("--") || RESERVED.contains(&slug)
 }
 
 /// The reserved names, sorted: mailboxes (RFC 2142, and those for requesting certificates: CA/Browser Forum baseline
@@ -193,8 +193,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_list_is_in_order_and_has_slugs() {
-        assert!(RESERVED.is_sorted_by(|one, next| one < next));
+    fn the_list_has_slugs() {
         for slug in RESERVED {
             assert!((3..=63).contains(&slug.len()), "{slug}");
             assert!(slug.bytes().all(|byte| matches!(byte, b'a'..=b'z' | b'0'..=b'9' | b'-')), "{slug}");
