@@ -19,7 +19,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use zeroize::Zeroizing;
 
 use crate::domain::{Password, PasswordHash};
-use crate::sealing::Digest32;
+use crate::encryption::Digest32;
 
 /// The size of a hash's salt in bytes and as text.
 const SALT: usize = 16;

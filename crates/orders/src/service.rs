@@ -1,9 +1,9 @@
 //! The service: what it is made of.
 
 use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_chassis::grpc::MAX_REQUEST;
 use rowhouse_chassis::program::BoxError;
-use rowhouse_chassis::sealing::Sealing;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_jobs::Workers;
@@ -31,11 +31,11 @@ impl Service for Orders {
 
     async fn build(core: &Core, args: OrdersArgs) -> Result<Parts, BoxError> {
         let db = &core.db;
-        let sealing = Sealing::load(&args.encryption_keys).await?;
+        let encryption = EncryptionKeys::load(&args.encryption_keys).await?;
         let guard = Guard::of(core.environment);
         let sender = Sender::new(guard).map_err(|error| format!("webhooks cannot be sent: {error}"))?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(Deliver { sender, sealing: sealing.clone() })
+            .handle(Deliver { sender, encryption: encryption.clone() })
             .handle(HandOver)
             .handle(Tidy)
             .handle(Writing)
@@ -43,8 +43,8 @@ impl Service for Orders {
             .handle(Purge);
 
         let orders = OrderServiceServer::new(Rpc { db: db.clone() });
-        let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), sealing: sealing.clone() });
-        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), sealing, guard });
+        let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), encryption: encryption.clone() });
+        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption, guard });
         Ok(Parts::new()
             .grpc(orders.max_decoding_message_size(MAX_REQUEST))
             .grpc(exports.max_decoding_message_size(MAX_REQUEST))

@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::SendEmail;
 use crate::domain::{Action, Actor, AuditEntry};
+use crate::encryption::EncryptionKeys;
 use crate::mail::Letter;
 use crate::mail::limits::{Requester, admit};
-use crate::sealing::Sealing;
 use crate::store::audit_log::record;
 use crate::store::members::list_administrators;
 use crate::store::memberships::tenant_name_and_slug;
@@ -28,7 +28,7 @@ impl Job for ReportDisabledEndpoint {
 
 /// The handler of [`ReportDisabledEndpoint`].
 pub(crate) struct Reporting {
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
 }
 
 impl Handler<ReportDisabledEndpoint> for Reporting {
@@ -49,13 +49,13 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
             };
             let requester = Requester::System { tenant: tx.tenant() };
             for address in list_administrators(tx).await? {
-                let Ok(permit) = admit(tx, &self.sealing, requester, &address).await? else {
+                let Ok(permit) = admit(tx, &self.encryption, requester, &address).await? else {
                     tracing::info!(
                         "an administrator is not mailed of a disabled endpoint: there were too many messages"
                     );
                     continue;
                 };
-                let letter = SendEmail::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
+                let letter = SendEmail::encrypt(&self.encryption, tx.tenant(), &permit.email(letter.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
                 enqueue(tx, NewJob::new(letter)).await?;
             }

@@ -29,7 +29,7 @@ impl Rpc {
     ) -> Result<(), Error> {
         let AccountOwner { person, email, tenant, client } = doer;
         let requester = Requester::Recipient { person, tenant, network: client.network() };
-        let permit = admit(tx, &self.sealing, requester, email).await?;
+        let permit = admit(tx, &self.encryption, requester, email).await?;
         let permit = permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })?;
         Ok(self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?)
     }

@@ -62,7 +62,7 @@ impl<'a> Beginning<'a> {
         method: Method<'a>,
     ) -> Result<Self, Error> {
         let id = Uuid::now_v7();
-        let refresh = OpaqueToken::generate(&rpc.sealing, TokenKind::Refresh, tenant, id)?;
+        let refresh = OpaqueToken::generate(&rpc.encryption, TokenKind::Refresh, tenant, id)?;
         Ok(Self { id, refresh, user, client, method })
     }
 
@@ -152,6 +152,6 @@ impl Rpc {
 
     /// Adds the token of the device on which the person logged in.
     pub(super) fn on_device(&self, tokens: Tokens, device: &DeviceToken) -> Result<Tokens, Error> {
-        Ok(Tokens { device_token: Some(device.expose(&self.sealing)?), ..tokens })
+        Ok(Tokens { device_token: Some(device.expose(&self.encryption)?), ..tokens })
     }
 }

@@ -10,8 +10,8 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
 use crate::domain::Allowance;
+use crate::encryption::Digest32;
 use crate::schema::allowances;
-use crate::sealing::Digest32;
 
 #[derive(QueryableByName)]
 struct Spent {

@@ -11,8 +11,8 @@ use uuid::Uuid;
 
 use super::memberships::parse_role;
 use crate::domain::{EmailAddress, UserId};
+use crate::encryption::Digest32;
 use crate::schema::invitations;
-use crate::sealing::Digest32;
 
 /// An invitation of a tenant's first owner, which the system sends.
 pub(crate) struct Founding<'a> {

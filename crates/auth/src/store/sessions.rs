@@ -13,8 +13,8 @@ use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::{EndReason, SessionState, UserId, later};
+use crate::encryption::Digest32;
 use crate::schema::{sessions, token_revocations};
-use crate::sealing::Digest32;
 
 /// The longest time between reading permissions and signing an access token, and the largest difference between the
 /// clocks of two instances.

@@ -9,10 +9,10 @@ use super::{LinkAction, Task, Tasks, first_message};
 use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
 };
+use crate::encryption::EncryptionKeys;
 use crate::jobs::is_too_old;
 use crate::mail::limits::{self, OutgoingEmail, Permit, Requester};
 use crate::mail::{Letter, Mailer, SendError};
-use crate::sealing::Sealing;
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity};
 use crate::store::memberships::list_active_memberships;
@@ -21,7 +21,7 @@ use crate::store::one_time_tokens::{insert_token, remove_tokens};
 /// Does the tasks, in every instance of the service.
 pub(crate) struct TaskHandler {
     pub(crate) tasks: Tasks,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
     pub(crate) mailer: Mailer,
 }
 
@@ -123,7 +123,7 @@ impl TaskHandler {
     ) -> Result<(), Failure> {
         run.tx("auth.resend_after_login", async |tx| {
             let stranger = Requester::Stranger { network };
-            match limits::admit(tx, &self.sealing, stranger, email).await? {
+            match limits::admit(tx, &self.encryption, stranger, email).await? {
                 Ok(permit) => self.verification(tx, email, permit).await,
                 Err(_too_many) => Ok(()),
             }

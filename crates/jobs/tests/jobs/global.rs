@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_chassis::sealing::Sealing;
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_jobs::{
     Failure, GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, GlobalRun, WorkerArgs, Workers,
 };
@@ -28,7 +28,7 @@ impl GlobalJob for Errand {
 
 fn errands(key: u8) -> GlobalQueue<Errand> {
     let key = char::from(key).to_string().repeat(42) + "A=";
-    GlobalQueue::new(Sealing::parse(&key).unwrap())
+    GlobalQueue::new(EncryptionKeys::parse(&key).unwrap())
 }
 
 struct Waiting {

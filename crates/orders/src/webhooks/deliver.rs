@@ -4,7 +4,7 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
-use rowhouse_chassis::sealing::{NotOurs, Sealing};
+use rowhouse_chassis::encryption::{DecryptError, EncryptionKeys};
 use rowhouse_jobs::{End, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 
@@ -26,7 +26,7 @@ const BATCH: usize = 500;
 /// The handler of [`SendWebhooks`].
 pub(crate) struct Deliver {
     pub(crate) sender: Sender,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
 }
 
 impl Handler<SendWebhooks> for Deliver {
@@ -164,7 +164,7 @@ impl Deliver {
         // A URL that was allowed when it was registered may not be by now.
         let target = Target::parse(&next.url, self.sender.guard()).or(Err(SendError::NotAllowed))?;
         let (id, timestamp) = (next.event_id.to_string(), now.timestamp());
-        let signature = self.sign(next, &id, timestamp).map_err(|error: NotOurs| {
+        let signature = self.sign(next, &id, timestamp).map_err(|error: DecryptError| {
             tracing::error!(%error, endpoint = %next.webhook_endpoint_id, "a webhook's secret cannot be read: {error}");
             SendError::Request
         })?;
@@ -172,10 +172,10 @@ impl Deliver {
     }
 
     /// Signs with the secret, and for a while with the previous one as well.
-    fn sign(&self, next: &Next, id: &str, timestamp: i64) -> Result<String, NotOurs> {
-        let secrets = [Some(&next.sealed_secret), next.previous_sealed_secret.as_ref()];
-        let signed = secrets.into_iter().flatten().map(|sealed| {
-            let secret = Secret::open(&self.sealing, next.webhook_endpoint_id, sealed)?;
+    fn sign(&self, next: &Next, id: &str, timestamp: i64) -> Result<String, DecryptError> {
+        let secrets = [Some(&next.encrypted_secret), next.previous_encrypted_secret.as_ref()];
+        let signed = secrets.into_iter().flatten().map(|ciphertext| {
+            let secret = Secret::decrypt(&self.encryption, next.webhook_endpoint_id, ciphertext)?;
             secret.sign(id, timestamp, next.body.as_bytes())
         });
         Ok(signed.collect::<Result<Vec<_>, _>>()?.join(" "))
@@ -209,8 +209,8 @@ mod tests {
             event_id: Uuid::now_v7(),
             body: String::new(),
             url: String::new(),
-            sealed_secret: Vec::new(),
-            previous_sealed_secret: None,
+            encrypted_secret: Vec::new(),
+            previous_encrypted_secret: None,
             enabled: true,
             failure_count: 0,
             pause_is_over: None,

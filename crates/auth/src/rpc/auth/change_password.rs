@@ -98,7 +98,7 @@ impl Change<'_> {
 
     async fn admit(&self, email: &EmailAddress) -> Result<Admitted, Error> {
         let admitted = self.rpc.db.global_tx("auth.admit_change", async |tx| {
-            let counted = Admitted::change(&self.rpc.sealing, tx, self.user, email, &self.client);
+            let counted = Admitted::change(&self.rpc.encryption, tx, self.user, email, &self.client);
             counted.await.map_err(Error::from)
         });
         let admitted = admitted.await?;

@@ -21,9 +21,9 @@ pub(super) async fn complete_mfa(
 ) -> Result<CompleteMfaResponse, Error> {
     let client = rpc.proxies.client(&request);
     let CompleteMfaRequest { mfa_token, code } = request.into_inner();
-    let token = MfaToken::parse(&rpc.sealing, &mfa_token).or(Err(Error::InvalidMfaToken))?;
+    let token = MfaToken::parse(&rpc.encryption, &mfa_token).or(Err(Error::InvalidMfaToken))?;
     let (user, tenant) = (token.user(), token.tenant());
-    let attempt = CodeAttempt::new(&rpc.sealing, user, &code, Action::SignIn, &client)?;
+    let attempt = CodeAttempt::new(&rpc.encryption, user, &code, Action::SignIn, &client)?;
 
     let beginning = Beginning::new(rpc, user, tenant, &client, Method::Mfa)?;
     let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
@@ -33,7 +33,7 @@ pub(super) async fn complete_mfa(
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
-        if !attempt.take(&rpc.sealing, tx, &totp).await? {
+        if !attempt.take(&rpc.encryption, tx, &totp).await? {
             return Ok(Err(attempt.failed(tx).await?));
         }
         attempt.succeeded(tx).await?;

@@ -29,7 +29,7 @@ pub(super) async fn create_membership(
     let cx = context(&request)?;
     let CreateMembershipRequest { email, member_proof } = request.into_inner();
     let email = parse_email(&email)?;
-    let Ok(proof) = MemberProof::open(&rpc.sealing, cx.tenant(), &email, &member_proof) else {
+    let Ok(proof) = MemberProof::decrypt(&rpc.encryption, cx.tenant(), &email, &member_proof) else {
         let of_another = "send the member_proof that was made for this tenant and address";
         return Err(Error::Invalid(vec![FieldViolation::new("member_proof", of_another)]));
     };

@@ -47,7 +47,7 @@ pub(super) async fn delete_membership(
             if let Some(invitation) = find_invited(tx, &email).await?
                 && remove_invitation(tx, invitation).await?
             {
-                no_longer_pending(tx, &rpc.sealing, &email).await?;
+                no_longer_pending(tx, &rpc.encryption, &email).await?;
                 let entry = AuditEntry::success(Actor::System, Action::InvitationDelete, &client)
                     .on("invitation", invitation)
                     .with("email", email.as_str());

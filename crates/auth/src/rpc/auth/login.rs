@@ -81,7 +81,7 @@ impl Login<'_> {
         };
         if identity.mfa {
             let token = MfaToken::new(identity.id, tenant, &hash, admitted.counted.clone());
-            return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.sealing)? });
+            return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.encryption)? });
         }
         let (_, tokens) = rpc.begin_session(identity.id, tenant, client, Method::Password(&hash)).await?;
         let device = device.cloned().unwrap_or_else(|| DeviceToken::new(identity.id));
@@ -137,17 +137,17 @@ impl Login<'_> {
 
     /// Finds the person and counts the attempt. The work does not depend on whether the address is known.
     async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Admitted), Error> {
-        let sealing = &self.rpc.sealing;
+        let encryption = &self.rpc.encryption;
         let admitted = self.rpc.db.global_tx("auth.admit_login", async |tx| {
             let identity = find_identity(tx, &self.email).await?;
             let device = match (&identity, &self.device_token) {
-                (Some(identity), Some(token)) => DeviceToken::parse(sealing, token, identity.id),
+                (Some(identity), Some(token)) => DeviceToken::parse(encryption, token, identity.id),
                 _ => None,
             };
             let (email, client) = (&self.email, &self.client);
             let attempt =
                 LoginAttempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
-            let admitted = attempt.admit(sealing, tx).await?;
+            let admitted = attempt.admit(encryption, tx).await?;
             if admitted.admission.first {
                 self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", AuditOutcome::Denied)).await?;
             }

@@ -15,7 +15,7 @@ use crate::store::sessions::{Which, end_sessions, find_state};
 pub(super) async fn logout(rpc: &Rpc, request: &Request<LogoutRequest>) -> Result<LogoutResponse, Error> {
     let client = rpc.proxies.client(request);
     let text = &request.get_ref().refresh_token;
-    let Ok(token) = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, text) else {
+    let Ok(token) = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, text) else {
         return Ok(LogoutResponse {});
     };
     let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());

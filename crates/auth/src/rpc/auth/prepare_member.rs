@@ -39,7 +39,7 @@ pub(super) async fn prepare_member(
     let proof = MemberProof::new(asked.role, standing, &asked.client);
     let (id, email_verified) = proof.user();
     Ok(PrepareMemberResponse {
-        member_proof: proof.seal(&rpc.sealing, cx.tenant(), &asked.email)?,
+        member_proof: proof.encrypt(&rpc.encryption, cx.tenant(), &asked.email)?,
         user: Some(User { id: id.to_string(), email: asked.email.as_str().to_owned(), email_verified }),
     })
 }

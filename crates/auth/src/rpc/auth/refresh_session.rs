@@ -22,9 +22,9 @@ pub(super) async fn refresh_session(
     request: &Request<RefreshSessionRequest>,
 ) -> Result<RefreshSessionResponse, Error> {
     let client = rpc.proxies.client(request);
-    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, &request.get_ref().refresh_token)
+    let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, &request.get_ref().refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
-    let successors: Vec<OpaqueToken> = token.successors(&rpc.sealing).collect();
+    let successors: Vec<OpaqueToken> = token.successors(&rpc.encryption).collect();
     let next = successors.first().ok_or(Error::InvalidRefreshToken)?;
     let tenant = token.tenant();
     let cx = TenantContext::system(SystemOrigin::SignIn, tenant);

@@ -54,7 +54,7 @@ pub(super) async fn reset_password(
                 remove_tokens(tx, user, purpose).await?;
             }
             let attempt = LoginAttempt { email: &email, tenant: None, client: &client, device: None };
-            attempt.forget(&rpc.sealing, tx, user).await?;
+            attempt.forget(&rpc.encryption, tx, user).await?;
             if had_password {
                 let doer = AccountOwner { person: user, email: &email, tenant: None, client: &client };
                 rpc.notify(tx, doer, Letter::PasswordChanged).await?;

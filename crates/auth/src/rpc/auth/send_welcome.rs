@@ -35,9 +35,9 @@ pub(super) async fn send_welcome(
             // The sign-up was counted against its network, and each has one welcome email. The person does not need
             // its content.
             let stranger = Requester::Stranger { network: None };
-            let Ok(permit) = admit(tx, &rpc.sealing, stranger, &email).await? else { return Ok(()) };
+            let Ok(permit) = admit(tx, &rpc.encryption, stranger, &email).await? else { return Ok(()) };
             let welcome = permit.email(Letter::Welcome { tenant, slug });
-            enqueue(tx, SendEmail::seal(&rpc.sealing, tx.tenant(), &welcome)?.welcome()).await?;
+            enqueue(tx, SendEmail::encrypt(&rpc.encryption, tx.tenant(), &welcome)?.welcome()).await?;
             Ok::<_, Error>(())
         })
         .await?;

@@ -29,7 +29,7 @@ pub(super) async fn switch_tenant(
         let violation = FieldViolation::new("tenant", "send the other tenant's slug or id");
         return Err(Error::Invalid(vec![violation]));
     }
-    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, refresh_token)
+    let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
     let from = TenantContext::system(SystemOrigin::SignIn, token.tenant());
     let user = holder(rpc, &from, &token).await?;

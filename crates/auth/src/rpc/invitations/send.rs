@@ -26,7 +26,7 @@ impl Inviter<'_> {
     pub(super) async fn permit(&self, tx: &mut TenantTx, email: &EmailAddress) -> Result<Permit, Error> {
         let (person, tenant, network) = (self.person, tx.tenant(), self.client.network());
         let requester = Requester::Member { person, tenant, network };
-        let permit = admit_invitation(tx, &self.rpc.sealing, requester, email).await?;
+        let permit = admit_invitation(tx, &self.rpc.encryption, requester, email).await?;
         permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })
     }
 
@@ -44,7 +44,7 @@ impl Inviter<'_> {
             token: token.expose(),
         };
         let email = permit.email(letter);
-        enqueue(tx, NewJob::new(SendEmail::seal(&self.rpc.sealing, tx.tenant(), &email)?)).await?;
+        enqueue(tx, NewJob::new(SendEmail::encrypt(&self.rpc.encryption, tx.tenant(), &email)?)).await?;
         Ok(())
     }
 }

@@ -21,7 +21,7 @@ pub(super) async fn delete_totp(
     let (cx, client) = (context(request)?, rpc.proxies.client(request));
     let user = person(&cx)?;
     let code = &request.get_ref().code;
-    let attempt = CodeAttempt::new(&rpc.sealing, user, code, Action::MfaDisable, &client)?;
+    let attempt = CodeAttempt::new(&rpc.encryption, user, code, Action::MfaDisable, &client)?;
 
     let deleted = rpc.db.tx(&cx, "auth.delete_totp", async |tx| {
         if let Err(refusal) = attempt.admit(tx).await? {
@@ -29,7 +29,7 @@ pub(super) async fn delete_totp(
         }
         lock_identity(tx, user).await?;
         let totp = find_totp(tx, user).await?.filter(|totp| totp.confirmed).ok_or(Error::MfaNotEnabled)?;
-        if !attempt.take(&rpc.sealing, tx, &totp).await? {
+        if !attempt.take(&rpc.encryption, tx, &totp).await? {
             return Ok(Err(attempt.failed(tx).await?));
         }
         attempt.succeeded(tx).await?;

@@ -37,18 +37,18 @@ async fn create(
     call: Option<&Repeatable>,
 ) -> Result<CreateWebhookEndpointResponse, Error> {
     let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
-    let sealed = secret.seal(&rpc.sealing, id)?;
+    let ciphertext = secret.encrypt(&rpc.encryption, id)?;
     rpc.db
         .tx(cx, "webhook_endpoints.create", async |tx| {
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(first);
             }
             WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
             tidy_from_now_on(tx).await?;
-            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
+            let endpoint = insert_endpoint(tx, id, target, events, &ciphertext).await?;
             let secret = secret.reveal();
             let answer = CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await

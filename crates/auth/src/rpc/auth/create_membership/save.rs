@@ -107,7 +107,7 @@ async fn write_first_message(
     has_password: bool,
 ) -> Result<(), Error> {
     let stranger = Requester::Stranger { network: new.client.network() };
-    if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &new.email).await? {
+    if let Ok(permit) = admit(tx, &rpc.encryption, stranger, &new.email).await? {
         let message = first_message(tx, permit, user, has_password).await?;
         rpc.tasks.enqueue(tx, &message).await?;
     }
@@ -122,7 +122,7 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
     }
     let id = new.id;
-    let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+    let token = OpaqueToken::generate(&rpc.encryption, TokenKind::Invitation, tx.tenant(), id)?;
     let expires_at = later(Utc::now(), INVITATION_LIFETIME);
     let founding = Founding { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
     let kept = ensure_invitation(tx, founding).await?;
@@ -133,13 +133,13 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
             .with("role", new.role.as_str());
         record(tx, entry).await?;
         let network = new.client.network();
-        let Ok(permit) = admit_founding(tx, &rpc.sealing, network, &new.email).await? else {
+        let Ok(permit) = admit_founding(tx, &rpc.encryption, network, &new.email).await? else {
             return Ok(kept);
         };
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
         let email = permit.email(Letter::Invitation { tenant, inviter: None, role, token });
-        enqueue(tx, SendEmail::seal(&rpc.sealing, tx.tenant(), &email)?.first_invitation()).await?;
+        enqueue(tx, SendEmail::encrypt(&rpc.encryption, tx.tenant(), &email)?.first_invitation()).await?;
     }
     Ok(kept)
 }
