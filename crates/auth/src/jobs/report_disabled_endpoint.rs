@@ -8,7 +8,7 @@ use uuid::Uuid;
 use super::SendEmail;
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::encryption::EncryptionKeys;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Requester, admit};
 use crate::store::audit_log::record;
 use crate::store::members::list_administrators;
@@ -42,7 +42,7 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                     .with("reason", reason.as_str());
             record(tx, entry).await?;
             let (tenant, _) = tenant_name_and_slug(tx).await?;
-            let letter = Letter::WebhookEndpointDisabled {
+            let content = EmailContent::WebhookEndpointDisabled {
                 tenant,
                 webhook_endpoint_id: webhook_endpoint_id.to_string(),
                 gone: reason == "gone",
@@ -55,9 +55,9 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                     );
                     continue;
                 };
-                let letter = SendEmail::encrypt(&self.encryption, tx.tenant(), &permit.email(letter.clone()))
+                let job = SendEmail::encrypt(&self.encryption, tx.tenant(), &permit.email(content.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
-                enqueue(tx, NewJob::new(letter)).await?;
+                enqueue(tx, NewJob::new(job)).await?;
             }
             Ok(())
         })

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use invitations::{accepted, admit_founding, admit_invitation, no_longer_pending};
 
-use super::Letter;
+use super::EmailContent;
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
 use crate::encryption::EncryptionKeys;
 use crate::store::allowances::spend;
@@ -88,8 +88,8 @@ impl Permit {
         self.email.parse()
     }
 
-    pub(crate) fn email(self, letter: Letter) -> OutgoingEmail {
-        OutgoingEmail { to: self.email, letter }
+    pub(crate) fn email(self, content: EmailContent) -> OutgoingEmail {
+        OutgoingEmail { to: self.email, content }
     }
 }
 
@@ -97,7 +97,8 @@ impl Permit {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OutgoingEmail {
     to: String,
-    letter: Letter,
+    #[serde(rename = "letter")]
+    content: EmailContent,
 }
 
 impl OutgoingEmail {
@@ -105,8 +106,8 @@ impl OutgoingEmail {
         self.to.parse()
     }
 
-    pub(crate) const fn letter(&self) -> &Letter {
-        &self.letter
+    pub(crate) const fn content(&self) -> &EmailContent {
+        &self.content
     }
 }
 

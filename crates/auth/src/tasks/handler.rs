@@ -12,7 +12,7 @@ use crate::domain::{
 use crate::encryption::EncryptionKeys;
 use crate::jobs::is_too_old;
 use crate::mail::limits::{self, OutgoingEmail, Permit, Requester};
-use crate::mail::{Letter, Mailer, SendError};
+use crate::mail::{EmailContent, Mailer, SendError};
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity};
 use crate::store::memberships::list_active_memberships;
@@ -56,10 +56,10 @@ impl GlobalHandler<Task> for TaskHandler {
 
 impl TaskHandler {
     async fn send(&self, run: &GlobalRun, email: &OutgoingEmail) -> Result<(), Failure> {
-        let letter = email.letter();
-        match self.mailer.send(&readable(email.recipient())?, letter, run.id().as_uuid()).await {
+        let content = email.content();
+        match self.mailer.send(&readable(email.recipient())?, content, run.id().as_uuid()).await {
             Ok(()) => {
-                tracing::info!("sent the letter {letter:?}");
+                tracing::info!("sent the email {content:?}");
                 Ok(())
             }
             Err(error @ SendError::Permanent(_)) => Err(Failure::fatal(error)),
@@ -77,8 +77,8 @@ impl TaskHandler {
             remove_tokens(tx, identity.id, OneTimePurpose::SetPassword).await?;
             let lifetime = OneTimeToken::RESET_LIFETIME;
             insert_token(tx, &token, identity.id, OneTimePurpose::SetPassword, lifetime).await?;
-            let letter = Letter::SetPassword { token: token.expose(), first: false };
-            self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?;
+            let content = EmailContent::SetPassword { token: token.expose(), first: false };
+            self.tasks.enqueue(tx, &Task::Mail(permit.email(content))).await?;
             Ok(())
         })
         .await

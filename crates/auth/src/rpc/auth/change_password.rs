@@ -13,7 +13,7 @@ use crate::domain::{
 };
 use crate::error::Error;
 use crate::hashing::Verdict;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
@@ -69,7 +69,7 @@ pub(super) async fn change_password(
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
             let doer = AccountOwner { person: user, email: &email, tenant: Some(cx.tenant()), client };
-            rpc.notify(tx, doer, Letter::PasswordChanged).await?;
+            rpc.notify(tx, doer, EmailContent::PasswordChanged).await?;
             Ok::<_, Error>(())
         })
         .await?;

@@ -9,7 +9,7 @@ use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
 use crate::encryption::Digest32;
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
@@ -49,7 +49,7 @@ pub(super) async fn confirm_totp(
         // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
         let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
-        rpc.notify(tx, doer, Letter::MfaEnabled).await?;
+        rpc.notify(tx, doer, EmailContent::MfaEnabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     confirmed.await??;

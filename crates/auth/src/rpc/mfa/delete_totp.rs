@@ -6,7 +6,7 @@ use tonic::Request;
 use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
@@ -40,7 +40,7 @@ pub(super) async fn delete_totp(
         // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
         let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
-        rpc.notify(tx, doer, Letter::MfaDisabled).await?;
+        rpc.notify(tx, doer, EmailContent::MfaDisabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     deleted.await??;

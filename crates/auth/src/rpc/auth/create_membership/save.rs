@@ -13,7 +13,7 @@ use super::NewMember;
 use crate::domain::{Action, Actor, AddressProof, AuditEntry, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
 use crate::jobs::SendEmail;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Requester, admit, admit_founding};
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
@@ -138,7 +138,7 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         };
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
-        let email = permit.email(Letter::Invitation { tenant, inviter: None, role, token });
+        let email = permit.email(EmailContent::Invitation { tenant, inviter: None, role, token });
         enqueue(tx, SendEmail::encrypt(&rpc.encryption, tx.tenant(), &email)?.first_invitation()).await?;
     }
     Ok(kept)

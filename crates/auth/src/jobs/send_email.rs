@@ -15,6 +15,7 @@ use crate::mail::limits::OutgoingEmail;
 use crate::mail::{Mailer, SendError};
 use crate::store::memberships::is_provisioning;
 
+/// The purpose that the payloads in the database are bound to.
 const PURPOSE: &str = "letter";
 
 /// The email that welcomes a tenant's first member, which is sent once.
@@ -86,12 +87,12 @@ pub(crate) struct EmailSender {
 impl Handler<SendEmail> for EmailSender {
     async fn run(&self, run: &Run, job: SendEmail) -> Result<(), Failure> {
         if is_too_old(run.id()) {
-            return Err(Failure::fatal("the letter could not be sent for days"));
+            return Err(Failure::fatal("the email could not be sent for days"));
         }
         // Another instance, of a newer version or with a newer key, may be able to decrypt it.
         let decrypted = job.decrypt(&self.encryption, run.context().tenant());
-        let (to, email) = decrypted.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
-        let letter = email.letter();
+        let (to, email) = decrypted.ok_or_else(|| Failure::retry("the email cannot be read here"))?;
+        let content = email.content();
         let waits =
             run.tx("auth.is_provisioning", async |tx| Ok::<_, Failure>(is_provisioning(tx).await?)).await?;
         if waits {
@@ -99,18 +100,18 @@ impl Handler<SendEmail> for EmailSender {
             let delay = HEAD_START.saturating_mul(attempts).min(LONGEST_WAIT);
             return Err(Failure::retry_after("the tenant is still being set up", delay));
         }
-        match self.mailer.send(&to, letter, run.id().as_uuid()).await {
+        match self.mailer.send(&to, content, run.id().as_uuid()).await {
             Ok(()) => {
-                tracing::info!("sent the letter {letter:?}");
+                tracing::info!("sent the email {content:?}");
                 Ok(())
             }
             Err(SendError::Permanent(error)) => {
-                tracing::error!(%error, "the letter {letter:?} is refused: {error}");
-                Err(Failure::fatal("the mail server refuses the letter"))
+                tracing::error!(%error, "the email {content:?} is refused: {error}");
+                Err(Failure::fatal("the mail server refuses the email"))
             }
             Err(SendError::Temporary(error)) => {
-                tracing::warn!(%error, "the letter {letter:?} could not be sent: {error}");
-                Err(Failure::retry("the mail server does not take the letter for the moment"))
+                tracing::warn!(%error, "the email {content:?} could not be sent: {error}");
+                Err(Failure::retry("the mail server does not take the email for the moment"))
             }
         }
     }
