@@ -52,7 +52,7 @@ pub enum DatabaseError {
         oldest_supported: String,
     },
     /// The audit found violations of the isolation guarantees.
-    #[error("the database's walls have holes:{}", lines(.0))]
+    #[error("the database violates the isolation guarantees:{}", lines(.0))]
     Violations(Vec<Violation>),
 }
 

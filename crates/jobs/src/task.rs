@@ -167,7 +167,7 @@ pub(crate) async fn mark_dead(
     claimed: &ClaimedJob,
     reason: &str,
 ) -> Result<bool, DbError> {
-    let buried = diesel::sql_query(
+    let marked = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN every_seconds IS NULL THEN 'dead' ELSE 'queued' END,
              due_at = clock_timestamp() + make_interval(secs => coalesce(every_seconds, 0)),
@@ -182,7 +182,7 @@ pub(crate) async fn mark_dead(
     .bind::<Text, _>(reason)
     .execute(tx)
     .await?;
-    Ok(buried == 1)
+    Ok(marked == 1)
 }
 
 /// Cancels the job if that was requested. Returns whether the job was this worker's.

@@ -109,9 +109,9 @@ async fn temporary_refusals_are_retried() {
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
     for attempt in ["1", "2"] {
-        let put_off =
+        let rescheduled =
             format!("SELECT attempts = {attempt} AND due_at < now() + interval '10 s' FROM jobs.global_jobs");
-        service.until(&put_off, "true").await;
+        service.until(&rescheduled, "true").await;
         service.sql("UPDATE jobs.global_jobs SET due_at = now()").await;
     }
     smtp.email_to(EMAIL).await;

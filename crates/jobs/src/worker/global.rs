@@ -104,7 +104,7 @@ impl JobAttempt {
         let delay = match then {
             NextStep::Retry(delay) => Some(delay),
             NextStep::Abandon => Some(None),
-            NextStep::GiveUp => None,
+            NextStep::MarkDead => None,
         };
         match delay {
             Some(delay) if *attempts < max_attempts => {
@@ -113,7 +113,7 @@ impl JobAttempt {
                 self.release(delay, false).await
             }
             _ => {
-                tracing::error!(kind, attempts, "a job is given up: {reason}");
+                tracing::error!(kind, attempts, "a job is abandoned: {reason}");
                 self.end().await
             }
         }

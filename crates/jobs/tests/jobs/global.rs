@@ -141,7 +141,7 @@ async fn a_job_of_a_transaction_that_is_undone_does_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_fails_is_tried_again_and_given_up_after_its_last_attempt() {
+async fn a_job_that_fails_is_retried_and_removed_after_its_last_attempt() {
     let (world, queue) = (world().await, errands(b'A'));
     let mut crew = Crew::start(world.db.clone(), queue.clone(), LEASE);
     enqueue(&world.db, &queue, "no").await.unwrap();

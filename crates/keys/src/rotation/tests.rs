@@ -144,11 +144,11 @@ async fn an_interrupted_rotation_is_continued() {
 }
 
 #[tokio::test]
-async fn given_up_while_it_waits_it_is_taken_up_again() {
+async fn a_rotation_cancelled_while_it_waits_is_resumed() {
     let world = World::new();
     let first = world.current(issuer::AUTH);
-    let given_up = world.keys.rotate_waiting(&AT_ONCE, |_| {}, |_| pending::<()>());
-    assert!(tokio::time::timeout(Duration::ZERO, given_up).await.is_err());
+    let cancelled = world.keys.rotate_waiting(&AT_ONCE, |_| {}, |_| pending::<()>());
+    assert!(tokio::time::timeout(Duration::ZERO, cancelled).await.is_err());
     let next = world.kid(issuer::AUTH, NEXT).unwrap();
     assert_eq!(world.rotate(&AT_ONCE).await.unwrap(), Some(LEAST_TIME_PUBLISHED), "the whole time again");
     assert_eq!(world.published(issuer::AUTH), [next, first]);

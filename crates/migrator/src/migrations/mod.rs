@@ -99,7 +99,7 @@ fn run_all<S: MigrationSource<Pg>>(
         Some(first) if !first.metadata().run_in_transaction() => Builder::Migration,
         _ => Builder::Here,
     };
-    attempts.mend(conn, builder, &mut wait, &mut done.rebuilt_indexes)?;
+    attempts.repair(conn, builder, &mut wait, &mut done.rebuilt_indexes)?;
     for migration in pending {
         let name = migration.name().to_string();
         match attempts.run(conn, &migration, &mut wait, &mut done.rebuilt_indexes)? {

@@ -12,8 +12,8 @@ const HUNG: Duration = Duration::from_secs(4);
 /// The first pause is longer than any attempt that was under way takes.
 const PAUSES: Backoff = Backoff::doubling(Duration::from_secs(20), Duration::from_hours(1));
 /// The time without a successful delivery, and the number of attempts, after which an endpoint is disabled.
-const GIVEN_UP_AFTER: Duration = Duration::from_hours(5 * 24);
-const GIVEN_UP_FAILURES: i32 = 20;
+const DISABLED_AFTER: Duration = Duration::from_hours(5 * 24);
+const DISABLED_FAILURES: i32 = 20;
 
 /// The consequence of a failure for the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -27,7 +27,7 @@ pub(super) enum Verdict {
 /// Returns the consequence. `failures` is the number in a row including this one, the first of them `failing_for`
 /// ago. `took` is the duration of this attempt, if there was no answer.
 pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<Duration>) -> Verdict {
-    if failures >= GIVEN_UP_FAILURES && failing_for >= GIVEN_UP_AFTER {
+    if failures >= DISABLED_FAILURES && failing_for >= DISABLED_AFTER {
         return Verdict::Disable;
     }
     let most = if took.is_some_and(|took| took >= HUNG) { HUNG_FAILURES } else { FAILURES };

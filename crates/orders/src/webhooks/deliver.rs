@@ -80,7 +80,7 @@ impl Handler<SendWebhooks> for Deliver {
     async fn ended(&self, tx: &mut TenantTx, job: SendWebhooks, _: &End) -> Result<(), DbError> {
         let parts = parts(job.part);
         if let Some(next) = find_next(tx, job.webhook_endpoint_id, &parts).await? {
-            fail_next(tx, next.id, "it was given up: it could not be sent").await?;
+            fail_next(tx, next.id, "it was abandoned: it could not be sent").await?;
             rowhouse_jobs::enqueue(tx, job.new_job()).await?;
         }
         Ok(())

@@ -54,9 +54,9 @@ async fn a_batch_that_forgets_its_tenant_fails() {
     }
     assert_eq!(left(&mut admin).await, 10, "the others are done");
 
-    let mended = stdout(&backfill(&database, &[NAME]).await);
+    let repeated = stdout(&backfill(&database, &[NAME]).await);
     assert_eq!(
-        mended,
+        repeated,
         "orders-priority: completed 1 tenant, changed 10 rows; completed before: 19 tenants\n"
     );
     assert_complete(&mut admin).await;

@@ -211,7 +211,7 @@ impl State {
         if account.waiters.is_empty() {
             self.turns.push_back(party);
         }
-        // Waiters that gave up are at the front: they waited longest.
+        // Cancelled waiters are at the front: they waited longest.
         while account.waiters.front().is_some_and(oneshot::Sender::is_closed) {
             account.waiters.pop_front();
         }
@@ -238,7 +238,7 @@ impl State {
                 let permit = Permit { shares: Some(Arc::clone(shares)), party };
                 match waiter.send(permit) {
                     Ok(()) => break true,
-                    // The waiter gave up. The permit was never counted as held.
+                    // The waiter was cancelled. The permit was never counted as held.
                     Err(mut permit) => drop(permit.shares.take()),
                 }
             };

@@ -151,11 +151,11 @@ async fn work_without_a_tenant_neither_starves_nor_starves_others() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_gives_up_loses_no_permit() {
+async fn a_cancelled_waiter_loses_no_permit() {
     let shares = Shares::new(1);
     let (first, second) = (tenant(), tenant());
     let held = take(&shares, first);
-    // One gives up before the permit is sent, one after that and before it is received.
+    // One is cancelled before the permit is sent, one after that and before it is received.
     let (early, late, mut last) = (wait(&shares, second), wait(&shares, second), wait(&shares, first));
     drop(early);
     drop(held);
@@ -167,7 +167,7 @@ async fn a_waiter_that_gives_up_loses_no_permit() {
 }
 
 #[tokio::test]
-async fn waiters_that_gave_up_are_removed() {
+async fn cancelled_waiters_are_removed() {
     let shares = Shares::new(1);
     let (holder, other) = (tenant(), tenant());
     let held = take(&shares, holder);

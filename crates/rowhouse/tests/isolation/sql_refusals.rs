@@ -13,13 +13,13 @@ const FRESH: &str = "00000000-0000-7000-8000-000000000003";
 /// Each statement is refused with the expected message.
 async fn refused(statements: Vec<(ServiceName, String, &str)>) {
     let database = database().await;
-    for (role, statement, wall) in statements {
+    for (role, statement, reason) in statements {
         let conn = &mut database.connect_as(role).await;
         enter(conn, ACME).await;
         let refusal = conn.batch_execute(&statement).await.expect_err(&statement).to_string();
         assert!(
-            refusal.contains(wall),
-            "{role:?}: {statement}\n  was refused with: {refusal}\n  and not by: {wall}"
+            refusal.contains(reason),
+            "{role:?}: {statement}\n  was refused with: {refusal}\n  and not by: {reason}"
         );
     }
 }
