@@ -113,7 +113,7 @@ impl Rpc {
         method: Method<'_>,
     ) -> Result<(Uuid, Tokens), Error> {
         let beginning = Beginning::new(self, user, tenant, client, method)?;
-        let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+        let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
         let begun = self.db.tx(&cx, "auth.begin_session", async |tx| {
             let (role, hash) = lock_member(tx, user).await?.ok_or(Error::NotAMember)?;
             if let Method::Password(checked) = method

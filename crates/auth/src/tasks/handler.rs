@@ -153,7 +153,7 @@ async fn record_everywhere(run: &GlobalRun, user: UserId, entry: AuditEntry) -> 
         run.tx("auth.memberships_of", async |tx| Ok::<_, Failure>(list_active_memberships(tx, user).await?));
     let tenants: Vec<TenantId> = memberships.await?.into_iter().map(|membership| membership.tenant).collect();
     let Some((last, others)) = tenants.split_last() else { return Ok(()) };
-    let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::SignIn, *tenant);
+    let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::Authentication, *tenant);
     let write = async |tx: &mut _| Ok::<_, Failure>(record(tx, entry.clone()).await?);
     // A tenant that is not there any more, or closed, is left out.
     for tenant in others {

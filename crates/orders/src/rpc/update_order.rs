@@ -9,7 +9,7 @@ use super::order::{parse_priority, parse_status};
 use crate::domain::{Condition, EventType, OrderChange, OrderId};
 use crate::error::Error;
 use crate::store::orders::{self, Changed, lock_order};
-use crate::webhooks::tell;
+use crate::webhooks::emit_event;
 use rowhouse_chassis::error::Violations;
 
 pub(super) async fn update_order(
@@ -24,7 +24,7 @@ pub(super) async fn update_order(
             let order = lock_order(tx, id).await?.ok_or(Error::NotFound)?;
             order.check_change(change, &condition)?;
             let Changed { order, listeners } = orders::update_order(tx, order, change).await?;
-            tell(tx, EventType::OrderUpdated, &order, &listeners).await?;
+            emit_event(tx, EventType::OrderUpdated, &order, &listeners).await?;
             Ok::<_, Error>(order)
         })
         .await?;

@@ -20,7 +20,7 @@ mod send_error;
 mod tidy;
 
 pub(crate) use deliver::Deliver;
-pub(crate) use event::{prepare_created_event, send_test, tell};
+pub(crate) use event::{emit_event, prepare_created_event, send_test};
 pub(crate) use jobs::{HandOver, lock_jobs, look_at_all, probe_now};
 pub(crate) use record::{FAILING, GONE};
 pub(crate) use secret::Secret;

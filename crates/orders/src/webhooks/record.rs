@@ -61,7 +61,7 @@ enum Follows {
 /// Records the result of an attempt for the delivery and for the endpoint. Jobs are locked first, then the delivery,
 /// then the endpoint.
 pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<(), EnqueueError> {
-    let says = tell_other_jobs(tx, next, tried).await?;
+    let says = notify_other_jobs(tx, next, tried).await?;
     // The endpoint was deleted meanwhile.
     let Some(attempts_left) = lock_pending(tx, next.id).await? else { return Ok(()) };
     let attempts_left = (attempts_left - 1).max(0);
@@ -93,7 +93,7 @@ pub(super) async fn record(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Res
 }
 
 /// Determines what an attempt shows about the endpoint, and adapts the other jobs.
-async fn tell_other_jobs(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<Says, EnqueueError> {
+async fn notify_other_jobs(tx: &mut TenantTx, next: &Next, tried: &Tried) -> Result<Says, EnqueueError> {
     let (endpoint, is_probe) = (next.webhook_endpoint_id, next.pause_is_over.is_some());
     if tried.is_delivered() || tried.is_gone() {
         if is_probe {

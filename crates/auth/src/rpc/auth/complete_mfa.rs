@@ -26,7 +26,7 @@ pub(super) async fn complete_mfa(
     let attempt = CodeAttempt::new(&rpc.encryption, user, &code, Action::SignIn, &client)?;
 
     let beginning = Beginning::new(rpc, user, tenant, &client, Method::Mfa)?;
-    let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+    let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
     // One transaction, so that nothing changes between checking the code and creating the session.
     let completed = rpc.db.tx(&cx, "auth.complete_mfa", async |tx| {
         let (role, totp) = hold(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;

@@ -27,7 +27,7 @@ pub(super) async fn issue_token(
         .or(Err(Error::InvalidClient))?;
     let named = Uuid::try_parse(client_id).is_ok_and(|id| id == key.id());
 
-    let cx = TenantContext::system(SystemOrigin::SignIn, key.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, key.tenant());
     // The refusal is recorded, so it is not an error of the transaction.
     let exchanged = rpc.db.tx(&cx, "auth.issue_token", async |tx| {
         let outcome = match find_grant(tx, key.id(), key.digest()).await? {

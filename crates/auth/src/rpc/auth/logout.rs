@@ -18,7 +18,7 @@ pub(super) async fn logout(rpc: &Rpc, request: &Request<LogoutRequest>) -> Resul
     let Ok(token) = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, text) else {
         return Ok(LogoutResponse {});
     };
-    let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let ended = rpc.db.tx(&cx, "auth.logout", async |tx| {
         let Some((user, _)) = find_state(tx, token.id()).await? else { return Ok(()) };
         for id in end_sessions(tx, Which::One(token.id()), EndReason::Logout).await? {

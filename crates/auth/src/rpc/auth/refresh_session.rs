@@ -27,7 +27,7 @@ pub(super) async fn refresh_session(
     let successors: Vec<OpaqueToken> = token.successors(&rpc.encryption).collect();
     let next = successors.first().ok_or(Error::InvalidRefreshToken)?;
     let tenant = token.tenant();
-    let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+    let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
     // The consequences of a refused token are committed, so a refusal is not an error of the transaction.
     let outcome = rpc.db.tx(&cx, "auth.refresh_session", async |tx| {
         let idle_until = rpc.sessions.idle_until(Utc::now(), chrono::DateTime::<Utc>::MAX_UTC);

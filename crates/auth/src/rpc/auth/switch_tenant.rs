@@ -31,7 +31,7 @@ pub(super) async fn switch_tenant(
     }
     let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
-    let from = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let from = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let user = holder(rpc, &from, &token).await?;
 
     let memberships = rpc.db.global_tx("auth.memberships_of", async |tx| {
@@ -53,7 +53,7 @@ pub(super) async fn switch_tenant(
     });
     // Another switch of the same session was faster, or it was ended: one session never becomes two.
     if !matches!(ended.await, Ok(true)) {
-        let to = TenantContext::system(SystemOrigin::SignIn, to);
+        let to = TenantContext::system(SystemOrigin::Authentication, to);
         let undone = rpc.db.tx(&to, "auth.undo_switch", async |tx| {
             end_sessions(tx, Which::One(begun), EndReason::Switched).await.map_err(Error::from)
         });

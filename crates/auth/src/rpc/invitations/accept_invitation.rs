@@ -46,7 +46,7 @@ pub(super) async fn accept_invitation(
     let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
     let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Invitation, &token)
         .or(Err(Error::InvalidOneTimeToken))?;
-    let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let acceptance = Acceptance { rpc, cx, token, client, asker };
     let caller = match access_token {
         Some(access_token) => Some(rpc.person_of(&access_token).await?),
