@@ -20,7 +20,7 @@ use crate::args::AuthArgs;
 use crate::domain::{Rate, SessionLifetimes};
 use crate::encryption::EncryptionKeys;
 use crate::hashing::Hashing;
-use crate::jobs::{EmailSender, Reporting};
+use crate::jobs::{EmailSender, ReportDisabledEndpointHandler};
 use crate::mail::Mailer;
 use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
@@ -54,7 +54,7 @@ impl Service for Auth {
         let mailer = Mailer::new(&args.mail, core.environment)?;
         let workers = Workers::new(db.clone(), args.jobs)
             .handle(EmailSender { encryption: encryption.clone(), mailer: mailer.clone() })
-            .handle(Reporting { encryption: encryption.clone() })
+            .handle(ReportDisabledEndpointHandler { encryption: encryption.clone() })
             .handle_global(
                 tasks.clone(),
                 TaskHandler { tasks: tasks.clone(), encryption: encryption.clone(), mailer },

@@ -13,12 +13,12 @@ use rowhouse_proto::orders::v1::webhook_service_server::WebhookServiceServer;
 
 use crate::args::OrdersArgs;
 use crate::domain::Guard;
-use crate::exports::{Deleting, Writing};
+use crate::exports::{DeleteExportHandler, WriteExportHandler};
 use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, HandOver, Sender, Tidy};
+use crate::webhooks::{DeliverWebhookHandler, SendWebhooksHandler, Sender, TidyWebhooksHandler};
 
 /// The orders service.
 #[derive(Clone, Copy, Debug)]
@@ -35,11 +35,11 @@ impl Service for Orders {
         let guard = Guard::of(core.environment);
         let sender = Sender::new(guard).map_err(|error| format!("webhooks cannot be sent: {error}"))?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(Deliver { sender, encryption: encryption.clone() })
-            .handle(HandOver)
-            .handle(Tidy)
-            .handle(Writing)
-            .handle(Deleting)
+            .handle(SendWebhooksHandler { sender, encryption: encryption.clone() })
+            .handle(DeliverWebhookHandler)
+            .handle(TidyWebhooksHandler)
+            .handle(WriteExportHandler)
+            .handle(DeleteExportHandler)
             .handle(Purge);
 
         let orders = OrderServiceServer::new(Rpc { db: db.clone() });

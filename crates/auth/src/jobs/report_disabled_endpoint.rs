@@ -27,11 +27,11 @@ impl Job for ReportDisabledEndpoint {
 }
 
 /// The handler of [`ReportDisabledEndpoint`].
-pub(crate) struct Reporting {
+pub(crate) struct ReportDisabledEndpointHandler {
     pub(crate) encryption: EncryptionKeys,
 }
 
-impl Handler<ReportDisabledEndpoint> for Reporting {
+impl Handler<ReportDisabledEndpoint> for ReportDisabledEndpointHandler {
     /// Writes the log entry and the emails in the commit that ends the job, so only once.
     async fn run(&self, run: &Run, job: ReportDisabledEndpoint) -> Result<(), Failure> {
         let ReportDisabledEndpoint { webhook_endpoint_id, reason } = job;

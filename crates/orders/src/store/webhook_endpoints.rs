@@ -66,7 +66,7 @@ impl EndpointChange {
 /// The ids of the endpoints that subscribe to an event, as a column of any statement, so that tenants without
 /// endpoints need no round trip for it.
 pub(super) fn listeners(tenant: TenantId, event: EventType) -> dsl::array<SqlUuid, listening> {
-    dsl::array(listening(tenant, event.wanted_as()))
+    dsl::array(listening(tenant, event.subscriptions()))
 }
 
 #[dsl::auto_type]

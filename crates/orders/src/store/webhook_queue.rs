@@ -11,7 +11,7 @@ use crate::domain::Part;
 
 /// The next delivery with everything that is needed to send it.
 #[derive(QueryableByName)]
-pub(crate) struct Next {
+pub(crate) struct NextDelivery {
     #[diesel(sql_type = SqlUuid)]
     pub(crate) id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -74,7 +74,7 @@ pub(crate) async fn find_next(
     tx: &mut TenantTx,
     endpoint: Uuid,
     parts: &[Part],
-) -> Result<Option<Next>, DbError> {
+) -> Result<Option<NextDelivery>, DbError> {
     let parts: Vec<i32> = parts.iter().map(|part| part.number()).collect();
     Ok(diesel::sql_query(FIND_NEXT)
         .bind::<SqlUuid, _>(tx.tenant())

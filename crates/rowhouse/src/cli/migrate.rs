@@ -163,13 +163,13 @@ fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rowhouse_migrator::Waiting;
+    use rowhouse_migrator::WaitingMigration;
 
     #[test]
     fn a_waiting_migration_is_reported() {
         let report = MigrateReport {
             rebuilt_indexes: vec!["orders.orders_by_priority".to_owned()],
-            waiting: Some(Waiting {
+            waiting: Some(WaitingMigration {
                 migration: "2026-11-23-000014_orders_priority_contract".to_owned(),
                 backfill: "orders-priority".to_owned(),
                 reason: "column \"priority\" of relation \"orders\" contains null values".to_owned(),

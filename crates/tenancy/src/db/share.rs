@@ -186,7 +186,7 @@ impl State {
 
     fn limit(&self, limits: Limits, party: Party, now: Instant) -> usize {
         let contended =
-            self.recent.anybody_but(party, now) || self.turns.iter().any(|waiting| *waiting != party);
+            self.recent.is_other_active(party, now) || self.turns.iter().any(|waiting| *waiting != party);
         if contended { limits.contended } else { limits.alone }
     }
 
@@ -272,7 +272,7 @@ impl Recent {
         }
     }
 
-    fn anybody_but(&self, party: Party, now: Instant) -> bool {
+    fn is_other_active(&self, party: Party, now: Instant) -> bool {
         [self.latest, self.another]
             .into_iter()
             .flatten()

@@ -12,7 +12,7 @@ use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, EndReason, NewPassword, OneTimePurpose, Password, UserId,
 };
 use crate::error::Error;
-use crate::hashing::Verdict;
+use crate::hashing::PasswordVerdict;
 use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
@@ -48,7 +48,8 @@ pub(super) async fn change_password(
     let current = Password::parse_existing(current_password);
     let stored = identity.password_hash.filter(|_| !identity.disabled);
     let checked = rpc.hashing.check(current, stored.clone(), asker).await;
-    let (Verdict::Right { .. }, Some(old)) = (guess.looked_at(&rpc.db, checked).await?, stored) else {
+    let (PasswordVerdict::Right { .. }, Some(old)) = (guess.looked_at(&rpc.db, checked).await?, stored)
+    else {
         change.record(AuditEntry::failure, "wrong_password").await?;
         return Err(Error::InvalidCredentials);
     };

@@ -15,7 +15,7 @@ use super::first_member::{SignUp, parse_email};
 use crate::domain::{AddressProof, EmailAddress, MemberProof, PasswordHash};
 use crate::error::Error;
 use crate::rpc::{Rpc, role};
-use save::{Saved, find_member, save};
+use save::{SavedMember, find_member, save};
 
 /// The number of attempts, after another call created the same identity.
 const ROUNDS: usize = 3;
@@ -42,7 +42,7 @@ pub(super) async fn create_membership(
             Some(member) => Some(member),
             None => save(rpc, &new, &standing).await?,
         };
-        if let Some(Saved { id, role, email_verified }) = saved {
+        if let Some(SavedMember { id, role, email_verified }) = saved {
             let email = new.email.as_str().to_owned();
             return Ok(CreateMembershipResponse {
                 user: Some(User { id: id.to_string(), email, email_verified }),

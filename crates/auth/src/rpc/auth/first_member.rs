@@ -34,7 +34,7 @@ pub(super) struct SignUp<'a> {
 }
 
 /// The findings about a person who signs up.
-pub(super) struct Seen {
+pub(super) struct SignUpFindings {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
     /// Whether the account was logged in to from the network before.
@@ -57,7 +57,7 @@ impl<'a> SignUp<'a> {
     }
 
     /// Counts a sign-up, whether the address is known or not, so a refusal reveals nothing.
-    pub(super) async fn admit(&self) -> Result<Seen, Error> {
+    pub(super) async fn admit(&self) -> Result<SignUpFindings, Error> {
         let (rpc, email) = (self.rpc, self.email.as_str());
         let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
@@ -71,7 +71,7 @@ impl<'a> SignUp<'a> {
                 return Err(Error::TooManyAttempts { wait });
             }
             let admission = admit(tx, &self.guesses).await?;
-            Ok(Seen { identity, guess: Guess::new(&self.guesses, admission), known })
+            Ok(SignUpFindings { identity, guess: Guess::new(&self.guesses, admission), known })
         });
         admitted.await
     }

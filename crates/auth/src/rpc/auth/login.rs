@@ -12,7 +12,7 @@ use crate::domain::{
     choose,
 };
 use crate::error::Error;
-use crate::hashing::{HashingError, Verdict};
+use crate::hashing::{HashingError, PasswordVerdict};
 use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
 use crate::store::identities::{Identity, find_identity, replace_hash};
@@ -114,7 +114,7 @@ impl Login<'_> {
         }
         let checked = rpc.hashing.check(self.password.clone(), stored.clone(), asker).await;
         let verdict = guess.looked_at(&rpc.db, checked).await?;
-        let (Verdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
+        let (PasswordVerdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
             (verdict, open, stored, &self.password)
         else {
             return Err(self.failed("wrong_credentials").await?);

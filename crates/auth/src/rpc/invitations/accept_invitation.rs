@@ -16,7 +16,7 @@ use crate::domain::{
     Rate, TokenKind, UserId,
 };
 use crate::error::Error;
-use crate::hashing::Verdict;
+use crate::hashing::PasswordVerdict;
 use crate::mail::limits::accepted;
 use crate::rpc::{Rpc, role};
 use crate::store::allowances::spend;
@@ -167,14 +167,14 @@ impl Acceptance<'_> {
         let checked = self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await;
         match guess.looked_at(&self.rpc.db, checked).await? {
             // With a second factor the attempt is successful only after the code, which this call does not ask for.
-            Verdict::Right { .. } if identity.mfa => Ok(()),
-            Verdict::Right { .. } => {
+            PasswordVerdict::Right { .. } if identity.mfa => Ok(()),
+            PasswordVerdict::Right { .. } => {
                 let known = self.rpc.db.global_tx("auth.password_known", async |tx| {
                     counted.succeeded(tx).await.map_err(Error::from)
                 });
                 known.await
             }
-            Verdict::Wrong => {
+            PasswordVerdict::Wrong => {
                 self.record(invitation, AuditEntry::failure, "wrong_password").await?;
                 Err(Error::InvalidCredentials)
             }

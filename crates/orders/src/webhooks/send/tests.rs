@@ -274,6 +274,6 @@ fn a_wish_is_seconds_or_a_date() {
         ("soon", None),
         ("", None),
     ] {
-        assert_eq!(wish(text, now), seconds.map(Duration::from_secs), "{text}");
+        assert_eq!(parse_retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
     }
 }

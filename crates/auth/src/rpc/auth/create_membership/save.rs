@@ -18,7 +18,7 @@ use crate::mail::limits::{Requester, admit, admit_founding};
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::{find_identity, insert_identity};
-use crate::store::invitations::{Founding, ensure_invitation, find_invited};
+use crate::store::invitations::{FoundingInvitation, ensure_invitation, find_invited};
 use crate::store::memberships::{
     add_membership, count_tenants_of, ensure_membership, find_active_role, is_provisioning, tenant_name,
 };
@@ -28,7 +28,7 @@ use crate::tasks::first_message;
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// The result for the caller.
-pub(super) struct Saved {
+pub(super) struct SavedMember {
     /// The id of the person or of the invitation.
     pub(super) id: Uuid,
     pub(super) role: Role,
@@ -36,13 +36,13 @@ pub(super) struct Saved {
 }
 
 /// Finds the membership that an earlier call created.
-pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Saved>, Error> {
+pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<SavedMember>, Error> {
     rpc.db
         .tx(&new.cx, "auth.find_member", async |tx| {
             let Some(identity) = find_identity(tx, &new.email).await? else { return Ok(None) };
             let role = find_active_role(tx, identity.id).await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
-            Ok::<_, Error>(role.map(|role| Saved { id, role, email_verified }))
+            Ok::<_, Error>(role.map(|role| SavedMember { id, role, email_verified }))
         })
         .await
 }
@@ -52,12 +52,12 @@ pub(super) async fn save(
     rpc: &Rpc,
     new: &NewMember,
     standing: &AddressProof,
-) -> Result<Option<Saved>, Error> {
+) -> Result<Option<SavedMember>, Error> {
     rpc.db
         .tx(&new.cx, "auth.create_membership", async |tx| match standing {
             AddressProof::Known { id, email_verified } => {
                 let role = join(tx, new, UserId::from(*id)).await?;
-                Ok(Some(Saved { id: *id, role, email_verified: *email_verified }))
+                Ok(Some(SavedMember { id: *id, role, email_verified: *email_verified }))
             }
             AddressProof::New { hash } => {
                 let id = UserId::from(new.id);
@@ -66,11 +66,11 @@ pub(super) async fn save(
                 }
                 let role = join(tx, new, id).await?;
                 write_first_message(rpc, tx, new, id, hash.is_some()).await?;
-                Ok(Some(Saved { id: new.id, role, email_verified: false }))
+                Ok(Some(SavedMember { id: new.id, role, email_verified: false }))
             }
             AddressProof::Unproven => {
                 let id = invite(rpc, tx, new).await?;
-                Ok(Some(Saved { id, role: new.role, email_verified: false }))
+                Ok(Some(SavedMember { id, role: new.role, email_verified: false }))
             }
         })
         .await
@@ -124,7 +124,8 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
     let id = new.id;
     let token = OpaqueToken::generate(&rpc.encryption, TokenKind::Invitation, tx.tenant(), id)?;
     let expires_at = later(Utc::now(), INVITATION_LIFETIME);
-    let founding = Founding { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
+    let founding =
+        FoundingInvitation { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
     let kept = ensure_invitation(tx, founding).await?;
     if kept == id {
         let entry = AuditEntry::success(Actor::System, Action::InvitationCreate, &new.client)
