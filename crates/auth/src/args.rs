@@ -169,10 +169,10 @@ pub struct MailArgs {
     /// browsers trust
     #[arg(long, env = "ROWHOUSE_SMTP_CA_FILE", value_name = "FILE", requires = "smtp_url")]
     pub smtp_ca_file: Option<PathBuf>,
-    /// Directory to write letters to instead of sending them, one .eml file each
+    /// Directory to write emails to instead of sending them, one .eml file each
     #[arg(long, env = "ROWHOUSE_MAIL_DIR", value_name = "DIRECTORY")]
     pub mail_dir: Option<PathBuf>,
-    /// Who letters are from
+    /// Address that emails are sent from
     #[arg(
         long,
         env = "ROWHOUSE_MAIL_FROM",
@@ -180,7 +180,7 @@ pub struct MailArgs {
         default_value = Self::FROM,
     )]
     pub mail_from: String,
-    /// Where the pages are that the links in letters lead to
+    /// Base URL of the pages that the links in emails lead to
     #[arg(long, env = "ROWHOUSE_PUBLIC_URL", value_name = "URL", default_value = Self::PUBLIC_URL)]
     pub public_url: String,
 }

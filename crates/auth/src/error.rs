@@ -14,8 +14,8 @@ use rowhouse_tokens::TokenError;
 use totp_rs::TotpError;
 
 use crate::domain::ActiveMembership;
+use crate::encryption::DecryptError;
 use crate::hashing::HashingError;
-use crate::sealing::NotOurs;
 
 /// The error of a call.
 ///
@@ -79,7 +79,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Token(#[from] TokenError),
     #[error(transparent)]
-    Sealing(#[from] NotOurs),
+    Decrypt(#[from] DecryptError),
     #[error("no random bytes: {0}")]
     Random(#[from] getrandom::Error),
     #[error(transparent)]

@@ -19,7 +19,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use zeroize::Zeroizing;
 
 use crate::domain::{Password, PasswordHash};
-use crate::sealing::Digest32;
+use crate::encryption::Digest32;
 
 /// The size of a hash's salt in bytes and as text.
 const SALT: usize = 16;
@@ -50,7 +50,7 @@ pub(crate) enum HashingError {
 
 /// The result of a check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Verdict {
+pub(crate) enum PasswordVerdict {
     /// The password is right.
     Right {
         /// The stored hash has a lower cost than the configured one, or is one of the password as typed: replace it.
@@ -100,14 +100,14 @@ impl Hashing {
 
     /// Checks a password against a stored hash.
     ///
-    /// `None` means an impossible password or an address without an identity: the result is then [`Verdict::Wrong`].
+    /// `None` means an impossible password or an address without an identity: the result is then [`PasswordVerdict::Wrong`].
     /// Every wrong verdict takes the same work, whatever the reason.
     pub(crate) async fn check(
         &self,
         password: Option<Password>,
         stored: Option<PasswordHash>,
         asker: Asker,
-    ) -> Result<Verdict, HashingError> {
+    ) -> Result<PasswordVerdict, HashingError> {
         self.judge(password, stored, true, asker).await
     }
 
@@ -119,7 +119,7 @@ impl Hashing {
         stored: Option<PasswordHash>,
         asker: Asker,
     ) -> Result<bool, HashingError> {
-        Ok(self.judge(password, stored, false, asker).await? != Verdict::Wrong)
+        Ok(self.judge(password, stored, false, asker).await? != PasswordVerdict::Wrong)
     }
 
     /// Checks a password. The work is that of a wrong verdict, unless the password is right and `opens`.
@@ -129,7 +129,7 @@ impl Hashing {
         stored: Option<PasswordHash>,
         opens: bool,
         asker: Asker,
-    ) -> Result<Verdict, HashingError> {
+    ) -> Result<PasswordVerdict, HashingError> {
         let (cost, dummy) = (self.cost, self.dummy.clone());
         self.pool
             .run(asker, move || {
@@ -148,14 +148,14 @@ impl Hashing {
                 let stored_cost = parts.get_cost();
                 let right = equal && may_be_right;
                 if right && opens {
-                    return Ok(Verdict::Right { outdated: !prehashed || stored_cost < cost });
+                    return Ok(PasswordVerdict::Right { outdated: !prehashed || stored_cost < cost });
                 }
                 // A hash of a lower cost would reveal its identity by a quicker answer. One more hash of each cost in
                 // between compensates: 2^s + 2^s + 2^(s+1) + … + 2^(c-1) = 2^c.
                 for cost in stored_cost..cost {
                     black_box(bcrypt::non_truncating_hash("", cost)?);
                 }
-                Ok(if right { Verdict::Right { outdated: false } } else { Verdict::Wrong })
+                Ok(if right { PasswordVerdict::Right { outdated: false } } else { PasswordVerdict::Wrong })
             })
             .await?
     }

@@ -8,6 +8,7 @@
 
 mod args;
 mod domain;
+mod encryption;
 mod error;
 mod hashing;
 mod jobs;
@@ -15,15 +16,14 @@ mod mail;
 mod purge;
 mod rpc;
 mod schema;
-mod sealing;
 mod service;
 mod store;
 mod tasks;
 mod throttle;
 
 pub use args::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};
+pub use encryption::EncryptionKeysError;
 pub use mail::MailError;
-pub use sealing::EncryptionKeysError;
 pub use service::Auth;
 
 /// The arguments of the auth service.

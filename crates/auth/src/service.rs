@@ -18,12 +18,12 @@ use rowhouse_proto::auth::v1::session_service_server::SessionServiceServer;
 
 use crate::args::AuthArgs;
 use crate::domain::{Rate, SessionLifetimes};
+use crate::encryption::EncryptionKeys;
 use crate::hashing::Hashing;
-use crate::jobs::{EmailSender, Reporting};
+use crate::jobs::{EmailSender, ReportDisabledEndpointHandler};
 use crate::mail::Mailer;
 use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
-use crate::sealing::Sealing;
 use crate::tasks::{TaskHandler, Tasks};
 
 /// The lowest cost in production. With a lower one, passwords are quickly guessed from a stolen table.
@@ -49,15 +49,15 @@ impl Service for Auth {
         }
         let db = &core.db;
         let signing = core.signing(args.signing).await?;
-        let sealing = Sealing::load(&args.encryption_keys).await?;
-        let tasks = Tasks::new(sealing.clone());
+        let encryption = EncryptionKeys::load(&args.encryption_keys).await?;
+        let tasks = Tasks::new(encryption.clone());
         let mailer = Mailer::new(&args.mail, core.environment)?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(EmailSender { sealing: sealing.clone(), mailer: mailer.clone() })
-            .handle(Reporting { sealing: sealing.clone() })
+            .handle(EmailSender { encryption: encryption.clone(), mailer: mailer.clone() })
+            .handle(ReportDisabledEndpointHandler { encryption: encryption.clone() })
             .handle_global(
                 tasks.clone(),
-                TaskHandler { tasks: tasks.clone(), sealing: sealing.clone(), mailer },
+                TaskHandler { tasks: tasks.clone(), encryption: encryption.clone(), mailer },
             );
         let purge = purge_regularly(db.clone());
         let hashing =
@@ -65,7 +65,7 @@ impl Service for Auth {
         let rpc = Arc::new(Rpc {
             db: db.clone(),
             hashing,
-            sealing,
+            encryption,
             tasks,
             issuer: signing.issuer(),
             verifier: Arc::clone(&core.verifier),

@@ -12,9 +12,9 @@ use rowhouse_chassis::network::Network;
 use rowhouse_tenancy::{DbError, GlobalTx, TenantDb, Transaction};
 
 use crate::domain::{AttemptKeys, DeviceToken, EmailAddress, Limit, UserId};
+use crate::encryption::{Digest32, EncryptionKeys};
 use crate::error::Error;
 use crate::hashing::HashingError;
-use crate::sealing::{Digest32, Sealing};
 use crate::store::attempts::{
     Admission, admit, forgive, forgive_once, is_familiar, remember_network, take_back,
 };
@@ -92,9 +92,13 @@ impl Guess {
 }
 
 /// Returns the key under which a network is familiar to an account.
-pub(crate) fn familiar(sealing: &Sealing, email: &EmailAddress, network: Option<Network>) -> Digest32 {
+pub(crate) fn familiar(
+    encryption: &EncryptionKeys,
+    email: &EmailAddress,
+    network: Option<Network>,
+) -> Digest32 {
     let network = network.map(|network| network.to_string()).unwrap_or_default();
-    sealing.digest("familiar address", format!("{}\0{network}", email.as_str()).as_bytes())
+    encryption.digest("familiar address", format!("{}\0{network}", email.as_str()).as_bytes())
 }
 
 impl LoginAttempt<'_> {
@@ -102,43 +106,47 @@ impl LoginAttempt<'_> {
     /// authenticated in another way.
     pub(crate) async fn forget(
         &self,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         tx: &mut GlobalTx,
         user: UserId,
     ) -> Result<(), DbError> {
-        let own = [self.account(sealing).key, self.pair(sealing).key, changes(sealing, user).key];
+        let own = [self.account(encryption).key, self.pair(encryption).key, changes(encryption, user).key];
         forgive(tx, &own, &[]).await
     }
 
-    fn account(&self, sealing: &Sealing) -> Limit {
-        Limit::new(sealing, "attempts on an account", &[self.email.as_str()], ACCOUNT)
+    fn account(&self, encryption: &EncryptionKeys) -> Limit {
+        Limit::new(encryption, "attempts on an account", &[self.email.as_str()], ACCOUNT)
     }
 
-    fn pair(&self, sealing: &Sealing) -> Limit {
+    fn pair(&self, encryption: &EncryptionKeys) -> Limit {
         let network = self.client.network().map(|network| network.to_string()).unwrap_or_default();
-        Limit::new(sealing, "attempts of a pair", &[self.email.as_str(), &network], PAIR)
+        Limit::new(encryption, "attempts of a pair", &[self.email.as_str(), &network], PAIR)
     }
 
     /// Counts the attempt.
-    pub(crate) async fn admit(&self, sealing: &Sealing, tx: &mut GlobalTx) -> Result<Admitted, DbError> {
+    pub(crate) async fn admit(
+        &self,
+        encryption: &EncryptionKeys,
+        tx: &mut GlobalTx,
+    ) -> Result<Admitted, DbError> {
         let network = self.client.network();
-        let familiar = familiar(sealing, self.email, network);
+        let familiar = familiar(encryption, self.email, network);
         let (own, shared, known) = if let Some(device) = self.device {
-            let device = Limit::new(sealing, "attempts of a device", &[&device.id().to_string()], DEVICE);
+            let device = Limit::new(encryption, "attempts of a device", &[&device.id().to_string()], DEVICE);
             (vec![device], Vec::new(), true)
         } else {
-            let mut shared = Limit::of_network(sealing, "attempts of an address", network, NETWORK);
+            let mut shared = Limit::of_network(encryption, "attempts of an address", network, NETWORK);
             let known = is_familiar(tx, familiar).await?;
             if known {
                 // The wider network is also used by strangers.
                 shared.truncate(1);
             } else {
-                shared.push(self.account(sealing));
+                shared.push(self.account(encryption));
                 if let Some(tenant) = self.tenant {
-                    shared.push(Limit::new(sealing, "attempts in a tenant", &[tenant], TENANT));
+                    shared.push(Limit::new(encryption, "attempts in a tenant", &[tenant], TENANT));
                 }
             }
-            (vec![self.pair(sealing)], shared, known)
+            (vec![self.pair(encryption)], shared, known)
         };
         Admitted::count(tx, &own, &shared, familiar, known).await
     }
@@ -148,14 +156,14 @@ impl Admitted {
     /// Counts an attempt to change a password. It requires a session of the person, so it is not counted together
     /// with other people's attempts.
     pub(crate) async fn change(
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         tx: &mut GlobalTx,
         user: UserId,
         email: &EmailAddress,
         client: &Client,
     ) -> Result<Self, DbError> {
-        let familiar = familiar(sealing, email, client.network());
-        Self::count(tx, &[changes(sealing, user)], &[], familiar, true).await
+        let familiar = familiar(encryption, email, client.network());
+        Self::count(tx, &[changes(encryption, user)], &[], familiar, true).await
     }
 
     async fn count(
@@ -173,8 +181,8 @@ impl Admitted {
     }
 }
 
-fn changes(sealing: &Sealing, user: UserId) -> Limit {
-    Limit::new(sealing, "password changes", &[&user.to_string()], CHANGES)
+fn changes(encryption: &EncryptionKeys, user: UserId) -> Limit {
+    Limit::new(encryption, "password changes", &[&user.to_string()], CHANGES)
 }
 
 impl AttemptKeys {

@@ -24,8 +24,8 @@ const READERS: usize = 4;
 
 #[derive(Default)]
 struct Answers {
-    looked_at: AtomicU64,
-    turned_away: AtomicU64,
+    checked: AtomicU64,
+    refused: AtomicU64,
 }
 
 pub(crate) async fn run(
@@ -42,23 +42,20 @@ pub(crate) async fn run(
             0.0,
             0.0,
         ));
-        let (figures, looked_at, turned_away) = flooded(system, tenant, seconds).await?;
-        rows.push(("with", figures, looked_at, turned_away));
+        let (figures, checked, refused) = flooded(system, tenant, seconds).await?;
+        rows.push(("with", figures, checked, refused));
     }
     let mut out = std::io::stdout().lock();
     writeln!(
         out,
         "GET /v1/orders, {READERS} at once, {seconds} s each; the flood: {FLOOD} logins at once\n"
     )?;
-    writeln!(out, "| flood | req/s | p50 ms | p99 ms | logins/s | turned away/s |")?;
+    writeln!(out, "| flood | req/s | p50 ms | p99 ms | logins/s | refused/s |")?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|")?;
-    for (flood, figures, looked_at, turned_away) in &rows {
+    for (flood, figures, checked, refused) in &rows {
         let (p50, p99) = (milliseconds(figures.p50), milliseconds(figures.p99));
         let per_second = figures.per_second;
-        writeln!(
-            out,
-            "| {flood} | {per_second:.0} | {p50:.2} | {p99:.2} | {looked_at:.1} | {turned_away:.0} |"
-        )?;
+        writeln!(out, "| {flood} | {per_second:.0} | {p50:.2} | {p99:.2} | {checked:.1} | {refused:.0} |")?;
     }
     let median = |which: &str| {
         let mut p99: Vec<_> =
@@ -90,12 +87,12 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
                 }
                 match client.login(request).await.map_err(|status| status.code()) {
                     Err(Code::ResourceExhausted) => {
-                        answers.turned_away.fetch_add(1, Ordering::Relaxed);
+                        answers.refused.fetch_add(1, Ordering::Relaxed);
                         // The client retries quickly.
                         tokio::time::sleep(Duration::from_millis(100)).await;
                     }
                     _ => {
-                        answers.looked_at.fetch_add(1, Ordering::Relaxed);
+                        answers.checked.fetch_add(1, Ordering::Relaxed);
                     }
                 }
             }
@@ -109,7 +106,7 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
         let count = u32::try_from(count.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
         f64::from(count) / Duration::from_secs(seconds).as_secs_f64()
     };
-    Ok((figures, rate(&answers.looked_at), rate(&answers.turned_away)))
+    Ok((figures, rate(&answers.checked), rate(&answers.refused)))
 }
 
 fn milliseconds(duration: Duration) -> f64 {

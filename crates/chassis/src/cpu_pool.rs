@@ -91,7 +91,7 @@ impl CpuPool {
         let finished = spawn_blocking(move || {
             let began = Instant::now();
             let result = span.in_scope(work);
-            turn.took(began.elapsed());
+            turn.finish(began.elapsed());
             result
         });
         Ok(finished.await?)
@@ -121,7 +121,7 @@ enum Entered {
 
 impl Turn {
     /// Ends the turn and records the duration of the work.
-    fn took(self, time: Duration) {
+    fn finish(self, time: Duration) {
         if let Some(pool) = &self.pool {
             pool.queues().estimate.learn(time);
         }

@@ -1,7 +1,7 @@
 //! Opening a service's database.
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_tenancy::audit::{self, Scope, Violation};
+use rowhouse_tenancy::audit::{self, AuditScope, Violation};
 use rowhouse_tenancy::{ConnectError, DbError, SchemaVersion, TenantDb};
 
 use crate::config::{DatabaseArgs, Environment};
@@ -52,7 +52,7 @@ pub enum DatabaseError {
         oldest_supported: String,
     },
     /// The audit found violations of the isolation guarantees.
-    #[error("the database's walls have holes:{}", lines(.0))]
+    #[error("the database violates the isolation guarantees:{}", lines(.0))]
     Violations(Vec<Violation>),
 }
 
@@ -79,7 +79,7 @@ pub async fn open(
         tracing::warn!("{warning}");
     }
     check_schema(db.schema_version().await?)?;
-    let violations = db.audit(&Scope::Schema(service.schema())).await?;
+    let violations = db.audit(&AuditScope::Schema(service.schema())).await?;
     if violations.is_empty() { Ok(db) } else { Err(DatabaseError::Violations(violations)) }
 }
 

@@ -50,7 +50,7 @@ where
         let server = HealthServer::new(Watched::new(&inner));
         let first = if readiness.is_some() { ServingStatus::NotServing } else { ServingStatus::Serving };
         let reporter = Self { inner, services, readiness, interval: INTERVAL, check_timeout: CHECK_TIMEOUT };
-        reporter.tell(first).await;
+        reporter.report(first).await;
         (reporter, server)
     }
 
@@ -62,7 +62,7 @@ where
             never = self.poll() => match never {},
         }
         self.inner.set_service_status("", ServingStatus::NotServing).await;
-        self.tell(ServingStatus::NotServing).await;
+        self.report(ServingStatus::NotServing).await;
         // Removing a status ends the streams that watch it, which would otherwise delay the stop.
         for service in self.services.iter().chain(&[""]) {
             self.inner.clear_service_status(service).await;
@@ -81,20 +81,20 @@ where
                 (Some(true), true) | (Some(false), false) => {}
                 (_, true) => {
                     tracing::info!(services = ?self.services, "ready");
-                    self.tell(ServingStatus::Serving).await;
+                    self.report(ServingStatus::Serving).await;
                 }
                 (before, false) => {
                     tracing::warn!(services = ?self.services, "not ready: the readiness check fails");
                     // Before the first check this was already reported, and watchers receive changes only.
                     if before.is_some() {
-                        self.tell(ServingStatus::NotServing).await;
+                        self.report(ServingStatus::NotServing).await;
                     }
                 }
             }
         }
     }
 
-    async fn tell(&self, status: ServingStatus) {
+    async fn report(&self, status: ServingStatus) {
         for service in &self.services {
             self.inner.set_service_status(service, status).await;
         }
@@ -167,7 +167,7 @@ mod tests {
         let code = service.check(request()).await.unwrap_err().code();
         assert_eq!(code, tonic::Code::NotFound);
 
-        reporter.tell(ServingStatus::NotServing).await;
+        reporter.report(ServingStatus::NotServing).await;
         assert!(watching.next().now_or_never().is_none(), "it stays open, and nothing more is said");
         trigger.request();
         reporter.follow(&shutdown).await;

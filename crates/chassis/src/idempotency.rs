@@ -9,7 +9,7 @@ use std::str::FromStr;
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 
-use crate::sealing::{NotOurs, Sealing, sha256};
+use crate::encryption::{DecryptError, EncryptionKeys, sha256};
 
 /// The purpose for which stored answers are encrypted.
 const PURPOSE: &str = "answers to repeated calls";
@@ -92,21 +92,26 @@ impl Repeatable {
     }
 
     /// Encrypts an answer for its row.
-    pub fn seal(&self, sealing: &Sealing, tenant: &[u8], answer: &[u8]) -> Result<Vec<u8>, NotOurs> {
-        sealing.seal(PURPOSE, &[tenant, self.id.as_bytes()].concat(), answer)
+    pub fn encrypt(
+        &self,
+        encryption: &EncryptionKeys,
+        tenant: &[u8],
+        answer: &[u8],
+    ) -> Result<Vec<u8>, DecryptError> {
+        encryption.encrypt(PURPOSE, &[tenant, self.id.as_bytes()].concat(), answer)
     }
 
     /// Decrypts the answer of its row, unless it belongs to another request.
-    pub fn open(
+    pub fn decrypt(
         &self,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         tenant: &[u8],
-        (fingerprint, sealed): (&[u8], &[u8]),
+        (fingerprint, ciphertext): (&[u8], &[u8]),
     ) -> Result<Vec<u8>, RepeatError> {
         if fingerprint != self.fingerprint.as_bytes() {
             return Err(RepeatError::Reused);
         }
-        let answer = sealing.open(PURPOSE, &[tenant, self.id.as_bytes()].concat(), sealed)?;
+        let answer = encryption.decrypt(PURPOSE, &[tenant, self.id.as_bytes()].concat(), ciphertext)?;
         Ok(answer.to_vec())
     }
 }
@@ -123,7 +128,7 @@ pub enum RepeatError {
     Taken,
     /// The stored answer cannot be decrypted.
     #[error("an answer that was kept for repeats cannot be encrypted or decrypted")]
-    Sealing(#[from] NotOurs),
+    Decrypt(#[from] DecryptError),
     /// The stored answer does not belong to this operation.
     #[error("an answer that was kept for repeats cannot be read: {0}")]
     Unreadable(String),
@@ -166,7 +171,7 @@ impl RepeatError {
                 RETRY_AFTER,
             ),
             Self::Db(error) => from_db(operation, &error),
-            error @ (Self::Sealing(_) | Self::Unreadable(_)) => internal(operation, &error),
+            error @ (Self::Decrypt(_) | Self::Unreadable(_)) => internal(operation, &error),
         }
     }
 }
@@ -179,7 +184,7 @@ macro_rules! kept_answers {
         /// Returns the first answer to a call, if there is one.
         pub(crate) async fn recall<T: ::prost::Message + Default>(
             tx: &mut ::rowhouse_tenancy::TenantTx,
-            sealing: &$crate::sealing::Sealing,
+            encryption: &$crate::encryption::EncryptionKeys,
             call: Option<&$crate::idempotency::Repeatable>,
         ) -> Result<Option<T>, $crate::idempotency::RepeatError> {
             let Some(call) = call else { return Ok(None) };
@@ -192,8 +197,9 @@ macro_rules! kept_answers {
                     .await
                     .optional()
                     .map_err(::rowhouse_tenancy::DbError::from)?;
-            let Some((fingerprint, sealed)) = kept else { return Ok(None) };
-            let answer = call.open(sealing, tenant.as_uuid().as_bytes(), (&fingerprint, &sealed))?;
+            let Some((fingerprint, ciphertext)) = kept else { return Ok(None) };
+            let answer =
+                call.decrypt(encryption, tenant.as_uuid().as_bytes(), (&fingerprint, &ciphertext))?;
             let unreadable =
                 |error: ::prost::DecodeError| $crate::idempotency::RepeatError::Unreadable(error.to_string());
             Ok(Some(T::decode(answer.as_slice()).map_err(unreadable)?))
@@ -203,19 +209,20 @@ macro_rules! kept_answers {
         /// stores one.
         pub(crate) async fn keep<T: ::prost::Message>(
             tx: &mut ::rowhouse_tenancy::TenantTx,
-            sealing: &$crate::sealing::Sealing,
+            encryption: &$crate::encryption::EncryptionKeys,
             call: Option<&$crate::idempotency::Repeatable>,
             answer: &T,
         ) -> Result<(), $crate::idempotency::RepeatError> {
             let Some(call) = call else { return Ok(()) };
             let tenant = tx.tenant();
-            let sealed = call.seal(sealing, tenant.as_uuid().as_bytes(), &answer.encode_to_vec())?;
+            let ciphertext =
+                call.encrypt(encryption, tenant.as_uuid().as_bytes(), &answer.encode_to_vec())?;
             let kept = ::diesel::insert_into(idempotency_keys::table)
                 .values((
                     idempotency_keys::tenant_id.eq(tenant),
                     idempotency_keys::id.eq(call.id()),
                     idempotency_keys::fingerprint.eq(call.fingerprint().as_bytes()),
-                    idempotency_keys::response.eq(sealed),
+                    idempotency_keys::response.eq(ciphertext),
                 ))
                 .on_conflict((idempotency_keys::tenant_id, idempotency_keys::id))
                 .do_nothing()
@@ -262,14 +269,14 @@ mod tests {
 
     #[test]
     fn an_answer_is_for_the_same_request_in_the_same_tenant() {
-        let sealing = Sealing::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
+        let encryption = EncryptionKeys::parse("AQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQEBAQE=").unwrap();
         let key: IdempotencyKey = "1".parse().unwrap();
         let call = Repeatable::new(&key, "CreateApiKey", b"ada", b"request");
-        let sealed = call.seal(&sealing, b"acme", b"secret").unwrap();
-        let row = (call.fingerprint().as_bytes(), sealed.as_slice());
-        assert_eq!(call.open(&sealing, b"acme", row).unwrap(), b"secret");
-        assert!(matches!(call.open(&sealing, b"globex", row), Err(RepeatError::Sealing(_))));
+        let ciphertext = call.encrypt(&encryption, b"acme", b"secret").unwrap();
+        let row = (call.fingerprint().as_bytes(), ciphertext.as_slice());
+        assert_eq!(call.decrypt(&encryption, b"acme", row).unwrap(), b"secret");
+        assert!(matches!(call.decrypt(&encryption, b"globex", row), Err(RepeatError::Decrypt(_))));
         let other = Repeatable::new(&key, "CreateApiKey", b"ada", b"another");
-        assert!(matches!(other.open(&sealing, b"acme", row), Err(RepeatError::Reused)));
+        assert!(matches!(other.decrypt(&encryption, b"acme", row), Err(RepeatError::Reused)));
     }
 }

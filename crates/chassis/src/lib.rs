@@ -6,7 +6,7 @@
 //! * [`telemetry`] writes logs, and traces that continue across processes;
 //! * `database` opens a service's database and audits it; [`signing`] reads its keys, and rereads them when they
 //!   change;
-//! * `sealing` encrypts values that the database must not be able to read; `idempotency` stores the answers of calls
+//! * `encryption` encrypts values that the database must not be able to read; `idempotency` stores the answers of calls
 //!   for their repetition;
 //! * [`cpu_pool`] runs CPU-bound work such as hashing, known callers first;
 //! * [`page`] has what all lists share; [`entity_tags`] parses the preconditions of changes;
@@ -24,19 +24,19 @@ pub mod config;
 pub mod cpu_pool;
 #[cfg(feature = "db")]
 pub mod database;
+#[cfg(feature = "encryption")]
+pub mod encryption;
 mod entity_tag;
 pub mod error;
 pub mod grpc;
 pub mod health;
-#[cfg(feature = "sealing")]
+#[cfg(feature = "encryption")]
 pub mod idempotency;
 pub mod limits;
 pub mod network;
 pub mod page;
 pub mod program;
 pub mod rate_limit;
-#[cfg(feature = "sealing")]
-pub mod sealing;
 #[cfg(feature = "db")]
 pub mod service;
 pub mod shutdown;

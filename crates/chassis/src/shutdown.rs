@@ -61,7 +61,7 @@ impl Shutdown {
             tracing::info!(signal = name, "{name}: stopping");
             trigger.request();
             let (name, exit_code) = next().await;
-            tracing::warn!(signal = name, "{name} again: giving up what is still running");
+            tracing::warn!(signal = name, "{name} again: aborting what is still running");
             std::process::exit(exit_code);
         });
         Ok(shutdown)

@@ -71,7 +71,7 @@ impl Signing {
     ) -> Result<Self, SigningKeyError> {
         let directory = args.signing_keys;
         let keys = load(&directory).await?;
-        believed(issuer, &keys, &trust).await?;
+        check_trusted(issuer, &keys, &trust).await?;
         Ok(Self { name: issuer, directory, issuer: TokenIssuer::new(issuer, keys), trust })
     }
 
@@ -86,12 +86,12 @@ impl Signing {
         let mut complaint = None;
         loop {
             tokio::time::sleep(INTERVAL).await;
-            self.look(&mut complaint).await;
+            self.reload(&mut complaint).await;
         }
     }
 
     /// Reads the directory. An invalid state changes nothing and is logged once: `complaint` is the last message.
-    async fn look(&self, complaint: &mut Option<String>) {
+    async fn reload(&self, complaint: &mut Option<String>) {
         match self.changed().await {
             Ok(None) => *complaint = None,
             Ok(Some(keys)) => {
@@ -115,12 +115,12 @@ impl Signing {
         if keys.public_keys() == self.issuer.public_keys() {
             return Ok(None);
         }
-        believed(self.name, &keys, &self.trust).await?;
+        check_trusted(self.name, &keys, &self.trust).await?;
         Ok(Some(keys))
     }
 }
 
-async fn believed(
+async fn check_trusted(
     issuer: &'static str,
     keys: &SigningKeys,
     trust: &TrustStore,

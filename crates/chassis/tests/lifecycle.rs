@@ -92,7 +92,7 @@ async fn a_drain_finishes_what_runs_and_takes_nothing_new() {
 }
 
 #[tokio::test]
-async fn a_drain_gives_up_what_does_not_end() {
+async fn a_drain_aborts_what_does_not_end() {
     let entered = Arc::new(Notify::new());
     let dropped = CancellationToken::new();
     let (has_entered, token) = (Arc::clone(&entered), dropped.clone());

@@ -37,7 +37,7 @@ impl Service for Example {
     async fn build(core: &Core, args: ExampleArgs) -> Result<Parts, BoxError> {
         core.db.ping().await?;
         if args.lacks_something {
-            return Err("there is no template for letters".into());
+            return Err("there is no template for emails".into());
         }
         let panics = args.panics;
         Ok(Parts::new().task("worker", move |stop: Shutdown| async move {
@@ -88,5 +88,5 @@ async fn what_a_service_lacks_is_told_in_its_own_words() {
     let database = TestDatabase::create().await;
     let (app, _trust) = build(&database, ExampleArgs { lacks_something: true, panics: false }).await;
     let Err(StartError::Own(error)) = app else { panic!("it started, or failed before") };
-    assert_eq!(error.to_string(), "there is no template for letters");
+    assert_eq!(error.to_string(), "there is no template for emails");
 }

@@ -133,7 +133,7 @@ async fn a_piece_that_does_not_come_ends_the_stream() {
 }
 
 #[tokio::test]
-async fn a_drain_gives_up_a_stream_that_does_not_end() {
+async fn a_drain_aborts_a_stream_that_does_not_end() {
     let dropped = CancellationToken::new();
     let token = dropped.clone();
     let server = start(Duration::from_hours(1), move || hangs_after("first", &token)).await;

@@ -18,7 +18,7 @@ use crate::Config;
 use crate::clients::Clients;
 use crate::head::head;
 use crate::limits::tell_limits;
-use crate::openapi::Served;
+use crate::openapi::ServedDocument;
 use crate::readiness::Readiness;
 use crate::routes;
 use crate::trace::trace;
@@ -31,7 +31,7 @@ pub struct App {
     proxies: TrustedProxies,
     verifier: Verifier,
     limiter: RateLimiter,
-    api: Served,
+    api: ServedDocument,
 }
 
 /// The reason why serving ended without a request to stop.
@@ -68,7 +68,7 @@ impl App {
             limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.into(),
             verifier: Verifier::new(trust, Accepts::default()),
-            api: Served::new().map_err(|error| {
+            api: ServedDocument::new().map_err(|error| {
                 StartError::Own(format!("the OpenAPI document cannot be read: {error}").into())
             })?,
             listener: Listener::bind(config.listen)?,

@@ -18,13 +18,13 @@ pub(crate) async fn head(mut request: ServiceRequest, next: Next<BoxBody>) -> Re
     }
     request.head_mut().method = Method::GET;
     // The server would leave the body out by itself, but only after reading it to its end.
-    Ok(next.call(request).await?.map_body(|_, body| Unread(body.size()).boxed()))
+    Ok(next.call(request).await?.map_body(|_, body| UnreadBody(body.size()).boxed()))
 }
 
 /// A body of which only the size is known.
-struct Unread(BodySize);
+struct UnreadBody(BodySize);
 
-impl MessageBody for Unread {
+impl MessageBody for UnreadBody {
     type Error = Infallible;
 
     fn size(&self) -> BodySize {

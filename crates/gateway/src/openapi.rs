@@ -11,14 +11,14 @@ use sha2::{Digest, Sha256};
 pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"));
 
 /// The document as it is served, and data derived from it.
-pub(crate) struct Served {
+pub(crate) struct ServedDocument {
     pub(crate) json: Bytes,
     /// Of exactly these bytes.
     pub(crate) etag: String,
     addresses: Vec<(ResourceDef, String)>,
 }
 
-impl Served {
+impl ServedDocument {
     pub(crate) fn new() -> Result<Self, serde_json::Error> {
         let document: Value = serde_json::from_str(DOCUMENT)?;
         let paths = document.get("paths").and_then(Value::as_object);

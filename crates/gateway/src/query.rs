@@ -65,7 +65,7 @@ pub(crate) fn filled(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<S
 }
 
 /// Refuses a list that is there and empty.
-pub(crate) fn not_empty_list<T>(name: &str, list: Option<&[T]>) -> Result<(), Problem> {
+pub(crate) fn non_empty_list<T>(name: &str, list: Option<&[T]>) -> Result<(), Problem> {
     match list {
         Some([]) => Err(Problem::invalid(name, "send at least one, or leave it out")),
         _ => Ok(()),
@@ -144,8 +144,8 @@ mod tests {
         assert_eq!(read(Some("session.create")).unwrap().as_deref(), Some("session.create"));
         assert!(read(Some("")).unwrap_err().to_string().ends_with("action: send a value, or leave it out"));
         assert!(
-            not_empty_list::<i32>("events", None).is_ok() && not_empty_list("events", Some(&[1])).is_ok()
+            non_empty_list::<i32>("events", None).is_ok() && non_empty_list("events", Some(&[1])).is_ok()
         );
-        assert!(not_empty_list::<i32>("events", Some(&[])).is_err());
+        assert!(non_empty_list::<i32>("events", Some(&[])).is_err());
     }
 }

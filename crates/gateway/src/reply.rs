@@ -6,7 +6,7 @@ use actix_web::{HttpRequest, HttpResponse, HttpResponseBuilder};
 
 use crate::error::Problem;
 use crate::headers::has_already;
-use crate::json::{Json, Members, private, write};
+use crate::json::{Json, Members, uncached_response, write};
 
 /// An answer that nobody may keep, on its way.
 pub(crate) struct Reply {
@@ -22,7 +22,7 @@ impl Reply {
             tracing::error!(%error, "an operation has no such status");
             Problem::internal()
         })?;
-        Ok(Self { response: private(status), unchanged: false })
+        Ok(Self { response: uncached_response(status), unchanged: false })
     }
 
     pub(crate) fn etag(mut self, etag: &str) -> Self {
@@ -33,7 +33,7 @@ impl Reply {
     /// The same, and the answer is 304 when the request says that it has this version.
     pub(crate) fn etag_unless(mut self, request: &HttpRequest, etag: &str) -> Self {
         if has_already(request, etag) {
-            self = Self { response: private(StatusCode::NOT_MODIFIED), unchanged: true };
+            self = Self { response: uncached_response(StatusCode::NOT_MODIFIED), unchanged: true };
         }
         self.etag(etag)
     }

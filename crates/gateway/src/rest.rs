@@ -18,10 +18,10 @@ pub(crate) use crate::clients::{Clients, MAX_ANSWER};
 pub(crate) use crate::error::Problem;
 pub(crate) use crate::headers::{IdempotencyKey, IfMatch};
 pub(crate) use crate::json::{
-    Body, Json, List, Members, Named, Object, Read, Time, WholeNumber, WrittenTime, given, named, not_empty,
-    present, there,
+    Body, Json, List, Members, Named, Object, Read, Time, WholeNumber, WrittenTime, named, non_empty,
+    present, required_field, required_message,
 };
 pub(crate) use crate::origin::Origin;
-pub(crate) use crate::query::{NoQuery, filled, not_empty_list, number, one_of, parameters};
+pub(crate) use crate::query::{NoQuery, filled, non_empty_list, number, one_of, parameters};
 pub(crate) use crate::reply::Reply;
 pub(crate) use crate::routes::{fallback, path_value};

@@ -140,7 +140,7 @@ impl Drop for RequestLog {
     fn drop(&mut self) {
         if let Some(request) = self.name.take() {
             let latency_ms = self.latency_ms();
-            tracing::info!(request, latency_ms, "{request} was given up by its caller");
+            tracing::info!(request, latency_ms, "{request} was cancelled by its caller");
         }
     }
 }

@@ -57,7 +57,8 @@ pub struct Failure {
 pub(crate) enum NextStep {
     /// Retry after the usual delay or after this one.
     Retry(Option<Duration>),
-    GiveUp,
+    /// Mark the job as dead.
+    MarkDead,
     /// Do nothing: the job is not this worker's any more, or will be another's when its lease has expired.
     Abandon,
 }
@@ -79,7 +80,7 @@ impl Failure {
 
     /// Creates a failure that is not retried.
     pub fn fatal(reason: impl fmt::Display) -> Self {
-        Self::new(reason, NextStep::GiveUp)
+        Self::new(reason, NextStep::MarkDead)
     }
 }
 

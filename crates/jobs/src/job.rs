@@ -113,7 +113,7 @@ impl<J: Job> NewJob<J> {
 
     /// Together with [`NewJob::unique`]: makes a job that waits for a retry due at once.
     #[must_use]
-    pub const fn hurry(mut self) -> Self {
+    pub const fn retry_now(mut self) -> Self {
         self.hurry = true;
         self
     }

@@ -85,8 +85,8 @@ pub struct WithoutRun;
 /// # #[derive(Serialize, Deserialize)]
 /// # struct Remind { order: String }
 /// # impl Job for Remind { const KIND: &'static str = "order.remind"; const CLASS: Class = Class::Delivery; }
-/// fn queue(sealing: rowhouse_chassis::sealing::Sealing) -> GlobalQueue<Remind> {
-///     GlobalQueue::new(sealing)
+/// fn queue(encryption: rowhouse_chassis::encryption::EncryptionKeys) -> GlobalQueue<Remind> {
+///     GlobalQueue::new(encryption)
 /// }
 /// ```
 pub struct WithoutDeclaration;

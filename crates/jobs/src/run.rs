@@ -7,7 +7,7 @@ use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx, Transacti
 
 use crate::backoff::with_jitter;
 use crate::claim::ClaimedJob;
-use crate::task::{LeaseState, Task, hold, set_progress, succeed};
+use crate::task::{LeaseState, Task, renew_lease, set_progress, succeed};
 use crate::transactions::Transactions;
 use crate::{Failure, JobId};
 
@@ -98,7 +98,7 @@ impl Run {
         T: Send,
     {
         let held = async move |tx: &mut TenantTx| {
-            hold(tx, &self.claimed, self.lease).await?.kept()?;
+            renew_lease(tx, &self.claimed, self.lease).await?.kept()?;
             body(tx).await
         };
         self.until_uncontended(operation, held).await
@@ -114,7 +114,7 @@ impl Run {
     {
         let held = async move |tx: &mut TenantTx| {
             rowhouse_tenancy::lock(tx, lock).await?;
-            hold(tx, &self.claimed, self.lease).await?.kept()?;
+            renew_lease(tx, &self.claimed, self.lease).await?.kept()?;
             body(tx).await
         };
         self.until_uncontended(operation, held).await
@@ -181,7 +181,7 @@ impl Run {
             let held = self
                 .transactions
                 .at_once()
-                .tx(&self.cx, "jobs.hold", async |tx| hold(tx, &self.claimed, self.lease).await);
+                .tx(&self.cx, "jobs.hold", async |tx| renew_lease(tx, &self.claimed, self.lease).await);
             match held.await.map(LeaseState::kept) {
                 Ok(Ok(())) => {}
                 Ok(Err(lost)) => return Ok(lost),

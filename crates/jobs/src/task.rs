@@ -53,18 +53,18 @@ pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result
 }
 
 #[derive(QueryableByName)]
-struct Held {
+struct LeaseRow {
     #[diesel(sql_type = Bool)]
     cancel_requested: bool,
 }
 
 /// Extends the lease. No other transaction can change the job until this one has ended.
-pub(crate) async fn hold(
+pub(crate) async fn renew_lease(
     tx: &mut TenantTx,
     claimed: &ClaimedJob,
     lease: Duration,
 ) -> Result<LeaseState, DbError> {
-    let held: Option<Held> = diesel::sql_query(
+    let held: Option<LeaseRow> = diesel::sql_query(
         "UPDATE jobs.jobs SET due_at = clock_timestamp() + make_interval(secs => $4)
          WHERE tenant_id = $1 AND id = $2 AND lease = $3 RETURNING cancel_requested",
     )
@@ -77,8 +77,8 @@ pub(crate) async fn hold(
     .optional()?;
     Ok(match held {
         None => LeaseState::Lost,
-        Some(Held { cancel_requested: true }) => LeaseState::Cancelled,
-        Some(Held { cancel_requested: false }) => LeaseState::Kept,
+        Some(LeaseRow { cancel_requested: true }) => LeaseState::Cancelled,
+        Some(LeaseRow { cancel_requested: false }) => LeaseState::Kept,
     })
 }
 
@@ -167,7 +167,7 @@ pub(crate) async fn mark_dead(
     claimed: &ClaimedJob,
     reason: &str,
 ) -> Result<bool, DbError> {
-    let buried = diesel::sql_query(
+    let marked = diesel::sql_query(
         "UPDATE jobs.jobs SET
              status = CASE WHEN every_seconds IS NULL THEN 'dead' ELSE 'queued' END,
              due_at = clock_timestamp() + make_interval(secs => coalesce(every_seconds, 0)),
@@ -182,7 +182,7 @@ pub(crate) async fn mark_dead(
     .bind::<Text, _>(reason)
     .execute(tx)
     .await?;
-    Ok(buried == 1)
+    Ok(marked == 1)
 }
 
 /// Cancels the job if that was requested. Returns whether the job was this worker's.

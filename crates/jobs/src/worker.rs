@@ -96,7 +96,7 @@ impl Workers {
                 let interval = if listener.is_listening() { LISTENING_INTERVAL } else { POLLING_INTERVAL };
                 tokio::select! {
                     () = &mut shutdown => break,
-                    () = listener.heard() => {}
+                    () = listener.notified() => {}
                     () = sleep(interval) => {}
                 }
                 crews.iter().for_each(Crew::look);

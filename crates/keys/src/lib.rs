@@ -13,7 +13,7 @@ use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::signing::CURRENT;
 use rowhouse_tokens::KeyError;
 
-pub use rotation::{Progress, Rotation, RotationError, Step};
+pub use rotation::{Rotation, RotationError, RotationProgress, RotationStep};
 
 use key_set::KeySet;
 

@@ -30,12 +30,12 @@ pub struct Rotation {
     /// The time for which a key stays published after it has signed: longer than a token's lifetime.
     pub retire_after: Duration,
     /// One of the two halves; both without it.
-    pub step: Option<Step>,
+    pub step: Option<RotationStep>,
 }
 
 /// Half of a rotation, for files that are brought to the services in another way.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
-pub enum Step {
+pub enum RotationStep {
     /// Make the next key and publish it
     Publish,
     /// Let the published key sign
@@ -44,7 +44,7 @@ pub enum Step {
 
 /// The result of a rewrite.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Progress {
+pub enum RotationProgress {
     /// The next key can be used for verification.
     Published {
         /// The owner.
@@ -70,7 +70,7 @@ pub enum Progress {
     },
 }
 
-impl fmt::Display for Progress {
+impl fmt::Display for RotationProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Published { issuer, kid } => write!(f, "{issuer}: the next key {kid} is published"),
@@ -135,7 +135,7 @@ impl KeyDirectory {
     pub async fn rotate(
         &self,
         rotation: &Rotation,
-        report: impl FnMut(Progress),
+        report: impl FnMut(RotationProgress),
     ) -> Result<(), RotationError> {
         self.rotate_waiting(rotation, report, tokio::time::sleep).await
     }
@@ -143,7 +143,7 @@ impl KeyDirectory {
     async fn rotate_waiting<F: Future<Output = ()>>(
         &self,
         rotation: &Rotation,
-        mut report: impl FnMut(Progress),
+        mut report: impl FnMut(RotationProgress),
         wait: impl FnOnce(Duration) -> F,
     ) -> Result<(), RotationError> {
         if rotation.publish_for < LEAST_TIME_PUBLISHED {
@@ -160,10 +160,10 @@ impl KeyDirectory {
             sets.push((set.stage()?, set));
         }
         let publish_for = match rotation.step {
-            Some(Step::Publish) => {
+            Some(RotationStep::Publish) => {
                 return sets.iter().try_for_each(|(_, set)| begin(set, &mut report));
             }
-            Some(Step::Sign) => Duration::ZERO,
+            Some(RotationStep::Sign) => Duration::ZERO,
             None => rotation.publish_for,
         };
         // All issuers' keys begin to sign before the first old one is dropped, so if dropping is left, everything
@@ -174,7 +174,9 @@ impl KeyDirectory {
         for (stage, set) in sets {
             match (stage, rotation.step) {
                 (Stage::Signing, _) => signing.push(set),
-                (Stage::Settled, _) if finishing => report(Progress::LeftAlone { issuer: set.issuer }),
+                (Stage::Settled, _) if finishing => {
+                    report(RotationProgress::LeftAlone { issuer: set.issuer });
+                }
                 (Stage::Settled | Stage::Begun, None) => rotating.push(set),
                 (Stage::Begun, Some(_)) if set.is_next_published()? => rotating.push(set),
                 (Stage::Settled | Stage::Begun, Some(_)) => {
@@ -191,7 +193,7 @@ impl KeyDirectory {
                 time = time.max(set.tokens_live_for(rotation.retire_after)?);
             }
             if !time.is_zero() {
-                report(Progress::Waiting(time));
+                report(RotationProgress::Waiting(time));
                 wait(time).await;
             }
             for set in &rotating {
@@ -204,7 +206,7 @@ impl KeyDirectory {
             set.publish()?;
             let SigningKeys { current, previous, .. } = set.read_all()?;
             let previous = previous.map(|key| key.kid().to_owned());
-            report(Progress::Signs { issuer: set.issuer, kid: current.kid().to_owned(), previous });
+            report(RotationProgress::Signs { issuer: set.issuer, kid: current.kid().to_owned(), previous });
             Ok(())
         })
     }
@@ -232,13 +234,13 @@ impl KeyDirectory {
 }
 
 /// Publishes the next key, which is created unless it exists.
-fn begin(set: &KeySet, report: &mut impl FnMut(Progress)) -> Result<(), RotationError> {
+fn begin(set: &KeySet, report: &mut impl FnMut(RotationProgress)) -> Result<(), RotationError> {
     let next = match set.read(NEXT)? {
         Some(next) => next,
         None => set.make(NEXT)?,
     };
     set.publish()?;
-    report(Progress::Published { issuer: set.issuer, kid: next.kid().to_owned() });
+    report(RotationProgress::Published { issuer: set.issuer, kid: next.kid().to_owned() });
     Ok(())
 }
 

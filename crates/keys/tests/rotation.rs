@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use reqwest::{Client, StatusCode};
-use rowhouse_keys::{Progress, Rotation};
+use rowhouse_keys::{Rotation, RotationProgress};
 use rowhouse_testkit::{TestOptions, TestSystem};
 use rowhouse_tokens::{Principal, Role, SigningKey, TokenIssuer, issuer};
 use serde_json::{Value, json};
@@ -172,7 +172,7 @@ async fn a_rotation_under_load_loses_no_request() {
     let drill = async {
         for _ in 0..2 {
             let report = |progress| {
-                if let Progress::Signs { issuer: issuer::AUTH, kid, .. } = progress {
+                if let RotationProgress::Signs { issuer: issuer::AUTH, kid, .. } = progress {
                     signing.push(kid);
                 }
             };

@@ -20,7 +20,7 @@ use rowhouse_catalog::{PerService, ServiceName};
 pub use connect::{connect, connect_diesel};
 pub use database::{create_database, grant_database, quote_identifier};
 pub use error::MigrateError;
-pub use migrations::{FINGERPRINT, MigrationState, MigrationStatus, Status, Waiting};
+pub use migrations::{FINGERPRINT, MigrationState, MigrationStatus, Status, WaitingMigration};
 pub use migrator::{MigrateReport, Migrator};
 
 /// The passwords of the services' roles. Absent ones stay as they are.

@@ -7,7 +7,7 @@ use diesel::migration::MigrationSource;
 use diesel::pg::Pg;
 use diesel_migrations::EmbeddedMigrations;
 
-use super::migrations::{self, Done, LockWait, MIGRATIONS, Status, Waiting};
+use super::migrations::{self, Done, LockWait, MIGRATIONS, Status, WaitingMigration};
 use super::{
     MigrateError, RolePasswords, administrators, connect, connect_diesel, create_database, database,
     exclusive, grant_database, roles,
@@ -32,7 +32,7 @@ pub struct MigrateReport {
     /// The migrations that were applied, in order.
     pub applied: Vec<String>,
     /// The contract migration that waits for its backfill.
-    pub waiting: Option<Waiting>,
+    pub waiting: Option<WaitingMigration>,
 }
 
 /// Brings a database up to date.

@@ -28,7 +28,7 @@ pub(crate) struct AuthClient {
 const LIMIT: Duration = Duration::from_secs(10);
 
 /// Auth's result about a person who is to become an owner.
-pub(crate) struct Prepared {
+pub(crate) struct PreparedMember {
     /// The proof, which only auth can read.
     pub(crate) member_proof: Vec<u8>,
     /// The id of the person, existing or future.
@@ -87,7 +87,7 @@ impl AuthClient {
         owner: &Administrator,
         caller: &Caller,
         time: Duration,
-    ) -> Result<Prepared, AuthError> {
+    ) -> Result<PreparedMember, AuthError> {
         let mut request = self.request(
             tenant,
             PrepareMemberRequest {
@@ -102,7 +102,7 @@ impl AuthClient {
         let answer = self.client.clone().prepare_member(request).await;
         let PrepareMemberResponse { member_proof, user } =
             answer.map_err(|status| fault(&status))?.into_inner();
-        Ok(Prepared { member_proof, owner: id_of(user)? })
+        Ok(PreparedMember { member_proof, owner: id_of(user)? })
     }
 
     /// Makes the person of the proof the first owner of a tenant, or invites them, and returns the owner's id.

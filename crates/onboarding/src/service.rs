@@ -12,7 +12,7 @@ use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService
 
 use crate::args::OnboardingArgs;
 use crate::auth_client::AuthClient;
-use crate::jobs::{SetUp, TakeBack};
+use crate::jobs::{SetUpTenantHandler, TakeBackTenantHandler};
 use crate::orders_client::OrdersClient;
 use crate::proofs::Proofs;
 use crate::rpc::Rpc;
@@ -35,8 +35,8 @@ impl Service for Onboarding {
         let orders = channel("--orders-endpoint", &args.orders_endpoint)?;
         let orders = Arc::new(OrdersClient::new(orders, signing.issuer()));
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(SetUp { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
-            .handle(TakeBack { auth: Arc::clone(&auth), orders });
+            .handle(SetUpTenantHandler { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
+            .handle(TakeBackTenantHandler { auth: Arc::clone(&auth), orders });
 
         let rpc = Rpc {
             db: db.clone(),

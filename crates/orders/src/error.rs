@@ -1,13 +1,13 @@
 //! [`Error`], the errors of calls and their answers.
 
 use rowhouse_chassis::access::Denied;
+use rowhouse_chassis::encryption::DecryptError;
 use rowhouse_chassis::error::{
     Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument,
     retryable, status,
 };
 use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
-use rowhouse_chassis::sealing::NotOurs;
 use rowhouse_jobs::EnqueueError;
 use rowhouse_tenancy::DbError;
 use tonic::Status;
@@ -46,7 +46,7 @@ pub(crate) enum Error {
     #[error(transparent)]
     Repeat(#[from] RepeatError),
     #[error("a webhook endpoint's secret cannot be made")]
-    Secret(#[from] NotOurs),
+    Secret(#[from] DecryptError),
     #[error("there is no such export")]
     ExportNotFound,
     #[error("the export is {0}")]
@@ -161,7 +161,7 @@ mod tests {
             (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LimitExceeded),
             (Error::ExportNotFound, Code::ExportNotFound),
             (Error::ExportNotReady(ExportState::Running), Code::ExportNotReady),
-            (Error::Secret(NotOurs), Code::Internal),
+            (Error::Secret(DecryptError), Code::Internal),
             (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
         ] {
             assert_eq!(fault(&error.into_status("orders.test")).code, code);

@@ -1,9 +1,9 @@
 //! The service: what it is made of.
 
 use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_chassis::grpc::MAX_REQUEST;
 use rowhouse_chassis::program::BoxError;
-use rowhouse_chassis::sealing::Sealing;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_jobs::Workers;
@@ -13,12 +13,12 @@ use rowhouse_proto::orders::v1::webhook_service_server::WebhookServiceServer;
 
 use crate::args::OrdersArgs;
 use crate::domain::Guard;
-use crate::exports::{Deleting, Writing};
+use crate::exports::{DeleteExportHandler, WriteExportHandler};
 use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{Deliver, HandOver, Sender, Tidy};
+use crate::webhooks::{DeliverWebhookHandler, SendWebhooksHandler, Sender, TidyWebhooksHandler};
 
 /// The orders service.
 #[derive(Clone, Copy, Debug)]
@@ -31,20 +31,20 @@ impl Service for Orders {
 
     async fn build(core: &Core, args: OrdersArgs) -> Result<Parts, BoxError> {
         let db = &core.db;
-        let sealing = Sealing::load(&args.encryption_keys).await?;
+        let encryption = EncryptionKeys::load(&args.encryption_keys).await?;
         let guard = Guard::of(core.environment);
         let sender = Sender::new(guard).map_err(|error| format!("webhooks cannot be sent: {error}"))?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(Deliver { sender, sealing: sealing.clone() })
-            .handle(HandOver)
-            .handle(Tidy)
-            .handle(Writing)
-            .handle(Deleting)
+            .handle(SendWebhooksHandler { sender, encryption: encryption.clone() })
+            .handle(DeliverWebhookHandler)
+            .handle(TidyWebhooksHandler)
+            .handle(WriteExportHandler)
+            .handle(DeleteExportHandler)
             .handle(Purge);
 
         let orders = OrderServiceServer::new(Rpc { db: db.clone() });
-        let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), sealing: sealing.clone() });
-        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), sealing, guard });
+        let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), encryption: encryption.clone() });
+        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption, guard });
         Ok(Parts::new()
             .grpc(orders.max_decoding_message_size(MAX_REQUEST))
             .grpc(exports.max_decoding_message_size(MAX_REQUEST))

@@ -93,7 +93,7 @@ fn answers_have_their_status_headers_and_members() {
         "{code}"
     );
     assert!(has(&code, r#"map.serialize_entry("color", &name_of_note_color(self.color))?"#), "{code}");
-    assert!(has(&code, "if let Some(value) = not_empty(&self.hint)"), "{code}");
+    assert!(has(&code, "if let Some(value) = non_empty(&self.hint)"), "{code}");
     assert!(!has(&code, r#"serialize_entry("etag""#), "{code}");
 }
 

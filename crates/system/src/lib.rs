@@ -3,7 +3,7 @@
 //! They are those of their own binaries, with the same `App`, and know only each other's addresses.
 
 mod addresses;
-pub mod mailbox;
+pub mod mail_directory;
 mod parts;
 mod services;
 

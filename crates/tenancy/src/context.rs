@@ -27,7 +27,7 @@ pub enum SystemOrigin {
     Onboarding,
     /// Creation, exchange or end of a session. The caller has proved who it is by a password or by a secret that names
     /// the tenant.
-    SignIn,
+    Authentication,
     /// Background work that was enqueued in the tenant.
     Job,
     /// A command that an operator runs.

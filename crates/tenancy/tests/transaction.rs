@@ -150,9 +150,9 @@ async fn a_failure_among_unread_rows_is_an_error() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_statement_that_the_body_drops_is_an_error() {
     let world = World::new(1).await;
-    let given_up = world
+    let swallowed = world
         .db
-        .tx::<_, DbError, _>(&world.cx, "give up", async |tx| {
+        .tx::<_, DbError, _>(&world.cx, "swallow", async |tx| {
             insert(tx).await?;
             let failing = diesel::select(sql::<BigInt>("1 / length('')::bigint")).load::<i64>(tx);
             tokio::select! {
@@ -163,7 +163,7 @@ async fn a_statement_that_the_body_drops_is_an_error() {
             Ok(())
         })
         .await;
-    assert!(matches!(given_up, Err(DbError::SwallowedFailure)), "{given_up:?}");
+    assert!(matches!(swallowed, Err(DbError::SwallowedFailure)), "{swallowed:?}");
     assert_eq!(world.numbers().await, [0_i64; 0], "and nothing was committed");
 }
 

@@ -35,7 +35,7 @@ mod tenant;
 mod watchdog;
 
 pub use database::TestDatabase;
-pub use mail::Letter;
+pub use mail::Email;
 pub use options::TestOptions;
 pub use proxy::{Flight, Proxy};
 pub use rowhouse_auth::SignUpArgs;

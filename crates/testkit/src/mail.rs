@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 
 /// The time limit. Delivery takes some milliseconds, and longer on a busy machine.
 const LIMIT: Duration = Duration::from_secs(20);
@@ -10,7 +10,7 @@ const INTERVAL: Duration = Duration::from_millis(10);
 
 /// An email that has arrived.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Letter {
+pub struct Email {
     /// The subject.
     pub subject: String,
     /// The text.
@@ -22,32 +22,33 @@ pub struct Letter {
 }
 
 /// Waits for an email to the address whose subject contains the text, and returns the first one.
-pub async fn wait_for(mailbox: &Mailbox, address: &str, subject_contains: &str) -> Letter {
+pub async fn wait_for(mail_directory: &MailDirectory, address: &str, subject_contains: &str) -> Email {
     let arrives = async {
         loop {
-            let letters = letters_to(mailbox, address);
-            if let Some(letter) = letters.into_iter().find(|letter| letter.subject.contains(subject_contains))
+            let messages = emails_to(mail_directory, address);
+            if let Some(message) =
+                messages.into_iter().find(|message| message.subject.contains(subject_contains))
             {
-                return letter;
+                return message;
             }
             tokio::time::sleep(INTERVAL).await;
         }
     };
     tokio::time::timeout(LIMIT, arrives).await.unwrap_or_else(|_| {
-        panic!("no email about {subject_contains:?} to {address} among {:?}", mailbox.letters())
+        panic!("no email about {subject_contains:?} to {address} among {:?}", mail_directory.emails())
     })
 }
 
 /// Returns the emails to an address that have arrived, the oldest first.
 #[must_use]
-pub fn letters_to(mailbox: &Mailbox, address: &str) -> Vec<Letter> {
-    let letters = mailbox.letters().into_iter().filter(|letter| letter.to == address);
-    letters
-        .map(|letter| Letter {
-            subject: letter.subject,
-            body: letter.body,
-            token: letter.token.unwrap_or_default(),
-            link: letter.link.unwrap_or_default(),
+pub fn emails_to(mail_directory: &MailDirectory, address: &str) -> Vec<Email> {
+    let messages = mail_directory.emails().into_iter().filter(|message| message.to == address);
+    messages
+        .map(|message| Email {
+            subject: message.subject,
+            body: message.body,
+            token: message.token.unwrap_or_default(),
+            link: message.link.unwrap_or_default(),
         })
         .collect()
 }

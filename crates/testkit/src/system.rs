@@ -7,11 +7,11 @@ use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
 use rowhouse_chassis::telemetry::{self, Telemetry};
 use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_system::{Addresses, Parts, System, url};
 use tempfile::TempDir;
 
-use crate::{Letter, TestDatabase, TestOptions, mail};
+use crate::{Email, TestDatabase, TestOptions, mail};
 
 /// The services and the gateway, on free ports and with a database of their own.
 pub struct TestSystem {
@@ -21,7 +21,7 @@ pub struct TestSystem {
     http: Client,
     telemetry: Option<Telemetry>,
     keys: KeyDirectory,
-    mailbox: Mailbox,
+    mail_directory: MailDirectory,
     database: TestDatabase,
     _directory: TempDir,
 }
@@ -83,7 +83,7 @@ impl TestSystem {
             http: Client::new(),
             telemetry,
             keys,
-            mailbox: Mailbox::at(mail),
+            mail_directory: MailDirectory::at(mail),
             database,
             _directory: directory,
         }
@@ -120,14 +120,14 @@ impl TestSystem {
     }
 
     /// Waits for an email to the address whose subject contains the text, and returns the first one.
-    pub async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
-        mail::wait_for(&self.mailbox, address, subject_contains).await
+    pub async fn mail_to(&self, address: &str, subject_contains: &str) -> Email {
+        mail::wait_for(&self.mail_directory, address, subject_contains).await
     }
 
-    /// Returns the mailbox that receives all emails.
+    /// Returns the directory that receives all emails.
     #[must_use]
-    pub const fn mailbox(&self) -> &Mailbox {
-        &self.mailbox
+    pub const fn mail_directory(&self) -> &MailDirectory {
+        &self.mail_directory
     }
 
     /// Stops the gateway, then the services, and exports the last spans. Dropping the system instead aborts everything that is

@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use crate::sealing::Digest32;
+use crate::encryption::Digest32;
 
 /// The keys under which an admitted attempt was counted, by which a successful attempt is uncounted.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]

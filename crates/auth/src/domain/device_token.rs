@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use uuid::Uuid;
 
 use super::{UserId, later};
-use crate::sealing::{NotOurs, Sealing};
+use crate::encryption::{DecryptError, EncryptionKeys};
 
 const PREFIX: &str = "rowhouse_dt_";
 const PURPOSE: &str = "device token";
@@ -34,9 +34,9 @@ impl DeviceToken {
     }
 
     /// Parses a token of this person. Returns `None` for one that is too old or invalid.
-    pub(crate) fn parse(sealing: &Sealing, text: &str, user: UserId) -> Option<Self> {
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
-        let id = sealing.open(PURPOSE, user.as_uuid().as_bytes(), &sealed).ok()?;
+    pub(crate) fn parse(encryption: &EncryptionKeys, text: &str, user: UserId) -> Option<Self> {
+        let ciphertext = BASE64_URL_SAFE_NO_PAD.decode(text.trim().strip_prefix(PREFIX)?).ok()?;
+        let id = encryption.decrypt(PURPOSE, user.as_uuid().as_bytes(), &ciphertext).ok()?;
         let id = Uuid::from_slice(&id).ok()?;
         let (seconds, nanos) = id.get_timestamp()?.to_unix();
         let made = DateTime::from_timestamp(seconds.cast_signed(), nanos)?;
@@ -44,26 +44,26 @@ impl DeviceToken {
     }
 
     /// Returns the token itself. A secret of the device.
-    pub(crate) fn expose(&self, sealing: &Sealing) -> Result<String, NotOurs> {
-        let sealed = sealing.seal(PURPOSE, self.user.as_uuid().as_bytes(), self.id.as_bytes())?;
-        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(sealed)))
+    pub(crate) fn expose(&self, encryption: &EncryptionKeys) -> Result<String, DecryptError> {
+        let ciphertext = encryption.encrypt(PURPOSE, self.user.as_uuid().as_bytes(), self.id.as_bytes())?;
+        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(ciphertext)))
     }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn a_device_is_known_to_its_own_person_only() {
-        let (sealing, ada, bob) = (sealing(), UserId::generate(), UserId::generate());
+        let (encryption, ada, bob) = (encryption(), UserId::generate(), UserId::generate());
         let device = DeviceToken::new(ada);
-        let text = device.expose(&sealing).unwrap();
-        assert_eq!(DeviceToken::parse(&sealing, &text, ada), Some(device));
-        assert_eq!(DeviceToken::parse(&sealing, &text, bob), None);
+        let text = device.expose(&encryption).unwrap();
+        assert_eq!(DeviceToken::parse(&encryption, &text, ada), Some(device));
+        assert_eq!(DeviceToken::parse(&encryption, &text, bob), None);
         for text in ["", "rowhouse_dt_", "rowhouse_dt_AAAA", "nonsense"] {
-            assert_eq!(DeviceToken::parse(&sealing, text, ada), None);
+            assert_eq!(DeviceToken::parse(&encryption, text, ada), None);
         }
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::network::Network;
 
-use crate::sealing::{Digest32, Sealing};
+use crate::encryption::{Digest32, EncryptionKeys};
 
 /// The factor by which a /48 of IPv6 is allowed more than each of its /64 networks: it may belong to one customer, or
 /// to a whole provider.
@@ -35,36 +35,41 @@ pub(crate) struct Allowance {
 
 impl Limit {
     /// Creates a limit. `purpose` distinguishes limits that count the same parts.
-    pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], free: i32) -> Self {
-        Self { key: key(sealing, purpose, parts), free }
+    pub(crate) fn new(encryption: &EncryptionKeys, purpose: &'static str, parts: &[&str], free: i32) -> Self {
+        Self { key: key(encryption, purpose, parts), free }
     }
 
     /// Returns the limits of a network and of the wider one around it.
     pub(crate) fn of_network(
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         purpose: &'static str,
         network: Option<Network>,
         free: i32,
     ) -> Vec<Self> {
-        let keys = network_keys(sealing, purpose, network);
+        let keys = network_keys(encryption, purpose, network);
         keys.map(|(key, times)| Self { key, free: free.saturating_mul(times) }).collect()
     }
 }
 
 impl Allowance {
     /// Creates an allowance. `purpose` distinguishes allowances that count the same parts.
-    pub(crate) fn new(sealing: &Sealing, purpose: &'static str, parts: &[&str], rate: Rate) -> Self {
-        Self { key: key(sealing, purpose, parts), rate }
+    pub(crate) fn new(
+        encryption: &EncryptionKeys,
+        purpose: &'static str,
+        parts: &[&str],
+        rate: Rate,
+    ) -> Self {
+        Self { key: key(encryption, purpose, parts), rate }
     }
 
     /// Returns the allowances of a network and of the wider one around it.
     pub(crate) fn of_network(
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         purpose: &'static str,
         network: Option<Network>,
         rate: Rate,
     ) -> Vec<Self> {
-        let keys = network_keys(sealing, purpose, network);
+        let keys = network_keys(encryption, purpose, network);
         keys.map(|(key, times)| Self { key, rate: rate.times(times) }).collect()
     }
 }
@@ -80,20 +85,20 @@ impl Rate {
     }
 }
 
-fn key(sealing: &Sealing, purpose: &'static str, parts: &[&str]) -> Digest32 {
+fn key(encryption: &EncryptionKeys, purpose: &'static str, parts: &[&str]) -> Digest32 {
     let data = parts.iter().flat_map(|part| [part.as_bytes(), b"\0"]).collect::<Vec<_>>().concat();
-    sealing.digest(purpose, &data)
+    encryption.digest(purpose, &data)
 }
 
 /// Returns the keys of a network and of the wider one around it, with the factor of each. Clients with an unknown
 /// network are counted together.
 fn network_keys(
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     purpose: &'static str,
     network: Option<Network>,
 ) -> impl Iterator<Item = (Digest32, i32)> {
     let text = |network: Option<Network>| network.map(|network| network.to_string()).unwrap_or_default();
-    let of = |network, times| (key(sealing, purpose, &[&text(network)]), times);
+    let of = |network, times| (key(encryption, purpose, &[&text(network)]), times);
     let wider = network.and_then(Network::wider).map(|wider| of(Some(wider), WIDER));
     [of(network, 1)].into_iter().chain(wider)
 }
@@ -103,14 +108,14 @@ mod tests {
     use std::net::IpAddr;
 
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn a_wider_network_is_counted_apart() {
-        let sealing = sealing();
+        let encryption = encryption();
         let of = |address: &str| {
             let network = Network::from(address.parse::<IpAddr>().unwrap());
-            Limit::of_network(&sealing, "test", Some(network), 10)
+            Limit::of_network(&encryption, "test", Some(network), 10)
         };
         let [narrow, wide] = of("2001:db8::1")[..] else { panic!("a /64 and a /48") };
         assert_eq!((narrow.free, wide.free), (10, 40));
@@ -118,7 +123,7 @@ mod tests {
         let [other, same] = of("2001:db8:0:1::1")[..] else { panic!("a /64 and a /48") };
         assert!(other.key != narrow.key && same.key == wide.key);
         assert_eq!(of("203.0.113.9").len(), 1);
-        assert_eq!(Limit::of_network(&sealing, "test", None, 1).len(), 1);
+        assert_eq!(Limit::of_network(&encryption, "test", None, 1).len(), 1);
     }
 
     #[test]

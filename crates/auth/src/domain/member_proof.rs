@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{EmailAddress, PasswordHash, UserId};
-use crate::sealing::{NotOurs, Sealing};
+use crate::encryption::{DecryptError, EncryptionKeys};
 
 const PURPOSE: &str = "member proof";
 
@@ -59,27 +59,28 @@ impl MemberProof {
         Client { address, user_agent: self.user_agent.clone() }
     }
 
-    pub(crate) fn seal(
+    pub(crate) fn encrypt(
         &self,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         tenant: TenantId,
         email: &EmailAddress,
-    ) -> Result<Vec<u8>, NotOurs> {
-        let plain = serde_json::to_vec(self).or(Err(NotOurs))?;
-        sealing.seal(PURPOSE, &owner(tenant, email.as_str()), &plain)
+    ) -> Result<Vec<u8>, DecryptError> {
+        let plain = serde_json::to_vec(self).or(Err(DecryptError))?;
+        encryption.encrypt(PURPOSE, &owner(tenant, email.as_str()), &plain)
     }
 
     /// Decrypts a proof for the same tenant and address, also one of the release before, which may have stored the
     /// address in another form.
-    pub(crate) fn open(
-        sealing: &Sealing,
+    pub(crate) fn decrypt(
+        encryption: &EncryptionKeys,
         tenant: TenantId,
         email: &EmailAddress,
-        sealed: &[u8],
-    ) -> Result<Self, NotOurs> {
-        let mut opened = email.spellings().iter().map(|it| sealing.open(PURPOSE, &owner(tenant, it), sealed));
-        let plain = opened.find_map(Result::ok).ok_or(NotOurs)?;
-        serde_json::from_slice(&plain).or(Err(NotOurs))
+        ciphertext: &[u8],
+    ) -> Result<Self, DecryptError> {
+        let mut decrypted =
+            email.spellings().iter().map(|it| encryption.decrypt(PURPOSE, &owner(tenant, it), ciphertext));
+        let plain = decrypted.find_map(Result::ok).ok_or(DecryptError)?;
+        serde_json::from_slice(&plain).or(Err(DecryptError))
     }
 }
 
@@ -91,24 +92,24 @@ fn owner(tenant: TenantId, email: &str) -> Vec<u8> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn a_proof_is_good_for_its_tenant_and_address_only() {
-        let (sealing, tenant) = (sealing(), TenantId::generate());
+        let (encryption, tenant) = (encryption(), TenantId::generate());
         let (ada, bob): (EmailAddress, EmailAddress) =
             ("ada@example.com".parse().unwrap(), "bob@example.com".parse().unwrap());
         let client = Client { address: Some("192.0.2.7".parse().unwrap()), user_agent: None };
         let standing = AddressProof::New { hash: Some("$2b$04$secret".to_owned().into()) };
         let proof = MemberProof::new(Role::Owner, standing, &client);
-        let sealed = proof.seal(&sealing, tenant, &ada).unwrap();
-        let opened = MemberProof::open(&sealing, tenant, &ada, &sealed).unwrap();
-        assert_eq!((opened.id, opened.role, opened.client()), (proof.id, Role::Owner, client));
+        let ciphertext = proof.encrypt(&encryption, tenant, &ada).unwrap();
+        let decrypted = MemberProof::decrypt(&encryption, tenant, &ada, &ciphertext).unwrap();
+        assert_eq!((decrypted.id, decrypted.role, decrypted.client()), (proof.id, Role::Owner, client));
         assert!(
-            matches!(opened.standing, AddressProof::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret")
+            matches!(decrypted.standing, AddressProof::New { hash: Some(hash) } if hash.as_str() == "$2b$04$secret")
         );
-        assert!(MemberProof::open(&sealing, tenant, &bob, &sealed).is_err());
-        assert!(MemberProof::open(&sealing, TenantId::generate(), &ada, &sealed).is_err());
-        assert!(MemberProof::open(&sealing, tenant, &ada, b"").is_err());
+        assert!(MemberProof::decrypt(&encryption, tenant, &bob, &ciphertext).is_err());
+        assert!(MemberProof::decrypt(&encryption, TenantId::generate(), &ada, &ciphertext).is_err());
+        assert!(MemberProof::decrypt(&encryption, tenant, &ada, b"").is_err());
     }
 }

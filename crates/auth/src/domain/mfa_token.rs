@@ -10,7 +10,7 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use super::{AttemptKeys, InvalidToken, PasswordHash, UserId, later};
-use crate::sealing::{Digest32, NotOurs, Sealing, sha256};
+use crate::encryption::{DecryptError, Digest32, EncryptionKeys, sha256};
 
 const PREFIX: &str = "rowhouse_mfa_";
 const PURPOSE: &str = "mfa token";
@@ -53,15 +53,15 @@ impl MfaToken {
         &self.counted
     }
 
-    pub(crate) fn expose(&self, sealing: &Sealing) -> Result<String, NotOurs> {
-        let plain = serde_json::to_vec(self).or(Err(NotOurs))?;
-        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(sealing.seal(PURPOSE, b"", &plain)?)))
+    pub(crate) fn expose(&self, encryption: &EncryptionKeys) -> Result<String, DecryptError> {
+        let plain = serde_json::to_vec(self).or(Err(DecryptError))?;
+        Ok(format!("{PREFIX}{}", BASE64_URL_SAFE_NO_PAD.encode(encryption.encrypt(PURPOSE, b"", &plain)?)))
     }
 
-    pub(crate) fn parse(sealing: &Sealing, text: &str) -> Result<Self, InvalidToken> {
+    pub(crate) fn parse(encryption: &EncryptionKeys, text: &str) -> Result<Self, InvalidToken> {
         let encoded = text.trim().strip_prefix(PREFIX).ok_or(InvalidToken)?;
-        let sealed = BASE64_URL_SAFE_NO_PAD.decode(encoded).or(Err(InvalidToken))?;
-        let plain = sealing.open(PURPOSE, b"", &sealed).or(Err(InvalidToken))?;
+        let ciphertext = BASE64_URL_SAFE_NO_PAD.decode(encoded).or(Err(InvalidToken))?;
+        let plain = encryption.decrypt(PURPOSE, b"", &ciphertext).or(Err(InvalidToken))?;
         let token: Self = serde_json::from_slice(&plain).or(Err(InvalidToken))?;
         if Utc::now() < token.expires_at { Ok(token) } else { Err(InvalidToken) }
     }
@@ -76,23 +76,23 @@ mod tests {
     use rowhouse_chassis::error::MAX_METADATA;
 
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn the_token_expires_and_belongs_to_one_password() {
-        let sealing = sealing();
+        let encryption = encryption();
         let (old, new) = (PasswordHash::from("$2b$old".to_owned()), PasswordHash::from("$2b$new".to_owned()));
         let counted = AttemptKeys { own: vec![[255; 32]], shared: vec![[255; 32]; 3], familiar: [255; 32] };
         let token = MfaToken::new(UserId::generate(), TenantId::generate(), &old, counted);
-        let text = token.expose(&sealing).unwrap();
+        let text = token.expose(&encryption).unwrap();
         assert!(text.len() < MAX_METADATA / 2, "{}", text.len());
-        let read = MfaToken::parse(&sealing, &text).unwrap();
+        let read = MfaToken::parse(&encryption, &text).unwrap();
         assert_eq!(read, token);
         assert!(read.is_of(&old) && !read.is_of(&new));
         let expired = MfaToken { expires_at: Utc::now(), ..token };
-        assert_eq!(MfaToken::parse(&sealing, &expired.expose(&sealing).unwrap()), Err(InvalidToken));
+        assert_eq!(MfaToken::parse(&encryption, &expired.expose(&encryption).unwrap()), Err(InvalidToken));
         for text in ["", "rowhouse_mfa_", "rowhouse_mfa_AAAA"] {
-            assert_eq!(MfaToken::parse(&sealing, text), Err(InvalidToken));
+            assert_eq!(MfaToken::parse(&encryption, text), Err(InvalidToken));
         }
     }
 }

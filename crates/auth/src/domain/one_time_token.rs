@@ -7,7 +7,7 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use zeroize::Zeroizing;
 
 use super::InvalidToken;
-use crate::sealing::{Digest32, random, sha256};
+use crate::encryption::{Digest32, random, sha256};
 
 const PREFIX: &str = "rowhouse_otl_";
 const LENGTH: usize = 32;

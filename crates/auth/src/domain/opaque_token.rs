@@ -6,7 +6,7 @@ use rowhouse_tenancy::TenantId;
 use uuid::Uuid;
 use zeroize::Zeroizing;
 
-use crate::sealing::{Digest32, Sealing, random, sha256};
+use crate::encryption::{Digest32, EncryptionKeys, random, sha256};
 
 const SECRET_LENGTH: usize = 32;
 const TAG_LENGTH: usize = 16;
@@ -58,23 +58,23 @@ pub(crate) struct OpaqueToken {
 impl OpaqueToken {
     /// Generates a token for a row.
     pub(crate) fn generate(
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         kind: TokenKind,
         tenant: TenantId,
         id: Uuid,
     ) -> Result<Self, getrandom::Error> {
         let secret = Zeroizing::new(random::<SECRET_LENGTH>()?);
-        Ok(Self::assemble(kind, tenant, id, &secret, |body| sealing.digest(kind.purpose(), body)))
+        Ok(Self::assemble(kind, tenant, id, &secret, |body| encryption.digest(kind.purpose(), body)))
     }
 
     /// Returns the successors of this token, with each of the keys. They are always the same, so that a repeated
     /// exchange gets the same result.
-    pub(crate) fn successors(&self, sealing: &Sealing) -> impl Iterator<Item = Self> {
-        let keyed = sealing.digests("successor", &*self.bytes);
+    pub(crate) fn successors(&self, encryption: &EncryptionKeys) -> impl Iterator<Item = Self> {
+        let keyed = encryption.digests("successor", &*self.bytes);
         keyed.map(|secret| {
             let secret = Zeroizing::new(secret);
             Self::assemble(self.kind, self.tenant, self.id, &secret, |body| {
-                sealing.digest(self.kind.purpose(), body)
+                encryption.digest(self.kind.purpose(), body)
             })
         })
     }
@@ -96,7 +96,11 @@ impl OpaqueToken {
     }
 
     /// Parses a token of this kind and verifies its tag.
-    pub(crate) fn parse(sealing: &Sealing, kind: TokenKind, text: &str) -> Result<Self, InvalidToken> {
+    pub(crate) fn parse(
+        encryption: &EncryptionKeys,
+        kind: TokenKind,
+        text: &str,
+    ) -> Result<Self, InvalidToken> {
         let encoded = text.trim().strip_prefix(kind.prefix()).ok_or(InvalidToken)?;
         let mut bytes = Zeroizing::new([0; LENGTH]);
         match BASE64_URL_SAFE_NO_PAD.decode_slice(encoded, &mut *bytes) {
@@ -104,7 +108,7 @@ impl OpaqueToken {
             _ => return Err(InvalidToken),
         }
         let (body, tag) = bytes.split_last_chunk::<TAG_LENGTH>().ok_or(InvalidToken)?;
-        let ours = sealing
+        let ours = encryption
             .digests(kind.purpose(), body)
             .filter_map(|digest| digest.first_chunk::<TAG_LENGTH>().copied())
             // All digests are compared to their end, so the time reveals nothing about the tag.
@@ -148,49 +152,51 @@ fn same(one: &[u8; TAG_LENGTH], other: &[u8; TAG_LENGTH]) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn tokens_are_read_back_as_their_own_kind_only() {
-        let (sealing, tenant, id) = (sealing(), TenantId::generate(), Uuid::now_v7());
+        let (encryption, tenant, id) = (encryption(), TenantId::generate(), Uuid::now_v7());
         for kind in [TokenKind::Refresh, TokenKind::ApiKey, TokenKind::Invitation] {
-            let token = OpaqueToken::generate(&sealing, kind, tenant, id).unwrap();
+            let token = OpaqueToken::generate(&encryption, kind, tenant, id).unwrap();
             let text = token.expose();
-            let read = OpaqueToken::parse(&sealing, kind, &text).unwrap();
+            let read = OpaqueToken::parse(&encryption, kind, &text).unwrap();
             assert_eq!((read.tenant(), read.id(), read.digest()), (tenant, id, token.digest()));
             for other in [TokenKind::Refresh, TokenKind::ApiKey, TokenKind::Invitation] {
                 let renamed = text.replace(kind.prefix(), other.prefix());
-                assert_eq!(OpaqueToken::parse(&sealing, other, &renamed).is_ok(), other == kind);
+                assert_eq!(OpaqueToken::parse(&encryption, other, &renamed).is_ok(), other == kind);
             }
         }
     }
 
     #[test]
     fn invented_tokens_are_refused() {
-        let sealing = sealing();
-        let token = OpaqueToken::generate(&sealing, TokenKind::Refresh, TenantId::generate(), Uuid::now_v7())
-            .unwrap();
+        let encryption = encryption();
+        let token =
+            OpaqueToken::generate(&encryption, TokenKind::Refresh, TenantId::generate(), Uuid::now_v7())
+                .unwrap();
         let text = token.expose();
         for at in [15, 40, 80, text.len() - 2] {
             let mut changed = text.clone().into_bytes();
             changed[at] = if changed[at] == b'A' { b'B' } else { b'A' };
             let changed = String::from_utf8(changed).unwrap();
-            assert!(OpaqueToken::parse(&sealing, TokenKind::Refresh, &changed).is_err(), "{at}");
+            assert!(OpaqueToken::parse(&encryption, TokenKind::Refresh, &changed).is_err(), "{at}");
         }
         for text in ["", "rowhouse_rt_", "rowhouse_rt_AAAA", &format!("{text}A"), &"A".repeat(10_000)] {
-            assert!(OpaqueToken::parse(&sealing, TokenKind::Refresh, text).is_err(), "{text:?}");
+            assert!(OpaqueToken::parse(&encryption, TokenKind::Refresh, text).is_err(), "{text:?}");
         }
     }
 
     #[test]
     fn the_successor_is_always_the_same_and_cannot_be_foreseen_from_outside() {
-        let sealing = sealing();
-        let token = OpaqueToken::generate(&sealing, TokenKind::Refresh, TenantId::generate(), Uuid::now_v7())
-            .unwrap();
-        let successor = || token.successors(&sealing).next().unwrap();
+        let encryption = encryption();
+        let token =
+            OpaqueToken::generate(&encryption, TokenKind::Refresh, TenantId::generate(), Uuid::now_v7())
+                .unwrap();
+        let successor = || token.successors(&encryption).next().unwrap();
         assert_eq!(successor().digest(), successor().digest());
         assert_ne!(successor().digest(), token.digest());
-        let parsed = OpaqueToken::parse(&sealing, TokenKind::Refresh, &successor().expose()).unwrap();
+        let parsed = OpaqueToken::parse(&encryption, TokenKind::Refresh, &successor().expose()).unwrap();
         assert_eq!((parsed.tenant(), parsed.id()), (token.tenant(), token.id()));
     }
 }

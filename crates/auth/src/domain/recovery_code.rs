@@ -4,7 +4,7 @@ use std::fmt;
 
 use zeroize::Zeroizing;
 
-use crate::sealing::{Digest32, random, sha256};
+use crate::encryption::{Digest32, random, sha256};
 
 /// The number of bytes: 120 bits are random enough for a plain digest (OWASP ASVS 5, 6.5.2).
 const LENGTH: usize = 15;

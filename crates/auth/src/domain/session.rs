@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use chrono::{DateTime, TimeDelta, Utc};
 
-use crate::sealing::Digest32;
+use crate::encryption::Digest32;
 
 /// The lifetimes of sessions.
 #[derive(Clone, Copy, Debug)]

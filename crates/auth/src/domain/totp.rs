@@ -8,7 +8,7 @@ use totp_rs::{Builder, TotpError};
 use zeroize::Zeroizing;
 
 use super::{RecoveryCode, UserId};
-use crate::sealing::{NotOurs, Sealing, random};
+use crate::encryption::{DecryptError, EncryptionKeys, random};
 
 /// The number of bytes: 160 bits, as RFC 4226 §4 recommends.
 const SECRET_LENGTH: usize = 20;
@@ -29,14 +29,18 @@ impl TotpSecret {
     }
 
     /// Encrypts the secret for one person's row.
-    pub(crate) fn seal(&self, sealing: &Sealing, user: UserId) -> Result<Vec<u8>, NotOurs> {
-        sealing.seal(PURPOSE, user.as_uuid().as_bytes(), &*self.0)
+    pub(crate) fn encrypt(&self, encryption: &EncryptionKeys, user: UserId) -> Result<Vec<u8>, DecryptError> {
+        encryption.encrypt(PURPOSE, user.as_uuid().as_bytes(), &*self.0)
     }
 
-    /// Decrypts the result of [`TotpSecret::seal`] for the same person.
-    pub(crate) fn open(sealing: &Sealing, user: UserId, sealed: &[u8]) -> Result<Self, NotOurs> {
-        let secret = sealing.open(PURPOSE, user.as_uuid().as_bytes(), sealed)?;
-        Ok(Self(Zeroizing::new(secret.as_slice().try_into().or(Err(NotOurs))?)))
+    /// Decrypts the result of [`TotpSecret::encrypt`] for the same person.
+    pub(crate) fn decrypt(
+        encryption: &EncryptionKeys,
+        user: UserId,
+        ciphertext: &[u8],
+    ) -> Result<Self, DecryptError> {
+        let secret = encryption.decrypt(PURPOSE, user.as_uuid().as_bytes(), ciphertext)?;
+        Ok(Self(Zeroizing::new(secret.as_slice().try_into().or(Err(DecryptError))?)))
     }
 
     /// Returns the secret for typing: base32 (RFC 4648), without padding. Shown once: never log it.
@@ -94,7 +98,7 @@ impl MfaCode {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     /// Returns the secret of the test vectors for SHA-1 in RFC 6238, appendix B.
     fn of_the_rfc() -> TotpSecret {
@@ -148,11 +152,11 @@ mod tests {
 
     #[test]
     fn a_secret_belongs_to_one_person() {
-        let (sealing, ada, bob) = (sealing(), UserId::generate(), UserId::generate());
+        let (encryption, ada, bob) = (encryption(), UserId::generate(), UserId::generate());
         let secret = TotpSecret::generate().unwrap();
-        let sealed = secret.seal(&sealing, ada).unwrap();
-        assert_eq!(TotpSecret::open(&sealing, ada, &sealed).unwrap().0, secret.0);
-        assert!(TotpSecret::open(&sealing, bob, &sealed).is_err());
+        let ciphertext = secret.encrypt(&encryption, ada).unwrap();
+        assert_eq!(TotpSecret::decrypt(&encryption, ada, &ciphertext).unwrap().0, secret.0);
+        assert!(TotpSecret::decrypt(&encryption, bob, &ciphertext).is_err());
         assert_ne!(TotpSecret::generate().unwrap().0, secret.0);
     }
 

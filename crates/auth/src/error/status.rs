@@ -86,7 +86,7 @@ impl IntoStatus for Error {
             }
             error @ (Self::Hashing(_)
             | Self::Token(_)
-            | Self::Sealing(_)
+            | Self::Decrypt(_)
             | Self::Random(_)
             | Self::Totp(_)
             | Self::Enqueue(_)

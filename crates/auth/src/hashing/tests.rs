@@ -21,14 +21,14 @@ async fn only_the_right_password_of_an_identity_is_right() {
     let almost = format!("{}з", "ж".repeat(127));
     let stored_longest = hash(&hashing, &longest).await;
     for (attempt, stored, expected) in [
-        (Some("correct horse"), Some(&stored), Verdict::Right { outdated: false }),
-        (Some(longest.as_str()), Some(&stored_longest), Verdict::Right { outdated: false }),
-        (Some("correct horsf"), Some(&stored), Verdict::Wrong),
-        (Some(&almost), Some(&stored_longest), Verdict::Wrong),
-        (Some("Correct horse"), Some(&stored), Verdict::Wrong),
-        (Some("correct horse"), None, Verdict::Wrong),
-        (None, Some(&stored), Verdict::Wrong),
-        (None, None, Verdict::Wrong),
+        (Some("correct horse"), Some(&stored), PasswordVerdict::Right { outdated: false }),
+        (Some(longest.as_str()), Some(&stored_longest), PasswordVerdict::Right { outdated: false }),
+        (Some("correct horsf"), Some(&stored), PasswordVerdict::Wrong),
+        (Some(&almost), Some(&stored_longest), PasswordVerdict::Wrong),
+        (Some("Correct horse"), Some(&stored), PasswordVerdict::Wrong),
+        (Some("correct horse"), None, PasswordVerdict::Wrong),
+        (None, Some(&stored), PasswordVerdict::Wrong),
+        (None, None, PasswordVerdict::Wrong),
     ] {
         let verdict = hashing.check(attempt.map(password), stored.cloned(), ASKER).await.unwrap();
         assert_eq!(verdict, expected, "{attempt:?}");
@@ -40,7 +40,7 @@ async fn only_the_right_password_of_an_identity_is_right() {
 async fn no_password_fits_the_dummy() {
     let hashing = Hashing::new(COST).await.unwrap();
     let dummy = hashing.dummy.clone();
-    assert_eq!(hashing.check(None, Some(dummy), ASKER).await.unwrap(), Verdict::Wrong);
+    assert_eq!(hashing.check(None, Some(dummy), ASKER).await.unwrap(), PasswordVerdict::Wrong);
 }
 
 #[tokio::test]
@@ -51,9 +51,9 @@ async fn a_cheaper_hash_is_outdated_and_a_dearer_one_is_not() {
     };
     let of_cheap = hash(&cheap, "correct horse").await;
     let of_dear = hash(&dear, "correct horse").await;
-    assert_eq!(check(&dear, &of_cheap, "correct horse").await, Verdict::Right { outdated: true });
-    assert_eq!(check(&cheap, &of_dear, "correct horse").await, Verdict::Right { outdated: false });
-    assert_eq!(check(&dear, &of_cheap, "wrong horse").await, Verdict::Wrong);
+    assert_eq!(check(&dear, &of_cheap, "correct horse").await, PasswordVerdict::Right { outdated: true });
+    assert_eq!(check(&cheap, &of_dear, "correct horse").await, PasswordVerdict::Right { outdated: false });
+    assert_eq!(check(&dear, &of_cheap, "wrong horse").await, PasswordVerdict::Wrong);
 }
 
 /// Hashes from before the prehash: bcrypt of the text as typed.
@@ -68,17 +68,17 @@ async fn a_hash_from_before_is_right_and_outdated() {
     // Four characters, and a decomposed letter, were accepted then.
     for text in ["correct horse", "паро", "cafe\u{301} nai\u{308}ve", &longest] {
         let stored = bcrypt::non_truncating_hash(text, COST).unwrap();
-        assert_eq!(check(text, &stored).await, Verdict::Right { outdated: true }, "{text:?}");
-        assert_eq!(check("wrong horse", &stored).await, Verdict::Wrong, "{text:?}");
+        assert_eq!(check(text, &stored).await, PasswordVerdict::Right { outdated: true }, "{text:?}");
+        assert_eq!(check("wrong horse", &stored).await, PasswordVerdict::Wrong, "{text:?}");
         // The hash that replaces it.
         let password = Password::parse_existing(text.to_owned()).unwrap();
         let new = hashing.hash(password, ASKER).await.unwrap();
-        assert_eq!(check(text, new.as_str()).await, Verdict::Right { outdated: false }, "{text:?}");
+        assert_eq!(check(text, new.as_str()).await, PasswordVerdict::Right { outdated: false }, "{text:?}");
     }
     // bcrypt would not distinguish these.
     let stored = bcrypt::non_truncating_hash(&longest, COST).unwrap();
     for longer in [72, 73, 128] {
-        assert_eq!(check(&"a".repeat(longer), &stored).await, Verdict::Wrong);
+        assert_eq!(check(&"a".repeat(longer), &stored).await, PasswordVerdict::Wrong);
     }
 }
 
@@ -89,7 +89,10 @@ async fn a_prehash_is_no_password() {
     let stored = hashing.hash(password("correct horse"), ASKER).await.unwrap();
     let salt = HashParts::from_str(&stored.to_bcrypt().0).unwrap().get_salt();
     let prehash = password("correct horse").for_bcrypt(&salt).to_string();
-    assert_eq!(hashing.check(Some(password(&prehash)), Some(stored), ASKER).await.unwrap(), Verdict::Wrong);
+    assert_eq!(
+        hashing.check(Some(password(&prehash)), Some(stored), ASKER).await.unwrap(),
+        PasswordVerdict::Wrong
+    );
 }
 
 /// Values from passlib 1.7.4: `bcrypt_sha256.using(rounds=4, salt=…).hash(…)`.
@@ -102,7 +105,7 @@ async fn hashes_of_another_program_are_understood() {
     ] {
         let stored = format!("$bcrypt-sha256$v=2,t=2b,r=4$n79VH.0Q2TMWmt3Oqt9uku${checksum}");
         let verdict = hashing.check(Some(password(text)), Some(stored.into()), ASKER).await.unwrap();
-        assert_eq!(verdict, Verdict::Right { outdated: false }, "{text:?}");
+        assert_eq!(verdict, PasswordVerdict::Right { outdated: false }, "{text:?}");
     }
 }
 
@@ -112,7 +115,7 @@ async fn one_password_from_two_keyboards_is_one() {
     let stored = hashing.hash(password("café naïve 4711"), ASKER).await.unwrap();
     let decomposed = password("cafe\u{301} nai\u{308}ve 4711");
     let verdict = hashing.check(Some(decomposed), Some(stored), ASKER).await.unwrap();
-    assert_eq!(verdict, Verdict::Right { outdated: false });
+    assert_eq!(verdict, PasswordVerdict::Right { outdated: false });
 }
 
 #[tokio::test]

@@ -8,7 +8,7 @@ use rowhouse_jobs::JobId;
 use crate::domain::later;
 
 /// An email that is older is of no use to anybody.
-const GIVE_UP_AFTER: Duration = Duration::from_hours(3 * 24);
+const MAX_AGE: Duration = Duration::from_hours(3 * 24);
 
 /// A job's id says when it was enqueued.
 pub(crate) fn is_too_old(id: JobId) -> bool {
@@ -16,7 +16,7 @@ pub(crate) fn is_too_old(id: JobId) -> bool {
         let (seconds, nanos) = enqueued.to_unix();
         DateTime::from_timestamp(seconds.cast_signed(), nanos)
     });
-    enqueued.is_none_or(|enqueued| later(enqueued, GIVE_UP_AFTER) < Utc::now())
+    enqueued.is_none_or(|enqueued| later(enqueued, MAX_AGE) < Utc::now())
 }
 
 #[cfg(test)]
@@ -26,7 +26,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_job_is_given_up_after_three_days() {
+    fn a_job_is_too_old_after_three_days() {
         assert!(!is_too_old(Uuid::now_v7().into()));
         let old = (Utc::now() - chrono::TimeDelta::days(4)).timestamp().cast_unsigned();
         let old = uuid::Timestamp::from_unix(uuid::NoContext, old, 0);

@@ -2,8 +2,8 @@
 
 mod age;
 mod report_disabled_endpoint;
-mod send_letter;
+mod send_email;
 
 pub(crate) use age::is_too_old;
-pub(crate) use report_disabled_endpoint::Reporting;
-pub(crate) use send_letter::{EmailSender, FIRST_INVITATION, SendEmail, WELCOME};
+pub(crate) use report_disabled_endpoint::ReportDisabledEndpointHandler;
+pub(crate) use send_email::{EmailSender, FIRST_INVITATION, SendEmail, WELCOME};

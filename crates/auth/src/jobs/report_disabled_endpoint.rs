@@ -7,9 +7,9 @@ use uuid::Uuid;
 
 use super::SendEmail;
 use crate::domain::{Action, Actor, AuditEntry};
-use crate::mail::Letter;
+use crate::encryption::EncryptionKeys;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Requester, admit};
-use crate::sealing::Sealing;
 use crate::store::audit_log::record;
 use crate::store::members::list_administrators;
 use crate::store::memberships::tenant_name_and_slug;
@@ -27,11 +27,11 @@ impl Job for ReportDisabledEndpoint {
 }
 
 /// The handler of [`ReportDisabledEndpoint`].
-pub(crate) struct Reporting {
-    pub(crate) sealing: Sealing,
+pub(crate) struct ReportDisabledEndpointHandler {
+    pub(crate) encryption: EncryptionKeys,
 }
 
-impl Handler<ReportDisabledEndpoint> for Reporting {
+impl Handler<ReportDisabledEndpoint> for ReportDisabledEndpointHandler {
     /// Writes the log entry and the emails in the commit that ends the job, so only once.
     async fn run(&self, run: &Run, job: ReportDisabledEndpoint) -> Result<(), Failure> {
         let ReportDisabledEndpoint { webhook_endpoint_id, reason } = job;
@@ -42,22 +42,22 @@ impl Handler<ReportDisabledEndpoint> for Reporting {
                     .with("reason", reason.as_str());
             record(tx, entry).await?;
             let (tenant, _) = tenant_name_and_slug(tx).await?;
-            let letter = Letter::WebhookEndpointDisabled {
+            let content = EmailContent::WebhookEndpointDisabled {
                 tenant,
                 webhook_endpoint_id: webhook_endpoint_id.to_string(),
                 gone: reason == "gone",
             };
             let requester = Requester::System { tenant: tx.tenant() };
             for address in list_administrators(tx).await? {
-                let Ok(permit) = admit(tx, &self.sealing, requester, &address).await? else {
+                let Ok(permit) = admit(tx, &self.encryption, requester, &address).await? else {
                     tracing::info!(
                         "an administrator is not mailed of a disabled endpoint: there were too many messages"
                     );
                     continue;
                 };
-                let letter = SendEmail::seal(&self.sealing, tx.tenant(), &permit.email(letter.clone()))
+                let job = SendEmail::encrypt(&self.encryption, tx.tenant(), &permit.email(content.clone()))
                     .or(Err(Failure::retry("the email cannot be encrypted")))?;
-                enqueue(tx, NewJob::new(letter)).await?;
+                enqueue(tx, NewJob::new(job)).await?;
             }
             Ok(())
         })

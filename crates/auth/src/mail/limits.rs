@@ -11,9 +11,9 @@ use serde::{Deserialize, Serialize};
 
 pub(crate) use invitations::{accepted, admit_founding, admit_invitation, no_longer_pending};
 
-use super::Letter;
+use super::EmailContent;
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
-use crate::sealing::Sealing;
+use crate::encryption::EncryptionKeys;
 use crate::store::allowances::spend;
 use crate::store::attempts::is_familiar;
 use crate::throttle::familiar;
@@ -88,8 +88,8 @@ impl Permit {
         self.email.parse()
     }
 
-    pub(crate) fn email(self, letter: Letter) -> OutgoingEmail {
-        OutgoingEmail { to: self.email, letter }
+    pub(crate) fn email(self, content: EmailContent) -> OutgoingEmail {
+        OutgoingEmail { to: self.email, content }
     }
 }
 
@@ -97,7 +97,8 @@ impl Permit {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OutgoingEmail {
     to: String,
-    letter: Letter,
+    #[serde(rename = "letter")]
+    content: EmailContent,
 }
 
 impl OutgoingEmail {
@@ -105,8 +106,8 @@ impl OutgoingEmail {
         self.to.parse()
     }
 
-    pub(crate) const fn letter(&self) -> &Letter {
-        &self.letter
+    pub(crate) const fn content(&self) -> &EmailContent {
+        &self.content
     }
 }
 
@@ -119,11 +120,11 @@ pub(crate) struct TooMany {
 /// Counts an email to an address. If there were too many, it returns an error and counts nothing.
 pub(crate) async fn admit(
     tx: &mut impl Transaction,
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     requester: Requester,
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
-    let allowances = requester.allowances(tx, sealing, to).await?;
+    let allowances = requester.allowances(tx, encryption, to).await?;
     count(tx, &allowances, to).await
 }
 
@@ -142,13 +143,13 @@ impl Requester {
     async fn allowances(
         self,
         tx: &mut impl Transaction,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         to: &EmailAddress,
     ) -> Result<Vec<Allowance>, DbError> {
         // Strangers' requests do not use the person's own allowance from a network where the person is known.
         let known = match self {
             Self::Stranger { network: network @ Some(_) } => {
-                is_familiar(tx, familiar(sealing, to, network)).await?
+                is_familiar(tx, familiar(encryption, to, network)).await?
             }
             Self::Stranger { network: None }
             | Self::Member { .. }
@@ -157,7 +158,7 @@ impl Requester {
         };
         let limits = LIMITS.iter().filter(|(cause, ..)| *cause == self.cause());
         Ok(limits
-            .flat_map(|(_, against, rate)| self.allowance(sealing, to, known, *against, *rate))
+            .flat_map(|(_, against, rate)| self.allowance(encryption, to, known, *against, *rate))
             .collect())
     }
 
@@ -189,7 +190,7 @@ impl Requester {
 
     fn allowance(
         self,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         to: &EmailAddress,
         known: bool,
         against: Against,
@@ -202,14 +203,14 @@ impl Requester {
             Cause::Recipient => "recipients",
             Cause::System => "the system",
         };
-        let one = |purpose, of: &str| vec![Allowance::new(sealing, purpose, &[cause, of], rate)];
+        let one = |purpose, of: &str| vec![Allowance::new(encryption, purpose, &[cause, of], rate)];
         let tenant = self.tenant().map(|tenant| tenant.to_string());
         match (against, self) {
             (Against::Recipient, _) => one("mail to an address", to.as_str()),
             (Against::RecipientInTenant, _) => {
                 let Some(tenant) = tenant else { return Vec::new() };
                 vec![Allowance::new(
-                    sealing,
+                    encryption,
                     "mail of a tenant to an address",
                     &[cause, &tenant, to.as_str()],
                     rate,
@@ -222,7 +223,7 @@ impl Requester {
                     Cause::Member => "mail that members ask for from a network",
                     Cause::Recipient | Cause::System => "mail about what people did in a network",
                 };
-                Allowance::of_network(sealing, purpose, Some(network), rate)
+                Allowance::of_network(encryption, purpose, Some(network), rate)
             }
             (Against::Person, Self::Member { person, .. } | Self::Recipient { person, .. }) => {
                 one("mail of a person", &person.to_string())
@@ -238,7 +239,7 @@ mod tests {
     use std::collections::HashSet;
 
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     /// Returns a row of the table in `docs/security.md`.
     fn row((cause, against, rate): (Cause, Against, Rate)) -> String {
@@ -274,7 +275,7 @@ mod tests {
 
     #[test]
     fn no_limit_is_counted_twice_and_each_cause_counts_apart() {
-        let (sealing, to) = (sealing(), "ada@example.com".parse().unwrap());
+        let (encryption, to) = (encryption(), "ada@example.com".parse().unwrap());
         let (person, tenant) = (UserId::generate(), TenantId::generate());
         let network = Some(Network::from("2001:db8::1".parse::<std::net::IpAddr>().unwrap()));
         let mut keys = HashSet::new();
@@ -286,7 +287,7 @@ mod tests {
             (Requester::System { tenant }, false),
         ] {
             for (_, against, rate) in LIMITS.iter().filter(|(cause, ..)| *cause == requester.cause()) {
-                for allowance in requester.allowance(&sealing, &to, known, *against, *rate) {
+                for allowance in requester.allowance(&encryption, &to, known, *against, *rate) {
                     all += 1;
                     keys.insert(allowance.key);
                 }
@@ -297,8 +298,8 @@ mod tests {
         let stranger = Requester::Stranger { network };
         let rate = LIMITS[0].2;
         assert_ne!(
-            stranger.allowance(&sealing, &to, true, Against::Recipient, rate),
-            stranger.allowance(&sealing, &to, false, Against::Recipient, rate),
+            stranger.allowance(&encryption, &to, true, Against::Recipient, rate),
+            stranger.allowance(&encryption, &to, false, Against::Recipient, rate),
         );
     }
 }

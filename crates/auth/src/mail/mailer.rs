@@ -15,9 +15,9 @@ use rowhouse_chassis::config::Environment;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
-use super::Letter;
-use super::letters::{Text, write};
+use super::EmailContent;
 use super::server::{public_url, smtp};
+use super::texts::{Text, write};
 use crate::MailArgs;
 use crate::domain::EmailAddress;
 
@@ -31,7 +31,7 @@ pub enum MailError {
     #[error("give either an SMTP server with --smtp-url or, in development, a directory with --mail-dir")]
     Transport,
     /// A directory is configured in production, where nobody would read the emails.
-    #[error("--mail-dir is for development: in production letters are sent by --smtp-url")]
+    #[error("--mail-dir is for development: in production emails are sent by --smtp-url")]
     DirectoryInProduction,
     /// The directory is not writable.
     #[error("the mail directory {path} cannot be used: {source}")]
@@ -112,13 +112,18 @@ impl Mailer {
 
     /// Sends an email. After a success the server is responsible for it. `id` identifies the email, so that a
     /// repetition can be recognised.
-    pub(crate) async fn send(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<(), SendError> {
-        let message = self.message(to, letter, id)?;
+    pub(crate) async fn send(
+        &self,
+        to: &EmailAddress,
+        content: &EmailContent,
+        id: Uuid,
+    ) -> Result<(), SendError> {
+        let message = self.message(to, content, id)?;
         match &self.transport {
             Transport::Smtp(server) => {
                 let sent = tokio::time::timeout(LONGEST_SENDING, server.send(message)).await;
                 let sent = sent.or(Err(SendError::Temporary("the SMTP server took too long".to_owned())))?;
-                sent.map(drop).map_err(|error| refused(&error, to, letter))
+                sent.map(drop).map_err(|error| refused(&error, to, content))
             }
             Transport::Directory(directory) => {
                 let written = put(directory, id, &message.formatted()).await;
@@ -127,9 +132,9 @@ impl Mailer {
         }
     }
 
-    fn message(&self, to: &EmailAddress, letter: &Letter, id: Uuid) -> Result<Message, SendError> {
-        let Text { subject, body } = write(letter, &self.public_url);
-        let to = mailbox(to);
+    fn message(&self, to: &EmailAddress, content: &EmailContent, id: Uuid) -> Result<Message, SendError> {
+        let Text { subject, body } = write(content, &self.public_url);
+        let to = recipient(to);
         let envelope = Envelope::new(Some(self.from.email.clone()), vec![to.email.clone()]);
         let envelope = envelope.map_err(|error| SendError::Permanent(error.to_string()))?;
         let message_id = format!("<{id}@{}>", self.from.email.domain());
@@ -154,33 +159,33 @@ impl Mailer {
 
 /// Converts an address. Its domain consists of A-labels; a local part that is not ASCII needs SMTPUTF8 (RFC 6531). It
 /// was validated by stricter rules than the library's, except that the library refuses marks.
-fn mailbox(to: &EmailAddress) -> Mailbox {
+fn recipient(to: &EmailAddress) -> Mailbox {
     let (local, domain) = to.as_str().rsplit_once('@').unwrap_or_default();
     Mailbox::new(None, Address::new_dangerous(local, domain))
 }
 
 /// Interprets a server's refusal. The text is the server's and may quote the email, so the token is removed from it.
-fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, letter: &Letter) -> SendError {
+fn refused(error: &lettre::transport::smtp::Error, to: &EmailAddress, content: &EmailContent) -> SendError {
     let mut text = error.to_string();
-    if let Some(token) = letter.token() {
+    if let Some(token) = content.token() {
         text = text.replace(token, "[token]");
     }
     let code = error.status().map(u16::from);
     // 530 to 538 are about this service's own login, which an operator will correct.
-    let about_the_letter = matches!(code, Some(550..=559));
+    let about_the_email = matches!(code, Some(550..=559));
     if error.is_client() && !to.as_str().is_ascii() {
         let reason = format!("the SMTP server takes no internationalised addresses (SMTPUTF8): {text}");
         return SendError::Permanent(reason);
     }
-    if about_the_letter { SendError::Permanent(text) } else { SendError::Temporary(text) }
+    if about_the_email { SendError::Permanent(text) } else { SendError::Temporary(text) }
 }
 
 /// Writes an email's file atomically.
-async fn put(directory: &Path, id: Uuid, letter: &[u8]) -> io::Result<()> {
+async fn put(directory: &Path, id: Uuid, email: &[u8]) -> io::Result<()> {
     let beside = directory.join(format!(".{}.new", Uuid::now_v7()));
     let mut file =
         tokio::fs::OpenOptions::new().write(true).create_new(true).mode(0o600).open(&beside).await?;
-    file.write_all(letter).await?;
+    file.write_all(email).await?;
     file.flush().await?;
     tokio::fs::rename(&beside, directory.join(format!("{id}.eml"))).await
 }
@@ -266,8 +271,8 @@ mod tests {
             ("用户@例子.公司", "用户@xn--fsqu00a.xn--55qx5d"),
             ("संपर्क@डाटामेल.भारत", "संपर्क@xn--c2bd4bq1db8d.xn--h2brj9c"),
         ] {
-            let mailbox = mailbox(&text.parse().unwrap());
-            assert_eq!(mailbox.email.to_string(), expected);
+            let recipient = recipient(&text.parse().unwrap());
+            assert_eq!(recipient.email.to_string(), expected);
         }
     }
 }

@@ -1,10 +1,10 @@
 //! Emails to people.
 
-mod letters;
 pub(crate) mod limits;
 mod mailer;
 mod quoted;
 mod server;
+mod texts;
 
 use serde::{Deserialize, Serialize};
 
@@ -13,7 +13,7 @@ pub(crate) use mailer::{Mailer, SendError};
 
 /// The content of an email. Its tokens are secrets.
 #[derive(Clone, Serialize, Deserialize)]
-pub(crate) enum Letter {
+pub(crate) enum EmailContent {
     /// To a new person, or one with a new address: the link confirms the address.
     VerifyEmail {
         token: String,
@@ -48,7 +48,7 @@ pub(crate) enum Letter {
     },
 }
 
-impl Letter {
+impl EmailContent {
     /// Returns the token of the email's link.
     fn token(&self) -> Option<&str> {
         match self {
@@ -64,7 +64,7 @@ impl Letter {
     }
 }
 
-impl std::fmt::Debug for Letter {
+impl std::fmt::Debug for EmailContent {
     /// Shows the kind of the email, and no token.
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         f.write_str(match self {

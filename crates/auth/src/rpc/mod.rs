@@ -24,9 +24,9 @@ use tonic::Request;
 use uuid::Uuid;
 
 use crate::domain::{Rate, SessionLifetimes, UserId};
+use crate::encryption::EncryptionKeys;
 use crate::error::{Error, Missing};
 use crate::hashing::Hashing;
-use crate::sealing::Sealing;
 use crate::store::memberships::{find_active_role, lock_role};
 use crate::tasks::Tasks;
 
@@ -34,7 +34,7 @@ use crate::tasks::Tasks;
 pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) hashing: Hashing,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
     pub(crate) tasks: Tasks,
     pub(crate) issuer: TokenIssuer,
     /// Verifies the access tokens that callers send in messages to identify themselves.

@@ -6,7 +6,7 @@ use rowhouse_tenancy::{TenantId, Transaction};
 use super::Rpc;
 use crate::domain::{EmailAddress, UserId};
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Requester, TooMany, admit};
 use crate::tasks::Task;
 
@@ -25,12 +25,12 @@ impl Rpc {
         &self,
         tx: &mut impl Transaction,
         doer: AccountOwner<'_>,
-        letter: Letter,
+        content: EmailContent,
     ) -> Result<(), Error> {
         let AccountOwner { person, email, tenant, client } = doer;
         let requester = Requester::Recipient { person, tenant, network: client.network() };
-        let permit = admit(tx, &self.sealing, requester, email).await?;
+        let permit = admit(tx, &self.encryption, requester, email).await?;
         let permit = permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })?;
-        Ok(self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?)
+        Ok(self.tasks.enqueue(tx, &Task::Mail(permit.email(content))).await?)
     }
 }

@@ -15,7 +15,7 @@ use crate::domain::{
 use crate::error::Error;
 use crate::store::audit_log::record;
 use crate::store::memberships::lock_member;
-use crate::store::sessions::{NewSession, Which, end_sessions, insert_session};
+use crate::store::sessions::{NewSession, SessionSelection, end_sessions, insert_session};
 use crate::store::totp::has_confirmed_totp;
 
 /// The method by which a session begins.
@@ -45,7 +45,7 @@ impl Method<'_> {
 }
 
 /// A session that is about to begin.
-pub(super) struct Beginning<'a> {
+pub(super) struct SessionStart<'a> {
     id: Uuid,
     refresh: OpaqueToken,
     user: UserId,
@@ -53,7 +53,7 @@ pub(super) struct Beginning<'a> {
     method: Method<'a>,
 }
 
-impl<'a> Beginning<'a> {
+impl<'a> SessionStart<'a> {
     pub(super) fn new(
         rpc: &Rpc,
         user: UserId,
@@ -62,7 +62,7 @@ impl<'a> Beginning<'a> {
         method: Method<'a>,
     ) -> Result<Self, Error> {
         let id = Uuid::now_v7();
-        let refresh = OpaqueToken::generate(&rpc.sealing, TokenKind::Refresh, tenant, id)?;
+        let refresh = OpaqueToken::generate(&rpc.encryption, TokenKind::Refresh, tenant, id)?;
         Ok(Self { id, refresh, user, client, method })
     }
 
@@ -86,7 +86,7 @@ impl<'a> Beginning<'a> {
             .with("method", method.as_str());
         record(tx, entry).await?;
         // Forgotten sessions never prevent a login.
-        let surplus = Which::Surplus { user: *user, begun: *id, keep: SESSIONS.maximum - 1 };
+        let surplus = SessionSelection::Surplus { user: *user, begun: *id, keep: SESSIONS.maximum - 1 };
         for ended in end_sessions(tx, surplus, EndReason::TooMany).await? {
             let entry = AuditEntry::success(Actor::System, Action::SessionEnd, client)
                 .on("session", ended)
@@ -112,8 +112,8 @@ impl Rpc {
         client: &Client,
         method: Method<'_>,
     ) -> Result<(Uuid, Tokens), Error> {
-        let beginning = Beginning::new(self, user, tenant, client, method)?;
-        let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+        let beginning = SessionStart::new(self, user, tenant, client, method)?;
+        let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
         let begun = self.db.tx(&cx, "auth.begin_session", async |tx| {
             let (role, hash) = lock_member(tx, user).await?.ok_or(Error::NotAMember)?;
             if let Method::Password(checked) = method
@@ -152,6 +152,6 @@ impl Rpc {
 
     /// Adds the token of the device on which the person logged in.
     pub(super) fn on_device(&self, tokens: Tokens, device: &DeviceToken) -> Result<Tokens, Error> {
-        Ok(Tokens { device_token: Some(device.expose(&self.sealing)?), ..tokens })
+        Ok(Tokens { device_token: Some(device.expose(&self.encryption)?), ..tokens })
     }
 }

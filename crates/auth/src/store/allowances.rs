@@ -10,11 +10,11 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
 use crate::domain::Allowance;
+use crate::encryption::Digest32;
 use crate::schema::allowances;
-use crate::sealing::Digest32;
 
 #[derive(QueryableByName)]
-struct Spent {
+struct SpendRow {
     #[diesel(sql_type = Integer)]
     wait: i32,
 }
@@ -29,7 +29,7 @@ pub(crate) async fn spend(
     let rates = allowances.iter().map(|allowance| allowance.rate);
     let (at_once, every): (Vec<_>, Vec<_>) =
         rates.map(|rate| (rate.at_once, rate.every.as_secs_f64())).unzip();
-    let Spent { wait } = diesel::sql_query("SELECT auth.spend($1, $2, $3) AS wait")
+    let SpendRow { wait } = diesel::sql_query("SELECT auth.spend($1, $2, $3) AS wait")
         .bind::<Array<Binary>, _>(keys)
         .bind::<Array<Integer>, _>(at_once)
         .bind::<Array<Double>, _>(every)

@@ -12,8 +12,8 @@ use uuid::Uuid;
 
 use super::memberships::parse_role;
 use crate::domain::{ApiKeyName, RevokeReason, UserId};
+use crate::encryption::Digest32;
 use crate::schema::{api_keys, identities, memberships, token_revocations};
-use crate::sealing::Digest32;
 
 /// A key, without the secret.
 #[derive(Clone, Debug, Queryable)]

@@ -10,8 +10,8 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx, Transaction};
 
 use crate::domain::Limit;
+use crate::encryption::Digest32;
 use crate::schema::{attempts, familiar_addresses};
-use crate::sealing::Digest32;
 
 /// The days for which a network is remembered as familiar to an account.
 const FAMILIAR_DAYS: i32 = 90;

@@ -11,11 +11,11 @@ use uuid::Uuid;
 
 use super::memberships::parse_role;
 use crate::domain::{EmailAddress, UserId};
+use crate::encryption::Digest32;
 use crate::schema::invitations;
-use crate::sealing::Digest32;
 
 /// An invitation of a tenant's first owner, which the system sends.
-pub(crate) struct Founding<'a> {
+pub(crate) struct FoundingInvitation<'a> {
     pub(crate) id: Uuid,
     pub(crate) email: &'a EmailAddress,
     pub(crate) role: Role,
@@ -25,7 +25,10 @@ pub(crate) struct Founding<'a> {
 
 /// Inserts the invitation unless the address has one, and returns the id of the existing one. The tenant may have
 /// been removed since the transaction entered it.
-pub(crate) async fn ensure_invitation(tx: &mut TenantTx, new: Founding<'_>) -> Result<Uuid, DbError> {
+pub(crate) async fn ensure_invitation(
+    tx: &mut TenantTx,
+    new: FoundingInvitation<'_>,
+) -> Result<Uuid, DbError> {
     let tenant = tx.tenant();
     let inserted = diesel::insert_into(invitations::table)
         .values((

@@ -13,8 +13,8 @@ use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
 use uuid::Uuid;
 
 use crate::domain::{EndReason, SessionState, UserId, later};
+use crate::encryption::Digest32;
 use crate::schema::{sessions, token_revocations};
-use crate::sealing::Digest32;
 
 /// The longest time between reading permissions and signing an access token, and the largest difference between the
 /// clocks of two instances.
@@ -116,7 +116,7 @@ pub(crate) async fn find_state(
 
 /// The sessions to end.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Which {
+pub(crate) enum SessionSelection {
     One(Uuid),
     AllOf(UserId),
     /// The sessions beyond a maximum: all but the one that has just begun and the `keep` most recently used others.
@@ -131,10 +131,10 @@ pub(crate) enum Which {
 /// Ends sessions and their access tokens at once, and returns their ids.
 pub(crate) async fn end_sessions(
     tx: &mut TenantTx,
-    which: Which,
+    which: SessionSelection,
     reason: EndReason,
 ) -> Result<Vec<Uuid>, DbError> {
-    if let Which::Surplus { user, .. } = which {
+    if let SessionSelection::Surplus { user, .. } = which {
         lock_count(tx, &format!("auth.sessions/{user}")).await?;
     }
     let tenant = tx.tenant();
@@ -142,9 +142,11 @@ pub(crate) async fn end_sessions(
         || of_tenant(sessions::table, tenant).filter(sessions::ended_at.is_null()).select(sessions::id);
     let in_order = || live().order(sessions::id).for_update();
     let ids: Vec<Uuid> = match which {
-        Which::One(id) => in_order().filter(sessions::id.eq(id)).load(tx).await?,
-        Which::AllOf(user) => in_order().filter(sessions::user_id.eq(user.as_uuid())).load(tx).await?,
-        Which::Surplus { user, begun, keep } => {
+        SessionSelection::One(id) => in_order().filter(sessions::id.eq(id)).load(tx).await?,
+        SessionSelection::AllOf(user) => {
+            in_order().filter(sessions::user_id.eq(user.as_uuid())).load(tx).await?
+        }
+        SessionSelection::Surplus { user, begun, keep } => {
             live()
                 .filter(sessions::user_id.eq(user.as_uuid()))
                 .filter(sessions::id.ne(begun))

@@ -8,13 +8,13 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, Transaction};
 
 use crate::domain::UserId;
+use crate::encryption::Digest32;
 use crate::schema::{identities, recovery_codes, totp};
-use crate::sealing::Digest32;
 
 /// A person's second factor.
 #[derive(Queryable)]
 pub(crate) struct Totp {
-    pub(crate) sealed_secret: Vec<u8>,
+    pub(crate) encrypted_secret: Vec<u8>,
     /// Whether it is active.
     pub(crate) confirmed: bool,
     /// The person's address.
@@ -43,13 +43,13 @@ pub(crate) async fn has_confirmed_totp(tx: &mut impl Transaction, user: UserId) 
 pub(crate) async fn put_unconfirmed_totp(
     tx: &mut impl Transaction,
     user: UserId,
-    sealed_secret: &[u8],
+    encrypted_secret: &[u8],
 ) -> Result<bool, DbError> {
     let put = diesel::insert_into(totp::table)
-        .values((totp::user_id.eq(user.as_uuid()), totp::sealed_secret.eq(sealed_secret)))
+        .values((totp::user_id.eq(user.as_uuid()), totp::sealed_secret.eq(encrypted_secret)))
         .on_conflict(totp::user_id)
         .do_update()
-        .set((totp::sealed_secret.eq(sealed_secret), totp::last_step.eq(0), totp::created_at.eq(now)));
+        .set((totp::sealed_secret.eq(encrypted_secret), totp::last_step.eq(0), totp::created_at.eq(now)));
     let unless_confirmed = methods::FilterDsl::filter(put, totp::confirmed_at.is_null());
     Ok(unless_confirmed.execute(tx).await? == 1)
 }
@@ -58,12 +58,12 @@ pub(crate) async fn put_unconfirmed_totp(
 pub(crate) async fn confirm_totp(
     tx: &mut impl Transaction,
     user: UserId,
-    sealed_secret: &[u8],
+    encrypted_secret: &[u8],
     step: i64,
 ) -> Result<bool, DbError> {
     let unconfirmed = totp::table
         .filter(totp::user_id.eq(user.as_uuid()))
-        .filter(totp::sealed_secret.eq(sealed_secret))
+        .filter(totp::sealed_secret.eq(encrypted_secret))
         .filter(totp::confirmed_at.is_null());
     let confirmed = diesel::update(unconfirmed)
         .set((totp::confirmed_at.eq(now), totp::last_step.eq(step)))
@@ -77,12 +77,12 @@ pub(crate) async fn confirm_totp(
 pub(crate) async fn take_step(
     tx: &mut impl Transaction,
     user: UserId,
-    sealed_secret: &[u8],
+    encrypted_secret: &[u8],
     step: i64,
 ) -> Result<bool, DbError> {
     let unused = totp::table
         .filter(totp::user_id.eq(user.as_uuid()))
-        .filter(totp::sealed_secret.eq(sealed_secret))
+        .filter(totp::sealed_secret.eq(encrypted_secret))
         .filter(totp::confirmed_at.is_not_null())
         .filter(totp::last_step.lt(step));
     let taken = diesel::update(unused).set(totp::last_step.eq(step)).execute(tx).await?;

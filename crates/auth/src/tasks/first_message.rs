@@ -6,7 +6,7 @@ use rowhouse_tenancy::{DbError, Transaction};
 use super::Task;
 use crate::domain::{OneTimePurpose, OneTimeToken, UserId};
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::Permit;
 use crate::store::one_time_tokens::insert_token;
 
@@ -47,11 +47,11 @@ pub(crate) async fn first_message(
 ) -> Result<Task, FirstMessageError> {
     let token = OneTimeToken::generate()?;
     let text = token.expose();
-    let (purpose, letter) = if has_password {
-        (OneTimePurpose::VerifyEmail, Letter::VerifyEmail { token: text })
+    let (purpose, content) = if has_password {
+        (OneTimePurpose::VerifyEmail, EmailContent::VerifyEmail { token: text })
     } else {
-        (OneTimePurpose::SetPassword, Letter::SetPassword { token: text, first: true })
+        (OneTimePurpose::SetPassword, EmailContent::SetPassword { token: text, first: true })
     };
     insert_token(tx, &token, user, purpose, OneTimeToken::FIRST_LIFETIME).await?;
-    Ok(Task::Mail(permit.email(letter)))
+    Ok(Task::Mail(permit.email(content)))
 }

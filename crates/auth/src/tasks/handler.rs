@@ -9,10 +9,10 @@ use super::{LinkAction, Task, Tasks, first_message};
 use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, InvalidEmailAddress, OneTimePurpose, OneTimeToken, UserId,
 };
+use crate::encryption::EncryptionKeys;
 use crate::jobs::is_too_old;
 use crate::mail::limits::{self, OutgoingEmail, Permit, Requester};
-use crate::mail::{Letter, Mailer, SendError};
-use crate::sealing::Sealing;
+use crate::mail::{EmailContent, Mailer, SendError};
 use crate::store::audit_log::record;
 use crate::store::identities::{Identity, find_identity};
 use crate::store::memberships::list_active_memberships;
@@ -21,7 +21,7 @@ use crate::store::one_time_tokens::{insert_token, remove_tokens};
 /// Does the tasks, in every instance of the service.
 pub(crate) struct TaskHandler {
     pub(crate) tasks: Tasks,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
     pub(crate) mailer: Mailer,
 }
 
@@ -56,10 +56,10 @@ impl GlobalHandler<Task> for TaskHandler {
 
 impl TaskHandler {
     async fn send(&self, run: &GlobalRun, email: &OutgoingEmail) -> Result<(), Failure> {
-        let letter = email.letter();
-        match self.mailer.send(&readable(email.recipient())?, letter, run.id().as_uuid()).await {
+        let content = email.content();
+        match self.mailer.send(&readable(email.recipient())?, content, run.id().as_uuid()).await {
             Ok(()) => {
-                tracing::info!("sent the letter {letter:?}");
+                tracing::info!("sent the email {content:?}");
                 Ok(())
             }
             Err(error @ SendError::Permanent(_)) => Err(Failure::fatal(error)),
@@ -77,8 +77,8 @@ impl TaskHandler {
             remove_tokens(tx, identity.id, OneTimePurpose::SetPassword).await?;
             let lifetime = OneTimeToken::RESET_LIFETIME;
             insert_token(tx, &token, identity.id, OneTimePurpose::SetPassword, lifetime).await?;
-            let letter = Letter::SetPassword { token: token.expose(), first: false };
-            self.tasks.enqueue(tx, &Task::Mail(permit.email(letter))).await?;
+            let content = EmailContent::SetPassword { token: token.expose(), first: false };
+            self.tasks.enqueue(tx, &Task::Mail(permit.email(content))).await?;
             Ok(())
         })
         .await
@@ -123,7 +123,7 @@ impl TaskHandler {
     ) -> Result<(), Failure> {
         run.tx("auth.resend_after_login", async |tx| {
             let stranger = Requester::Stranger { network };
-            match limits::admit(tx, &self.sealing, stranger, email).await? {
+            match limits::admit(tx, &self.encryption, stranger, email).await? {
                 Ok(permit) => self.verification(tx, email, permit).await,
                 Err(_too_many) => Ok(()),
             }
@@ -153,7 +153,7 @@ async fn record_everywhere(run: &GlobalRun, user: UserId, entry: AuditEntry) -> 
         run.tx("auth.memberships_of", async |tx| Ok::<_, Failure>(list_active_memberships(tx, user).await?));
     let tenants: Vec<TenantId> = memberships.await?.into_iter().map(|membership| membership.tenant).collect();
     let Some((last, others)) = tenants.split_last() else { return Ok(()) };
-    let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::SignIn, *tenant);
+    let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::Authentication, *tenant);
     let write = async |tx: &mut _| Ok::<_, Failure>(record(tx, entry.clone()).await?);
     // A tenant that is not there any more, or closed, is left out.
     for tenant in others {

@@ -75,7 +75,7 @@ impl GlobalJob for Task {
     const KIND: &'static str = "auth.task";
     // As tasks are bound that were moved from the table of the releases before.
     const PURPOSE: &'static str = "outbox";
-    /// Those that are too old are given up before.
+    /// Tasks that are too old are abandoned before.
     const MAX_ATTEMPTS: i32 = 10_000;
 }
 

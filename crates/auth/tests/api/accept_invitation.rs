@@ -28,23 +28,23 @@ async fn the_link_creates_an_identity() {
     let invitation = ada.invite(" Bob@Example.COM ", Role::Member).await.unwrap();
     assert_eq!((invitation.email.as_str(), invitation.role()), (BOB, Role::Member));
     assert_eq!(ada.invitations(0, "").await.unwrap().0, [invitation.clone()]);
-    let letter = service.mail_to(BOB, "Invitation").await;
-    assert!(letter.body.contains("\"acme\""), "{}", letter.body);
-    assert!(letter.body.contains("ada@example.com") && letter.body.contains("member"), "{}", letter.body);
-    assert!(letter.token.starts_with("rowhouse_inv_"));
+    let message = service.mail_to(BOB, "Invitation").await;
+    assert!(message.body.contains("\"acme\""), "{}", message.body);
+    assert!(message.body.contains("ada@example.com") && message.body.contains("member"), "{}", message.body);
+    assert!(message.token.starts_with("rowhouse_inv_"));
 
     for (password, field) in [(None, "password"), (Some("password1"), "password"), (Some("x"), "password")] {
-        let refused = accept(&service.running, &letter.token, password, None).await.unwrap_err();
+        let refused = accept(&service.running, &message.token, password, None).await.unwrap_err();
         assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, field));
     }
-    let accepted = accept(&service.running, &letter.token, Some(PASSWORD), None).await.unwrap();
+    let accepted = accept(&service.running, &message.token, Some(PASSWORD), None).await.unwrap();
     let (user, tenant) = (accepted.user.as_ref().unwrap(), accepted.tenant.as_ref().unwrap());
     assert_eq!((user.email.as_str(), user.email_verified), (BOB, true));
     assert_eq!((tenant.slug.as_str(), accepted.role()), ("acme", Role::Member));
     let bob = login(&service, ada.tenant, BOB).await;
     assert_eq!(bob.role().await.unwrap(), Role::Member);
 
-    let again = accept(&service.running, &letter.token, Some(PASSWORD), None).await.unwrap_err();
+    let again = accept(&service.running, &message.token, Some(PASSWORD), None).await.unwrap_err();
     assert_eq!(again.code, Code::OneTimeTokenInvalid);
     assert_eq!(service.value(INVITATIONS).await, "0");
     assert_eq!(logged(&service, "invitation.create", "role").await, "success member");

@@ -8,7 +8,7 @@ use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, CreateApiKeyRequest, CreateInvitationRequest, LoginRequest, Role,
 };
 use rowhouse_tenancy::TenantId;
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::mail::emails_to;
 use tokio::task::JoinSet;
 use tonic::Status;
 
@@ -159,7 +159,7 @@ async fn members() {
 async fn next_link(service: &Service, address: &str, seen: &mut Vec<String>) -> String {
     let arrived = async {
         loop {
-            let tokens = letters_to(&service.mail(), address).into_iter().map(|letter| letter.token);
+            let tokens = emails_to(&service.mail(), address).into_iter().map(|message| message.token);
             if let Some(new) = tokens.into_iter().find(|token| !seen.contains(token)) {
                 break new;
             }

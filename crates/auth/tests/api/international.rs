@@ -139,7 +139,7 @@ async fn mail_goes_to_addresses_of_all_scripts() {
         ("ada@bücher.example", "ada@xn--bcher-kva.example", false),
     ] {
         service.member(acme, typed).await;
-        let received = smtp.letter_to(kept).await;
+        let received = smtp.email_to(kept).await;
         assert_eq!(received.smtputf8, parameter, "{typed}");
         assert!(received.text.contains(&format!("To: {kept}\r\n")), "{}", received.text);
         service.running.login(typed, PASSWORD, None).await.unwrap();
@@ -159,6 +159,6 @@ async fn a_server_without_smtputf8_gets_no_mail_that_it_cannot_take() {
     service.until(TASKS, "0").await;
     assert_eq!((smtp.asked(), smtp.received().len()), (0, 0));
     service.member(acme, "ada@bücher.example").await;
-    smtp.letter_to("ada@xn--bcher-kva.example").await;
+    smtp.email_to("ada@xn--bcher-kva.example").await;
     service.running.stop().await;
 }

@@ -2,8 +2,8 @@
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, Role};
-use rowhouse_testkit::Letter;
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::Email;
+use rowhouse_testkit::mail::emails_to;
 use tokio::task::JoinSet;
 use tonic::Response;
 use uuid::Uuid;
@@ -87,11 +87,11 @@ async fn of_many_invitations_at_once_one_link_is_good() {
     let ids: Vec<_> = made.into_iter().map(|answer| answer.unwrap().invitation.unwrap().id).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
     service.until_sent().await;
-    let letters = letters_to(&service.mail(), BOB);
-    assert_eq!(letters.len(), 5);
+    let messages = emails_to(&service.mail(), BOB);
+    assert_eq!(messages.len(), 5);
     let mut good = 0;
-    for letter in letters {
-        if accept(&service.running, &letter.token, Some(PASSWORD), None).await.is_ok() {
+    for message in messages {
+        if accept(&service.running, &message.token, Some(PASSWORD), None).await.is_ok() {
             good += 1;
         }
     }
@@ -111,7 +111,7 @@ async fn the_inviter_learns_nothing() {
     assert_eq!((known.role, known.invited_by), (unknown.role, unknown.invited_by));
     let (of_known, of_unknown) =
         (service.mail_to(BOB, "Invitation").await, service.mail_to("new@example.com", "Invitation").await);
-    let words = |letter: &Letter| letter.body.replace(&letter.token, "");
+    let words = |message: &Email| message.body.replace(&message.token, "");
     assert_eq!(words(&of_known), words(&of_unknown));
     service.running.stop().await;
 }

@@ -4,7 +4,7 @@ use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::{
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role, VerifyEmailRequest,
 };
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::mail::emails_to;
 use uuid::Uuid;
 
 use crate::support::{PASSWORD, Service, refused};
@@ -39,7 +39,7 @@ async fn a_confirmation_is_sent_again_and_either_link_is_good() {
     service.member(acme, ADA).await;
     let first = token_to(&service, ADA).await;
     resend(&service, ADA).await;
-    let tokens: Vec<String> = letters_to(&service.mail(), ADA).into_iter().map(|one| one.token).collect();
+    let tokens: Vec<String> = emails_to(&service.mail(), ADA).into_iter().map(|one| one.token).collect();
     let second = tokens.iter().find(|token| **token != first).unwrap();
     verify(&service, second).await.unwrap();
     service.access_token(ADA, None).await;
@@ -128,8 +128,8 @@ async fn an_invitation_is_sent_again_with_a_new_link() {
     assert!(resent.expires_at.unwrap().seconds >= invited.expires_at.unwrap().seconds);
     assert_eq!(logged(&service, "invitation.resend", "email").await, format!("success {BOB}"));
     service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
-    let letters = letters_to(&service.mail(), BOB);
-    let token = &letters.iter().find(|letter| letter.token != lost).unwrap().token;
+    let messages = emails_to(&service.mail(), BOB);
+    let token = &messages.iter().find(|message| message.token != lost).unwrap().token;
     let refused = accept(&service.running, &lost, Some(PASSWORD), None).await.unwrap_err();
     assert_eq!(refused.code, Code::OneTimeTokenInvalid);
     let accepted = accept(&service.running, token, Some(PASSWORD), None).await.unwrap();
@@ -165,11 +165,11 @@ async fn an_invitation_is_sent_again_by_whom_and_as_often_as_it_may_be_sent() {
     assert!(refused.retry_after.is_some(), "{refused:?}");
     // The last link that was sent is still valid.
     service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
-    let letters = letters_to(&service.mail(), BOB);
-    assert_eq!(letters.len(), 5);
+    let messages = emails_to(&service.mail(), BOB);
+    assert_eq!(messages.len(), 5);
     let mut good = 0;
-    for letter in letters {
-        good += usize::from(accept(&service.running, &letter.token, Some(PASSWORD), None).await.is_ok());
+    for message in messages {
+        good += usize::from(accept(&service.running, &message.token, Some(PASSWORD), None).await.is_ok());
     }
     assert_eq!(good, 1);
     service.running.stop().await;

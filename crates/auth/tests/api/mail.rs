@@ -36,7 +36,7 @@ async fn an_email_arrives_and_its_link_works() {
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
 
-    let received = smtp.letter_to(EMAIL).await;
+    let received = smtp.email_to(EMAIL).await;
     assert_eq!((received.from.as_str(), received.encrypted), ("noreply@rowhouse.example", false));
     for header in [
         "From: Rowhouse <noreply@rowhouse.example>",
@@ -48,9 +48,9 @@ async fn an_email_arrives_and_its_link_works() {
     ] {
         assert!(received.text.contains(header), "{header} is not in {}", received.text);
     }
-    let letter = received.letter();
-    let token = letter.token.unwrap();
-    assert_eq!(letter.link.unwrap(), format!("https://app.example.com/verify-email?token={token}"));
+    let message = received.email();
+    let token = message.token.unwrap();
+    assert_eq!(message.link.unwrap(), format!("https://app.example.com/verify-email?token={token}"));
 
     assert_eq!(service.value("SELECT email_verified_at IS NULL FROM auth.identities").await, "true");
     service.running.client().verify_email(VerifyEmailRequest { token }).await.unwrap();
@@ -71,7 +71,7 @@ async fn emails_are_sent_over_tls_to_the_certified_server() {
         let service = service(by_smtp(&url, Some(&directory))).await;
         let acme = service.tenant("acme").await;
         service.member(acme, EMAIL).await;
-        let received = smtp.letter_to(EMAIL).await;
+        let received = smtp.email_to(EMAIL).await;
         assert!(received.encrypted, "{security:?}");
         // "\0rowhouse\0secret" in base64.
         assert_eq!(received.login.as_deref(), Some("AHJvd2hvdXNlAHNlY3JldA=="));
@@ -109,12 +109,12 @@ async fn temporary_refusals_are_retried() {
     let acme = service.tenant("acme").await;
     service.member(acme, EMAIL).await;
     for attempt in ["1", "2"] {
-        let put_off =
+        let rescheduled =
             format!("SELECT attempts = {attempt} AND due_at < now() + interval '10 s' FROM jobs.global_jobs");
-        service.until(&put_off, "true").await;
+        service.until(&rescheduled, "true").await;
         service.sql("UPDATE jobs.global_jobs SET due_at = now()").await;
     }
-    smtp.letter_to(EMAIL).await;
+    smtp.email_to(EMAIL).await;
     service.until(TASKS, "0").await;
     assert_eq!(smtp.received().len(), 1);
     service.running.stop().await;
@@ -145,7 +145,7 @@ async fn one_email_that_hangs_does_not_delay_others() {
         tokio::task::yield_now().await;
     }
     service.member(acme, "bob@example.com").await;
-    smtp.letter_to("bob@example.com").await;
+    smtp.email_to("bob@example.com").await;
     assert_eq!(service.value(TASKS).await, "1");
     service.running.stop().await;
 }

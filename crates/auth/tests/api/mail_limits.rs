@@ -122,7 +122,7 @@ async fn a_network_has_so_many_addresses_written_to() {
         forgot(&service, &format!("person{n}@example.com"), &format!("2001:db8::{n:x}:1")).await;
     }
     service.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
-    assert_eq!(service.mail().letters().len(), 60);
+    assert_eq!(service.mail().emails().len(), 60);
     // Another network has its own allowance.
     forgot(&service, "person79@example.com", "2001:db8:0:1::1").await;
     service.mail_to("person79@example.com", "Set a new password").await;

@@ -98,7 +98,7 @@ async fn a_repeat_is_answered_like_the_first_call() {
         assert_eq!(again, invited);
     }
     service.mail_to("ada@example.com", "Invitation to").await;
-    assert_eq!(service.subjects_to("ada@example.com").await.len(), 2, "one letter for each tenant");
+    assert_eq!(service.subjects_to("ada@example.com").await.len(), 2, "one email for each tenant");
     // Somebody with the password joins by it.
     let joined = service.sign_up(globex, "ada@example.com", Some(PASSWORD), None).await.unwrap();
     assert_eq!(joined.user.unwrap().id, first.user.unwrap().id);
@@ -249,11 +249,11 @@ async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
     let subjects = ["Confirm your e-mail address"];
     assert_eq!(service.subjects_to("ada@example.com").await, subjects);
     service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
-    let letter = service.mail_to("ada@example.com", "Welcome").await;
+    let message = service.mail_to("ada@example.com", "Welcome").await;
     assert!(
-        letter.body.contains("/login?tenant=acme") && letter.body.contains("\"acme\""),
+        message.body.contains("/login?tenant=acme") && message.body.contains("\"acme\""),
         "{}",
-        letter.body
+        message.body
     );
     service
         .until("SELECT string_agg(kind || ' ' || status, ',') FROM jobs.jobs", "letter.send succeeded")

@@ -9,7 +9,7 @@ use rowhouse_proto::auth::v1::{
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::mail::emails_to;
 use tokio::task::JoinSet;
 use tonic::{Request, Status};
 
@@ -171,19 +171,22 @@ async fn a_mailed_link_sets_a_new_password_once() {
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
     forgot(&service, "Ada@Example.com ").await.unwrap();
-    let letter = service.mail_to(ADA, "Set a new password").await;
-    assert!(letter.link.ends_with(&format!("/reset-password?token={}", letter.token)), "{}", letter.link);
+    let message = service.mail_to(ADA, "Set a new password").await;
+    assert!(message.link.ends_with(&format!("/reset-password?token={}", message.token)), "{}", message.link);
     let lifetime = "SELECT expires_at - created_at BETWEEN interval '29 minutes' AND interval '31 minutes'
         FROM auth.one_time_tokens WHERE purpose = 'set_password'";
     assert_eq!(service.value(lifetime).await, "true");
 
     // An unacceptable password does not use up the link.
     for password in ["short", "password1", ADA] {
-        let answer = fault(&reset(&service, &letter.token, password).await.unwrap_err());
+        let answer = fault(&reset(&service, &message.token, password).await.unwrap_err());
         assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "password"));
     }
-    reset(&service, &letter.token, NEW).await.unwrap();
-    assert_eq!(refused(reset(&service, &letter.token, "yet another horse").await), Code::OneTimeTokenInvalid);
+    reset(&service, &message.token, NEW).await.unwrap();
+    assert_eq!(
+        refused(reset(&service, &message.token, "yet another horse").await),
+        Code::OneTimeTokenInvalid
+    );
     assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), Code::InvalidCredentials);
     // A reader of the emails has the address.
     service.running.login(ADA, NEW, None).await.unwrap();
@@ -224,11 +227,11 @@ async fn only_the_last_link_counts_and_not_for_long() {
     let session = service.access_token(ADA, None).await;
     let tokens = async |expected: usize| {
         loop {
-            let letters = letters_to(&service.mail(), ADA);
+            let messages = emails_to(&service.mail(), ADA);
             let links: Vec<_> =
-                letters.into_iter().filter(|letter| letter.subject == "Set a new password").collect();
+                messages.into_iter().filter(|message| message.subject == "Set a new password").collect();
             if links.len() == expected {
-                return links.into_iter().map(|letter| letter.token).collect::<Vec<_>>();
+                return links.into_iter().map(|message| message.token).collect::<Vec<_>>();
             }
             tokio::task::yield_now().await;
         }

@@ -6,7 +6,7 @@ use rowhouse_chassis::error::{Code, Fault, fault};
 use rowhouse_proto::auth::v1::{LoginRequest, PrepareMemberRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::mail::emails_to;
 use tonic::Request;
 
 use crate::support::{PASSWORD, Service};
@@ -103,8 +103,8 @@ async fn while_an_invitation_is_pending_another_sign_up_sends_nothing() {
     service.sql("UPDATE auth.identities SET email_verified_at = now()").await;
     let invitations = async || {
         service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
-        let letters = letters_to(&service.mail(), ADA);
-        letters.into_iter().filter(|letter| letter.subject.contains("Invitation")).collect::<Vec<_>>()
+        let messages = emails_to(&service.mail(), ADA);
+        messages.into_iter().filter(|message| message.subject.contains("Invitation")).collect::<Vec<_>>()
     };
     for n in 0..3 {
         let tenant = service.tenant(&format!("other-{n}")).await;
@@ -129,8 +129,8 @@ async fn while_a_members_invitation_is_pending_a_sign_up_sends_nothing() {
     let gus = member(&service, globex, "gus@example.com", Role::Owner).await;
     let invitations = async || {
         service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;
-        let letters = letters_to(&service.mail(), ADA);
-        letters.into_iter().filter(|letter| letter.subject.contains("Invitation")).collect::<Vec<_>>()
+        let messages = emails_to(&service.mail(), ADA);
+        messages.into_iter().filter(|message| message.subject.contains("Invitation")).collect::<Vec<_>>()
     };
     let invited = gus.invite(ADA, Role::Viewer).await.unwrap();
     for n in 0..2 {
@@ -145,8 +145,8 @@ async fn while_a_members_invitation_is_pending_a_sign_up_sends_nothing() {
     let sent = invitations().await;
     assert_eq!(sent.len(), 2);
     let mut accepted = 0;
-    for letter in &sent {
-        accepted += usize::from(accept(&service.running, &letter.token, None, None).await.is_ok());
+    for message in &sent {
+        accepted += usize::from(accept(&service.running, &message.token, None, None).await.is_ok());
     }
     assert_eq!(accepted, 1);
     let next = service.tenant("next").await;

@@ -51,9 +51,9 @@ async fn a_known_address_is_answered_like_an_unknown_one() {
     let invitations = "SELECT string_agg(role || ' ' || (invited_by IS NULL), ',') FROM auth.invitations
         WHERE email = 'ada@example.com'";
     assert_eq!(service.value(invitations).await, "owner true,owner true");
-    let letter = service.mail_to(ADA, "Invitation").await;
-    assert!(letter.body.contains("\"ada-0\""), "{}", letter.body);
-    assert!(letter.link.contains("/accept-invitation?token=rowhouse_inv_"), "{}", letter.link);
+    let message = service.mail_to(ADA, "Invitation").await;
+    assert!(message.body.contains("\"ada-0\""), "{}", message.body);
+    assert!(message.link.contains("/accept-invitation?token=rowhouse_inv_"), "{}", message.link);
     assert_eq!(service.subjects_to("new0@example.com").await, ["Confirm your e-mail address"]);
     assert_eq!(service.subjects_to("new1@example.com").await, ["Set your password"]);
     service.running.stop().await;

@@ -14,9 +14,9 @@ use crate::support::{Keys, config};
 #[tokio::test(flavor = "multi_thread")]
 async fn all_violations_are_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let holes = "ALTER TABLE auth.memberships NO FORCE ROW LEVEL SECURITY;
+    let violations = "ALTER TABLE auth.memberships NO FORCE ROW LEVEL SECURITY;
                  CREATE TABLE auth.notes (id uuid PRIMARY KEY);";
-    database.admin().await.batch_execute(holes).await.unwrap();
+    database.admin().await.batch_execute(violations).await.unwrap();
     let error = App::build(config(&database, &keys)).await.err().unwrap();
     assert!(matches!(error, StartError::Database(DatabaseError::Violations(_))), "{error}");
     let text = error.to_string();

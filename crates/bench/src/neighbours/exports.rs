@@ -39,7 +39,7 @@ pub(super) async fn beside_black_holes(
     lasting: Duration,
     rounds: usize,
 ) -> Result<Comparison, Failure> {
-    let hole = BlackHole::open().await?;
+    let silent = BlackHole::open().await?;
     let channel = Channel::from_shared(system.endpoint("orders").to_owned())?.connect().await?;
     for tenant in 0..TENANTS {
         let slug = slug(tenant);
@@ -48,7 +48,7 @@ pub(super) async fn beside_black_holes(
         let mut webhooks = WebhookServiceClient::new(channel.clone());
         for _ in 0..ENDPOINTS {
             let endpoint = CreateWebhookEndpointRequest {
-                url: hole.url.clone(),
+                url: silent.url.clone(),
                 events: vec!["*".to_owned()],
                 idempotency_key: None,
             };
@@ -59,10 +59,10 @@ pub(super) async fn beside_black_holes(
     let mut comparison = Comparison::new(what, Percentile::P50, 2.0);
     let webhooks = "kind LIKE 'webhook.%'";
     for _ in 0..rounds {
-        hole.answer(true);
+        silent.answer(true);
         until_done(system, webhooks).await?;
         comparison.alone.push(exports(system, &channel, lasting).await?);
-        hole.answer(false);
+        silent.answer(false);
         for tenant in 0..TENANTS {
             let (bearer, mut orders) =
                 (bearer(system, &slug(tenant))?, OrderServiceClient::new(channel.clone()));
@@ -70,12 +70,12 @@ pub(super) async fn beside_black_holes(
                 orders.create_order(request(&bearer, an_order())).await?;
             }
         }
-        while hole.held() == 0 {
+        while silent.held() == 0 {
             sleep(LOOK).await;
         }
         comparison.beside.push(exports(system, &channel, lasting).await?);
     }
-    hole.answer(true);
+    silent.answer(true);
     until_done(system, webhooks).await?;
     Ok(comparison)
 }

@@ -53,7 +53,7 @@ impl Answer {
     }
 
     /// Ends the stream and returns the trailers with the status.
-    fn give_up(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
+    fn abort(&mut self, status: &Status) -> Result<Frame<Bytes>, Status> {
         // Dropping the body drops everything that it waits for, so that the database stops as well.
         self.body = Body::empty();
         self.settle(status);
@@ -99,9 +99,9 @@ impl HttpBody for Answer {
         let _entered = span.enter();
         // The state of a body that panicked is dropped.
         let polled = catch_unwind(AssertUnwindSafe(|| Pin::new(&mut this.body).poll_frame(context)));
-        let Ok(polled) = polled else { return Poll::Ready(Some(this.give_up(&panics::panicked()))) };
+        let Ok(polled) = polled else { return Poll::Ready(Some(this.abort(&panics::panicked()))) };
         let Poll::Ready(frame) = polled else {
-            return this.poll_waiting(context).map(|status| Some(this.give_up(&status)));
+            return this.poll_waiting(context).map(|status| Some(this.abort(&status)));
         };
         this.waiting = None;
         match &frame {

@@ -48,7 +48,7 @@ pub fn set_deadline<T>(request: &mut tonic::Request<T>, remaining: Duration) {
 
 /// Returns the call's answer, or an error if its time or the server's is over. Then the call is dropped with
 /// everything that it waits for, so that the database stops as well.
-pub(super) async fn keep(
+pub(super) async fn enforce(
     deadline: Deadline,
     stop: &CancellationToken,
     call: impl Future<Output = Response<Body>>,
@@ -161,7 +161,7 @@ mod tests {
             response
         };
         let deadline = Deadline::after(Duration::from_millis(50));
-        let response = keep(deadline, &CancellationToken::new(), call).await;
+        let response = enforce(deadline, &CancellationToken::new(), call).await;
         assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), GrpcCode::DeadlineExceeded);
         assert_eq!(Arc::strong_count(&alive), 1);
     }
@@ -171,9 +171,9 @@ mod tests {
         let stop = CancellationToken::new();
         stop.cancel();
         let deadline = Deadline::after(Duration::from_secs(10));
-        let response = keep(deadline, &stop, std::future::pending()).await;
+        let response = enforce(deadline, &stop, std::future::pending()).await;
         assert_eq!(Status::from_header_map(response.headers()).unwrap().code(), GrpcCode::Unavailable);
-        let finished = keep(deadline, &stop, async { Response::new(Body::empty()) }).await;
+        let finished = enforce(deadline, &stop, async { Response::new(Body::empty()) }).await;
         assert!(Status::from_header_map(finished.headers()).is_none(), "what is done is answered");
     }
 }

@@ -64,11 +64,11 @@ where
         let pending = span.in_scope(|| CallLog::pending(&rpc));
         request.extensions_mut().insert(deadline);
         let call = async move {
-            let handler = panics::caught(async move {
+            let handler = panics::catch_panic(async move {
                 let Ok(response) = inner.call(request).await;
-                malformed::told(response)
+                malformed::with_details(response)
             });
-            let response = deadline::keep(deadline, &stop, handler).await;
+            let response = deadline::enforce(deadline, &stop, handler).await;
             // A watch of the server's health lasts until a change.
             if operational || !begins_well(&response) {
                 pending.answered(&response);

@@ -10,7 +10,7 @@ use tonic::body::Body;
 use crate::error::{Code, status};
 
 /// Returns the answer of a call, or INTERNAL if it panics. The process's panic hook logs the panic.
-pub(super) async fn caught(call: impl Future<Output = Response<Body>>) -> Response<Body> {
+pub(super) async fn catch_panic(call: impl Future<Output = Response<Body>>) -> Response<Body> {
     // What the call borrowed mutably is dropped with it. State that outlives it is behind locks, which are poisoned,
     // and pools, which check what is returned.
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_panic| panicked().into_http())
@@ -30,7 +30,7 @@ mod tests {
 
     #[tokio::test]
     async fn a_panic_is_an_internal_error_without_its_text() {
-        let response = caught(async { panic!("the key is hunter2") }).await;
+        let response = catch_panic(async { panic!("the key is hunter2") }).await;
         let status = Status::from_header_map(response.headers()).unwrap();
         assert_eq!(status.code(), GrpcCode::Internal);
         assert!(!format!("{status:?}").contains("hunter2"));

@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::Shutdown;
 
-/// How much longer than a call a task may take to finish: jobs that are given up at the limit are released in the database.
+/// How much longer than a call a task may take to finish: jobs that are aborted at the limit are released in the database.
 const GRACE: Duration = Duration::from_secs(2);
 
 /// A background task did not go on as long as it should.
@@ -232,7 +232,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_task_that_does_not_end_is_given_up() {
+    async fn a_task_that_does_not_end_is_aborted() {
         let (trigger, shutdown) = Shutdown::within(Duration::from_millis(10));
         trigger.request();
         let begun = tokio::time::Instant::now();

@@ -111,23 +111,23 @@ async fn a_bad_change_changes_nothing() {
     let mut complaint = None;
 
     fs::write(world.keys().join(CURRENT), "half a k").unwrap();
-    signing.look(&mut complaint).await;
+    signing.reload(&mut complaint).await;
     assert!(complaint.take().unwrap().contains(CURRENT));
     assert_eq!(published(&issuer), [current.kid()]);
 
     fs::remove_file(world.keys().join(CURRENT)).unwrap();
-    signing.look(&mut complaint).await;
+    signing.reload(&mut complaint).await;
     assert!(complaint.take().unwrap().contains(CURRENT));
     assert_eq!(published(&issuer), [current.kid()]);
 
     world.put(CURRENT, &stranger);
-    signing.look(&mut complaint).await;
+    signing.reload(&mut complaint).await;
     assert!(complaint.as_ref().unwrap().contains(stranger.kid()));
     assert_eq!(published(&issuer), [current.kid()]);
 
     world.put(CURRENT, &next);
     world.put(PREVIOUS, &current);
-    signing.look(&mut complaint).await;
+    signing.reload(&mut complaint).await;
     assert_eq!(complaint, None);
     assert_eq!(published(&issuer), [next.kid(), current.kid()]);
 }

@@ -14,12 +14,12 @@ use serde::Serialize;
 pub(crate) use body::{Body, parse};
 pub(crate) use shape::{Named, Object, Read, WholeNumber, named, present};
 pub(crate) use time::{Time, WrittenTime};
-pub(crate) use written::{Json, List, Members, given, not_empty, there};
+pub(crate) use written::{Json, List, Members, non_empty, required_field, required_message};
 
 use crate::error::Problem;
 
 /// Begins an answer that must not be cached.
-pub(crate) fn private(status: StatusCode) -> HttpResponseBuilder {
+pub(crate) fn uncached_response(status: StatusCode) -> HttpResponseBuilder {
     let mut response = HttpResponse::build(status);
     response.insert_header((CACHE_CONTROL, "no-store")).insert_header((X_CONTENT_TYPE_OPTIONS, "nosniff"));
     response

@@ -35,17 +35,17 @@ impl<T: Members> Serialize for List<'_, T> {
 }
 
 /// A text that is not empty.
-pub(crate) fn not_empty(text: &str) -> Option<&str> {
+pub(crate) fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
 /// A value that the definition says is always there.
-pub(crate) fn there<T, E: Error>(field: &str, value: Option<T>) -> Result<T, E> {
+pub(crate) fn required_field<T, E: Error>(field: &str, value: Option<T>) -> Result<T, E> {
     value.ok_or_else(|| E::custom(format!("a service's answer lacks `{field}`")))
 }
 
 /// The same, outside the writing of JSON.
-pub(crate) fn given<'a, T>(field: &'static str, value: Option<&'a T>) -> Result<&'a T, Problem> {
+pub(crate) fn required_message<'a, T>(field: &'static str, value: Option<&'a T>) -> Result<&'a T, Problem> {
     value.ok_or_else(|| {
         tracing::error!(field, "a service's answer lacks `{field}`");
         Problem::internal()

@@ -13,7 +13,7 @@ use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use crate::caller::Caller;
 use crate::clients::Clients;
 use crate::error::Problem;
-use crate::json::{given, private};
+use crate::json::{required_message, uncached_response};
 use crate::query::NoQuery;
 use crate::routes::path_value;
 
@@ -30,8 +30,8 @@ pub(crate) async fn download_export(
     let mut client = ExportServiceClient::new(clients.channel(ServiceName::Orders));
     let mut pieces = clients.answer(client.download_export(clients.of(&caller, message))).await?;
     let first = clients.next(&mut pieces).await?;
-    let first = given("DownloadExportResponse", first.as_ref())?;
-    let export = given("DownloadExportResponse.export", first.export.as_ref())?;
+    let first = required_message("DownloadExportResponse", first.as_ref())?;
+    let export = required_message("DownloadExportResponse.export", first.export.as_ref())?;
     let (content_type, extension) = match export.format() {
         v1::ExportFormat::Csv => ("text/csv; charset=utf-8", "csv"),
         v1::ExportFormat::Jsonl => ("application/jsonl", "jsonl"),
@@ -45,7 +45,7 @@ pub(crate) async fn download_export(
         Ok::<_, Problem>(piece.map(|piece| (Bytes::from(piece.data), (clients, pieces))))
     });
     let body = stream::iter([Ok(Bytes::from(first.data.clone()))]).chain(rest);
-    Ok(private(StatusCode::OK)
+    Ok(uncached_response(StatusCode::OK)
         .insert_header((CONTENT_TYPE, content_type))
         // Compressed, its length could not be announced.
         .insert_header((CONTENT_ENCODING, ContentEncoding::Identity))

@@ -4,10 +4,13 @@ use actix_web::{HttpRequest, HttpResponse, web};
 use rowhouse_chassis::error::Code;
 
 use crate::error::Problem;
-use crate::openapi::Served;
+use crate::openapi::ServedDocument;
 
 /// The address is unknown, or it is known and the method is not.
-pub(crate) async fn fallback(request: HttpRequest, api: web::Data<Served>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn fallback(
+    request: HttpRequest,
+    api: web::Data<ServedDocument>,
+) -> Result<HttpResponse, Problem> {
     Err(match api.allowed(request.path()) {
         Some(methods) => Problem::method_not_allowed(methods.to_owned()),
         None => Problem::new(

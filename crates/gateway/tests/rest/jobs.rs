@@ -29,8 +29,8 @@ async fn a_tenants_jobs_are_listed() {
     assert_eq!((&set_up["due_at"], &set_up["every_seconds"]), (&Value::Null, &Value::Null));
     let purge = jobs(&list).iter().find(|job| job["every_seconds"].is_number()).unwrap();
     assert_eq!((&purge["queue"], &purge["status"]), (&json!("orders"), &json!("queued")));
-    let letter = kind("letter.send");
-    assert_eq!(letter["queue"], "auth");
+    let email_job = kind("letter.send");
+    assert_eq!(email_job["queue"], "auth");
 
     let path = format!("/v1/jobs/{}", set_up["id"].as_str().unwrap());
     assert_eq!(&ada.get(&path).expect(200).await.body, set_up);

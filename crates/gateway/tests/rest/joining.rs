@@ -19,16 +19,16 @@ async fn a_new_person_joins() {
     let api = Api::of(system.gateway_url()).await;
     let ada = api.with_token(acme.token.as_str());
     ada.post("/v1/invitations", &json!({ "email": GRACE, "role": "member" })).expect(201).await;
-    let letter = system.mail_to(GRACE, "Invitation").await;
-    assert!(letter.body.contains(&acme.admin_email), "{}", letter.body);
+    let message = system.mail_to(GRACE, "Invitation").await;
+    assert!(message.body.contains(&acme.admin_email), "{}", message.body);
 
     for password in [json!(null), json!("short"), json!("password123")] {
-        let body = json!({ "token": letter.token, "password": password });
+        let body = json!({ "token": message.token, "password": password });
         let refused = api.post("/v1/invitations/accept", &body).refused(400, "invalid_argument").await;
         assert_eq!(refused.fields(), ["password"], "{password}");
     }
     // It is for another person than the one who is logged in.
-    let body = json!({ "token": letter.token, "password": PASSWORD });
+    let body = json!({ "token": message.token, "password": PASSWORD });
     ada.post("/v1/invitations/accept", &body).refused(403, "email_mismatch").await;
 
     let accepted = api.post("/v1/invitations/accept", &body).expect(200).await;
@@ -56,10 +56,10 @@ async fn a_person_with_an_identity_joins_another_tenant() {
     let (ada, gina) = (api.with_token(acme.token.as_str()), api.with_token(globex.token.as_str()));
     let invitation = json!({ "email": globex.admin_email, "role": "viewer" });
     ada.post("/v1/invitations", &invitation).expect(201).await;
-    let letter = system.mail_to(&globex.admin_email, "Invitation").await;
-    let body = json!({ "token": letter.token });
+    let message = system.mail_to(&globex.admin_email, "Invitation").await;
+    let body = json!({ "token": message.token });
 
-    let other = json!({ "token": letter.token, "password": "another password" });
+    let other = json!({ "token": message.token, "password": "another password" });
     api.post("/v1/invitations/accept", &other).refused(401, "invalid_credentials").await;
     api.with_token("garbage").post("/v1/invitations/accept", &body).refused(401, "token_invalid").await;
     let accepted = gina.post("/v1/invitations/accept", &body).expect(200).await;
@@ -94,15 +94,15 @@ async fn only_the_last_link_is_good() {
     let again = ada.post("/v1/invitations", &invite).expect(201).await;
     let both = async {
         loop {
-            let letters = mail::letters_to(system.mailbox(), GRACE);
-            if letters.len() == 2 {
-                break letters;
+            let messages = mail::emails_to(system.mail_directory(), GRACE);
+            if messages.len() == 2 {
+                break messages;
             }
             tokio::task::yield_now().await;
         }
     };
-    let letters = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
-    let second = letters.iter().find(|letter| letter.token != first.token).unwrap();
+    let messages = tokio::time::timeout(Duration::from_secs(20), both).await.unwrap();
+    let second = messages.iter().find(|message| message.token != first.token).unwrap();
 
     let refused = accept(&first.token).await;
     assert_eq!((refused.status, &refused.body["code"]), (400, &json!("one_time_token_invalid")));
@@ -139,7 +139,7 @@ async fn an_invitation_is_sent_again() {
         assert_eq!(answer.text, "{}");
     }
     let confirmations = async {
-        while mail::letters_to(system.mailbox(), &acme.admin_email).len() < 3 {
+        while mail::emails_to(system.mail_directory(), &acme.admin_email).len() < 3 {
             tokio::task::yield_now().await;
         }
     };
@@ -194,14 +194,14 @@ async fn a_hostile_name_makes_no_link_in_any_message() {
     let mut subjects = Vec::new();
     let mut named = 0;
     for to in [owner, GRACE, globex.admin_email.as_str()] {
-        for letter in mail::letters_to(system.mailbox(), to) {
-            let text = &letter.body;
+        for message in mail::emails_to(system.mail_directory(), to) {
+            let text = &message.body;
             for link in ["evil.example", "//evil", "www.", "a@evil", "\u{202e}", "\nBcc"] {
-                assert!(!text.contains(link) && !letter.subject.contains(link), "{link:?} in {text}");
+                assert!(!text.contains(link) && !message.subject.contains(link), "{link:?} in {text}");
             }
-            assert!(!letter.subject.contains("Win"), "{}", letter.subject);
+            assert!(!message.subject.contains("Win"), "{}", message.subject);
             named += usize::from(text.contains("\"Win"));
-            subjects.push(letter.subject);
+            subjects.push(message.subject);
         }
     }
     subjects.sort_unstable();

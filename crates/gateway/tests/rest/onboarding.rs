@@ -109,10 +109,10 @@ async fn an_address_with_an_identity_joins_by_its_password_only() {
     api.post("/v1/auth/login", &login(PASSWORD, "acme")).expect(200).await;
 
     // The reader of the address's email can still join, with the password as long as the address is not confirmed.
-    let letter = system.mail_to("ada@acme.example", "Invitation").await;
-    let accept = json!({ "token": letter.token });
+    let message = system.mail_to("ada@acme.example", "Invitation").await;
+    let accept = json!({ "token": message.token });
     api.post("/v1/invitations/accept", &accept).refused(400, "invalid_argument").await;
-    let accept = json!({ "token": letter.token, "password": PASSWORD });
+    let accept = json!({ "token": message.token, "password": PASSWORD });
     let accepted = api.post("/v1/invitations/accept", &accept).expect(200).await;
     assert_eq!((&accepted.body["tenant"]["slug"], accepted.text("role")), (&json!("evil"), "owner"));
     api.post("/v1/auth/login", &login(PASSWORD, "evil")).expect(200).await;
@@ -155,8 +155,8 @@ async fn a_person_may_set_the_password_later() {
         let refused = api.post("/v1/auth/login", &login).send().await;
         assert!([400, 401].contains(&refused.status), "{}", refused.text);
     }
-    let letter = system.mail_to("ada@acme.example", "Set your password").await;
-    let reset = json!({ "token": letter.token, "password": PASSWORD });
+    let message = system.mail_to("ada@acme.example", "Set your password").await;
+    let reset = json!({ "token": message.token, "password": PASSWORD });
     api.post("/v1/auth/password/reset", &reset).expect(204).await;
     let login = api.login("ada@acme.example", PASSWORD, "acme").await;
     let me = api.with_token(login.text("access_token")).get("/v1/me").expect(200).await;
@@ -172,10 +172,10 @@ async fn an_address_is_confirmed_by_a_mailed_link() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
-    let letter = system.mail_to(&acme.admin_email, "Confirm your e-mail address").await;
+    let message = system.mail_to(&acme.admin_email, "Confirm your e-mail address").await;
     let ada = api.with_token(acme.token);
     assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], false);
-    let token = json!({ "token": letter.token });
+    let token = json!({ "token": message.token });
     api.post("/v1/auth/email/verify", &token).expect(204).await;
     assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], true);
     api.post("/v1/auth/email/verify", &token).refused(400, "one_time_token_invalid").await;

@@ -75,8 +75,8 @@ async fn a_mailed_link_sets_a_new_password() {
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
     api.post("/v1/auth/password/forgot", &json!({ "email": acme.admin_email })).expect(202).await;
-    let letter = system.mail_to(&acme.admin_email, "Set a new password").await;
-    let reset = |password: &str| json!({ "token": letter.token, "password": password });
+    let message = system.mail_to(&acme.admin_email, "Set a new password").await;
+    let reset = |password: &str| json!({ "token": message.token, "password": password });
 
     // An unacceptable password does not require another email.
     let refused =

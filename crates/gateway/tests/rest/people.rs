@@ -16,8 +16,8 @@ pub(crate) async fn join(
     role: &str,
 ) -> Answer {
     owner.post("/v1/invitations", &json!({ "email": email, "role": role })).expect(201).await;
-    let letter = system.mail_to(email, "Invitation to").await;
-    let body = json!({ "token": letter.token, "password": PASSWORD });
+    let message = system.mail_to(email, "Invitation to").await;
+    let body = json!({ "token": message.token, "password": PASSWORD });
     owner.without_token().post("/v1/invitations/accept", &body).expect(200).await;
     owner.login(email, PASSWORD, &tenant.slug).await
 }

@@ -46,7 +46,7 @@ impl<J: GlobalJob, H: GlobalHandler<J>> AnyGlobalHandler for TypedGlobal<J, H> {
         payload: &'a [u8],
     ) -> BoxFuture<'a, Result<(), Failure>> {
         async move {
-            match self.queue.open(id, payload) {
+            match self.queue.decrypt(id, payload) {
                 Some(job) => self.handler.run(run, job).await,
                 None if run.attempt() >= UNREADABLE_ATTEMPTS => Err(Failure::fatal("nobody can read it")),
                 None => Err(Failure::retry("this version of the program cannot read it, or has other keys")),

@@ -10,7 +10,7 @@ mod store;
 
 use std::marker::PhantomData;
 
-use rowhouse_chassis::sealing::{NotOurs, Sealing};
+use rowhouse_chassis::encryption::{DecryptError, EncryptionKeys};
 use rowhouse_tenancy::{DbError, Transaction};
 use serde::Serialize;
 use serde::de::DeserializeOwned;
@@ -44,7 +44,7 @@ pub enum GlobalEnqueueError {
     Json(#[from] serde_json::Error),
     /// It cannot be encrypted.
     #[error("a job cannot be encrypted: {0}")]
-    Encryption(#[from] NotOurs),
+    Encryption(#[from] DecryptError),
     /// The statement failed.
     #[error(transparent)]
     Db(#[from] DbError),
@@ -52,21 +52,21 @@ pub enum GlobalEnqueueError {
 
 /// Adds jobs of one kind, and reads them. Cloning shares the keys.
 pub struct GlobalQueue<J> {
-    sealing: Sealing,
+    encryption: EncryptionKeys,
     kind: PhantomData<fn() -> J>,
 }
 
 impl<J> Clone for GlobalQueue<J> {
     fn clone(&self) -> Self {
-        Self { sealing: self.sealing.clone(), kind: PhantomData }
+        Self { encryption: self.encryption.clone(), kind: PhantomData }
     }
 }
 
 impl<J: GlobalJob> GlobalQueue<J> {
     /// The queue of the service that is logged in, whose jobs are encrypted with these keys.
     #[must_use]
-    pub const fn new(sealing: Sealing) -> Self {
-        Self { sealing, kind: PhantomData }
+    pub const fn new(encryption: EncryptionKeys) -> Self {
+        Self { encryption, kind: PhantomData }
     }
 
     /// Adds a job to a transaction, a tenant's or one in no tenant: it will be done if the transaction is committed, and not
@@ -88,13 +88,13 @@ impl<J: GlobalJob> GlobalQueue<J> {
         wanted: bool,
     ) -> Result<(), GlobalEnqueueError> {
         let id = JobId::generate();
-        let payload = self.sealing.seal(J::PURPOSE, id.as_uuid().as_bytes(), job)?;
+        let payload = self.encryption.encrypt(J::PURPOSE, id.as_uuid().as_bytes(), job)?;
         Ok(store::enqueue_global(tx, id, J::KIND, payload, wanted).await?)
     }
 
     /// Decrypts a job; nothing, if it is of another version of the program, or encrypted with keys that this one does not have.
-    fn open(&self, id: JobId, payload: &[u8]) -> Option<J> {
-        let plain = self.sealing.open(J::PURPOSE, id.as_uuid().as_bytes(), payload).ok()?;
+    fn decrypt(&self, id: JobId, payload: &[u8]) -> Option<J> {
+        let plain = self.encryption.decrypt(J::PURPOSE, id.as_uuid().as_bytes(), payload).ok()?;
         // serde quotes the unexpected value, which may be a secret.
         serde_json::from_slice(&plain).ok()
     }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rowhouse_tenancy::{DbError, GlobalTx, TenantContext, TenantDb, TenantTx, TransactionBody};
 
-use super::store::{GlobalClaim, end_global, hold_global};
+use super::store::{GlobalClaim, end_global, renew_global_lease};
 use crate::{Failure, JobId, LostLease};
 
 /// One attempt at a job that belongs to no tenant, and its handler's way to the database.
@@ -41,7 +41,7 @@ impl GlobalRun {
     {
         self.db
             .global_tx(operation, async move |tx: &mut GlobalTx| {
-                kept(hold_global(tx, &self.claim, self.lease).await?)?;
+                kept(renew_global_lease(tx, &self.claim, self.lease).await?)?;
                 body(tx).await
             })
             .await
@@ -76,7 +76,7 @@ impl GlobalRun {
         T: Send,
     {
         let done = self.db.tx(cx, operation, async move |tx: &mut TenantTx| {
-            kept(hold_global(tx, &self.claim, self.lease).await?)?;
+            kept(renew_global_lease(tx, &self.claim, self.lease).await?)?;
             Ok(body(tx).await?)
         });
         entered(done.await)
@@ -115,7 +115,7 @@ impl GlobalRun {
         loop {
             tokio::time::sleep(self.lease / 3).await;
             let held = self.db.global_tx::<_, DbError, _>("jobs.hold_global", async |tx| {
-                hold_global(tx, &self.claim, self.lease).await
+                renew_global_lease(tx, &self.claim, self.lease).await
             });
             match held.await {
                 Ok(true) => {}
@@ -128,12 +128,12 @@ impl GlobalRun {
 }
 
 /// The reason why a transaction in a tenant was rolled back.
-enum Undone {
+enum RolledBack {
     NotEntered,
     Failed(Failure),
 }
 
-impl From<DbError> for Undone {
+impl From<DbError> for RolledBack {
     fn from(error: DbError) -> Self {
         match error {
             DbError::UnknownTenant | DbError::TenantSuspended => Self::NotEntered,
@@ -142,17 +142,17 @@ impl From<DbError> for Undone {
     }
 }
 
-impl From<Failure> for Undone {
+impl From<Failure> for RolledBack {
     fn from(failure: Failure) -> Self {
         Self::Failed(failure)
     }
 }
 
-fn entered<T>(done: Result<T, Undone>) -> Result<Option<T>, Failure> {
+fn entered<T>(done: Result<T, RolledBack>) -> Result<Option<T>, Failure> {
     match done {
         Ok(done) => Ok(Some(done)),
-        Err(Undone::NotEntered) => Ok(None),
-        Err(Undone::Failed(failure)) => Err(failure),
+        Err(RolledBack::NotEntered) => Ok(None),
+        Err(RolledBack::Failed(failure)) => Err(failure),
     }
 }
 

@@ -85,7 +85,7 @@ struct Ours {
 
 /// Prolongs the claim. Until the transaction ends, nobody else can touch the job. Says whether it is still ours, as do the functions
 /// below.
-pub(crate) async fn hold_global(
+pub(crate) async fn renew_global_lease(
     tx: &mut impl Transaction,
     claim: &GlobalClaim,
     lease_time: Duration,

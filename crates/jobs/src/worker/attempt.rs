@@ -163,8 +163,8 @@ impl JobAttempt {
                     let delay = delay.map_or_else(|| BACKOFF.delay(task.attempts), with_jitter);
                     self.reschedule(task, delay, &reason).await
                 }
-                NextStep::Retry(_) | NextStep::GiveUp => {
-                    tracing::error!(kind = task.kind, "a job is given up: {reason}");
+                NextStep::Retry(_) | NextStep::MarkDead => {
+                    tracing::error!(kind = task.kind, "a job is dead: {reason}");
                     self.end(task, handler, End::Dead { reason }).await
                 }
             },
@@ -172,7 +172,7 @@ impl JobAttempt {
     }
 
     async fn reschedule(&self, task: &Task, delay: Duration, reason: &str) -> Result<(), DbError> {
-        tracing::warn!(kind = task.kind, ?delay, "a job is put off: {reason}");
+        tracing::warn!(kind = task.kind, ?delay, "a job is retried later: {reason}");
         self.transactions
             .tx(&self.cx, "jobs.postpone", async |tx| postpone(tx, &self.claimed, delay, reason).await)
             .await

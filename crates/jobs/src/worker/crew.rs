@@ -27,11 +27,11 @@ pub(super) trait Queue: Send + Sync {
         &self,
         most: usize,
         releasing: &watch::Receiver<bool>,
-    ) -> impl Future<Output = Result<Begun, DbError>> + Send;
+    ) -> impl Future<Output = Result<StartedJobs, DbError>> + Send;
 }
 
 /// Jobs that were claimed.
-pub(super) struct Begun {
+pub(super) struct StartedJobs {
     /// One attempt at each.
     pub(super) attempts: Vec<BoxFuture<'static, ()>>,
     /// The time until the next job may be due, or `None` if nothing is queued.

@@ -11,7 +11,7 @@ use tokio::sync::watch;
 use tracing::Instrument;
 
 use super::attempt::{BACKOFF, PANICKED};
-use super::crew::{Begun, Queue};
+use super::crew::{Queue, StartedJobs};
 use crate::Failure;
 use crate::backoff::with_jitter;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
@@ -40,7 +40,7 @@ impl Queue for GlobalQueue {
         if self.handlers.is_empty() { 0 } else { WORKERS }
     }
 
-    async fn claim(&self, most: usize, releasing: &watch::Receiver<bool>) -> Result<Begun, DbError> {
+    async fn claim(&self, most: usize, releasing: &watch::Receiver<bool>) -> Result<StartedJobs, DbError> {
         let lease = self.lease;
         let (claims, wait) =
             self.db.global_tx("jobs.claim_global", async |tx| claim_global(tx, most, lease).await).await?;
@@ -55,7 +55,7 @@ impl Queue for GlobalQueue {
             let attempt = JobAttempt { run: GlobalRun::new(db.clone(), claim, lease), db, handlers };
             attempt.make(releasing.clone()).instrument(span).boxed()
         });
-        Ok(Begun { attempts: attempts.collect(), wait })
+        Ok(StartedJobs { attempts: attempts.collect(), wait })
     }
 }
 
@@ -104,7 +104,7 @@ impl JobAttempt {
         let delay = match then {
             NextStep::Retry(delay) => Some(delay),
             NextStep::Abandon => Some(None),
-            NextStep::GiveUp => None,
+            NextStep::MarkDead => None,
         };
         match delay {
             Some(delay) if *attempts < max_attempts => {
@@ -113,7 +113,7 @@ impl JobAttempt {
                 self.release(delay, false).await
             }
             _ => {
-                tracing::error!(kind, attempts, "a job is given up: {reason}");
+                tracing::error!(kind, attempts, "a job is abandoned: {reason}");
                 self.end().await
             }
         }

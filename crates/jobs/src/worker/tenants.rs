@@ -8,7 +8,7 @@ use tokio::sync::watch;
 
 use super::Handlers;
 use super::attempt::JobAttempt;
-use super::crew::{Begun, Queue};
+use super::crew::{Queue, StartedJobs};
 use crate::claim::claim_jobs;
 use crate::transactions::Transactions;
 use crate::{Class, WorkerArgs};
@@ -31,7 +31,7 @@ impl Queue for TenantsQueue {
         self.args.workers_of(self.class)
     }
 
-    async fn claim(&self, most: usize, releasing: &watch::Receiver<bool>) -> Result<Begun, DbError> {
+    async fn claim(&self, most: usize, releasing: &watch::Receiver<bool>) -> Result<StartedJobs, DbError> {
         let tenant_most = self.args.tenant_most(self.class);
         let (class, lease) = (self.class, self.args.lease);
         // A class makes one claim at a time.
@@ -45,6 +45,6 @@ impl Queue for TenantsQueue {
                 JobAttempt::new(self.transactions.clone(), Arc::clone(&self.handlers), claimed, lease);
             attempt.make(class, releasing.clone()).boxed()
         });
-        Ok(Begun { attempts: attempts.collect(), wait: claims.wait })
+        Ok(StartedJobs { attempts: attempts.collect(), wait: claims.wait })
     }
 }

@@ -58,7 +58,7 @@ async fn deliveries_that_hang_do_not_delay_what_somebody_waits_for() {
     }
     world.until(&quiet, id, |job| job.status == JobStatus::Succeeded).await;
     // Nor another tenant's deliveries: each tenant has a share, and some workers are left.
-    let parcel = world.enqueue(&quiet, NewJob::new(Parcel("a letter".to_owned()))).await;
+    let parcel = world.enqueue(&quiet, NewJob::new(Parcel("a book".to_owned()))).await;
     loop {
         let run = crew.next().await;
         if run.tenant == quiet.tenant() {

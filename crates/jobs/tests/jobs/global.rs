@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_chassis::sealing::Sealing;
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_jobs::{
     Failure, GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, GlobalRun, WorkerArgs, Workers,
 };
@@ -28,7 +28,7 @@ impl GlobalJob for Errand {
 
 fn errands(key: u8) -> GlobalQueue<Errand> {
     let key = char::from(key).to_string().repeat(42) + "A=";
-    GlobalQueue::new(Sealing::parse(&key).unwrap())
+    GlobalQueue::new(EncryptionKeys::parse(&key).unwrap())
 }
 
 struct Waiting {
@@ -141,7 +141,7 @@ async fn a_job_of_a_transaction_that_is_undone_does_not_exist() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_job_that_fails_is_tried_again_and_given_up_after_its_last_attempt() {
+async fn a_job_that_fails_is_retried_and_removed_after_its_last_attempt() {
     let (world, queue) = (world().await, errands(b'A'));
     let mut crew = Crew::start(world.db.clone(), queue.clone(), LEASE);
     enqueue(&world.db, &queue, "no").await.unwrap();

@@ -80,10 +80,10 @@ async fn a_key_is_published_before_it_signs_and_after() {
         assert_eq!((world.kid(issuer, NEXT), world.kid(issuer, PREVIOUS)), (None, Some(first.clone())));
         assert_eq!(world.published(issuer), [second.clone(), first.clone()]);
         let published =
-            told.iter().position(|one| *one == Progress::Published { issuer, kid: second.clone() });
-        let signs = Progress::Signs { issuer, kid: second, previous: Some(first.clone()) };
+            told.iter().position(|one| *one == RotationProgress::Published { issuer, kid: second.clone() });
+        let signs = RotationProgress::Signs { issuer, kid: second, previous: Some(first.clone()) };
         let signs = told.iter().position(|one| *one == signs);
-        let waiting = told.iter().position(|one| *one == Progress::Waiting(LEAST_TIME_PUBLISHED));
+        let waiting = told.iter().position(|one| *one == RotationProgress::Waiting(LEAST_TIME_PUBLISHED));
         assert!(published.is_some() && published < waiting && waiting < signs, "{told:?}");
     }
 }
@@ -144,11 +144,11 @@ async fn an_interrupted_rotation_is_continued() {
 }
 
 #[tokio::test]
-async fn given_up_while_it_waits_it_is_taken_up_again() {
+async fn a_rotation_cancelled_while_it_waits_is_resumed() {
     let world = World::new();
     let first = world.current(issuer::AUTH);
-    let given_up = world.keys.rotate_waiting(&AT_ONCE, |_| {}, |_| pending::<()>());
-    assert!(tokio::time::timeout(Duration::ZERO, given_up).await.is_err());
+    let cancelled = world.keys.rotate_waiting(&AT_ONCE, |_| {}, |_| pending::<()>());
+    assert!(tokio::time::timeout(Duration::ZERO, cancelled).await.is_err());
     let next = world.kid(issuer::AUTH, NEXT).unwrap();
     assert_eq!(world.rotate(&AT_ONCE).await.unwrap(), Some(LEAST_TIME_PUBLISHED), "the whole time again");
     assert_eq!(world.published(issuer::AUTH), [next, first]);
@@ -157,8 +157,10 @@ async fn given_up_while_it_waits_it_is_taken_up_again() {
 #[tokio::test]
 async fn two_steps_equal_a_whole_rotation() {
     let world = World::new();
-    let (publish, sign) =
-        (Rotation { step: Some(Step::Publish), ..AT_ONCE }, Rotation { step: Some(Step::Sign), ..AT_ONCE });
+    let (publish, sign) = (
+        Rotation { step: Some(RotationStep::Publish), ..AT_ONCE },
+        Rotation { step: Some(RotationStep::Sign), ..AT_ONCE },
+    );
     let error = world.rotate(&sign).await.unwrap_err();
     assert!(matches!(error, RotationError::NotPublished { issuer: issuer::AUTH }), "{error}");
     let first = world.current(issuer::AUTH);
@@ -183,7 +185,7 @@ async fn two_steps_equal_a_whole_rotation() {
 async fn a_made_up_next_key_does_not_sign() {
     let world = World::new();
     world.keys.set(issuer::AUTH).make(NEXT).unwrap();
-    let sign = Rotation { step: Some(Step::Sign), issuer: Some(issuer::AUTH.to_owned()), ..AT_ONCE };
+    let sign = Rotation { step: Some(RotationStep::Sign), issuer: Some(issuer::AUTH.to_owned()), ..AT_ONCE };
     let error = world.rotate(&sign).await.unwrap_err();
     assert!(error.to_string().contains("--step publish"), "{error}");
 }

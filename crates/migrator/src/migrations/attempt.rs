@@ -55,20 +55,20 @@ impl Attempts {
     }
 
     /// Applies a migration and records it. One outside of a transaction is a single statement that can be repeated
-    /// after its remains are removed; `mended` gets the names of those.
+    /// after its remains are removed; `repaired` gets the names of those.
     pub(super) fn run(
         &self,
         conn: &mut Connection,
         migration: &dyn Migration<Pg>,
         wait: &mut LockWait,
-        mended: &mut Vec<String>,
+        repaired: &mut Vec<String>,
     ) -> Result<MigrationOutcome, MigrateError> {
         let name = migration.name().to_string();
         let aside = !migration.metadata().run_in_transaction();
         let mut again = false;
         let ended = self.until_unlocked(conn, &name, aside, wait, |conn| {
             if aside && again {
-                indexes::mend(conn, Builder::Migration, mended)?;
+                indexes::repair(conn, Builder::Migration, repaired)?;
             }
             again = true;
             conn.run_migration(migration).map(drop)
@@ -77,7 +77,7 @@ impl Attempts {
             // An invalid index would cost every write, and refuse rows if it is unique. Removing it also waits for
             // locks, so it may be left to the next run.
             set_lock_timeout(conn, IN_THE_QUEUE)?;
-            if let Err(error) = indexes::mend(conn, Builder::Migration, &mut Vec::new()) {
+            if let Err(error) = indexes::repair(conn, Builder::Migration, &mut Vec::new()) {
                 tracing::warn!(%error, "an index is left unfinished, until the next migration");
             }
         }
@@ -90,16 +90,18 @@ impl Attempts {
         }
     }
 
-    /// See [`indexes::mend`].
-    pub(super) fn mend(
+    /// See [`indexes::repair`].
+    pub(super) fn repair(
         &self,
         conn: &mut Connection,
         builder: Builder,
         wait: &mut LockWait,
-        mended: &mut Vec<String>,
+        repaired: &mut Vec<String>,
     ) -> Result<(), MigrateError> {
-        let what = "mending invalid indexes";
-        match self.until_unlocked(conn, what, true, wait, |conn| Ok(indexes::mend(conn, builder, mended)?))? {
+        let what = "repairing invalid indexes";
+        match self
+            .until_unlocked(conn, what, true, wait, |conn| Ok(indexes::repair(conn, builder, repaired)?))?
+        {
             None => Ok(()),
             Some(failure) => Err(MigrateError::Migration { name: what.to_owned(), reason: failure.message }),
         }

@@ -40,9 +40,9 @@ pub(super) enum Builder {
     Here,
 }
 
-/// Removes the remains and rebuilds the indexes that should exist, whose names are added to `mended`. If it fails, it
+/// Removes the remains and rebuilds the indexes that should exist, whose names are added to `repaired`. If it fails, it
 /// can be repeated.
-pub(super) fn mend(conn: &mut Connection, builder: Builder, mended: &mut Vec<String>) -> QueryResult<()> {
+pub(super) fn repair(conn: &mut Connection, builder: Builder, repaired: &mut Vec<String>) -> QueryResult<()> {
     for found in invalid(conn)? {
         // A session that builds an index holds this lock, and until its end the index is invalid as well.
         conn.batch_execute(&format!(
@@ -55,8 +55,8 @@ pub(super) fn mend(conn: &mut Connection, builder: Builder, mended: &mut Vec<Str
         } else {
             conn.batch_execute(&format!("REINDEX INDEX CONCURRENTLY {}", index.name))?;
         }
-        if !index.remains && !mended.contains(&index.name) {
-            mended.push(index.name);
+        if !index.remains && !repaired.contains(&index.name) {
+            repaired.push(index.name);
         }
     }
     Ok(())

@@ -55,7 +55,7 @@ impl LockWait {
         let pause = ceiling.mul_f64(f64::midpoint(1.0, random_fraction())).min(self.left);
         self.attempt = self.attempt.saturating_add(1);
         (self.notice)(&format!(
-            "{what} waits for locks that others hold; trying again in {:.1} s, giving up after {:.0} s more",
+            "{what} waits for locks that others hold; trying again in {:.1} s, failing after {:.0} s more",
             pause.as_secs_f64(),
             self.left.as_secs_f64()
         ));

@@ -53,12 +53,12 @@ type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
 pub(super) struct Done {
     pub(super) applied: Vec<String>,
     pub(super) rebuilt_indexes: Vec<String>,
-    pub(super) waiting: Option<Waiting>,
+    pub(super) waiting: Option<WaitingMigration>,
 }
 
 /// A contract migration that found rows without the required values. It and the ones after it were not applied.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Waiting {
+pub struct WaitingMigration {
     /// The migration.
     pub migration: String,
     /// The backfill that it waits for.
@@ -99,14 +99,14 @@ fn run_all<S: MigrationSource<Pg>>(
         Some(first) if !first.metadata().run_in_transaction() => Builder::Migration,
         _ => Builder::Here,
     };
-    attempts.mend(conn, builder, &mut wait, &mut done.rebuilt_indexes)?;
+    attempts.repair(conn, builder, &mut wait, &mut done.rebuilt_indexes)?;
     for migration in pending {
         let name = migration.name().to_string();
         match attempts.run(conn, &migration, &mut wait, &mut done.rebuilt_indexes)? {
             MigrationOutcome::Done => done.applied.push(name),
             MigrationOutcome::Unfilled(reason) => {
                 let backfill = backfill_of(&name).unwrap_or_default();
-                done.waiting = Some(Waiting { migration: name, backfill, reason });
+                done.waiting = Some(WaitingMigration { migration: name, backfill, reason });
                 break;
             }
         }

@@ -74,7 +74,7 @@ where
         Ok((client, driver)) => {
             tokio::spawn(driver.run());
             client.batch_execute(SESSION).await?;
-            look(&client).await?
+            read_status(&client).await?
         }
         Err(error) if error.code() == Some(&SqlState::INVALID_CATALOG_NAME) => Default::default(),
         Err(error) => return Err(error.into()),
@@ -97,7 +97,7 @@ where
 }
 
 /// Returns the applied versions with their times, and the invalid indexes.
-async fn look(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>), MigrateError> {
+async fn read_status(client: &Client) -> Result<(BTreeMap<String, String>, Vec<String>), MigrateError> {
     client.batch_execute("SET default_transaction_read_only = on").await?;
     let owner = client
         .query_opt(

@@ -11,6 +11,6 @@ mod tenant;
 pub(crate) use administrator::Administrator;
 pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
 pub(crate) use onboarding::Onboarding;
-pub(crate) use progress::{Onboarded, Progress};
+pub(crate) use progress::{Onboarded, SetupProgress};
 pub(crate) use slug::{Slug, SlugPlan};
 pub(crate) use tenant::{NewTenant, Tenant, TenantName, TenantStatus};

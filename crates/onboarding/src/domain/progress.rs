@@ -1,4 +1,4 @@
-//! [`Progress`], the state of a tenant's set-up.
+//! [`SetupProgress`], the state of a tenant's set-up.
 
 use chrono::{DateTime, Utc};
 use uuid::Uuid;
@@ -7,7 +7,7 @@ use super::Tenant;
 
 /// The record of a tenant's set-up.
 #[derive(Clone, PartialEq, Eq)]
-pub(crate) struct Progress {
+pub(crate) struct SetupProgress {
     pub(crate) email: String,
     /// The first owner's id, or a placeholder while they are only invited.
     pub(crate) owner_id: Uuid,
@@ -24,7 +24,7 @@ pub(crate) struct Progress {
     pub(crate) failure: Option<String>,
 }
 
-impl Progress {
+impl SetupProgress {
     /// Returns the steps by their names, in their order, with the time of each. Whether the owner had an identity
     /// before is not revealed: it and the membership, or their placeholders, have the same time.
     pub(crate) fn steps(&self) -> [(&'static str, Option<DateTime<Utc>>); 5] {
@@ -41,5 +41,5 @@ impl Progress {
 /// A tenant and the record of its set-up. Tenants of earlier versions have no record.
 pub(crate) struct Onboarded {
     pub(crate) tenant: Tenant,
-    pub(crate) progress: Option<Progress>,
+    pub(crate) progress: Option<SetupProgress>,
 }

@@ -4,5 +4,5 @@ mod delay;
 mod set_up;
 mod take_back;
 
-pub(crate) use set_up::{SetUp, SetUpTenant};
-pub(crate) use take_back::{TakeBack, TakeBackTenant};
+pub(crate) use set_up::{SetUpTenant, SetUpTenantHandler};
+pub(crate) use take_back::{TakeBackTenant, TakeBackTenantHandler};

@@ -23,12 +23,12 @@ impl Job for SetUpTenant {
     const MAX_ATTEMPTS: i32 = MAX_ATTEMPTS;
 }
 
-pub(crate) struct SetUp {
+pub(crate) struct SetUpTenantHandler {
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) orders: Arc<OrdersClient>,
 }
 
-impl Handler<SetUpTenant> for SetUp {
+impl Handler<SetUpTenant> for SetUpTenantHandler {
     /// Runs the remaining steps. Each is idempotent and is recorded when it is done, so the next attempt continues
     /// where this one stopped.
     async fn run(&self, run: &Run, _: SetUpTenant) -> Result<(), Failure> {

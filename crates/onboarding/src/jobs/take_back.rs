@@ -27,12 +27,12 @@ impl Job for TakeBackTenant {
     const MAX_ATTEMPTS: i32 = MAX_ATTEMPTS;
 }
 
-pub(crate) struct TakeBack {
+pub(crate) struct TakeBackTenantHandler {
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) orders: Arc<OrdersClient>,
 }
 
-impl Handler<TakeBackTenant> for TakeBack {
+impl Handler<TakeBackTenant> for TakeBackTenantHandler {
     /// Removes things in the order in which an interruption does least harm: first the members, then the data, and
     /// only then the slug and the idempotency key become available.
     async fn run(&self, run: &Run, _: TakeBackTenant) -> Result<(), Failure> {

@@ -12,8 +12,8 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::{Rpc, bearer, tenant};
-use crate::auth_client::{Caller, Prepared};
-use crate::domain::{NewTenant, Onboarded, Onboarding, Progress, Tenant, TenantStatus};
+use crate::auth_client::{Caller, PreparedMember};
+use crate::domain::{NewTenant, Onboarded, Onboarding, SetupProgress, Tenant, TenantStatus};
 use crate::error::Error;
 use crate::jobs::SetUpTenant;
 use crate::store::idempotency_keys::{Claim, ClaimedKey, claim_key, find_claimed, release_key};
@@ -70,7 +70,7 @@ impl Time {
         Self(Instant::now() + time.saturating_sub(RESERVE.min(time / 4)))
     }
 
-    fn left(self) -> Duration {
+    fn remaining(self) -> Duration {
         self.0.saturating_duration_since(Instant::now())
     }
 }
@@ -109,7 +109,8 @@ impl Rpc {
             return if same { Ok(Some(claimed.tenant())) } else { Err(Error::IdempotencyKeyReused) };
         }
         let cx = TenantContext::system(SystemOrigin::Onboarding, TenantId::generate());
-        let prepared = self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.left()).await?;
+        let prepared =
+            self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.remaining()).await?;
         self.proofs.add(onboarding, caller).await?;
         for attempt in 0.. {
             let Some(slug) = onboarding.slug.attempt(attempt, Uuid::now_v7()) else { break };
@@ -138,7 +139,7 @@ impl Rpc {
         cx: &TenantContext,
         onboarding: &Onboarding,
         new: &NewTenant<'_>,
-        prepared: &Prepared,
+        prepared: &PreparedMember,
     ) -> Result<Option<TenantId>, Error> {
         let idempotency = onboarding.idempotency.as_ref();
         self.db
@@ -175,16 +176,16 @@ impl Rpc {
             });
             let onboarded = found.await?;
             let Onboarded { tenant, progress } = &onboarded;
-            if let Some(Progress { failure: Some(failure), .. }) = progress {
+            if let Some(SetupProgress { failure: Some(failure), .. }) = progress {
                 return Err(Error::Failed(failure.clone()));
             }
             let waits = tenant.status == TenantStatus::Provisioning && progress.is_some();
-            if !waits || time.left().is_zero() {
+            if !waits || time.remaining().is_zero() {
                 return Ok(onboarded);
             }
             sleep(LEAST_PAUSE).await;
             // A notification only means that it is worth checking.
-            drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.heard()).await);
+            drop(timeout_at(time.0.min(Instant::now() + LONGEST_PAUSE), ended.notified()).await);
         }
     }
 
@@ -207,7 +208,7 @@ impl Rpc {
         time: Time,
     ) -> Result<OnboardTenantResponse, Error> {
         let admin = &onboarding.admin;
-        let prepared = self.auth.prepare_owner(id, admin, caller, time.left()).await?;
+        let prepared = self.auth.prepare_owner(id, admin, caller, time.remaining()).await?;
         let owner = self.auth.create_owner(id, admin.email.as_str(), prepared.member_proof).await?;
         let cx = TenantContext::system(SystemOrigin::Onboarding, id);
         let activated = self
@@ -221,7 +222,7 @@ impl Rpc {
         })
     }
 
-    fn response(&self, tenant: Tenant, progress: &Progress) -> Result<OnboardTenantResponse, Error> {
+    fn response(&self, tenant: Tenant, progress: &SetupProgress) -> Result<OnboardTenantResponse, Error> {
         let status_token = match tenant.status {
             TenantStatus::Provisioning => {
                 self.issuer.status_token(tenant.id.as_uuid()).map_err(Error::Signing)?

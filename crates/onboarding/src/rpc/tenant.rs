@@ -4,9 +4,9 @@ use chrono::{DateTime, Utc};
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::onboarding::v1;
 
-use crate::domain::{Progress, Tenant, TenantStatus};
+use crate::domain::{SetupProgress, Tenant, TenantStatus};
 
-pub(super) fn to_proto(tenant: Tenant, progress: Option<&Progress>) -> v1::Tenant {
+pub(super) fn to_proto(tenant: Tenant, progress: Option<&SetupProgress>) -> v1::Tenant {
     let status = match tenant.status {
         TenantStatus::Provisioning => v1::TenantStatus::Provisioning,
         TenantStatus::Active => v1::TenantStatus::Active,
@@ -24,7 +24,7 @@ pub(super) fn to_proto(tenant: Tenant, progress: Option<&Progress>) -> v1::Tenan
     }
 }
 
-fn onboarding(progress: &Progress) -> v1::Onboarding {
+fn onboarding(progress: &SetupProgress) -> v1::Onboarding {
     let step = |(name, at): (&str, Option<DateTime<Utc>>)| v1::OnboardingStep {
         name: name.to_owned(),
         completed_at: at.map(timestamp),

@@ -10,7 +10,7 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use rowhouse_text::EmailAddress;
 use uuid::Uuid;
 
-use crate::domain::{KeyDigest, Progress};
+use crate::domain::{KeyDigest, SetupProgress};
 use crate::schema::onboardings;
 
 /// The length to which a reason is truncated.
@@ -34,7 +34,7 @@ pub(super) struct ProgressRow {
     failure: Option<String>,
 }
 
-impl From<ProgressRow> for Progress {
+impl From<ProgressRow> for SetupProgress {
     fn from(row: ProgressRow) -> Self {
         let ProgressRow { email, owner_id, member_proof, key_digest, created_at, .. } = row;
         let ProgressRow { membership_at, defaults_at, welcome_at, finished_at, failure, .. } = row;
@@ -77,7 +77,7 @@ pub(crate) async fn insert_onboarding(tx: &mut TenantTx, new: NewOnboarding<'_>)
 }
 
 /// Returns the record of the transaction's tenant.
-pub(crate) async fn find_progress(tx: &mut TenantTx) -> Result<Option<Progress>, DbError> {
+pub(crate) async fn find_progress(tx: &mut TenantTx) -> Result<Option<SetupProgress>, DbError> {
     let found: Option<ProgressRow> = of_tenant(onboardings::table, tx.tenant())
         .select(ProgressRow::as_select())
         .first(tx)

@@ -144,11 +144,11 @@ async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
         let slug = Some(tenant.slug.as_str());
         assert_eq!(refused(world.login("ada@example.com", PASSWORD, slug).await), Code::InvalidCredentials);
     }
-    let letter = world.mail_to("ada@example.com", "Invitation").await;
+    let message = world.mail_to("ada@example.com", "Invitation").await;
     assert!(
-        letter.body.contains("\"Globex\""),
+        message.body.contains("\"Globex\""),
         "the one of Hooli is not sent while it is pending: {}",
-        letter.body
+        message.body
     );
     assert_eq!(world.counts().await, "3 1 1 0");
 
@@ -188,7 +188,7 @@ async fn without_a_password_a_link_sets_it() {
     let admin = world.onboard(new).await.unwrap().admin.unwrap();
     assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
     assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::InvalidCredentials);
-    let letter = world.mail_to("ada@example.com", "Set your password").await;
-    assert!(letter.token.starts_with("rowhouse_otl_"));
+    let message = world.mail_to("ada@example.com", "Set your password").await;
+    assert!(message.token.starts_with("rowhouse_otl_"));
     world.stop().await;
 }

@@ -15,9 +15,9 @@ fn nowhere() -> std::net::SocketAddr {
 #[tokio::test(flavor = "multi_thread")]
 async fn all_violations_are_named() {
     let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let holes = "ALTER TABLE tenancy.tenants NO FORCE ROW LEVEL SECURITY;
+    let violations = "ALTER TABLE tenancy.tenants NO FORCE ROW LEVEL SECURITY;
                  CREATE TABLE onboarding.notes (id uuid PRIMARY KEY);";
-    database.admin().await.batch_execute(holes).await.unwrap();
+    database.admin().await.batch_execute(violations).await.unwrap();
     let error = App::build(config(&database, &keys, nowhere(), nowhere())).await.err().unwrap();
     assert!(matches!(error, StartError::Database(DatabaseError::Violations(_))), "{error}");
     let text = error.to_string();

@@ -64,7 +64,7 @@ pub struct Survey {
 /// Checks all addresses that may not be in canonical form. `owner` is connected as `rowhouse_owner`.
 pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
     let mut survey = Survey::default();
-    let mut mailboxes: BTreeMap<String, (EmailAddress, BTreeMap<String, Holder>)> = BTreeMap::new();
+    let mut holders_by_address: BTreeMap<String, (EmailAddress, BTreeMap<String, Holder>)> = BTreeMap::new();
     let mut last = uuid::Uuid::nil().to_string();
     loop {
         let page = owner
@@ -85,7 +85,8 @@ pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
             match holder.email.parse::<EmailAddress>() {
                 Ok(address) => {
                     let key = address.as_str().to_owned();
-                    let (_, holders) = mailboxes.entry(key).or_insert_with(|| (address, BTreeMap::new()));
+                    let (_, holders) =
+                        holders_by_address.entry(key).or_insert_with(|| (address, BTreeMap::new()));
                     holders.insert(holder.id.clone(), holder);
                 }
                 Err(_) => survey.unusable.push(holder),
@@ -93,15 +94,15 @@ pub async fn survey(owner: &Client) -> Result<Survey, tokio_postgres::Error> {
         }
     }
     // Another person may have the canonical form, which is ASCII only.
-    let addresses: Vec<&str> = mailboxes.keys().map(String::as_str).collect();
+    let addresses: Vec<&str> = holders_by_address.keys().map(String::as_str).collect();
     let others = format!("SELECT {HOLDER} FROM auth.identities i WHERE i.email = ANY ($1)");
     for row in owner.query(&others, &[&addresses]).await? {
         let holder = holder(&row)?;
-        if let Some((_, holders)) = mailboxes.get_mut(&holder.email) {
+        if let Some((_, holders)) = holders_by_address.get_mut(&holder.email) {
             holders.insert(holder.id.clone(), holder);
         }
     }
-    for (key, (address, holders)) in mailboxes {
+    for (key, (address, holders)) in holders_by_address {
         // Ids begin with the time, so they are in the order in which the people were added.
         let mut holders: Vec<Holder> = holders.into_values().collect();
         if holders.len() > 1 {

@@ -17,9 +17,9 @@ mod summary;
 
 pub use definitions::ALL;
 pub use error::{BackfillError, TenantFailure};
-pub use plan::Target;
-pub use progress::Progress;
-pub use runner::{Counted, Report, Runner};
+pub use plan::BackfillTarget;
+pub use progress::BackfillProgress;
+pub use runner::{BackfillCount, BackfillReport, Runner};
 pub use summary::{LedgerSummary, summaries};
 
 /// A change to every tenant's rows. A repetition changes nothing.

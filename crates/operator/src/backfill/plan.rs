@@ -10,7 +10,7 @@ use crate::tenants::find;
 
 /// A tenant to be processed.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Target {
+pub struct BackfillTarget {
     /// The tenant's id.
     pub id: TenantId,
     /// The tenant's slug.
@@ -19,7 +19,7 @@ pub struct Target {
 
 /// The tenants to be processed, and those that are completed.
 pub(super) struct Plan {
-    pub(super) targets: Vec<Target>,
+    pub(super) targets: Vec<BackfillTarget>,
     /// The number of tenants that earlier runs completed.
     pub(super) completed: usize,
 }
@@ -54,7 +54,7 @@ pub(super) async fn plan(
         if row.try_get(2)? {
             plan.completed += 1;
         } else {
-            plan.targets.push(Target { id, slug: row.try_get(1)? });
+            plan.targets.push(BackfillTarget { id, slug: row.try_get(1)? });
         }
     }
     Ok(plan)

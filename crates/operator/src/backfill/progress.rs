@@ -11,7 +11,7 @@ use indicatif::{ProgressBar, ProgressStyle};
 const INTERVAL: Duration = Duration::from_secs(5);
 
 /// The progress of a backfill: a bar on a terminal, and otherwise regular lines; both on standard error.
-pub struct Progress {
+pub struct BackfillProgress {
     out: Out,
     state: Mutex<State>,
 }
@@ -32,7 +32,7 @@ struct State {
     last_line: Instant,
 }
 
-impl Progress {
+impl BackfillProgress {
     /// Shows nothing.
     #[must_use]
     pub fn silent() -> Self {
@@ -154,7 +154,7 @@ mod tests {
 
     #[test]
     fn rows_and_tenants_count() {
-        let progress = Progress::to(Out::Bar(ProgressBar::hidden()));
+        let progress = BackfillProgress::to(Out::Bar(ProgressBar::hidden()));
         progress.begin("changing", 10, 90);
         for _ in 0..4 {
             progress.tenant_done();

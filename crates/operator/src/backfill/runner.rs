@@ -10,7 +10,7 @@ use super::ledger::{Batch, batch};
 use super::pace::Pace;
 use super::plan::{Plan, plan};
 use super::session::BackfillConnection;
-use super::{Backfill, BackfillError, Options, Progress, Target, TenantFailure, counting};
+use super::{Backfill, BackfillError, BackfillProgress, BackfillTarget, Options, TenantFailure, counting};
 use crate::tenants::connect_as_owner;
 
 /// Runs a backfill.
@@ -19,25 +19,25 @@ pub struct Runner {
     admin_url: String,
     ca_file: Option<PathBuf>,
     options: Options,
-    progress: Progress,
+    progress: BackfillProgress,
 }
 
 /// The result of counting.
 #[derive(Debug, Default)]
-pub struct Counted {
+pub struct BackfillCount {
     /// The tenants that are not completed, with the number of their rows to be changed.
-    pub tenants: Vec<(Target, u64)>,
+    pub tenants: Vec<(BackfillTarget, u64)>,
     /// The number of tenants that were completed before.
     pub completed: usize,
     /// The tenants whose rows could not be counted.
-    pub failed: Vec<(Target, TenantFailure)>,
+    pub failed: Vec<(BackfillTarget, TenantFailure)>,
     /// The number of tenants that were not processed, since no connection could be made.
     pub left_out: usize,
 }
 
 /// The result of a rewrite.
 #[derive(Debug, Default)]
-pub struct Report {
+pub struct BackfillReport {
     /// The number of tenants that this run completed.
     pub completed: usize,
     /// The number of tenants that were completed before.
@@ -45,20 +45,20 @@ pub struct Report {
     /// The number of rows that this run changed, including those of tenants that failed.
     pub changed_rows: u64,
     /// The tenants that are not completed.
-    pub failed: Vec<(Target, TenantFailure)>,
+    pub failed: Vec<(BackfillTarget, TenantFailure)>,
     /// The number of tenants that were not processed, since no connection could be made.
     pub left_out: usize,
 }
 
 /// The tenants for which no connection could be made.
-struct Unreached {
+struct UnreachedTenants {
     /// The tenants for which it was tried.
-    failed: Vec<(Target, TenantFailure)>,
+    failed: Vec<(BackfillTarget, TenantFailure)>,
     /// The number of the others.
     left_out: usize,
 }
 
-impl Report {
+impl BackfillReport {
     /// Returns whether every tenant is completed.
     #[must_use]
     pub fn is_complete(&self) -> bool {
@@ -76,7 +76,7 @@ impl Runner {
             admin_url: admin_url.to_owned(),
             ca_file: ca_file.map(Path::to_owned),
             options: Options::default(),
-            progress: Progress::silent(),
+            progress: BackfillProgress::silent(),
         }
     }
 
@@ -88,18 +88,18 @@ impl Runner {
 
     /// Sets the display of the progress.
     #[must_use]
-    pub fn with_progress(self, progress: Progress) -> Self {
+    pub fn with_progress(self, progress: BackfillProgress) -> Self {
         Self { progress, ..self }
     }
 
     /// Counts the rows without changing any.
-    pub async fn count(&self) -> Result<Counted, BackfillError> {
+    pub async fn count(&self) -> Result<BackfillCount, BackfillError> {
         let mut owner = connect_as_owner(&self.admin_url, self.ca_file.as_deref()).await?;
         let Plan { targets, completed } = plan(&mut owner, &self.backfill, &self.options.tenants).await?;
         drop(owner);
         self.progress.begin("counting", targets.len(), 0);
-        let tally = Mutex::new(Counted { completed, ..Counted::default() });
-        let Unreached { failed, left_out } = self
+        let tally = Mutex::new(BackfillCount { completed, ..BackfillCount::default() });
+        let UnreachedTenants { failed, left_out } = self
             .each(targets, async |session, target| {
                 let counted = counting::count(session, target.id).await;
                 self.progress.tenant_done();
@@ -119,15 +119,16 @@ impl Runner {
     }
 
     /// Changes the rows of all tenants that are not completed.
-    pub async fn run(&self) -> Result<Report, BackfillError> {
-        let Counted { tenants, completed, failed, left_out } = self.count().await?;
+    pub async fn run(&self) -> Result<BackfillReport, BackfillError> {
+        let BackfillCount { tenants, completed, failed, left_out } = self.count().await?;
         let rows = tenants.iter().map(|(_, rows)| rows).sum();
-        let targets: Vec<Target> = tenants.into_iter().map(|(target, _)| target).collect();
+        let targets: Vec<BackfillTarget> = tenants.into_iter().map(|(target, _)| target).collect();
         self.progress.begin("changing", targets.len(), rows);
         let pace = Pace::new(self.options.rate);
-        let report = Report { completed_before: completed, failed, left_out, ..Report::default() };
+        let report =
+            BackfillReport { completed_before: completed, failed, left_out, ..BackfillReport::default() };
         let tally = Mutex::new(report);
-        let Unreached { failed, left_out } = self
+        let UnreachedTenants { failed, left_out } = self
             .each(targets, async |session, target| {
                 let outcome = self.go_through(session, &target, &pace, &tally).await;
                 self.progress.tenant_done();
@@ -149,9 +150,9 @@ impl Runner {
     async fn go_through(
         &self,
         session: &mut BackfillConnection,
-        target: &Target,
+        target: &BackfillTarget,
         pace: &Pace,
-        tally: &Mutex<Report>,
+        tally: &Mutex<BackfillReport>,
     ) -> Result<(), TenantFailure> {
         let limit = pace.batch(self.options.batch_size);
         let mut first = true;
@@ -172,9 +173,9 @@ impl Runner {
     /// Runs `work` for each tenant.
     async fn each(
         &self,
-        targets: Vec<Target>,
-        work: impl AsyncFn(&mut BackfillConnection, Target),
-    ) -> Unreached {
+        targets: Vec<BackfillTarget>,
+        work: impl AsyncFn(&mut BackfillConnection, BackfillTarget),
+    ) -> UnreachedTenants {
         let workers = targets.len().min(usize::try_from(self.options.concurrency).unwrap_or(1)).max(1);
         let queue = Mutex::new(VecDeque::from(targets));
         let failed = Mutex::new(Vec::new());
@@ -192,7 +193,7 @@ impl Runner {
             }
         }))
         .await;
-        Unreached {
+        UnreachedTenants {
             failed: failed.into_inner().unwrap_or_else(PoisonError::into_inner),
             left_out: queue.into_inner().unwrap_or_else(PoisonError::into_inner).len(),
         }

@@ -61,7 +61,7 @@ pub enum TenantError {
     Schema(String),
     /// The owner is not subject to row-level security.
     #[error(
-        "rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which mends it"
+        "rowhouse_owner is a superuser or bypasses row-level security: run `rowhouse migrate`, which corrects it"
     )]
     Bypass,
     /// The connection or a statement failed.

@@ -19,16 +19,16 @@ const DELAYS: [Duration; 10] = [
 ];
 
 /// The longest delay that a receiver can request with `Retry-After`.
-const LONGEST_WISH: Duration = Duration::from_hours(12);
+const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(12);
 
 /// The number of attempts after which a delivery fails.
 pub(crate) const MAX_DELIVERY_ATTEMPTS: i32 = 11;
 
-/// The delay after a failed attempt. `attempts_left`: how many there are still. `wish`: what the receiver asked for, which is never
+/// The delay after a failed attempt. `attempts_left`: how many there are still. `retry_after`: what the receiver asked for, which is never
 /// sooner.
-pub(crate) fn delivery_delay(attempts_left: i32, wish: Option<Duration>) -> Duration {
+pub(crate) fn delivery_delay(attempts_left: i32, retry_after: Option<Duration>) -> Duration {
     let delay = Backoff::listed(&DELAYS).delay(MAX_DELIVERY_ATTEMPTS - attempts_left);
-    delay.max(wish.unwrap_or_default().min(LONGEST_WISH))
+    delay.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER))
 }
 
 #[cfg(test)]
@@ -53,6 +53,6 @@ mod tests {
     fn a_receivers_wish_is_a_delay_and_no_haste() {
         assert_eq!(delivery_delay(10, Some(Duration::from_mins(30))), Duration::from_mins(30));
         assert!(delivery_delay(10, Some(Duration::ZERO)) >= Duration::from_secs(2));
-        assert_eq!(delivery_delay(10, Some(Duration::MAX)), LONGEST_WISH);
+        assert_eq!(delivery_delay(10, Some(Duration::MAX)), LONGEST_RETRY_AFTER);
     }
 }

@@ -24,7 +24,7 @@ impl EventType {
     }
 
     /// Returns the entries of a subscription that include this event.
-    pub(crate) fn wanted_as(self) -> Vec<&'static str> {
+    pub(crate) fn subscriptions(self) -> Vec<&'static str> {
         vec![self.as_str(), ALL]
     }
 }

@@ -24,7 +24,7 @@ impl Job for DeleteExport {
 }
 
 /// The handler of [`DeleteExport`].
-pub(crate) struct Deleting;
+pub(crate) struct DeleteExportHandler;
 
 impl DeleteExport {
     /// Enqueues the deletion for the time when the export expires. The export must have ended.
@@ -36,7 +36,7 @@ impl DeleteExport {
     }
 }
 
-impl Handler<DeleteExport> for Deleting {
+impl Handler<DeleteExport> for DeleteExportHandler {
     async fn run(&self, run: &Run, job: DeleteExport) -> Result<(), Failure> {
         loop {
             let deleted = run.tx("exports.delete_chunks", async |tx| {

@@ -8,6 +8,6 @@ mod delete;
 mod format;
 mod write;
 
-pub(crate) use delete::{DeleteExport, Deleting};
+pub(crate) use delete::{DeleteExport, DeleteExportHandler};
 pub(crate) use format::Chunk;
-pub(crate) use write::{WriteExport, Writing};
+pub(crate) use write::{WriteExport, WriteExportHandler};

@@ -31,9 +31,9 @@ impl Job for WriteExport {
 }
 
 /// The handler of [`WriteExport`].
-pub(crate) struct Writing;
+pub(crate) struct WriteExportHandler;
 
-impl Handler<WriteExport> for Writing {
+impl Handler<WriteExport> for WriteExportHandler {
     async fn run(&self, run: &Run, WriteExport { export_id }: WriteExport) -> Result<(), Failure> {
         let begun =
             run.tx("exports.begin", async |tx| Ok::<_, Failure>(export_drafts::begin(tx, export_id).await?));

@@ -10,7 +10,7 @@ use super::Rpc;
 use super::order::parse_priority;
 use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
-use crate::store::placement::{KeptAnswer, insert_order, look_before};
+use crate::store::placement::{KeptAnswer, insert_order, read_placement_inputs};
 use crate::webhooks::prepare_created_event;
 use rowhouse_chassis::error::Violations;
 
@@ -45,9 +45,9 @@ async fn place(
 ) -> Result<CreateOrderResponse, Error> {
     rpc.db
         .tx(cx, "orders.create", async |tx| {
-            let mut before = look_before(tx, repeatable.map(|call| &call.key)).await?;
+            let mut before = read_placement_inputs(tx, repeatable.map(|call| &call.key)).await?;
             if let (Some(first), Some(call)) = (before.first_call(), repeatable) {
-                if !first.was(&call.fingerprint) {
+                if !first.matches(&call.fingerprint) {
                     return Err(Error::KeyReused);
                 }
                 return Ok(completed(CreateOrderResponse::decode(first.response.as_slice())?));

@@ -89,7 +89,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, 
     let status: Option<OrderStatus> = row.order_status.as_deref().map(named).transpose()?;
     let (last_number, orders_total) = match row.last_number {
         Some(last_number) => (last_number, row.orders_total),
-        None => extent(tx, status).await?,
+        None => number_range(tx, status).await?,
     };
     diesel::update(of_tenant(exports::table, tx.tenant()))
         .filter(exports::id.eq(id))
@@ -114,7 +114,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, 
 }
 
 /// Returns the highest number, and how many orders there are to export up to it.
-async fn extent(tx: &mut TenantTx, status: Option<OrderStatus>) -> Result<(i64, i64), DbError> {
+async fn number_range(tx: &mut TenantTx, status: Option<OrderStatus>) -> Result<(i64, i64), DbError> {
     // Nobody waits for it, so it may take longer than a caller's statement.
     tx.batch_execute("SET LOCAL statement_timeout = '1min'").await?;
     let last: Option<i64> =

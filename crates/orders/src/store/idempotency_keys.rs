@@ -26,7 +26,7 @@ impl From<(Vec<u8>, Vec<u8>)> for FirstCall {
 
 impl FirstCall {
     /// Returns whether it had this request.
-    pub(crate) fn was(&self, request: &Fingerprint) -> bool {
+    pub(crate) fn matches(&self, request: &Fingerprint) -> bool {
         self.fingerprint == request.as_bytes()
     }
 }

@@ -32,7 +32,7 @@ struct OrderRow {
 }
 
 /// A changed order and the webhook endpoints that subscribe to the event.
-pub(crate) struct Changed {
+pub(crate) struct ChangedOrder {
     pub(crate) order: Order,
     pub(crate) listeners: Vec<Uuid>,
 }
@@ -106,7 +106,7 @@ pub(crate) async fn update_order(
     tx: &mut TenantTx,
     locked: Order,
     OrderChange { status, priority }: OrderChange,
-) -> Result<Changed, DbError> {
+) -> Result<ChangedOrder, DbError> {
     let (row, listeners): (OrderRow, Vec<Uuid>) = diesel::update(of_tenant(orders::table, tx.tenant()))
         .filter(orders::id.eq(locked.id.as_uuid()))
         .set((
@@ -119,7 +119,7 @@ pub(crate) async fn update_order(
         .returning((OrderRow::as_returning(), listeners(tx.tenant(), EventType::OrderUpdated)))
         .get_result(tx)
         .await?;
-    Ok(Changed { order: row.with(locked.lines)?, listeners })
+    Ok(ChangedOrder { order: row.with(locked.lines)?, listeners })
 }
 
 impl OrderRow {

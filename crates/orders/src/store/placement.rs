@@ -24,7 +24,7 @@ use crate::schema::idempotency_keys;
 
 /// The data that is read before an order is placed.
 #[derive(Queryable)]
-pub(crate) struct Before {
+pub(crate) struct PlacementInputs {
     /// The time of the transaction.
     pub(crate) now: DateTime<Utc>,
     /// The webhook endpoints that subscribe to the event.
@@ -32,14 +32,17 @@ pub(crate) struct Before {
     first_calls: Vec<(Vec<u8>, Vec<u8>)>,
 }
 
-impl Before {
+impl PlacementInputs {
     /// Returns the first call with the key.
     pub(crate) fn first_call(&mut self) -> Option<FirstCall> {
         self.first_calls.pop().map(FirstCall::from)
     }
 }
 
-pub(crate) async fn look_before(tx: &mut TenantTx, key: Option<&IdempotencyKey>) -> Result<Before, DbError> {
+pub(crate) async fn read_placement_inputs(
+    tx: &mut TenantTx,
+    key: Option<&IdempotencyKey>,
+) -> Result<PlacementInputs, DbError> {
     let tenant = tx.tenant();
     let keys = key.into_iter().map(|key| key.as_str().to_owned()).collect();
     Ok(dsl::select((

@@ -30,7 +30,7 @@ pub(crate) struct DeliveryAttempt {
 pub(crate) enum DeliveryOutcome {
     Delivered,
     Failed,
-    PutOff { delay: Duration },
+    Retry { delay: Duration },
 }
 
 /// Locks a pending delivery until the transaction ends, and returns the number of attempts left.
@@ -55,7 +55,7 @@ pub(crate) async fn update_pending(
     let (state, delay) = match outcome {
         DeliveryOutcome::Delivered => ("delivered", None),
         DeliveryOutcome::Failed => ("failed", None),
-        DeliveryOutcome::PutOff { delay } => ("pending", Some(delay.as_secs_f64())),
+        DeliveryOutcome::Retry { delay } => ("pending", Some(delay.as_secs_f64())),
     };
     // Deliveries that follow it become due no sooner, so that they are not read before.
     diesel::sql_query(

@@ -66,7 +66,7 @@ impl EndpointChange {
 /// The ids of the endpoints that subscribe to an event, as a column of any statement, so that tenants without
 /// endpoints need no round trip for it.
 pub(super) fn listeners(tenant: TenantId, event: EventType) -> dsl::array<SqlUuid, listening> {
-    dsl::array(listening(tenant, event.wanted_as()))
+    dsl::array(listening(tenant, event.subscriptions()))
 }
 
 #[dsl::auto_type]
@@ -93,7 +93,7 @@ pub(crate) async fn insert_endpoint(
     id: Uuid,
     target: &Target,
     events: &Events,
-    sealed_secret: &[u8],
+    encrypted_secret: &[u8],
 ) -> Result<Endpoint, DbError> {
     Ok(diesel::insert_into(webhook_endpoints::table)
         .values((
@@ -101,7 +101,7 @@ pub(crate) async fn insert_endpoint(
             webhook_endpoints::id.eq(id),
             webhook_endpoints::url.eq(target.as_str()),
             webhook_endpoints::events.eq(events.as_slice()),
-            webhook_endpoints::sealed_secret.eq(sealed_secret),
+            webhook_endpoints::sealed_secret.eq(encrypted_secret),
         ))
         .returning(Endpoint::as_returning())
         .get_result(tx)

@@ -125,7 +125,7 @@ pub(crate) async fn find_delivery(tx: &mut TenantTx, id: Uuid) -> Result<Option<
 }
 
 /// Makes the earlier pending deliveries of the same order to the same endpoint due now.
-pub(crate) async fn hurry_earlier(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
+pub(crate) async fn make_earlier_due(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE orders.webhook_deliveries e SET next_attempt_at = least(e.next_attempt_at, now())
          FROM orders.webhook_deliveries d

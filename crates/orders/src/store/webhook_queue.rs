@@ -11,7 +11,7 @@ use crate::domain::Part;
 
 /// The next delivery with everything that is needed to send it.
 #[derive(QueryableByName)]
-pub(crate) struct Next {
+pub(crate) struct NextDelivery {
     #[diesel(sql_type = SqlUuid)]
     pub(crate) id: Uuid,
     #[diesel(sql_type = SqlUuid)]
@@ -23,10 +23,10 @@ pub(crate) struct Next {
     #[diesel(sql_type = Text)]
     pub(crate) url: String,
     #[diesel(sql_type = Bytea)]
-    pub(crate) sealed_secret: Vec<u8>,
+    pub(crate) encrypted_secret: Vec<u8>,
     /// The previous secret, while both sign.
     #[diesel(sql_type = Nullable<Bytea>)]
-    pub(crate) previous_sealed_secret: Option<Vec<u8>>,
+    pub(crate) previous_encrypted_secret: Option<Vec<u8>>,
     #[diesel(sql_type = Bool)]
     pub(crate) enabled: bool,
     /// The failures in a row.
@@ -46,8 +46,9 @@ pub(crate) struct Next {
 /// Finds the delivery that is due first, by an index in each part. That one does not follow another of its order,
 /// since those are due no sooner and have a higher version; but for a moment it may, so the query checks it.
 const FIND_NEXT: &str = "
-    SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret,
-        CASE WHEN e.previous_secret_expires_at > now() THEN e.previous_sealed_secret END AS previous_sealed_secret,
+    SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret AS encrypted_secret,
+        CASE WHEN e.previous_secret_expires_at > now()
+            THEN e.previous_sealed_secret END AS previous_encrypted_secret,
         e.enabled, e.failure_count, e.paused_until <= now() AS pause_is_over,
         d.next_attempt_at AS due_at, d.next_attempt_at <= now() AS is_due
     FROM unnest($3) AS p (part)
@@ -73,7 +74,7 @@ pub(crate) async fn find_next(
     tx: &mut TenantTx,
     endpoint: Uuid,
     parts: &[Part],
-) -> Result<Option<Next>, DbError> {
+) -> Result<Option<NextDelivery>, DbError> {
     let parts: Vec<i32> = parts.iter().map(|part| part.number()).collect();
     Ok(diesel::sql_query(FIND_NEXT)
         .bind::<SqlUuid, _>(tx.tenant())

@@ -17,7 +17,7 @@ use crate::schema::webhook_endpoints;
 pub(crate) async fn replace_secret(
     tx: &mut TenantTx,
     id: Uuid,
-    sealed_secret: &[u8],
+    encrypted_secret: &[u8],
     overlap: Duration,
 ) -> Result<bool, DbError> {
     let replaced = diesel::sql_query(
@@ -29,7 +29,7 @@ pub(crate) async fn replace_secret(
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<SqlUuid, _>(id)
-    .bind::<Bytea, _>(sealed_secret)
+    .bind::<Bytea, _>(encrypted_secret)
     .bind::<Double, _>(overlap.as_secs_f64())
     .execute(tx)
     .await?;

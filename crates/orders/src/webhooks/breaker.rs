@@ -12,12 +12,12 @@ const HUNG: Duration = Duration::from_secs(4);
 /// The first pause is longer than any attempt that was under way takes.
 const PAUSES: Backoff = Backoff::doubling(Duration::from_secs(20), Duration::from_hours(1));
 /// The time without a successful delivery, and the number of attempts, after which an endpoint is disabled.
-const GIVEN_UP_AFTER: Duration = Duration::from_hours(5 * 24);
-const GIVEN_UP_FAILURES: i32 = 20;
+const DISABLED_AFTER: Duration = Duration::from_hours(5 * 24);
+const DISABLED_FAILURES: i32 = 20;
 
 /// The consequence of a failure for the endpoint.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Verdict {
+pub(super) enum BreakerDecision {
     GoOn,
     /// Nothing is sent for this time, and then one delivery alone.
     Pause(Duration),
@@ -26,12 +26,16 @@ pub(super) enum Verdict {
 
 /// Returns the consequence. `failures` is the number in a row including this one, the first of them `failing_for`
 /// ago. `took` is the duration of this attempt, if there was no answer.
-pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<Duration>) -> Verdict {
-    if failures >= GIVEN_UP_FAILURES && failing_for >= GIVEN_UP_AFTER {
-        return Verdict::Disable;
+pub(super) fn after_failure(failures: i32, failing_for: Duration, took: Option<Duration>) -> BreakerDecision {
+    if failures >= DISABLED_FAILURES && failing_for >= DISABLED_AFTER {
+        return BreakerDecision::Disable;
     }
     let most = if took.is_some_and(|took| took >= HUNG) { HUNG_FAILURES } else { FAILURES };
-    if failures < most { Verdict::GoOn } else { Verdict::Pause(PAUSES.delay(failures - most + 1)) }
+    if failures < most {
+        BreakerDecision::GoOn
+    } else {
+        BreakerDecision::Pause(PAUSES.delay(failures - most + 1))
+    }
 }
 
 #[cfg(test)]
@@ -42,8 +46,8 @@ mod tests {
 
     fn pause(failures: i32, took: Option<Duration>) -> Option<Duration> {
         match after_failure(failures, DAY, took) {
-            Verdict::Pause(pause) => Some(pause),
-            Verdict::GoOn | Verdict::Disable => None,
+            BreakerDecision::Pause(pause) => Some(pause),
+            BreakerDecision::GoOn | BreakerDecision::Disable => None,
         }
     }
 
@@ -75,8 +79,8 @@ mod tests {
 
     #[test]
     fn an_endpoint_is_disabled_after_days_of_failures() {
-        assert_eq!(after_failure(20, DAY * 5, None), Verdict::Disable);
-        assert_ne!(after_failure(19, DAY * 50, None), Verdict::Disable, "nobody has really tried");
-        assert_ne!(after_failure(1_000, DAY * 4, None), Verdict::Disable);
+        assert_eq!(after_failure(20, DAY * 5, None), BreakerDecision::Disable);
+        assert_ne!(after_failure(19, DAY * 50, None), BreakerDecision::Disable, "nobody has really tried");
+        assert_ne!(after_failure(1_000, DAY * 4, None), BreakerDecision::Disable);
     }
 }

@@ -4,19 +4,19 @@ use std::time::{Duration, Instant};
 
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
-use rowhouse_chassis::sealing::{NotOurs, Sealing};
+use rowhouse_chassis::encryption::{DecryptError, EncryptionKeys};
 use rowhouse_jobs::{End, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
 
 use super::jobs::{SendWebhooks, lock_of};
-use super::record::{Tried, record};
+use super::record::{AttemptResult, record};
 use super::secret::Secret;
 use super::send::{Message, Sender};
 use super::send_error::SendError;
 use crate::domain::{Part, Target};
 use crate::store::webhook_deliveries::{DeliveryAttempt, fail_next, fail_pending};
 use crate::store::webhook_health::{end_pause, lock_pause};
-use crate::store::webhook_queue::{Next, find_next};
+use crate::store::webhook_queue::{NextDelivery, find_next};
 
 /// The time for which one run sends. Then it is another's turn.
 const TURN: Duration = Duration::from_secs(10);
@@ -24,12 +24,12 @@ const TURN: Duration = Duration::from_secs(10);
 const BATCH: usize = 500;
 
 /// The handler of [`SendWebhooks`].
-pub(crate) struct Deliver {
+pub(crate) struct SendWebhooksHandler {
     pub(crate) sender: Sender,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
 }
 
-impl Handler<SendWebhooks> for Deliver {
+impl Handler<SendWebhooks> for SendWebhooksHandler {
     async fn run(&self, run: &Run, job: SendWebhooks) -> Result<(), Failure> {
         let SendWebhooks { webhook_endpoint_id: endpoint, part } = job;
         let parts = &parts(part);
@@ -80,7 +80,7 @@ impl Handler<SendWebhooks> for Deliver {
     async fn ended(&self, tx: &mut TenantTx, job: SendWebhooks, _: &End) -> Result<(), DbError> {
         let parts = parts(job.part);
         if let Some(next) = find_next(tx, job.webhook_endpoint_id, &parts).await? {
-            fail_next(tx, next.id, "it was given up: it could not be sent").await?;
+            fail_next(tx, next.id, "it was abandoned: it could not be sent").await?;
             rowhouse_jobs::enqueue(tx, job.new_job()).await?;
         }
         Ok(())
@@ -102,7 +102,7 @@ enum Step {
 
 /// Returns the next step. A part sends while the endpoint is not paused; the probe sends when the pause is over. The
 /// parts of a disabled endpoint fail their deliveries. A run whose time is over leaves the rest to the next one.
-fn step(next: &Next, part: Option<Part>, elapsed: Duration) -> Step {
+fn step(next: &NextDelivery, part: Option<Part>, elapsed: Duration) -> Step {
     match part {
         _ if elapsed >= TURN => Step::Stop,
         Some(part) if !next.enabled => Step::Drop(part),
@@ -140,8 +140,8 @@ async fn next_probe(
     Ok(next.map(|next| next.due_at.max(paused_until)))
 }
 
-impl Deliver {
-    async fn attempt(&self, next: &Next) -> Tried {
+impl SendWebhooksHandler {
+    async fn attempt(&self, next: &NextDelivery) -> AttemptResult {
         let (attempted_at, begun) = (Utc::now(), Instant::now());
         let answer = match self.message(next, attempted_at) {
             Ok((target, message)) => self.sender.send(&target, &message).await,
@@ -153,18 +153,18 @@ impl Deliver {
             Ok(answer) => (Some(answer.status), refusal(answer.status), answer.retry_after),
             Err(error) => (None, Some(error.to_string()), None),
         };
-        Tried {
+        AttemptResult {
             attempt: DeliveryAttempt { attempted_at, http_status, error, duration_ms },
             retry_after,
             took,
         }
     }
 
-    fn message(&self, next: &Next, now: DateTime<Utc>) -> Result<(Target, Message), SendError> {
+    fn message(&self, next: &NextDelivery, now: DateTime<Utc>) -> Result<(Target, Message), SendError> {
         // A URL that was allowed when it was registered may not be by now.
         let target = Target::parse(&next.url, self.sender.guard()).or(Err(SendError::NotAllowed))?;
         let (id, timestamp) = (next.event_id.to_string(), now.timestamp());
-        let signature = self.sign(next, &id, timestamp).map_err(|error: NotOurs| {
+        let signature = self.sign(next, &id, timestamp).map_err(|error: DecryptError| {
             tracing::error!(%error, endpoint = %next.webhook_endpoint_id, "a webhook's secret cannot be read: {error}");
             SendError::Request
         })?;
@@ -172,10 +172,10 @@ impl Deliver {
     }
 
     /// Signs with the secret, and for a while with the previous one as well.
-    fn sign(&self, next: &Next, id: &str, timestamp: i64) -> Result<String, NotOurs> {
-        let secrets = [Some(&next.sealed_secret), next.previous_sealed_secret.as_ref()];
-        let signed = secrets.into_iter().flatten().map(|sealed| {
-            let secret = Secret::open(&self.sealing, next.webhook_endpoint_id, sealed)?;
+    fn sign(&self, next: &NextDelivery, id: &str, timestamp: i64) -> Result<String, DecryptError> {
+        let secrets = [Some(&next.encrypted_secret), next.previous_encrypted_secret.as_ref()];
+        let signed = secrets.into_iter().flatten().map(|ciphertext| {
+            let secret = Secret::decrypt(&self.encryption, next.webhook_endpoint_id, ciphertext)?;
             secret.sign(id, timestamp, next.body.as_bytes())
         });
         Ok(signed.collect::<Result<Vec<_>, _>>()?.join(" "))
@@ -202,15 +202,15 @@ mod tests {
     use super::*;
 
     /// Returns a due delivery to a healthy endpoint.
-    fn next() -> Next {
-        Next {
+    fn next() -> NextDelivery {
+        NextDelivery {
             id: Uuid::now_v7(),
             webhook_endpoint_id: Uuid::now_v7(),
             event_id: Uuid::now_v7(),
             body: String::new(),
             url: String::new(),
-            sealed_secret: Vec::new(),
-            previous_sealed_secret: None,
+            encrypted_secret: Vec::new(),
+            previous_encrypted_secret: None,
             enabled: true,
             failure_count: 0,
             pause_is_over: None,
@@ -227,10 +227,10 @@ mod tests {
             (Some(false), Step::Stop, Step::Stop),
             (Some(true), Step::Stop, Step::Send),
         ] {
-            let next = Next { pause_is_over, ..next() };
+            let next = NextDelivery { pause_is_over, ..next() };
             assert_eq!(step(&next, part, Duration::ZERO), of_part, "{pause_is_over:?}");
             assert_eq!(step(&next, None, Duration::ZERO), of_probe, "{pause_is_over:?}");
-            let early = Next { is_due: false, ..next };
+            let early = NextDelivery { is_due: false, ..next };
             assert_eq!(
                 [step(&early, part, Duration::ZERO), step(&early, None, Duration::ZERO)],
                 [Step::Stop; 2]
@@ -240,7 +240,8 @@ mod tests {
 
     #[test]
     fn a_disabled_endpoints_deliveries_fail_in_turns() {
-        let (part, disabled) = (Part::of(Uuid::nil()), Next { enabled: false, is_due: false, ..next() });
+        let (part, disabled) =
+            (Part::of(Uuid::nil()), NextDelivery { enabled: false, is_due: false, ..next() });
         assert_eq!(step(&disabled, Some(part), Duration::ZERO), Step::Drop(part));
         assert_eq!(step(&disabled, None, Duration::ZERO), Step::Stop, "the parts do it");
         for next in [disabled, next()] {

@@ -15,7 +15,7 @@ use crate::store::webhook_events::{NewEvent, insert_event};
 use crate::store::webhook_health::try_now;
 
 /// Creates an event and its deliveries to the `listeners`, which are sent if the transaction is committed.
-pub(crate) async fn tell(
+pub(crate) async fn emit_event(
     tx: &mut TenantTx,
     event: EventType,
     order: &Order,
@@ -45,7 +45,7 @@ pub(crate) async fn prepare_created_event(
     if listeners.is_empty() {
         return Ok(None);
     }
-    // In the same order as `tell` locks the jobs.
+    // In the same order as `emit_event` locks the jobs.
     listeners.sort_unstable();
     for endpoint in &listeners {
         enqueue(tx, *endpoint, order.id.as_uuid()).await?;

@@ -67,7 +67,7 @@ pub(super) async fn enqueue(
 pub(crate) async fn look_at_all(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     for part in Part::ALL {
         let job = SendWebhooks { webhook_endpoint_id, part: Some(part) };
-        rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await?;
+        rowhouse_jobs::enqueue(tx, job.new_job().retry_now()).await?;
     }
     Ok(())
 }
@@ -86,7 +86,7 @@ pub(super) async fn probe_at(
 /// pause.
 pub(crate) async fn probe_now(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> Result<(), EnqueueError> {
     let job = SendWebhooks { webhook_endpoint_id, part: None };
-    rowhouse_jobs::enqueue(tx, job.new_job().hurry()).await.map(drop)
+    rowhouse_jobs::enqueue(tx, job.new_job().retry_now()).await.map(drop)
 }
 
 /// The former job, which sent the deliveries of one order. It hands them over to the parts.
@@ -102,9 +102,9 @@ impl Job for DeliverWebhook {
 }
 
 /// The handler of [`DeliverWebhook`].
-pub(crate) struct HandOver;
+pub(crate) struct DeliverWebhookHandler;
 
-impl Handler<DeliverWebhook> for HandOver {
+impl Handler<DeliverWebhook> for DeliverWebhookHandler {
     async fn run(&self, run: &Run, job: DeliverWebhook) -> Result<(), Failure> {
         let endpoint = job.webhook_endpoint_id;
         run.tx_with_lock(&lock_of(endpoint), "webhooks.hand_over", async |tx| {

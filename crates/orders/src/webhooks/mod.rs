@@ -19,10 +19,10 @@ mod send;
 mod send_error;
 mod tidy;
 
-pub(crate) use deliver::Deliver;
-pub(crate) use event::{prepare_created_event, send_test, tell};
-pub(crate) use jobs::{HandOver, lock_jobs, look_at_all, probe_now};
+pub(crate) use deliver::SendWebhooksHandler;
+pub(crate) use event::{emit_event, prepare_created_event, send_test};
+pub(crate) use jobs::{DeliverWebhookHandler, lock_jobs, look_at_all, probe_now};
 pub(crate) use record::{FAILING, GONE};
 pub(crate) use secret::Secret;
 pub(crate) use send::Sender;
-pub(crate) use tidy::{Tidy, tidy_from_now_on, tidy_soon};
+pub(crate) use tidy::{TidyWebhooksHandler, schedule_tidying, tidy_now};

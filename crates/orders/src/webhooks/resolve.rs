@@ -26,7 +26,7 @@ impl Resolve for SystemResolver {
 /// Returns the name to resolve. In production it ends with the root, since a resolver would otherwise try its search
 /// list first, and the result would reveal internal names. A development machine may have names of its own, such as
 /// `localhost`.
-fn as_asked(name: &str, guard: Guard) -> Cow<'_, str> {
+fn name_to_resolve(name: &str, guard: Guard) -> Cow<'_, str> {
     match guard {
         Guard::PublicOnly if !name.ends_with('.') => Cow::Owned(format!("{name}.")),
         Guard::PublicOnly | Guard::Open => Cow::Borrowed(name),
@@ -48,7 +48,7 @@ pub(super) async fn addresses(
         Host::Ipv4(address) => vec![address.into()],
         Host::Ipv6(address) => vec![address.into()],
         Host::Domain(name) => {
-            resolver.resolve(&as_asked(name, guard)).await.or(Err(SendError::Unresolved))?
+            resolver.resolve(&name_to_resolve(name, guard)).await.or(Err(SendError::Unresolved))?
         }
     };
     if found.is_empty() {
@@ -81,9 +81,9 @@ mod tests {
 
     #[test]
     fn in_production_a_name_is_not_completed() {
-        assert_eq!(as_asked("postgres.rowhouse", Guard::PublicOnly), "postgres.rowhouse.");
-        assert_eq!(as_asked("example.com.", Guard::PublicOnly), "example.com.");
-        assert_eq!(as_asked("localhost", Guard::Open), "localhost");
+        assert_eq!(name_to_resolve("postgres.rowhouse", Guard::PublicOnly), "postgres.rowhouse.");
+        assert_eq!(name_to_resolve("example.com.", Guard::PublicOnly), "example.com.");
+        assert_eq!(name_to_resolve("localhost", Guard::Open), "localhost");
     }
 
     #[tokio::test]

@@ -3,7 +3,7 @@
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
-use rowhouse_chassis::sealing::{NotOurs, Sealing, random};
+use rowhouse_chassis::encryption::{DecryptError, EncryptionKeys, random};
 use sha2::Sha256;
 use uuid::Uuid;
 use zeroize::Zeroizing;
@@ -17,8 +17,8 @@ const LENGTH: usize = 32;
 pub(crate) struct Secret(Zeroizing<Vec<u8>>);
 
 impl Secret {
-    pub(crate) fn generate() -> Result<Self, NotOurs> {
-        let bytes: [u8; LENGTH] = random().or(Err(NotOurs))?;
+    pub(crate) fn generate() -> Result<Self, DecryptError> {
+        let bytes: [u8; LENGTH] = random().or(Err(DecryptError))?;
         Ok(Self(Zeroizing::new(bytes.to_vec())))
     }
 
@@ -28,17 +28,25 @@ impl Secret {
     }
 
     /// Encrypts the secret for the endpoint's row.
-    pub(crate) fn seal(&self, sealing: &Sealing, endpoint: Uuid) -> Result<Vec<u8>, NotOurs> {
-        sealing.seal(PURPOSE, endpoint.as_bytes(), &self.0)
+    pub(crate) fn encrypt(
+        &self,
+        encryption: &EncryptionKeys,
+        endpoint: Uuid,
+    ) -> Result<Vec<u8>, DecryptError> {
+        encryption.encrypt(PURPOSE, endpoint.as_bytes(), &self.0)
     }
 
-    pub(crate) fn open(sealing: &Sealing, endpoint: Uuid, sealed: &[u8]) -> Result<Self, NotOurs> {
-        sealing.open(PURPOSE, endpoint.as_bytes(), sealed).map(Self)
+    pub(crate) fn decrypt(
+        encryption: &EncryptionKeys,
+        endpoint: Uuid,
+        ciphertext: &[u8],
+    ) -> Result<Self, DecryptError> {
+        encryption.decrypt(PURPOSE, endpoint.as_bytes(), ciphertext).map(Self)
     }
 
     /// Returns the header `webhook-signature`. `timestamp`: seconds since 1970, as in `webhook-timestamp`.
-    pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String, NotOurs> {
-        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).or(Err(NotOurs))?;
+    pub(crate) fn sign(&self, id: &str, timestamp: i64, body: &[u8]) -> Result<String, DecryptError> {
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&self.0).or(Err(DecryptError))?;
         let mac = mac.chain_update(format!("{id}.{timestamp}.")).chain_update(body);
         Ok(format!("v1,{}", BASE64_STANDARD.encode(mac.finalize().into_bytes())))
     }
@@ -48,8 +56,8 @@ impl Secret {
 mod tests {
     use super::*;
 
-    fn sealing(byte: u8) -> Sealing {
-        Sealing::parse(&BASE64_STANDARD.encode([byte; 32])).unwrap()
+    fn encryption(byte: u8) -> EncryptionKeys {
+        EncryptionKeys::parse(&BASE64_STANDARD.encode([byte; 32])).unwrap()
     }
 
     fn of(base64: &str) -> Secret {
@@ -83,11 +91,11 @@ mod tests {
     #[test]
     fn a_secret_is_read_in_its_own_row_and_with_the_keys_only() {
         let (secret, endpoint) = (Secret::generate().unwrap(), Uuid::now_v7());
-        let sealed = secret.seal(&sealing(1), endpoint).unwrap();
+        let ciphertext = secret.encrypt(&encryption(1), endpoint).unwrap();
         assert_eq!(secret.reveal().len(), "whsec_".len() + 44);
-        assert_eq!(Secret::open(&sealing(1), endpoint, &sealed).unwrap().reveal(), secret.reveal());
-        assert!(Secret::open(&sealing(1), Uuid::now_v7(), &sealed).is_err());
-        assert!(Secret::open(&sealing(2), endpoint, &sealed).is_err());
-        assert!(!sealed.windows(8).any(|window| window == &secret.0[..8]));
+        assert_eq!(Secret::decrypt(&encryption(1), endpoint, &ciphertext).unwrap().reveal(), secret.reveal());
+        assert!(Secret::decrypt(&encryption(1), Uuid::now_v7(), &ciphertext).is_err());
+        assert!(Secret::decrypt(&encryption(2), endpoint, &ciphertext).is_err());
+        assert!(!ciphertext.windows(8).any(|window| window == &secret.0[..8]));
     }
 }

@@ -169,11 +169,11 @@ async fn read(mut body: Incoming) {
 }
 
 fn retry_after(response: &Response<Incoming>) -> Option<Duration> {
-    wish(response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim(), SystemTime::now())
+    parse_retry_after(response.headers().get(RETRY_AFTER)?.to_str().ok()?.trim(), SystemTime::now())
 }
 
 /// Parses seconds or a date, as in RFC 9110; a past date means now.
-fn wish(text: &str, now: SystemTime) -> Option<Duration> {
+fn parse_retry_after(text: &str, now: SystemTime) -> Option<Duration> {
     match text.parse() {
         Ok(seconds) => Some(Duration::from_secs(seconds)),
         Err(_) => Some(httpdate::parse_http_date(text).ok()?.duration_since(now).unwrap_or_default()),

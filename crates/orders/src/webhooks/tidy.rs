@@ -29,20 +29,20 @@ impl Job for TidyWebhooks {
 }
 
 /// Enqueues the recurring job, unless it exists.
-pub(crate) async fn tidy_from_now_on(tx: &mut TenantTx) -> Result<(), EnqueueError> {
+pub(crate) async fn schedule_tidying(tx: &mut TenantTx) -> Result<(), EnqueueError> {
     rowhouse_jobs::enqueue(tx, NewJob::new(TidyWebhooks {}).unique(KEY).every(EVERY)).await.map(drop)
 }
 
 /// Enqueues the recurring job, to run soon.
-pub(crate) async fn tidy_soon(tx: &mut TenantTx) -> Result<(), EnqueueError> {
-    let job = NewJob::new(TidyWebhooks {}).unique(KEY).after(Duration::ZERO).every(EVERY).hurry();
+pub(crate) async fn tidy_now(tx: &mut TenantTx) -> Result<(), EnqueueError> {
+    let job = NewJob::new(TidyWebhooks {}).unique(KEY).after(Duration::ZERO).every(EVERY).retry_now();
     rowhouse_jobs::enqueue(tx, job).await.map(drop)
 }
 
 /// The handler of [`TidyWebhooks`].
-pub(crate) struct Tidy;
+pub(crate) struct TidyWebhooksHandler;
 
-impl Handler<TidyWebhooks> for Tidy {
+impl Handler<TidyWebhooks> for TidyWebhooksHandler {
     async fn run(&self, run: &Run, _: TidyWebhooks) -> Result<(), Failure> {
         let now = Utc::now();
         let (old, long_gone) = (now - KEEP, now - KEEP_ENDPOINT);

@@ -12,9 +12,9 @@ use crate::world::{config, trust};
 #[tokio::test(flavor = "multi_thread")]
 async fn violations_are_named_and_prevent_the_start() {
     let database = TestDatabase::create().await;
-    let holes = "ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY;
+    let violations = "ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY;
                  ALTER TABLE orders.order_lines DISABLE ROW LEVEL SECURITY;";
-    database.admin().await.batch_execute(holes).await.unwrap();
+    database.admin().await.batch_execute(violations).await.unwrap();
     let trust = trust(&SigningKey::generate().unwrap());
     let built = App::build(config(&database.url(ServiceName::Orders), &trust)).await;
     let Err(error @ StartError::Database(DatabaseError::Violations(_))) = built else { panic!("it started") };

@@ -89,7 +89,7 @@ fn read(operation: &Operation) -> Result<TokenStream, OptionError> {
         let lists = operation.body.iter().filter(|field| refuses_empty(operation, field));
         let lists = lists.map(|field| {
             let (name, text) = (names::ident(field.name()), field.name());
-            quote!(not_empty_list(#text, #name.as_deref())?;)
+            quote!(non_empty_list(#text, #name.as_deref())?;)
         });
         quote! {
             let #input { #(#fields),* } = body;
@@ -223,7 +223,7 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let given: BTreeSet<_> = referred.chain(name).collect();
     let given = given.into_iter().map(|name| {
         let (ident, path) = (names::ident(name), format!("{}.{name}", operation.method.output().name()));
-        quote!(let #ident = given(#path, answer.#ident.as_ref())?;)
+        quote!(let #ident = required_message(#path, answer.#ident.as_ref())?;)
     });
     Ok(quote! {
         #(#given)*

@@ -42,7 +42,7 @@ fn entry(message: &MessageDescriptor, field: &FieldDescriptor) -> Result<TokenSt
     if options.inline {
         return match shape {
             Shape::Message(_) if !field.is_list() => {
-                Ok(quote!(there(#path, self.#ident.as_ref())?.write(map)?;))
+                Ok(quote!(required_field(#path, self.#ident.as_ref())?.write(map)?;))
             }
             _ => Err(OptionError::new(field.full_name(), "only one message can stand inline")),
         };
@@ -59,7 +59,7 @@ fn entry(message: &MessageDescriptor, field: &FieldDescriptor) -> Result<TokenSt
     let presence = field.supports_presence();
     let optional = match &shape {
         Shape::Text if presence => quote!(self.#ident.as_ref()),
-        Shape::Text => quote!(not_empty(&self.#ident)),
+        Shape::Text => quote!(non_empty(&self.#ident)),
         Shape::Flag | Shape::Int32 | Shape::Int64 if presence => quote!(self.#ident),
         Shape::Int32 | Shape::Int64 => quote!((self.#ident != 0).then_some(self.#ident)),
         Shape::Flag => quote!(Some(self.#ident)),
@@ -74,7 +74,7 @@ fn entry(message: &MessageDescriptor, field: &FieldDescriptor) -> Result<TokenSt
     let plain = !presence && matches!(shape, Shape::Text | Shape::Flag | Shape::Int32 | Shape::Int64);
     Ok(match options.absent {
         Absent::Never if plain => quote!(map.serialize_entry(#name, &self.#ident)?;),
-        Absent::Never => quote!(map.serialize_entry(#name, &there(#path, #optional)?)?;),
+        Absent::Never => quote!(map.serialize_entry(#name, &required_field(#path, #optional)?)?;),
         Absent::Null => quote!(map.serialize_entry(#name, &#optional)?;),
         Absent::Omitted => quote! {
             if let Some(value) = #optional {

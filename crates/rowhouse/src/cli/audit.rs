@@ -9,7 +9,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::Text;
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use rowhouse_tenancy::audit::{Scope, run as look};
+use rowhouse_tenancy::audit::{AuditScope, run as look};
 
 use rowhouse_migrator::{MigrateError, connect_diesel};
 
@@ -51,7 +51,7 @@ pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     if let Some(role) = shut_out(&mut conn).await? {
         return Err(AuditError::Closed(role));
     }
-    let violations = look(&mut conn, &Scope::All).await?;
+    let violations = look(&mut conn, &AuditScope::All).await?;
     let mut out = io::stdout().lock();
     for violation in &violations {
         writeln!(out, "{violation}")?;

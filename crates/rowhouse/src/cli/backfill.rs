@@ -10,8 +10,8 @@ use clap::builder::RangedU64ValueParser;
 use super::addresses::{self, AddressesError};
 use rowhouse_operator::addresses::{NAME, PURPOSE};
 use rowhouse_operator::backfill::{
-    self, Backfill, BackfillError, Counted, LedgerSummary, Options, Progress, Report, Runner, Target,
-    TenantFailure,
+    self, Backfill, BackfillCount, BackfillError, BackfillProgress, BackfillReport, BackfillTarget,
+    LedgerSummary, Options, Runner, TenantFailure,
 };
 
 pub(super) const EXAMPLES: &str = "Goes through all tenants, each in its own context, in batches, and writes down how far it is: what \
@@ -96,7 +96,7 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
     };
     let runner = Runner::new(backfill, &args.database_url, ca_file)
         .with_options(options)
-        .with_progress(Progress::on_stderr());
+        .with_progress(BackfillProgress::on_stderr());
     if args.dry_run {
         let counted = runner.count().await?;
         print_failures(&counted.failed, counted.left_out);
@@ -117,7 +117,7 @@ fn names() -> String {
     backfill::ALL.iter().map(|backfill| backfill.name).chain([NAME]).collect::<Vec<_>>().join(", ")
 }
 
-fn print_failures(failed: &[(Target, TenantFailure)], left_out: usize) {
+fn print_failures(failed: &[(BackfillTarget, TenantFailure)], left_out: usize) {
     for (target, failure) in failed {
         eprintln!("rowhouse: {} ({}): {failure}", target.slug, target.id);
     }
@@ -134,7 +134,7 @@ fn print_list(out: &mut impl Write, summaries: &[LedgerSummary]) -> io::Result<(
     Ok(())
 }
 
-fn print_counted(out: &mut impl Write, name: &str, counted: &Counted) -> io::Result<()> {
+fn print_counted(out: &mut impl Write, name: &str, counted: &BackfillCount) -> io::Result<()> {
     for (target, rows) in counted.tenants.iter().filter(|(_, rows)| *rows > 0) {
         writeln!(out, "{} ({}): {}", target.slug, target.id, of_rows(*rows))?;
     }
@@ -149,8 +149,8 @@ fn print_counted(out: &mut impl Write, name: &str, counted: &Counted) -> io::Res
     )
 }
 
-fn print_report(out: &mut impl Write, name: &str, report: &Report) -> io::Result<()> {
-    let Report { completed, completed_before, changed_rows, failed, left_out } = report;
+fn print_report(out: &mut impl Write, name: &str, report: &BackfillReport) -> io::Result<()> {
+    let BackfillReport { completed, completed_before, changed_rows, failed, left_out } = report;
     write!(
         out,
         "{name}: completed {}, changed {}; completed before: {}",
@@ -179,14 +179,14 @@ mod tests {
 
     use super::*;
 
-    fn target(slug: &str) -> Target {
-        Target { id: TenantId::from_uuid(uuid::Uuid::nil()), slug: slug.to_owned() }
+    fn target(slug: &str) -> BackfillTarget {
+        BackfillTarget { id: TenantId::from_uuid(uuid::Uuid::nil()), slug: slug.to_owned() }
     }
 
     #[test]
     fn a_dry_run_names_the_tenants_with_something_to_do() {
         let tenants = vec![(target("acme"), 1), (target("globex"), 0), (target("initech"), 20)];
-        let counted = Counted { tenants, completed: 7, ..Counted::default() };
+        let counted = BackfillCount { tenants, completed: 7, ..BackfillCount::default() };
         let mut out = Vec::new();
         print_counted(&mut out, "orders-priority", &counted).unwrap();
         assert_eq!(
@@ -200,7 +200,7 @@ mod tests {
     #[test]
     fn incomplete_tenants_are_reported() {
         let failure = TenantFailure::Difference { expected: 10, changed: 9 };
-        let report = Report {
+        let report = BackfillReport {
             completed: 3,
             completed_before: 1,
             changed_rows: 40,

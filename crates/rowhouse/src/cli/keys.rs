@@ -8,7 +8,7 @@ use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rowhouse_chassis::config::seconds;
 
-use rowhouse_keys::{KeyDirectory, KeysError, Rotation, RotationError, Step, issuers};
+use rowhouse_keys::{KeyDirectory, KeysError, Rotation, RotationError, RotationStep, issuers};
 
 const GENERATE_EXAMPLES: &str = "Examples:
   rowhouse keys generate keys
@@ -65,7 +65,7 @@ struct RotateArgs {
     retire_after: Duration,
     /// Do half of it
     #[arg(long, value_name = "STEP")]
-    step: Option<Step>,
+    step: Option<RotationStep>,
 }
 
 pub(super) async fn run(args: KeysArgs) -> Result<(), RotationError> {

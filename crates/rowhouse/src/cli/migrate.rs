@@ -21,7 +21,7 @@ The services' URLs are only read for the passwords in them, which their roles ge
 Roles belong to the cluster: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
 administer all databases of Rowhouse in it.
 
-A migration that would have to wait for others' locks stands in nobody's way: it gives up after a second and tries again.
+A migration that has to wait for other sessions' locks does not block them: it times out after a second and retries.
 With --status nothing is changed: each migration is listed, and the exit code is 0 if there is nothing to do, else 3.
 
 Examples:
@@ -163,13 +163,13 @@ fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use rowhouse_migrator::Waiting;
+    use rowhouse_migrator::WaitingMigration;
 
     #[test]
     fn a_waiting_migration_is_reported() {
         let report = MigrateReport {
             rebuilt_indexes: vec!["orders.orders_by_priority".to_owned()],
-            waiting: Some(Waiting {
+            waiting: Some(WaitingMigration {
                 migration: "2026-11-23-000014_orders_priority_contract".to_owned(),
                 backfill: "orders-priority".to_owned(),
                 reason: "column \"priority\" of relation \"orders\" contains null values".to_owned(),

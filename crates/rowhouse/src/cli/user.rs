@@ -87,7 +87,7 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
     let email: String = found.try_get(1)?;
     let ended = if disable { Some(end_everywhere(&tx, found.try_get(0)?).await?) } else { None };
     tx.commit().await?;
-    if let Some(Ended { sessions, api_keys, invitations }) = ended {
+    if let Some(EndedCounts { sessions, api_keys, invitations }) = ended {
         let ended = format!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
         writeln!(io::stderr().lock(), "{ended}")?;
     }
@@ -96,17 +96,17 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
 }
 
 /// The numbers of a person's sessions, API keys and invitations that were ended, in all tenants together.
-struct Ended {
+struct EndedCounts {
     sessions: i32,
     api_keys: i32,
     invitations: i32,
 }
 
 /// Ends a person's sessions, API keys and invitations in all tenants.
-async fn end_everywhere(tx: &Transaction<'_>, id: &str) -> Result<Ended, UserError> {
+async fn end_everywhere(tx: &Transaction<'_>, id: &str) -> Result<EndedCounts, UserError> {
     let sessions = "SELECT auth.end_sessions_of($1::text::uuid, 'disabled', NULL)";
     let sessions = tx.query_one(sessions, &[&id]).await?.try_get(0)?;
     let grants = "SELECT api_keys, invitations FROM auth.revoke_grants_of($1::text::uuid)";
     let grants = tx.query_one(grants, &[&id]).await?;
-    Ok(Ended { sessions, api_keys: grants.try_get(0)?, invitations: grants.try_get(1)? })
+    Ok(EndedCounts { sessions, api_keys: grants.try_get(0)?, invitations: grants.try_get(1)? })
 }

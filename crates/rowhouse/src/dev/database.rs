@@ -7,7 +7,7 @@ use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_tenancy::audit;
 
 use super::{DevArgs, DevError, Secrets};
-use rowhouse_migrator::{Waiting, connect_diesel, migrate};
+use rowhouse_migrator::{WaitingMigration, connect_diesel, migrate};
 use rowhouse_postgres::{Cluster, ClusterOptions, Programs};
 
 /// The name of the database in a private cluster.
@@ -45,11 +45,11 @@ impl Database {
             tracing::info!(migration = name, "migrated");
         }
         if let Some(waiting) = report.waiting {
-            let Waiting { migration, backfill, .. } = waiting;
+            let WaitingMigration { migration, backfill, .. } = waiting;
             tracing::warn!(migration, backfill, "{migration} needs `rowhouse backfill {backfill}` first");
         }
         let mut admin = connect_diesel(&self.url, ca_file).await?;
-        let violations = audit::run(&mut admin, &audit::Scope::All).await?;
+        let violations = audit::run(&mut admin, &audit::AuditScope::All).await?;
         if violations.is_empty() { Ok(()) } else { Err(DevError::Violations(violations)) }
     }
 

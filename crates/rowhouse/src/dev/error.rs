@@ -72,7 +72,7 @@ pub enum DevError {
     #[error("the database cannot be audited: {0}")]
     Audit(#[from] diesel::result::Error),
     /// The audit found violations of the isolation guarantees.
-    #[error("the database's walls have holes:{}", lines(.0))]
+    #[error("the database violates the isolation guarantees:{}", lines(.0))]
     Violations(Vec<Violation>),
     /// The keys cannot be read or created.
     #[error(transparent)]

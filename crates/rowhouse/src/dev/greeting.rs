@@ -20,7 +20,7 @@ Rowhouse is up. Ctrl-C stops it; the data stays in {directory}.
 
   gateway     {gateway}  (reference: {gateway}/docs)
 {services}  PostgreSQL  {database}
-  mail        {directory}/mail, each letter's link is shown here
+  mail        {directory}/mail, the link in each email is shown here
 
 Try it from another terminal: onboard a company, log in as its owner, place an order.
 

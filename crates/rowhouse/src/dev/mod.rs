@@ -5,10 +5,10 @@
 
 mod database;
 mod directory;
+mod emails;
 mod endpoints;
 mod error;
 mod greeting;
-mod letters;
 mod listen;
 mod secrets;
 mod stop;
@@ -25,16 +25,16 @@ use rowhouse_chassis::telemetry;
 
 use database::Database;
 use directory::DataDirectory;
+use emails::EmailPrinter;
 use endpoints::Endpoints;
 pub use error::DevError;
-use letters::Letters;
 pub use listen::Listen;
 use secrets::Secrets;
 use stop::Stop;
 
 use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_system::{Parts, System, url};
 
 /// The time to wait for readiness. Services that take longer log why.
@@ -102,7 +102,7 @@ pub async fn run(args: DevArgs) -> Result<(), DevError> {
 
 /// Everything that runs. Fields are dropped in order.
 struct Running {
-    _letters: Letters,
+    _emails: EmailPrinter,
     system: System,
     database: Database,
     directory: DataDirectory,
@@ -119,14 +119,14 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     keys.ensure()?;
     let encryption_keys = directory.path().join("keys/encryption.keys");
     encryption_keys::ensure(&encryption_keys)?;
-    let mailbox = directory.path().join("mail");
-    let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mailbox) };
+    let mail_directory = directory.path().join("mail");
+    let mail = MailArgs { public_url: url(addresses.gateway), ..MailArgs::into_directory(&mail_directory) };
     let databases = database.of_the_services(&secrets)?;
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
     let rate_limits = args.rate_limits.limits();
     let sign_ups = args.sign_ups.clone();
     let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
-    let letters = Letters::announce(Mailbox::at(mailbox));
+    let emails = EmailPrinter::announce(MailDirectory::at(mail_directory));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;
     let endpoints = Endpoints::of(system.addresses(), database.admin_url());
@@ -135,7 +135,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     if let Err(error) = io::stdout().lock().write_all(greeting.as_bytes()) {
         tracing::debug!(%error, "nobody reads the greeting");
     }
-    Ok(Running { _letters: letters, system, database, directory })
+    Ok(Running { _emails: emails, system, database, directory })
 }
 
 impl Running {

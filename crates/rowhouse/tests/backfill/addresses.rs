@@ -50,7 +50,7 @@ async fn a_migration_reports_collisions() {
         assert_eq!(found.len(), 3, "{said}");
         assert_eq!(
             found[0],
-            "collision: c@xn--bcher-kva.example is one mailbox of 2 people, \
+            "collision: c@xn--bcher-kva.example is one address of 2 people, \
              c@bücher.example (00000000-0000-7000-8000-000000000008, since 2026-11-08, confirmed, 1 tenant) and \
              c@xn--bcher-kva.example (00000000-0000-7000-8000-000000000009, since 2026-11-09, never confirmed, 0 tenants); \
              disable all but one by `rowhouse user disable ADDRESS`"

@@ -1,7 +1,7 @@
 //! Tenants with a difference between counted and changed rows.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_operator::backfill::{Backfill, Options, Report, Runner, TenantFailure};
+use rowhouse_operator::backfill::{Backfill, BackfillReport, Options, Runner, TenantFailure};
 use rowhouse_testkit::TestDatabase;
 
 use crate::program::{backfill, stdout, until};
@@ -13,13 +13,13 @@ fn real() -> Backfill {
     Backfill::find(NAME).unwrap()
 }
 
-async fn run(database: &TestDatabase, backfill: Backfill, batch_size: u32) -> Report {
+async fn run(database: &TestDatabase, backfill: Backfill, batch_size: u32) -> BackfillReport {
     let options = Options { batch_size, ..Options::default() };
     Runner::new(backfill, &database.admin_url(), None).with_options(options).run().await.unwrap()
 }
 
 /// Returns the slugs of failed tenants, with the expected and the changed number.
-fn failures(report: &Report) -> Vec<(&str, i64, i64)> {
+fn failures(report: &BackfillReport) -> Vec<(&str, i64, i64)> {
     let failures = report.failed.iter().map(|(target, failure)| match failure {
         TenantFailure::Difference { expected, changed } => (target.slug.as_str(), *expected, *changed),
         other => panic!("{}: {other}", target.slug),
@@ -54,9 +54,9 @@ async fn a_batch_that_forgets_its_tenant_fails() {
     }
     assert_eq!(left(&mut admin).await, 10, "the others are done");
 
-    let mended = stdout(&backfill(&database, &[NAME]).await);
+    let repeated = stdout(&backfill(&database, &[NAME]).await);
     assert_eq!(
-        mended,
+        repeated,
         "orders-priority: completed 1 tenant, changed 10 rows; completed before: 19 tenants\n"
     );
     assert_complete(&mut admin).await;

@@ -64,8 +64,8 @@ async fn people(system: &TestSystem, caller: &Caller<'_>) {
         caller.post("/v1/invitations", &json!({ "email": email, "role": "member" })).await
     };
     invite(&email).await;
-    let letter = system.mail_to(&email, "Invitation to").await;
-    let accept = json!({ "token": letter.token, "password": PASSWORD });
+    let message = system.mail_to(&email, "Invitation to").await;
+    let accept = json!({ "token": message.token, "password": PASSWORD });
     succeed(caller.stranger(Method::POST, "/v1/invitations/accept").json(&accept)).await;
     // Another person takes the first one's place. Each has an address of its own, since emails to one address are
     // limited.

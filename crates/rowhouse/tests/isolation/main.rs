@@ -25,5 +25,5 @@ mod rest;
 mod round_trips;
 mod seed;
 mod sql;
-mod sql_walls;
+mod sql_refusals;
 mod without_predicates;

@@ -65,11 +65,11 @@ pub(crate) async fn check(world: &World) -> usize {
     at_rest.expect("everything comes to rest");
 
     let tenants = admin.query("SELECT email FROM onboarding.onboardings", &[]).await.unwrap();
-    let letters = world.mailbox().letters();
-    let welcomes: Vec<&str> = letters
+    let messages = world.mail_directory().emails();
+    let welcomes: Vec<&str> = messages
         .iter()
-        .filter(|letter| letter.subject.starts_with("Welcome"))
-        .map(|letter| letter.to.as_str())
+        .filter(|message| message.subject.starts_with("Welcome"))
+        .map(|message| message.to.as_str())
         .collect();
     for tenant in &tenants {
         let email: &str = tenant.get(0);

@@ -12,7 +12,7 @@ use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
 use rowhouse_migrator::RolePasswords;
 use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio::net::TcpStream;
@@ -157,8 +157,8 @@ impl World {
         self.cluster.lock().await.as_ref().unwrap().admin_url(DATABASE)
     }
 
-    pub(crate) fn mailbox(&self) -> Mailbox {
-        Mailbox::at(self.directory.path().join("mail"))
+    pub(crate) fn mail_directory(&self) -> MailDirectory {
+        MailDirectory::at(self.directory.path().join("mail"))
     }
 
     /// Returns a service's output.

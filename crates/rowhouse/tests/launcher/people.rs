@@ -65,7 +65,7 @@ async fn the_links_of_emails_are_printed() {
     dev.stop(Signal::TERM);
     let again = Dev::start(&data);
     assert_eq!(fs::read(&keys).unwrap(), made);
-    assert!(!again.stdout().contains("mail to "), "each letter is shown once");
+    assert!(!again.stdout().contains("mail to "), "each email is shown once");
     again.stop(Signal::TERM);
 
     // A directory from before there were encryption keys.

@@ -1,7 +1,7 @@
 //! The contract step, before and after the backfill.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_migrator::{MigrationState, Migrator, Waiting};
+use rowhouse_migrator::{MigrationState, Migrator, WaitingMigration};
 use rowhouse_testkit::TestDatabase;
 
 use crate::source::Source;
@@ -34,7 +34,9 @@ async fn a_contract_migration_waits_for_its_backfill() {
 
         let first = source.run(&database, |migrator| migrator).await.unwrap();
         assert_eq!(first.applied, [EXPAND.0]);
-        let Some(Waiting { migration, backfill, reason }) = first.waiting else { panic!("{first:?}") };
+        let Some(WaitingMigration { migration, backfill, reason }) = first.waiting else {
+            panic!("{first:?}")
+        };
         assert_eq!((migration.as_str(), backfill.as_str()), (contract.0, "orders-colour"));
         assert!(reason.contains("orders"), "{reason}");
         assert!(holds(&mut admin, UNCHANGED).await);

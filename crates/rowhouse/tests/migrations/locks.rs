@@ -40,7 +40,7 @@ async fn a_long_query_does_not_become_an_outage() {
             let asked = Instant::now();
             service.batch_execute(READ).await.unwrap();
             slowest = slowest.max(asked.elapsed());
-            assert!(start.elapsed() < PATIENCE, "the migration did not give up the queue");
+            assert!(start.elapsed() < PATIENCE, "the migration did not leave the queue of the lock");
             tokio::time::sleep(Duration::from_millis(5)).await;
         }
         assert!(slowest > Duration::from_millis(100), "nobody was ever in the queue: {slowest:?}");

@@ -105,7 +105,7 @@ pub use version::server_version_warning;
 
 /// The part of the database that is audited.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Scope {
+pub enum AuditScope {
     /// Every schema of the database that is not PostgreSQL's own, and every service role.
     All,
     /// One service: its schema, the schema `tenancy`, and the role that is connected.
@@ -156,13 +156,13 @@ const QUERIES: &[&str] = queries![
 ///
 /// The session's `search_path` is changed while the audit runs, since PostgreSQL qualifies names and expressions
 /// by it. If the future is dropped before its end, the connection keeps the changed path.
-pub async fn run<C>(conn: &mut C, scope: &Scope) -> QueryResult<Vec<Violation>>
+pub async fn run<C>(conn: &mut C, scope: &AuditScope) -> QueryResult<Vec<Violation>>
 where
     C: AsyncConnectionCore<Backend = Pg>,
 {
     let before = search_path(conn).await?;
     set_search_path(conn, "pg_catalog, pg_temp").await?;
-    let found = look(conn, scope).await;
+    let found = run_queries(conn, scope).await;
     // A failed transaction accepts no statement; its rollback restores the old path.
     let restored = set_search_path(conn, &before).await;
     let found = found?;
@@ -170,17 +170,17 @@ where
     sorted(found)
 }
 
-async fn look<C>(conn: &mut C, scope: &Scope) -> QueryResult<Vec<Found>>
+async fn run_queries<C>(conn: &mut C, scope: &AuditScope) -> QueryResult<Vec<FoundRow>>
 where
     C: AsyncConnectionCore<Backend = Pg>,
 {
     let schema = match scope {
-        Scope::All => None,
-        Scope::Schema(name) => Some(*name),
+        AuditScope::All => None,
+        AuditScope::Schema(name) => Some(*name),
     };
     let mut found = Vec::new();
     for sql in QUERIES {
-        found.extend(sql_query(*sql).bind::<Nullable<Text>, _>(schema).load::<Found>(conn).await?);
+        found.extend(sql_query(*sql).bind::<Nullable<Text>, _>(schema).load::<FoundRow>(conn).await?);
         if *sql == KERNEL && !found.is_empty() {
             break;
         }
@@ -189,15 +189,15 @@ where
 }
 
 /// Sorts violations by the order of the rules, and removes duplicates.
-fn sorted(found: Vec<Found>) -> QueryResult<Vec<Violation>> {
-    let mut placed = found.into_iter().map(Found::place).collect::<QueryResult<Vec<_>>>()?;
+fn sorted(found: Vec<FoundRow>) -> QueryResult<Vec<Violation>> {
+    let mut placed = found.into_iter().map(FoundRow::place).collect::<QueryResult<Vec<_>>>()?;
     placed.sort_by(|(a, x), (b, y)| (a, &x.object, &x.remedy).cmp(&(b, &y.object, &y.remedy)));
     placed.dedup();
     Ok(placed.into_iter().map(|(_, violation)| violation).collect())
 }
 
 #[derive(QueryableByName)]
-struct Found {
+struct FoundRow {
     #[diesel(sql_type = Text)]
     rule: String,
     #[diesel(sql_type = Text)]
@@ -206,7 +206,7 @@ struct Found {
     remedy: String,
 }
 
-impl Found {
+impl FoundRow {
     /// Returns the violation and the position of its rule in [`RULES`].
     fn place(self) -> QueryResult<(usize, Violation)> {
         let Self { rule: name, object, remedy } = self;

@@ -41,7 +41,7 @@ struct ListenState {
 impl NotificationListener {
     /// Waits until a notification may have arrived since the last call. Returns for one or several notifications, and
     /// when listening begins or ends, since some may have been missed in between.
-    pub async fn heard(&mut self) {
+    pub async fn notified(&mut self) {
         if self.heard.changed().await.is_err() {
             // The task runs as long as this value exists, so it can only have panicked.
             std::future::pending::<()>().await;
@@ -66,7 +66,7 @@ pub struct Subscription(watch::Receiver<ListenState>);
 
 impl Subscription {
     /// Does the same as [`NotificationListener::heard`].
-    pub async fn heard(&mut self) {
+    pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
             // The listener is gone.
             std::future::pending::<()>().await;

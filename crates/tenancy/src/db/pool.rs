@@ -142,7 +142,7 @@ impl TenantDb {
     }
 
     /// Runs the catalogue audit as this service's role and returns the violations.
-    pub async fn audit(&self, scope: &audit::Scope) -> Result<Vec<audit::Violation>, DbError> {
+    pub async fn audit(&self, scope: &audit::AuditScope) -> Result<Vec<audit::Violation>, DbError> {
         let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut **conn, scope).await?)
     }
@@ -178,18 +178,18 @@ impl TenantDb {
         let db = self.clone();
         // A caller that stops waiting must not stop the check.
         let asked = tokio::spawn(async move {
-            let answer = db.look().await;
+            let answer = db.probe().await;
             db.availability.answers(answer.as_ref().map(drop));
             answer
         });
         asked.await.unwrap_or_else(|error| Err(DbError::Unavailable(error.to_string())))
     }
 
-    async fn look(&self) -> Result<(), DbError> {
+    async fn probe(&self) -> Result<(), DbError> {
         let mut conn = self.acquire(None).await?;
         conn.ask();
         let Ok(read_only) = timeout(ANSWER, session::is_read_only(&mut conn)).await else {
-            self.doubt();
+            self.replace_if_dead();
             return Err(DbError::Unavailable(
                 "a connection that was open does not answer any more".to_owned(),
             ));
@@ -203,7 +203,7 @@ impl TenantDb {
     }
 
     /// Replaces all connections if a new one answers in time: then the old ones are dead, and the server is not just busy.
-    fn doubt(&self) {
+    fn replace_if_dead(&self) {
         let (connector, availability) = (self.connector.clone(), Arc::clone(&self.availability));
         tokio::spawn(async move {
             if matches!(timeout(NEW_ANSWER, connector.connect()).await, Ok(Ok(_))) {

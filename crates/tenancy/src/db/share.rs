@@ -186,7 +186,7 @@ impl State {
 
     fn limit(&self, limits: Limits, party: Party, now: Instant) -> usize {
         let contended =
-            self.recent.anybody_but(party, now) || self.turns.iter().any(|waiting| *waiting != party);
+            self.recent.is_other_active(party, now) || self.turns.iter().any(|waiting| *waiting != party);
         if contended { limits.contended } else { limits.alone }
     }
 
@@ -211,7 +211,7 @@ impl State {
         if account.waiters.is_empty() {
             self.turns.push_back(party);
         }
-        // Waiters that gave up are at the front: they waited longest.
+        // Cancelled waiters are at the front: they waited longest.
         while account.waiters.front().is_some_and(oneshot::Sender::is_closed) {
             account.waiters.pop_front();
         }
@@ -238,7 +238,7 @@ impl State {
                 let permit = Permit { shares: Some(Arc::clone(shares)), party };
                 match waiter.send(permit) {
                     Ok(()) => break true,
-                    // The waiter gave up. The permit was never counted as held.
+                    // The waiter was cancelled. The permit was never counted as held.
                     Err(mut permit) => drop(permit.shares.take()),
                 }
             };
@@ -272,7 +272,7 @@ impl Recent {
         }
     }
 
-    fn anybody_but(&self, party: Party, now: Instant) -> bool {
+    fn is_other_active(&self, party: Party, now: Instant) -> bool {
         [self.latest, self.another]
             .into_iter()
             .flatten()

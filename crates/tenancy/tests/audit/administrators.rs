@@ -1,7 +1,7 @@
 //! Violations by role membership, and the distinction between administrators and other roles.
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_tenancy::audit::{self, Scope};
+use rowhouse_tenancy::audit::{self, AuditScope};
 use rowhouse_testkit::TestDatabase;
 
 use crate::case::{Case, admin};
@@ -96,13 +96,13 @@ async fn the_result_is_the_same_for_every_role() {
     let database = TestDatabase::create().await;
     let mut conn = database.admin().await;
     conn.batch_execute(&format!("BEGIN; {ADMINISTRATORS}")).await.unwrap();
-    let expected = audit::run(&mut conn, &Scope::All).await.unwrap();
+    let expected = audit::run(&mut conn, &AuditScope::All).await.unwrap();
     assert!(expected.iter().any(|violation| violation.object == "audit_stranger"), "{expected:?}");
     assert!(!expected.iter().any(|violation| violation.object == "audit_operator"), "{expected:?}");
     for role in ["audit_operator", "audit_undeclared", "audit_root", "rowhouse_orders", "rowhouse_auth"] {
         let become_it = format!("SET LOCAL SESSION AUTHORIZATION {role}");
         conn.batch_execute(&become_it).await.unwrap();
-        assert_eq!(audit::run(&mut conn, &Scope::All).await.unwrap(), expected, "{role}");
+        assert_eq!(audit::run(&mut conn, &AuditScope::All).await.unwrap(), expected, "{role}");
         conn.batch_execute("RESET SESSION AUTHORIZATION").await.unwrap();
     }
     conn.batch_execute("ROLLBACK").await.unwrap();
@@ -114,7 +114,7 @@ async fn no_remedy_takes_privileges_from_an_administrator() {
     let database = TestDatabase::create().await;
     let mut conn = database.admin().await;
     conn.batch_execute(&format!("BEGIN; {ADMINISTRATORS}")).await.unwrap();
-    let found = audit::run(&mut conn, &Scope::All).await.unwrap();
+    let found = audit::run(&mut conn, &AuditScope::All).await.unwrap();
     let remedies: Vec<&str> = found
         .iter()
         .filter(|violation| {

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse_tenancy::audit::{self, Scope};
+use rowhouse_tenancy::audit::{self, AuditScope};
 use rowhouse_testkit::{ServiceName, TestDatabase};
 
 use crate::text;
@@ -62,11 +62,11 @@ async fn an_admitted_role_has_exactly_what_all_services_have() {
     assert_eq!(granted(&mut admin, "rowhouse_probe").await, common);
     admin.batch_execute("CALL tenancy.admit_service('rowhouse_probe'); RESET ROLE").await.unwrap();
     assert_eq!(granted(&mut admin, "rowhouse_probe").await, common, "repeated");
-    assert_eq!(audit::run(&mut admin, &Scope::All).await.unwrap(), []);
+    assert_eq!(audit::run(&mut admin, &AuditScope::All).await.unwrap(), []);
 
     // As the service sees it at its start.
     admin.batch_execute("SET LOCAL ROLE rowhouse_probe").await.unwrap();
-    assert_eq!(audit::run(&mut admin, &Scope::Schema("probe")).await.unwrap(), []);
+    assert_eq!(audit::run(&mut admin, &AuditScope::Schema("probe")).await.unwrap(), []);
     assert!(!text(&mut admin, "(SELECT newest FROM tenancy.schema_version())").await.is_empty());
     admin.batch_execute("ROLLBACK").await.unwrap();
 }
@@ -77,7 +77,7 @@ async fn a_role_that_was_not_admitted_finds_the_kernel_closed() {
     let database = TestDatabase::create().await;
     let mut admin = database.admin().await;
     admin.batch_execute(&format!("{NEW} SET LOCAL ROLE rowhouse_probe")).await.unwrap();
-    let violations = audit::run(&mut admin, &Scope::Schema("probe")).await.unwrap();
+    let violations = audit::run(&mut admin, &AuditScope::Schema("probe")).await.unwrap();
     assert!(violations.iter().any(|violation| violation.rule == "kernel_closed"), "{violations:?}");
     admin.batch_execute("ROLLBACK").await.unwrap();
 }

@@ -26,7 +26,7 @@ use case::Case;
 use diesel::dsl::sql;
 use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_tenancy::audit::{self, RULES, Scope, Violation};
+use rowhouse_tenancy::audit::{self, AuditScope, RULES, Violation};
 use rowhouse_testkit::{ServiceName, TestDatabase};
 
 /// A correct tenant table, in which the cases plant violations.
@@ -46,11 +46,11 @@ const NOTES: &str = "
 #[tokio::test]
 async fn a_migrated_database_is_clean() {
     let database = TestDatabase::create().await;
-    let all = audit::run(&mut database.admin().await, &Scope::All).await.unwrap();
+    let all = audit::run(&mut database.admin().await, &AuditScope::All).await.unwrap();
     assert_eq!(all, []);
     for name in ServiceName::ALL {
         let mut service = database.connect_as(*name).await;
-        assert_eq!(audit::run(&mut service, &Scope::Schema(name.schema())).await.unwrap(), [], "{name}");
+        assert_eq!(audit::run(&mut service, &AuditScope::Schema(name.schema())).await.unwrap(), [], "{name}");
     }
 }
 
@@ -59,7 +59,7 @@ async fn the_search_path_is_left_as_it_was() {
     let database = TestDatabase::create().await;
     let mut admin = database.admin().await;
     admin.batch_execute("SET search_path = orders, tenancy").await.unwrap();
-    assert_eq!(audit::run(&mut admin, &Scope::All).await.unwrap(), []);
+    assert_eq!(audit::run(&mut admin, &AuditScope::All).await.unwrap(), []);
     assert_eq!(text(&mut admin, "current_setting('search_path')").await, "orders, tenancy");
 }
 
@@ -118,7 +118,7 @@ async fn each_is_found_and_remedied(cases: &[Case]) {
 async fn check(admin: &mut AsyncPgConnection, case: &Case) {
     let plant = format!("{NOTES} SET LOCAL ROLE {}; {}", case.role, case.plant);
     admin.batch_execute(&plant).await.unwrap_or_else(|error| panic!("{}: {error}", case.plant));
-    if case.scope == Scope::All {
+    if case.scope == AuditScope::All {
         admin.batch_execute("RESET ROLE").await.unwrap();
     }
     let violations = audit::run(admin, &case.scope).await.unwrap();
@@ -136,7 +136,7 @@ async fn check(admin: &mut AsyncPgConnection, case: &Case) {
     admin.batch_execute(&format!("RESET ROLE; {statements}")).await.unwrap_or_else(|error| {
         panic!("{}: {statements}: {error}", case.plant);
     });
-    assert_eq!(audit::run(admin, &Scope::All).await.unwrap(), [], "{} after {statements}", case.plant);
+    assert_eq!(audit::run(admin, &AuditScope::All).await.unwrap(), [], "{} after {statements}", case.plant);
 }
 
 /// Returns the remedies as SQL, in their order, or `None` if one of them is a sentence, which begins with a small

@@ -25,15 +25,15 @@ async fn notifications_are_received() {
     let db = connect(database.url(ServiceName::Orders)).await;
     let mut listener = db.listen(CHANNEL);
     assert!(!listener.is_listening(), "nothing was heard yet");
-    listener.heard().await;
+    listener.notified().await;
     assert!(listener.is_listening());
     let admin = rowhouse_admin(&database.admin_url()).await;
     admin.batch_execute(NOTIFY).await.unwrap();
-    let heard = tokio::time::timeout(Duration::from_secs(5), listener.heard()).await;
+    let heard = tokio::time::timeout(Duration::from_secs(5), listener.notified()).await;
     assert!(heard.is_ok(), "the notification");
     // Notifications of other channels, and the heartbeat's, are not reported.
     admin.batch_execute("NOTIFY another").await.unwrap();
-    let heard = tokio::time::timeout(Duration::from_secs(6), listener.heard()).await;
+    let heard = tokio::time::timeout(Duration::from_secs(6), listener.notified()).await;
     assert!(heard.is_err() && listener.is_listening(), "nothing but a heartbeat");
 }
 
@@ -46,7 +46,7 @@ async fn a_half_open_connection_is_detected_within_ten_seconds() {
     let forwarder = Forwarder::start(server).await;
     let db = connect(at(&url, &forwarder.address())).await;
     let mut listener = db.listen(CHANNEL);
-    listener.heard().await;
+    listener.notified().await;
     assert!(listener.is_listening());
     let begun = Instant::now();
     forwarder.forget_connections();
@@ -54,7 +54,7 @@ async fn a_half_open_connection_is_detected_within_ten_seconds() {
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
     until(async || listener.is_listening()).await;
     rowhouse_admin(&database.admin_url()).await.batch_execute(NOTIFY).await.unwrap();
-    listener.heard().await;
+    listener.notified().await;
 }
 
 /// A pooler in transaction mode accepts LISTEN and drops notifications.
@@ -98,8 +98,8 @@ async fn notifications_pass_a_pooler_in_session_mode() {
     };
     let db = pooler.connect().await.unwrap_or_else(|error| panic!("{error}"));
     let mut listener = db.listen(CHANNEL);
-    listener.heard().await;
+    listener.notified().await;
     assert!(listener.is_listening());
     rowhouse_admin(&database.admin_url()).await.batch_execute(NOTIFY).await.unwrap();
-    listener.heard().await;
+    listener.notified().await;
 }

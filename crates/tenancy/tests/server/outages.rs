@@ -191,7 +191,7 @@ async fn unusable_connections_are_closed() {
         .unwrap();
     let config = DatabaseConfig { pool_size: 1, ..DatabaseConfig::new(server.url(ServiceName::Orders)) };
     let db = TenantDb::connect(&config).await.unwrap_or_else(|error| panic!("{error}"));
-    for (code, given_up) in [
+    for (code, reconnects) in [
         ("53100", true),
         ("53200", true),
         ("57P01", true),
@@ -218,7 +218,7 @@ async fn unusable_connections_are_closed() {
             "26000" | "23505" | "P0001" => assert!(matches!(failed, DbError::Query(_)), "{code}: {failed:?}"),
             _ => assert!(matches!(failed, DbError::Unavailable(_)), "{code}: {failed:?}"),
         }
-        assert_eq!(number(&db, PROCESS).await.unwrap() != before, given_up, "{code}");
+        assert_eq!(number(&db, PROCESS).await.unwrap() != before, reconnects, "{code}");
     }
 }
 

@@ -126,7 +126,8 @@ async fn no_preset_changes_an_answer() {
             assert!(number(&db, process).await.is_ok(), "{what}");
             // The audit finds presets of the role in all databases in the same way as those in this database.
             if holder != HOLDERS[1] {
-                let violations = db.audit(&rowhouse_tenancy::audit::Scope::Schema("orders")).await.unwrap();
+                let violations =
+                    db.audit(&rowhouse_tenancy::audit::AuditScope::Schema("orders")).await.unwrap();
                 let known = ["row_security_off", "tenant_preset"];
                 let unknown: Vec<_> = violations.iter().filter(|v| !known.contains(&v.rule)).collect();
                 assert!(unknown.is_empty(), "{what}: {unknown:?}");

@@ -67,7 +67,7 @@ async fn callers_with_an_unknown_key_wait_for_one_read() {
         tokio::spawn(async move { verifier.verify(&token).await })
     });
     for answer in answers.collect::<Vec<_>>() {
-        answer.await.unwrap().expect("nobody is turned away while the directory is read");
+        answer.await.unwrap().expect("no token is refused while the directory is read");
     }
 }
 

@@ -7,7 +7,7 @@ use rowhouse_tenancy::{DbError, Transaction};
 
 use super::{Permit, Requester, TooMany, admit, count, rate};
 use crate::domain::{Allowance, EmailAddress, Rate};
-use crate::sealing::Sealing;
+use crate::encryption::EncryptionKeys;
 use crate::store::allowances::{fill, refill};
 
 /// The lifetime of an invitation.
@@ -20,13 +20,13 @@ const ONLY_LOOKED_AT: Rate = rate(1, Duration::ZERO);
 /// Counts an invitation by a member, during whose lifetime no sign-up sends another.
 pub(crate) async fn admit_invitation(
     tx: &mut impl Transaction,
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     member: Requester,
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
-    let admitted = admit(tx, sealing, member, to).await?;
+    let admitted = admit(tx, encryption, member, to).await?;
     if admitted.is_ok() {
-        fill(tx, invited(sealing, to).key, INVITATION_LIFETIME).await?;
+        fill(tx, invited(encryption, to).key, INVITATION_LIFETIME).await?;
     }
     Ok(admitted)
 }
@@ -34,12 +34,12 @@ pub(crate) async fn admit_invitation(
 /// Counts an invitation by a sign-up. While any invitation is pending, also a member's, there is no other.
 pub(crate) async fn admit_founding(
     tx: &mut impl Transaction,
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     network: Option<Network>,
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
-    let mut allowances = Requester::Stranger { network }.allowances(tx, sealing, to).await?;
-    allowances.extend([pending(sealing, to), invited(sealing, to)]);
+    let mut allowances = Requester::Stranger { network }.allowances(tx, encryption, to).await?;
+    allowances.extend([pending(encryption, to), invited(encryption, to)]);
     count(tx, &allowances, to).await
 }
 
@@ -47,25 +47,25 @@ pub(crate) async fn admit_founding(
 /// deletes an invitation, since members could otherwise cause emails to an address repeatedly.
 pub(crate) async fn accepted(
     tx: &mut impl Transaction,
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     to: &EmailAddress,
 ) -> Result<(), DbError> {
-    refill(tx, &[pending(sealing, to).key, invited(sealing, to).key]).await
+    refill(tx, &[pending(encryption, to).key, invited(encryption, to).key]).await
 }
 
 /// Records that the address's invitation by a sign-up is not pending any more.
 pub(crate) async fn no_longer_pending(
     tx: &mut impl Transaction,
-    sealing: &Sealing,
+    encryption: &EncryptionKeys,
     to: &EmailAddress,
 ) -> Result<(), DbError> {
-    refill(tx, &[pending(sealing, to).key]).await
+    refill(tx, &[pending(encryption, to).key]).await
 }
 
-fn pending(sealing: &Sealing, to: &EmailAddress) -> Allowance {
-    Allowance::new(sealing, "pending invitation by a sign-up", &[to.as_str()], PENDING)
+fn pending(encryption: &EncryptionKeys, to: &EmailAddress) -> Allowance {
+    Allowance::new(encryption, "pending invitation by a sign-up", &[to.as_str()], PENDING)
 }
 
-fn invited(sealing: &Sealing, to: &EmailAddress) -> Allowance {
-    Allowance::new(sealing, "pending invitation by a member", &[to.as_str()], ONLY_LOOKED_AT)
+fn invited(encryption: &EncryptionKeys, to: &EmailAddress) -> Allowance {
+    Allowance::new(encryption, "pending invitation by a member", &[to.as_str()], ONLY_LOOKED_AT)
 }

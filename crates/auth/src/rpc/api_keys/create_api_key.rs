@@ -68,7 +68,7 @@ async fn create(
     let (caller, expires_at) = (*caller, *expires_at);
 
     let id = Uuid::now_v7();
-    let key = OpaqueToken::generate(&rpc.sealing, TokenKind::ApiKey, cx.tenant(), id)?;
+    let key = OpaqueToken::generate(&rpc.encryption, TokenKind::ApiKey, cx.tenant(), id)?;
     let secret = key.expose();
     rpc.db
         .tx(cx, "auth.create_api_key", async |tx| {
@@ -76,7 +76,7 @@ async fn create(
             if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
                 return Err(Denied::Permission(*denied).into());
             }
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(completed(first));
             }
             API_KEYS.allows(count_keys(tx).await? + 1)?;
@@ -94,7 +94,7 @@ async fn create(
                 client_secret,
                 client_id: id.to_string(),
             };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await

@@ -12,8 +12,8 @@ use crate::domain::{
     Action, Actor, AuditEntry, EmailAddress, EndReason, NewPassword, OneTimePurpose, Password, UserId,
 };
 use crate::error::Error;
-use crate::hashing::Verdict;
-use crate::mail::Letter;
+use crate::hashing::PasswordVerdict;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
@@ -48,7 +48,8 @@ pub(super) async fn change_password(
     let current = Password::parse_existing(current_password);
     let stored = identity.password_hash.filter(|_| !identity.disabled);
     let checked = rpc.hashing.check(current, stored.clone(), asker).await;
-    let (Verdict::Right { .. }, Some(old)) = (guess.looked_at(&rpc.db, checked).await?, stored) else {
+    let (PasswordVerdict::Right { .. }, Some(old)) = (guess.looked_at(&rpc.db, checked).await?, stored)
+    else {
         change.record(AuditEntry::failure, "wrong_password").await?;
         return Err(Error::InvalidCredentials);
     };
@@ -69,7 +70,7 @@ pub(super) async fn change_password(
             end_all_sessions(tx, user, EndReason::PasswordChanged, None).await?;
             remove_tokens(tx, user, OneTimePurpose::SetPassword).await?;
             let doer = AccountOwner { person: user, email: &email, tenant: Some(cx.tenant()), client };
-            rpc.notify(tx, doer, Letter::PasswordChanged).await?;
+            rpc.notify(tx, doer, EmailContent::PasswordChanged).await?;
             Ok::<_, Error>(())
         })
         .await?;
@@ -98,7 +99,7 @@ impl Change<'_> {
 
     async fn admit(&self, email: &EmailAddress) -> Result<Admitted, Error> {
         let admitted = self.rpc.db.global_tx("auth.admit_change", async |tx| {
-            let counted = Admitted::change(&self.rpc.sealing, tx, self.user, email, &self.client);
+            let counted = Admitted::change(&self.rpc.encryption, tx, self.user, email, &self.client);
             counted.await.map_err(Error::from)
         });
         let admitted = admitted.await?;

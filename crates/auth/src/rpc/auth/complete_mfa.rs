@@ -9,7 +9,7 @@ use crate::domain::{Action, DeviceToken, MfaToken};
 use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::rpc::mfa::CodeAttempt;
-use crate::rpc::tokens::{Beginning, Method};
+use crate::rpc::tokens::{Method, SessionStart};
 use crate::store::memberships::lock_member;
 use crate::store::totp::{Totp, find_totp};
 
@@ -21,19 +21,19 @@ pub(super) async fn complete_mfa(
 ) -> Result<CompleteMfaResponse, Error> {
     let client = rpc.proxies.client(&request);
     let CompleteMfaRequest { mfa_token, code } = request.into_inner();
-    let token = MfaToken::parse(&rpc.sealing, &mfa_token).or(Err(Error::InvalidMfaToken))?;
+    let token = MfaToken::parse(&rpc.encryption, &mfa_token).or(Err(Error::InvalidMfaToken))?;
     let (user, tenant) = (token.user(), token.tenant());
-    let attempt = CodeAttempt::new(&rpc.sealing, user, &code, Action::SignIn, &client)?;
+    let attempt = CodeAttempt::new(&rpc.encryption, user, &code, Action::SignIn, &client)?;
 
-    let beginning = Beginning::new(rpc, user, tenant, &client, Method::Mfa)?;
-    let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+    let beginning = SessionStart::new(rpc, user, tenant, &client, Method::Mfa)?;
+    let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
     // One transaction, so that nothing changes between checking the code and creating the session.
     let completed = rpc.db.tx(&cx, "auth.complete_mfa", async |tx| {
-        let (role, totp) = hold(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;
+        let (role, totp) = lock_first_step(tx, &token).await?.ok_or(Error::InvalidMfaToken)?;
         if let Err(refusal) = attempt.admit(tx).await? {
             return Ok(Err(refusal));
         }
-        if !attempt.take(&rpc.sealing, tx, &totp).await? {
+        if !attempt.take(&rpc.encryption, tx, &totp).await? {
             return Ok(Err(attempt.failed(tx).await?));
         }
         attempt.succeeded(tx).await?;
@@ -50,7 +50,7 @@ pub(super) async fn complete_mfa(
 }
 
 /// Locks the person, and returns the role and the second factor if they match the first step.
-async fn hold(tx: &mut TenantTx, token: &MfaToken) -> Result<Option<(Role, Totp)>, DbError> {
+async fn lock_first_step(tx: &mut TenantTx, token: &MfaToken) -> Result<Option<(Role, Totp)>, DbError> {
     let Some((role, hash)) = lock_member(tx, token.user()).await? else { return Ok(None) };
     if !hash.is_some_and(|hash| token.is_of(&hash)) {
         return Ok(None);

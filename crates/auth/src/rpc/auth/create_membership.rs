@@ -15,7 +15,7 @@ use super::first_member::{SignUp, parse_email};
 use crate::domain::{AddressProof, EmailAddress, MemberProof, PasswordHash};
 use crate::error::Error;
 use crate::rpc::{Rpc, role};
-use save::{Saved, find_member, save};
+use save::{SavedMember, find_member, save};
 
 /// The number of attempts, after another call created the same identity.
 const ROUNDS: usize = 3;
@@ -29,7 +29,7 @@ pub(super) async fn create_membership(
     let cx = context(&request)?;
     let CreateMembershipRequest { email, member_proof } = request.into_inner();
     let email = parse_email(&email)?;
-    let Ok(proof) = MemberProof::open(&rpc.sealing, cx.tenant(), &email, &member_proof) else {
+    let Ok(proof) = MemberProof::decrypt(&rpc.encryption, cx.tenant(), &email, &member_proof) else {
         let of_another = "send the member_proof that was made for this tenant and address";
         return Err(Error::Invalid(vec![FieldViolation::new("member_proof", of_another)]));
     };
@@ -42,7 +42,7 @@ pub(super) async fn create_membership(
             Some(member) => Some(member),
             None => save(rpc, &new, &standing).await?,
         };
-        if let Some(Saved { id, role, email_verified }) = saved {
+        if let Some(SavedMember { id, role, email_verified }) = saved {
             let email = new.email.as_str().to_owned();
             return Ok(CreateMembershipResponse {
                 user: Some(User { id: id.to_string(), email, email_verified }),

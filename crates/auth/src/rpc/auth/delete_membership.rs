@@ -16,7 +16,7 @@ use crate::store::identities::find_identity;
 use crate::store::invitations::{find_invited, remove_invitation};
 use crate::store::members::{delete_member, lock_member_of};
 use crate::store::memberships::is_provisioning;
-use crate::store::single_letters::forget_letter;
+use crate::store::single_letters::release_email;
 
 /// Removes what `set_up_tenant` created. Does nothing for a tenant that is not in set-up any more.
 pub(super) async fn delete_membership(
@@ -33,7 +33,7 @@ pub(super) async fn delete_membership(
             }
             withdraw(tx, WELCOME).await?;
             withdraw(tx, FIRST_INVITATION).await?;
-            forget_letter(tx, WELCOME).await?;
+            release_email(tx, WELCOME).await?;
             if let Some(identity) = find_identity(tx, &email).await?
                 && let Some((member, role)) = lock_member_of(tx, identity.id).await?
                 && delete_member(tx, member).await?
@@ -47,7 +47,7 @@ pub(super) async fn delete_membership(
             if let Some(invitation) = find_invited(tx, &email).await?
                 && remove_invitation(tx, invitation).await?
             {
-                no_longer_pending(tx, &rpc.sealing, &email).await?;
+                no_longer_pending(tx, &rpc.encryption, &email).await?;
                 let entry = AuditEntry::success(Actor::System, Action::InvitationDelete, &client)
                     .on("invitation", invitation)
                     .with("email", email.as_str());

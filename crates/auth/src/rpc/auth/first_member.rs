@@ -5,9 +5,9 @@ use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::network::Network;
 
 use crate::domain::{Allowance, EmailAddress, Limit};
+use crate::encryption::Digest32;
 use crate::error::Error;
 use crate::rpc::Rpc;
-use crate::sealing::Digest32;
 use crate::store::allowances::spend;
 use crate::store::attempts::{admit, is_familiar};
 use crate::store::identities::{Identity, find_identity};
@@ -34,7 +34,7 @@ pub(super) struct SignUp<'a> {
 }
 
 /// The findings about a person who signs up.
-pub(super) struct Seen {
+pub(super) struct SignUpFindings {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
     /// Whether the account was logged in to from the network before.
@@ -43,35 +43,35 @@ pub(super) struct Seen {
 
 impl<'a> SignUp<'a> {
     pub(super) fn new(rpc: &'a Rpc, email: &'a EmailAddress, client: &Client) -> Self {
-        let (sealing, network) = (&rpc.sealing, client.network());
+        let (encryption, network) = (&rpc.encryption, client.network());
         let mut guesses =
-            Limit::of_network(sealing, "guesses at sign-up from a network", network, GUESSES_FROM_NETWORK);
-        guesses.push(Limit::new(sealing, "guesses at sign-up", &[email.as_str()], GUESSES_OF_ACCOUNT));
+            Limit::of_network(encryption, "guesses at sign-up from a network", network, GUESSES_FROM_NETWORK);
+        guesses.push(Limit::new(encryption, "guesses at sign-up", &[email.as_str()], GUESSES_OF_ACCOUNT));
         Self { rpc, email, network, guesses }
     }
 
     /// Returns the salt of an address's first password. Of several sign-ups at once, those with the same password
     /// have the same hash, by which the later ones are recognised.
     pub(super) fn salt(&self) -> Digest32 {
-        self.rpc.sealing.digest("salt of a first password", self.email.as_str().as_bytes())
+        self.rpc.encryption.digest("salt of a first password", self.email.as_str().as_bytes())
     }
 
     /// Counts a sign-up, whether the address is known or not, so a refusal reveals nothing.
-    pub(super) async fn admit(&self) -> Result<Seen, Error> {
+    pub(super) async fn admit(&self) -> Result<SignUpFindings, Error> {
         let (rpc, email) = (self.rpc, self.email.as_str());
         let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
-            let known = is_familiar(tx, familiar(&rpc.sealing, self.email, self.network)).await?;
+            let known = is_familiar(tx, familiar(&rpc.encryption, self.email, self.network)).await?;
             let mut allowances = self.network_allowances();
             if !known {
                 let rate = rpc.sign_ups.of_address;
-                allowances.push(Allowance::new(&rpc.sealing, "sign-ups of an address", &[email], rate));
+                allowances.push(Allowance::new(&rpc.encryption, "sign-ups of an address", &[email], rate));
             }
             if let Some(wait) = spend(tx, &allowances).await? {
                 return Err(Error::TooManyAttempts { wait });
             }
             let admission = admit(tx, &self.guesses).await?;
-            Ok(Seen { identity, guess: Guess::new(&self.guesses, admission), known })
+            Ok(SignUpFindings { identity, guess: Guess::new(&self.guesses, admission), known })
         });
         admitted.await
     }
@@ -89,7 +89,7 @@ impl<'a> SignUp<'a> {
 
     fn network_allowances(&self) -> Vec<Allowance> {
         let rate = self.rpc.sign_ups.from_network;
-        Allowance::of_network(&self.rpc.sealing, "sign-ups from a network", self.network, rate)
+        Allowance::of_network(&self.rpc.encryption, "sign-ups from a network", self.network, rate)
     }
 
     /// Counts only a guess.

@@ -23,11 +23,11 @@ pub(super) async fn issue_token(
     let client = rpc.proxies.client(request);
     let IssueTokenRequest { client_id, client_secret, scope: asked } = request.get_ref();
     // An invented key is refused before a tenant is entered, so strangers fill no log.
-    let key =
-        OpaqueToken::parse(&rpc.sealing, TokenKind::ApiKey, client_secret).or(Err(Error::InvalidClient))?;
+    let key = OpaqueToken::parse(&rpc.encryption, TokenKind::ApiKey, client_secret)
+        .or(Err(Error::InvalidClient))?;
     let named = Uuid::try_parse(client_id).is_ok_and(|id| id == key.id());
 
-    let cx = TenantContext::system(SystemOrigin::SignIn, key.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, key.tenant());
     // The refusal is recorded, so it is not an error of the transaction.
     let exchanged = rpc.db.tx(&cx, "auth.issue_token", async |tx| {
         let outcome = match find_grant(tx, key.id(), key.digest()).await? {

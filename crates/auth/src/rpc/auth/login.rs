@@ -12,7 +12,7 @@ use crate::domain::{
     choose,
 };
 use crate::error::Error;
-use crate::hashing::{HashingError, Verdict};
+use crate::hashing::{HashingError, PasswordVerdict};
 use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
 use crate::store::identities::{Identity, find_identity, replace_hash};
@@ -81,7 +81,7 @@ impl Login<'_> {
         };
         if identity.mfa {
             let token = MfaToken::new(identity.id, tenant, &hash, admitted.counted.clone());
-            return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.sealing)? });
+            return Err(Error::MfaRequired { mfa_token: token.expose(&rpc.encryption)? });
         }
         let (_, tokens) = rpc.begin_session(identity.id, tenant, client, Method::Password(&hash)).await?;
         let device = device.cloned().unwrap_or_else(|| DeviceToken::new(identity.id));
@@ -114,7 +114,7 @@ impl Login<'_> {
         }
         let checked = rpc.hashing.check(self.password.clone(), stored.clone(), asker).await;
         let verdict = guess.looked_at(&rpc.db, checked).await?;
-        let (Verdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
+        let (PasswordVerdict::Right { outdated }, Some(identity), Some(hash), Some(password)) =
             (verdict, open, stored, &self.password)
         else {
             return Err(self.failed("wrong_credentials").await?);
@@ -137,17 +137,17 @@ impl Login<'_> {
 
     /// Finds the person and counts the attempt. The work does not depend on whether the address is known.
     async fn admit(&self) -> Result<(Option<Identity>, Option<DeviceToken>, Admitted), Error> {
-        let sealing = &self.rpc.sealing;
+        let encryption = &self.rpc.encryption;
         let admitted = self.rpc.db.global_tx("auth.admit_login", async |tx| {
             let identity = find_identity(tx, &self.email).await?;
             let device = match (&identity, &self.device_token) {
-                (Some(identity), Some(token)) => DeviceToken::parse(sealing, token, identity.id),
+                (Some(identity), Some(token)) => DeviceToken::parse(encryption, token, identity.id),
                 _ => None,
             };
             let (email, client) = (&self.email, &self.client);
             let attempt =
                 LoginAttempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
-            let admitted = attempt.admit(sealing, tx).await?;
+            let admitted = attempt.admit(encryption, tx).await?;
             if admitted.admission.first {
                 self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", AuditOutcome::Denied)).await?;
             }

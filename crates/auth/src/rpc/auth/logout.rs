@@ -8,20 +8,20 @@ use crate::domain::{Action, Actor, AuditEntry, EndReason, OpaqueToken, TokenKind
 use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
-use crate::store::sessions::{Which, end_sessions, find_state};
+use crate::store::sessions::{SessionSelection, end_sessions, find_state};
 
 /// Ends the session. Every refresh token that the session ever had is accepted. An unknown token gets the same answer
 /// (RFC 7009 §2.2).
 pub(super) async fn logout(rpc: &Rpc, request: &Request<LogoutRequest>) -> Result<LogoutResponse, Error> {
     let client = rpc.proxies.client(request);
     let text = &request.get_ref().refresh_token;
-    let Ok(token) = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, text) else {
+    let Ok(token) = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, text) else {
         return Ok(LogoutResponse {});
     };
-    let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let ended = rpc.db.tx(&cx, "auth.logout", async |tx| {
         let Some((user, _)) = find_state(tx, token.id()).await? else { return Ok(()) };
-        for id in end_sessions(tx, Which::One(token.id()), EndReason::Logout).await? {
+        for id in end_sessions(tx, SessionSelection::One(token.id()), EndReason::Logout).await? {
             let entry = AuditEntry::success(Actor::User(user), Action::SessionEnd, &client)
                 .on("session", id)
                 .with("reason", EndReason::Logout.as_str());

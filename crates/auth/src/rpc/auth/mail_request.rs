@@ -47,7 +47,7 @@ async fn ask<T>(
     let stranger = Requester::Stranger { network: client.network() };
     rpc.db
         .global_tx(operation, async |tx| {
-            match admit(tx, &rpc.sealing, stranger, &email).await? {
+            match admit(tx, &rpc.encryption, stranger, &email).await? {
                 Ok(permit) => rpc.tasks.enqueue(tx, &task(permit)).await?,
                 // Otherwise the answer would come sooner when an address has used up its emails. The remaining
                 // difference, a commit without changes, is what makes a flood cheap.

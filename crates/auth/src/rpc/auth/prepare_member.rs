@@ -10,10 +10,10 @@ use rowhouse_proto::auth::v1::{PrepareMemberRequest, PrepareMemberResponse, User
 use rowhouse_tokens::Role;
 use tonic::Request;
 
-use super::first_member::{Seen, SignUp};
+use super::first_member::{SignUp, SignUpFindings};
 use crate::domain::{AddressProof, AuditOutcome, EmailAddress, MemberProof, NewPassword, Password, UserId};
 use crate::error::Error;
-use crate::hashing::Verdict;
+use crate::hashing::PasswordVerdict;
 use crate::rpc::{Rpc, role};
 use crate::store::identities::Identity;
 use crate::store::memberships::count_tenants_of;
@@ -28,25 +28,25 @@ pub(super) async fn prepare_member(
     let cx = context(&request)?;
     let client = rpc.proxies.client(&request);
     let deadline = deadline(&request);
-    let asked = Asked::parse(request.into_inner(), client)?;
-    let standing = identify(rpc, &asked, deadline).await?;
+    let candidate = Candidate::parse(request.into_inner(), client)?;
+    let standing = identify(rpc, &candidate, deadline).await?;
     if let AddressProof::Known { id, .. } = standing {
         let counted = rpc.db.global_tx("auth.count_tenants", async |tx| {
             count_tenants_of(tx, UserId::from(id)).await.map_err(Error::from)
         });
         TENANTS_OF_PERSON.allows(counted.await? + 1)?;
     }
-    let proof = MemberProof::new(asked.role, standing, &asked.client);
+    let proof = MemberProof::new(candidate.role, standing, &candidate.client);
     let (id, email_verified) = proof.user();
     Ok(PrepareMemberResponse {
-        member_proof: proof.seal(&rpc.sealing, cx.tenant(), &asked.email)?,
-        user: Some(User { id: id.to_string(), email: asked.email.as_str().to_owned(), email_verified }),
+        member_proof: proof.encrypt(&rpc.encryption, cx.tenant(), &candidate.email)?,
+        user: Some(User { id: id.to_string(), email: candidate.email.as_str().to_owned(), email_verified }),
     })
 }
 
 /// The person who is to become a member.
 #[derive(Debug)]
-struct Asked {
+struct Candidate {
     client: Client,
     email: EmailAddress,
     password: Option<NewPassword>,
@@ -54,7 +54,7 @@ struct Asked {
     role: Role,
 }
 
-impl Asked {
+impl Candidate {
     /// Parses a request. The password is validated as a new one even if the address has an identity, so that nothing
     /// is revealed.
     fn parse(request: PrepareMemberRequest, client: Client) -> Result<Self, Error> {
@@ -79,20 +79,24 @@ impl Asked {
 
 /// Determines what is proved. With a password, the work does not depend on whether the address has an identity;
 /// without one, there is none.
-async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Result<AddressProof, Error> {
-    let sign_up = SignUp::new(rpc, &asked.email, &asked.client);
-    if let Some(access_token) = &asked.access_token {
+async fn identify(
+    rpc: &Rpc,
+    candidate: &Candidate,
+    deadline: Option<Deadline>,
+) -> Result<AddressProof, Error> {
+    let sign_up = SignUp::new(rpc, &candidate.email, &candidate.client);
+    if let Some(access_token) = &candidate.access_token {
         let Identity { id, email, email_verified, .. } = rpc.person_of(access_token).await?;
-        if !asked.email.is_kept_as(&email) {
+        if !candidate.email.is_kept_as(&email) {
             return Err(Error::EmailMismatch);
         }
         sign_up.admit_known().await?;
         return Ok(AddressProof::Known { id: id.as_uuid(), email_verified });
     }
-    let Seen { identity, guess, known } = sign_up.admit().await?;
+    let SignUpFindings { identity, guess, known } = sign_up.admit().await?;
     let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
-    let caller = Asker { known, person, network: asked.client.network(), deadline };
-    let password = asked.password.clone().map(Password::from);
+    let caller = Asker { known, person, network: candidate.client.network(), deadline };
+    let password = candidate.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
             Some(password) => {
@@ -113,18 +117,18 @@ async fn identify(rpc: &Rpc, asked: &Asked, deadline: Option<Deadline>) -> Resul
     let stored = identity.password_hash.filter(|_| looked_at);
     let checked = rpc.hashing.check(Some(password), stored, caller).await;
     match guess.looked_at(&rpc.db, checked).await? {
-        Verdict::Right { .. } => {
+        PasswordVerdict::Right { .. } => {
             sign_up.forgive(&guess).await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
             Ok(AddressProof::Known { id, email_verified })
         }
-        Verdict::Wrong => {
+        PasswordVerdict::Wrong => {
             let (reason, outcome) = if guess.is_admitted() {
                 ("wrong_credentials", AuditOutcome::Failure)
             } else {
                 ("too_many_attempts", AuditOutcome::Denied)
             };
-            let failed = Task::sign_in_failed(&asked.email, None, reason, outcome, &asked.client);
+            let failed = Task::sign_in_failed(&candidate.email, None, reason, outcome, &candidate.client);
             rpc.db
                 .global_tx("auth.sign_up_failed", async |tx| {
                     rpc.tasks.enqueue(tx, &failed).await.map_err(Error::from)
@@ -146,7 +150,7 @@ mod tests {
         let parse = |email: &str, password: Option<&str>, role: i32| {
             let (email, password) = (email.to_owned(), password.map(str::to_owned));
             let request = PrepareMemberRequest { email, password, role, access_token: None };
-            Asked::parse(request, Client::default())
+            Candidate::parse(request, Client::default())
         };
         for password in ["password1", &"a".repeat(129)] {
             match parse("ada", Some(password), 0) {
@@ -157,8 +161,8 @@ mod tests {
                 other => panic!("{other:?}"),
             }
         }
-        let asked = parse(" Ada@Example.com ", Some("correct horse"), v1::Role::Viewer.into()).unwrap();
-        assert_eq!((asked.email.as_str(), asked.role), ("ada@example.com", Role::Viewer));
+        let candidate = parse(" Ada@Example.com ", Some("correct horse"), v1::Role::Viewer.into()).unwrap();
+        assert_eq!((candidate.email.as_str(), candidate.role), ("ada@example.com", Role::Viewer));
         assert!(parse("ada@example.com", None, v1::Role::Owner.into()).unwrap().password.is_none());
     }
 }

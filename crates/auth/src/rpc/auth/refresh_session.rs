@@ -13,7 +13,7 @@ use crate::error::Error;
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::memberships::find_active_role;
-use crate::store::sessions::{Which, end_sessions, exchange_token, find_state, refused_until};
+use crate::store::sessions::{SessionSelection, end_sessions, exchange_token, find_state, refused_until};
 
 /// Exchanges a refresh token. The successor follows from the token, so a repeated call gets the same one, and two
 /// concurrent calls never diverge.
@@ -22,12 +22,12 @@ pub(super) async fn refresh_session(
     request: &Request<RefreshSessionRequest>,
 ) -> Result<RefreshSessionResponse, Error> {
     let client = rpc.proxies.client(request);
-    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, &request.get_ref().refresh_token)
+    let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, &request.get_ref().refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
-    let successors: Vec<OpaqueToken> = token.successors(&rpc.sealing).collect();
+    let successors: Vec<OpaqueToken> = token.successors(&rpc.encryption).collect();
     let next = successors.first().ok_or(Error::InvalidRefreshToken)?;
     let tenant = token.tenant();
-    let cx = TenantContext::system(SystemOrigin::SignIn, tenant);
+    let cx = TenantContext::system(SystemOrigin::Authentication, tenant);
     // The consequences of a refused token are committed, so a refusal is not an error of the transaction.
     let outcome = rpc.db.tx(&cx, "auth.refresh_session", async |tx| {
         let idle_until = rpc.sessions.idle_until(Utc::now(), chrono::DateTime::<Utc>::MAX_UTC);
@@ -43,7 +43,7 @@ pub(super) async fn refresh_session(
                 Ok(role_of(tx, &token, user).await?.map(|role| (user, role, state.current)))
             }
             RefreshTokenState::Reused => {
-                end_sessions(tx, Which::One(token.id()), EndReason::TokenReused).await?;
+                end_sessions(tx, SessionSelection::One(token.id()), EndReason::TokenReused).await?;
                 let entry = AuditEntry::failure(Actor::Anonymous, Action::SessionRefresh, &client)
                     .on("session", token.id())
                     .with("reason", EndReason::TokenReused.as_str())
@@ -72,7 +72,7 @@ pub(super) async fn refresh_session(
 /// session of somebody who is disabled or not a member any more, and returns `None`.
 async fn role_of(tx: &mut TenantTx, token: &OpaqueToken, user: UserId) -> Result<Option<(Role, u64)>, Error> {
     let Some(role) = find_active_role(tx, user).await? else {
-        end_sessions(tx, Which::One(token.id()), EndReason::Removed).await?;
+        end_sessions(tx, SessionSelection::One(token.id()), EndReason::Removed).await?;
         return Ok(None);
     };
     Ok(Some((role, refused_until(tx, token.id()).await?)))

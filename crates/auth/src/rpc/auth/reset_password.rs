@@ -8,7 +8,7 @@ use tonic::Request;
 
 use crate::domain::{EmailAddress, EndReason, NewPassword, OneTimePurpose, OneTimeToken};
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::Rpc;
 use crate::rpc::notice::AccountOwner;
 use crate::store::identities::{
@@ -54,10 +54,10 @@ pub(super) async fn reset_password(
                 remove_tokens(tx, user, purpose).await?;
             }
             let attempt = LoginAttempt { email: &email, tenant: None, client: &client, device: None };
-            attempt.forget(&rpc.sealing, tx, user).await?;
+            attempt.forget(&rpc.encryption, tx, user).await?;
             if had_password {
                 let doer = AccountOwner { person: user, email: &email, tenant: None, client: &client };
-                rpc.notify(tx, doer, Letter::PasswordChanged).await?;
+                rpc.notify(tx, doer, EmailContent::PasswordChanged).await?;
             }
             rpc.tasks.enqueue(tx, &Task::done_by_link(user, LinkAction::ResetPassword, &client)).await?;
             Ok::<_, Error>(())

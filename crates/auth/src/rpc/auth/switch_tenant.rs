@@ -15,7 +15,7 @@ use crate::rpc::Rpc;
 use crate::rpc::tokens::Method;
 use crate::store::audit_log::record;
 use crate::store::memberships::{find_active_role, list_active_memberships};
-use crate::store::sessions::{Which, end_sessions, find_state};
+use crate::store::sessions::{SessionSelection, end_sessions, find_state};
 
 /// Exchanges the session. The new one begins before the old one ends, so that the caller keeps a session if something
 /// fails in between.
@@ -29,9 +29,9 @@ pub(super) async fn switch_tenant(
         let violation = FieldViolation::new("tenant", "send the other tenant's slug or id");
         return Err(Error::Invalid(vec![violation]));
     }
-    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Refresh, refresh_token)
+    let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
-    let from = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let from = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let user = holder(rpc, &from, &token).await?;
 
     let memberships = rpc.db.global_tx("auth.memberships_of", async |tx| {
@@ -42,7 +42,7 @@ pub(super) async fn switch_tenant(
     let (begun, tokens) = rpc.begin_session(user, to, &client, Method::Switch).await?;
 
     let ended = rpc.db.tx(&from, "auth.end_switched", async |tx| {
-        let ended = end_sessions(tx, Which::One(token.id()), EndReason::Switched).await?;
+        let ended = end_sessions(tx, SessionSelection::One(token.id()), EndReason::Switched).await?;
         for id in &ended {
             let entry = AuditEntry::success(Actor::User(user), Action::SessionEnd, &client)
                 .on("session", *id)
@@ -53,9 +53,9 @@ pub(super) async fn switch_tenant(
     });
     // Another switch of the same session was faster, or it was ended: one session never becomes two.
     if !matches!(ended.await, Ok(true)) {
-        let to = TenantContext::system(SystemOrigin::SignIn, to);
+        let to = TenantContext::system(SystemOrigin::Authentication, to);
         let undone = rpc.db.tx(&to, "auth.undo_switch", async |tx| {
-            end_sessions(tx, Which::One(begun), EndReason::Switched).await.map_err(Error::from)
+            end_sessions(tx, SessionSelection::One(begun), EndReason::Switched).await.map_err(Error::from)
         });
         undone.await?;
         return Err(Error::InvalidRefreshToken);

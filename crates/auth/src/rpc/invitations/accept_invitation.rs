@@ -16,7 +16,7 @@ use crate::domain::{
     Rate, TokenKind, UserId,
 };
 use crate::error::Error;
-use crate::hashing::Verdict;
+use crate::hashing::PasswordVerdict;
 use crate::mail::limits::accepted;
 use crate::rpc::{Rpc, role};
 use crate::store::allowances::spend;
@@ -44,9 +44,9 @@ pub(super) async fn accept_invitation(
     let client = rpc.proxies.client(&request);
     let asker = Asker { known: false, person: None, network: client.network(), deadline: deadline(&request) };
     let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
-    let token = OpaqueToken::parse(&rpc.sealing, TokenKind::Invitation, &token)
+    let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Invitation, &token)
         .or(Err(Error::InvalidOneTimeToken))?;
-    let cx = TenantContext::system(SystemOrigin::SignIn, token.tenant());
+    let cx = TenantContext::system(SystemOrigin::Authentication, token.tenant());
     let acceptance = Acceptance { rpc, cx, token, client, asker };
     let caller = match access_token {
         Some(access_token) => Some(rpc.person_of(&access_token).await?),
@@ -150,9 +150,9 @@ impl Acceptance<'_> {
         password: String,
     ) -> Result<(), Error> {
         let attempt = LoginAttempt { email, tenant: None, client: &self.client, device: None };
-        let sealing = &self.rpc.sealing;
+        let encryption = &self.rpc.encryption;
         let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
-            attempt.admit(sealing, tx).await.map_err(Error::from)
+            attempt.admit(encryption, tx).await.map_err(Error::from)
         });
         let Admitted { admission, counted, guess, known } = admitted.await?;
         if let Some(wait) = admission.refused() {
@@ -167,14 +167,14 @@ impl Acceptance<'_> {
         let checked = self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await;
         match guess.looked_at(&self.rpc.db, checked).await? {
             // With a second factor the attempt is successful only after the code, which this call does not ask for.
-            Verdict::Right { .. } if identity.mfa => Ok(()),
-            Verdict::Right { .. } => {
+            PasswordVerdict::Right { .. } if identity.mfa => Ok(()),
+            PasswordVerdict::Right { .. } => {
                 let known = self.rpc.db.global_tx("auth.password_known", async |tx| {
                     counted.succeeded(tx).await.map_err(Error::from)
                 });
                 known.await
             }
-            Verdict::Wrong => {
+            PasswordVerdict::Wrong => {
                 self.record(invitation, AuditEntry::failure, "wrong_password").await?;
                 Err(Error::InvalidCredentials)
             }
@@ -206,7 +206,7 @@ impl Acceptance<'_> {
                 }
             };
             self.add(tx, invitation, user).await?;
-            accepted(tx, &self.rpc.sealing, email).await?;
+            accepted(tx, &self.rpc.encryption, email).await?;
             let me = find_me(tx, user).await?.ok_or(Error::NotAMember)?;
             Ok((user, me))
         });
@@ -252,8 +252,8 @@ impl Acceptance<'_> {
     /// Records that somebody else tried to accept the invitation, once a day, since the holder of a link can try any
     /// number of times.
     async fn record_mismatch(&self, invitation: &Invitation) -> Result<(), Error> {
-        let (id, sealing) = (invitation.id.to_string(), &self.rpc.sealing);
-        let recorded = Allowance::new(sealing, "recorded mismatch of an invitation", &[&id], MISMATCHES);
+        let (id, encryption) = (invitation.id.to_string(), &self.rpc.encryption);
+        let recorded = Allowance::new(encryption, "recorded mismatch of an invitation", &[&id], MISMATCHES);
         let entry = self.refused(invitation, AuditEntry::denied, "email_mismatch");
         let recorded = self.rpc.db.tx(&self.cx, "auth.acceptance_refused", async |tx| {
             if spend(tx, &[recorded]).await?.is_none() {

@@ -67,7 +67,7 @@ async fn create(
         if !own.reaches(role) {
             return Err(Error::AboveOwnRole);
         }
-        if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+        if let Some(first) = recall(tx, &rpc.encryption, call).await? {
             return Ok(first);
         }
         if is_member(tx, email).await? {
@@ -90,7 +90,7 @@ async fn create(
         record(tx, entry).await?;
         inviter.send(tx, permit, role, &token).await?;
         let answer = CreateInvitationResponse { invitation: Some(to_proto(invitation)) };
-        keep(tx, &rpc.sealing, call, &answer).await?;
+        keep(tx, &rpc.encryption, call, &answer).await?;
         Ok::<_, Error>(answer)
     });
     created.await
@@ -111,7 +111,7 @@ async fn write(
         return Err(Error::AboveOwnRole);
     }
     let id = before.map_or_else(Uuid::now_v7, |(id, _)| id);
-    let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+    let token = OpaqueToken::generate(&rpc.encryption, TokenKind::Invitation, tx.tenant(), id)?;
     let expires_at = later(Utc::now(), LIFETIME);
     let new = NewInvitation { id, email, role, token: token.digest(), invited_by: caller, expires_at };
     let written = match before {

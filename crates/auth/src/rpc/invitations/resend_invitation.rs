@@ -37,7 +37,7 @@ pub(super) async fn resend_invitation(
         // The address of an invitation was parsed when it was created.
         let email: EmailAddress = found.email.parse().or(Err(missing()))?;
         let permit = inviter.permit(tx, &email).await?;
-        let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+        let token = OpaqueToken::generate(&rpc.encryption, TokenKind::Invitation, tx.tenant(), id)?;
         let expires_at = later(Utc::now(), LIFETIME);
         let (role, digest) = (found.role, token.digest());
         let new = NewInvitation { id, email: &email, role, token: digest, invited_by: caller, expires_at };

@@ -8,7 +8,7 @@ use rowhouse_tokens::Role;
 use crate::domain::{EmailAddress, OpaqueToken, UserId};
 use crate::error::Error;
 use crate::jobs::SendEmail;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Permit, Requester, TooMany, admit_invitation};
 use crate::rpc::Rpc;
 use crate::store::identities::get_identity;
@@ -26,7 +26,7 @@ impl Inviter<'_> {
     pub(super) async fn permit(&self, tx: &mut TenantTx, email: &EmailAddress) -> Result<Permit, Error> {
         let (person, tenant, network) = (self.person, tx.tenant(), self.client.network());
         let requester = Requester::Member { person, tenant, network };
-        let permit = admit_invitation(tx, &self.rpc.sealing, requester, email).await?;
+        let permit = admit_invitation(tx, &self.rpc.encryption, requester, email).await?;
         permit.map_err(|TooMany { wait }| Error::TooManyMessages { wait })
     }
 
@@ -37,14 +37,14 @@ impl Inviter<'_> {
         role: Role,
         token: &OpaqueToken,
     ) -> Result<(), Error> {
-        let letter = Letter::Invitation {
+        let content = EmailContent::Invitation {
             tenant: tenant_name(tx).await?,
             inviter: get_identity(tx, self.person).await?.map(|identity| identity.email),
             role: role.to_string(),
             token: token.expose(),
         };
-        let email = permit.email(letter);
-        enqueue(tx, NewJob::new(SendEmail::seal(&self.rpc.sealing, tx.tenant(), &email)?)).await?;
+        let email = permit.email(content);
+        enqueue(tx, NewJob::new(SendEmail::encrypt(&self.rpc.encryption, tx.tenant(), &email)?)).await?;
         Ok(())
     }
 }

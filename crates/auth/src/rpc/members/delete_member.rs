@@ -11,7 +11,7 @@ use crate::rpc::{Rpc, context, current_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::members::{delete_member as remove, find_member, lock_with_owners};
 use crate::store::memberships::find_active_role;
-use crate::store::sessions::{Which, end_sessions};
+use crate::store::sessions::{SessionSelection, end_sessions};
 
 /// Removes a member. The member's sessions in this tenant end at once, with what they created; other tenants are not
 /// affected.
@@ -43,7 +43,7 @@ pub(super) async fn delete_member(
         if !remove(tx, id).await? {
             return Err(Error::NotFound(Missing::Member));
         }
-        end_sessions(tx, Which::AllOf(member.user), EndReason::Removed).await?;
+        end_sessions(tx, SessionSelection::AllOf(member.user), EndReason::Removed).await?;
         let actor = Actor::User(caller);
         let change = Change { member: member.user, role: None, actor, client: &client };
         let revocations = revoke(tx, &change).await?;

@@ -6,8 +6,8 @@ use rowhouse_chassis::error::FieldViolation;
 use rowhouse_tenancy::TenantTx;
 
 use crate::domain::{Action, Actor, AuditEntry, Limit, MfaCode, TotpSecret, UserId};
+use crate::encryption::{Digest32, EncryptionKeys};
 use crate::error::Error;
-use crate::sealing::{Digest32, Sealing};
 use crate::store::attempts::{admit, forgive};
 use crate::store::audit_log::record;
 use crate::store::totp::{Totp, take_recovery_code, take_step};
@@ -33,7 +33,7 @@ impl<'a> CodeAttempt<'a> {
     /// Creates an attempt. Logins are counted apart from attempts with a session, so that somebody who knows only the
     /// password cannot keep the person from removing the second factor.
     pub(in crate::rpc) fn new(
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         user: UserId,
         code: &str,
         action: Action,
@@ -47,7 +47,7 @@ impl<'a> CodeAttempt<'a> {
             Action::SignIn => "codes at login",
             _ => "codes in a session",
         };
-        let key = sealing.digest(purpose, user.as_uuid().as_bytes());
+        let key = encryption.digest(purpose, user.as_uuid().as_bytes());
         Ok(Self { user, code: MfaCode::parse(code), action, client, key })
     }
 
@@ -65,15 +65,15 @@ impl<'a> CodeAttempt<'a> {
     /// Checks the code and uses it up. Returns whether it was valid.
     pub(in crate::rpc) async fn take(
         &self,
-        sealing: &Sealing,
+        encryption: &EncryptionKeys,
         tx: &mut TenantTx,
         totp: &Totp,
     ) -> Result<bool, Error> {
         match &self.code {
             Some(MfaCode::Totp(code)) => {
-                let secret = TotpSecret::open(sealing, self.user, &totp.sealed_secret)?;
+                let secret = TotpSecret::decrypt(encryption, self.user, &totp.encrypted_secret)?;
                 match secret.step_of(code, Utc::now()) {
-                    Some(step) => Ok(take_step(tx, self.user, &totp.sealed_secret, step).await?),
+                    Some(step) => Ok(take_step(tx, self.user, &totp.encrypted_secret, step).await?),
                     None => Ok(false),
                 }
             }

@@ -7,11 +7,11 @@ use tonic::Request;
 
 use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry, MfaCode, RecoveryCode, TotpSecret};
+use crate::encryption::Digest32;
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
-use crate::sealing::Digest32;
 use crate::store::audit_log::record;
 use crate::store::identities::lock_identity;
 use crate::store::totp::{Totp, confirm_totp as set_confirmed, find_totp, insert_recovery_codes};
@@ -24,7 +24,7 @@ pub(super) async fn confirm_totp(
     let (cx, client) = (context(request)?, rpc.proxies.client(request));
     let user = person(&cx)?;
     let code = &request.get_ref().code;
-    let attempt = CodeAttempt::new(&rpc.sealing, user, code, Action::MfaEnable, &client)?;
+    let attempt = CodeAttempt::new(&rpc.encryption, user, code, Action::MfaEnable, &client)?;
     let codes = RecoveryCode::generate_set()?;
     let digests: Vec<Digest32> = codes.iter().map(RecoveryCode::digest).collect();
 
@@ -49,7 +49,7 @@ pub(super) async fn confirm_totp(
         // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
         let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
-        rpc.notify(tx, doer, Letter::MfaEnabled).await?;
+        rpc.notify(tx, doer, EmailContent::MfaEnabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     confirmed.await??;
@@ -64,9 +64,9 @@ async fn confirm(
     totp: &Totp,
 ) -> Result<bool, Error> {
     let Some(MfaCode::Totp(code)) = &attempt.code else { return Ok(false) };
-    let secret = TotpSecret::open(&rpc.sealing, attempt.user, &totp.sealed_secret)?;
+    let secret = TotpSecret::decrypt(&rpc.encryption, attempt.user, &totp.encrypted_secret)?;
     match secret.step_of(code, Utc::now()) {
-        Some(step) => Ok(set_confirmed(tx, attempt.user, &totp.sealed_secret, step).await?),
+        Some(step) => Ok(set_confirmed(tx, attempt.user, &totp.encrypted_secret, step).await?),
         None => Ok(false),
     }
 }

@@ -17,10 +17,10 @@ pub(super) async fn create_totp(
     let cx = context(request)?;
     let user = person(&cx)?;
     let secret = TotpSecret::generate()?;
-    let sealed = secret.seal(&rpc.sealing, user)?;
+    let ciphertext = secret.encrypt(&rpc.encryption, user)?;
     let put = rpc.db.tx(&cx, "auth.create_totp", async |tx| {
         let identity = get_identity(tx, user).await?.ok_or(Error::NotAMember)?;
-        if put_unconfirmed_totp(tx, user, &sealed).await? {
+        if put_unconfirmed_totp(tx, user, &ciphertext).await? {
             Ok(identity.email)
         } else {
             Err(Error::MfaEnabled)

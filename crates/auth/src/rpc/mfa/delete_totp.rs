@@ -6,7 +6,7 @@ use tonic::Request;
 use super::{CodeAttempt, end_other_sessions};
 use crate::domain::{Action, Actor, AuditEntry};
 use crate::error::Error;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::rpc::notice::AccountOwner;
 use crate::rpc::{Rpc, context, person};
 use crate::store::audit_log::record;
@@ -21,7 +21,7 @@ pub(super) async fn delete_totp(
     let (cx, client) = (context(request)?, rpc.proxies.client(request));
     let user = person(&cx)?;
     let code = &request.get_ref().code;
-    let attempt = CodeAttempt::new(&rpc.sealing, user, code, Action::MfaDisable, &client)?;
+    let attempt = CodeAttempt::new(&rpc.encryption, user, code, Action::MfaDisable, &client)?;
 
     let deleted = rpc.db.tx(&cx, "auth.delete_totp", async |tx| {
         if let Err(refusal) = attempt.admit(tx).await? {
@@ -29,7 +29,7 @@ pub(super) async fn delete_totp(
         }
         lock_identity(tx, user).await?;
         let totp = find_totp(tx, user).await?.filter(|totp| totp.confirmed).ok_or(Error::MfaNotEnabled)?;
-        if !attempt.take(&rpc.sealing, tx, &totp).await? {
+        if !attempt.take(&rpc.encryption, tx, &totp).await? {
             return Ok(Err(attempt.failed(tx).await?));
         }
         attempt.succeeded(tx).await?;
@@ -40,7 +40,7 @@ pub(super) async fn delete_totp(
         // The table contains only parsed addresses.
         let email = totp.email.parse().or(Err(Error::NotAMember))?;
         let doer = AccountOwner { person: user, email: &email, tenant: Some(tx.tenant()), client: &client };
-        rpc.notify(tx, doer, Letter::MfaDisabled).await?;
+        rpc.notify(tx, doer, EmailContent::MfaDisabled).await?;
         Ok::<_, Error>(Ok(()))
     });
     deleted.await??;

@@ -9,7 +9,7 @@ use crate::error::{Error, Missing};
 use crate::rpc::{Rpc, context, current_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::memberships::find_active_role;
-use crate::store::sessions::{Which, end_sessions, find_state};
+use crate::store::sessions::{SessionSelection, end_sessions, find_state};
 
 /// Ends a session of the caller or, with the permission, of a member whose role is not above the caller's. Without
 /// the permission, other people's sessions are treated as missing.
@@ -33,7 +33,7 @@ pub(super) async fn delete_session(
                 return Err(Error::AboveOwnRole);
             }
         }
-        if end_sessions(tx, Which::One(id), EndReason::Revoked).await?.is_empty() {
+        if end_sessions(tx, SessionSelection::One(id), EndReason::Revoked).await?.is_empty() {
             return Err(missing);
         }
         let entry = AuditEntry::success(Actor::User(caller), Action::SessionEnd, &client)

@@ -30,11 +30,11 @@ use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest, LoginResponse, Role,
 };
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-pub(crate) use rowhouse_testkit::Letter;
-use rowhouse_testkit::mail::{letters_to, wait_for};
+pub(crate) use rowhouse_testkit::Email;
+use rowhouse_testkit::mail::{emails_to, wait_for};
 use rowhouse_testkit::{ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
@@ -151,13 +151,13 @@ impl Service {
         Self { database, keys, running }
     }
 
-    /// Returns the mailbox that emails arrive in by default.
-    pub(crate) fn mail(&self) -> Mailbox {
-        Mailbox::at(self.keys.mail_dir())
+    /// Returns the directory that emails arrive in by default.
+    pub(crate) fn mail(&self) -> MailDirectory {
+        MailDirectory::at(self.keys.mail_dir())
     }
 
     /// Waits for an email to the address about a subject, and returns the first one.
-    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Email {
         wait_for(&self.mail(), address, subject_contains).await
     }
 
@@ -171,7 +171,7 @@ impl Service {
     /// Returns the subjects of the emails to an address, after all background work has ended.
     pub(crate) async fn subjects_to(&self, address: &str) -> Vec<String> {
         self.until("SELECT count(*) FROM jobs.global_jobs", "0").await;
-        letters_to(&self.mail(), address).into_iter().map(|letter| letter.subject).collect()
+        emails_to(&self.mail(), address).into_iter().map(|message| message.subject).collect()
     }
 
     /// Waits until a query returns the expected value.

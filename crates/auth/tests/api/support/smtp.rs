@@ -7,7 +7,7 @@ use std::pin::Pin;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rowhouse_system::mailbox::Letter;
+use rowhouse_system::mail_directory::ReceivedEmail;
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
@@ -43,8 +43,8 @@ pub(crate) struct Received {
 }
 
 impl Received {
-    pub(crate) fn letter(&self) -> Letter {
-        Letter::parse(self.text.as_bytes()).unwrap()
+    pub(crate) fn email(&self) -> ReceivedEmail {
+        ReceivedEmail::parse(self.text.as_bytes()).unwrap()
     }
 }
 
@@ -123,11 +123,11 @@ impl Smtp {
     }
 
     /// Waits for an email to the address.
-    pub(crate) async fn letter_to(&self, address: &str) -> Received {
+    pub(crate) async fn email_to(&self, address: &str) -> Received {
         let arrives = async {
             loop {
-                if let Some(letter) = self.received().into_iter().find(|letter| letter.to == address) {
-                    return letter;
+                if let Some(message) = self.received().into_iter().find(|message| message.to == address) {
+                    return message;
                 }
                 tokio::time::sleep(Duration::from_millis(10)).await;
             }

@@ -11,7 +11,7 @@ use rowhouse_proto::auth::v1::{
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
-use rowhouse_testkit::mail::letters_to;
+use rowhouse_testkit::mail::emails_to;
 use tonic::{Request, Response, Status};
 
 use crate::support::{PASSWORD, Running, Service};
@@ -234,5 +234,5 @@ pub(crate) async fn logged(service: &Service, action: &str, detail: &str) -> Str
 /// Returns the token of the last email to an address, after all emails were sent.
 pub(crate) async fn token_to(service: &Service, address: &str) -> String {
     service.until_sent().await;
-    letters_to(&service.mail(), address).pop().unwrap().token
+    emails_to(&service.mail(), address).pop().unwrap().token
 }

@@ -4,10 +4,10 @@ use actix_web::http::header::{CACHE_CONTROL, ContentType, ETAG, X_CONTENT_TYPE_O
 use actix_web::{HttpRequest, HttpResponse, web};
 
 use crate::headers::has_already;
-use crate::openapi::Served;
+use crate::openapi::ServedDocument;
 
 /// Serves the OpenAPI document.
-pub(crate) async fn openapi(request: HttpRequest, api: web::Data<Served>) -> HttpResponse {
+pub(crate) async fn openapi(request: HttpRequest, api: web::Data<ServedDocument>) -> HttpResponse {
     let unchanged = has_already(&request, &api.etag);
     let mut response = if unchanged { HttpResponse::NotModified() } else { HttpResponse::Ok() };
     response

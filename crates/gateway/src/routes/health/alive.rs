@@ -5,11 +5,11 @@ use actix_web::http::StatusCode;
 
 use super::Health;
 use crate::error::Problem;
-use crate::json::{private, write};
+use crate::json::{uncached_response, write};
 
 /// Is the gateway alive
 ///
 /// Says nothing of the services behind it.
 pub(crate) async fn healthz() -> Result<HttpResponse, Problem> {
-    write(private(StatusCode::OK), &Health { status: "ok" })
+    write(uncached_response(StatusCode::OK), &Health { status: "ok" })
 }

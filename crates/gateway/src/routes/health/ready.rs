@@ -7,7 +7,7 @@ use rowhouse_chassis::shutdown::Shutdown;
 
 use super::Health;
 use crate::error::Problem;
-use crate::json::{private, write};
+use crate::json::{uncached_response, write};
 use crate::readiness::Readiness;
 
 /// Would requests be answered
@@ -21,7 +21,7 @@ pub(crate) async fn readyz(
         return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));
     }
     match readiness.missing().await.as_slice() {
-        [] => write(private(StatusCode::OK), &Health { status: "ready" }),
+        [] => write(uncached_response(StatusCode::OK), &Health { status: "ready" }),
         missing => {
             let names = missing.iter().map(|service| service.as_str()).collect::<Vec<_>>().join(", ");
             Err(Problem::new(Code::Unavailable, format!("not ready: {names}")))

@@ -13,7 +13,7 @@ use serde::Serialize;
 
 use crate::clients::Clients;
 use crate::error::Problem;
-use crate::json::{private, write};
+use crate::json::{uncached_response, write};
 use crate::origin::Origin;
 use crate::query::parameters;
 use request::TokenRequest;
@@ -59,7 +59,7 @@ async fn exchange(
     let v1::IssueTokenResponse { access_token, token_type, expires_in, scope } = clients
         .answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).issue_token(request))
         .await?;
-    let mut response = private(StatusCode::OK);
+    let mut response = uncached_response(StatusCode::OK);
     response.insert_header((PRAGMA, "no-cache"));
     write(response, &IssuedToken { access_token, token_type, expires_in, scope })
 }

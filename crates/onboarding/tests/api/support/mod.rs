@@ -25,9 +25,9 @@ use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingServiceClient;
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant};
-use rowhouse_system::mailbox::Mailbox;
+use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_testkit::mail::wait_for;
-use rowhouse_testkit::{Letter, ServiceName, TestDatabase};
+use rowhouse_testkit::{Email, ServiceName, TestDatabase};
 use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -231,8 +231,8 @@ impl World {
     }
 
     /// Waits for an email to the address about a subject, and returns the first one.
-    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Letter {
-        wait_for(&Mailbox::at(self.keys.mail_dir()), address, subject_contains).await
+    pub(crate) async fn mail_to(&self, address: &str, subject_contains: &str) -> Email {
+        wait_for(&MailDirectory::at(self.keys.mail_dir()), address, subject_contains).await
     }
 
     /// Executes statements as the superuser.

@@ -47,7 +47,7 @@ async fn create(
 ) -> Result<CreateExportResponse, Error> {
     rpc.db
         .tx(cx, "exports.create", async |tx| {
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(completed(first));
             }
             let usage = usage(tx).await?;
@@ -59,7 +59,7 @@ async fn create(
             let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;
             let new = NewExport { id, format, status, job_id: job.as_uuid(), created_by };
             let answer = CreateExportResponse { export: Some(insert_export(tx, &new).await?.into()) };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await

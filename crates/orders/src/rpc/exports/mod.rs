@@ -5,8 +5,8 @@ mod download_export;
 mod export;
 mod get_export;
 
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_chassis::grpc::{Reply, reply};
-use rowhouse_chassis::sealing::Sealing;
 use rowhouse_proto::orders::v1::export_service_server::ExportService;
 use rowhouse_proto::orders::v1::{
     CreateExportRequest, CreateExportResponse, DownloadExportRequest, GetExportRequest, GetExportResponse,
@@ -17,7 +17,7 @@ use tonic::Request;
 /// The dependencies of the methods.
 pub(crate) struct ExportRpc {
     pub(crate) db: TenantDb,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
 }
 
 #[tonic::async_trait]

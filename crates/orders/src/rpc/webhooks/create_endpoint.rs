@@ -10,13 +10,13 @@ use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 use uuid::Uuid;
 
-use super::endpoint::Sent;
+use super::endpoint::EndpointFields;
 use super::{WebhookRpc, repeatable};
 use crate::domain::{Events, Guard, IdempotencyKey, Target};
 use crate::error::Error;
 use crate::store::idempotency_keys::{keep, recall};
 use crate::store::webhook_endpoints::{count_endpoints, insert_endpoint};
-use crate::webhooks::{Secret, tidy_from_now_on};
+use crate::webhooks::{Secret, schedule_tidying};
 
 pub(super) async fn create_endpoint(
     rpc: &WebhookRpc,
@@ -37,18 +37,18 @@ async fn create(
     call: Option<&Repeatable>,
 ) -> Result<CreateWebhookEndpointResponse, Error> {
     let (id, secret) = (Uuid::now_v7(), Secret::generate()?);
-    let sealed = secret.seal(&rpc.sealing, id)?;
+    let ciphertext = secret.encrypt(&rpc.encryption, id)?;
     rpc.db
         .tx(cx, "webhook_endpoints.create", async |tx| {
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(first);
             }
             WEBHOOK_ENDPOINTS.allows(count_endpoints(tx).await? + 1)?;
-            tidy_from_now_on(tx).await?;
-            let endpoint = insert_endpoint(tx, id, target, events, &sealed).await?;
+            schedule_tidying(tx).await?;
+            let endpoint = insert_endpoint(tx, id, target, events, &ciphertext).await?;
             let secret = secret.reveal();
             let answer = CreateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.into()), secret };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await
@@ -61,7 +61,7 @@ fn parse(request: &CreateWebhookEndpointRequest, guard: Guard) -> Result<Parsed,
     let mut violations = Violations::default();
     let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
     let key = violations.check("idempotency_key", key);
-    let Some(sent) = Sent::check(Some(url), Some(events), guard, &mut violations) else {
+    let Some(sent) = EndpointFields::check(Some(url), Some(events), guard, &mut violations) else {
         return Err(violations.into());
     };
     match (sent.allowed()?, key) {

@@ -9,7 +9,7 @@ use tonic::Request;
 use super::WebhookRpc;
 use crate::error::Error;
 use crate::store::webhook_endpoints;
-use crate::webhooks::tidy_soon;
+use crate::webhooks::tidy_now;
 
 /// Deletes an endpoint: it gets no further deliveries and is not shown any more. A job deletes its deliveries, of
 /// which there may be very many.
@@ -25,7 +25,7 @@ pub(super) async fn delete_endpoint(
     rpc.db
         .tx(&cx, "webhook_endpoints.delete", async |tx| {
             // The tidying job is locked before the endpoint, in the same order as the job itself does.
-            tidy_soon(tx).await?;
+            tidy_now(tx).await?;
             if webhook_endpoints::delete_endpoint(tx, id).await? {
                 Ok(())
             } else {

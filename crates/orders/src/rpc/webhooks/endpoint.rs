@@ -40,13 +40,13 @@ fn disabled_reason(name: Option<&str>) -> v1::WebhookDisabledReason {
 }
 
 /// The fields of an endpoint in a request; `None` for those that are absent. Invalid fields are recorded and reported
-/// before a URL that is not allowed, which [`Sent::allowed`] reports.
-pub(super) struct Sent {
+/// before a URL that is not allowed, which [`EndpointFields::allowed`] reports.
+pub(super) struct EndpointFields {
     target: Option<Result<Target, NotAllowed>>,
     events: Option<Events>,
 }
 
-impl Sent {
+impl EndpointFields {
     pub(super) fn check(
         url: Option<&str>,
         events: Option<&[String]>,

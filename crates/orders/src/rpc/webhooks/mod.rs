@@ -11,8 +11,8 @@ mod rotate_secret;
 mod send_test;
 mod update_endpoint;
 
+use rowhouse_chassis::encryption::EncryptionKeys;
 use rowhouse_chassis::grpc::{Reply, reply};
-use rowhouse_chassis::sealing::Sealing;
 use rowhouse_proto::orders::v1::webhook_service_server::WebhookService;
 use rowhouse_proto::orders::v1::{
     CreateWebhookEndpointRequest, CreateWebhookEndpointResponse, DeleteWebhookEndpointRequest,
@@ -31,7 +31,7 @@ use crate::domain::Guard;
 /// The dependencies of the methods.
 pub(crate) struct WebhookRpc {
     pub(crate) db: TenantDb,
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
     pub(crate) guard: Guard,
 }
 

@@ -9,7 +9,7 @@ use tonic::Request;
 use super::WebhookRpc;
 use crate::error::Error;
 use crate::store::webhook_health::try_now;
-use crate::store::webhook_log::{find_delivery, hurry_earlier, reset_delivery};
+use crate::store::webhook_log::{find_delivery, make_earlier_due, reset_delivery};
 use crate::webhooks::{lock_jobs, look_at_all, probe_now};
 
 /// Makes an ended delivery pending again, and tries the pending deliveries of the same order to the endpoint up to it
@@ -31,7 +31,7 @@ pub(super) async fn redeliver(
         look_at_all(tx, endpoint).await?;
         probe_now(tx, endpoint).await?;
         reset_delivery(tx, id).await?;
-        hurry_earlier(tx, id).await?;
+        make_earlier_due(tx, id).await?;
         try_now(tx, endpoint).await?;
         find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)
     });

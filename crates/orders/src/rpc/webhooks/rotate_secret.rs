@@ -46,17 +46,17 @@ async fn rotate(
     call: Option<&Repeatable>,
 ) -> Result<RotateWebhookSecretResponse, Error> {
     let secret = Secret::generate()?;
-    let sealed = secret.seal(&rpc.sealing, id)?;
+    let ciphertext = secret.encrypt(&rpc.encryption, id)?;
     rpc.db
         .tx(cx, "webhook_endpoints.rotate_secret", async |tx| {
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(first);
             }
-            replace_secret(tx, id, &sealed, overlap).await?;
+            replace_secret(tx, id, &ciphertext, overlap).await?;
             let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
             let secret = secret.reveal();
             let answer = RotateWebhookSecretResponse { webhook_endpoint: Some(endpoint.into()), secret };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await

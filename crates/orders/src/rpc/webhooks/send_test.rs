@@ -41,7 +41,7 @@ async fn send(
 ) -> Result<SendTestWebhookResponse, Error> {
     rpc.db
         .tx(cx, "webhook_endpoints.test", async |tx| {
-            if let Some(first) = recall(tx, &rpc.sealing, call).await? {
+            if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(first);
             }
             let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
@@ -52,7 +52,7 @@ async fn send(
             let delivery = webhooks::send_test(tx, id).await?;
             let delivery = find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)?;
             let answer = SendTestWebhookResponse { webhook_delivery: Some(delivery.into()) };
-            keep(tx, &rpc.sealing, call, &answer).await?;
+            keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
         })
         .await

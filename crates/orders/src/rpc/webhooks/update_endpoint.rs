@@ -8,7 +8,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::WebhookRpc;
-use super::endpoint::Sent;
+use super::endpoint::EndpointFields;
 use crate::domain::Guard;
 use crate::error::Error;
 use crate::store::webhook_endpoints::{self, EndpointChange};
@@ -43,7 +43,7 @@ fn parse(request: &UpdateWebhookEndpointRequest, guard: Guard) -> Result<(Uuid, 
     let nothing = url.is_none() && events.is_empty() && enabled.is_none();
     let something = violations.check("url", if nothing { Err(NothingToChange) } else { Ok(()) });
     let events = (!events.is_empty()).then_some(events.as_slice());
-    let sent = Sent::check(url.as_deref(), events, guard, &mut violations);
+    let sent = EndpointFields::check(url.as_deref(), events, guard, &mut violations);
     let (Some(id), Some(sent), Some(())) = (id, sent, something) else { return Err(violations.into()) };
     let (target, events) = sent.allowed()?;
     Ok((id, EndpointChange { target, events, enabled: *enabled }))

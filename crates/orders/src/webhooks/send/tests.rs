@@ -125,7 +125,7 @@ async fn invalid_answers() {
 }
 
 #[tokio::test]
-async fn a_head_without_an_end_is_given_up() {
+async fn a_head_without_an_end_is_an_error() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
     let receiver = tokio::spawn(async move {
@@ -166,7 +166,7 @@ async fn an_endless_body_is_cut() {
 }
 
 #[tokio::test]
-async fn a_receiver_that_never_answers_is_given_up_in_time() {
+async fn an_attempt_at_a_receiver_that_never_answers_times_out() {
     let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
     let url = format!("http://127.0.0.1:{}/", listener.local_addr().unwrap().port());
     let impatient =
@@ -274,6 +274,6 @@ fn a_wish_is_seconds_or_a_date() {
         ("soon", None),
         ("", None),
     ] {
-        assert_eq!(wish(text, now), seconds.map(Duration::from_secs), "{text}");
+        assert_eq!(parse_retry_after(text, now), seconds.map(Duration::from_secs), "{text}");
     }
 }

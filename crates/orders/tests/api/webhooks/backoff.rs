@@ -44,20 +44,20 @@ async fn place(orders: &Orders, count: usize) {
 #[tokio::test(flavor = "multi_thread")]
 async fn receivers_that_never_answer_delay_no_others() {
     let (world, quiet, webhooks) = world().await;
-    let mut holes = Vec::new();
+    let mut receivers = Vec::new();
     for tenant in 0..3 {
-        let orders = world.tenant(&format!("hole-{tenant}")).await;
-        let of_hole = Webhooks::of(&world, orders.tenant, Role::Admin).await;
+        let orders = world.tenant(&format!("silent-{tenant}")).await;
+        let of_silent = Webhooks::of(&world, orders.tenant, Role::Admin).await;
         for _ in 0..4 {
-            let hole = Receiver::start().await;
-            hole.always("");
-            of_hole.register(&hole).await;
-            holes.push(hole);
+            let silent = Receiver::start().await;
+            silent.always("");
+            of_silent.register(&silent).await;
+            receivers.push(silent);
         }
         place(&orders, 6).await;
     }
     // They have all that they get.
-    let received = || holes.iter().map(|hole| hole.received().len()).sum::<usize>();
+    let received = || receivers.iter().map(|silent| silent.received().len()).sum::<usize>();
     let deadline = Instant::now() + Duration::from_secs(30);
     while received() < 3 * 8 {
         assert!(Instant::now() < deadline, "{}", received());

@@ -81,10 +81,10 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     // The probe's answer arrives in the middle of another session's test of the endpoint.
     let mut holder = world.database.admin().await;
     let (asked, mut asks) = mpsc::unbounded_channel();
-    let (let_go, may_go) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::channel::<()>();
     receiver.answer(move |_| {
         if asked.send(()).is_ok() {
-            let _gone = block_in_place(|| may_go.recv());
+            let _gone = block_in_place(|| released.recv());
         }
         "200 OK".to_owned()
     });
@@ -96,7 +96,7 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     let (again, of) = (webhooks.clone(), id.clone());
     let second = tokio::spawn(async move { again.test(&of).await });
     until_have_waited(&world, 1, "%order_events%").await;
-    drop(let_go);
+    drop(release);
     until_have_waited(&world, 2, "%").await;
     holder.batch_execute("COMMIT").await.unwrap();
 
@@ -132,17 +132,17 @@ async fn a_blocked_record_does_not_repeat_a_delivery() {
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
     let (asked, mut asks) = mpsc::unbounded_channel();
-    let (let_go, may_go) = std::sync::mpsc::channel::<()>();
+    let (release, released) = std::sync::mpsc::channel::<()>();
     receiver.answer(move |_| {
         let _gone = asked.send(());
-        let _gone = block_in_place(|| may_go.recv());
+        let _gone = block_in_place(|| released.recv());
         "200 OK".to_owned()
     });
     orders.create(an_order()).await.unwrap();
     tokio::time::timeout(Duration::from_secs(30), asks.recv()).await.unwrap().unwrap();
     let mut holder = world.database.admin().await;
     holder.batch_execute("BEGIN; SELECT FROM orders.webhook_deliveries FOR UPDATE").await.unwrap();
-    drop(let_go);
+    drop(release);
     // The first of them has timed out.
     until_have_waited(&world, 2, "%webhook_deliveries%").await;
     holder.batch_execute("COMMIT").await.unwrap();

@@ -128,10 +128,10 @@ async fn an_event_is_sent_once_more_as_it_was() {
     receiver.always("500 Oops");
     webhooks.redeliver(&delivery.id).await.unwrap();
     receiver.first(3).await;
-    let give_up =
+    let fail =
         "UPDATE orders.webhook_deliveries SET state = 'failed', next_attempt_at = NULL, finished_at = now()";
     webhooks.until(|all| all[0].attempt_count >= 3).await;
-    world.database.admin().await.batch_execute(give_up).await.unwrap();
+    world.database.admin().await.batch_execute(fail).await.unwrap();
     webhooks.until_states(&[Failed]).await;
     receiver.always("200 OK");
     webhooks.redeliver(&delivery.id).await.unwrap();

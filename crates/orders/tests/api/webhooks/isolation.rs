@@ -82,7 +82,7 @@ async fn the_database_itself_refuses() {
         conn.batch_execute("ROLLBACK").await.unwrap();
     }
     let fresh = "00000000-0000-7000-8000-000000000003";
-    for (statement, wall) in [
+    for (statement, reason) in [
         (
             format!(
                 "INSERT INTO orders.webhook_endpoints (tenant_id, id, url, events, sealed_secret)
@@ -124,7 +124,10 @@ async fn the_database_itself_refuses() {
     ] {
         enter(conn, globexs).await;
         let refused = conn.batch_execute(&statement).await.expect_err(&statement).to_string();
-        assert!(refused.contains(wall), "{statement}\n  was refused with: {refused}\n  and not by: {wall}");
+        assert!(
+            refused.contains(reason),
+            "{statement}\n  was refused with: {refused}\n  and not by: {reason}"
+        );
         conn.batch_execute("ROLLBACK").await.unwrap();
     }
     for change in [

@@ -151,11 +151,11 @@ async fn work_without_a_tenant_neither_starves_nor_starves_others() {
 }
 
 #[tokio::test]
-async fn a_waiter_that_gives_up_loses_no_permit() {
+async fn a_cancelled_waiter_loses_no_permit() {
     let shares = Shares::new(1);
     let (first, second) = (tenant(), tenant());
     let held = take(&shares, first);
-    // One gives up before the permit is sent, one after that and before it is received.
+    // One is cancelled before the permit is sent, one after that and before it is received.
     let (early, late, mut last) = (wait(&shares, second), wait(&shares, second), wait(&shares, first));
     drop(early);
     drop(held);
@@ -167,7 +167,7 @@ async fn a_waiter_that_gives_up_loses_no_permit() {
 }
 
 #[tokio::test]
-async fn waiters_that_gave_up_are_removed() {
+async fn cancelled_waiters_are_removed() {
     let shares = Shares::new(1);
     let (holder, other) = (tenant(), tenant());
     let held = take(&shares, holder);
@@ -220,21 +220,21 @@ fn only_another_tenant_counts_and_only_for_a_while() {
     let start = Instant::now();
     let later = |millis| start + Duration::from_millis(millis);
     let mut recent = Recent::default();
-    assert!(!recent.anybody_but(own, start));
+    assert!(!recent.is_other_active(own, start));
     recent.note(None, start);
     recent.note(own, start);
-    assert!(!recent.anybody_but(own, start));
-    assert!(recent.anybody_but(other, start) && recent.anybody_but(None, start));
+    assert!(!recent.is_other_active(own, start));
+    assert!(recent.is_other_active(other, start) && recent.is_other_active(None, start));
     recent.note(other, later(100));
     for millis in [200, 300, 400] {
         recent.note(own, later(millis));
     }
-    assert!(recent.anybody_but(own, later(1_099)));
-    assert!(!recent.anybody_but(own, later(1_100)));
-    assert!(recent.anybody_but(other, later(1_399)));
+    assert!(recent.is_other_active(own, later(1_099)));
+    assert!(!recent.is_other_active(own, later(1_100)));
+    assert!(recent.is_other_active(other, later(1_399)));
     recent.note(third, later(5_000));
     recent.note(other, later(5_001));
-    assert!(recent.anybody_but(other, later(5_500)) && recent.anybody_but(third, later(5_500)));
+    assert!(recent.is_other_active(other, later(5_500)) && recent.is_other_active(third, later(5_500)));
 }
 
 /// Thousands of requests, cancellations and releases in random order: no permit is lost or created, no party exceeds its

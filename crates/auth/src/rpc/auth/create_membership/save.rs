@@ -13,12 +13,12 @@ use super::NewMember;
 use crate::domain::{Action, Actor, AddressProof, AuditEntry, OpaqueToken, TokenKind, UserId, later};
 use crate::error::Error;
 use crate::jobs::SendEmail;
-use crate::mail::Letter;
+use crate::mail::EmailContent;
 use crate::mail::limits::{Requester, admit, admit_founding};
 use crate::rpc::Rpc;
 use crate::store::audit_log::record;
 use crate::store::identities::{find_identity, insert_identity};
-use crate::store::invitations::{Founding, ensure_invitation, find_invited};
+use crate::store::invitations::{FoundingInvitation, ensure_invitation, find_invited};
 use crate::store::memberships::{
     add_membership, count_tenants_of, ensure_membership, find_active_role, is_provisioning, tenant_name,
 };
@@ -28,7 +28,7 @@ use crate::tasks::first_message;
 const INVITATION_LIFETIME: Duration = Duration::from_hours(7 * 24);
 
 /// The result for the caller.
-pub(super) struct Saved {
+pub(super) struct SavedMember {
     /// The id of the person or of the invitation.
     pub(super) id: Uuid,
     pub(super) role: Role,
@@ -36,13 +36,13 @@ pub(super) struct Saved {
 }
 
 /// Finds the membership that an earlier call created.
-pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<Saved>, Error> {
+pub(super) async fn find_member(rpc: &Rpc, new: &NewMember) -> Result<Option<SavedMember>, Error> {
     rpc.db
         .tx(&new.cx, "auth.find_member", async |tx| {
             let Some(identity) = find_identity(tx, &new.email).await? else { return Ok(None) };
             let role = find_active_role(tx, identity.id).await?;
             let (id, email_verified) = (identity.id.as_uuid(), identity.email_verified);
-            Ok::<_, Error>(role.map(|role| Saved { id, role, email_verified }))
+            Ok::<_, Error>(role.map(|role| SavedMember { id, role, email_verified }))
         })
         .await
 }
@@ -52,12 +52,12 @@ pub(super) async fn save(
     rpc: &Rpc,
     new: &NewMember,
     standing: &AddressProof,
-) -> Result<Option<Saved>, Error> {
+) -> Result<Option<SavedMember>, Error> {
     rpc.db
         .tx(&new.cx, "auth.create_membership", async |tx| match standing {
             AddressProof::Known { id, email_verified } => {
                 let role = join(tx, new, UserId::from(*id)).await?;
-                Ok(Some(Saved { id: *id, role, email_verified: *email_verified }))
+                Ok(Some(SavedMember { id: *id, role, email_verified: *email_verified }))
             }
             AddressProof::New { hash } => {
                 let id = UserId::from(new.id);
@@ -66,11 +66,11 @@ pub(super) async fn save(
                 }
                 let role = join(tx, new, id).await?;
                 write_first_message(rpc, tx, new, id, hash.is_some()).await?;
-                Ok(Some(Saved { id: new.id, role, email_verified: false }))
+                Ok(Some(SavedMember { id: new.id, role, email_verified: false }))
             }
             AddressProof::Unproven => {
                 let id = invite(rpc, tx, new).await?;
-                Ok(Some(Saved { id, role: new.role, email_verified: false }))
+                Ok(Some(SavedMember { id, role: new.role, email_verified: false }))
             }
         })
         .await
@@ -107,7 +107,7 @@ async fn write_first_message(
     has_password: bool,
 ) -> Result<(), Error> {
     let stranger = Requester::Stranger { network: new.client.network() };
-    if let Ok(permit) = admit(tx, &rpc.sealing, stranger, &new.email).await? {
+    if let Ok(permit) = admit(tx, &rpc.encryption, stranger, &new.email).await? {
         let message = first_message(tx, permit, user, has_password).await?;
         rpc.tasks.enqueue(tx, &message).await?;
     }
@@ -122,9 +122,10 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
         return find_invited(tx, &new.email).await?.ok_or(Error::NotAMember);
     }
     let id = new.id;
-    let token = OpaqueToken::generate(&rpc.sealing, TokenKind::Invitation, tx.tenant(), id)?;
+    let token = OpaqueToken::generate(&rpc.encryption, TokenKind::Invitation, tx.tenant(), id)?;
     let expires_at = later(Utc::now(), INVITATION_LIFETIME);
-    let founding = Founding { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
+    let founding =
+        FoundingInvitation { id, email: &new.email, role: new.role, token: token.digest(), expires_at };
     let kept = ensure_invitation(tx, founding).await?;
     if kept == id {
         let entry = AuditEntry::success(Actor::System, Action::InvitationCreate, &new.client)
@@ -133,13 +134,13 @@ async fn invite(rpc: &Rpc, tx: &mut TenantTx, new: &NewMember) -> Result<Uuid, E
             .with("role", new.role.as_str());
         record(tx, entry).await?;
         let network = new.client.network();
-        let Ok(permit) = admit_founding(tx, &rpc.sealing, network, &new.email).await? else {
+        let Ok(permit) = admit_founding(tx, &rpc.encryption, network, &new.email).await? else {
             return Ok(kept);
         };
         let tenant = tenant_name(tx).await?;
         let (role, token) = (new.role.to_string(), token.expose());
-        let email = permit.email(Letter::Invitation { tenant, inviter: None, role, token });
-        enqueue(tx, SendEmail::seal(&rpc.sealing, tx.tenant(), &email)?.first_invitation()).await?;
+        let email = permit.email(EmailContent::Invitation { tenant, inviter: None, role, token });
+        enqueue(tx, SendEmail::encrypt(&rpc.encryption, tx.tenant(), &email)?.first_invitation()).await?;
     }
     Ok(kept)
 }

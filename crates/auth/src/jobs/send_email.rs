@@ -10,11 +10,12 @@ use serde::{Deserialize, Serialize};
 
 use super::is_too_old;
 use crate::domain::EmailAddress;
+use crate::encryption::{DecryptError, EncryptionKeys};
 use crate::mail::limits::OutgoingEmail;
 use crate::mail::{Mailer, SendError};
-use crate::sealing::{NotOurs, Sealing};
 use crate::store::memberships::is_provisioning;
 
+/// The purpose that the payloads in the database are bound to.
 const PURPOSE: &str = "letter";
 
 /// The email that welcomes a tenant's first member, which is sent once.
@@ -31,7 +32,8 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Sends an email. The payload is encrypted, since emails are private and some contain one-time links.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SendEmail {
-    sealed: String,
+    #[serde(rename = "sealed")]
+    ciphertext: String,
 }
 
 impl Job for SendEmail {
@@ -42,14 +44,24 @@ impl Job for SendEmail {
 }
 
 impl SendEmail {
-    pub(crate) fn seal(sealing: &Sealing, tenant: TenantId, email: &OutgoingEmail) -> Result<Self, NotOurs> {
-        let plain = serde_json::to_vec(email).or(Err(NotOurs))?;
-        Ok(Self { sealed: BASE64.encode(sealing.seal(PURPOSE, tenant.as_uuid().as_bytes(), &plain)?) })
+    pub(crate) fn encrypt(
+        encryption: &EncryptionKeys,
+        tenant: TenantId,
+        email: &OutgoingEmail,
+    ) -> Result<Self, DecryptError> {
+        let plain = serde_json::to_vec(email).or(Err(DecryptError))?;
+        Ok(Self {
+            ciphertext: BASE64.encode(encryption.encrypt(PURPOSE, tenant.as_uuid().as_bytes(), &plain)?),
+        })
     }
 
-    fn open(&self, sealing: &Sealing, tenant: TenantId) -> Option<(EmailAddress, OutgoingEmail)> {
-        let sealed = BASE64.decode(&self.sealed).ok()?;
-        let plain = sealing.open(PURPOSE, tenant.as_uuid().as_bytes(), &sealed).ok()?;
+    fn decrypt(
+        &self,
+        encryption: &EncryptionKeys,
+        tenant: TenantId,
+    ) -> Option<(EmailAddress, OutgoingEmail)> {
+        let ciphertext = BASE64.decode(&self.ciphertext).ok()?;
+        let plain = encryption.decrypt(PURPOSE, tenant.as_uuid().as_bytes(), &ciphertext).ok()?;
         let email: OutgoingEmail = serde_json::from_slice(&plain).ok()?;
         Some((email.recipient().ok()?, email))
     }
@@ -68,19 +80,19 @@ impl SendEmail {
 /// Sends emails. If it is stopped between sending an email and recording that, the email is sent again with the same
 /// Message-ID.
 pub(crate) struct EmailSender {
-    pub(crate) sealing: Sealing,
+    pub(crate) encryption: EncryptionKeys,
     pub(crate) mailer: Mailer,
 }
 
 impl Handler<SendEmail> for EmailSender {
     async fn run(&self, run: &Run, job: SendEmail) -> Result<(), Failure> {
         if is_too_old(run.id()) {
-            return Err(Failure::fatal("the letter could not be sent for days"));
+            return Err(Failure::fatal("the email could not be sent for days"));
         }
         // Another instance, of a newer version or with a newer key, may be able to decrypt it.
-        let opened = job.open(&self.sealing, run.context().tenant());
-        let (to, email) = opened.ok_or_else(|| Failure::retry("the letter cannot be read here"))?;
-        let letter = email.letter();
+        let decrypted = job.decrypt(&self.encryption, run.context().tenant());
+        let (to, email) = decrypted.ok_or_else(|| Failure::retry("the email cannot be read here"))?;
+        let content = email.content();
         let waits =
             run.tx("auth.is_provisioning", async |tx| Ok::<_, Failure>(is_provisioning(tx).await?)).await?;
         if waits {
@@ -88,18 +100,18 @@ impl Handler<SendEmail> for EmailSender {
             let delay = HEAD_START.saturating_mul(attempts).min(LONGEST_WAIT);
             return Err(Failure::retry_after("the tenant is still being set up", delay));
         }
-        match self.mailer.send(&to, letter, run.id().as_uuid()).await {
+        match self.mailer.send(&to, content, run.id().as_uuid()).await {
             Ok(()) => {
-                tracing::info!("sent the letter {letter:?}");
+                tracing::info!("sent the email {content:?}");
                 Ok(())
             }
             Err(SendError::Permanent(error)) => {
-                tracing::error!(%error, "the letter {letter:?} is refused: {error}");
-                Err(Failure::fatal("the mail server refuses the letter"))
+                tracing::error!(%error, "the email {content:?} is refused: {error}");
+                Err(Failure::fatal("the mail server refuses the email"))
             }
             Err(SendError::Temporary(error)) => {
-                tracing::warn!(%error, "the letter {letter:?} could not be sent: {error}");
-                Err(Failure::retry("the mail server does not take the letter for the moment"))
+                tracing::warn!(%error, "the email {content:?} could not be sent: {error}");
+                Err(Failure::retry("the mail server does not take the email for the moment"))
             }
         }
     }
@@ -108,18 +120,18 @@ impl Handler<SendEmail> for EmailSender {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::sealing::tests::sealing;
+    use crate::encryption::tests::encryption;
 
     #[test]
     fn an_email_is_decrypted_in_its_tenant_only() {
-        let (sealing, tenant) = (sealing(), TenantId::generate());
+        let (encryption, tenant) = (encryption(), TenantId::generate());
         // The form in which earlier versions enqueued it.
         let email = r#"{"to":"ada@example.com","letter":{"Welcome":{"tenant":"Acme","slug":"acme"}}}"#;
-        let job = SendEmail::seal(&sealing, tenant, &serde_json::from_str(email).unwrap()).unwrap();
+        let job = SendEmail::encrypt(&encryption, tenant, &serde_json::from_str(email).unwrap()).unwrap();
         let payload = serde_json::to_string(&job).unwrap();
         assert!(!payload.contains("ada") && !payload.contains("Acme"), "{payload}");
-        let (opened, _) = job.open(&sealing, tenant).unwrap();
-        assert_eq!(opened.as_str(), "ada@example.com");
-        assert!(job.open(&sealing, TenantId::generate()).is_none());
+        let (decrypted, _) = job.decrypt(&encryption, tenant).unwrap();
+        assert_eq!(decrypted.as_str(), "ada@example.com");
+        assert!(job.decrypt(&encryption, TenantId::generate()).is_none());
     }
 }

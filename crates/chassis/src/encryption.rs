@@ -44,11 +44,11 @@ pub enum EncryptionKeysError {
 /// The error of decrypting something that was not encrypted with these keys for this purpose.
 #[derive(Debug, thiserror::Error)]
 #[error("it was not encrypted with one of the configured keys, for this purpose")]
-pub struct NotOurs;
+pub struct DecryptError;
 
 /// The encryption keys: the first one encrypts, all of them decrypt. Clones share them.
 #[derive(Clone)]
-pub struct Sealing {
+pub struct EncryptionKeys {
     keys: Arc<[Key]>,
 }
 
@@ -58,7 +58,7 @@ struct Key {
     mac: Hmac<Sha256>,
 }
 
-impl Sealing {
+impl EncryptionKeys {
     /// Reads the file. Its text is wiped from memory.
     pub async fn load(path: &Path) -> Result<Self, EncryptionKeysError> {
         let text = match tokio::fs::read_to_string(path).await {
@@ -82,29 +82,34 @@ impl Sealing {
 
     /// Encrypts a secret. `purpose` prevents its use for another purpose, and `owner`, such as a row's id, its use in
     /// another row.
-    pub fn seal(&self, purpose: &'static str, owner: &[u8], secret: &[u8]) -> Result<Vec<u8>, NotOurs> {
-        let key = self.current().ok_or(NotOurs)?;
-        let nonce = random::<NONCE_LENGTH>().or(Err(NotOurs))?;
-        let associated = associated(purpose, owner);
-        let sealed = key
-            .cipher
-            .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &associated })
-            .or(Err(NotOurs))?;
-        Ok([&key.id[..], &nonce, &sealed].concat())
-    }
-
-    /// Decrypts the result of [`Sealing::seal`] for the same purpose and owner.
-    pub fn open(
+    pub fn encrypt(
         &self,
         purpose: &'static str,
         owner: &[u8],
-        sealed: &[u8],
-    ) -> Result<Zeroizing<Vec<u8>>, NotOurs> {
-        let (id, rest) = sealed.split_at_checked(KEY_ID_LENGTH).ok_or(NotOurs)?;
-        let (nonce, sealed) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(NotOurs)?;
-        let key = self.keys.iter().find(|key| key.id == id).ok_or(NotOurs)?;
-        let payload = Payload { msg: sealed, aad: &associated(purpose, owner) };
-        key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(NotOurs))
+        secret: &[u8],
+    ) -> Result<Vec<u8>, DecryptError> {
+        let key = self.current().ok_or(DecryptError)?;
+        let nonce = random::<NONCE_LENGTH>().or(Err(DecryptError))?;
+        let associated = associated(purpose, owner);
+        let ciphertext = key
+            .cipher
+            .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &associated })
+            .or(Err(DecryptError))?;
+        Ok([&key.id[..], &nonce, &ciphertext].concat())
+    }
+
+    /// Decrypts the result of [`EncryptionKeys::encrypt`] for the same purpose and owner.
+    pub fn decrypt(
+        &self,
+        purpose: &'static str,
+        owner: &[u8],
+        ciphertext: &[u8],
+    ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
+        let (id, rest) = ciphertext.split_at_checked(KEY_ID_LENGTH).ok_or(DecryptError)?;
+        let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(DecryptError)?;
+        let key = self.keys.iter().find(|key| key.id == id).ok_or(DecryptError)?;
+        let payload = Payload { msg: ciphertext, aad: &associated(purpose, owner) };
+        key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(DecryptError))
     }
 
     /// Computes a digest that only holders of the current key can compute.
@@ -165,31 +170,35 @@ mod tests {
 
     #[test]
     fn a_ciphertext_is_bound_to_its_purpose_and_owner() {
-        let sealing = Sealing::parse(&line(1)).unwrap();
-        let sealed = sealing.seal("totp", b"ada", b"secret").unwrap();
-        assert_eq!(sealing.open("totp", b"ada", &sealed).unwrap().as_slice(), b"secret");
-        assert_ne!(sealed, sealing.seal("totp", b"ada", b"secret").unwrap(), "never the same twice");
-        assert!(!sealed.windows(6).any(|window| window == b"secret"));
+        let encryption = EncryptionKeys::parse(&line(1)).unwrap();
+        let ciphertext = encryption.encrypt("totp", b"ada", b"secret").unwrap();
+        assert_eq!(encryption.decrypt("totp", b"ada", &ciphertext).unwrap().as_slice(), b"secret");
+        assert_ne!(
+            ciphertext,
+            encryption.encrypt("totp", b"ada", b"secret").unwrap(),
+            "never the same twice"
+        );
+        assert!(!ciphertext.windows(6).any(|window| window == b"secret"));
         for (purpose, owner) in [("totp", &b"bob"[..]), ("mail", b"ada"), ("totp", b"")] {
-            assert!(sealing.open(purpose, owner, &sealed).is_err());
+            assert!(encryption.decrypt(purpose, owner, &ciphertext).is_err());
         }
-        let mut changed = sealed.clone();
+        let mut changed = ciphertext.clone();
         *changed.last_mut().unwrap() ^= 1;
-        assert!(sealing.open("totp", b"ada", &changed).is_err());
-        for short in [&b""[..], b"abc", &sealed[..20]] {
-            assert!(sealing.open("totp", b"ada", short).is_err());
+        assert!(encryption.decrypt("totp", b"ada", &changed).is_err());
+        for short in [&b""[..], b"abc", &ciphertext[..20]] {
+            assert!(encryption.decrypt("totp", b"ada", short).is_err());
         }
     }
 
     #[test]
     fn a_new_key_in_front_keeps_the_old_one_readable() {
-        let old = Sealing::parse(&line(1)).unwrap();
-        let both = Sealing::parse(&format!("{}\n{}\n\n", line(2), line(1))).unwrap();
-        let new = Sealing::parse(&line(2)).unwrap();
-        let sealed = old.seal("totp", b"", b"secret").unwrap();
-        assert!(both.open("totp", b"", &sealed).is_ok());
-        assert!(new.open("totp", b"", &sealed).is_err());
-        assert!(new.open("totp", b"", &both.seal("totp", b"", b"secret").unwrap()).is_ok());
+        let old = EncryptionKeys::parse(&line(1)).unwrap();
+        let both = EncryptionKeys::parse(&format!("{}\n{}\n\n", line(2), line(1))).unwrap();
+        let new = EncryptionKeys::parse(&line(2)).unwrap();
+        let ciphertext = old.encrypt("totp", b"", b"secret").unwrap();
+        assert!(both.decrypt("totp", b"", &ciphertext).is_ok());
+        assert!(new.decrypt("totp", b"", &ciphertext).is_err());
+        assert!(new.decrypt("totp", b"", &both.encrypt("totp", b"", b"secret").unwrap()).is_ok());
         assert_eq!(both.digest("x", b"y"), new.digest("x", b"y"));
         assert!(both.digests("x", b"y").any(|digest| digest == old.digest("x", b"y")));
     }
@@ -197,7 +206,7 @@ mod tests {
     #[test]
     fn a_file_that_is_not_keys_is_refused() {
         for text in ["", "\n", "short", &BASE64_STANDARD.encode([1; 31]), &format!("{}\nx", line(1))] {
-            assert!(Sealing::parse(text).is_none(), "{text:?}");
+            assert!(EncryptionKeys::parse(text).is_none(), "{text:?}");
         }
     }
 }

@@ -14,7 +14,7 @@ struct Count {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn no_role_accesses_the_lanes_or_another_services_queue() {
+async fn no_role_accesses_the_queues_state_or_another_services_queue() {
     let world = World::new().await;
     let cx = world.tenant().await;
     world.enqueue(&cx, note("orders'")).await;

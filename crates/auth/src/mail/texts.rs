@@ -1,6 +1,6 @@
 //! The texts of emails.
 
-use super::Letter;
+use super::EmailContent;
 use super::quoted::{quoted, quoted_address};
 
 /// Subjects are the same for everybody. Texts of other people appear in the body only, quoted.
@@ -15,61 +15,61 @@ pub(super) struct Text {
 }
 
 /// Writes an email. `public_url` has no trailing slash.
-pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
+pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
     let link = |path: &str, token: &str| {
         format!("{public_url}/{path}?token={token}\n\nOr send this token by the API:\n\n{token}\n")
     };
-    let (subject, body) = match letter {
-        Letter::VerifyEmail { token } => (
+    let (subject, body) = match content {
+        EmailContent::VerifyEmail { token } => (
             "Confirm your e-mail address".to_owned(),
             format!(
                 "please confirm that this is your e-mail address, by this link. It is good for seven days.\n\n{}\n\
-                 If you have not signed up, ignore this letter.\n",
+                 If you have not signed up, ignore this e-mail.\n",
                 link("verify-email", token)
             ),
         ),
-        Letter::SetPassword { token, first: true } => (
+        EmailContent::SetPassword { token, first: true } => (
             "Set your password".to_owned(),
             format!(
                 "an account was made for this e-mail address. To log in, set its password by this link. It is good for \
                  seven days, and once.\n\n{}\n\
-                 If you have not signed up, ignore this letter.\n",
+                 If you have not signed up, ignore this e-mail.\n",
                 link("reset-password", token)
             ),
         ),
-        Letter::SetPassword { token, first: false } => (
+        EmailContent::SetPassword { token, first: false } => (
             "Set a new password".to_owned(),
             format!(
                 "somebody, probably you, has asked for a new password. Set it by this link. It is good for half an \
                  hour, and once.\n\n{}\n\
-                 If it was not you, ignore this letter: your password stays as it is.\n",
+                 If it was not you, ignore this e-mail: your password stays as it is.\n",
                 link("reset-password", token)
             ),
         ),
-        Letter::Invitation { tenant, inviter: Some(inviter), role, token } => {
+        EmailContent::Invitation { tenant, inviter: Some(inviter), role, token } => {
             let (tenant, inviter) = (quoted(tenant), quoted_address(inviter));
             let text = format!(
                 "{inviter} invites you to join \"{tenant}\" in the role {}. Accept by this link. It is good for seven \
                  days, and once.\n\n{}\n\
-                 If you do not want to join, ignore this letter.\n",
+                 If you do not want to join, ignore this e-mail.\n",
                 quoted(role),
                 link("accept-invitation", token)
             );
             (INVITATION.to_owned(), text)
         }
-        Letter::Invitation { tenant, inviter: None, role, token } => {
+        EmailContent::Invitation { tenant, inviter: None, role, token } => {
             let tenant = quoted(tenant);
             let text = format!(
                 "somebody, probably you, has set up \"{tenant}\" with your e-mail address in the role {}. Join it by \
                  this link. It is good for seven days, and once. Your account and its password stay as they \
                  are.\n\n{}\n\
-                 If it was not you, ignore this letter: nothing happens without the link.\n",
+                 If it was not you, ignore this e-mail: nothing happens without the link.\n",
                 quoted(role),
                 link("accept-invitation", token)
             );
             (INVITATION.to_owned(), text)
         }
-        Letter::Welcome { tenant, slug } => {
+        EmailContent::Welcome { tenant, slug } => {
             let tenant = quoted(tenant);
             let text = format!(
                 "\"{tenant}\" is set up, and you are its owner. Log in with your e-mail address; who belongs to several \
@@ -77,26 +77,26 @@ pub(super) fn write(letter: &Letter, public_url: &str) -> Text {
             );
             (WELCOME.to_owned(), text)
         }
-        Letter::PasswordChanged => (
+        EmailContent::PasswordChanged => (
             "Your password was changed".to_owned(),
             format!(
                 "the password of your account was changed just now, and all of its sessions have ended.\n\n\
                  If it was not you, set a new one at once:\n\n{public_url}/forgot-password\n"
             ),
         ),
-        Letter::MfaEnabled => (
+        EmailContent::MfaEnabled => (
             "Your second factor is on".to_owned(),
             "from now on your account asks for a code of your second factor at each login. Keep the recovery codes \
              in a safe place.\n\nIf it was not you, change your password and ask your administrator for help.\n"
                 .to_owned(),
         ),
-        Letter::MfaDisabled => (
+        EmailContent::MfaDisabled => (
             "Your second factor is off".to_owned(),
             "your account does not ask for a code of a second factor any more.\n\nIf it was not you, change your \
              password at once and switch the second factor on again.\n"
                 .to_owned(),
         ),
-        Letter::WebhookEndpointDisabled { tenant, webhook_endpoint_id, gone } => {
+        EmailContent::WebhookEndpointDisabled { tenant, webhook_endpoint_id, gone } => {
             let why = if *gone {
                 "its receiver answered 410 (Gone)"
             } else {
@@ -124,30 +124,32 @@ mod tests {
         "rowhouse_otl_abc".to_owned()
     }
 
-    fn invitation(tenant: &str, inviter: Option<&str>) -> Letter {
+    fn invitation(tenant: &str, inviter: Option<&str>) -> EmailContent {
         let (tenant, inviter) = (tenant.to_owned(), inviter.map(str::to_owned));
-        Letter::Invitation { tenant, inviter, role: "owner".to_owned(), token: token() }
+        EmailContent::Invitation { tenant, inviter, role: "owner".to_owned(), token: token() }
     }
 
     #[test]
     fn a_link_and_a_line_with_the_token_alone() {
-        for (letter, path) in [
-            (Letter::VerifyEmail { token: token() }, "verify-email"),
-            (Letter::SetPassword { token: token(), first: true }, "reset-password"),
-            (Letter::SetPassword { token: token(), first: false }, "reset-password"),
+        for (content, path) in [
+            (EmailContent::VerifyEmail { token: token() }, "verify-email"),
+            (EmailContent::SetPassword { token: token(), first: true }, "reset-password"),
+            (EmailContent::SetPassword { token: token(), first: false }, "reset-password"),
             (invitation("Acme", None), "accept-invitation"),
             (invitation("Acme", Some("ada@example.com")), "accept-invitation"),
         ] {
-            let Text { subject, body } = write(&letter, URL);
+            let Text { subject, body } = write(&content, URL);
             let lines: Vec<_> = body.lines().collect();
             assert!(lines.contains(&format!("{URL}/{path}?token=rowhouse_otl_abc").as_str()), "{body}");
             assert!(lines.contains(&"rowhouse_otl_abc"), "{body}");
             assert!(!subject.contains("rowhouse_otl_abc"));
         }
-        let welcome = Letter::Welcome { tenant: "Acme".to_owned(), slug: "acme".to_owned() };
+        let welcome = EmailContent::Welcome { tenant: "Acme".to_owned(), slug: "acme".to_owned() };
         assert!(write(&welcome, URL).body.contains(&format!("\n{URL}/login?tenant=acme\n")));
-        for letter in [welcome, Letter::PasswordChanged, Letter::MfaEnabled, Letter::MfaDisabled] {
-            assert!(!write(&letter, URL).body.contains("token="));
+        for content in
+            [welcome, EmailContent::PasswordChanged, EmailContent::MfaEnabled, EmailContent::MfaDisabled]
+        {
+            assert!(!write(&content, URL).body.contains("token="));
         }
     }
 
@@ -161,7 +163,7 @@ mod tests {
             assert!(!body.contains("evil.") && body.matches("://").count() == 1, "{body}");
         }
         let (tenant, slug) = (name.to_owned(), "acme".to_owned());
-        let Text { subject, body } = write(&Letter::Welcome { tenant, slug }, URL);
+        let Text { subject, body } = write(&EmailContent::Welcome { tenant, slug }, URL);
         assert_eq!(subject, WELCOME);
         assert!(!body.contains("evil.") && body.matches("://").count() == 1, "{body}");
     }

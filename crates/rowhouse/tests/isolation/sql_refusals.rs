@@ -13,13 +13,13 @@ const FRESH: &str = "00000000-0000-7000-8000-000000000003";
 /// Each statement is refused with the expected message.
 async fn refused(statements: Vec<(ServiceName, String, &str)>) {
     let database = database().await;
-    for (role, statement, wall) in statements {
+    for (role, statement, reason) in statements {
         let conn = &mut database.connect_as(role).await;
         enter(conn, ACME).await;
         let refusal = conn.batch_execute(&statement).await.expect_err(&statement).to_string();
         assert!(
-            refusal.contains(wall),
-            "{role:?}: {statement}\n  was refused with: {refusal}\n  and not by: {wall}"
+            refusal.contains(reason),
+            "{role:?}: {statement}\n  was refused with: {refusal}\n  and not by: {reason}"
         );
     }
 }
@@ -221,7 +221,7 @@ async fn set_up_and_operation() {
         "INSERT INTO onboarding.onboardings (tenant_id, id, email, owner_id)
          VALUES ('{GLOBEX}', '{FRESH}', 'mallory@example.com', '{OWN}')"
     );
-    let letter = format!("INSERT INTO auth.single_letters (tenant_id, id) VALUES ('{GLOBEX}', 'welcome')");
+    let claim = format!("INSERT INTO auth.single_letters (tenant_id, id) VALUES ('{GLOBEX}', 'welcome')");
     let mut statements = vec![
         (ServiceName::Onboarding, set_up, "row-level security"),
         (ServiceName::Onboarding, "DELETE FROM onboarding.onboardings".to_owned(), "permission denied"),
@@ -231,7 +231,7 @@ async fn set_up_and_operation() {
             "permission denied",
         ),
         (ServiceName::Onboarding, "SELECT * FROM auth.single_letters".to_owned(), "permission denied"),
-        (ServiceName::Auth, letter, "row-level security"),
+        (ServiceName::Auth, claim, "row-level security"),
         (ServiceName::Auth, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
         (ServiceName::Auth, "SELECT onboarding.find_key('x')".to_owned(), "permission denied"),
         (ServiceName::Orders, "SELECT * FROM onboarding.onboardings".to_owned(), "permission denied"),
