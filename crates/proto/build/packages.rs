@@ -1,0 +1,160 @@
+//! The modules of the packages, with the error codes and permissions that each declares.
+
+use std::collections::{BTreeMap, BTreeSet};
+
+use heck::{ToShoutySnakeCase, ToUpperCamelCase};
+use prost_reflect::{DescriptorPool, EnumDescriptor, EnumValueDescriptor};
+use rowhouse_api::{ErrorCode, OptionError, Permission, error_codes, permissions};
+
+/// The beginnings of packages that only describe others.
+const DESCRIBING: [&str; 2] = ["google.", "rowhouse."];
+/// The package of the error codes that any call can end with, which are constants of `Code`.
+const COMMON: &str = "rowhouse.api.v1";
+
+const ATTRIBUTES: &str = r#"#[allow(
+    missing_docs,
+    unused_qualifications,
+    clippy::all,
+    clippy::pedantic,
+    clippy::allow_attributes_without_reason,
+    clippy::as_conversions,
+    rustdoc::bare_urls,
+    reason = "generated code; its documentation is the comments of the .proto file"
+)]"#;
+
+/// The code of a module, and the modules in it.
+#[derive(Default)]
+struct Module {
+    code: String,
+    inner: BTreeMap<String, Module>,
+}
+
+impl Module {
+    fn of_package(&mut self, package: &str) -> &mut Self {
+        package.split('.').fold(self, |module, name| module.inner.entry(name.to_owned()).or_default())
+    }
+
+    fn write(&self, path: &str) -> String {
+        let mut code = self.code.clone();
+        for (name, module) in &self.inner {
+            let path = format!("{path}{name}");
+            let inner = module.write(&format!("{path}."));
+            code.push_str(&format!("/// `{path}` of the API.\n{ATTRIBUTES}\npub mod {name} {{\n{inner}}}\n"));
+        }
+        code
+    }
+}
+
+/// Returns a module for each package, and the lists of all error codes and permissions.
+pub(crate) fn code(pool: &DescriptorPool) -> Result<String, OptionError> {
+    let (codes, permissions) = (error_codes(pool)?, permissions(pool)?);
+    let packages: BTreeSet<_> = pool.files().map(|file| file.package_name().to_owned()).collect();
+    let packages = packages.iter().filter(|one| DESCRIBING.iter().all(|describing| !one.starts_with(describing)));
+
+    let mut root = Module::default();
+    let common = codes.iter().filter(|code| code.value.parent_enum().package_name() == COMMON);
+    let mut code_paths: Vec<_> =
+        common.map(|code| format!("::rowhouse_errors::Code::{}", code.reason)).collect();
+    let mut permission_paths = Vec::new();
+    for package in packages {
+        let codes = codes.iter().filter(|code| code.value.parent_enum().package_name() == package);
+        let codes: Vec<_> = codes.collect();
+        let permissions = permissions.iter().filter(|one| one.service.package_name() == package);
+        let permissions: Vec<_> = permissions.collect();
+        let module = package.replace('.', "::");
+        code_paths.extend(codes.iter().map(|code| format!("{module}::error_code::{}", code.reason)));
+        permission_paths
+            .extend(permissions.iter().map(|one| format!("{module}::permission::{}", constant(one))));
+        root.of_package(package).code = format!(
+            "include!(concat!(env!(\"OUT_DIR\"), \"/{package}.rs\"));\n{}{}",
+            error_codes_of(&codes),
+            permissions_of(&permissions)
+        );
+    }
+    Ok(format!(
+        "{}
+/// The error codes of all packages, with those that any call can end with.
+pub const ERROR_CODES: &[::rowhouse_errors::Code] = &[{}];
+/// The permissions of all packages.
+pub const PERMISSIONS: &[::rowhouse_tokens::Permission] = &[{}];
+",
+        root.write(""),
+        code_paths.join(", "),
+        permission_paths.join(", ")
+    ))
+}
+
+/// Returns a constant for each error code, and the conversions of the enums that declare them.
+fn error_codes_of(codes: &[&ErrorCode]) -> String {
+    let mut constants = String::new();
+    let mut enums = Vec::<EnumDescriptor>::new();
+    for code in codes {
+        let ErrorCode { reason, grpc, http, title, value } = code;
+        let (name, grpc) = (code.code(), grpc.to_upper_camel_case());
+        constants.push_str(&format!(
+            "/// {title}.
+pub const {reason}: Code = Code::new(&Definition {{
+    name: {name:?}, reason: {reason:?}, grpc: ::tonic::Code::{grpc}, http: {http}, title: {title:?},
+}});\n"
+        ));
+        if !enums.contains(value.parent_enum()) {
+            enums.push(value.parent_enum().clone());
+        }
+    }
+    if enums.is_empty() {
+        return String::new();
+    }
+    let mut generated = format!(
+        "/// The error codes of the package.\npub mod error_code {{\nuse ::rowhouse_errors::{{Code, Definition}};\n{constants}}}\n"
+    );
+    for one in enums {
+        let name = one.name().to_upper_camel_case();
+        let arms = codes.iter().filter(|code| *code.value.parent_enum() == one);
+        let arms = arms.map(|code| format!("{name}::{} => error_code::{},\n", variant(&code.value), code.reason));
+        let none = one.values().filter(|value| value.number() == 0);
+        let none = none.map(|value| format!("{name}::{} => Self::INTERNAL,\n", variant(&value)));
+        let arms: String = none.chain(arms).collect();
+        generated.push_str(&format!(
+            "impl From<{name}> for ::rowhouse_errors::Code {{
+    fn from(code: {name}) -> Self {{
+        match code {{
+{arms}}}
+    }}
+}}
+impl PartialEq<{name}> for ::rowhouse_errors::Code {{
+    fn eq(&self, other: &{name}) -> bool {{
+        *self == Self::from(*other)
+    }}
+}}\n"
+        ));
+    }
+    generated
+}
+
+/// Returns the name of an enum's variant in Rust, as prost makes it.
+fn variant(value: &EnumValueDescriptor) -> String {
+    let name = value.name().to_upper_camel_case();
+    let prefix = value.parent_enum().name().to_upper_camel_case();
+    name.strip_prefix(&prefix).map_or_else(|| name.clone(), ToOwned::to_owned)
+}
+
+/// Returns a constant for each permission.
+fn permissions_of(permissions: &[&Permission]) -> String {
+    if permissions.is_empty() {
+        return String::new();
+    }
+    let constants = permissions.iter().map(|permission| {
+        let Permission { name, title, lowest_role, .. } = permission;
+        let (constant, role) = (constant(permission), lowest_role.to_upper_camel_case());
+        format!("/// {title}.\npub const {constant}: Permission = Permission::new({name:?}, {title:?}, Role::{role});\n")
+    });
+    let constants: String = constants.collect();
+    format!(
+        "/// The permissions of the package's services.\npub mod permission {{\nuse ::rowhouse_tokens::{{Permission, Role}};\n{constants}}}\n"
+    )
+}
+
+/// Returns the name of a permission's constant, such as `ORDERS_READ`.
+fn constant(permission: &Permission) -> String {
+    permission.name.to_shouty_snake_case()
+}
