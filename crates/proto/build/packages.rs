@@ -3,7 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet};
 
 use heck::{ToShoutySnakeCase, ToUpperCamelCase};
-use prost_reflect::{DescriptorPool, EnumDescriptor, EnumValueDescriptor};
+use prost_reflect::DescriptorPool;
 use rowhouse_api::{ErrorCode, OptionError, Permission, error_codes, permissions};
 
 /// The beginnings of packages that only describe others.
@@ -49,7 +49,8 @@ impl Module {
 pub(crate) fn code(pool: &DescriptorPool) -> Result<String, OptionError> {
     let (codes, permissions) = (error_codes(pool)?, permissions(pool)?);
     let packages: BTreeSet<_> = pool.files().map(|file| file.package_name().to_owned()).collect();
-    let packages = packages.iter().filter(|one| DESCRIBING.iter().all(|describing| !one.starts_with(describing)));
+    let packages =
+        packages.iter().filter(|one| DESCRIBING.iter().all(|describing| !one.starts_with(describing)));
 
     let mut root = Module::default();
     let common = codes.iter().filter(|code| code.value.parent_enum().package_name() == COMMON);
@@ -84,58 +85,25 @@ pub const PERMISSIONS: &[::rowhouse_tokens::Permission] = &[{}];
     ))
 }
 
-/// Returns a constant for each error code, and the conversions of the enums that declare them.
+/// Returns a constant for each error code.
 fn error_codes_of(codes: &[&ErrorCode]) -> String {
-    let mut constants = String::new();
-    let mut enums = Vec::<EnumDescriptor>::new();
-    for code in codes {
-        let ErrorCode { reason, grpc, http, title, value } = code;
+    if codes.is_empty() {
+        return String::new();
+    }
+    let constants = codes.iter().map(|code| {
+        let ErrorCode { reason, grpc, http, title, .. } = code;
         let (name, grpc) = (code.code(), grpc.to_upper_camel_case());
-        constants.push_str(&format!(
+        format!(
             "/// {title}.
 pub const {reason}: Code = Code::new(&Definition {{
     name: {name:?}, reason: {reason:?}, grpc: ::tonic::Code::{grpc}, http: {http}, title: {title:?},
 }});\n"
-        ));
-        if !enums.contains(value.parent_enum()) {
-            enums.push(value.parent_enum().clone());
-        }
-    }
-    if enums.is_empty() {
-        return String::new();
-    }
-    let mut generated = format!(
+        )
+    });
+    let constants: String = constants.collect();
+    format!(
         "/// The error codes of the package.\npub mod error_code {{\nuse ::rowhouse_errors::{{Code, Definition}};\n{constants}}}\n"
-    );
-    for one in enums {
-        let name = one.name().to_upper_camel_case();
-        let arms = codes.iter().filter(|code| *code.value.parent_enum() == one);
-        let arms = arms.map(|code| format!("{name}::{} => error_code::{},\n", variant(&code.value), code.reason));
-        let none = one.values().filter(|value| value.number() == 0);
-        let none = none.map(|value| format!("{name}::{} => Self::INTERNAL,\n", variant(&value)));
-        let arms: String = none.chain(arms).collect();
-        generated.push_str(&format!(
-            "impl From<{name}> for ::rowhouse_errors::Code {{
-    fn from(code: {name}) -> Self {{
-        match code {{
-{arms}}}
-    }}
-}}
-impl PartialEq<{name}> for ::rowhouse_errors::Code {{
-    fn eq(&self, other: &{name}) -> bool {{
-        *self == Self::from(*other)
-    }}
-}}\n"
-        ));
-    }
-    generated
-}
-
-/// Returns the name of an enum's variant in Rust, as prost makes it.
-fn variant(value: &EnumValueDescriptor) -> String {
-    let name = value.name().to_upper_camel_case();
-    let prefix = value.parent_enum().name().to_upper_camel_case();
-    name.strip_prefix(&prefix).map_or_else(|| name.clone(), ToOwned::to_owned)
+    )
 }
 
 /// Returns a constant for each permission.

@@ -22,10 +22,8 @@ fn error_codes_are_unique_and_the_reason_is_the_name_in_capitals() {
 #[test]
 fn http_and_grpc_agree_on_whose_fault_it_is() {
     for code in ERROR_CODES {
-        let ours = matches!(
-            code.grpc(),
-            GrpcCode::Internal | GrpcCode::Unavailable | GrpcCode::DeadlineExceeded
-        );
+        let ours =
+            matches!(code.grpc(), GrpcCode::Internal | GrpcCode::Unavailable | GrpcCode::DeadlineExceeded);
         assert_eq!(code.http() >= 500, ours, "{code}");
         assert!((400..=504).contains(&code.http()), "{code}");
         assert_eq!(code.http() == 404, code.grpc() == GrpcCode::NotFound, "{code}");
@@ -34,13 +32,13 @@ fn http_and_grpc_agree_on_whose_fault_it_is() {
 }
 
 #[test]
-fn a_value_is_the_code_that_it_declares() {
-    let missing = Code::from(orders::v1::ErrorCode::OrderNotFound);
-    assert_eq!(missing, orders::v1::ErrorCode::OrderNotFound);
-    assert_ne!(missing, jobs::v1::ErrorCode::JobNotFound);
-    assert_eq!((missing.as_str(), missing.http()), ("order_not_found", 404));
-    assert!(ERROR_CODES.contains(&missing));
-    assert_eq!(Code::from(orders::v1::ErrorCode::Unspecified), Code::INTERNAL);
+fn an_error_code_is_as_its_package_declares_it() {
+    let missing = orders::v1::error_code::ORDER_NOT_FOUND;
+    assert_eq!((missing.as_str(), missing.reason()), ("order_not_found", "ORDER_NOT_FOUND"));
+    assert_eq!((missing.grpc(), missing.http()), (GrpcCode::NotFound, 404));
+    assert_eq!(missing.title(), "There is no such order");
+    assert!(ERROR_CODES.contains(&missing) && !Code::COMMON.contains(&missing));
+    assert_ne!(missing, jobs::v1::error_code::JOB_NOT_FOUND);
 }
 
 #[test]

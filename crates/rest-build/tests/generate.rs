@@ -90,7 +90,10 @@ fn bodies_are_strict() {
 fn answers_have_their_status_headers_and_members() {
     let code = code();
     assert!(
-        has(&code, r#"Reply::new(StatusCode::CREATED) .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#),
+        has(
+            &code,
+            r#"Reply::new(StatusCode::CREATED) .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#
+        ),
         "{code}"
     );
     assert!(has(&code, r#"map.serialize_entry("color", &name_of_note_color(self.color))?"#), "{code}");

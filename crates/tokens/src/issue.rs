@@ -8,8 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE,
-    USER_TYPE,
+    JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
 };
 
 /// The lifetime of a service's token: as long as one call may take, and some clock skew.
