@@ -6,7 +6,6 @@ use std::error::Error;
 use std::path::PathBuf;
 use std::{env, fs};
 
-use heck::ToUpperCamelCase;
 use protox::Compiler;
 use rowhouse_api::{ErrorCode, error_codes};
 
@@ -19,22 +18,15 @@ fn main() -> Result<(), Box<dyn Error>> {
     compiler.include_imports(true).open_file(FILE)?;
     let codes = error_codes(&compiler.descriptor_pool())?;
 
-    let mut generated = String::from("impl Code {\n");
-    for code in &codes {
-        let ErrorCode { reason, grpc, http, title, .. } = code;
-        let (name, grpc) = (code.code(), grpc.to_upper_camel_case());
-        generated.push_str(&format!(
-            "/// {title}.
-pub const {reason}: Self = Self::new(&Definition {{
-    name: {name:?}, reason: {reason:?}, grpc: ::tonic::Code::{grpc}, http: {http}, title: {title:?},
-}});\n"
-        ));
-    }
-    let all: Vec<_> = codes.iter().map(|code| format!("Self::{}", code.reason)).collect();
-    generated.push_str(&format!(
-        "/// The codes that any call can end with.\npub const COMMON: &'static [Self] = &[{}];\n}}\n",
-        all.join(", ")
-    ));
+    let constants: String = codes.iter().map(ErrorCode::constant).collect();
+    let names: Vec<_> = codes.iter().map(|code| format!("Self::{}", code.reason)).collect();
+    let generated = format!(
+        "impl Code {{
+{constants}/// The codes that any call can end with.
+pub const COMMON: &'static [Self] = &[{}];
+}}\n",
+        names.join(", ")
+    );
     let out_dir = PathBuf::from(env::var_os("OUT_DIR").ok_or("cargo sets OUT_DIR for build scripts")?);
     fs::write(out_dir.join("common.rs"), generated)?;
     Ok(())

@@ -2,6 +2,7 @@
 
 use std::collections::HashSet;
 
+use heck::ToUpperCamelCase;
 use prost_reflect::{DescriptorPool, EnumValueDescriptor};
 
 use crate::OptionError;
@@ -33,6 +34,23 @@ impl ErrorCode {
     #[must_use]
     pub fn code(&self) -> String {
         self.reason.to_ascii_lowercase()
+    }
+
+    /// Returns the declaration of the code as a constant in Rust, for build scripts: a `Code` of `rowhouse_errors`.
+    #[must_use]
+    pub fn constant(&self) -> String {
+        let Self { reason, grpc, http, title, value: _ } = self;
+        let (name, grpc) = (self.code(), grpc.to_upper_camel_case());
+        format!(
+            "/// {title}.
+pub const {reason}: Code = Code::new(&Definition {{
+    name: {name:?},
+    reason: {reason:?},
+    grpc: ::tonic::Code::{grpc},
+    http: {http},
+    title: {title:?},
+}});\n"
+        )
     }
 }
 

@@ -37,9 +37,11 @@ impl Module {
     fn write(&self, path: &str) -> String {
         let mut code = self.code.clone();
         for (name, module) in &self.inner {
+            // The modules in a module inherit its attributes.
+            let attributes = if path.is_empty() { ATTRIBUTES } else { "" };
             let path = format!("{path}{name}");
             let inner = module.write(&format!("{path}."));
-            code.push_str(&format!("/// `{path}` of the API.\n{ATTRIBUTES}\npub mod {name} {{\n{inner}}}\n"));
+            code.push_str(&format!("/// `{path}` of the API.\n{attributes}\npub mod {name} {{\n{inner}}}\n"));
         }
         code
     }
@@ -90,17 +92,7 @@ fn error_codes_of(codes: &[&ErrorCode]) -> String {
     if codes.is_empty() {
         return String::new();
     }
-    let constants = codes.iter().map(|code| {
-        let ErrorCode { reason, grpc, http, title, .. } = code;
-        let (name, grpc) = (code.code(), grpc.to_upper_camel_case());
-        format!(
-            "/// {title}.
-pub const {reason}: Code = Code::new(&Definition {{
-    name: {name:?}, reason: {reason:?}, grpc: ::tonic::Code::{grpc}, http: {http}, title: {title:?},
-}});\n"
-        )
-    });
-    let constants: String = constants.collect();
+    let constants: String = codes.iter().map(|code| code.constant()).collect();
     format!(
         "/// The error codes of the package.\npub mod error_code {{\nuse ::rowhouse_errors::{{Code, Definition}};\n{constants}}}\n"
     )
