@@ -8,6 +8,7 @@ use std::{env, fs};
 
 use protox::Compiler;
 use rowhouse_api::definition_files;
+use rowhouse_catalog::ServiceName;
 use rowhouse_rest_build::{ErrorSets, generate};
 
 const PROTO: &str = "../../proto";
@@ -43,7 +44,8 @@ fn main() -> Result<(), Box<dyn Error>> {
         .include_source_info(true)
         .open_files(definition_files(Path::new(PROTO))?)?;
     let base = yaml_serde::from_str(&fs::read_to_string(BASE)?)?;
-    let generated = generate(&compiler.descriptor_pool(), base, &ERRORS)?;
+    let hosts = |package: &str| ServiceName::of_package(package).map(ServiceName::as_str);
+    let generated = generate(&compiler.descriptor_pool(), base, &ERRORS, &hosts)?;
     fs::write(out_dir.join("rest.rs"), generated.rust)?;
     fs::write(out_dir.join("openapi.json"), format!("{:#}\n", generated.openapi))?;
     Ok(())

@@ -42,6 +42,7 @@ pub struct FieldOptions {
     pub min_items: Option<i64>,
     pub max_items: Option<i64>,
     pub values: Vec<String>,
+    pub permissions: bool,
 }
 
 impl FieldOptions {
@@ -78,6 +79,7 @@ impl FieldOptions {
             min_items: option.whole_number("min_items"),
             max_items: option.whole_number("max_items"),
             values: option.texts("values"),
+            permissions: option.flag("permissions"),
         }
     }
 }

@@ -1,5 +1,5 @@
 //! Reads what an API definition says beside its messages: who may call a method, its REST binding, the meaning of an error
-//! code. The options are those of `proto/rowhouse/api/v1/options.proto` and `google.api.http`.
+//! code, the permissions that there are. The options are those of `proto/rowhouse/api/v1/options.proto` and `google.api.http`.
 
 mod access;
 mod error_code;
@@ -8,6 +8,7 @@ mod files;
 mod http;
 mod method;
 mod options;
+mod permission;
 
 pub use access::{Access, access_by_path};
 pub use error_code::{ErrorCode, error_codes};
@@ -15,6 +16,7 @@ pub use field::{Absent, FieldOptions};
 pub use files::definition_files;
 pub use http::{HttpBinding, Verb};
 pub use method::{MethodOptions, ServiceOptions};
+pub use permission::{Permission, permissions};
 
 /// An option that is missing or makes no sense.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]

@@ -63,22 +63,20 @@ impl MethodOptions {
 #[derive(Clone, Debug)]
 #[expect(missing_docs, reason = "the fields of rowhouse.api.v1.Service, which documents them")]
 pub struct ServiceOptions {
-    pub host: String,
     pub tag: String,
 }
 
 impl ServiceOptions {
     /// The options of `service`.
     pub fn of(service: &ServiceDescriptor) -> Result<Self, OptionError> {
-        let error = || {
+        let option = Extension::of(service.parent_pool(), &service.options(), "rowhouse.api.v1.service");
+        let tag = option.and_then(|option| option.text("tag"));
+        let tag = tag.ok_or_else(|| {
             OptionError::new(
                 service.full_name(),
-                "declare host and tag, with the option (rowhouse.api.v1.service)",
+                "declare its tag, with the option (rowhouse.api.v1.service)",
             )
-        };
-        let option = Extension::of(service.parent_pool(), &service.options(), "rowhouse.api.v1.service");
-        let option = option.ok_or_else(error)?;
-        let both = option.text("host").zip(option.text("tag"));
-        both.map(|(host, tag)| Self { host, tag }).ok_or_else(error)
+        })?;
+        Ok(Self { tag })
     }
 }

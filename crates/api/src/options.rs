@@ -2,7 +2,7 @@
 
 use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value};
 
-/// The value of one extension. Fields that are not set are none.
+/// The value of one extension, or of a message in it. Fields that are not set are none.
 pub(crate) struct Extension(DynamicMessage);
 
 impl Extension {
@@ -40,5 +40,10 @@ impl Extension {
     pub(crate) fn texts(&self, field: &str) -> Vec<String> {
         let Some(Value::List(values)) = self.value(field) else { return Vec::new() };
         values.iter().filter_map(|value| value.as_str().map(ToOwned::to_owned)).collect()
+    }
+
+    pub(crate) fn messages(&self, field: &str) -> Vec<Self> {
+        let Some(Value::List(values)) = self.value(field) else { return Vec::new() };
+        values.iter().filter_map(|value| value.as_message().cloned().map(Self)).collect()
     }
 }

@@ -5,7 +5,7 @@ mod status;
 use std::time::Duration;
 
 use rowhouse_chassis::access::Denied;
-use rowhouse_chassis::error::{FieldViolation, Violations};
+use rowhouse_chassis::error::{Code, FieldViolation, Violations};
 use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_jobs::{EnqueueError, GlobalEnqueueError};
@@ -60,8 +60,9 @@ pub(crate) enum Error {
     Repeat(#[from] RepeatError),
     #[error("the tenant would have no owner")]
     LastOwner,
-    #[error("{0}")]
-    NotFound(Missing),
+    /// The object is missing or another tenant's, which this service cannot distinguish.
+    #[error("{}", .0.title())]
+    Missing(Code),
     #[error(transparent)]
     Denied(#[from] Denied),
     #[error("the role is above the caller's")]
@@ -90,19 +91,6 @@ pub(crate) enum Error {
     Job(serde_json::Error),
     #[error(transparent)]
     Db(#[from] DbError),
-}
-
-/// An object that is missing or another tenant's, which this service cannot distinguish.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
-pub(crate) enum Missing {
-    #[error("there is no member with this id")]
-    Member,
-    #[error("there is no session with this id")]
-    Session,
-    #[error("there is no invitation with this id")]
-    Invitation,
-    #[error("there is no API key with this id")]
-    ApiKey,
 }
 
 impl MayBeTaken for Error {

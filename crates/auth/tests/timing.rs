@@ -10,8 +10,10 @@ use std::hash::{BuildHasher, RandomState};
 use std::time::{Duration, Instant};
 
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_chassis::error::{Code, fault};
+use rowhouse_chassis::error::fault;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::Role;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_tenancy::TenantId;
 use rustix::time::{ClockId, clock_gettime};
 use support::{NewMember, PASSWORD, Running, Service, config, prepare};
@@ -127,7 +129,7 @@ async fn refusals_are_alike_in_words_and_in_time() {
     service.sql("UPDATE auth.identities SET disabled_at = now() WHERE email = 'disabled@example.com'").await;
 
     let expected = refused(&running, KINDS[0]).await;
-    assert_eq!(fault(&expected).code, Code::InvalidCredentials);
+    assert_eq!(fault(&expected, ERROR_CODES).code, error_code::INVALID_CREDENTIALS);
     for kind in KINDS {
         let status = refused(&running, kind).await;
         assert_eq!(status.code(), expected.code(), "{kind:?}");
@@ -152,7 +154,7 @@ async fn refusals_are_alike_in_words_and_in_time() {
         for at in turns {
             if let Some(kind) = KINDS.get(at) {
                 let (status, sample) = Sample::of(refused(&running, *kind)).await;
-                assert_eq!(fault(&status).code, Code::InvalidCredentials, "{kind:?}");
+                assert_eq!(fault(&status, ERROR_CODES).code, error_code::INVALID_CREDENTIALS, "{kind:?}");
                 answers[at].push(sample);
             } else {
                 let at = at - KINDS.len();

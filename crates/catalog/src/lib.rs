@@ -165,6 +165,14 @@ services! {
     }
 }
 
+impl ServiceName {
+    /// Returns the service that serves a package.
+    #[must_use]
+    pub fn of_package(package: &str) -> Option<Self> {
+        Self::ALL.iter().copied().find(|service| service.packages().contains(&package))
+    }
+}
+
 impl fmt::Display for ServiceName {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
@@ -193,6 +201,8 @@ mod tests {
         assert_eq!(all.iter().map(|service| service.port()).collect::<HashSet<_>>().len(), all.len());
         let packages = all.iter().flat_map(|service| service.packages()).collect::<Vec<_>>();
         assert_eq!(packages.iter().collect::<HashSet<_>>().len(), packages.len());
+        assert_eq!(ServiceName::of_package("jobs.v1"), Some(ServiceName::Onboarding));
+        assert_eq!(ServiceName::of_package("jobs"), None);
     }
 
     #[test]

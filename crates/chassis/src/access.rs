@@ -50,7 +50,7 @@ impl IntoStatus for Denied {
             Self::ServiceOnly(service) => format!("only the {service} service may make this call"),
             Self::Unauthenticated => return internal(operation, &self),
         };
-        status(Code::PermissionDenied, detail)
+        status(Code::PERMISSION_DENIED, detail)
     }
 }
 
@@ -78,6 +78,7 @@ pub fn member(cx: &TenantContext) -> Result<Uuid, Denied> {
 #[cfg(test)]
 mod tests {
     use rowhouse_tenancy::{SystemOrigin, TenantId};
+    use rowhouse_tokens::Role;
 
     use super::*;
     use crate::error::fault;
@@ -97,14 +98,15 @@ mod tests {
 
     #[test]
     fn each_has_its_code() {
+        let permission = Permission::new("jobs:manage", "Cancel background jobs", Role::Admin);
         for (denied, code) in [
-            (Denied::Permission(Permission::JobsManage), Code::PermissionDenied),
-            (Denied::MembersOnly, Code::PermissionDenied),
-            (Denied::PeopleOnly, Code::PermissionDenied),
-            (Denied::ServiceOnly(ServiceName::Onboarding), Code::PermissionDenied),
-            (Denied::Unauthenticated, Code::Internal),
+            (Denied::Permission(permission), Code::PERMISSION_DENIED),
+            (Denied::MembersOnly, Code::PERMISSION_DENIED),
+            (Denied::PeopleOnly, Code::PERMISSION_DENIED),
+            (Denied::ServiceOnly(ServiceName::Onboarding), Code::PERMISSION_DENIED),
+            (Denied::Unauthenticated, Code::INTERNAL),
         ] {
-            assert_eq!(fault(&denied.into_status("test")).code, code, "{denied}");
+            assert_eq!(fault(&denied.into_status("test"), Code::COMMON).code, code, "{denied}");
         }
     }
 }

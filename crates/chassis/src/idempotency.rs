@@ -162,11 +162,11 @@ impl RepeatError {
         use crate::error::{Code, RETRY_AFTER, from_db, internal, retryable, status};
         match self {
             Self::Reused => status(
-                Code::IdempotencyKeyReused,
+                Code::IDEMPOTENCY_KEY_REUSED,
                 "this idempotency key was used for another request: take a new key for a new request",
             ),
             Self::Taken => retryable(
-                Code::Unavailable,
+                Code::UNAVAILABLE,
                 "another call with the same idempotency key is under way: try again",
                 RETRY_AFTER,
             ),

@@ -94,7 +94,7 @@ impl From<LimitExceeded> for Status {
         let Limit { name, maximum, .. } = exceeded.0;
         let metadata = [(LIMIT_KEY, name.to_owned()), (MAXIMUM_KEY, maximum.to_string())];
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
-        status_with(Code::LimitExceeded, exceeded.to_string(), metadata)
+        status_with(Code::LIMIT_EXCEEDED, exceeded.to_string(), metadata)
     }
 }
 
@@ -111,8 +111,8 @@ mod tests {
 
     #[test]
     fn the_error_names_the_limit() {
-        let fault = fault(&LimitExceeded(SESSIONS).into());
-        assert_eq!(fault.code, Code::LimitExceeded);
+        let fault = fault(&LimitExceeded(SESSIONS).into(), Code::COMMON);
+        assert_eq!(fault.code, Code::LIMIT_EXCEEDED);
         assert_eq!((&*fault.metadata["limit"], &*fault.metadata["maximum"]), ("sessions", "50"));
         assert!(fault.detail.contains("sessions") && fault.retry_after.is_none(), "{}", fault.detail);
     }

@@ -114,7 +114,7 @@ async fn a_drain_aborts_what_does_not_end() {
     let asked = Instant::now();
     server.trigger.request();
     let error = running.await.unwrap().unwrap_err();
-    assert_eq!(fault(&error).code, Code::Unavailable);
+    assert_eq!(fault(&error, Code::COMMON).code, Code::UNAVAILABLE);
     dropped.cancelled().await;
     server.served.await.unwrap().unwrap();
     let took = asked.elapsed();
@@ -135,7 +135,10 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
 
     assert_eq!(server.call("Public", "").await.unwrap().into_inner(), "nobody");
     let missing = server.call("Whose", "").await.unwrap_err();
-    assert_eq!((missing.code(), fault(&missing).code), (GrpcCode::Unauthenticated, Code::TokenMissing));
+    assert_eq!(
+        (missing.code(), fault(&missing, Code::COMMON).code),
+        (GrpcCode::Unauthenticated, Code::TOKEN_MISSING)
+    );
 
     let tenant = TenantId::generate();
     let principal = Principal::User { id: Uuid::now_v7(), role: Role::Member };
@@ -148,9 +151,12 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
     };
     assert_eq!(ask(tenant, &token).await.unwrap().into_inner(), tenant.to_string());
     let mismatch = ask(TenantId::generate(), &token).await.unwrap_err();
-    assert_eq!((mismatch.code(), fault(&mismatch).code), (GrpcCode::PermissionDenied, Code::TenantMismatch));
+    assert_eq!(
+        (mismatch.code(), fault(&mismatch, Code::COMMON).code),
+        (GrpcCode::PermissionDenied, Code::TENANT_MISMATCH)
+    );
     let invalid = ask(tenant, &token[1..]).await.unwrap_err();
-    assert_eq!(fault(&invalid).code, Code::TokenInvalid);
+    assert_eq!(fault(&invalid, Code::COMMON).code, Code::TOKEN_INVALID);
     assert!(!format!("{invalid:?}").contains(&token[1..]), "a token is never repeated");
 }
 

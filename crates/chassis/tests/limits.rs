@@ -62,8 +62,8 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
         };
         assert!((burst..=burst + began.elapsed().as_secs() + 1).contains(&passed), "{passed} passed");
         assert_eq!(refused.code(), GrpcCode::ResourceExhausted);
-        let fault = fault(&refused);
-        assert_eq!(fault.code, Code::RateLimited);
+        let fault = fault(&refused, Code::COMMON);
+        assert_eq!(fault.code, Code::RATE_LIMITED);
         let wait = fault.retry_after.unwrap();
         assert!(wait > Duration::ZERO && wait <= Duration::from_secs(1), "{wait:?}");
     }

@@ -32,7 +32,7 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
 pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
     if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
         let detail = "send the body as it is, without a Content-Encoding";
-        return Err(Problem::new(Code::UnsupportedMediaType, detail));
+        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
     }
     let announced =
         headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
@@ -42,7 +42,7 @@ pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
 /// Reads the whole body. `announced` is its expected length.
 pub(crate) async fn read(payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
     let arrived = tokio::time::timeout(PATIENCE, collect(payload, announced)).await;
-    arrived.map_err(|_elapsed| Problem::new(Code::InvalidArgument, "the body did not arrive within 30 s"))?
+    arrived.map_err(|_elapsed| Problem::new(Code::INVALID_ARGUMENT, "the body did not arrive within 30 s"))?
 }
 
 async fn collect(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
@@ -58,10 +58,10 @@ async fn collect(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Prob
 }
 
 fn too_large() -> Problem {
-    Problem::new(Code::BodyTooLarge, "the body is larger than 1 MiB: send less at once")
+    Problem::new(Code::BODY_TOO_LARGE, "the body is larger than 1 MiB: send less at once")
 }
 
 fn broken(error: &PayloadError) -> Problem {
     tracing::debug!(%error, "a body broke off");
-    Problem::new(Code::InvalidArgument, "the body broke off: send it again")
+    Problem::new(Code::INVALID_ARGUMENT, "the body broke off: send it again")
 }

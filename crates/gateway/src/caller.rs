@@ -135,7 +135,7 @@ fn bearer(headers: &HeaderMap) -> Result<&str, Problem> {
     }
     bearer_token(values()).ok_or_else(|| {
         let detail = "an access token is expected: send it as `Authorization: Bearer <token>`";
-        Problem::new(Code::TokenMissing, detail)
+        Problem::new(Code::TOKEN_MISSING, detail)
     })
 }
 
@@ -148,7 +148,7 @@ fn check_tenant(headers: &HeaderMap, tenant: TenantId) -> Result<(), Problem> {
             Ok(requested) => {
                 tracing::warn!(token = %tenant, %requested, "a caller of tenant {tenant} asked for tenant {requested}");
                 return Err(Problem::new(
-                    Code::TenantMismatch,
+                    Code::TENANT_MISMATCH,
                     "x-tenant-id is not the tenant of the access token: leave it out or send the token's own",
                 ));
             }
@@ -181,9 +181,9 @@ mod tests {
         assert_eq!(token(&["bEARER  abc "]), Ok("abc".to_owned()));
         assert_eq!(token(&["Bearer "]), Ok(String::new()));
         for missing in [&[][..], &[""], &["abc"], &["Bearer"], &["Basic abc"], &["Bearer é"]] {
-            assert_eq!(token(missing), Err(Code::TokenMissing), "{missing:?}");
+            assert_eq!(token(missing), Err(Code::TOKEN_MISSING), "{missing:?}");
         }
-        assert_eq!(token(&["Bearer a", "Bearer b"]), Err(Code::InvalidArgument));
+        assert_eq!(token(&["Bearer a", "Bearer b"]), Err(Code::INVALID_ARGUMENT));
     }
 
     #[test]
@@ -196,10 +196,10 @@ mod tests {
         assert_eq!(check(&[]), Ok(()));
         assert_eq!(check(&[&own]), Ok(()));
         assert_eq!(check(&[&own.to_uppercase(), &own]), Ok(()));
-        assert_eq!(check(&[&other]), Err(Code::TenantMismatch));
-        assert_eq!(check(&[&own, &other]), Err(Code::TenantMismatch));
+        assert_eq!(check(&[&other]), Err(Code::TENANT_MISMATCH));
+        assert_eq!(check(&[&own, &other]), Err(Code::TENANT_MISMATCH));
         for unreadable in ["", "acme", "é"] {
-            assert_eq!(check(&[unreadable]), Err(Code::InvalidArgument), "{unreadable:?}");
+            assert_eq!(check(&[unreadable]), Err(Code::INVALID_ARGUMENT), "{unreadable:?}");
         }
     }
 }

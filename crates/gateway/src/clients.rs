@@ -90,7 +90,7 @@ impl Clients {
         match tokio::time::timeout(self.timeout + GRACE, answer).await {
             Ok(answer) => Ok(answer?),
             Err(_elapsed) => Err(Problem::new(
-                Code::DeadlineExceeded,
+                Code::DEADLINE_EXCEEDED,
                 "the answer did not arrive in time: try again later, or ask for less",
             )),
         }

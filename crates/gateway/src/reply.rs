@@ -16,13 +16,9 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// `status`: of 200 to 299.
-    pub(crate) fn new(status: u16) -> Result<Self, Problem> {
-        let status = StatusCode::from_u16(status).map_err(|error| {
-            tracing::error!(%error, "an operation has no such status");
-            Problem::internal()
-        })?;
-        Ok(Self { response: uncached_response(status), unchanged: false })
+    /// Creates the answer. `status` is one of success.
+    pub(crate) fn new(status: StatusCode) -> Self {
+        Self { response: uncached_response(status), unchanged: false }
     }
 
     pub(crate) fn etag(mut self, etag: &str) -> Self {

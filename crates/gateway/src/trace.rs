@@ -160,7 +160,7 @@ mod tests {
         let app = App::new().route("/panic", panicking).wrap(from_fn(trace));
         let app = init_service(app).await;
         let error = try_call_service(&app, TestRequest::with_uri("/panic").to_request()).await.unwrap_err();
-        assert_eq!(error.as_error::<Problem>().map(Problem::code), Some(Code::Internal));
+        assert_eq!(error.as_error::<Problem>().map(Problem::code), Some(Code::INTERNAL));
         let again = call_service(&app, TestRequest::with_uri("/other").to_request()).await;
         assert_eq!(again.status(), StatusCode::NOT_FOUND);
     }

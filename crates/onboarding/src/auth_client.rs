@@ -5,7 +5,9 @@ use std::time::Duration;
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::grpc::{Deadline, TracedChannel, set_deadline};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     CreateMembershipRequest, DeleteMembershipRequest, PrepareMemberRequest, PrepareMemberResponse, Role,
     SendWelcomeRequest, User,
@@ -101,7 +103,7 @@ impl AuthClient {
         caller.client.carry(request.metadata_mut());
         let answer = self.client.clone().prepare_member(request).await;
         let PrepareMemberResponse { member_proof, user } =
-            answer.map_err(|status| fault(&status))?.into_inner();
+            answer.map_err(|status| fault(&status, ERROR_CODES))?.into_inner();
         Ok(PreparedMember { member_proof, owner: id_of(user)? })
     }
 
@@ -116,21 +118,21 @@ impl AuthClient {
         let message = CreateMembershipRequest { email: email.to_owned(), member_proof };
         let request = self.request(tenant, message, LIMIT)?;
         let answer = self.client.clone().create_membership(request).await;
-        id_of(answer.map_err(|status| fault(&status))?.into_inner().user)
+        id_of(answer.map_err(|status| fault(&status, ERROR_CODES))?.into_inner().user)
     }
 
     /// Removes the owner or the invitation. Repeating the call has no effect.
     pub(crate) async fn delete_owner(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
         let request = self.request(tenant, DeleteMembershipRequest { email: email.to_owned() }, LIMIT)?;
         let answer = self.client.clone().delete_membership(request).await;
-        answer.map(drop).map_err(|status| fault(&status).into())
+        answer.map(drop).map_err(|status| fault(&status, ERROR_CODES).into())
     }
 
     /// Enqueues the owner's welcome email. Repeating the call has no effect.
     pub(crate) async fn send_welcome(&self, tenant: TenantId, email: &str) -> Result<(), AuthError> {
         let request = self.request(tenant, SendWelcomeRequest { email: email.to_owned() }, LIMIT)?;
         let answer = self.client.clone().send_welcome(request).await;
-        answer.map(drop).map_err(|status| fault(&status).into())
+        answer.map(drop).map_err(|status| fault(&status, ERROR_CODES).into())
     }
 
     fn request<T>(&self, tenant: TenantId, message: T, time: Duration) -> Result<Request<T>, TokenError> {
@@ -145,7 +147,7 @@ impl AuthClient {
 /// Parses the id of an answer, which auth never leaves out.
 fn id_of(user: Option<User>) -> Result<Uuid, AuthError> {
     let id = user.and_then(|user| Uuid::try_parse(&user.id).ok());
-    id.ok_or(AuthError::Unexpected(Code::Internal))
+    id.ok_or(AuthError::Unexpected(Code::INTERNAL))
 }
 
 impl From<Fault> for AuthError {
@@ -154,16 +156,16 @@ impl From<Fault> for AuthError {
         match code {
             // This service has just verified the caller's token. These codes are about facts that it could not know;
             // TOKEN_INVALID would be about its own token.
-            Code::EmailMismatch | Code::TokenRevoked => Self::Caller(code),
-            Code::InvalidArgument => Self::Invalid(violations.into_iter().map(of_admin).collect()),
-            Code::PermissionDenied => Self::NotAMember,
-            Code::TenantUnknown => Self::UnknownTenant,
-            Code::TenantSuspended => Self::TenantSuspended,
-            Code::LimitExceeded => Self::TooManyTenants,
-            Code::TooManyAttempts => Self::TooMany { retry_after },
-            Code::ResourceExhausted => Self::Busy { retry_after },
-            Code::Unavailable => Self::Unavailable { retry_after },
-            Code::DeadlineExceeded => Self::DeadlineExceeded,
+            error_code::EMAIL_MISMATCH | Code::TOKEN_REVOKED => Self::Caller(code),
+            Code::INVALID_ARGUMENT => Self::Invalid(violations.into_iter().map(of_admin).collect()),
+            Code::PERMISSION_DENIED => Self::NotAMember,
+            Code::TENANT_UNKNOWN => Self::UnknownTenant,
+            Code::TENANT_SUSPENDED => Self::TenantSuspended,
+            Code::LIMIT_EXCEEDED => Self::TooManyTenants,
+            Code::TOO_MANY_ATTEMPTS => Self::TooMany { retry_after },
+            Code::RESOURCE_EXHAUSTED => Self::Busy { retry_after },
+            Code::UNAVAILABLE => Self::Unavailable { retry_after },
+            Code::DEADLINE_EXCEEDED => Self::DeadlineExceeded,
             other => Self::Unexpected(other),
         }
     }

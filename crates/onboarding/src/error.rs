@@ -10,6 +10,8 @@ use rowhouse_chassis::error::{
 use rowhouse_chassis::grpc::reject;
 use rowhouse_chassis::limits::{self, LimitExceeded};
 use rowhouse_jobs::EnqueueError;
+use rowhouse_proto::auth::v1::error_code::EMAIL_MISMATCH;
+use rowhouse_proto::onboarding::v1::error_code;
 use rowhouse_tenancy::DbError;
 use rowhouse_tenancy::grpc::AuthenticateError;
 use rowhouse_tokens::TokenError;
@@ -87,68 +89,70 @@ impl IntoStatus for Error {
             Self::Invalid(violations) | Self::Auth(AuthError::Invalid(violations)) => {
                 invalid_argument(violations)
             }
-            Self::SlugTaken => status(Code::SlugTaken, "another tenant has this slug: choose another one"),
+            Self::SlugTaken => {
+                status(error_code::SLUG_TAKEN, "another tenant has this slug: choose another one")
+            }
             Self::NoFreeSlug => {
-                status(Code::SlugTaken, "no free slug was found for this name: send one in `slug`")
+                status(error_code::SLUG_TAKEN, "no free slug was found for this name: send one in `slug`")
             }
             Self::IdempotencyKeyReused => status(
-                Code::IdempotencyKeyReused,
+                Code::IDEMPOTENCY_KEY_REUSED,
                 "this idempotency key was used for a request with other values: use a new key, or repeat \
                  that request as it was",
             ),
-            Self::Auth(AuthError::Caller(Code::EmailMismatch)) => status(
-                Code::EmailMismatch,
+            Self::Auth(AuthError::Caller(EMAIL_MISMATCH)) => status(
+                EMAIL_MISMATCH,
                 "the access token belongs to another person than the first owner: send their address, or no token",
             ),
-            Self::Auth(AuthError::Caller(Code::TokenRevoked)) => from_db(operation, &DbError::TokenRevoked),
+            Self::Auth(AuthError::Caller(Code::TOKEN_REVOKED)) => from_db(operation, &DbError::TokenRevoked),
             Self::Auth(AuthError::Caller(code)) => {
                 status(code, "the access token is not accepted: log in again")
             }
             Self::Auth(AuthError::NotAMember) => status(
-                Code::PermissionDenied,
+                Code::PERMISSION_DENIED,
                 "this idempotency key made a tenant that the person does not belong to any more: use a new key for a \
                  new tenant",
             ),
             Self::Auth(AuthError::TooManyTenants) => LimitExceeded(limits::TENANTS_OF_PERSON).into(),
             Self::PeopleOnly => status(
-                Code::PermissionDenied,
+                Code::PERMISSION_DENIED,
                 "a tenant's first owner is a person: send a person's access token, or none",
             ),
-            Self::Token(TokenError::Expired) => status(Code::TokenExpired, TokenError::Expired.to_string()),
-            Self::Token(reason) => status(Code::TokenInvalid, reason.to_string()),
+            Self::Token(TokenError::Expired) => status(Code::TOKEN_EXPIRED, TokenError::Expired.to_string()),
+            Self::Token(reason) => status(Code::TOKEN_INVALID, reason.to_string()),
             Self::Failed(reason) => retryable(
-                Code::Unavailable,
+                Code::UNAVAILABLE,
                 format!("the tenant could not be set up, and is taken back: {reason}"),
                 RETRY_AFTER,
             ),
             Self::Access(refusal) => reject(refusal),
             Self::Denied(denied) => denied.into_status(operation),
             Self::TenantNotFound => {
-                status(Code::TenantNotFound, "there is no tenant with this id that the token shows")
+                status(error_code::TENANT_NOT_FOUND, "there is no tenant with this id that the token shows")
             }
             Self::TenantGone | Self::Contended => retryable(
-                Code::Unavailable,
+                Code::UNAVAILABLE,
                 "another call was working on the same onboarding: try again",
                 RETRY_AFTER,
             ),
             Self::Auth(AuthError::Busy { retry_after }) => retryable(
-                Code::ResourceExhausted,
+                Code::RESOURCE_EXHAUSTED,
                 "too many passwords are being checked at once: try again",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
             Self::Auth(AuthError::TooMany { retry_after }) => retryable(
-                Code::TooManyAttempts,
+                Code::TOO_MANY_ATTEMPTS,
                 "too many sign-ups from this network or with this e-mail address: wait before the next one",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
             Self::RateLimited(refusal) => *refusal,
             Self::TooManyRepeats { wait } => retryable(
-                Code::TooManyAttempts,
+                Code::TOO_MANY_ATTEMPTS,
                 "too many repeated requests from this network: wait before the next one",
                 wait,
             ),
             Self::Hashing(CpuPoolError::Busy { retry_after }) => retryable(
-                Code::ResourceExhausted,
+                Code::RESOURCE_EXHAUSTED,
                 "too many passwords are being checked at once: try again",
                 retry_after,
             ),
@@ -157,13 +161,13 @@ impl IntoStatus for Error {
             Self::Auth(AuthError::Unavailable { retry_after }) => {
                 tracing::warn!(operation, "{operation}: auth is not available");
                 retryable(
-                    Code::Unavailable,
+                    Code::UNAVAILABLE,
                     "a part of the service cannot be reached for the moment: repeat the request",
                     retry_after.unwrap_or(RETRY_AFTER),
                 )
             }
             Self::Auth(AuthError::DeadlineExceeded) => status(
-                Code::DeadlineExceeded,
+                Code::DEADLINE_EXCEEDED,
                 "the request took longer than its deadline: repeat it, with the same idempotency key",
             ),
             Self::Auth(AuthError::TenantSuspended) => from_db(operation, &DbError::TenantSuspended),
@@ -180,50 +184,51 @@ impl IntoStatus for Error {
 #[cfg(test)]
 mod tests {
     use rowhouse_chassis::error::fault;
+    use rowhouse_proto::ERROR_CODES;
 
     use super::*;
 
     #[test]
     fn each_outcome_has_its_code() {
         for (error, code) in [
-            (Error::Invalid(Vec::new()), Code::InvalidArgument),
-            (Error::SlugTaken, Code::SlugTaken),
-            (Error::NoFreeSlug, Code::SlugTaken),
-            (Error::IdempotencyKeyReused, Code::IdempotencyKeyReused),
-            (Error::TenantGone, Code::Unavailable),
-            (Error::TooManyRepeats { wait: Duration::from_secs(1) }, Code::TooManyAttempts),
-            (Error::Failed("auth has gone".to_owned()), Code::Unavailable),
-            (Error::Access(AuthenticateError::MissingToken), Code::TokenMissing),
-            (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
-            (Error::TenantNotFound, Code::TenantNotFound),
-            (Error::Contended, Code::Unavailable),
-            (Error::Token(TokenError::Expired), Code::TokenExpired),
-            (Error::Token(TokenError::BadSignature), Code::TokenInvalid),
-            (Error::Auth(AuthError::Caller(Code::EmailMismatch)), Code::EmailMismatch),
-            (Error::Auth(AuthError::Caller(Code::TokenRevoked)), Code::TokenRevoked),
-            (Error::PeopleOnly, Code::PermissionDenied),
-            (Error::Auth(AuthError::TooManyTenants), Code::LimitExceeded),
-            (Error::Auth(AuthError::Invalid(Vec::new())), Code::InvalidArgument),
-            (Error::Auth(AuthError::UnknownTenant), Code::Internal),
-            (Error::Auth(AuthError::TenantSuspended), Code::TenantSuspended),
-            (Error::Auth(AuthError::Busy { retry_after: None }), Code::ResourceExhausted),
-            (Error::Auth(AuthError::TooMany { retry_after: None }), Code::TooManyAttempts),
-            (Error::Auth(AuthError::Unavailable { retry_after: None }), Code::Unavailable),
-            (Error::Auth(AuthError::DeadlineExceeded), Code::DeadlineExceeded),
-            (Error::Auth(AuthError::Unexpected(Code::TokenInvalid)), Code::Internal),
-            (Error::Auth(AuthError::Token(TokenError::Signing)), Code::Internal),
-            (Error::from(DbError::UnknownTenant), Code::TenantUnknown),
-            (Error::from(DbError::TenantSuspended), Code::TenantSuspended),
+            (Error::Invalid(Vec::new()), Code::INVALID_ARGUMENT),
+            (Error::SlugTaken, error_code::SLUG_TAKEN),
+            (Error::NoFreeSlug, error_code::SLUG_TAKEN),
+            (Error::IdempotencyKeyReused, Code::IDEMPOTENCY_KEY_REUSED),
+            (Error::TenantGone, Code::UNAVAILABLE),
+            (Error::TooManyRepeats { wait: Duration::from_secs(1) }, Code::TOO_MANY_ATTEMPTS),
+            (Error::Failed("auth has gone".to_owned()), Code::UNAVAILABLE),
+            (Error::Access(AuthenticateError::MissingToken), Code::TOKEN_MISSING),
+            (Error::Denied(Denied::MembersOnly), Code::PERMISSION_DENIED),
+            (Error::TenantNotFound, error_code::TENANT_NOT_FOUND),
+            (Error::Contended, Code::UNAVAILABLE),
+            (Error::Token(TokenError::Expired), Code::TOKEN_EXPIRED),
+            (Error::Token(TokenError::BadSignature), Code::TOKEN_INVALID),
+            (Error::Auth(AuthError::Caller(EMAIL_MISMATCH)), EMAIL_MISMATCH),
+            (Error::Auth(AuthError::Caller(Code::TOKEN_REVOKED)), Code::TOKEN_REVOKED),
+            (Error::PeopleOnly, Code::PERMISSION_DENIED),
+            (Error::Auth(AuthError::TooManyTenants), Code::LIMIT_EXCEEDED),
+            (Error::Auth(AuthError::Invalid(Vec::new())), Code::INVALID_ARGUMENT),
+            (Error::Auth(AuthError::UnknownTenant), Code::INTERNAL),
+            (Error::Auth(AuthError::TenantSuspended), Code::TENANT_SUSPENDED),
+            (Error::Auth(AuthError::Busy { retry_after: None }), Code::RESOURCE_EXHAUSTED),
+            (Error::Auth(AuthError::TooMany { retry_after: None }), Code::TOO_MANY_ATTEMPTS),
+            (Error::Auth(AuthError::Unavailable { retry_after: None }), Code::UNAVAILABLE),
+            (Error::Auth(AuthError::DeadlineExceeded), Code::DEADLINE_EXCEEDED),
+            (Error::Auth(AuthError::Unexpected(Code::TOKEN_INVALID)), Code::INTERNAL),
+            (Error::Auth(AuthError::Token(TokenError::Signing)), Code::INTERNAL),
+            (Error::from(DbError::UnknownTenant), Code::TENANT_UNKNOWN),
+            (Error::from(DbError::TenantSuspended), Code::TENANT_SUSPENDED),
         ] {
-            assert_eq!(fault(&error.into_status("onboarding.test")).code, code);
+            assert_eq!(fault(&error.into_status("onboarding.test"), ERROR_CODES).code, code);
         }
     }
 
     #[test]
     fn auths_field_names_are_translated() {
         let from_auth = invalid_argument(vec![FieldViolation::new("email", "send an address")]);
-        let error = Error::Auth(AuthError::from(fault(&from_auth)));
-        let violations = fault(&error.into_status("onboarding.test")).violations;
+        let error = Error::Auth(AuthError::from(fault(&from_auth, ERROR_CODES)));
+        let violations = fault(&error.into_status("onboarding.test"), ERROR_CODES).violations;
         assert_eq!(violations, [FieldViolation::new("admin.email", "send an address")]);
     }
 }

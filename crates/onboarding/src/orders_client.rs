@@ -5,6 +5,7 @@ use std::time::Duration;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::error::{Fault, fault};
 use rowhouse_chassis::grpc::{TracedChannel, set_deadline};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{SetUpTenantRequest, TearDownTenantRequest};
 use rowhouse_tenancy::TenantId;
@@ -39,14 +40,14 @@ impl OrdersClient {
     pub(crate) async fn set_up(&self, tenant: TenantId) -> Result<(), OrdersError> {
         let request = self.request(tenant, SetUpTenantRequest {})?;
         let answer = self.client.clone().set_up_tenant(request).await;
-        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status)))
+        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status, ERROR_CODES)))
     }
 
     /// Removes the defaults of the tenant. Repeating the call has no effect.
     pub(crate) async fn tear_down(&self, tenant: TenantId) -> Result<(), OrdersError> {
         let request = self.request(tenant, TearDownTenantRequest {})?;
         let answer = self.client.clone().tear_down_tenant(request).await;
-        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status)))
+        answer.map(drop).map_err(|status| OrdersError::Fault(fault(&status, ERROR_CODES)))
     }
 
     fn request<T>(&self, tenant: TenantId, message: T) -> Result<Request<T>, TokenError> {

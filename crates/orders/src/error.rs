@@ -3,12 +3,13 @@
 use rowhouse_chassis::access::Denied;
 use rowhouse_chassis::encryption::DecryptError;
 use rowhouse_chassis::error::{
-    Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument,
+    Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument, missing,
     retryable, status,
 };
 use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_jobs::EnqueueError;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tenancy::DbError;
 use tonic::Status;
 
@@ -20,9 +21,9 @@ use crate::store::placement::PlacementError;
 pub(crate) enum Error {
     #[error("the request has invalid fields")]
     Invalid(Vec<FieldViolation>),
-    /// The order is missing or another tenant's, which this service cannot distinguish.
-    #[error("there is no such order")]
-    NotFound,
+    /// The object is missing or another tenant's, which this service cannot distinguish.
+    #[error("{}", .0.title())]
+    Missing(Code),
     #[error(transparent)]
     Refused(#[from] Refusal),
     #[error("the idempotency key was used for another request")]
@@ -33,12 +34,8 @@ pub(crate) enum Error {
     Denied(#[from] Denied),
     #[error("an answer that was kept for repeats cannot be read")]
     KeptAnswer(#[from] prost::DecodeError),
-    #[error("there is no such webhook endpoint")]
-    EndpointNotFound,
     #[error("the webhook endpoint is disabled")]
     EndpointDisabled,
-    #[error("there is no such webhook delivery")]
-    DeliveryNotFound,
     #[error(transparent)]
     UrlNotAllowed(#[from] NotAllowed),
     #[error(transparent)]
@@ -47,8 +44,6 @@ pub(crate) enum Error {
     Repeat(#[from] RepeatError),
     #[error("a webhook endpoint's secret cannot be made")]
     Secret(#[from] DecryptError),
-    #[error("there is no such export")]
-    ExportNotFound,
     #[error("the export is {0}")]
     ExportNotReady(ExportState),
     #[error("an event cannot be written")]
@@ -70,37 +65,30 @@ impl IntoStatus for Error {
     fn into_status(self, operation: &'static str) -> Status {
         match self {
             Self::Invalid(violations) => invalid_argument(violations),
-            Self::NotFound => status(Code::OrderNotFound, "there is no order with this id"),
-            Self::Refused(refusal @ Refusal::Stale) => status(Code::EtagMismatch, refusal.to_string()),
+            Self::Missing(code) => missing(code),
+            Self::Refused(refusal @ Refusal::Stale) => status(Code::ETAG_MISMATCH, refusal.to_string()),
             Self::Refused(refusal @ Refusal::Transition { .. }) => {
-                status(Code::OrderTransitionNotAllowed, refusal.to_string())
+                status(error_code::ORDER_TRANSITION_NOT_ALLOWED, refusal.to_string())
             }
             Self::KeyReused => status(
-                Code::IdempotencyKeyReused,
+                Code::IDEMPOTENCY_KEY_REUSED,
                 "this idempotency key was used for another request: take a new key for a new order",
             ),
             Self::KeyTaken => retryable(
-                Code::Unavailable,
+                Code::UNAVAILABLE,
                 "another call with the same idempotency key is under way: try again",
                 RETRY_AFTER,
             ),
             Self::Denied(denied) => denied.into_status(operation),
-            Self::EndpointNotFound => {
-                status(Code::WebhookEndpointNotFound, "there is no webhook endpoint with this id")
-            }
             Self::EndpointDisabled => status(
-                Code::WebhookEndpointDisabled,
+                error_code::WEBHOOK_ENDPOINT_DISABLED,
                 "the endpoint is disabled, and is sent nothing: enable it first",
             ),
-            Self::DeliveryNotFound => {
-                status(Code::WebhookDeliveryNotFound, "there is no webhook delivery with this id")
-            }
-            Self::UrlNotAllowed(reason) => status(Code::UrlNotAllowed, reason.to_string()),
+            Self::UrlNotAllowed(reason) => status(error_code::URL_NOT_ALLOWED, reason.to_string()),
             Self::Limit(exceeded) => exceeded.into(),
             Self::Repeat(error) => error.into_status(operation),
-            Self::ExportNotFound => status(Code::ExportNotFound, "there is no export with this id"),
             Self::ExportNotReady(state) => status(
-                Code::ExportNotReady,
+                error_code::EXPORT_NOT_READY,
                 format!("the export is {state}: it has a file once it has succeeded"),
             ),
             Self::Db(error) => from_db(operation, &error),
@@ -135,6 +123,7 @@ mod tests {
     use prost::Message;
     use rowhouse_chassis::error::fault;
     use rowhouse_chassis::limits;
+    use rowhouse_proto::ERROR_CODES;
 
     use super::*;
     use crate::domain::OrderStatus::{Cancelled, Paid};
@@ -143,28 +132,25 @@ mod tests {
     fn each_outcome_has_its_code() {
         let unreadable = <()>::decode(&[0xff][..]).unwrap_err();
         for (error, code) in [
-            (Error::Invalid(Vec::new()), Code::InvalidArgument),
-            (Error::NotFound, Code::OrderNotFound),
-            (Error::Refused(Refusal::Stale), Code::EtagMismatch),
+            (Error::Invalid(Vec::new()), Code::INVALID_ARGUMENT),
+            (Error::Missing(error_code::ORDER_NOT_FOUND), error_code::ORDER_NOT_FOUND),
+            (Error::Refused(Refusal::Stale), Code::ETAG_MISMATCH),
             (
                 Error::Refused(Refusal::Transition { from: Cancelled, to: Paid }),
-                Code::OrderTransitionNotAllowed,
+                error_code::ORDER_TRANSITION_NOT_ALLOWED,
             ),
-            (Error::KeyReused, Code::IdempotencyKeyReused),
-            (Error::KeyTaken, Code::Unavailable),
-            (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
-            (Error::KeptAnswer(unreadable), Code::Internal),
-            (Error::EndpointNotFound, Code::WebhookEndpointNotFound),
-            (Error::EndpointDisabled, Code::WebhookEndpointDisabled),
-            (Error::DeliveryNotFound, Code::WebhookDeliveryNotFound),
-            (Error::UrlNotAllowed(NotAllowed::Host), Code::UrlNotAllowed),
-            (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LimitExceeded),
-            (Error::ExportNotFound, Code::ExportNotFound),
-            (Error::ExportNotReady(ExportState::Running), Code::ExportNotReady),
-            (Error::Secret(DecryptError), Code::Internal),
-            (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
+            (Error::KeyReused, Code::IDEMPOTENCY_KEY_REUSED),
+            (Error::KeyTaken, Code::UNAVAILABLE),
+            (Error::Denied(Denied::MembersOnly), Code::PERMISSION_DENIED),
+            (Error::KeptAnswer(unreadable), Code::INTERNAL),
+            (Error::EndpointDisabled, error_code::WEBHOOK_ENDPOINT_DISABLED),
+            (Error::UrlNotAllowed(NotAllowed::Host), error_code::URL_NOT_ALLOWED),
+            (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LIMIT_EXCEEDED),
+            (Error::ExportNotReady(ExportState::Running), error_code::EXPORT_NOT_READY),
+            (Error::Secret(DecryptError), Code::INTERNAL),
+            (Error::Db(DbError::TenantSuspended), Code::TENANT_SUSPENDED),
         ] {
-            assert_eq!(fault(&error.into_status("orders.test")).code, code);
+            assert_eq!(fault(&error.into_status("orders.test"), ERROR_CODES).code, code);
         }
     }
 

@@ -1,7 +1,9 @@
-//! Generates the messages, clients and servers of `proto/`, and the descriptor set for reflection.
+//! Generates the messages, clients and servers of `proto/`, its error codes and permissions, and the descriptor set for
+//! reflection.
 
 #![allow(clippy::print_stdout, reason = "a build script speaks to cargo by what it prints")]
 
+mod packages;
 mod redacted;
 
 use std::error::Error;
@@ -28,6 +30,7 @@ fn main() -> Result<(), Box<dyn Error>> {
         .skip_debug(secrets.iter().map(|message| format!(".{}", message.full_name())))
         .compile_fds(compiler.file_descriptor_set())?;
     fs::write(out_dir.join("redacted.rs"), redacted::code(&secrets))?;
+    fs::write(out_dir.join("packages.rs"), packages::code(&pool)?)?;
 
     // The comments are for the generated documentation; reflection has no use for them.
     let mut described = Compiler::new([ROOT])?;

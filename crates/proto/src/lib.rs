@@ -1,43 +1,7 @@
-//! The messages, clients and servers generated from `proto/`, without `protoc`.
+//! The messages, clients and servers generated from `proto/`, without `protoc`, and what it declares beside them: error codes
+//! and permissions. There is a module for each package, such as `orders::v1` for `orders.v1`.
 
-/// Declares the module of one package's version and puts the generated code in it.
-macro_rules! generated {
-    ($version:ident, $package:literal) => {
-        #[allow(
-            missing_docs,
-            unused_qualifications,
-            clippy::all,
-            clippy::pedantic,
-            clippy::allow_attributes_without_reason,
-            clippy::as_conversions,
-            rustdoc::bare_urls,
-            reason = "generated code; its documentation is the comments of the .proto file"
-        )]
-        pub mod $version {
-            tonic::include_proto!($package);
-        }
-    };
-}
-
-/// Identities, memberships and access tokens.
-pub mod auth {
-    generated!(v1, "auth.v1");
-}
-
-/// The background work of a tenant.
-pub mod jobs {
-    generated!(v1, "jobs.v1");
-}
-
-/// Bringing tenants into being.
-pub mod onboarding {
-    generated!(v1, "onboarding.v1");
-}
-
-/// The orders of a tenant.
-pub mod orders {
-    generated!(v1, "orders.v1");
-}
+include!(concat!(env!("OUT_DIR"), "/packages.rs"));
 
 /// `Debug` of the messages that carry a secret.
 mod redacted {
@@ -49,3 +13,6 @@ mod redacted {
 
 /// All packages as an encoded `google.protobuf.FileDescriptorSet`, for server reflection.
 pub const FILE_DESCRIPTOR_SET: &[u8] = tonic::include_file_descriptor_set!("descriptors");
+
+#[cfg(test)]
+mod tests;

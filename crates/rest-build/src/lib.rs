@@ -10,7 +10,7 @@ use prost_reflect::DescriptorPool;
 use rowhouse_api::OptionError;
 use serde_json::Value;
 
-pub use model::Model;
+pub use model::{Hosts, Model};
 pub use openapi::ErrorSets;
 
 /// The reason why nothing was generated.
@@ -34,8 +34,14 @@ pub struct Generated {
 }
 
 /// Generates code and document for all services of `pool`, which has source information for the comments. `base` is the
-/// OpenAPI document of what is written by hand; `errors` are the codes that operations can end with beside their own.
-pub fn generate(pool: &DescriptorPool, base: Value, errors: &ErrorSets) -> Result<Generated, Error> {
-    let model = Model::of(pool)?;
+/// OpenAPI document of what is written by hand; `errors` are the codes that operations can end with beside their own; `hosts`
+/// says where each package is served.
+pub fn generate(
+    pool: &DescriptorPool,
+    base: Value,
+    errors: &ErrorSets,
+    hosts: Hosts<'_>,
+) -> Result<Generated, Error> {
+    let model = Model::of(pool, hosts)?;
     Ok(Generated { rust: rust::file(&model)?, openapi: openapi::document(&model, base, errors)? })
 }

@@ -14,6 +14,9 @@ use rowhouse_api::{
 /// The full name of the message that is a time.
 const TIMESTAMP: &str = "google.protobuf.Timestamp";
 
+/// Returns the name of the deployed service that serves a package, such as `orders` for `orders.v1`.
+pub type Hosts<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
+
 /// The operations, and the messages and enums that their JSON is made of.
 pub struct Model {
     pub(crate) operations: Vec<Operation>,
@@ -31,6 +34,8 @@ pub(crate) struct Operation {
     pub(crate) name: String,
     pub(crate) method: MethodDescriptor,
     pub(crate) service: ServiceOptions,
+    /// The name of the deployed service that serves it, such as `orders`.
+    pub(crate) host: String,
     pub(crate) options: MethodOptions,
     pub(crate) http: HttpBinding,
     pub(crate) path: Vec<FieldDescriptor>,
@@ -55,6 +60,7 @@ impl Operation {
     fn of(
         method: MethodDescriptor,
         service: &ServiceOptions,
+        host: &str,
         options: MethodOptions,
         http: HttpBinding,
     ) -> Result<Self, OptionError> {
@@ -82,7 +88,8 @@ impl Operation {
             None => Reply::Whole,
         };
         let name = method.name().to_snake_case();
-        Ok(Self { name, method, service: service.clone(), options, http, path, query, body, reply })
+        let (service, host) = (service.clone(), host.to_owned());
+        Ok(Self { name, method, service, host, options, http, path, query, body, reply })
     }
 
     /// Whether an access token can be sent.
@@ -104,7 +111,7 @@ impl Operation {
 
 impl Model {
     /// Returns the REST operations of the services of `pool`.
-    pub fn of(pool: &DescriptorPool) -> Result<Self, OptionError> {
+    pub fn of(pool: &DescriptorPool, hosts: Hosts<'_>) -> Result<Self, OptionError> {
         let mut model = Self {
             operations: Vec::new(),
             inputs: BTreeMap::new(),
@@ -116,11 +123,14 @@ impl Model {
         let mut names = HashMap::new();
         for service in pool.services() {
             let of_service = ServiceOptions::of(&service)?;
+            let host = hosts(service.package_name()).ok_or_else(|| {
+                OptionError::new(service.full_name(), "no deployed service serves its package")
+            })?;
             for method in service.methods() {
                 let options = MethodOptions::of(&method)?;
                 model.check_errors(&method, &options)?;
                 let Some(http) = options.http.clone() else { continue };
-                let operation = Operation::of(method, &of_service, options, http)?;
+                let operation = Operation::of(method, &of_service, host, options, http)?;
                 let full_name = operation.method.full_name().to_owned();
                 if let Some(other) = names.insert(operation.name.clone(), full_name.clone()) {
                     return Err(OptionError::new(
@@ -138,7 +148,7 @@ impl Model {
     fn check_errors(&self, method: &MethodDescriptor, options: &MethodOptions) -> Result<(), OptionError> {
         let unknown = options.errors.iter().find(|name| self.codes.iter().all(|code| code.reason != **name));
         unknown.map_or(Ok(()), |name| {
-            Err(OptionError::new(method.full_name(), format!("no enum ErrorCode has ERROR_CODE_{name}")))
+            Err(OptionError::new(method.full_name(), format!("no package declares the error code {name}")))
         })
     }
 

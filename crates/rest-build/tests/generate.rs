@@ -31,7 +31,8 @@ fn generated_from(definition: String) -> Result<Generated, Error> {
     resolver.add(GoogleFileResolver::new());
     let mut compiler = Compiler::with_file_resolver(resolver);
     compiler.include_imports(true).include_source_info(true).open_file("notes.proto").unwrap();
-    generate(&compiler.descriptor_pool(), json!({ "openapi": "3.1.0" }), &ERRORS)
+    let hosts = |package: &str| (package == "notes.v1").then_some("notes");
+    generate(&compiler.descriptor_pool(), json!({ "openapi": "3.1.0" }), &ERRORS, &hosts)
 }
 
 fn generated() -> Generated {
@@ -89,7 +90,10 @@ fn bodies_are_strict() {
 fn answers_have_their_status_headers_and_members() {
     let code = code();
     assert!(
-        has(&code, r#"Reply::new(201u16)? .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#),
+        has(
+            &code,
+            r#"Reply::new(StatusCode::CREATED) .etag(&note.etag) .location("/v1/notes/", &note.id) .json(note)"#
+        ),
         "{code}"
     );
     assert!(has(&code, r#"map.serialize_entry("color", &name_of_note_color(self.color))?"#), "{code}");
@@ -111,6 +115,10 @@ fn the_document_says_what_the_comments_and_options_say() {
         create["responses"]["400"]["content"]["application/problem+json"]["examples"]["note_too_long"]
             .is_object()
     );
+    assert!(
+        create["responses"]["404"]["content"]["application/problem+json"]["examples"]["note_not_found"]
+            .is_object()
+    );
     assert_eq!(create["responses"]["201"]["description"], "The note.");
     let schemas = &document["components"]["schemas"];
     let request = &schemas["CreateNoteRequest"];
@@ -118,6 +126,7 @@ fn the_document_says_what_the_comments_and_options_say() {
     assert_eq!(request["properties"]["text"]["maxLength"], 200);
     assert_eq!(request["properties"]["text"]["examples"], json!(["Buy milk"]));
     assert_eq!(request["properties"]["labels"]["type"], json!(["array", "null"]));
+    assert_eq!(request["properties"]["labels"]["items"]["enum"], json!(["notes:read", "notes:write"]));
     let note = &schemas["Note"];
     assert_eq!(note["required"], json!(["id", "text", "color", "created_at"]));
     assert_eq!(note["properties"]["id"]["format"], "uuid");
@@ -131,7 +140,7 @@ fn what_makes_no_sense_is_refused_by_name() {
     for (right, wrong, expected) in [
         ("{public: true}", "{}", "notes.v1.NoteService.ListNotes: declare who may call it"),
         ("{public: true}", "{public: true person_only: true}", "person_only goes with permission only"),
-        ("\"NOTE_TOO_LONG\"", "\"NOTE_TOO_WIDE\"", "no enum ErrorCode has ERROR_CODE_NOTE_TOO_WIDE"),
+        ("\"NOTE_TOO_LONG\"", "\"NOTE_TOO_WIDE\"", "no package declares the error code NOTE_TOO_WIDE"),
         ("success: 201", "success: 404", "success is an HTTP status from 200 to 299"),
         ("{note.id}", "{note.number}", "the response has no text at note.number"),
         ("/v1/notes/{id}", "/v1/notes/{key}", "the request has no field key"),
@@ -139,7 +148,16 @@ fn what_makes_no_sense_is_refused_by_name() {
         ("example: \"\\\"Buy milk\\\"\"", "example: \"Buy milk\"", "the example is no JSON"),
         ("// Lists notes.\n", "", "notes.v1.NoteService.ListNotes: say in a comment what it does"),
         ("  rpc Clear(", "  rpc CreateNotes(", ""),
-        ("host: \"notes\" ", "", "declare host and tag"),
+        ("tag: \"notes\"", "", "declare its tag"),
+        ("package notes.v1;", "package notes.v2;", "no deployed service serves its package"),
+        ("success: 201", "success: 203", "there is no code for the status 203"),
+        ("lowest_role: \"member\"", "", "declare title and lowest_role of the permission notes:write"),
+        ("{name: \"notes:read\"", "{name: \"notes:write\"", "the permission notes:write is declared twice"),
+        (
+            "NOTE_ERROR_CODE_NOT_FOUND",
+            "NOTE_ERROR_CODE_TOO_LONG",
+            "notes.v1.NOTE_ERROR_CODE_TOO_LONG: another value declares NOTE_TOO_LONG as well",
+        ),
         ("string hint = 6", "bytes hint = 6", "there is no JSON for a field of this type"),
     ] {
         assert!(NOTES.contains(right), "{right}");

@@ -75,8 +75,8 @@ pub enum Principal {
     ApiKey {
         /// The id of the API key.
         id: Uuid,
-        /// The scopes of the token: some or all of the key's.
-        scopes: Vec<Permission>,
+        /// The scopes of the token, which are names of permissions: some or all of the key's.
+        scopes: Vec<String>,
     },
     /// A service that calls on its own behalf.
     Service {
@@ -91,7 +91,7 @@ impl Principal {
     pub fn may(&self, permission: Permission) -> bool {
         match self {
             Self::User { role, .. } => role.may(permission),
-            Self::ApiKey { scopes, .. } => scopes.contains(&permission),
+            Self::ApiKey { scopes, .. } => scopes.iter().any(|scope| scope == permission.as_str()),
             Self::Service { .. } => false,
         }
     }

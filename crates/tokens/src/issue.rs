@@ -8,8 +8,7 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    JwkSet, Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE,
-    USER_TYPE,
+    JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
 };
 
 /// The lifetime of a service's token: as long as one call may take, and some clock skew.
@@ -182,10 +181,10 @@ impl TokenIssuer {
     }
 }
 
-/// Formats permissions as the claim `scope` (RFC 8693 §4.2).
+/// Formats permissions, or their names, as the claim `scope` (RFC 8693 §4.2).
 #[must_use]
-pub fn scope(permissions: &[Permission]) -> String {
-    permissions.iter().map(|one| one.as_str()).collect::<Vec<_>>().join(" ")
+pub fn scope(permissions: &[impl AsRef<str>]) -> String {
+    permissions.iter().map(AsRef::as_ref).collect::<Vec<_>>().join(" ")
 }
 
 fn now() -> Result<u64, TokenError> {

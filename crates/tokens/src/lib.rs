@@ -16,7 +16,7 @@ pub use claims::{Principal, Role, TokenSession, UnknownRole, VerifiedToken};
 pub use error::TokenError;
 pub use issue::{SignedToken, TokenIssuer, scope};
 pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};
-pub use permission::{Permission, UnknownPermission};
+pub use permission::Permission;
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 

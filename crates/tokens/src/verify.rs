@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Permission, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore,
-    USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
+    Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore, USER_AUDIENCE,
+    USER_TYPE, VerifiedToken, issuer,
 };
 
 /// The longest token that is decoded. The system's own have about 500 bytes.
@@ -179,8 +179,8 @@ impl AccessClaims {
         match (self.role, self.client_id, &self.scope) {
             (Some(role), None, None) => Ok(Principal::User { id: self.sub, role }),
             (None, Some(id), Some(scope)) if id == self.sub => {
-                let scopes: Result<Vec<Permission>, _> = scope.split_whitespace().map(str::parse).collect();
-                Ok(Principal::ApiKey { id, scopes: scopes.or(Err(TokenError::InvalidClaims))? })
+                let scopes = scope.split_whitespace().map(ToOwned::to_owned).collect();
+                Ok(Principal::ApiKey { id, scopes })
             }
             _ => Err(TokenError::InvalidClaims),
         }

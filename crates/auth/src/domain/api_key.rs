@@ -1,8 +1,7 @@
 //! Validation of new API keys.
 
-use std::collections::BTreeSet;
-
 use chrono::{DateTime, Utc};
+use rowhouse_proto::PERMISSIONS;
 use rowhouse_text::Text;
 use rowhouse_tokens::Permission;
 
@@ -13,15 +12,25 @@ const HINT_LENGTH: usize = 4;
 /// The name of a key.
 pub(crate) type ApiKeyName = Text<100>;
 
-/// Parses scopes. The result has each one once, in the table's order.
+/// Parses scopes. The result has each one once, in the order in which they were sent.
 pub(crate) fn parse_scopes<'a>(texts: impl Iterator<Item = &'a str>) -> Result<Vec<Permission>, String> {
-    let mut named = BTreeSet::new();
+    let mut scopes = Vec::new();
     for text in texts {
-        let permission: Permission =
-            text.parse().map_err(|error: rowhouse_tokens::UnknownPermission| error.to_string())?;
-        named.insert(permission.as_str());
+        let scope = find_permission(text).ok_or_else(|| {
+            let known: Vec<_> = PERMISSIONS.iter().map(|one| one.as_str()).collect();
+            let text: String = text.chars().take(64).collect();
+            format!("{text:?} is no scope: the scopes are {}", known.join(", "))
+        })?;
+        if !scopes.contains(&scope) {
+            scopes.push(scope);
+        }
     }
-    Ok(Permission::ALL.iter().copied().filter(|one| named.contains(one.as_str())).collect())
+    Ok(scopes)
+}
+
+/// Returns the permission of a name.
+pub(crate) fn find_permission(name: &str) -> Option<Permission> {
+    PERMISSIONS.iter().copied().find(|one| one.as_str() == name)
 }
 
 /// Parses an optional expiry, which must be in the future.
@@ -46,6 +55,8 @@ pub(crate) fn hint(key: &str) -> String {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_proto::orders::v1::permission;
+
     use super::*;
 
     #[test]
@@ -64,8 +75,9 @@ mod tests {
     #[test]
     fn scopes_count_once() {
         let scopes = ["orders:write", "orders:read", "orders:write"].into_iter();
-        assert_eq!(parse_scopes(scopes), Ok(vec![Permission::OrdersRead, Permission::OrdersWrite]));
-        assert!(parse_scopes(["orders:*"].into_iter()).is_err());
+        assert_eq!(parse_scopes(scopes), Ok(vec![permission::ORDERS_WRITE, permission::ORDERS_READ]));
+        let error = parse_scopes(["orders:*"].into_iter()).unwrap_err();
+        assert!(error.starts_with("\"orders:*\" is no scope: ") && error.contains("orders:write"), "{error}");
         assert_eq!(parse_scopes([].into_iter()), Ok(Vec::new()));
     }
 

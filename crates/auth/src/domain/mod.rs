@@ -17,7 +17,7 @@ mod session;
 mod totp;
 mod user;
 
-pub(crate) use api_key::{ApiKeyName, hint, parse_expiry, parse_scopes};
+pub(crate) use api_key::{ApiKeyName, find_permission, hint, parse_expiry, parse_scopes};
 pub(crate) use audit::{Action, Actor, AuditEntry, AuditOutcome};
 pub(crate) use counted::AttemptKeys;
 pub(crate) use device_token::DeviceToken;

@@ -1,6 +1,9 @@
 //! The consequences of a person's changed permissions for what they created.
 
+use rowhouse_proto::auth::v1::permission::MEMBERS_WRITE;
 use rowhouse_tokens::{Permission, Role};
+
+use super::find_permission;
 
 /// The reason for a revocation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -29,24 +32,25 @@ pub(crate) const KEPT: [&str; 2] = ["exports", "webhook_endpoints"];
 /// are none. Unknown scopes are left out.
 pub(crate) fn effective_scopes(scopes: &[String], creator: Option<Role>) -> Vec<Permission> {
     let may = |scope: &Permission| creator.is_some_and(|role| role.may(*scope));
-    scopes.iter().filter_map(|scope| scope.parse().ok()).filter(may).collect()
+    scopes.iter().filter_map(|scope| find_permission(scope)).filter(may).collect()
 }
 
 /// Returns whether an invitation with a role stays valid for a sender with another one: the sender must still be
 /// allowed to invite, and not above their own role.
 pub(crate) fn may_still_invite(sender: Option<Role>, invited: Role) -> bool {
-    sender.is_some_and(|sender| sender.may(Permission::MembersWrite) && sender.reaches(invited))
+    sender.is_some_and(|sender| sender.may(MEMBERS_WRITE) && sender.reaches(invited))
 }
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_proto::orders::v1::permission::{ORDERS_READ, ORDERS_WRITE};
+
     use super::*;
 
     #[test]
     fn a_key_may_do_what_its_creator_may() {
         let scopes = ["orders:read", "orders:write", "members:write", "orders:burn"].map(str::to_owned);
-        let (read, write, members) =
-            (Permission::OrdersRead, Permission::OrdersWrite, Permission::MembersWrite);
+        let (read, write, members) = (ORDERS_READ, ORDERS_WRITE, MEMBERS_WRITE);
         for (role, left) in [
             (Some(Role::Owner), &[read, write, members][..]),
             (Some(Role::Admin), &[read, write, members]),

@@ -4,14 +4,16 @@ use std::time::Duration;
 
 use rowhouse_chassis::cpu_pool::CpuPoolError;
 use rowhouse_chassis::error::{
-    Code, IntoStatus, MAX_METADATA, from_db, internal, invalid_argument, retryable, status, status_with,
+    Code, IntoStatus, MAX_METADATA, from_db, internal, invalid_argument, missing, retryable, status,
+    status_with,
 };
 use rowhouse_jobs::GlobalEnqueueError;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_tokens::TokenError;
 use serde::Serialize;
 use tonic::Status;
 
-use super::{Error, Missing};
+use super::Error;
 use crate::domain::ActiveMembership;
 use crate::hashing::HashingError;
 
@@ -24,60 +26,54 @@ const TENANTS_KEY: &str = "tenants";
 /// The key in an error's metadata for the token of the second step of a login.
 const MFA_TOKEN_KEY: &str = "mfa_token";
 
-impl Missing {
-    const fn code(self) -> Code {
-        match self {
-            Self::Member => Code::MemberNotFound,
-            Self::Session => Code::SessionNotFound,
-            Self::Invitation => Code::InvitationNotFound,
-            Self::ApiKey => Code::ApiKeyNotFound,
-        }
-    }
-}
-
 impl IntoStatus for Error {
     #[allow(clippy::too_many_lines, reason = "it is a table, with a row for each error")]
     fn into_status(self, operation: &'static str) -> Status {
         let (code, detail) = match self {
             Self::Invalid(violations) => return invalid_argument(violations),
             Self::TooManyAttempts { wait } => {
-                return retryable(Code::TooManyAttempts, "too many attempts: wait before the next one", wait);
+                return retryable(
+                    Code::TOO_MANY_ATTEMPTS,
+                    "too many attempts: wait before the next one",
+                    wait,
+                );
             }
             Self::TooManyMessages { wait } => {
                 return retryable(
-                    Code::TooManyAttempts,
+                    Code::TOO_MANY_ATTEMPTS,
                     "this would send a message, and there were too many of them: wait before the next one",
                     wait,
                 );
             }
             Self::MfaRequired { mfa_token } => {
                 return status_with(
-                    Code::MfaRequired,
+                    error_code::MFA_REQUIRED,
                     "send a code of your second factor, together with the mfa_token",
                     [(MFA_TOKEN_KEY.to_owned(), mfa_token)],
                 );
             }
             Self::TenantRequired(memberships) => {
                 return status_with(
-                    Code::TenantRequired,
+                    error_code::TENANT_REQUIRED,
                     "this person belongs to several tenants: name one of them, by its slug or its id, in `tenant`",
                     [(TENANTS_KEY.to_owned(), list(&memberships))],
                 );
             }
             Self::Hashing(HashingError::Pool(CpuPoolError::Busy { retry_after })) => {
                 return retryable(
-                    Code::ResourceExhausted,
+                    Code::RESOURCE_EXHAUSTED,
                     "too many passwords are being checked at once: try again",
                     retry_after,
                 );
             }
             Self::Contended => {
                 return retryable(
-                    Code::Unavailable,
+                    Code::UNAVAILABLE,
                     "others were changing the same person: try again",
                     CONTENTION_RETRY_AFTER,
                 );
             }
+            Self::Missing(code) => return missing(code),
             Self::Denied(denied) => return denied.into_status(operation),
             Self::Limit(exceeded) => return exceeded.into(),
             Self::Repeat(error) => return error.into_status(operation),
@@ -91,56 +87,60 @@ impl IntoStatus for Error {
             | Self::Totp(_)
             | Self::Enqueue(_)
             | Self::Job(_)) => return internal(operation, &error),
-            Self::InvalidCredentials => {
-                (Code::InvalidCredentials, "the e-mail address, the password or the tenant is wrong".into())
-            }
-            Self::InvalidMfaToken => {
-                (Code::MfaTokenInvalid, "the mfa_token has expired or is not one: log in again".into())
-            }
-            Self::InvalidMfaCode => {
-                (Code::MfaCodeInvalid, "the code is wrong or was used before: send the next one".into())
-            }
+            Self::InvalidCredentials => (
+                error_code::INVALID_CREDENTIALS,
+                "the e-mail address, the password or the tenant is wrong".into(),
+            ),
+            Self::InvalidMfaToken => (
+                error_code::MFA_TOKEN_INVALID,
+                "the mfa_token has expired or is not one: log in again".into(),
+            ),
+            Self::InvalidMfaCode => (
+                error_code::MFA_CODE_INVALID,
+                "the code is wrong or was used before: send the next one".into(),
+            ),
             Self::MfaEnabled => {
-                (Code::MfaEnabled, "there is a second factor already: remove it first".into())
+                (error_code::MFA_ENABLED, "there is a second factor already: remove it first".into())
             }
             Self::MfaNotEnabled => {
-                (Code::MfaNotEnabled, "there is no second factor: ask for a secret first".into())
+                (error_code::MFA_NOT_ENABLED, "there is no second factor: ask for a secret first".into())
             }
-            Self::InvalidRefreshToken => {
-                (Code::RefreshTokenInvalid, "the refresh token is not valid any more: log in again".into())
-            }
+            Self::InvalidRefreshToken => (
+                error_code::REFRESH_TOKEN_INVALID,
+                "the refresh token is not valid any more: log in again".into(),
+            ),
             Self::InvalidClient => {
-                (Code::InvalidClient, "the API key does not exist, was deleted or has expired".into())
+                (error_code::INVALID_CLIENT, "the API key does not exist, was deleted or has expired".into())
             }
-            Self::InvalidScope => {
-                (Code::InvalidScope, "ask for scopes that the API key has, or for none to get all".into())
-            }
+            Self::InvalidScope => (
+                error_code::INVALID_SCOPE,
+                "ask for scopes that the API key has, or for none to get all".into(),
+            ),
             Self::InvalidOneTimeToken => (
-                Code::OneTimeTokenInvalid,
+                error_code::ONE_TIME_TOKEN_INVALID,
                 "the link was used before, has expired or is not one: ask for a new one".into(),
             ),
             Self::InvalidAccessToken(TokenError::Expired) => {
-                (Code::TokenExpired, TokenError::Expired.to_string())
+                (Code::TOKEN_EXPIRED, TokenError::Expired.to_string())
             }
-            Self::InvalidAccessToken(reason) => (Code::TokenInvalid, reason.to_string()),
+            Self::InvalidAccessToken(reason) => (Code::TOKEN_INVALID, reason.to_string()),
             Self::EmailMismatch => {
-                (Code::EmailMismatch, "this is for another e-mail address than the caller's".into())
+                (error_code::EMAIL_MISMATCH, "this is for another e-mail address than the caller's".into())
             }
-            Self::AlreadyMember => (Code::AlreadyMember, "this person is a member already".into()),
+            Self::AlreadyMember => (error_code::ALREADY_MEMBER, "this person is a member already".into()),
             Self::LastOwner => {
-                (Code::LastOwner, "this is the only owner: make another member an owner first".into())
+                (error_code::LAST_OWNER, "this is the only owner: make another member an owner first".into())
             }
-            Self::NotFound(missing) => (missing.code(), missing.to_string()),
             Self::AboveOwnRole => (
-                Code::PermissionDenied,
+                Code::PERMISSION_DENIED,
                 "nobody gives, changes or takes away a role above their own: ask somebody who has it".into(),
             ),
             Self::NoActiveTenant => (
-                Code::PermissionDenied,
+                Code::PERMISSION_DENIED,
                 "this person is a member of no active tenant: onboard one, or ask to be added to one".into(),
             ),
             Self::NotAMember => (
-                Code::PermissionDenied,
+                Code::PERMISSION_DENIED,
                 "you are no longer a member of the access token's tenant: log in to another".into(),
             ),
         };
@@ -174,13 +174,14 @@ fn list(memberships: &[ActiveMembership]) -> String {
 mod tests {
     use rowhouse_chassis::access::Denied;
     use rowhouse_chassis::error::{Fault, fault};
+    use rowhouse_proto::ERROR_CODES;
     use rowhouse_tenancy::{DbError, TenantId};
     use rowhouse_tokens::Role;
 
     use super::*;
 
     fn answer(error: Error) -> Fault {
-        fault(&error.into_status("auth.test"))
+        fault(&error.into_status("auth.test"), ERROR_CODES)
     }
 
     fn busy() -> CpuPoolError {
@@ -195,17 +196,17 @@ mod tests {
     #[test]
     fn each_outcome_has_its_code() {
         for (error, code) in [
-            (Error::Invalid(Vec::new()), Code::InvalidArgument),
-            (Error::InvalidCredentials, Code::InvalidCredentials),
-            (Error::NoActiveTenant, Code::PermissionDenied),
-            (Error::TenantRequired(Vec::new()), Code::TenantRequired),
-            (Error::NotAMember, Code::PermissionDenied),
-            (Error::Denied(Denied::PeopleOnly), Code::PermissionDenied),
-            (Error::Contended, Code::Unavailable),
-            (Error::Hashing(busy().into()), Code::ResourceExhausted),
-            (Error::TooManyMessages { wait: Duration::from_secs(7) }, Code::TooManyAttempts),
-            (Error::Token(TokenError::Signing), Code::Internal),
-            (Error::Db(DbError::TenantSuspended), Code::TenantSuspended),
+            (Error::Invalid(Vec::new()), Code::INVALID_ARGUMENT),
+            (Error::InvalidCredentials, error_code::INVALID_CREDENTIALS),
+            (Error::NoActiveTenant, Code::PERMISSION_DENIED),
+            (Error::TenantRequired(Vec::new()), error_code::TENANT_REQUIRED),
+            (Error::NotAMember, Code::PERMISSION_DENIED),
+            (Error::Denied(Denied::PeopleOnly), Code::PERMISSION_DENIED),
+            (Error::Contended, Code::UNAVAILABLE),
+            (Error::Hashing(busy().into()), Code::RESOURCE_EXHAUSTED),
+            (Error::TooManyMessages { wait: Duration::from_secs(7) }, Code::TOO_MANY_ATTEMPTS),
+            (Error::Token(TokenError::Signing), Code::INTERNAL),
+            (Error::Db(DbError::TenantSuspended), Code::TENANT_SUSPENDED),
         ] {
             assert_eq!(answer(error).code, code);
         }

@@ -17,6 +17,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::access::{self, Denied};
 use rowhouse_chassis::client::TrustedProxies;
+use rowhouse_chassis::error::Code;
 use rowhouse_chassis::wire;
 use rowhouse_tenancy::{TenantContext, TenantDb, TenantTx};
 use rowhouse_tokens::{Permission, Role, TokenIssuer, Verifier};
@@ -25,7 +26,7 @@ use uuid::Uuid;
 
 use crate::domain::{Rate, SessionLifetimes, UserId};
 use crate::encryption::EncryptionKeys;
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::hashing::Hashing;
 use crate::store::memberships::{find_active_role, lock_role};
 use crate::tasks::Tasks;
@@ -82,7 +83,7 @@ fn permitted_role(role: Option<Role>, permission: Permission) -> Result<Role, Er
     }
 }
 
-/// Parses an id. An invalid one belongs to no job, like a missing one.
-fn parse_id(text: &str, missing: Missing) -> Result<Uuid, Error> {
-    wire::parse_id(text).or(Err(Error::NotFound(missing)))
+/// Parses an id. An invalid one belongs to nothing, like a missing one.
+fn parse_id(text: &str, missing: Code) -> Result<Uuid, Error> {
+    wire::parse_id(text).or(Err(Error::Missing(missing)))
 }

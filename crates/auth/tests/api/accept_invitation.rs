@@ -1,6 +1,8 @@
 //! Accepting an invitation by its link.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, RequestPasswordResetRequest, ResetPasswordRequest, Role,
 };
@@ -35,7 +37,7 @@ async fn the_link_creates_an_identity() {
 
     for (password, field) in [(None, "password"), (Some("password1"), "password"), (Some("x"), "password")] {
         let refused = accept(&service.running, &message.token, password, None).await.unwrap_err();
-        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, field));
+        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, field));
     }
     let accepted = accept(&service.running, &message.token, Some(PASSWORD), None).await.unwrap();
     let (user, tenant) = (accepted.user.as_ref().unwrap(), accepted.tenant.as_ref().unwrap());
@@ -45,7 +47,7 @@ async fn the_link_creates_an_identity() {
     assert_eq!(bob.role().await.unwrap(), Role::Member);
 
     let again = accept(&service.running, &message.token, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(again.code, Code::OneTimeTokenInvalid);
+    assert_eq!(again.code, error_code::ONE_TIME_TOKEN_INVALID);
     assert_eq!(service.value(INVITATIONS).await, "0");
     assert_eq!(logged(&service, "invitation.create", "role").await, "success member");
     assert_eq!(logged(&service, "invitation.accept", "email").await, "success bob@example.com");
@@ -69,13 +71,13 @@ async fn the_link_does_not_change_an_identity() {
     ada.invite(BOB, Role::Viewer).await.unwrap();
     let token = token_to(&service, BOB).await;
     let wrong = accept(&service.running, &token, Some("wrong horse"), None).await.unwrap_err();
-    assert_eq!(wrong.code, Code::InvalidCredentials);
+    assert_eq!(wrong.code, error_code::INVALID_CREDENTIALS);
     for _ in 0..3 {
         let of_another = accept(&service.running, &token, None, Some(&ada.token)).await.unwrap_err();
-        assert_eq!(of_another.code, Code::EmailMismatch);
+        assert_eq!(of_another.code, error_code::EMAIL_MISMATCH);
     }
     let no_token = accept(&service.running, &token, None, Some("not.a.token")).await.unwrap_err();
-    assert_eq!(no_token.code, Code::TokenInvalid);
+    assert_eq!(no_token.code, Code::TOKEN_INVALID);
     assert_eq!(
         logged(&service, "invitation.accept", "reason").await,
         "failure wrong_password,denied email_mismatch",
@@ -109,10 +111,10 @@ async fn a_password_cannot_be_guessed_by_accepting() {
     let token = token_to(&service, BOB).await;
     for _ in 0..6 {
         let refused = accept(&service.running, &token, Some("wrong horse"), None).await.unwrap_err();
-        assert_eq!(refused.code, Code::InvalidCredentials);
+        assert_eq!(refused.code, error_code::INVALID_CREDENTIALS);
     }
     let refused = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     assert!(refused.retry_after.is_some());
     service.sql(CONFIRMED).await;
     accept(&service.running, &token, None, None).await.unwrap();
@@ -130,9 +132,9 @@ async fn a_stranger_gains_no_access_with_the_person() {
     ada.invite(BOB, Role::Admin).await.unwrap();
     let token = token_to(&service, BOB).await;
     let refused = accept(&service.running, &token, None, None).await.unwrap_err();
-    assert_eq!(refused.code, Code::InvalidArgument, "{}", refused.detail);
+    assert_eq!(refused.code, Code::INVALID_ARGUMENT, "{}", refused.detail);
     let refused = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::InvalidCredentials);
+    assert_eq!(refused.code, error_code::INVALID_CREDENTIALS);
 
     // The emailed link makes the account the person's.
     let request = RequestPasswordResetRequest { email: BOB.to_owned() };
@@ -143,7 +145,7 @@ async fn a_stranger_gains_no_access_with_the_person() {
     accept(&service.running, &token, None, None).await.unwrap();
     service.running.login(BOB, PASSWORD, Some("acme")).await.unwrap();
     let stranger = service.running.login(BOB, "chosen by a stranger", Some("acme")).await;
-    assert_eq!(fault(&stranger.unwrap_err()).code, Code::InvalidCredentials);
+    assert_eq!(fault(&stranger.unwrap_err(), ERROR_CODES).code, error_code::INVALID_CREDENTIALS);
     service.running.stop().await;
 }
 
@@ -156,26 +158,26 @@ async fn a_link_ends_with_its_invitation() {
     ada.invite(BOB, Role::Viewer).await.unwrap();
     let token = token_to(&service, BOB).await;
     service.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
-    assert_eq!(refused(&token).await, Code::TenantSuspended);
+    assert_eq!(refused(&token).await, Code::TENANT_SUSPENDED);
     service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
     service.sql("UPDATE auth.invitations SET expires_at = now()").await;
-    assert_eq!(refused(&token).await, Code::OneTimeTokenInvalid);
+    assert_eq!(refused(&token).await, error_code::ONE_TIME_TOKEN_INVALID);
     assert_eq!(ada.invitations(0, "").await.unwrap().0, []);
 
     let again = ada.invite(BOB, Role::Viewer).await.unwrap();
     let token = token_to(&service, BOB).await;
     ada.take_back(&again.id).await.unwrap();
-    assert_eq!(ada.take_back(&again.id).await.unwrap_err().code, Code::InvitationNotFound);
-    assert_eq!(refused(&token).await, Code::OneTimeTokenInvalid);
+    assert_eq!(ada.take_back(&again.id).await.unwrap_err().code, error_code::INVITATION_NOT_FOUND);
+    assert_eq!(refused(&token).await, error_code::ONE_TIME_TOKEN_INVALID);
     for token in ["", "rowhouse_inv_", &token.replace("_inv_", "_ak_"), &ada.refresh_token] {
-        assert_eq!(refused(token).await, Code::OneTimeTokenInvalid, "{token}");
+        assert_eq!(refused(token).await, error_code::ONE_TIME_TOKEN_INVALID, "{token}");
     }
     // Also that of a disabled person.
     let globex = service.tenant("globex").await;
     service.create_membership(globex, BOB, PASSWORD, Role::Owner).await.unwrap();
     ada.invite(BOB, Role::Viewer).await.unwrap();
     service.sql("UPDATE auth.identities SET disabled_at = now() WHERE email = 'bob@example.com'").await;
-    assert_eq!(refused(&token_to(&service, BOB).await).await, Code::OneTimeTokenInvalid);
+    assert_eq!(refused(&token_to(&service, BOB).await).await, error_code::ONE_TIME_TOKEN_INVALID);
     assert_eq!(service.value(MEMBERSHIPS).await, "2");
     service.running.stop().await;
 }
@@ -201,7 +203,7 @@ async fn a_link_is_good_once_however_many_use_it_at_once() {
         let (won, lost): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
         assert_eq!(won.len(), 1, "{lost:?}");
         for refusal in lost {
-            assert_eq!(crate::support::refused(refusal), Code::OneTimeTokenInvalid);
+            assert_eq!(crate::support::refused(refusal), error_code::ONE_TIME_TOKEN_INVALID);
         }
     }
     assert_eq!(service.value(MEMBERSHIPS).await, "4");
@@ -225,7 +227,7 @@ async fn a_member_keeps_the_higher_role() {
         let accepted = accept(&service.running, &token, None, None).await.unwrap();
         assert_eq!(accepted.role(), after);
         // The token with the lower role is not valid any more.
-        let expected = if before == after { Ok(after) } else { Err(Code::TokenRevoked) };
+        let expected = if before == after { Ok(after) } else { Err(Code::TOKEN_REVOKED) };
         assert_eq!(bob.role().await.map_err(|fault| fault.code), expected);
     }
     service.running.stop().await;

@@ -4,6 +4,7 @@ use std::time::{SystemTime, UNIX_EPOCH};
 
 use prost_types::Timestamp;
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, Role};
 use uuid::Uuid;
 
@@ -40,7 +41,7 @@ async fn a_key_is_shown_once_and_exchanged_for_tokens() {
     assert_eq!(issued.scope, "orders:read members:read");
     let program = Caller::program(&service.running, ada.tenant, issued.access_token);
     assert_eq!(program.members(0, "").await.unwrap().0.len(), 1);
-    assert_eq!(program.role().await.unwrap_err().code, Code::PermissionDenied, "it is nobody");
+    assert_eq!(program.role().await.unwrap_err().code, Code::PERMISSION_DENIED, "it is nobody");
 
     let first = ada.keys(0, "").await.unwrap().0[0].last_used_at;
     assert!(first.is_some());
@@ -67,10 +68,10 @@ async fn a_token_has_the_scopes_that_were_asked_for() {
     let narrow = exchange(&service.running, &id, &secret, "orders:read").await.unwrap();
     assert_eq!(narrow.scope, "orders:read");
     let program = Caller::program(&service.running, ada.tenant, narrow.access_token);
-    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::PERMISSION_DENIED);
     for scope in ["orders:write", "orders:read orders:write", "everything"] {
         let refused = exchange(&service.running, &id, &secret, scope).await.unwrap_err();
-        assert_eq!(refused.code, Code::InvalidScope, "{scope}");
+        assert_eq!(refused.code, error_code::INVALID_SCOPE, "{scope}");
     }
     let denied = logged(&service, "api_key.exchange", "reason").await;
     assert_eq!(denied, "success -,denied scope,denied scope,denied scope");
@@ -88,10 +89,10 @@ async fn a_deleted_key_is_worth_nothing_at_once() {
     program.members(0, "").await.unwrap();
 
     ada.delete_key(&id).await.unwrap();
-    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TOKEN_REVOKED);
     let refused = exchange(&service.running, &id, &secret, "").await.unwrap_err();
-    assert_eq!(refused.code, Code::InvalidClient);
-    assert_eq!(ada.delete_key(&id).await.unwrap_err().code, Code::ApiKeyNotFound);
+    assert_eq!(refused.code, error_code::INVALID_CLIENT);
+    assert_eq!(ada.delete_key(&id).await.unwrap_err().code, error_code::API_KEY_NOT_FOUND);
     assert_eq!(ada.keys(0, "").await.unwrap().0, []);
     assert_eq!(logged(&service, "api_key.delete", "name").await, "success export");
     assert_eq!(logged(&service, "api_key.exchange", "reason").await, "success -,failure deleted_or_expired");
@@ -135,12 +136,12 @@ async fn whatever_is_wrong_gets_the_same_answer() {
     let expired = exchange(&service.running, &id, &secret, "no:scope").await.unwrap_err();
     answers.push((expired.code, expired.detail));
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
-    assert_eq!(answers[0].0, Code::InvalidClient);
+    assert_eq!(answers[0].0, error_code::INVALID_CLIENT);
 
     service.sql("UPDATE auth.api_keys SET expires_at = NULL").await;
     service.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
     let suspended = exchange(&service.running, &id, &secret, "").await.unwrap_err();
-    assert_eq!(suspended.code, Code::TenantSuspended);
+    assert_eq!(suspended.code, Code::TENANT_SUSPENDED);
     service.running.stop().await;
 }
 
@@ -162,7 +163,7 @@ async fn a_key_ends_when_it_was_to_end() {
     assert!((1..=120).contains(&issued.expires_in), "{}: no longer than the key", issued.expires_in);
     service.sql("UPDATE auth.api_keys SET expires_at = now()").await;
     let expired = exchange(&service.running, &key.id, &made.client_secret, "").await.unwrap_err();
-    assert_eq!(expired.code, Code::InvalidClient);
+    assert_eq!(expired.code, error_code::INVALID_CLIENT);
     assert_eq!(ada.keys(0, "").await.unwrap().0.len(), 1, "its administrators see why it is refused");
     service.running.stop().await;
 }
@@ -176,7 +177,7 @@ async fn what_cannot_be_is_refused() {
         CreateApiKeyRequest { name: " ".into(), scopes: Vec::new(), expires_at: past, idempotency_key: None };
     let refused = ada.make_key_with(request).await.unwrap_err();
     let fields: Vec<_> = refused.violations.iter().map(|violation| violation.field.as_str()).collect();
-    assert_eq!((refused.code, fields), (Code::InvalidArgument, vec!["name", "scopes", "expires_at"]));
+    assert_eq!((refused.code, fields), (Code::INVALID_ARGUMENT, vec!["name", "scopes", "expires_at"]));
     for name in ["\u{200b}\u{200b}", "\u{2800}", "Acme\u{202e}gnp.exe", "\u{2066}Acme", "a\u{e000}"] {
         let refused = ada.make_key(name, &["orders:read"]).await.unwrap_err();
         assert_eq!(refused.violations[0].field, "name", "{name:?}");
@@ -209,7 +210,7 @@ async fn keys_are_made_by_people() {
         program.end_other_sessions().await.map(drop),
         program.sessions("", 0, "").await.map(drop),
     ] {
-        assert_eq!(refused.unwrap_err().code, Code::PermissionDenied);
+        assert_eq!(refused.unwrap_err().code, Code::PERMISSION_DENIED);
     }
     assert_eq!(program.keys(0, "").await.unwrap().0.len(), 1);
     assert!(!program.audit_log("", 0, "").await.unwrap().entries.is_empty());
@@ -230,12 +231,12 @@ async fn another_tenants_key_is_not_there() {
         let unknown = ada.delete_key(&id).await.unwrap_err();
         let answer = ada.delete_key(&foreign).await.unwrap_err();
         assert_eq!((answer.code, &answer.detail), (unknown.code, &unknown.detail));
-        assert_eq!(answer.code, Code::ApiKeyNotFound);
+        assert_eq!(answer.code, error_code::API_KEY_NOT_FOUND);
     }
     let issued = exchange(&service.running, &foreign, &made.client_secret, "").await.unwrap();
     // Its token is valid for its own tenant only.
     let here = Caller::program(&service.running, ada.tenant, issued.access_token.clone());
-    assert_eq!(here.members(0, "").await.unwrap_err().code, Code::TenantMismatch);
+    assert_eq!(here.members(0, "").await.unwrap_err().code, Code::TENANT_MISMATCH);
     let there = Caller::program(&service.running, globex, issued.access_token);
     assert_eq!(there.members(0, "").await.unwrap().0[0].email, "eve@example.com");
     service.running.stop().await;

@@ -70,12 +70,12 @@ async fn one_action_can_be_picked_out() {
         let refused = ada.audit_log(other, 2, &next).await.unwrap_err();
         assert_eq!(
             (refused.code, refused.violations[0].field.as_str()),
-            (Code::InvalidArgument, "page_token")
+            (Code::INVALID_ARGUMENT, "page_token")
         );
     }
     for action in ["\0", &"a".repeat(65)] {
         let refused = ada.audit_log(action, 2, "").await.unwrap_err();
-        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, "action"));
+        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "action"));
     }
     service.running.stop().await;
 }

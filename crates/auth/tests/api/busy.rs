@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::{Code, Fault, fault};
 use rowhouse_chassis::grpc::set_deadline;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, ChangePasswordRequest, LoginRequest, PrepareMemberRequest, Role,
 };
@@ -33,11 +34,11 @@ fn hurried<T>(message: T) -> Request<T> {
 async fn refused<T>(service: &Service, before: &str, call: impl AsyncFn() -> Result<T, tonic::Status>) {
     loop {
         service.sql(before).await;
-        match call().await.map(drop).map_err(|status| fault(&status)) {
-            Err(Fault { code: Code::ResourceExhausted, retry_after, .. }) => {
+        match call().await.map(drop).map_err(|status| fault(&status, ERROR_CODES)) {
+            Err(Fault { code: Code::RESOURCE_EXHAUSTED, retry_after, .. }) => {
                 break assert!(retry_after.is_some());
             }
-            Err(Fault { code: Code::DeadlineExceeded | Code::Unavailable, .. }) => {}
+            Err(Fault { code: Code::DEADLINE_EXCEEDED | Code::UNAVAILABLE, .. }) => {}
             other => panic!("{other:?}"),
         }
     }

@@ -4,6 +4,7 @@ use std::thread::available_parallelism;
 use std::time::Duration;
 
 use rowhouse_chassis::error::{Code, Fault, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, CreateApiKeyRequest, CreateInvitationRequest, LoginRequest, Role,
 };
@@ -21,7 +22,7 @@ async fn with_a_place<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() 
     let single = available_parallelism().is_ok_and(|cores| cores.get() == 1);
     loop {
         match call().await {
-            Err(status) if single && fault(&status).code == Code::ResourceExhausted => {}
+            Err(status) if single && fault(&status, ERROR_CODES).code == Code::RESOURCE_EXHAUSTED => {}
             answer => break answer,
         }
     }
@@ -31,13 +32,13 @@ async fn with_a_place<T, F: Future<Output = Result<T, Status>>>(call: impl Fn() 
 fn allowed<T>(answers: Vec<Result<T, Status>>, limit: &str, maximum: i64) -> usize {
     let (allowed, refused): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
     for status in refused.into_iter().filter_map(Result::err) {
-        names(&fault(&status), limit, maximum);
+        names(&fault(&status, ERROR_CODES), limit, maximum);
     }
     allowed.len()
 }
 
 fn names(fault: &Fault, limit: &str, maximum: i64) {
-    assert_eq!(fault.code, Code::LimitExceeded, "{fault:?}");
+    assert_eq!(fault.code, Code::LIMIT_EXCEEDED, "{fault:?}");
     assert_eq!(fault.metadata["limit"], limit);
     assert_eq!(fault.metadata["maximum"], maximum.to_string());
     assert!(fault.detail.contains(limit) && fault.retry_after.is_none(), "{fault:?}");
@@ -211,7 +212,7 @@ async fn tenants_of_a_person() {
     let another = service.tenant("another").await;
     for (password, token) in [(Some(PASSWORD), None), (None, Some(&*bob.token))] {
         let refused = service.sign_up(another, "bob@example.com", password, token).await.unwrap_err();
-        names(&fault(&refused), "tenants_of_person", 100);
+        names(&fault(&refused, ERROR_CODES), "tenants_of_person", 100);
     }
     // Somebody who does not prove that the address is theirs learns nothing.
     service.sign_up(another, "bob@example.com", Some("wrong horse"), None).await.unwrap();

@@ -1,8 +1,8 @@
 //! Addresses in all scripts: all spellings of an address are one person, who gets its email.
 
 use rowhouse_auth::MailArgs;
-use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::Role;
+use rowhouse_proto::auth::v1::error_code;
 use tempfile::TempDir;
 
 use crate::support::smtp::{Security, Smtp};
@@ -40,7 +40,7 @@ async fn one_address_is_one_person() {
         let stranger = service.sign_up(globex, spelling, Some("another horse"), None).await.unwrap();
         assert_ne!(stranger.user.unwrap().id, first.id);
         let login = service.running.login(spelling, "another horse", None).await;
-        assert_eq!(refused(login), Code::InvalidCredentials, "{spelling}");
+        assert_eq!(refused(login), error_code::INVALID_CREDENTIALS, "{spelling}");
         service.sql("DELETE FROM auth.attempts").await;
     }
     assert_eq!(service.value(IDENTITIES).await, "1");
@@ -59,7 +59,7 @@ async fn an_invitation_is_for_the_address_in_any_spelling() {
     let token = token_to(&service, "bob@xn--bcher-kva.example").await;
     accept(&service.running, &token, Some(PASSWORD), None).await.unwrap();
     let again = ada.invite("Bob@XN--bcher-kva.example", Role::Viewer).await.unwrap_err();
-    assert_eq!(again.code, Code::AlreadyMember);
+    assert_eq!(again.code, error_code::ALREADY_MEMBER);
     service.running.stop().await;
 }
 
@@ -74,7 +74,7 @@ async fn a_person_from_before_is_found_under_each_spelling() {
     for spelling in ["a@bücher.example", "a@xn--bcher-kva.example", "A@bu\u{308}cher.example"] {
         service.running.login(spelling, PASSWORD, Some("acme")).await.unwrap();
         let invited = ada.invite(spelling, Role::Viewer).await.unwrap_err();
-        assert_eq!(invited.code, Code::AlreadyMember, "{spelling}");
+        assert_eq!(invited.code, error_code::ALREADY_MEMBER, "{spelling}");
         service.sign_up(globex, spelling, Some(PASSWORD), None).await.unwrap();
     }
     // Also by a session, whose person has the old spelling.

@@ -1,6 +1,8 @@
 //! Inviting people.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{CreateInvitationRequest, Role};
 use rowhouse_testkit::Email;
 use rowhouse_testkit::mail::emails_to;
@@ -24,22 +26,22 @@ async fn invitations_are_limited_to_ones_own_role() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let admin = member(&service, ada.tenant, "admin@example.com", Role::Admin).await;
-    assert_eq!(admin.invite(BOB, Role::Owner).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(admin.invite(BOB, Role::Owner).await.unwrap_err().code, Code::PERMISSION_DENIED);
     let owners = ada.invite(BOB, Role::Owner).await.unwrap();
     // Nor by deleting the owner's invitation.
-    assert_eq!(admin.invite(BOB, Role::Viewer).await.unwrap_err().code, Code::PermissionDenied);
-    assert_eq!(admin.take_back(&owners.id).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(admin.invite(BOB, Role::Viewer).await.unwrap_err().code, Code::PERMISSION_DENIED);
+    assert_eq!(admin.take_back(&owners.id).await.unwrap_err().code, Code::PERMISSION_DENIED);
     let token = token_to(&service, BOB).await;
     let accepted = accept(&service.running, &token, Some(PASSWORD), None).await.unwrap();
     assert_eq!(accepted.role(), Role::Owner);
 
     let refused = admin.invite(BOB, Role::Viewer).await.unwrap_err();
-    assert_eq!(refused.code, Code::AlreadyMember);
+    assert_eq!(refused.code, error_code::ALREADY_MEMBER);
     for (email, role, field) in
         [("bob", Role::Viewer, "email"), ("eve@example.com", Role::Unspecified, "role")]
     {
         let refused = admin.invite(email, role).await.unwrap_err();
-        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, field));
+        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, field));
     }
     service.running.stop().await;
 }
@@ -58,7 +60,7 @@ async fn inviting_again_replaces_role_and_link() {
     assert_ne!(old, new);
 
     let refused = accept(&service.running, &old, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::OneTimeTokenInvalid);
+    assert_eq!(refused.code, error_code::ONE_TIME_TOKEN_INVALID);
     let accepted = accept(&service.running, &new, Some(PASSWORD), None).await.unwrap();
     assert_eq!(accepted.role(), Role::Viewer);
     service.running.stop().await;
@@ -81,8 +83,8 @@ async fn of_many_invitations_at_once_one_link_is_good() {
     let (made, refused): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
     // One address gets five emails in a row.
     assert_eq!((made.len(), refused.len()), (5, 7));
-    for refusal in refused.into_iter().map(|answer| fault(&answer.unwrap_err())) {
-        assert!(refusal.code == Code::TooManyAttempts && refusal.retry_after.is_some(), "{refusal:?}");
+    for refusal in refused.into_iter().map(|answer| fault(&answer.unwrap_err(), ERROR_CODES)) {
+        assert!(refusal.code == Code::TOO_MANY_ATTEMPTS && refusal.retry_after.is_some(), "{refusal:?}");
     }
     let ids: Vec<_> = made.into_iter().map(|answer| answer.unwrap().invitation.unwrap().id).collect();
     assert!(ids.iter().all(|id| *id == ids[0]), "{ids:?}");
@@ -128,7 +130,7 @@ async fn another_tenants_invitation_is_not_there() {
         let unknown = ada.take_back(&id).await.unwrap_err();
         let answer = ada.take_back(&foreign).await.unwrap_err();
         assert_eq!((answer.code, &answer.detail), (unknown.code, &unknown.detail));
-        assert_eq!(answer.code, Code::InvitationNotFound);
+        assert_eq!(answer.code, error_code::INVITATION_NOT_FOUND);
     }
     // Both tenants may invite the same address.
     ada.invite(BOB, Role::Viewer).await.unwrap();

@@ -1,6 +1,7 @@
 //! The fate of the things that people created, when they leave or lose permissions.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{CreateApiKeyResponse, Role};
 use rowhouse_tenancy::TenantId;
 
@@ -64,10 +65,10 @@ async fn what_a_member_created_ends_with_the_membership() {
     assert_eq!(invitation.role(), Role::Viewer);
     assert_eq!(revocations.kept, ["exports", "webhook_endpoints"]);
 
-    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TokenRevoked);
-    assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TOKEN_REVOKED);
+    assert_eq!(key.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     let refused = accept(&service.running, &link, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::OneTimeTokenInvalid);
+    assert_eq!(refused.code, error_code::ONE_TIME_TOKEN_INVALID);
     assert_eq!(hers.scopes().await.unwrap(), "members:read");
     assert_eq!(ada.invitations(0, "").await.unwrap().0, [stays]);
     let (keys, _) = ada.keys(0, "").await.unwrap();
@@ -88,7 +89,7 @@ async fn what_a_member_created_ends_with_the_membership() {
     assert_eq!(revoked, [expected]);
     // Somebody who comes back finds nothing of it.
     service.create_membership(acme, BOB, PASSWORD, Role::Owner).await.unwrap();
-    assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(key.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     // A revoked key can be deleted like any other.
     ada.delete_key(&key.id).await.unwrap();
     service.running.stop().await;
@@ -109,7 +110,7 @@ async fn a_leaving_members_keys_are_revoked() {
     let key = Program::new(&service, acme, bob.make_key("sync", &["members:read"]).await.unwrap());
     let revocations = bob.remove(&bob.id_of(BOB).await).await.unwrap();
     assert_eq!(revocations.revoked_api_keys.len(), 1);
-    assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(key.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     service.running.stop().await;
 }
 
@@ -141,16 +142,19 @@ async fn a_lower_role_leaves_keys_what_it_may_do() {
     assert_eq!(revocations.revoked_invitations[0].email, "carol@example.com", "a viewer invites nobody");
 
     for token in [&broad, &highest] {
-        assert_eq!(token.keys(0, "").await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(token.keys(0, "").await.unwrap_err().code, Code::TOKEN_REVOKED);
     }
     lowest.members(0, "").await.unwrap();
-    assert_eq!(high.scopes().await.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(high.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     // Also within the same second.
     let (scopes, narrow) = mixed.exchange("").await.unwrap();
     assert_eq!(scopes, "orders:read members:read");
     narrow.members(0, "").await.unwrap();
-    assert_eq!(narrow.keys(0, "").await.unwrap_err().code, Code::PermissionDenied);
-    assert_eq!(mixed.exchange("api_keys:manage").await.map(drop).unwrap_err().code, Code::InvalidScope);
+    assert_eq!(narrow.keys(0, "").await.unwrap_err().code, Code::PERMISSION_DENIED);
+    assert_eq!(
+        mixed.exchange("api_keys:manage").await.map(drop).unwrap_err().code,
+        error_code::INVALID_SCOPE
+    );
 
     let log = details(&ada, "api_key.reduce").await;
     assert_eq!(log[0]["from"], "orders:read members:read api_keys:manage");
@@ -167,7 +171,7 @@ async fn a_lower_role_leaves_keys_what_it_may_do() {
     let raised = ada.change_role(&id, Role::Owner).await.unwrap().revocations.unwrap();
     assert_eq!((raised.revoked_api_keys.len(), raised.reduced_api_keys.len()), (0, 0));
     assert_eq!(mixed.scopes().await.unwrap(), "orders:read members:read");
-    assert_eq!(high.scopes().await.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(high.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     assert_eq!(ada.change_role(&id, Role::Owner).await.unwrap().revocations, None, "nothing has changed");
     service.running.stop().await;
 }
@@ -192,7 +196,7 @@ async fn invitations_above_the_new_role_end() {
     // An administrator has all of the key's permissions.
     program.keys(0, "").await.unwrap();
     let refused = accept(&service.running, &link, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::OneTimeTokenInvalid);
+    assert_eq!(refused.code, error_code::ONE_TIME_TOKEN_INVALID);
     let link = token_to_invited(&service, "alma@example.com").await;
     accept(&service.running, &link, Some(PASSWORD), None).await.unwrap();
     service.running.stop().await;
@@ -209,9 +213,9 @@ async fn a_key_never_gets_more_than_its_creator_has() {
     for (change, expected) in [
         ("UPDATE auth.memberships SET role = 'viewer'", Ok("members:read")),
         ("UPDATE auth.memberships SET role = 'owner'", Ok("members:read members:write")),
-        ("UPDATE auth.identities SET disabled_at = now()", Err(Code::InvalidClient)),
+        ("UPDATE auth.identities SET disabled_at = now()", Err(error_code::INVALID_CLIENT)),
         ("UPDATE auth.identities SET disabled_at = NULL", Ok("members:read members:write")),
-        ("DELETE FROM auth.memberships", Err(Code::InvalidClient)),
+        ("DELETE FROM auth.memberships", Err(error_code::INVALID_CLIENT)),
     ] {
         service.sql(change).await;
         let scopes = key.scopes().await.map_err(|refused| refused.code);
@@ -247,15 +251,19 @@ async fn a_disabled_person_loses_access_to_all_tenants() {
     let kept = Program::new(&service, acme, ada.make_key("hers", &["members:read"]).await.unwrap());
     service.sql(DISABLE).await;
     for (key, program) in &programs {
-        assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TokenRevoked);
-        assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
+        assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TOKEN_REVOKED);
+        assert_eq!(key.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
     }
     for bob in [&here, &there] {
-        assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(bob.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     }
     service.sql("UPDATE auth.identities SET disabled_at = NULL").await;
     for ((key, _), owner) in programs.iter().zip([&ada, &gus]) {
-        assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient, "enabled, and still revoked");
+        assert_eq!(
+            key.scopes().await.unwrap_err().code,
+            error_code::INVALID_CLIENT,
+            "enabled, and still revoked"
+        );
         assert_eq!(owner.invitations(0, "").await.unwrap().0, []);
         let log = details(owner, "member.disable").await;
         assert_eq!(log.len(), 1, "one in each tenant's log");

@@ -78,7 +78,7 @@ async fn no_access_token_slips_through_a_change_of_role() {
         for token in issued {
             let program = Caller::program(&service.running, acme, token.access_token);
             let refused = program.keys(0, "").await.unwrap_err().code;
-            assert!(matches!(refused, Code::TokenRevoked | Code::PermissionDenied), "{refused}");
+            assert!(matches!(refused, Code::TOKEN_REVOKED | Code::PERMISSION_DENIED), "{refused}");
         }
     }
     service.running.stop().await;

@@ -1,6 +1,8 @@
 //! The method that logs a person in.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{GetJwksRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Principal;
@@ -38,7 +40,7 @@ async fn whatever_is_wrong_gets_the_same_answer() {
     service.member(globex, "gina@example.com").await;
 
     let expected = service.running.login("ada@example.com", "wrong horse", None).await.unwrap_err();
-    assert_eq!(fault(&expected).code, Code::InvalidCredentials);
+    assert_eq!(fault(&expected, ERROR_CODES).code, error_code::INVALID_CREDENTIALS);
     let missing = TenantId::generate().to_string();
     for (email, password, tenant) in [
         ("nobody@example.com", PASSWORD, None),
@@ -74,9 +76,10 @@ async fn a_person_of_several_tenants_names_one() {
     service.sql("UPDATE tenancy.tenants SET status = 'suspended' WHERE slug = 'initech'").await;
 
     let wrong = service.running.login("ada@example.com", "wrong horse", None).await;
-    assert_eq!(refused(wrong), Code::InvalidCredentials, "the list is for who knows the password");
-    let answer = fault(&service.running.login("ada@example.com", PASSWORD, None).await.unwrap_err());
-    assert_eq!(answer.code, Code::TenantRequired);
+    assert_eq!(refused(wrong), error_code::INVALID_CREDENTIALS, "the list is for who knows the password");
+    let answer =
+        fault(&service.running.login("ada@example.com", PASSWORD, None).await.unwrap_err(), ERROR_CODES);
+    assert_eq!(answer.code, error_code::TENANT_REQUIRED);
     let expected: Vec<_> = tenants[..2]
         .iter()
         .map(|(id, slug)| format!(r#"{{"id":"{id}","slug":"{slug}","name":"{slug}"}}"#))
@@ -91,7 +94,7 @@ async fn a_person_of_several_tenants_names_one() {
         }
     }
     let suspended = service.running.login("ada@example.com", PASSWORD, Some("initech")).await;
-    assert_eq!(refused(suspended), Code::InvalidCredentials);
+    assert_eq!(refused(suspended), error_code::INVALID_CREDENTIALS);
     service.running.stop().await;
 }
 
@@ -103,9 +106,9 @@ async fn a_person_of_no_active_tenant_is_told_so() {
     for status in ["suspended", "provisioning"] {
         service.sql(&format!("UPDATE tenancy.tenants SET status = '{status}'")).await;
         let answer = service.running.login("ada@example.com", PASSWORD, None).await;
-        assert_eq!(refused(answer), Code::PermissionDenied, "{status}");
+        assert_eq!(refused(answer), Code::PERMISSION_DENIED, "{status}");
         let answer = service.running.login("ada@example.com", "wrong horse", None).await;
-        assert_eq!(refused(answer), Code::InvalidCredentials, "{status}");
+        assert_eq!(refused(answer), error_code::INVALID_CREDENTIALS, "{status}");
     }
     service.running.stop().await;
 }
@@ -119,8 +122,8 @@ async fn a_request_that_can_be_nobodys_is_told_what_to_change() {
         ("ada@example.com'; --", PASSWORD, None, vec!["email"]),
         ("ada@example.com", "", None, vec!["password"]),
     ] {
-        let answer = fault(&service.running.login(email, password, tenant).await.unwrap_err());
-        assert_eq!(answer.code, Code::InvalidArgument, "{email}");
+        let answer = fault(&service.running.login(email, password, tenant).await.unwrap_err(), ERROR_CODES);
+        assert_eq!(answer.code, Code::INVALID_ARGUMENT, "{email}");
         let named: Vec<_> = answer.violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(named, fields);
     }
@@ -139,7 +142,10 @@ async fn a_hash_from_cheaper_times_is_renewed_at_login() {
     let mut dearer = config(&service.database, &service.keys);
     dearer.args.bcrypt_cost = 5;
     let dearer = Running::start(dearer).await;
-    assert_eq!(refused(dearer.login("ada@example.com", "wrong horse", None).await), Code::InvalidCredentials);
+    assert_eq!(
+        refused(dearer.login("ada@example.com", "wrong horse", None).await),
+        error_code::INVALID_CREDENTIALS
+    );
     assert_eq!(service.value(hash).await, before, "only the right password is hashed anew");
     dearer.login("ada@example.com", PASSWORD, None).await.unwrap();
     let after = service.value(hash).await;
@@ -166,7 +172,7 @@ async fn a_hash_from_before_still_opens_and_is_renewed_at_login() {
     ] {
         service.sql(&format!("UPDATE auth.identities SET password_hash = '{old}'")).await;
         let wrong = service.running.login("ada@example.com", PASSWORD, None).await;
-        assert_eq!(refused(wrong), Code::InvalidCredentials);
+        assert_eq!(refused(wrong), error_code::INVALID_CREDENTIALS);
         assert_eq!(service.value(hash).await, old, "only the right password is hashed anew");
         service.running.login("ada@example.com", password, None).await.unwrap();
         let renewed = service.value(hash).await;
@@ -194,11 +200,11 @@ async fn passwords_are_counted_in_characters_and_read_to_their_end() {
     let other_end = format!("{almost}z");
     for wrong in [almost, &other_end] {
         let refused = refused(service.running.login("ada@example.com", wrong, None).await);
-        assert_eq!(refused, Code::InvalidCredentials);
+        assert_eq!(refused, error_code::INVALID_CREDENTIALS);
     }
     for password in ["жщЫфЩЖю", &format!("{longest}!")] {
         let answer = service.create_membership(acme, "eve@example.com", password, Role::Viewer).await;
-        assert_eq!(fault(&answer.unwrap_err()).violations[0].field, "password");
+        assert_eq!(fault(&answer.unwrap_err(), ERROR_CODES).violations[0].field, "password");
     }
     service.running.stop().await;
 }

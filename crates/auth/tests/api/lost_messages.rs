@@ -1,6 +1,7 @@
 //! Getting a lost message again, and what that reveals.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role, VerifyEmailRequest,
 };
@@ -46,7 +47,7 @@ async fn a_confirmation_is_sent_again_and_either_link_is_good() {
     // The first one may only be delayed.
     verify(&service, &first).await.unwrap();
     for used in [&first, second] {
-        assert_eq!(verify(&service, used).await, Err(Code::OneTimeTokenInvalid));
+        assert_eq!(verify(&service, used).await, Err(error_code::ONE_TIME_TOKEN_INVALID));
     }
     service.running.stop().await;
 }
@@ -131,12 +132,12 @@ async fn an_invitation_is_sent_again_with_a_new_link() {
     let messages = emails_to(&service.mail(), BOB);
     let token = &messages.iter().find(|message| message.token != lost).unwrap().token;
     let refused = accept(&service.running, &lost, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::OneTimeTokenInvalid);
+    assert_eq!(refused.code, error_code::ONE_TIME_TOKEN_INVALID);
     let accepted = accept(&service.running, token, Some(PASSWORD), None).await.unwrap();
     assert_eq!(accepted.role(), Role::Member);
 
     let gone = admin.resend(&invited.id).await.unwrap_err();
-    assert_eq!(gone.code, Code::InvitationNotFound);
+    assert_eq!(gone.code, error_code::INVITATION_NOT_FOUND);
     service.running.stop().await;
 }
 
@@ -150,18 +151,18 @@ async fn an_invitation_is_sent_again_by_whom_and_as_often_as_it_may_be_sent() {
     let stranger = member(&service, globex, "eve@example.com", Role::Owner).await;
     let invited = ada.invite(BOB, Role::Owner).await.unwrap();
 
-    assert_eq!(admin.resend(&invited.id).await.unwrap_err().code, Code::PermissionDenied);
-    assert_eq!(viewer.resend(&invited.id).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(admin.resend(&invited.id).await.unwrap_err().code, Code::PERMISSION_DENIED);
+    assert_eq!(viewer.resend(&invited.id).await.unwrap_err().code, Code::PERMISSION_DENIED);
     let unknown = stranger.resend(&Uuid::now_v7().to_string()).await.unwrap_err();
     for id in [invited.id.as_str(), "x"] {
         let foreign = stranger.resend(id).await.unwrap_err();
-        assert_eq!((foreign.code, &foreign.detail), (Code::InvitationNotFound, &unknown.detail));
+        assert_eq!((foreign.code, &foreign.detail), (error_code::INVITATION_NOT_FOUND, &unknown.detail));
     }
     for _ in 0..4 {
         ada.resend(&invited.id).await.unwrap();
     }
     let refused = ada.resend(&invited.id).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     assert!(refused.retry_after.is_some(), "{refused:?}");
     // The last link that was sent is still valid.
     service.until("SELECT count(*) FROM jobs.jobs WHERE status <> 'succeeded'", "0").await;

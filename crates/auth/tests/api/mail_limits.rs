@@ -3,6 +3,7 @@
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, LoginRequest, RequestPasswordResetRequest, RequestPasswordResetResponse,
     ResendEmailVerificationRequest, ResendEmailVerificationResponse, Role,
@@ -146,11 +147,11 @@ async fn a_member_and_a_tenant_invite_so_many() {
             invite(caller).await.unwrap();
         }
         let refused = invite(caller).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts);
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
         assert!(refused.retry_after.is_some_and(|after| after.as_secs() > 60), "{refused:?}");
     }
     let refused = invite(&eve).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts, "the tenant has had its hundred");
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS, "the tenant has had its hundred");
     assert_eq!(service.value("SELECT count(*) FROM auth.invitations").await, "100");
     let logged = "SELECT count(*) FROM auth.audit_log WHERE action = 'invitation.create'";
     assert_eq!(service.value(logged).await, "100");
@@ -210,8 +211,9 @@ async fn without_its_notice_a_password_is_not_changed() {
         change(password, next.clone()).await.unwrap();
         password = next;
     }
-    let refused = fault(&change(password.clone(), "the last horse".to_owned()).await.unwrap_err());
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    let refused =
+        fault(&change(password.clone(), "the last horse".to_owned()).await.unwrap_err(), ERROR_CODES);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     assert!(refused.retry_after.is_some(), "{refused:?}");
     service.running.login(ADA, &password, None).await.unwrap();
     service.running.stop().await;

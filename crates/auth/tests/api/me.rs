@@ -23,14 +23,14 @@ async fn the_answer_is_of_now_and_not_of_the_token() {
     assert_eq!(service.get_me(acme, &token).await.unwrap().role(), Role::Viewer);
 
     service.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
-    assert_eq!(refused(service.get_me(acme, &token).await), Code::TenantSuspended);
+    assert_eq!(refused(service.get_me(acme, &token).await), Code::TENANT_SUSPENDED);
 
     service.sql("UPDATE tenancy.tenants SET status = 'active'; DELETE FROM auth.memberships").await;
-    assert_eq!(refused(service.get_me(acme, &token).await), Code::PermissionDenied);
+    assert_eq!(refused(service.get_me(acme, &token).await), Code::PERMISSION_DENIED);
 
     let gone = "DELETE FROM auth.sessions; DELETE FROM auth.audit_log; DELETE FROM tenancy.tenants";
     service.sql(gone).await;
-    assert_eq!(refused(service.get_me(acme, &token).await), Code::TenantUnknown);
+    assert_eq!(refused(service.get_me(acme, &token).await), Code::TENANT_UNKNOWN);
     service.running.stop().await;
 }
 
@@ -45,7 +45,7 @@ async fn each_of_a_persons_tokens_shows_its_own_tenant() {
         let me = service.get_me(tenant, &token).await.unwrap();
         assert_eq!((me.tenant.as_ref().unwrap().slug.as_str(), me.role()), (slug, role));
         let other = if tenant == acme { globex } else { acme };
-        assert_eq!(refused(service.get_me(other, &token).await), Code::TenantMismatch);
+        assert_eq!(refused(service.get_me(other, &token).await), Code::TENANT_MISMATCH);
     }
     service.running.stop().await;
 }
@@ -55,9 +55,9 @@ async fn only_a_persons_token_is_accepted() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     let anonymous = service.running.client().get_me(GetMeRequest {}).await;
-    assert_eq!(refused(anonymous), Code::TokenMissing);
-    assert_eq!(refused(service.get_me(acme, "not.a.token").await), Code::TokenInvalid);
+    assert_eq!(refused(anonymous), Code::TOKEN_MISSING);
+    assert_eq!(refused(service.get_me(acme, "not.a.token").await), Code::TOKEN_INVALID);
     let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
-    assert_eq!(refused(service.get_me(acme, &token).await), Code::PermissionDenied);
+    assert_eq!(refused(service.get_me(acme, &token).await), Code::PERMISSION_DENIED);
     service.running.stop().await;
 }

@@ -1,6 +1,8 @@
 //! Members and their roles.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{DeleteMemberRequest, LoginRequest, Role, UpdateMemberRequest};
 use tokio::task::JoinSet;
 use uuid::Uuid;
@@ -39,7 +41,7 @@ async fn members_are_listed_page_by_page() {
 
     for (size, token, field) in [(-1, "", "page_size"), (0, "x", "page_token")] {
         let refused = ada.members(size, token).await.unwrap_err();
-        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, field));
+        assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, field));
     }
     service.running.stop().await;
 }
@@ -60,8 +62,8 @@ async fn a_new_role_holds_at_once() {
     ] {
         let changed = ada.set_role(&id, role).await.unwrap();
         assert_eq!((changed.role(), changed.id.as_str()), (role, id.as_str()));
-        assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
-        assert_eq!(elsewhere.role().await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(bob.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
+        assert_eq!(elsewhere.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
         // Also within the same second.
         let tokens = refresh(&service.running, &bob.refresh_token).await.unwrap();
         (bob.token, bob.refresh_token) = (tokens.access_token, tokens.refresh_token);
@@ -73,7 +75,7 @@ async fn a_new_role_holds_at_once() {
     assert_eq!(bob.role().await.unwrap(), Role::Owner);
     assert_eq!(ada.role().await.unwrap(), Role::Owner);
     let nothing = ada.set_role(&id, Role::Unspecified).await.unwrap_err();
-    assert_eq!((nothing.code, nothing.violations[0].field.as_str()), (Code::InvalidArgument, "role"));
+    assert_eq!((nothing.code, nothing.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "role"));
     service.running.stop().await;
 }
 
@@ -93,9 +95,9 @@ async fn nobody_changes_roles_above_their_own() {
     for (id, role) in
         [(&own, Role::Owner), (&other, Role::Owner), (&owner, Role::Viewer), (&owner, Role::Owner)]
     {
-        assert_eq!(bob.set_role(id, role).await.unwrap_err().code, Code::PermissionDenied, "{role:?}");
+        assert_eq!(bob.set_role(id, role).await.unwrap_err().code, Code::PERMISSION_DENIED, "{role:?}");
     }
-    assert_eq!(bob.remove(&owner).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(bob.remove(&owner).await.unwrap_err().code, Code::PERMISSION_DENIED);
     assert_eq!(service.value(OWNERS).await, "2");
     assert_eq!(logged(&service, "member.update", "to").await, "");
 
@@ -114,14 +116,14 @@ async fn the_last_owner_stays_one() {
     let ada = member(&service, acme, "ada@example.com", Role::Owner).await;
     let bob = member(&service, acme, "bob@example.com", Role::Admin).await;
     let (own, other) = (ada.id_of("ada@example.com").await, ada.id_of("bob@example.com").await);
-    assert_eq!(ada.set_role(&own, Role::Admin).await.unwrap_err().code, Code::LastOwner);
-    assert_eq!(ada.remove(&own).await.unwrap_err().code, Code::LastOwner);
+    assert_eq!(ada.set_role(&own, Role::Admin).await.unwrap_err().code, error_code::LAST_OWNER);
+    assert_eq!(ada.remove(&own).await.unwrap_err().code, error_code::LAST_OWNER);
     ada.set_role(&own, Role::Owner).await.unwrap();
     assert_eq!(ada.role().await.unwrap(), Role::Owner);
 
     ada.set_role(&other, Role::Owner).await.unwrap();
     ada.remove(&own).await.unwrap();
-    assert_eq!(ada.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(ada.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     let bob = refresh(&service.running, &bob.refresh_token).await.unwrap().access_token;
     assert_eq!(service.get_me(acme, &bob).await.unwrap().role(), Role::Owner);
     service.running.stop().await;
@@ -154,7 +156,7 @@ async fn one_owner_stays_when_all_leave_at_once() {
         let answers = calls.join_all().await;
         let refused: Vec<_> = answers.into_iter().filter_map(Result::err).collect();
         assert_eq!(refused.len(), 1, "{refused:?}");
-        assert_eq!(rowhouse_chassis::error::fault(&refused[0]).code, Code::LastOwner);
+        assert_eq!(rowhouse_chassis::error::fault(&refused[0], ERROR_CODES).code, error_code::LAST_OWNER);
         assert_eq!(service.value(&format!("{OWNERS} AND tenant_id = '{tenant}'")).await, "1");
     }
     service.running.stop().await;
@@ -187,20 +189,20 @@ async fn a_removed_member_loses_access_to_this_tenant_at_once() {
     let key = bob.make_key("export", &["members:read"]).await.unwrap();
 
     ada.remove(&id).await.unwrap();
-    assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(bob.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     let refused = refresh(&service.running, &bob.refresh_token).await.unwrap_err();
-    assert_eq!(refused.code, Code::RefreshTokenInvalid);
+    assert_eq!(refused.code, error_code::REFRESH_TOKEN_INVALID);
     let tenant = Some(acme.to_string());
     let request = service.running.login("bob@example.com", PASSWORD, tenant.as_deref()).await;
-    assert_eq!(crate::support::refused(request), Code::InvalidCredentials);
-    assert_eq!(ada.remove(&id).await.unwrap_err().code, Code::MemberNotFound);
+    assert_eq!(crate::support::refused(request), error_code::INVALID_CREDENTIALS);
+    assert_eq!(ada.remove(&id).await.unwrap_err().code, error_code::MEMBER_NOT_FOUND);
 
     assert_eq!(there.role().await.unwrap(), Role::Viewer);
     refresh(&service.running, &there.refresh_token).await.unwrap();
     // So are the programs that they set up.
     let key_id = key.api_key.unwrap().id;
     let exchanged = crate::team::exchange(&service.running, &key_id, &key.client_secret, "").await;
-    assert_eq!(exchanged.unwrap_err().code, Code::InvalidClient);
+    assert_eq!(exchanged.unwrap_err().code, error_code::INVALID_CLIENT);
     let ended =
         "SELECT string_agg(end_reason, ',') FROM auth.sessions WHERE tenant_id = (SELECT id FROM tenancy.tenants
          WHERE slug = 'acme') AND ended_at IS NOT NULL";
@@ -218,7 +220,7 @@ async fn everybody_may_leave() {
         let bob = member(&service, acme, "bob@example.com", role).await;
         let id = bob.id_of("bob@example.com").await;
         bob.remove(&id).await.unwrap();
-        assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(bob.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
         assert_eq!(ada.members(0, "").await.unwrap().0.len(), 1);
     }
     service.running.stop().await;
@@ -241,7 +243,7 @@ async fn another_tenants_member_is_not_there() {
         let answer = caller.remove(&foreign).await.unwrap_err();
         assert_eq!((answer.code, &answer.detail), (unknown.code, &unknown.detail));
     }
-    assert_eq!(ada.remove(&foreign).await.unwrap_err().code, Code::MemberNotFound);
+    assert_eq!(ada.remove(&foreign).await.unwrap_err().code, error_code::MEMBER_NOT_FOUND);
     assert_eq!(eve.role().await.unwrap(), Role::Owner);
     service.running.stop().await;
 }
@@ -269,7 +271,7 @@ async fn a_login_during_a_removal_begins_no_session() {
         for tokens in calls.join_all().await.into_iter().flatten() {
             let token = tokens.into_inner().tokens.unwrap().access_token;
             let refused = crate::support::refused(service.get_me(acme, &token).await);
-            assert_eq!(refused, Code::TokenRevoked);
+            assert_eq!(refused, Code::TOKEN_REVOKED);
         }
         let live = "SELECT count(*) FROM auth.sessions WHERE ended_at IS NULL";
         assert_eq!(service.value(live).await, "1", "the owner's");

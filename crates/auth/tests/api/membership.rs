@@ -1,6 +1,7 @@
 //! Creating members.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::Role;
 use rowhouse_proto::auth::v1::{DeleteMembershipRequest, SendWelcomeRequest};
 use rowhouse_tenancy::TenantId;
@@ -36,11 +37,11 @@ async fn only_the_onboarding_service_may() {
     let of_stranger = stranger.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
 
     for (token, expected) in [
-        (&person, Code::PermissionDenied),
-        (&for_orders, Code::TokenInvalid),
-        (&for_people, Code::TokenInvalid),
-        (&of_orders, Code::TokenInvalid),
-        (&of_stranger, Code::TokenInvalid),
+        (&person, Code::PERMISSION_DENIED),
+        (&for_orders, Code::TOKEN_INVALID),
+        (&for_people, Code::TOKEN_INVALID),
+        (&of_orders, Code::TOKEN_INVALID),
+        (&of_stranger, Code::TOKEN_INVALID),
     ] {
         let made = make_member(service.running.client(), acme, token, owner("eve@example.com", PASSWORD));
         assert_eq!(refused(made.await), expected);
@@ -57,7 +58,7 @@ async fn only_the_onboarding_service_may() {
     // The token gives access to its own tenant only.
     let for_acme = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
     let made = make_member(service.running.client(), globex, &for_acme, owner("eve@example.com", PASSWORD));
-    assert_eq!(refused(made.await), Code::TenantMismatch);
+    assert_eq!(refused(made.await), Code::TENANT_MISMATCH);
     assert_eq!((service.value(MEMBERSHIPS).await, service.value(IDENTITIES).await), ("1".into(), "1".into()));
     service.running.stop().await;
 }
@@ -120,14 +121,15 @@ async fn what_cannot_be_is_refused() {
         ("ada@example.com", "ada@example.com", Role::Admin, vec!["password"]),
         ("ada@example.com", PASSWORD, Role::Unspecified, vec!["role"]),
     ] {
-        let answer = fault(&service.create_membership(acme, email, password, role).await.unwrap_err());
-        assert_eq!(answer.code, Code::InvalidArgument);
+        let answer =
+            fault(&service.create_membership(acme, email, password, role).await.unwrap_err(), ERROR_CODES);
+        assert_eq!(answer.code, Code::INVALID_ARGUMENT);
         let named: Vec<_> = answer.violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(named, fields);
     }
     let nowhere =
         service.create_membership(TenantId::generate(), "ada@example.com", PASSWORD, Role::Admin).await;
-    assert_eq!(refused(nowhere), Code::TenantUnknown);
+    assert_eq!(refused(nowhere), Code::TENANT_UNKNOWN);
     assert_eq!(service.value(IDENTITIES).await, "0");
     service.running.stop().await;
 }
@@ -143,7 +145,7 @@ async fn a_repeat_does_not_bring_a_removed_member_back() {
         let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
         let repeated =
             make_member(service.running.client(), acme, &token, owner("ada@example.com", password)).await;
-        assert_eq!(refused(repeated), Code::PermissionDenied, "{password}");
+        assert_eq!(refused(repeated), Code::PERMISSION_DENIED, "{password}");
     }
     let left = "SELECT (SELECT count(*) FROM auth.memberships) + (SELECT count(*) FROM auth.invitations)";
     assert_eq!(service.value(left).await, "0");
@@ -217,10 +219,10 @@ async fn a_proof_is_good_for_its_tenant_and_address() {
         (acme, &of_acme, "ada@example.com", proof.iter().rev().copied().collect()),
         (acme, &of_acme, "ada@example.com", Vec::new()),
     ] {
-        let answer = fault(&prove(client(), tenant, token, email, proof).await.unwrap_err());
+        let answer = fault(&prove(client(), tenant, token, email, proof).await.unwrap_err(), ERROR_CODES);
         assert_eq!(
             (answer.code, answer.violations[0].field.as_str()),
-            (Code::InvalidArgument, "member_proof")
+            (Code::INVALID_ARGUMENT, "member_proof")
         );
     }
     for _ in 0..2 {

@@ -1,6 +1,8 @@
 //! Activating and removing a second factor.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{LoginRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::issuer;
@@ -23,8 +25,8 @@ async fn world() -> (Service, TenantId) {
 async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
     let (service, acme) = world().await;
     let ada = log_in(&service, acme, EMAIL).await;
-    assert_eq!(ada.confirm("123456").await.unwrap_err().code, Code::MfaNotEnabled);
-    assert_eq!(ada.delete("123456").await.unwrap_err().code, Code::MfaNotEnabled);
+    assert_eq!(ada.confirm("123456").await.unwrap_err().code, error_code::MFA_NOT_ENABLED);
+    assert_eq!(ada.delete("123456").await.unwrap_err().code, error_code::MFA_NOT_ENABLED);
 
     let first = ada.create().await.unwrap().secret;
     let answer = ada.create().await.unwrap();
@@ -37,16 +39,16 @@ async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
     );
     // It is not confirmed yet: a secret that never arrived locks nobody out.
     log_in(&service, acme, EMAIL).await;
-    assert_eq!(ada.delete(&code(&secret, 0)).await.unwrap_err().code, Code::MfaNotEnabled);
+    assert_eq!(ada.delete(&code(&secret, 0)).await.unwrap_err().code, error_code::MFA_NOT_ENABLED);
 
     assert_eq!(ada.confirm("").await.unwrap_err().violations[0].field, "code");
     for wrong in [&wrong_code(&secret), &code(&first, 0), "abc", "AAAA-BBBB-CCCC-DDDD-EEEE-FFFF"] {
-        assert_eq!(ada.confirm(wrong).await.unwrap_err().code, Code::MfaCodeInvalid, "{wrong}");
+        assert_eq!(ada.confirm(wrong).await.unwrap_err().code, error_code::MFA_CODE_INVALID, "{wrong}");
     }
     let good = code(&secret, 0);
     assert_eq!(ada.confirm(&good).await.unwrap().len(), 10);
-    assert_eq!(ada.create().await.unwrap_err().code, Code::MfaEnabled);
-    assert_eq!(ada.confirm(&code(&secret, 1)).await.unwrap_err().code, Code::MfaEnabled);
+    assert_eq!(ada.create().await.unwrap_err().code, error_code::MFA_ENABLED);
+    assert_eq!(ada.confirm(&code(&secret, 1)).await.unwrap_err().code, error_code::MFA_ENABLED);
 
     let wrong = "failure wrong_code,".repeat(4);
     assert_eq!(logged(&service, "mfa.enable").await, format!("{wrong}success"));
@@ -55,7 +57,7 @@ async fn a_secret_counts_once_a_code_has_shown_that_it_arrived() {
     // The code that confirmed is used up.
     let token = first_step(&service, EMAIL).await;
     let replayed = second_step(&service, &token, &good).await;
-    assert_eq!(replayed.unwrap_err().code, Code::MfaCodeInvalid);
+    assert_eq!(replayed.unwrap_err().code, error_code::MFA_CODE_INVALID);
     service.running.stop().await;
 }
 
@@ -84,18 +86,18 @@ async fn removing_the_factor_requires_a_code() {
         let enrolled = enrol(&service, acme, EMAIL).await;
         let ada = enrolled.caller(&service, acme);
         let wrong = wrong_code(&enrolled.secret);
-        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, Code::MfaCodeInvalid);
-        assert_eq!(ada.delete("").await.unwrap_err().code, Code::InvalidArgument);
+        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, error_code::MFA_CODE_INVALID);
+        assert_eq!(ada.delete("").await.unwrap_err().code, Code::INVALID_ARGUMENT);
         let token = first_step(&service, EMAIL).await;
 
         let good = if recovery { enrolled.recovery_codes[3].clone() } else { code(&enrolled.secret, 0) };
         ada.delete(&good).await.unwrap();
-        assert_eq!(ada.delete(&good).await.unwrap_err().code, Code::MfaNotEnabled);
+        assert_eq!(ada.delete(&good).await.unwrap_err().code, error_code::MFA_NOT_ENABLED);
         assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "0");
         service.running.login(EMAIL, PASSWORD, None).await.unwrap();
         // Logins that began with it have to begin again.
         let late = second_step(&service, &token, &enrolled.recovery_codes[0]).await;
-        assert_eq!(late.unwrap_err().code, Code::MfaTokenInvalid);
+        assert_eq!(late.unwrap_err().code, error_code::MFA_TOKEN_INVALID);
     }
     assert_eq!(
         logged(&service, "mfa.disable").await,
@@ -116,7 +118,7 @@ async fn of_two_confirmations_at_once_one_gets_codes() {
         (Ok(_), Err(refused)) | (Err(refused), Ok(_)) => refused.code,
         both => panic!("{both:?}"),
     };
-    assert_eq!(refused, Code::MfaEnabled);
+    assert_eq!(refused, error_code::MFA_ENABLED);
     assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "10");
     service.running.stop().await;
 }
@@ -128,11 +130,11 @@ async fn a_session_guesses_slowly_and_only_against_itself() {
     let ada = enrolled.caller(&service, acme);
     let wrong = wrong_code(&enrolled.secret);
     for _ in 0..5 {
-        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, Code::MfaCodeInvalid);
+        assert_eq!(ada.delete(&wrong).await.unwrap_err().code, error_code::MFA_CODE_INVALID);
     }
     for _ in 0..2 {
         let refused = ada.delete(&code(&enrolled.secret, 0)).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts, "the right code too");
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS, "the right code too");
         assert!(refused.retry_after.is_some_and(|after| after.as_secs() >= 1));
     }
     let denied = logged(&service, "mfa.disable").await;
@@ -159,14 +161,14 @@ async fn a_change_of_the_second_factor_ends_the_other_sessions() {
     let ada = Caller { running: &service.running, tenant: acme, token: own.token.clone() };
     let secret = ada.create().await.unwrap().secret;
     there.role().await.unwrap();
-    assert_eq!(ada.confirm(&wrong_code(&secret)).await.unwrap_err().code, Code::MfaCodeInvalid);
+    assert_eq!(ada.confirm(&wrong_code(&secret)).await.unwrap_err().code, error_code::MFA_CODE_INVALID);
     here.role().await.unwrap();
 
     ada.confirm(&code(&secret, 0)).await.unwrap();
     for other in [&here, &there] {
-        assert_eq!(other.role().await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(other.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
         let refused = team::refresh(&service.running, &other.refresh_token).await.unwrap_err();
-        assert_eq!(refused.code, Code::RefreshTokenInvalid);
+        assert_eq!(refused.code, error_code::REFRESH_TOKEN_INVALID);
     }
     own.role().await.unwrap();
     bob.role().await.unwrap();
@@ -179,14 +181,14 @@ async fn a_change_of_the_second_factor_ends_the_other_sessions() {
     let mut tokens = Vec::new();
     for tenant in [acme, globex] {
         let refused = service.running.login(EMAIL, PASSWORD, Some(&tenant.to_string())).await.unwrap_err();
-        let first = fault(&refused).metadata["mfa_token"].clone();
+        let first = fault(&refused, ERROR_CODES).metadata["mfa_token"].clone();
         tokens.push(second_step(&service, &first, &code(&secret, 0)).await.unwrap());
         forget_steps(&service).await;
     }
     ada.delete(&code(&secret, 0)).await.unwrap();
     for (tenant, tokens) in [acme, globex].into_iter().zip(tokens) {
         let refused = crate::support::refused(service.get_me(tenant, &tokens.access_token).await);
-        assert_eq!(refused, Code::TokenRevoked);
+        assert_eq!(refused, Code::TOKEN_REVOKED);
     }
     own.role().await.unwrap();
     service.running.stop().await;
@@ -224,7 +226,7 @@ async fn only_people_have_a_second_factor() {
     let token = service.keys.onboarding.service_token(issuer::AUTH, acme.as_uuid()).unwrap();
     let program = Caller { running: &service.running, tenant: acme, token };
     let nobody = Caller { running: &service.running, tenant: acme, token: String::new() };
-    for (caller, expected) in [(program, Code::PermissionDenied), (nobody, Code::TokenInvalid)] {
+    for (caller, expected) in [(program, Code::PERMISSION_DENIED), (nobody, Code::TOKEN_INVALID)] {
         assert_eq!(caller.create().await.unwrap_err().code, expected);
         assert_eq!(caller.confirm("123456").await.unwrap_err().code, expected);
         assert_eq!(caller.delete("123456").await.unwrap_err().code, expected);

@@ -2,6 +2,7 @@
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::CompleteMfaRequest;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_tenancy::TenantId;
 use tokio::task::JoinSet;
 
@@ -24,9 +25,9 @@ async fn a_login_takes_a_code_and_each_code_is_good_once() {
     let token = first_step(&service, EMAIL).await;
     for nonsense in [wrong_code(&ada.secret), code(&ada.secret, 4), code(&ada.secret, -4), "x".into()] {
         let refused = second_step(&service, &token, &nonsense).await.unwrap_err();
-        assert_eq!(refused.code, Code::MfaCodeInvalid, "{nonsense}");
+        assert_eq!(refused.code, error_code::MFA_CODE_INVALID, "{nonsense}");
     }
-    assert_eq!(second_step(&service, &token, "").await.unwrap_err().code, Code::InvalidArgument);
+    assert_eq!(second_step(&service, &token, "").await.unwrap_err().code, Code::INVALID_ARGUMENT);
 
     let good = code(&ada.secret, 0);
     let tokens = second_step(&service, &token, &good).await.unwrap();
@@ -35,11 +36,11 @@ async fn a_login_takes_a_code_and_each_code_is_good_once() {
     assert_eq!(me.user.unwrap().email, EMAIL);
     for replayed in [token.clone(), first_step(&service, EMAIL).await] {
         let refused = second_step(&service, &replayed, &good).await.unwrap_err();
-        assert_eq!(refused.code, Code::MfaCodeInvalid);
+        assert_eq!(refused.code, error_code::MFA_CODE_INVALID);
     }
     // Nor is an older, unused one.
     let older = second_step(&service, &token, &code(&ada.secret, -1)).await.unwrap_err();
-    assert_eq!(older.code, Code::MfaCodeInvalid);
+    assert_eq!(older.code, error_code::MFA_CODE_INVALID);
 
     let wrong = "failure wrong_code,".repeat(4);
     let replays = ",failure wrong_code".repeat(3);
@@ -50,7 +51,7 @@ async fn a_login_takes_a_code_and_each_code_is_good_once() {
         ORDER BY id DESC LIMIT 1";
     assert_eq!(service.value(method).await, "mfa");
     let refusal = service.running.login(EMAIL, "wrong horse", None).await;
-    assert_eq!(refused(refusal), Code::InvalidCredentials, "the password comes first");
+    assert_eq!(refused(refusal), error_code::INVALID_CREDENTIALS, "the password comes first");
     service.running.stop().await;
 }
 
@@ -71,7 +72,7 @@ async fn of_many_with_one_code_one_gets_in() {
         assert_eq!(let_in.len(), 1);
         for other in others {
             let code = refused(other);
-            assert!(matches!(code, Code::MfaCodeInvalid | Code::TooManyAttempts), "{code:?}");
+            assert!(matches!(code, error_code::MFA_CODE_INVALID | Code::TOO_MANY_ATTEMPTS), "{code:?}");
         }
         service.sql("DELETE FROM auth.attempts").await;
     }
@@ -93,7 +94,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed() {
     for code in &typed {
         let token = first_step(&service, EMAIL).await;
         second_step(&service, &token, code).await.unwrap();
-        assert_eq!(second_step(&service, &token, code).await.unwrap_err().code, Code::MfaCodeInvalid);
+        assert_eq!(second_step(&service, &token, code).await.unwrap_err().code, error_code::MFA_CODE_INVALID);
     }
     let left = "SELECT string_agg(n::text, ',' ORDER BY n) FROM (
         SELECT count(*) AS n FROM auth.recovery_codes GROUP BY user_id) AS counts";
@@ -102,7 +103,7 @@ async fn a_recovery_code_is_good_once_however_it_is_typed() {
     let token = first_step(&service, EMAIL).await;
     for theirs in [bob.recovery_codes[0].clone(), code(&bob.secret, 0)] {
         let refused = second_step(&service, &token, &theirs).await.unwrap_err();
-        assert_eq!(refused.code, Code::MfaCodeInvalid, "another person's");
+        assert_eq!(refused.code, error_code::MFA_CODE_INVALID, "another person's");
     }
     assert_eq!(service.value(left).await, "6,10");
     service.running.stop().await;
@@ -122,7 +123,7 @@ async fn a_secret_is_of_no_use_in_another_persons_row() {
         .await;
     let token = first_step(&service, EMAIL).await;
     for code in [code(&bob.secret, 0), code(&ada.secret, 0)] {
-        assert_eq!(second_step(&service, &token, &code).await.unwrap_err().code, Code::Internal);
+        assert_eq!(second_step(&service, &token, &code).await.unwrap_err().code, Code::INTERNAL);
     }
     service.running.stop().await;
 }
@@ -135,22 +136,22 @@ async fn changes_between_the_steps_take_effect() {
         (
             "UPDATE auth.identities SET disabled_at = now()",
             "UPDATE auth.identities SET disabled_at = NULL",
-            Code::MfaTokenInvalid,
+            error_code::MFA_TOKEN_INVALID,
         ),
         (
             "UPDATE auth.identities SET password_hash = password_hash || 'x'",
             "UPDATE auth.identities SET password_hash = left(password_hash, -1)",
-            Code::MfaTokenInvalid,
+            error_code::MFA_TOKEN_INVALID,
         ),
         (
             "UPDATE auth.totp SET confirmed_at = NULL",
             "UPDATE auth.totp SET confirmed_at = now()",
-            Code::MfaTokenInvalid,
+            error_code::MFA_TOKEN_INVALID,
         ),
         (
             "UPDATE tenancy.tenants SET status = 'suspended'",
             "UPDATE tenancy.tenants SET status = 'active'",
-            Code::TenantSuspended,
+            Code::TENANT_SUSPENDED,
         ),
     ] {
         service.sql(change).await;
@@ -162,12 +163,12 @@ async fn changes_between_the_steps_take_effect() {
 
     service.sql(&format!("DELETE FROM auth.memberships WHERE tenant_id = '{acme}'")).await;
     let refused = second_step(&service, &token, &ada.recovery_codes[0]).await.unwrap_err();
-    assert_eq!(refused.code, Code::MfaTokenInvalid);
+    assert_eq!(refused.code, error_code::MFA_TOKEN_INVALID);
     let mut forged = token.clone();
     forged.truncate(token.len() - 2);
     for text in ["", "nonsense", "rowhouse_mfa_AAAA", forged.as_str(), &ada.token] {
         let refused = second_step(&service, text, &ada.recovery_codes[0]).await.unwrap_err();
-        assert_eq!(refused.code, Code::MfaTokenInvalid, "{text:?}");
+        assert_eq!(refused.code, error_code::MFA_TOKEN_INVALID, "{text:?}");
     }
     assert_eq!(service.value("SELECT count(*) FROM auth.recovery_codes").await, "10");
     service.running.stop().await;
@@ -179,12 +180,15 @@ async fn codes_are_guessed_at_slowly_whatever_is_begun_anew() {
     let wrong = wrong_code(&ada.secret);
     for _ in 0..5 {
         let token = first_step(&service, EMAIL).await;
-        assert_eq!(second_step(&service, &token, &wrong).await.unwrap_err().code, Code::MfaCodeInvalid);
+        assert_eq!(
+            second_step(&service, &token, &wrong).await.unwrap_err().code,
+            error_code::MFA_CODE_INVALID
+        );
     }
     let token = first_step(&service, EMAIL).await;
     for code in [&wrong, &code(&ada.secret, 0), &ada.recovery_codes[0]] {
         let refused = second_step(&service, &token, code).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts);
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
         assert!(refused.retry_after.is_some());
     }
     assert!(logged(&service, "sign_in").await.ends_with("failure wrong_code,denied too_many_attempts"));
@@ -193,7 +197,7 @@ async fn codes_are_guessed_at_slowly_whatever_is_begun_anew() {
     second_step(&service, &token, &code(&ada.secret, 0)).await.unwrap();
     for _ in 0..5 {
         let refused = second_step(&service, &token, &wrong).await.unwrap_err();
-        assert_eq!(refused.code, Code::MfaCodeInvalid, "the good one is forgiven");
+        assert_eq!(refused.code, error_code::MFA_CODE_INVALID, "the good one is forgiven");
     }
     service.running.stop().await;
 }
@@ -227,6 +231,6 @@ async fn a_completed_login_is_forgiven_once_and_one_that_is_not_counts() {
         first_step(&service, EMAIL).await;
     }
     let seventh = service.running.login(EMAIL, PASSWORD, None).await;
-    assert_eq!(refused(seventh), Code::TooManyAttempts, "the password alone opens nothing");
+    assert_eq!(refused(seventh), Code::TOO_MANY_ATTEMPTS, "the password alone opens nothing");
     service.running.stop().await;
 }

@@ -3,6 +3,8 @@
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     ChangePasswordRequest, ChangePasswordResponse, LoginRequest, RefreshSessionRequest,
     RequestPasswordResetRequest, RequestPasswordResetResponse, ResetPasswordRequest, ResetPasswordResponse,
@@ -55,13 +57,13 @@ async fn a_change_ends_every_session_everywhere() {
 
     change(&service, acme, &here.access_token, PASSWORD, NEW).await.unwrap();
     for (tenant, tokens) in [(acme, &here), (globex, &there)] {
-        assert_eq!(refused(service.get_me(tenant, &tokens.access_token).await), Code::TokenRevoked);
+        assert_eq!(refused(service.get_me(tenant, &tokens.access_token).await), Code::TOKEN_REVOKED);
         let request = RefreshSessionRequest { refresh_token: tokens.refresh_token.clone() };
         let refreshed = service.running.client().refresh_session(request).await;
-        assert_eq!(refused(refreshed), Code::RefreshTokenInvalid);
+        assert_eq!(refused(refreshed), error_code::REFRESH_TOKEN_INVALID);
     }
     service.get_me(acme, &bob).await.unwrap();
-    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), Code::InvalidCredentials);
+    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), error_code::INVALID_CREDENTIALS);
     service.running.login(ADA, NEW, Some("acme")).await.unwrap();
     service.mail_to(ADA, "Your password was changed").await;
     let logged = "SELECT string_agg(actor_type || ' ' || outcome, ',') FROM auth.audit_log
@@ -80,28 +82,28 @@ async fn the_current_password_is_asked_for_and_cannot_be_guessed() {
     service.member(acme, ADA).await;
     let token = service.access_token(ADA, None).await;
     for (current, new, code, fields) in [
-        ("wrong horse", NEW, Code::InvalidCredentials, vec![]),
-        ("short", NEW, Code::InvalidCredentials, vec![]),
-        ("", NEW, Code::InvalidArgument, vec!["current"]),
-        (PASSWORD, "short", Code::InvalidArgument, vec!["new"]),
-        (PASSWORD, "password1", Code::InvalidArgument, vec!["new"]),
-        (PASSWORD, ADA, Code::InvalidArgument, vec!["new"]),
-        ("", "", Code::InvalidArgument, vec!["current", "new"]),
+        ("wrong horse", NEW, error_code::INVALID_CREDENTIALS, vec![]),
+        ("short", NEW, error_code::INVALID_CREDENTIALS, vec![]),
+        ("", NEW, Code::INVALID_ARGUMENT, vec!["current"]),
+        (PASSWORD, "short", Code::INVALID_ARGUMENT, vec!["new"]),
+        (PASSWORD, "password1", Code::INVALID_ARGUMENT, vec!["new"]),
+        (PASSWORD, ADA, Code::INVALID_ARGUMENT, vec!["new"]),
+        ("", "", Code::INVALID_ARGUMENT, vec!["current", "new"]),
     ] {
-        let answer = fault(&change(&service, acme, &token, current, new).await.unwrap_err());
+        let answer = fault(&change(&service, acme, &token, current, new).await.unwrap_err(), ERROR_CODES);
         assert_eq!(answer.code, code, "{current} {new}");
         let named: Vec<_> = answer.violations.iter().map(|violation| violation.field.as_str()).collect();
         assert_eq!(named, fields);
     }
-    while refused(change(&service, acme, &token, "wrong horse", NEW).await) != Code::TooManyAttempts {}
+    while refused(change(&service, acme, &token, "wrong horse", NEW).await) != Code::TOO_MANY_ATTEMPTS {}
     service.sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour'").await;
-    assert_eq!(refused(change(&service, acme, &token, PASSWORD, NEW).await), Code::TooManyAttempts);
+    assert_eq!(refused(change(&service, acme, &token, PASSWORD, NEW).await), Code::TOO_MANY_ATTEMPTS);
     let logged = "SELECT string_agg(DISTINCT details->>'reason' || ' ' || outcome, ',') FROM auth.audit_log
         WHERE action = 'password.change'";
     assert_eq!(service.value(logged).await, "too_many_attempts denied,wrong_password failure");
     let anonymous = ChangePasswordRequest { current: PASSWORD.into(), new: NEW.into() };
     let answer = service.running.client().change_password(anonymous).await;
-    assert_eq!(refused(answer), Code::TokenMissing);
+    assert_eq!(refused(answer), Code::TOKEN_MISSING);
     service.running.stop().await;
 }
 
@@ -121,7 +123,7 @@ async fn no_stranger_keeps_a_person_from_changing_the_password() {
     };
     for n in 0.. {
         let guess = from(format!("198.51.100.{n}"));
-        if refused(service.running.client().login(guess).await) == Code::TooManyAttempts {
+        if refused(service.running.client().login(guess).await) == Code::TOO_MANY_ATTEMPTS {
             break;
         }
     }
@@ -130,7 +132,7 @@ async fn no_stranger_keeps_a_person_from_changing_the_password() {
         .await;
     assert_eq!(
         refused(service.running.client().login(from("192.0.2.1".to_owned())).await),
-        Code::TooManyAttempts,
+        Code::TOO_MANY_ATTEMPTS,
         "from all networks that are not known"
     );
     let (current_password, new_password) = (PASSWORD.to_owned(), NEW.to_owned());
@@ -154,8 +156,8 @@ async fn asking_for_a_link_never_says_whether_there_is_somebody() {
             assert_eq!(forgot(&service, email).await.unwrap(), RequestPasswordResetResponse {}, "{round}");
         }
     }
-    let answer = fault(&forgot(&service, "ada").await.unwrap_err());
-    assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "email"));
+    let answer = fault(&forgot(&service, "ada").await.unwrap_err(), ERROR_CODES);
+    assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "email"));
 
     let subjects = service.subjects_to(ADA).await;
     let links = subjects.iter().filter(|subject| *subject == "Set a new password").count();
@@ -179,15 +181,15 @@ async fn a_mailed_link_sets_a_new_password_once() {
 
     // An unacceptable password does not use up the link.
     for password in ["short", "password1", ADA] {
-        let answer = fault(&reset(&service, &message.token, password).await.unwrap_err());
-        assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "password"));
+        let answer = fault(&reset(&service, &message.token, password).await.unwrap_err(), ERROR_CODES);
+        assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "password"));
     }
     reset(&service, &message.token, NEW).await.unwrap();
     assert_eq!(
         refused(reset(&service, &message.token, "yet another horse").await),
-        Code::OneTimeTokenInvalid
+        error_code::ONE_TIME_TOKEN_INVALID
     );
-    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), Code::InvalidCredentials);
+    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), error_code::INVALID_CREDENTIALS);
     // A reader of the emails has the address.
     service.running.login(ADA, NEW, None).await.unwrap();
     assert_eq!(service.value("SELECT count(*) FROM auth.one_time_tokens").await, "0");
@@ -214,7 +216,7 @@ async fn a_link_is_good_for_one_of_many_at_once() {
     let answers = calls.join_all().await;
     assert_eq!(answers.iter().filter(|answer| answer.is_ok()).count(), 1);
     for answer in answers.into_iter().filter(Result::is_err) {
-        assert_eq!(refused(answer), Code::OneTimeTokenInvalid);
+        assert_eq!(refused(answer), error_code::ONE_TIME_TOKEN_INVALID);
     }
     service.running.stop().await;
 }
@@ -241,18 +243,21 @@ async fn only_the_last_link_counts_and_not_for_long() {
     forgot(&service, ADA).await.unwrap();
     let both = tokens(2).await;
     let second = both.iter().find(|token| !first.contains(token)).unwrap();
-    assert_eq!(refused(reset(&service, &first[0], NEW).await), Code::OneTimeTokenInvalid);
+    assert_eq!(refused(reset(&service, &first[0], NEW).await), error_code::ONE_TIME_TOKEN_INVALID);
     service.sql("UPDATE auth.one_time_tokens SET expires_at = now()").await;
-    assert_eq!(refused(reset(&service, second, NEW).await), Code::OneTimeTokenInvalid);
+    assert_eq!(refused(reset(&service, second, NEW).await), error_code::ONE_TIME_TOKEN_INVALID);
     service.sql("UPDATE auth.one_time_tokens SET expires_at = now() + interval '1 minute'").await;
     // Neither a change of the password nor an operator's lock leaves a valid link.
     service.sql("UPDATE auth.identities SET disabled_at = now()").await;
-    assert_eq!(refused(reset(&service, second, NEW).await), Code::OneTimeTokenInvalid);
+    assert_eq!(refused(reset(&service, second, NEW).await), error_code::ONE_TIME_TOKEN_INVALID);
     service.sql("UPDATE auth.identities SET disabled_at = NULL").await;
     change(&service, acme, &session, PASSWORD, NEW).await.unwrap();
-    assert_eq!(refused(reset(&service, second, "yet another horse").await), Code::OneTimeTokenInvalid);
+    assert_eq!(
+        refused(reset(&service, second, "yet another horse").await),
+        error_code::ONE_TIME_TOKEN_INVALID
+    );
     for made_up in ["", "rowhouse_otl_", "rowhouse_otl_AAAA", &format!("rowhouse_otl_{}", "A".repeat(43))] {
-        assert_eq!(refused(reset(&service, made_up, NEW).await), Code::OneTimeTokenInvalid);
+        assert_eq!(refused(reset(&service, made_up, NEW).await), error_code::ONE_TIME_TOKEN_INVALID);
     }
     service.running.stop().await;
 }
@@ -263,7 +268,7 @@ async fn a_new_password_ends_the_wait() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
-    while refused(service.running.login(ADA, "wrong horse", None).await) != Code::TooManyAttempts {}
+    while refused(service.running.login(ADA, "wrong horse", None).await) != Code::TOO_MANY_ATTEMPTS {}
     forgot(&service, ADA).await.unwrap();
     let token = service.mail_to(ADA, "Set a new password").await.token;
     reset(&service, &token, NEW).await.unwrap();
@@ -279,7 +284,10 @@ async fn nothing_is_forgiven_that_was_not_locked() {
     let acme = service.tenant("acme").await;
     service.member(acme, ADA).await;
     service.sql("DELETE FROM auth.attempts").await;
-    assert_eq!(refused(service.running.login(ADA, "wrong horse", None).await), Code::InvalidCredentials);
+    assert_eq!(
+        refused(service.running.login(ADA, "wrong horse", None).await),
+        error_code::INVALID_CREDENTIALS
+    );
     let counted = "SELECT count(*) FROM auth.attempts";
     assert_eq!(service.value(counted).await, "3", "the pair, the network and the account");
     forgot(&service, ADA).await.unwrap();

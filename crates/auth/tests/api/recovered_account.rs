@@ -2,6 +2,7 @@
 //! person's name.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{RequestPasswordResetRequest, ResetPasswordRequest, Role};
 
 use crate::leavers::{Program, details};
@@ -37,9 +38,9 @@ async fn what_a_stranger_created_ends() {
     let link = token_to(&service, "mallory@example.com").await;
     reset(&service).await;
     for (stranger, key, program) in &made {
-        assert_eq!(stranger.role().await.unwrap_err().code, Code::TokenRevoked);
-        assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TokenRevoked);
-        assert_eq!(key.scopes().await.unwrap_err().code, Code::InvalidClient);
+        assert_eq!(stranger.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
+        assert_eq!(program.members(0, "").await.unwrap_err().code, Code::TOKEN_REVOKED);
+        assert_eq!(key.scopes().await.unwrap_err().code, error_code::INVALID_CLIENT);
         let ada = login(&service, key.tenant, ADA).await;
         assert_eq!(ada.invitations(0, "").await.unwrap().0, []);
         assert_eq!(details(&ada, "api_key.revoke").await[0]["reason"], "account_recovered");
@@ -49,7 +50,7 @@ async fn what_a_stranger_created_ends() {
         assert_eq!(key.revoke_reason, "account_recovered");
     }
     let refused = accept(&service.running, &link, Some(PASSWORD), None).await.unwrap_err();
-    assert_eq!(refused.code, Code::OneTimeTokenInvalid);
+    assert_eq!(refused.code, error_code::ONE_TIME_TOKEN_INVALID);
     assert_eq!(logged(&service, "member.disable", "user_id").await, "", "nobody was disabled");
     assert_eq!(kept.scopes().await.unwrap(), "members:read");
     service.running.stop().await;
@@ -63,7 +64,7 @@ async fn what_the_person_created_stays() {
     let key = Program::new(&service, acme, ada.make_key("sync", &["members:read"]).await.unwrap());
     service.sql("UPDATE auth.identities SET email_verified_at = now()").await;
     reset(&service).await;
-    assert_eq!(ada.role().await.unwrap_err().code, Code::TokenRevoked, "sessions end in any case");
+    assert_eq!(ada.role().await.unwrap_err().code, Code::TOKEN_REVOKED, "sessions end in any case");
     assert_eq!(key.scopes().await.unwrap(), "members:read");
     service.running.stop().await;
 }

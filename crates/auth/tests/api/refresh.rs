@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use rowhouse_auth::SessionArgs;
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{LogoutRequest, RefreshSessionRequest, SwitchTenantRequest, Tokens};
 use rowhouse_tenancy::TenantId;
 use tokio::task::JoinSet;
@@ -59,11 +60,14 @@ async fn each_token_is_good_for_one_exchange_and_its_repeat() {
 
     // The first one again, after its successor was used: somebody has a copy.
     let stolen = refresh(&service.running, &first.refresh_token).await;
-    assert_eq!(refused(stolen), Code::RefreshTokenInvalid);
+    assert_eq!(refused(stolen), error_code::REFRESH_TOKEN_INVALID);
     assert_eq!(ended(&service).await, "token_reused");
-    assert_eq!(refused(refresh(&service.running, &third.refresh_token).await), Code::RefreshTokenInvalid);
+    assert_eq!(
+        refused(refresh(&service.running, &third.refresh_token).await),
+        error_code::REFRESH_TOKEN_INVALID
+    );
     for token in [&first.access_token, &second.access_token, &third.access_token] {
-        assert_eq!(refused(service.get_me(acme, token).await), Code::TokenRevoked);
+        assert_eq!(refused(service.get_me(acme, token).await), Code::TOKEN_REVOKED);
     }
     let logged = service.value(
         "SELECT count(*) FROM auth.audit_log WHERE action = 'session.refresh' AND outcome = 'failure'
@@ -83,7 +87,7 @@ async fn without_grace_the_second_use_ends_the_session() {
     let strict = Running::start(strict).await;
     let first = login(&service, None).await;
     refresh(&strict, &first.refresh_token).await.unwrap();
-    assert_eq!(refused(refresh(&strict, &first.refresh_token).await), Code::RefreshTokenInvalid);
+    assert_eq!(refused(refresh(&strict, &first.refresh_token).await), error_code::REFRESH_TOKEN_INVALID);
     assert_eq!(ended(&service).await, "token_reused");
     strict.stop().await;
     service.running.stop().await;
@@ -121,7 +125,7 @@ async fn time_ends_a_session() {
         service.sql(&format!("UPDATE auth.sessions SET {column} = now()")).await;
         assert_eq!(
             refused(refresh(&service.running, &tokens.refresh_token).await),
-            Code::RefreshTokenInvalid
+            error_code::REFRESH_TOKEN_INVALID
         );
         service.running.stop().await;
     }
@@ -140,14 +144,17 @@ async fn logout_ends_it_at_once_and_says_nothing() {
     forged[last] = if forged[last] == b'A' { b'Q' } else { b'A' };
     let forged = String::from_utf8(forged).unwrap();
     logout(&service.running, &forged).await;
-    assert_eq!(refused(refresh(&service.running, &forged).await), Code::RefreshTokenInvalid);
+    assert_eq!(refused(refresh(&service.running, &forged).await), error_code::REFRESH_TOKEN_INVALID);
     assert_eq!(ended(&service).await, "live,live");
 
     logout(&service.running, &tokens.refresh_token).await;
     logout(&service.running, &tokens.refresh_token).await;
     assert_eq!(ended(&service).await, "logout,live");
-    assert_eq!(refused(refresh(&service.running, &tokens.refresh_token).await), Code::RefreshTokenInvalid);
-    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TokenRevoked);
+    assert_eq!(
+        refused(refresh(&service.running, &tokens.refresh_token).await),
+        error_code::REFRESH_TOKEN_INVALID
+    );
+    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TOKEN_REVOKED);
     service.get_me(acme, &other.access_token).await.unwrap();
     refresh(&service.running, &other.refresh_token).await.unwrap();
     service.running.stop().await;
@@ -162,15 +169,18 @@ async fn switching_exchanges_one_session_for_another() {
 
     for stranger in [initech.to_string(), "initech".to_owned(), "nowhere".to_owned()] {
         let refusal = switch(&service.running, &tokens.refresh_token, &stranger).await;
-        assert_eq!(refused(refusal), Code::PermissionDenied, "{stranger}");
+        assert_eq!(refused(refusal), Code::PERMISSION_DENIED, "{stranger}");
     }
     service.get_me(acme, &tokens.access_token).await.unwrap();
 
     let there = switch(&service.running, &tokens.refresh_token, "globex").await.unwrap();
     let me = service.get_me(globex, &there.access_token).await.unwrap();
     assert_eq!(me.tenant.unwrap().slug, "globex");
-    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TokenRevoked);
-    assert_eq!(refused(refresh(&service.running, &tokens.refresh_token).await), Code::RefreshTokenInvalid);
+    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TOKEN_REVOKED);
+    assert_eq!(
+        refused(refresh(&service.running, &tokens.refresh_token).await),
+        error_code::REFRESH_TOKEN_INVALID
+    );
     let back = switch(&service.running, &there.refresh_token, &acme.to_string()).await.unwrap();
     service.get_me(acme, &back.access_token).await.unwrap();
     service.running.stop().await;
@@ -198,14 +208,17 @@ async fn of_many_switches_at_once_one_wins() {
 async fn a_suspended_tenant_and_a_disabled_person_get_nothing() {
     let (service, acme, tokens) = world().await;
     service.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
-    assert_eq!(refused(refresh(&service.running, &tokens.refresh_token).await), Code::TenantSuspended);
-    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TenantSuspended);
+    assert_eq!(refused(refresh(&service.running, &tokens.refresh_token).await), Code::TENANT_SUSPENDED);
+    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TENANT_SUSPENDED);
     service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
     let tokens = refresh(&service.running, &tokens.refresh_token).await.unwrap();
 
     service.sql("UPDATE auth.identities SET disabled_at = now()").await;
-    assert_eq!(refused(refresh(&service.running, &tokens.refresh_token).await), Code::RefreshTokenInvalid);
-    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TokenRevoked);
+    assert_eq!(
+        refused(refresh(&service.running, &tokens.refresh_token).await),
+        error_code::REFRESH_TOKEN_INVALID
+    );
+    assert_eq!(refused(service.get_me(acme, &tokens.access_token).await), Code::TOKEN_REVOKED);
     service.running.stop().await;
 }
 

@@ -1,6 +1,7 @@
 //! Calls that are repeated with an `idempotency_key`.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateInvitationRequest, Role};
 use tokio::task::JoinSet;
 
@@ -32,7 +33,7 @@ async fn a_repeated_key_is_the_same_key_with_the_same_secret() {
     exchange(&service.running, &first.api_key.unwrap().id, &again.client_secret, "").await.unwrap();
 
     let other = ada.make_key_with(key("another", "1")).await.unwrap_err();
-    assert_eq!(other.code, Code::IdempotencyKeyReused);
+    assert_eq!(other.code, Code::IDEMPOTENCY_KEY_REUSED);
     // Nobody gets another caller's secret.
     for caller in [&bob, &eve] {
         let theirs = caller.make_key_with(key("sync", "1")).await.unwrap();
@@ -52,7 +53,7 @@ async fn a_repeated_key_is_the_same_key_with_the_same_secret() {
     ada.set_role(&id, Role::Member).await.unwrap();
     let tokens = crate::team::refresh(&service.running, &bob.refresh_token).await.unwrap();
     let bob = crate::team::Caller { token: tokens.access_token, ..bob };
-    assert_eq!(bob.make_key_with(key("sync", "1")).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(bob.make_key_with(key("sync", "1")).await.unwrap_err().code, Code::PERMISSION_DENIED);
     service.running.stop().await;
 }
 
@@ -82,11 +83,11 @@ async fn a_repeated_invitation_sends_one_message() {
         let (email, key) = ("bob@example.com".to_owned(), Some("1".to_owned()));
         let request = CreateInvitationRequest { email, role: role.into(), idempotency_key: key };
         let answer = service.running.invitations().create_invitation(ada.request(request)).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| fault(&status).code)
+        answer.map(tonic::Response::into_inner).map_err(|status| fault(&status, ERROR_CODES).code)
     };
     let first = invite(Role::Viewer).await.unwrap();
     assert_eq!(invite(Role::Viewer).await.unwrap(), first);
-    assert_eq!(invite(Role::Member).await.unwrap_err(), Code::IdempotencyKeyReused);
+    assert_eq!(invite(Role::Member).await.unwrap_err(), Code::IDEMPOTENCY_KEY_REUSED);
     assert_eq!(logged(&service, "invitation.create", "role").await, "success viewer");
     service.mail_to("bob@example.com", "").await;
     assert_eq!(service.subjects_to("bob@example.com").await.len(), 1);

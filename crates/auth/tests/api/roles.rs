@@ -2,6 +2,7 @@
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::Role;
+use rowhouse_proto::auth::v1::error_code;
 use uuid::Uuid;
 
 use crate::support::Service;
@@ -9,7 +10,7 @@ use crate::team::{Answer, Caller, login, member};
 
 const ROLES: [Role; 4] = [Role::Owner, Role::Admin, Role::Member, Role::Viewer];
 const OK: Result<(), Code> = Ok(());
-const DENIED: Result<(), Code> = Err(Code::PermissionDenied);
+const DENIED: Result<(), Code> = Err(Code::PERMISSION_DENIED);
 
 const fn missing(code: Code) -> Result<(), Code> {
     Err(code)
@@ -18,10 +19,10 @@ const fn missing(code: Code) -> Result<(), Code> {
 /// Each method with its answer to an owner, an administrator, a member and a viewer. Ids are missing ones unless
 /// stated otherwise, so "not found" means that the permission was granted.
 const TABLE: [(&str, [Result<(), Code>; 4]); 15] = {
-    let member = missing(Code::MemberNotFound);
-    let invitation = missing(Code::InvitationNotFound);
-    let key = missing(Code::ApiKeyNotFound);
-    let session = missing(Code::SessionNotFound);
+    let member = missing(error_code::MEMBER_NOT_FOUND);
+    let invitation = missing(error_code::INVITATION_NOT_FOUND);
+    let key = missing(error_code::API_KEY_NOT_FOUND);
+    let session = missing(error_code::SESSION_NOT_FOUND);
     [
         ("GetMe", [OK, OK, OK, OK]),
         ("ListMembers", [OK, OK, OK, OK]),
@@ -110,7 +111,7 @@ async fn a_role_that_was_lost_changes_nothing_more() {
             ada.delete_key(&key).await,
             ada.sessions(&bob.sessions("", 0, "").await.unwrap().0[0].user_id, 0, "").await.map(drop),
         ] {
-            assert_eq!(refused.unwrap_err().code, Code::PermissionDenied, "{lost}");
+            assert_eq!(refused.unwrap_err().code, Code::PERMISSION_DENIED, "{lost}");
         }
         ada.end_session(&session).await.unwrap_err();
     }

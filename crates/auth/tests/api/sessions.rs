@@ -1,6 +1,7 @@
 //! Listing and ending sessions.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{LogoutRequest, Role};
 use uuid::Uuid;
 
@@ -55,14 +56,14 @@ async fn one_ends_ones_own() {
     let ada = login(&service, acme, "ada@example.com").await;
     let id = lost.session().await;
     ada.end_session(&id).await.unwrap();
-    assert_eq!(lost.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(lost.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     let refused = refresh(&service.running, &lost.refresh_token).await.unwrap_err();
-    assert_eq!(refused.code, Code::RefreshTokenInvalid);
-    assert_eq!(ada.end_session(&id).await.unwrap_err().code, Code::SessionNotFound);
+    assert_eq!(refused.code, error_code::REFRESH_TOKEN_INVALID);
+    assert_eq!(ada.end_session(&id).await.unwrap_err().code, error_code::SESSION_NOT_FOUND);
     assert_eq!(ada.role().await.unwrap(), Role::Viewer);
 
     ada.end_session(&ada.session().await).await.unwrap();
-    assert_eq!(ada.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(ada.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     assert_eq!(logged(&service, "session.end", "reason").await, "success revoked,success revoked");
     service.running.stop().await;
 }
@@ -78,9 +79,9 @@ async fn one_ends_all_of_ones_own_but_the_one_in_use() {
 
     assert_eq!(ada.end_other_sessions().await.unwrap(), 2);
     for other in [&here, &there] {
-        assert_eq!(other.role().await.unwrap_err().code, Code::TokenRevoked);
+        assert_eq!(other.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
         let refused = refresh(&service.running, &other.refresh_token).await.unwrap_err();
-        assert_eq!(refused.code, Code::RefreshTokenInvalid);
+        assert_eq!(refused.code, error_code::REFRESH_TOKEN_INVALID);
     }
     ada.role().await.unwrap();
     bob.role().await.unwrap();
@@ -88,7 +89,7 @@ async fn one_ends_all_of_ones_own_but_the_one_in_use() {
     refresh(&service.running, &ada.refresh_token).await.unwrap();
     assert_eq!(logged(&service, "session.end", "reason").await, "success revoked,success revoked");
     assert_eq!(logged(&service, "session.end_others", "ended").await, "success 2,success 0");
-    assert_eq!(here.end_other_sessions().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(here.end_other_sessions().await.unwrap_err().code, Code::TOKEN_REVOKED);
     service.running.stop().await;
 }
 
@@ -109,17 +110,17 @@ async fn an_administrator_sees_and_ends_those_of_whom_they_reach() {
     let (sessions, _) = admin.sessions(&bob_id, 0, "").await.unwrap();
     assert_eq!((sessions[0].id.as_str(), sessions[0].current), (&*of_bob, false));
     assert_eq!(admin.sessions(&olga_id, 0, "").await.unwrap().0.len(), 1);
-    assert_eq!(bob.sessions(&olga_id, 0, "").await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(bob.sessions(&olga_id, 0, "").await.unwrap_err().code, Code::PERMISSION_DENIED);
     assert_eq!(bob.sessions(&bob_id, 0, "").await.unwrap().0.len(), 1, "one's own by one's own id");
     // Without the permission, other people's sessions are treated as missing.
-    assert_eq!(bob.end_session(&of_owner).await.unwrap_err().code, Code::SessionNotFound);
-    assert_eq!(admin.end_session(&of_owner).await.unwrap_err().code, Code::PermissionDenied);
+    assert_eq!(bob.end_session(&of_owner).await.unwrap_err().code, error_code::SESSION_NOT_FOUND);
+    assert_eq!(admin.end_session(&of_owner).await.unwrap_err().code, Code::PERMISSION_DENIED);
     assert_eq!(owner.role().await.unwrap(), Role::Owner);
 
     admin.end_session(&of_bob).await.unwrap();
-    assert_eq!(bob.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(bob.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     owner.end_session(&admin.session().await).await.unwrap();
-    assert_eq!(admin.role().await.unwrap_err().code, Code::TokenRevoked);
+    assert_eq!(admin.role().await.unwrap_err().code, Code::TOKEN_REVOKED);
     assert_eq!(logged(&service, "session.end", "user_id").await.split(',').count(), 2);
     service.running.stop().await;
 }
@@ -137,7 +138,7 @@ async fn another_tenants_session_is_not_there() {
         let refused = ada.end_session(id).await.unwrap_err();
         assert_eq!(
             (refused.code, &*refused.detail),
-            (Code::SessionNotFound, "there is no session with this id")
+            (error_code::SESSION_NOT_FOUND, "there is no session with this id")
         );
     }
     assert_eq!(eve.role().await.unwrap(), Role::Viewer);
@@ -148,7 +149,7 @@ async fn another_tenants_session_is_not_there() {
     assert_eq!(ada.sessions(&eve_id, 0, "").await.unwrap(), stranger);
     assert_eq!(stranger, (Vec::new(), String::new()));
     let refused = ada.sessions("x", 0, "").await.unwrap_err();
-    assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, "user_id"));
+    assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "user_id"));
     service.running.stop().await;
 }
 
@@ -162,7 +163,7 @@ async fn a_page_goes_on_in_its_own_list() {
     let bob_id = bob.sessions("", 0, "").await.unwrap().0[0].user_id.clone();
     let (_, next) = ada.sessions("", 1, "").await.unwrap();
     let refused = ada.sessions(&bob_id, 1, &next).await.unwrap_err();
-    assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::InvalidArgument, "page_token"));
+    assert_eq!((refused.code, refused.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "page_token"));
     ada.sessions("", 1, &next).await.unwrap();
     service.running.stop().await;
 }

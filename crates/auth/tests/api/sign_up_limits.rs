@@ -3,6 +3,7 @@
 use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, Fault, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{LoginRequest, PrepareMemberRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -30,11 +31,17 @@ async fn sign_up(service: &Service, email: &str, address: &str, token: Option<&s
     });
     carry_token(request.metadata_mut(), tenant, &service.service_token(tenant));
     request.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
-    service.running.client().prepare_member(request).await.map(drop).map_err(|status| fault(&status))
+    service
+        .running
+        .client()
+        .prepare_member(request)
+        .await
+        .map(drop)
+        .map_err(|status| fault(&status, ERROR_CODES))
 }
 
 fn assert_refused(answer: &Result<(), Fault>) {
-    let Err(Fault { code: Code::TooManyAttempts, retry_after: Some(after), .. }) = answer else {
+    let Err(Fault { code: Code::TOO_MANY_ATTEMPTS, retry_after: Some(after), .. }) = answer else {
         panic!("{answer:?}");
     };
     assert!((60..=3600).contains(&after.as_secs()), "{after:?}");

@@ -1,6 +1,7 @@
 //! Signing up: the answers and the emails.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     CreateMembershipResponse, ResetPasswordRequest, Role, User, VerifyEmailRequest,
 };
@@ -89,13 +90,13 @@ async fn a_token_proves_only_its_own_person_and_while_its_session_lasts() {
     let token = service.access_token(ADA, None).await;
     for email in ["bob@example.com", "nobody@example.com"] {
         let answer = service.sign_up(globex, email, Some(PASSWORD), Some(&token)).await;
-        assert_eq!(refused(answer), Code::EmailMismatch, "{email}");
+        assert_eq!(refused(answer), error_code::EMAIL_MISMATCH, "{email}");
     }
     let answer = service.sign_up(globex, ADA, None, Some("not.a.token")).await;
-    assert_eq!(refused(answer), Code::TokenInvalid);
+    assert_eq!(refused(answer), Code::TOKEN_INVALID);
     service.sql("SELECT auth.end_sessions_of(id, 'disabled') FROM auth.identities").await;
     let answer = service.sign_up(globex, ADA, None, Some(&token)).await;
-    assert_eq!(refused(answer), Code::TokenRevoked);
+    assert_eq!(refused(answer), Code::TOKEN_REVOKED);
     assert_eq!(service.value(MEMBERSHIPS).await, "2");
     service.running.stop().await;
 }
@@ -128,7 +129,7 @@ async fn without_a_password_the_link_sets_the_first_one() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     service.sign_up(acme, ADA, None, None).await.unwrap();
-    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), Code::InvalidCredentials);
+    assert_eq!(refused(service.running.login(ADA, PASSWORD, None).await), error_code::INVALID_CREDENTIALS);
     let token = service.mail_to(ADA, "Set your password").await.token;
     let lifetime =
         "SELECT expires_at - created_at BETWEEN interval '6 days 23 hours' AND interval '7 days 1 hour'
@@ -167,7 +168,7 @@ async fn a_required_confirmation_precedes_the_login() {
     service.until(logged, "user success").await;
 
     for used_or_made_up in [token.as_str(), "", "rowhouse_otl_", "rowhouse_otl_AAAA", &token_of_session] {
-        assert_eq!(refused(verify(used_or_made_up).await), Code::OneTimeTokenInvalid);
+        assert_eq!(refused(verify(used_or_made_up).await), error_code::ONE_TIME_TOKEN_INVALID);
     }
     service.running.stop().await;
 }
@@ -180,9 +181,9 @@ async fn a_link_confirms_nothing_after_its_time_and_sets_no_password() {
     let token = service.mail_to(ADA, "Confirm").await.token;
     let request = ResetPasswordRequest { token: token.clone(), password: "another horse".to_owned() };
     let reset = service.running.client().reset_password(request).await;
-    assert_eq!(refused(reset), Code::OneTimeTokenInvalid);
+    assert_eq!(refused(reset), error_code::ONE_TIME_TOKEN_INVALID);
     service.sql("UPDATE auth.one_time_tokens SET expires_at = now()").await;
     let verified = service.running.client().verify_email(VerifyEmailRequest { token }).await;
-    assert_eq!(refused(verified), Code::OneTimeTokenInvalid);
+    assert_eq!(refused(verified), error_code::ONE_TIME_TOKEN_INVALID);
     service.running.stop().await;
 }

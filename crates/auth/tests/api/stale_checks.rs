@@ -5,6 +5,7 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{ChangePasswordRequest, Role};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -49,7 +50,7 @@ async fn beside<T>(service: &Service, change: &str, call: impl Future<Output = T
 async fn no_session_begins_by_a_password_that_was_changed() {
     let (service, _) = world().await;
     let login = service.running.login(EMAIL, PASSWORD, None);
-    assert_eq!(refused(beside(&service, CHANGED, login).await), Code::InvalidCredentials);
+    assert_eq!(refused(beside(&service, CHANGED, login).await), error_code::INVALID_CREDENTIALS);
     assert_eq!(service.value(LIVE).await, "0");
     service.running.login(EMAIL, OTHER, None).await.unwrap();
     service.running.stop().await;
@@ -74,7 +75,7 @@ async fn no_session_begins_by_a_code_after_a_password_that_was_changed() {
     let token = first_step(&service, EMAIL).await;
     let code = code(&ada.secret, 0);
     let refused = beside(&service, CHANGED, second_step(&service, &token, &code)).await.unwrap_err();
-    assert_eq!(refused.code, Code::MfaTokenInvalid);
+    assert_eq!(refused.code, error_code::MFA_TOKEN_INVALID);
     assert_eq!(service.value(LIVE).await, before);
     service.running.stop().await;
 }
@@ -89,7 +90,7 @@ async fn no_session_begins_by_a_factor_that_was_removed() {
     let code = code(&ada.secret, 0);
     let removed = "updated_at = now(); DELETE FROM auth.totp; UPDATE auth.identities SET updated_at = now()";
     let refused = beside(&service, removed, second_step(&service, &token, &code)).await.unwrap_err();
-    assert_eq!(refused.code, Code::MfaTokenInvalid);
+    assert_eq!(refused.code, error_code::MFA_TOKEN_INVALID);
     assert_eq!(service.value(LIVE).await, before);
     service.running.stop().await;
 }
@@ -103,7 +104,7 @@ async fn a_change_does_not_undo_another() {
     carry_token(request.metadata_mut(), acme, &ada);
     let mut client = service.running.client();
     let changed = beside(&service, CHANGED, client.change_password(request)).await;
-    assert_eq!(refused(changed), Code::Unavailable);
+    assert_eq!(refused(changed), Code::UNAVAILABLE);
     service.running.login(EMAIL, OTHER, None).await.unwrap();
     service.running.stop().await;
 }

@@ -2,6 +2,8 @@
 
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, Fault, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use tokio::task::JoinSet;
 use tonic::Request;
@@ -31,7 +33,7 @@ async fn attempt(
     device_token: Option<String>,
 ) -> Result<Tokens, Fault> {
     let answer = service.running.client().login(request(email, password, address, device_token)).await;
-    answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status))
+    answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status, ERROR_CODES))
 }
 
 async fn world() -> Service {
@@ -47,15 +49,15 @@ async fn an_account_is_guessed_at_a_few_times_from_one_address() {
     for email in [EMAIL, "nobody@example.com"] {
         for _ in 0..6 {
             let refused = attempt(&service, email, "wrong horse", "203.0.113.1", None).await.unwrap_err();
-            assert_eq!(refused.code, Code::InvalidCredentials, "{email}");
+            assert_eq!(refused.code, error_code::INVALID_CREDENTIALS, "{email}");
         }
         let refused = attempt(&service, email, "wrong horse", "203.0.113.1", None).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts, "known or not: {email}");
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS, "known or not: {email}");
         assert!(refused.retry_after.is_some_and(|after| after.as_secs() >= 1));
     }
     // Otherwise the right password could be distinguished from a wrong one.
     let refused = attempt(&service, EMAIL, PASSWORD, "203.0.113.1", None).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     // Elsewhere nothing was counted.
     attempt(&service, EMAIL, PASSWORD, "203.0.113.2", None).await.unwrap();
     service.running.stop().await;
@@ -68,11 +70,11 @@ async fn the_wait_grows_and_ends() {
     for _ in 0..5 {
         loop {
             match attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await {
-                Err(Fault { code: Code::TooManyAttempts, retry_after, .. }) => {
+                Err(Fault { code: Code::TOO_MANY_ATTEMPTS, retry_after, .. }) => {
                     waits.push(retry_after.unwrap().as_secs());
                     break;
                 }
-                Err(Fault { code: Code::InvalidCredentials, .. }) => {}
+                Err(Fault { code: error_code::INVALID_CREDENTIALS, .. }) => {}
                 other => panic!("{other:?}"),
             }
         }
@@ -84,7 +86,7 @@ async fn the_wait_grows_and_ends() {
     // A successful login clears them.
     for _ in 0..6 {
         let refused = attempt(&service, EMAIL, "wrong horse", "203.0.113.1", None).await.unwrap_err();
-        assert_eq!(refused.code, Code::InvalidCredentials);
+        assert_eq!(refused.code, error_code::INVALID_CREDENTIALS);
     }
     service.running.stop().await;
 }
@@ -96,10 +98,10 @@ async fn many_at_once_count_as_well_as_one_after_the_other() {
     for _ in 0..40 {
         let mut client = service.running.client();
         let request = request(EMAIL, "wrong horse", "203.0.113.1", None);
-        calls.spawn(async move { fault(&client.login(request).await.unwrap_err()).code });
+        calls.spawn(async move { fault(&client.login(request).await.unwrap_err(), ERROR_CODES).code });
     }
     let codes = calls.join_all().await;
-    let looked_at = codes.iter().filter(|code| **code == Code::InvalidCredentials).count();
+    let looked_at = codes.iter().filter(|code| **code == error_code::INVALID_CREDENTIALS).count();
     assert!(looked_at <= 6, "{looked_at} of 40 were looked at");
     service.running.stop().await;
 }
@@ -116,7 +118,7 @@ async fn no_stranger_locks_an_account_out() {
         let address = format!("198.51.100.{n}");
         refused.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
     }
-    assert_eq!(refused.last(), Some(&Code::TooManyAttempts), "strangers are slowed down together");
+    assert_eq!(refused.last(), Some(&Code::TOO_MANY_ATTEMPTS), "strangers are slowed down together");
     // The person can log in from a familiar network, whatever strangers do,
     attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap();
     // and on their device from anywhere.
@@ -126,16 +128,16 @@ async fn no_stranger_locks_an_account_out() {
         attempt(&service, EMAIL, "wrong horse", home, None).await.unwrap_err();
     }
     let refused = attempt(&service, EMAIL, PASSWORD, home, None).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     attempt(&service, EMAIL, PASSWORD, home, device.clone()).await.unwrap();
 
     // A device's token allows no more guesses than an address, and none on another account.
     for _ in 0..6 {
         let refused = attempt(&service, EMAIL, "wrong horse", "192.0.2.2", device.clone()).await.unwrap_err();
-        assert_eq!(refused.code, Code::InvalidCredentials);
+        assert_eq!(refused.code, error_code::INVALID_CREDENTIALS);
     }
     let refused = attempt(&service, EMAIL, "wrong horse", "192.0.2.3", device.clone()).await.unwrap_err();
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     service.running.stop().await;
 }
 
@@ -147,8 +149,8 @@ async fn one_address_does_not_try_all_accounts() {
         let email = format!("person{n}@example.com");
         codes.push(attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err().code);
     }
-    assert_eq!(codes[30], Code::InvalidCredentials);
-    assert_eq!(codes.last(), Some(&Code::TooManyAttempts));
+    assert_eq!(codes[30], error_code::INVALID_CREDENTIALS);
+    assert_eq!(codes.last(), Some(&Code::TOO_MANY_ATTEMPTS));
     service.running.stop().await;
 }
 
@@ -175,7 +177,7 @@ async fn an_ipv6_network_is_one_client() {
         let address = format!("2001:db8::{n:x}:{n:x}");
         codes.push(attempt(&service, EMAIL, "wrong horse", &address, None).await.unwrap_err().code);
     }
-    assert_eq!(codes.last(), Some(&Code::TooManyAttempts), "an account is guessed at as from one address");
+    assert_eq!(codes.last(), Some(&Code::TOO_MANY_ATTEMPTS), "an account is guessed at as from one address");
     // Elsewhere nothing was counted.
     let device = attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1::1", None).await.unwrap().device_token;
     let mut codes = Vec::new();
@@ -183,7 +185,7 @@ async fn an_ipv6_network_is_one_client() {
         let (email, address) = (format!("person{n}@example.com"), format!("2001:db8::1:{n:x}"));
         codes.push(attempt(&service, &email, "wrong horse", &address, None).await.unwrap_err().code);
     }
-    assert_eq!((codes[30], codes[69]), (Code::InvalidCredentials, Code::TooManyAttempts));
+    assert_eq!((codes[30], codes[69]), (error_code::INVALID_CREDENTIALS, Code::TOO_MANY_ATTEMPTS));
     // Nor in a network where the person is known, with any of its addresses, nor on their device in this one.
     attempt(&service, EMAIL, PASSWORD, "2001:db8:0:1:abcd::1", None).await.unwrap();
     attempt(&service, EMAIL, PASSWORD, "2001:db8::2", device).await.unwrap();
@@ -199,8 +201,8 @@ async fn a_wider_network_is_allowed_more_and_not_all() {
     loop {
         let (email, address) = (format!("p{looked_at}@example.com"), format!("2001:db8:0:{looked_at:x}::1"));
         match attempt(&service, &email, "wrong horse", &address, None).await.unwrap_err().code {
-            Code::InvalidCredentials => looked_at += 1,
-            code => break assert_eq!(code, Code::TooManyAttempts),
+            error_code::INVALID_CREDENTIALS => looked_at += 1,
+            code => break assert_eq!(code, Code::TOO_MANY_ATTEMPTS),
         }
     }
     assert_eq!(looked_at, 240);
@@ -208,7 +210,7 @@ async fn a_wider_network_is_allowed_more_and_not_all() {
         .sql("UPDATE auth.attempts SET blocked_until = now() + interval '1 hour' WHERE failures > 200")
         .await;
     let stranger = attempt(&service, "q@example.com", "wrong horse", "2001:db8:0:aaaa::1", None).await;
-    assert_eq!(stranger.unwrap_err().code, Code::TooManyAttempts);
+    assert_eq!(stranger.unwrap_err().code, Code::TOO_MANY_ATTEMPTS);
     attempt(&service, EMAIL, PASSWORD, "2001:db8:0:ffff::2", None).await.unwrap();
     service.running.stop().await;
 }
@@ -222,14 +224,14 @@ async fn a_refused_attempt_writes_no_row() {
         (SELECT count(*) FROM auth.audit_log), (SELECT count(*) FROM auth.allowances))";
     for n in 0..7 {
         let answer = attempt(&service, EMAIL, "wrong horse", "203.0.113.8", None).await.unwrap_err();
-        assert_eq!(answer.code == Code::TooManyAttempts, n == 6);
+        assert_eq!(answer.code == Code::TOO_MANY_ATTEMPTS, n == 6);
     }
     let denied = "SELECT count(*) FROM auth.audit_log WHERE action = 'sign_in' AND outcome = 'denied'";
     service.until(denied, "1").await;
     loop {
         let email = format!("person{}@example.com", uuid::Uuid::now_v7());
         let refused = attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err();
-        if refused.code == Code::TooManyAttempts {
+        if refused.code == Code::TOO_MANY_ATTEMPTS {
             break;
         }
     }
@@ -239,10 +241,10 @@ async fn a_refused_attempt_writes_no_row() {
     for n in 0..100 {
         let email = format!("someone{n}@example.com");
         let refused = attempt(&service, &email, "wrong horse", "203.0.113.9", None).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts);
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
         // Also for somebody whose tenants would be notified.
         let refused = attempt(&service, EMAIL, "wrong horse", "203.0.113.8", None).await.unwrap_err();
-        assert_eq!(refused.code, Code::TooManyAttempts);
+        assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
         assert_eq!(service.value(rows).await, before, "after {n} more");
     }
     service.running.stop().await;

@@ -3,10 +3,10 @@
 use std::collections::HashMap;
 
 use prost_reflect::DescriptorPool;
-use rowhouse_api::{Access, OptionError, access_by_path};
+use rowhouse_api::{Access, OptionError, access_by_path, permissions};
 use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantContext;
-use rowhouse_tokens::{Permission, Principal, UnknownPermission};
+use rowhouse_tokens::{Permission, Principal, Role, UnknownRole};
 
 use super::{Denied, member, person};
 
@@ -40,13 +40,21 @@ pub enum UnknownRule {
     /// A method declares nothing, or what makes no sense.
     #[error(transparent)]
     Option(#[from] OptionError),
-    /// A method declares a permission that there is not.
-    #[error("{method}: {error}")]
+    /// A method declares a permission that no service declares.
+    #[error("{method}: no service declares the permission {permission}")]
     Permission {
         /// The path of the method's calls.
         method: String,
+        /// The name that the method declares.
+        permission: String,
+    },
+    /// A permission belongs to a role that does not exist.
+    #[error("the permission {permission}: {error}")]
+    Role {
+        /// The permission's name.
+        permission: String,
         /// The names that there are.
-        error: UnknownPermission,
+        error: UnknownRole,
     },
     /// A method declares a proof that does not exist.
     #[error("{method}: there is no proof {proof}")]
@@ -79,15 +87,16 @@ impl AccessRules {
     /// The rules that `descriptors`, an encoded `google.protobuf.FileDescriptorSet`, declare for all methods of the packages.
     pub fn of(descriptors: &[u8], packages: &[&str]) -> Result<Self, UnknownRule> {
         let pool = DescriptorPool::decode(descriptors)?;
+        let permissions = declared_permissions(&pool)?;
         let rule = |(method, access)| {
             let rule = match access {
                 Access::Public { .. } => Rule::Public,
                 Access::Proof(proof) if PROOFS.contains(&proof.as_str()) => Rule::Public,
                 Access::Proof(proof) => return Err(UnknownRule::Proof { method, proof }),
                 Access::Person => Rule::Person,
-                Access::Permission { name, person_only } => match name.parse() {
-                    Ok(permission) => Rule::Permission { permission, person_only },
-                    Err(error) => return Err(UnknownRule::Permission { method, error }),
+                Access::Permission { name, person_only } => match permissions.get(&name) {
+                    Some(&permission) => Rule::Permission { permission, person_only },
+                    None => return Err(UnknownRule::Permission { method, permission: name }),
                 },
                 Access::Service(service) => {
                     let known = ServiceName::ALL.iter().find(|known| known.as_str() == service);
@@ -156,6 +165,19 @@ impl AccessRules {
     }
 }
 
+/// The permissions that the services of `pool` declare, by their names.
+fn declared_permissions(pool: &DescriptorPool) -> Result<HashMap<String, Permission>, UnknownRule> {
+    let permission = |declared: rowhouse_api::Permission| {
+        let rowhouse_api::Permission { name, title, lowest_role, .. } = declared;
+        match lowest_role.parse::<Role>() {
+            // The rules live as long as the program does.
+            Ok(role) => Ok((name.clone(), Permission::new(name.leak(), title.leak(), role))),
+            Err(error) => Err(UnknownRule::Role { permission: name, error }),
+        }
+    };
+    permissions(pool)?.into_iter().map(permission).collect()
+}
+
 impl FromIterator<(String, Rule)> for AccessRules {
     fn from_iter<I: IntoIterator<Item = (String, Rule)>>(rules: I) -> Self {
         Self(rules.into_iter().collect())
@@ -163,61 +185,4 @@ impl FromIterator<(String, Rule)> for AccessRules {
 }
 
 #[cfg(test)]
-mod tests {
-    use rowhouse_tenancy::{SystemOrigin, TenantId};
-
-    use super::*;
-
-    const READ: &str = "/orders.v1.OrderService/GetOrder";
-
-    fn rules(rule: Rule) -> AccessRules {
-        AccessRules::from_iter([(READ.to_owned(), rule)])
-    }
-
-    #[test]
-    fn without_a_token_only_what_is_public_is_called() {
-        let permission = Rule::Permission { permission: Permission::OrdersRead, person_only: false };
-        for rule in [permission, Rule::Person, Rule::Service(ServiceName::Onboarding)] {
-            assert_eq!(rules(rule).check(READ, None), Err(Denied::Unauthenticated));
-            assert!(!rules(rule).is_public(READ));
-        }
-        assert_eq!(rules(Rule::Public).check(READ, None), Ok(()));
-        assert!(
-            rules(Rule::Public).is_public(READ)
-                && !rules(Rule::Public).is_public("/orders.v1.OrderService/Get")
-        );
-    }
-
-    #[test]
-    fn the_system_itself_is_no_caller() {
-        let system = TenantContext::system(SystemOrigin::Job, TenantId::generate());
-        let permission = Rule::Permission { permission: Permission::OrdersRead, person_only: false };
-        for (rule, denied) in [
-            (permission, Denied::MembersOnly),
-            (Rule::Person, Denied::PeopleOnly),
-            (Rule::Service(ServiceName::Onboarding), Denied::ServiceOnly(ServiceName::Onboarding)),
-        ] {
-            assert_eq!(rules(rule).check(READ, Some(&system)), Err(denied));
-        }
-    }
-
-    #[test]
-    fn a_served_service_without_rules_is_refused() {
-        let rules = rules(Rule::Person);
-        assert_eq!(rules.cover(&["orders.v1.OrderService"]), Ok(()));
-        for unknown in ["orders.v1.Order", "orders.v1.NoteService"] {
-            assert_eq!(rules.cover(&["orders.v1.OrderService", unknown]), Err(WithoutRules(unknown)));
-        }
-    }
-
-    #[test]
-    fn callers_are_the_services_that_methods_are_for() {
-        assert_eq!(rules(Rule::Service(ServiceName::Onboarding)).callers(), ["rowhouse-onboarding"]);
-        assert!(rules(Rule::Person).callers().is_empty());
-    }
-
-    #[test]
-    fn descriptors_that_cannot_be_read_are_refused() {
-        assert!(matches!(AccessRules::of(&[0xff], &[]), Err(UnknownRule::Descriptors(_))));
-    }
-}
+mod tests;

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::time::Duration;
 
 use tonic::{Code as GrpcCode, Status};
-use tonic_types::StatusExt;
+use tonic_types::{ErrorDetails, StatusExt};
 
 use super::{Code, DOMAIN, FieldViolation, RETRY_AFTER};
 
@@ -14,11 +14,11 @@ pub(super) const INTERNAL_DETAIL: &str =
 /// An error from another service that can be shown to this service's caller.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fault {
-    /// The code.
+    /// The code, which is one of the codes that [`fault`] knows.
     pub code: Code,
     /// The message for the caller.
     pub detail: String,
-    /// The wrong fields, for [`Code::InvalidArgument`].
+    /// The wrong fields, for [`Code::INVALID_ARGUMENT`].
     pub violations: Vec<FieldViolation>,
     /// The time after which a retry makes sense.
     pub retry_after: Option<Duration>,
@@ -33,20 +33,17 @@ impl Fault {
     }
 }
 
-/// Interprets the status of another service.
+/// Interprets the status of another service. `codes` are those that it may answer with.
 ///
-/// Only the text of a status with an `ErrorInfo` of this system is used. Other statuses come from libraries and
+/// Only the text of a status with an `ErrorInfo` of this system and one of the codes is used. Other statuses come from libraries and
 /// proxies, whose texts are for developers, so only their code is used; a foreign code that says nothing about the
-/// request becomes [`Code::Internal`].
+/// request becomes [`Code::INTERNAL`].
 #[must_use]
-pub fn fault(status: &Status) -> Fault {
+pub fn fault(status: &Status, codes: &[Code]) -> Fault {
     let details = status.get_error_details();
-    let own = details
-        .error_info()
-        .filter(|info| info.domain == DOMAIN)
-        .and_then(|info| Code::from_reason(&info.reason));
-    let Some(code) = own else { return foreign(status.code()) };
-    if code == Code::Internal {
+    let own = own_reason(&details).and_then(|reason| codes.iter().find(|code| code.reason() == reason));
+    let Some(&code) = own else { return foreign(status.code()) };
+    if code == Code::INTERNAL {
         return Fault::new(code, INTERNAL_DETAIL, None);
     }
     let violations = details.bad_request().map_or_else(Vec::new, |request| {
@@ -58,25 +55,35 @@ pub fn fault(status: &Status) -> Fault {
     Fault { code, detail: status.message().to_owned(), violations, retry_after, metadata }
 }
 
+/// Returns the name of an answer's code for the log. The answer is this process' own, so that every reason is known.
+pub(crate) fn code_name(status: &Status) -> String {
+    let reason = own_reason(&status.get_error_details()).map(str::to_ascii_lowercase);
+    reason.unwrap_or_else(|| foreign(status.code()).code.to_string())
+}
+
+fn own_reason(details: &ErrorDetails) -> Option<&str> {
+    details.error_info().filter(|info| info.domain == DOMAIN).map(|info| info.reason.as_str())
+}
+
 fn foreign(code: GrpcCode) -> Fault {
     let (code, detail, retry_after) = match code {
-        GrpcCode::InvalidArgument => (Code::InvalidArgument, "a value in the request is not valid", None),
+        GrpcCode::InvalidArgument => (Code::INVALID_ARGUMENT, "a value in the request is not valid", None),
         // tonic answers so to a message that exceeds the size limit.
-        GrpcCode::OutOfRange => (Code::BodyTooLarge, "the request is too large: send less at once", None),
-        GrpcCode::NotFound => (Code::NotFound, "there is nothing of this name", None),
+        GrpcCode::OutOfRange => (Code::BODY_TOO_LARGE, "the request is too large: send less at once", None),
+        GrpcCode::NotFound => (Code::NOT_FOUND, "there is nothing of this name", None),
         GrpcCode::Unauthenticated => {
-            (Code::TokenInvalid, "the access token is not accepted: log in again", None)
+            (Code::TOKEN_INVALID, "the access token is not accepted: log in again", None)
         }
-        GrpcCode::PermissionDenied => (Code::PermissionDenied, "the caller may not do this", None),
+        GrpcCode::PermissionDenied => (Code::PERMISSION_DENIED, "the caller may not do this", None),
         GrpcCode::ResourceExhausted => {
-            (Code::ResourceExhausted, "too many requests at once: try again later", Some(RETRY_AFTER))
+            (Code::RESOURCE_EXHAUSTED, "too many requests at once: try again later", Some(RETRY_AFTER))
         }
         // tonic answers CANCELLED when its own timer expires, in clients and servers.
         GrpcCode::Cancelled | GrpcCode::DeadlineExceeded => {
-            (Code::DeadlineExceeded, "the request took too long: try again later", None)
+            (Code::DEADLINE_EXCEEDED, "the request took too long: try again later", None)
         }
         GrpcCode::Unavailable | GrpcCode::Aborted => (
-            Code::Unavailable,
+            Code::UNAVAILABLE,
             "a part of the service cannot be reached for the moment: try again",
             Some(RETRY_AFTER),
         ),
@@ -86,15 +93,13 @@ fn foreign(code: GrpcCode) -> Fault {
         | GrpcCode::FailedPrecondition
         | GrpcCode::Unimplemented
         | GrpcCode::Internal
-        | GrpcCode::DataLoss => (Code::Internal, INTERNAL_DETAIL, None),
+        | GrpcCode::DataLoss => (Code::INTERNAL, INTERNAL_DETAIL, None),
     };
     Fault::new(code, detail, retry_after)
 }
 
 #[cfg(test)]
 mod tests {
-    use tonic_types::ErrorDetails;
-
     use super::super::{invalid_argument, retryable, status, status_with};
     use super::*;
 
@@ -105,12 +110,12 @@ mod tests {
 
     #[test]
     fn every_code_survives_the_way_through_a_status() {
-        for code in Code::ALL {
+        for code in Code::COMMON {
             let received = sent(status(*code, "send a smaller order"));
             assert_eq!(received.code(), code.grpc());
-            let fault = fault(&received);
+            let fault = fault(&received, Code::COMMON);
             assert_eq!(fault.code, *code);
-            if *code != Code::Internal {
+            if *code != Code::INTERNAL {
                 assert_eq!(fault.detail, "send a smaller order");
             }
         }
@@ -122,12 +127,12 @@ mod tests {
             FieldViolation::new("lines[0].quantity", "send 1 or more"),
             FieldViolation::new("currency", "send a code of ISO 4217, such as EUR"),
         ];
-        assert_eq!(fault(&sent(invalid_argument(violations.clone()))).violations, violations);
+        assert_eq!(fault(&sent(invalid_argument(violations.clone())), Code::COMMON).violations, violations);
         let metadata = HashMap::from([("tenants".to_owned(), "[]".to_owned())]);
-        let choose = status_with(Code::TenantRequired, "name one", metadata.clone());
-        assert_eq!(fault(&sent(choose)).metadata, metadata);
-        let busy = retryable(Code::Unavailable, "try again", Duration::from_millis(1500));
-        assert_eq!(fault(&sent(busy)).retry_after, Some(Duration::from_millis(1500)));
+        let choose = status_with(Code::LIMIT_EXCEEDED, "name one", metadata.clone());
+        assert_eq!(fault(&sent(choose), Code::COMMON).metadata, metadata);
+        let busy = retryable(Code::UNAVAILABLE, "try again", Duration::from_millis(1500));
+        assert_eq!(fault(&sent(busy), Code::COMMON).retry_after, Some(Duration::from_millis(1500)));
     }
 
     #[test]
@@ -135,14 +140,14 @@ mod tests {
         let secret = "SELECT * FROM orders WHERE password = 'hunter2'";
         for number in 0..=16 {
             let code = GrpcCode::from_i32(number);
-            let fault = fault(&sent(Status::new(code, secret)));
+            let fault = fault(&sent(Status::new(code, secret)), Code::COMMON);
             assert!(!fault.detail.contains("SELECT"), "{code:?}");
             assert!(!fault.detail.is_empty(), "{code:?}");
         }
         for code in [GrpcCode::Unknown, GrpcCode::Internal, GrpcCode::DataLoss, GrpcCode::Ok] {
-            assert_eq!(fault(&Status::new(code, secret)).code, Code::Internal);
+            assert_eq!(fault(&Status::new(code, secret), Code::COMMON).code, Code::INTERNAL);
         }
-        assert_eq!(fault(&Status::cancelled("Timeout expired")).code, Code::DeadlineExceeded);
+        assert_eq!(fault(&Status::cancelled("Timeout expired"), Code::COMMON).code, Code::DEADLINE_EXCEEDED);
     }
 
     #[test]
@@ -150,20 +155,20 @@ mod tests {
         for (reason, domain) in [("ORDER_NOT_FOUND", "googleapis.com"), ("NEWER_CODE", DOMAIN)] {
             let details = ErrorDetails::with_error_info(reason, domain, HashMap::new());
             let status = Status::with_error_details(GrpcCode::Internal, "inner workings", details);
-            let fault = fault(&sent(status));
-            assert_eq!((fault.code, fault.detail.as_str()), (Code::Internal, INTERNAL_DETAIL));
+            let fault = fault(&sent(status), Code::COMMON);
+            assert_eq!((fault.code, fault.detail.as_str()), (Code::INTERNAL, INTERNAL_DETAIL));
         }
     }
 
     #[test]
     fn an_internal_error_is_not_quoted_even_when_it_is_ours() {
-        let fault = fault(&sent(status(Code::Internal, "relation orders does not exist")));
+        let fault = fault(&sent(status(Code::INTERNAL, "relation orders does not exist")), Code::COMMON);
         assert_eq!(fault.detail, INTERNAL_DETAIL);
     }
 
     #[test]
     fn details_that_cannot_be_read_are_no_details() {
         let broken = Status::with_details(GrpcCode::NotFound, "x", vec![0xff_u8; 20].into());
-        assert_eq!(fault(&broken).code, Code::NotFound);
+        assert_eq!(fault(&broken, Code::COMMON).code, Code::NOT_FOUND);
     }
 }

@@ -1,7 +1,6 @@
-//! Errors in answers: a [`Code`] from the one table, a message for the caller, and the google.rpc details with both.
+//! Errors in answers: a [`Code`], which the package that owns it declares in proto, a message for the caller, and the google.rpc details with both.
 //! Causes are logged where they occur and never returned.
 
-mod code;
 #[cfg(feature = "db")]
 mod db;
 mod fault;
@@ -13,10 +12,11 @@ use std::time::Duration;
 use tonic::Status;
 use tonic_types::{ErrorDetails, StatusExt};
 
-pub use code::Code;
 #[cfg(feature = "db")]
 pub use db::from_db;
+pub(crate) use fault::code_name;
 pub use fault::{Fault, fault};
+pub use rowhouse_errors::Code;
 
 /// The `domain` of every `ErrorInfo`, within which a reason is unique.
 pub const DOMAIN: &str = "rowhouse";
@@ -90,6 +90,16 @@ pub fn status_with(
     build(code, detail.into(), ErrorDetails::new(), metadata.into_iter().collect())
 }
 
+/// Creates the error for an id of nothing, or of what belongs to another tenant, which no answer distinguishes.
+#[must_use]
+pub fn missing(code: Code) -> Status {
+    let detail = match code.title().strip_prefix("There is no such ") {
+        Some(object) => format!("there is no {object} with this id"),
+        None => code.title().to_owned(),
+    };
+    status(code, detail)
+}
+
 /// Creates an error that is likely to be over after `retry_after`.
 #[must_use]
 pub fn retryable(code: Code, detail: impl Into<String>, retry_after: Duration) -> Status {
@@ -113,14 +123,14 @@ pub fn invalid_argument(violations: Vec<FieldViolation>) -> Status {
         room = rest;
         details.add_bad_request_violation(field, description);
     }
-    build(Code::InvalidArgument, detail, details, HashMap::new())
+    build(Code::INVALID_ARGUMENT, detail, details, HashMap::new())
 }
 
 /// Creates the error for an internal failure. The cause is logged here and not returned.
 #[must_use]
 pub fn internal(operation: &'static str, cause: &dyn std::error::Error) -> Status {
     tracing::error!(operation, cause = %Chain(cause), "{operation} failed");
-    status(Code::Internal, fault::INTERNAL_DETAIL)
+    status(Code::INTERNAL, fault::INTERNAL_DETAIL)
 }
 
 fn build(
@@ -161,6 +171,8 @@ impl Display for Chain<'_> {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_errors::Definition;
+
     use super::*;
 
     #[test]
@@ -168,11 +180,11 @@ mod tests {
         let long = "€".repeat(10_000);
         let violations = (0..1000).map(|n| FieldViolation::new(format!("lines[{n}].sku"), &long)).collect();
         let metadata = |length| HashMap::from([("tenants".to_owned(), "x".repeat(length - 7))]);
-        assert!(status_with(Code::TenantRequired, "x", metadata(MAX_METADATA + 1)).details().len() < 100);
+        assert!(status_with(Code::LIMIT_EXCEEDED, "x", metadata(MAX_METADATA + 1)).details().len() < 100);
         for answer in [
             invalid_argument(violations),
-            status(Code::Internal, long.clone()),
-            status_with(Code::TenantRequired, long.clone(), metadata(MAX_METADATA)),
+            status(Code::INTERNAL, long.clone()),
+            status_with(Code::LIMIT_EXCEEDED, long.clone(), metadata(MAX_METADATA)),
         ] {
             let response = answer.into_http::<()>();
             let size: usize =
@@ -187,7 +199,21 @@ mod tests {
         assert_eq!(one.message(), "currency: send three capital letters");
         let two = invalid_argument(vec![FieldViolation::new("a", "b"), FieldViolation::new("c", "d")]);
         assert_eq!(two.message(), "2 fields are wrong");
-        assert_eq!(fault(&two).violations.len(), 2);
+        assert_eq!(fault(&two, Code::COMMON).violations.len(), 2);
+    }
+
+    #[test]
+    fn what_is_missing_is_named_by_the_codes_title() {
+        const NOTE: Code = Code::new(&Definition {
+            name: "note_not_found",
+            reason: "NOTE_NOT_FOUND",
+            grpc: tonic::Code::NotFound,
+            http: 404,
+            title: "There is no such note",
+        });
+        assert_eq!(fault(&missing(NOTE), &[NOTE]).code, NOTE);
+        assert_eq!(missing(NOTE).message(), "there is no note with this id");
+        assert_eq!(missing(Code::NOT_FOUND).message(), Code::NOT_FOUND.title());
     }
 
     #[test]
@@ -202,6 +228,6 @@ mod tests {
         let answer = internal("orders.place", &std::io::Error::other("password=hunter2"));
         let headers = format!("{answer:?} {:?}", answer.clone().into_http::<()>());
         assert!(!headers.contains("hunter2"), "{headers}");
-        assert_eq!(fault(&answer).code, Code::Internal);
+        assert_eq!(fault(&answer, Code::COMMON).code, Code::INTERNAL);
     }
 }

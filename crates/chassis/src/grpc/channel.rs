@@ -93,7 +93,7 @@ fn failed(error: &tonic::transport::Error) -> Status {
     }
     tracing::warn!(error = %Chain(error), "a service cannot be reached");
     let detail = "a part of the service cannot be reached for the moment: try again";
-    retryable(Code::Unavailable, detail, RETRY_AFTER)
+    retryable(Code::UNAVAILABLE, detail, RETRY_AFTER)
 }
 
 #[cfg(test)]

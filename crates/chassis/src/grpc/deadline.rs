@@ -62,11 +62,11 @@ pub(super) async fn enforce(
 }
 
 pub(super) fn exceeded() -> tonic::Status {
-    status(Code::DeadlineExceeded, "the request took longer than its deadline: ask for less, or wait longer")
+    status(Code::DEADLINE_EXCEEDED, "the request took longer than its deadline: ask for less, or wait longer")
 }
 
 pub(super) fn stopping() -> tonic::Status {
-    retryable(Code::Unavailable, "this server is stopping: try again", RETRY_AFTER)
+    retryable(Code::UNAVAILABLE, "this server is stopping: try again", RETRY_AFTER)
 }
 
 /// Parses `grpc-timeout`: at most eight digits and a unit. An invalid value is ignored, as in tonic.

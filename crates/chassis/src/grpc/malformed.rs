@@ -15,7 +15,7 @@ pub(super) fn with_details(response: Response<Body>) -> Response<Body> {
     match Status::from_header_map(response.headers()) {
         Some(said) if said.code() == GrpcCode::Internal && !response.headers().contains_key(DETAILS) => {
             let detail = format!("the message cannot be read: {}", said.message());
-            status(Code::InvalidArgument, detail).into_http()
+            status(Code::INVALID_ARGUMENT, detail).into_http()
         }
         _ => response,
     }

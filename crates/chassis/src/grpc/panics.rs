@@ -19,7 +19,7 @@ pub(super) async fn catch_panic(call: impl Future<Output = Response<Body>>) -> R
 /// Returns the status of a call that panicked.
 pub(super) fn panicked() -> Status {
     tracing::error!("the handler panicked");
-    status(Code::Internal, "the failure is in the service's log")
+    status(Code::INTERNAL, "the failure is in the service's log")
 }
 
 #[cfg(test)]

@@ -12,12 +12,12 @@ use crate::error::{Code, FieldViolation, invalid_argument, status};
 pub fn reject(refusal: AuthenticateError) -> Status {
     let detail = refusal.to_string();
     match refusal {
-        AuthenticateError::MissingToken => status(Code::TokenMissing, detail),
-        AuthenticateError::InvalidToken(TokenError::Expired) => status(Code::TokenExpired, detail),
-        AuthenticateError::InvalidToken(_) => status(Code::TokenInvalid, detail),
+        AuthenticateError::MissingToken => status(Code::TOKEN_MISSING, detail),
+        AuthenticateError::InvalidToken(TokenError::Expired) => status(Code::TOKEN_EXPIRED, detail),
+        AuthenticateError::InvalidToken(_) => status(Code::TOKEN_INVALID, detail),
         AuthenticateError::TenantMismatch { token, requested } => {
             tracing::warn!(%token, %requested, "a caller of tenant {token} asked for tenant {requested}");
-            status(Code::TenantMismatch, detail)
+            status(Code::TENANT_MISMATCH, detail)
         }
         AuthenticateError::InvalidTenantId(_) => {
             invalid_argument(vec![FieldViolation::new(TENANT_ID_KEY, detail)])
@@ -37,14 +37,14 @@ mod tests {
         let (token, requested) = (TenantId::generate(), TenantId::generate());
         let unreadable = "acme".parse::<TenantId>().unwrap_err();
         for (refusal, code) in [
-            (AuthenticateError::MissingToken, Code::TokenMissing),
-            (AuthenticateError::InvalidToken(TokenError::Expired), Code::TokenExpired),
-            (AuthenticateError::InvalidToken(TokenError::BadSignature), Code::TokenInvalid),
-            (AuthenticateError::TenantMismatch { token, requested }, Code::TenantMismatch),
-            (AuthenticateError::InvalidTenantId(unreadable), Code::InvalidArgument),
+            (AuthenticateError::MissingToken, Code::TOKEN_MISSING),
+            (AuthenticateError::InvalidToken(TokenError::Expired), Code::TOKEN_EXPIRED),
+            (AuthenticateError::InvalidToken(TokenError::BadSignature), Code::TOKEN_INVALID),
+            (AuthenticateError::TenantMismatch { token, requested }, Code::TENANT_MISMATCH),
+            (AuthenticateError::InvalidTenantId(unreadable), Code::INVALID_ARGUMENT),
         ] {
             let answer = reject(refusal);
-            assert_eq!(fault(&answer).code, code);
+            assert_eq!(fault(&answer, Code::COMMON).code, code);
             assert!(!answer.message().contains(&token.to_string()), "{answer:?}");
         }
     }

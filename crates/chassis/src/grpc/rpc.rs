@@ -8,7 +8,7 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
-use crate::error::fault;
+use crate::error::code_name;
 use crate::telemetry;
 
 /// The name of a method from the path of a call.
@@ -96,7 +96,7 @@ impl CallLog {
     fn settle(mut self, code: GrpcCode, status: Option<&Status>) {
         record_code(&Span::current(), code);
         let Some(rpc) = self.rpc.take() else { return };
-        let (reason, latency_ms) = (status.map(|status| fault(status).code.as_str()), self.latency_ms());
+        let (reason, latency_ms) = (status.map(code_name), self.latency_ms());
         if matches!(code, GrpcCode::Internal | GrpcCode::Unknown | GrpcCode::DataLoss) {
             tracing::error!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
         } else {

@@ -68,7 +68,7 @@ impl Decision {
             format!("{} requests a second", SECOND.as_nanos() / interval.as_nanos().max(1))
         };
         let detail = format!("{whose} may send {rate}: wait, and send fewer at once");
-        Some(Refusal(retryable(Code::RateLimited, detail, (*wait)?)))
+        Some(Refusal(retryable(Code::RATE_LIMITED, detail, (*wait)?)))
     }
 
     /// Returns the value of [`RATE_LIMIT_POLICY`], such as `"tenant";q=500;w=5`: the burst, and the seconds in which

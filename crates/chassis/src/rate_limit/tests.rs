@@ -83,11 +83,11 @@ fn a_key_that_does_too_much_does_not_use_its_tenant_up() {
     assert_eq!(passed(&limiter, tenant, &first, 1_000), 5);
     assert_eq!(passed(&limiter, tenant, &second, 1_000), 5);
     assert_eq!(passed(&limiter, tenant, &user(), 1_000), 40);
-    let refusal = fault(&limiter.check(tenant, Some(&first)).refusal().unwrap().0);
-    assert_eq!(refusal.code, Code::RateLimited);
+    let refusal = fault(&limiter.check(tenant, Some(&first)).refusal().unwrap().0, Code::COMMON);
+    assert_eq!(refusal.code, Code::RATE_LIMITED);
     assert_eq!(refusal.detail, "the API key may send 1 requests a second: wait, and send fewer at once");
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(1)));
-    let refusal = fault(&limiter.check(tenant, Some(&user())).refusal().unwrap().0);
+    let refusal = fault(&limiter.check(tenant, Some(&user())).refusal().unwrap().0, Code::COMMON);
     assert_eq!(refusal.detail, "the tenant may send 10 requests a second: wait, and send fewer at once");
     assert_eq!(refusal.retry_after, Some(Duration::from_millis(100)));
 }
@@ -105,7 +105,7 @@ fn a_person_who_does_too_much_leaves_the_tenants_others_their_share() {
     // So have the holders of a status token, which identifies nobody.
     let nobody = || limiter.check(globex, None).refusal().is_none();
     assert_eq!((0..1_000).filter(|_| nobody()).count(), 25);
-    let refusal = fault(&limiter.check(acme, Some(&ada)).refusal().unwrap().0);
+    let refusal = fault(&limiter.check(acme, Some(&ada)).refusal().unwrap().0, Code::COMMON);
     assert_eq!(refusal.detail, "one person may send a request every 2 seconds: wait, and send fewer at once");
     assert_eq!(refusal.retry_after, Some(Duration::from_secs(2)));
     clock.advance(Duration::from_secs(2));

@@ -7,6 +7,7 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use rowhouse_chassis::error::{self, Code};
+use rowhouse_proto::auth::v1::error_code;
 
 use super::{Extra, Problem};
 use crate::trace::TRACEPARENT;
@@ -50,10 +51,10 @@ impl Problem {
 
 /// Returns the challenge. `error` is only for an access token that was sent (RFC 6750 §3.1), `Basic` for an API key
 /// (RFC 6749 §5.2).
-const fn challenge(code: Code) -> &'static str {
+fn challenge(code: Code) -> &'static str {
     match code {
-        Code::TokenInvalid | Code::TokenExpired | Code::TokenRevoked => BEARER_INVALID,
-        Code::InvalidClient => BASIC,
+        Code::TOKEN_INVALID | Code::TOKEN_EXPIRED | Code::TOKEN_REVOKED => BEARER_INVALID,
+        error_code::INVALID_CLIENT => BASIC,
         _ => BEARER,
     }
 }
@@ -65,25 +66,27 @@ fn whole_seconds(duration: Duration) -> u64 {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_proto::ERROR_CODES;
+
     use super::*;
 
     #[test]
     fn an_access_token_that_was_sent_is_told_from_other_secrets() {
         for (code, expected) in [
-            (Code::TokenMissing, BEARER),
-            (Code::InvalidCredentials, BEARER),
-            (Code::RefreshTokenInvalid, BEARER),
-            (Code::MfaRequired, BEARER),
-            (Code::MfaTokenInvalid, BEARER),
-            (Code::MfaCodeInvalid, BEARER),
-            (Code::TokenInvalid, BEARER_INVALID),
-            (Code::TokenExpired, BEARER_INVALID),
-            (Code::TokenRevoked, BEARER_INVALID),
-            (Code::InvalidClient, BASIC),
+            (Code::TOKEN_MISSING, BEARER),
+            (error_code::INVALID_CREDENTIALS, BEARER),
+            (error_code::REFRESH_TOKEN_INVALID, BEARER),
+            (error_code::MFA_REQUIRED, BEARER),
+            (error_code::MFA_TOKEN_INVALID, BEARER),
+            (error_code::MFA_CODE_INVALID, BEARER),
+            (Code::TOKEN_INVALID, BEARER_INVALID),
+            (Code::TOKEN_EXPIRED, BEARER_INVALID),
+            (Code::TOKEN_REVOKED, BEARER_INVALID),
+            (error_code::INVALID_CLIENT, BASIC),
         ] {
             assert_eq!(challenge(code), expected, "{code}");
         }
-        let covered = Code::ALL.iter().filter(|code| code.http() == 401).count();
+        let covered = ERROR_CODES.iter().filter(|code| code.http() == 401).count();
         assert_eq!(covered, 10, "a code of status 401 is not in the list above");
     }
 

@@ -13,6 +13,7 @@ use actix_web::{HttpResponse, ResponseError};
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::limits::{LIMIT_KEY, MAXIMUM_KEY};
 use rowhouse_chassis::telemetry;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_tokens::TokenError;
 use tonic::Status;
 
@@ -66,7 +67,7 @@ impl Problem {
     /// Creates the error for an invalid value. `field` is its path in the body, or the name of a header or query
     /// parameter.
     pub(crate) fn invalid(field: &str, detail: &str) -> Self {
-        Self::new(Code::InvalidArgument, format!("{field}: {detail}")).at(field, detail)
+        Self::new(Code::INVALID_ARGUMENT, format!("{field}: {detail}")).at(field, detail)
     }
 
     /// Adds a field.
@@ -78,7 +79,7 @@ impl Problem {
     /// Creates the error for a wrong method. `allow` has the methods of the address.
     pub(crate) fn method_not_allowed(allow: String) -> Self {
         let detail = format!("this address answers {allow} only");
-        Self { extra: Extra::Allow(allow), ..Self::new(Code::MethodNotAllowed, detail) }
+        Self { extra: Extra::Allow(allow), ..Self::new(Code::METHOD_NOT_ALLOWED, detail) }
     }
 
     /// Adds the form of RFC 6749.
@@ -90,7 +91,7 @@ impl Problem {
     pub(crate) fn internal() -> Self {
         let detail =
             "the failure is in the service's log; trying again may help, changing the request will not";
-        Self::new(Code::Internal, detail)
+        Self::new(Code::INTERNAL, detail)
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -141,7 +142,7 @@ impl ResponseError for Problem {
 
 impl From<Status> for Problem {
     fn from(status: Status) -> Self {
-        let Fault { code, detail, violations, retry_after, metadata } = fault(&status);
+        let Fault { code, detail, violations, retry_after, metadata } = fault(&status, ERROR_CODES);
         let errors: Vec<_> = violations
             .into_iter()
             .map(|FieldViolation { field, description: detail }| FieldError {
@@ -187,7 +188,7 @@ fn rest_name(field: String) -> String {
 
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
-        let code = if error == TokenError::Expired { Code::TokenExpired } else { Code::TokenInvalid };
+        let code = if error == TokenError::Expired { Code::TOKEN_EXPIRED } else { Code::TOKEN_INVALID };
         Self::new(code, error.to_string())
     }
 }
@@ -196,6 +197,7 @@ impl From<TokenError> for Problem {
 mod tests {
     use actix_web::body::to_bytes;
     use rowhouse_chassis::error::{invalid_argument, retryable, status, status_with};
+    use rowhouse_proto::auth::v1::error_code;
     use serde_json::{Value, json};
 
     use super::*;
@@ -208,7 +210,7 @@ mod tests {
 
     #[actix_web::test]
     async fn every_code_is_a_problem_of_its_status() {
-        for code in Code::ALL {
+        for code in ERROR_CODES {
             let (response, body) = answered(status(*code, "send less").into()).await;
             assert_eq!(response.status().as_u16(), code.http());
             assert_eq!(response.headers().get("content-type").unwrap(), PROBLEM_JSON);
@@ -245,7 +247,8 @@ mod tests {
         let tenants = json!([{ "id": "1", "slug": "acme", "name": "Acme" }]);
         for (listed, expected) in [(tenants.to_string(), tenants), ("nonsense".to_owned(), Value::Null)] {
             let metadata = HashMap::from([("tenants".to_owned(), listed)]);
-            let (_, body) = answered(status_with(Code::TenantRequired, "name one", metadata).into()).await;
+            let (_, body) =
+                answered(status_with(error_code::TENANT_REQUIRED, "name one", metadata).into()).await;
             assert_eq!(body["tenants"], expected);
         }
     }
@@ -253,9 +256,10 @@ mod tests {
     #[actix_web::test]
     async fn the_token_of_the_second_step_is_a_member() {
         let metadata = HashMap::from([("mfa_token".to_owned(), "rwh_mfa_1".to_owned())]);
-        let (_, body) = answered(status_with(Code::MfaRequired, "send the code", metadata).into()).await;
+        let (_, body) =
+            answered(status_with(error_code::MFA_REQUIRED, "send the code", metadata).into()).await;
         assert_eq!(body["mfa_token"], "rwh_mfa_1");
-        let (_, body) = answered(status(Code::MfaCodeInvalid, "wrong").into()).await;
+        let (_, body) = answered(status(error_code::MFA_CODE_INVALID, "wrong").into()).await;
         assert!(body.get("mfa_token").is_none());
     }
 
@@ -274,7 +278,7 @@ mod tests {
     #[actix_web::test]
     async fn a_service_says_when_to_try_again() {
         for (code, after, seconds) in
-            [(Code::Unavailable, 1500, "2"), (Code::TooManyAttempts, 3000, "3"), (Code::NotFound, 1, "1")]
+            [(Code::UNAVAILABLE, 1500, "2"), (Code::TOO_MANY_ATTEMPTS, 3000, "3"), (Code::NOT_FOUND, 1, "1")]
         {
             let after = Duration::from_millis(after);
             let (response, _) = answered(retryable(code, "later", after).into()).await;

@@ -1,13 +1,14 @@
 //! The names of errors in RFC 6749, for its token endpoint.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 
 /// Returns the member `error` (§5.2). Errors without a name there get the one of §4.1.2.1.
 pub(super) fn name(code: Code) -> &'static str {
     match (code, code.http()) {
-        (Code::InvalidClient, _) => "invalid_client",
-        (Code::InvalidScope, _) => "invalid_scope",
-        (Code::UnsupportedGrantType, _) => "unsupported_grant_type",
+        (error_code::INVALID_CLIENT, _) => "invalid_client",
+        (error_code::INVALID_SCOPE, _) => "invalid_scope",
+        (error_code::UNSUPPORTED_GRANT_TYPE, _) => "unsupported_grant_type",
         (_, 401 | 403) => "unauthorized_client",
         (_, 500) => "server_error",
         (_, 429 | 503 | 504) => "temporarily_unavailable",
@@ -32,17 +33,17 @@ mod tests {
     #[test]
     fn each_code_has_a_name() {
         for (code, expected) in [
-            (Code::InvalidClient, "invalid_client"),
-            (Code::InvalidScope, "invalid_scope"),
-            (Code::UnsupportedGrantType, "unsupported_grant_type"),
-            (Code::TenantSuspended, "unauthorized_client"),
-            (Code::InvalidArgument, "invalid_request"),
-            (Code::MalformedJson, "invalid_request"),
-            (Code::BodyTooLarge, "invalid_request"),
-            (Code::UnsupportedMediaType, "invalid_request"),
-            (Code::TooManyAttempts, "temporarily_unavailable"),
-            (Code::Unavailable, "temporarily_unavailable"),
-            (Code::Internal, "server_error"),
+            (error_code::INVALID_CLIENT, "invalid_client"),
+            (error_code::INVALID_SCOPE, "invalid_scope"),
+            (error_code::UNSUPPORTED_GRANT_TYPE, "unsupported_grant_type"),
+            (Code::TENANT_SUSPENDED, "unauthorized_client"),
+            (Code::INVALID_ARGUMENT, "invalid_request"),
+            (Code::MALFORMED_JSON, "invalid_request"),
+            (Code::BODY_TOO_LARGE, "invalid_request"),
+            (Code::UNSUPPORTED_MEDIA_TYPE, "invalid_request"),
+            (Code::TOO_MANY_ATTEMPTS, "temporarily_unavailable"),
+            (Code::UNAVAILABLE, "temporarily_unavailable"),
+            (Code::INTERNAL, "server_error"),
         ] {
             assert_eq!(name(code), expected, "{code}");
         }

@@ -32,7 +32,7 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             announced(request.headers())
         } else {
             let detail = "send the body as JSON, with `Content-Type: application/json`";
-            Err(Problem::new(Code::UnsupportedMediaType, detail))
+            Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
         };
         let payload = payload.take();
         Box::pin(async move { parse(&read(payload, announced?).await?).map(Self) })
@@ -85,7 +85,7 @@ mod tests {
         let coded = coded.into_iter().fold(TestRequest::default(), TestRequest::insert_header);
         let (request, mut payload) = coded.set_payload(body).to_http_parts();
         let problem = Body::<Named>::from_request(&request, &mut payload).await.err().unwrap();
-        assert_eq!(problem.code(), Code::UnsupportedMediaType);
+        assert_eq!(problem.code(), Code::UNSUPPORTED_MEDIA_TYPE);
     }
 
     #[actix_web::test]

@@ -16,7 +16,7 @@ const SHOWN: usize = 64;
 /// expects it.
 pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     if body.is_empty() {
-        return Problem::new(Code::MalformedJson, "the body is empty: send a JSON object");
+        return Problem::new(Code::MALFORMED_JSON, "the body is empty: send a JSON object");
     }
     let mut track = Track::new();
     let mut deserializer = serde_json::Deserializer::from_slice(body);
@@ -25,10 +25,10 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
         // The object is valid, so something follows it.
         let detail =
             deserializer.end().map_or_else(|error| in_text(&error), |()| "send one JSON object".to_owned());
-        return Problem::new(Code::MalformedJson, detail);
+        return Problem::new(Code::MALFORMED_JSON, detail);
     };
     if error.classify() != Category::Data {
-        return Problem::new(Code::MalformedJson, in_text(&error));
+        return Problem::new(Code::MALFORMED_JSON, in_text(&error));
     }
     let reason = reason(&error);
     let place = format!("line {}, column {}", error.line(), error.column());
@@ -38,9 +38,9 @@ pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
         push(&mut field, member);
     }
     if field.is_empty() {
-        return Problem::new(Code::InvalidArgument, format!("the body: {reason} ({place})"));
+        return Problem::new(Code::INVALID_ARGUMENT, format!("the body: {reason} ({place})"));
     }
-    Problem::new(Code::InvalidArgument, format!("{field}: {reason} ({place})")).at(field, reason)
+    Problem::new(Code::INVALID_ARGUMENT, format!("{field}: {reason} ({place})")).at(field, reason)
 }
 
 /// Returns the error for a text that is not JSON.

@@ -14,7 +14,7 @@ pub(crate) async fn fallback(
     Err(match api.allowed(request.path()) {
         Some(methods) => Problem::method_not_allowed(methods.to_owned()),
         None => Problem::new(
-            Code::NotFound,
+            Code::NOT_FOUND,
             "there is nothing at this address: /openapi.json has those that there are, /docs shows them",
         ),
     })

@@ -1,7 +1,8 @@
 //! The errors of the service's calls.
 
 use rowhouse_chassis::access::Denied;
-use rowhouse_chassis::error::{Code, IntoStatus, Violations, from_db, invalid_argument, status};
+use rowhouse_chassis::error::{IntoStatus, Violations, from_db, invalid_argument, missing, status};
+use rowhouse_proto::jobs::v1::error_code;
 use rowhouse_tenancy::DbError;
 use tonic::Status;
 
@@ -36,8 +37,8 @@ impl IntoStatus for Error {
         match self {
             Self::Invalid(violations) => invalid_argument(violations.into()),
             Self::Denied(denied) => denied.into_status(operation),
-            Self::NotFound => status(Code::JobNotFound, "there is no job with this id"),
-            Self::NotCancellable(reason) => status(Code::JobNotCancellable, reason.to_string()),
+            Self::NotFound => missing(error_code::JOB_NOT_FOUND),
+            Self::NotCancellable(reason) => status(error_code::JOB_NOT_CANCELLABLE, reason.to_string()),
             Self::Db(error) => from_db(operation, &error),
         }
     }
@@ -45,20 +46,21 @@ impl IntoStatus for Error {
 
 #[cfg(test)]
 mod tests {
-    use rowhouse_chassis::error::fault;
+    use rowhouse_chassis::error::{Code, fault};
+    use rowhouse_proto::ERROR_CODES;
 
     use super::*;
 
     #[test]
     fn each_outcome_has_its_code() {
         for (error, code) in [
-            (Error::Invalid(Violations::default()), Code::InvalidArgument),
-            (Error::Denied(Denied::MembersOnly), Code::PermissionDenied),
-            (CancelError::NotFound.into(), Code::JobNotFound),
-            (CancelError::NotCancellable.into(), Code::JobNotCancellable),
-            (DbError::TenantSuspended.into(), Code::TenantSuspended),
+            (Error::Invalid(Violations::default()), Code::INVALID_ARGUMENT),
+            (Error::Denied(Denied::MembersOnly), Code::PERMISSION_DENIED),
+            (CancelError::NotFound.into(), error_code::JOB_NOT_FOUND),
+            (CancelError::NotCancellable.into(), error_code::JOB_NOT_CANCELLABLE),
+            (DbError::TenantSuspended.into(), Code::TENANT_SUSPENDED),
         ] {
-            assert_eq!(fault(&error.into_status("jobs.test")).code, code);
+            assert_eq!(fault(&error.into_status("jobs.test"), ERROR_CODES).code, code);
         }
     }
 }

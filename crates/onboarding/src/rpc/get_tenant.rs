@@ -1,10 +1,10 @@
 //! The method that returns a tenant, during its set-up and later.
 
 use rowhouse_chassis::access::Denied;
-use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse};
+use rowhouse_proto::onboarding::v1::{GetTenantRequest, GetTenantResponse, permission};
 use rowhouse_tenancy::grpc::{AuthenticateError, TENANT_ID_KEY};
 use rowhouse_tenancy::{InvalidTenantId, SystemOrigin, TenantContext, TenantId};
-use rowhouse_tokens::{Permission, TokenError};
+use rowhouse_tokens::TokenError;
 use tonic::Request;
 
 use super::{Rpc, bearer, tenant};
@@ -52,8 +52,8 @@ async fn context<T>(rpc: &Rpc, request: &Request<T>) -> Result<TenantContext, Er
         }
     }
     match cx.principal() {
-        Some(principal) if !principal.may(Permission::TenantRead) => {
-            Err(Denied::Permission(Permission::TenantRead).into())
+        Some(principal) if !principal.may(permission::TENANT_READ) => {
+            Err(Denied::Permission(permission::TENANT_READ).into())
         }
         _ => Ok(cx),
     }

@@ -32,14 +32,17 @@ async fn only_onboarding_lays_out_and_it_can_do_nothing_else() {
     let person = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
     let service = service_token(&world, ServiceName::Orders.program(), &acme.id);
     let for_auth = service_token(&world, issuer::AUTH, &acme.id);
-    for (token, expected) in [(&person, Code::PermissionDenied), (&for_auth, Code::TokenInvalid)] {
+    for (token, expected) in [(&person, Code::PERMISSION_DENIED), (&for_auth, Code::TOKEN_INVALID)] {
         let answer = orders(&world).set_up_tenant(with_token(token, SetUpTenantRequest {})).await;
         assert_eq!(refused(answer), expected);
         let answer = orders(&world).tear_down_tenant(with_token(token, TearDownTenantRequest {})).await;
         assert_eq!(refused(answer), expected);
     }
     let list = ListOrdersRequest { page_size: 0, page_token: String::new(), status: 0 };
-    assert_eq!(refused(orders(&world).list_orders(with_token(&service, list)).await), Code::PermissionDenied);
+    assert_eq!(
+        refused(orders(&world).list_orders(with_token(&service, list)).await),
+        Code::PERMISSION_DENIED
+    );
 
     for _ in 0..2 {
         orders(&world).set_up_tenant(with_token(&service, SetUpTenantRequest {})).await.unwrap();

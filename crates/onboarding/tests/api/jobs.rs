@@ -1,6 +1,8 @@
 //! A tenant's jobs, as its people see them.
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::jobs::v1::error_code;
 use rowhouse_proto::jobs::v1::{
     CancelJobRequest, GetJobRequest, Job, JobStatus, ListJobsRequest, ListJobsResponse,
 };
@@ -82,7 +84,7 @@ async fn jobs_of_all_services_are_listed_page_by_page() {
     let page = list(&world, &token, succeeded.clone()).await.unwrap();
     assert_eq!(page.jobs.len(), 1);
     let other_list = ListJobsRequest { page_token: page.next_page_token, ..all(1, "") };
-    assert_eq!(refused(list(&world, &token, other_list).await), Code::InvalidArgument);
+    assert_eq!(refused(list(&world, &token, other_list).await), Code::INVALID_ARGUMENT);
     world.stop().await;
 }
 
@@ -98,14 +100,14 @@ async fn a_job_is_cancelled_by_who_may_and_if_it_can_be() {
     assert!(cancelled.cancel_requested || cancelled.status() == JobStatus::Cancelled, "{cancelled:?}");
 
     let purge = world.value("SELECT id FROM jobs.jobs WHERE kind = 'orders.purge'").await;
-    assert_eq!(refused(cancel(&world, &token, &purge).await), Code::JobNotCancellable);
+    assert_eq!(refused(cancel(&world, &token, &purge).await), error_code::JOB_NOT_CANCELLABLE);
     let done = world.value("SELECT id FROM jobs.jobs WHERE kind = 'tenant.set_up'").await;
-    assert_eq!(refused(cancel(&world, &token, &done).await), Code::JobNotCancellable);
+    assert_eq!(refused(cancel(&world, &token, &done).await), error_code::JOB_NOT_CANCELLABLE);
 
     world.sql("UPDATE auth.memberships SET role = 'viewer'").await;
     let token = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
     get(&world, &token, &id).await.unwrap();
-    assert_eq!(refused(cancel(&world, &token, &id).await), Code::PermissionDenied);
+    assert_eq!(refused(cancel(&world, &token, &id).await), Code::PERMISSION_DENIED);
     world.stop().await;
 }
 
@@ -121,14 +123,14 @@ async fn another_tenants_job_and_a_missing_one_get_the_same_answer() {
         for answer in [get(&world, &token, id).await, cancel(&world, &token, id).await] {
             let answer = answer.unwrap_err();
             assert_eq!(
-                (fault(&answer).code, answer.message()),
-                (Code::JobNotFound, "there is no job with this id")
+                (fault(&answer, ERROR_CODES).code, answer.message()),
+                (error_code::JOB_NOT_FOUND, "there is no job with this id")
             );
         }
     }
     let untouched = "SELECT cancel_requested FROM jobs.jobs WHERE kind = 'test.wait'";
     assert_eq!(world.value(untouched).await, "false");
     let nobody = world.jobs().list_jobs(all(0, "")).await;
-    assert_eq!(refused(nobody), Code::TokenMissing);
+    assert_eq!(refused(nobody), Code::TOKEN_MISSING);
     world.stop().await;
 }

@@ -3,6 +3,9 @@
 use std::collections::HashSet;
 
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code::{EMAIL_MISMATCH, INVALID_CREDENTIALS};
+use rowhouse_proto::onboarding::v1::error_code;
 use rowhouse_proto::onboarding::v1::{OnboardTenantRequest, TenantStatus};
 use tokio::task::JoinSet;
 
@@ -45,27 +48,30 @@ async fn the_owner_can_log_in_when_the_call_returns() {
 async fn all_that_is_wrong_is_said_at_once_and_nothing_is_done() {
     let world = World::start().await;
     let wrong = request("", "ada").slug("A").key("").password("short");
-    let answer = fault(&world.onboard(wrong).await.unwrap_err());
-    assert_eq!(answer.code, Code::InvalidArgument);
+    let answer = fault(&world.onboard(wrong).await.unwrap_err(), ERROR_CODES);
+    assert_eq!(answer.code, Code::INVALID_ARGUMENT);
     let fields: Vec<_> = answer.violations.iter().map(|violation| violation.field.as_str()).collect();
     assert_eq!(fields, ["name", "slug", "admin.email", "admin.password", "idempotency_key"]);
 
     let nobody = OnboardTenantRequest { admin: None, ..request("Acme", "") };
-    assert_eq!(fault(&world.onboard(nobody).await.unwrap_err()).violations[0].field, "admin");
+    assert_eq!(fault(&world.onboard(nobody).await.unwrap_err(), ERROR_CODES).violations[0].field, "admin");
     let quoted = world.onboard(request("Acme", "\"ada\"@example.com").key("k")).await;
-    let answer = fault(&quoted.unwrap_err());
-    assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::InvalidArgument, "admin.email"));
+    let answer = fault(&quoted.unwrap_err(), ERROR_CODES);
+    assert_eq!((answer.code, answer.violations[0].field.as_str()), (Code::INVALID_ARGUMENT, "admin.email"));
     for name in ["\u{200b}\u{200b}", "\u{2800}", "Acme\u{202e}gnp.exe", "\u{2066}Acme", "\u{301}"] {
-        let answer = fault(&world.onboard(request(name, "ada@example.com")).await.unwrap_err());
+        let answer = fault(&world.onboard(request(name, "ada@example.com")).await.unwrap_err(), ERROR_CODES);
         assert_eq!(answer.violations[0].field, "name", "{name:?}");
     }
     for slug in
         ["admin", "www", "api", "login", "postmaster", "support", "rowhouse", "localhost", "xn--bcher-kva"]
     {
-        let answer = fault(&world.onboard(request("Acme", "ada@example.com").slug(slug)).await.unwrap_err());
+        let answer = fault(
+            &world.onboard(request("Acme", "ada@example.com").slug(slug)).await.unwrap_err(),
+            ERROR_CODES,
+        );
         assert_eq!(
             (answer.code, answer.violations[0].field.as_str()),
-            (Code::InvalidArgument, "slug"),
+            (Code::INVALID_ARGUMENT, "slug"),
             "{slug}"
         );
     }
@@ -78,7 +84,7 @@ async fn a_chosen_slug_is_had_once_and_a_derived_one_gets_a_suffix() {
     let world = World::start().await;
     world.onboard(request("Acme", "ada@example.com").slug("acme")).await.unwrap();
     let again = world.onboard(request("Other", "bob@example.com").slug("acme")).await;
-    assert_eq!(refused(again), Code::SlugTaken);
+    assert_eq!(refused(again), error_code::SLUG_TAKEN);
     assert_eq!(world.counts().await, "1 1 1 0");
     let derived = world.onboard(request("ACME!", "bob@example.com")).await.unwrap().tenant.unwrap();
     assert!(derived.slug.starts_with("acme-") && derived.slug.len() == 9, "{}", derived.slug);
@@ -120,7 +126,7 @@ async fn of_many_who_want_one_slug_one_has_it() {
     let (won, lost): (Vec<_>, Vec<_>) = calls.join_all().await.into_iter().partition(Result::is_ok);
     assert_eq!((won.len(), lost.len()), (1, 15));
     for answer in lost {
-        assert_eq!(refused(answer), Code::SlugTaken);
+        assert_eq!(refused(answer), error_code::SLUG_TAKEN);
     }
     assert_eq!(world.counts().await, "1 1 1 0");
     world.stop().await;
@@ -142,7 +148,7 @@ async fn a_person_adds_a_tenant_only_when_they_show_who_they_are() {
         assert_eq!((admin.email.as_str(), admin.role.as_str()), ("ada@example.com", "owner"));
         assert_ne!(admin.id, first.id);
         let slug = Some(tenant.slug.as_str());
-        assert_eq!(refused(world.login("ada@example.com", PASSWORD, slug).await), Code::InvalidCredentials);
+        assert_eq!(refused(world.login("ada@example.com", PASSWORD, slug).await), INVALID_CREDENTIALS);
     }
     let message = world.mail_to("ada@example.com", "Invitation").await;
     assert!(
@@ -170,12 +176,12 @@ async fn an_access_token_is_as_good_as_the_password() {
 
     for email in ["bob@example.com", "nobody@example.com"] {
         let anothers = request("Hooli", email).slug("hooli").key("k");
-        assert_eq!(refused(world.onboard_as(&token, anothers).await), Code::EmailMismatch);
+        assert_eq!(refused(world.onboard_as(&token, anothers).await), EMAIL_MISMATCH);
     }
     let mine = request("Hooli", "ada@example.com").slug("hooli").without_password();
-    assert_eq!(refused(world.onboard_as("not.a.token", mine.clone()).await), Code::TokenInvalid);
+    assert_eq!(refused(world.onboard_as("not.a.token", mine.clone()).await), Code::TOKEN_INVALID);
     world.sql("SELECT auth.end_sessions_of(id, 'disabled') FROM auth.identities").await;
-    assert_eq!(refused(world.onboard_as(&token, mine.clone()).await), Code::TokenRevoked);
+    assert_eq!(refused(world.onboard_as(&token, mine.clone()).await), Code::TOKEN_REVOKED);
     assert_eq!(world.counts().await, "2 1 2 0", "nothing is left behind");
     world.onboard(mine).await.unwrap();
     world.stop().await;
@@ -187,7 +193,7 @@ async fn without_a_password_a_link_sets_it() {
     let new = request("Acme", "ada@example.com").without_password();
     let admin = world.onboard(new).await.unwrap().admin.unwrap();
     assert_eq!(world.value("SELECT user_id FROM auth.memberships").await, admin.id);
-    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::InvalidCredentials);
+    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), INVALID_CREDENTIALS);
     let message = world.mail_to("ada@example.com", "Set your password").await;
     assert!(message.token.starts_with("rowhouse_otl_"));
     world.stop().await;

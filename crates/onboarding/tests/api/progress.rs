@@ -4,9 +4,11 @@ use std::time::Duration;
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::set_deadline;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::GetMeRequest;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::jobs::v1::ListJobsRequest;
+use rowhouse_proto::onboarding::v1::error_code;
 use rowhouse_proto::onboarding::v1::{
     GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, TenantStatus,
 };
@@ -38,7 +40,7 @@ async fn a_slow_set_up_is_followed_by_a_status_token() {
     let accepted = onboard_shortly(&world, request("Acme", "ada@example.com").key("k")).await;
     let (tenant, token) = (accepted.tenant.unwrap(), accepted.status_token);
     assert_eq!(tenant.status(), TenantStatus::Provisioning);
-    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::PermissionDenied);
+    assert_eq!(refused(world.login("ada@example.com", PASSWORD, None).await), Code::PERMISSION_DENIED);
 
     let seen = world.get_tenant(&token, &tenant.id).await.unwrap();
     assert_eq!(seen.status(), TenantStatus::Provisioning);
@@ -67,26 +69,26 @@ async fn a_status_token_shows_one_tenant_and_opens_nothing() {
     let other = onboard_shortly(&world, request("Globex", "bob@example.com")).await;
     let (id, token) = (accepted.tenant.unwrap().id, accepted.status_token);
     for id in [other.tenant.unwrap().id.as_str(), MISSING, "", "acme"] {
-        assert_eq!(refused(world.get_tenant(&token, id).await), Code::TenantNotFound, "{id}");
+        assert_eq!(refused(world.get_tenant(&token, id).await), error_code::TENANT_NOT_FOUND, "{id}");
     }
     world.start_orders().await;
     world.until("SELECT count(*) FROM tenancy.tenants WHERE status = 'active'", "2").await;
 
     let onboarding = with_token(&token, request("Hooli", "ada@example.com"));
-    assert_eq!(refused(world.client().onboard_tenant(onboarding).await), Code::TokenInvalid);
+    assert_eq!(refused(world.client().onboard_tenant(onboarding).await), Code::TOKEN_INVALID);
     let jobs = with_token(&token, ListJobsRequest { page_size: 0, page_token: String::new(), status: 0 });
-    assert_eq!(refused(world.jobs().list_jobs(jobs).await), Code::TokenInvalid);
+    assert_eq!(refused(world.jobs().list_jobs(jobs).await), Code::TOKEN_INVALID);
     let mut auth = AuthServiceClient::new(world.auth.as_ref().unwrap().channel());
-    assert_eq!(refused(auth.get_me(with_token(&token, GetMeRequest {})).await), Code::TokenInvalid);
+    assert_eq!(refused(auth.get_me(with_token(&token, GetMeRequest {})).await), Code::TOKEN_INVALID);
     let mut orders = OrderServiceClient::new(world.orders.as_ref().unwrap().channel());
     let list = with_token(&token, ListOrdersRequest { page_size: 0, page_token: String::new(), status: 0 });
-    assert_eq!(refused(orders.list_orders(list).await), Code::TokenInvalid);
+    assert_eq!(refused(orders.list_orders(list).await), Code::TOKEN_INVALID);
 
     let mut mismatched = with_token(&token, GetTenantRequest { id: id.clone() });
     mismatched.metadata_mut().insert("x-tenant-id", MISSING.parse().unwrap());
-    assert_eq!(refused(world.client().get_tenant(mismatched).await), Code::TenantMismatch);
+    assert_eq!(refused(world.client().get_tenant(mismatched).await), Code::TENANT_MISMATCH);
     world.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
-    assert_eq!(refused(world.get_tenant(&token, &id).await), Code::TenantSuspended);
+    assert_eq!(refused(world.get_tenant(&token, &id).await), Code::TENANT_SUSPENDED);
     world.stop().await;
 }
 
@@ -99,13 +101,13 @@ async fn an_access_token_shows_its_own_tenant() {
     assert_eq!(world.get_tenant(&token, &acme.id).await.unwrap(), acme);
     let foreign = world.get_tenant(&token, &globex.id).await.unwrap_err();
     let missing = world.get_tenant(&token, MISSING).await.unwrap_err();
-    assert_eq!(fault(&foreign).code, Code::TenantNotFound);
+    assert_eq!(fault(&foreign, ERROR_CODES).code, error_code::TENANT_NOT_FOUND);
     assert_eq!((foreign.message(), foreign.details()), (missing.message(), missing.details()));
     let nobody = world.client().get_tenant(GetTenantRequest { id: acme.id.clone() }).await;
-    assert_eq!(refused(nobody), Code::TokenMissing);
-    assert_eq!(refused(world.get_tenant("not.a.token", &acme.id).await), Code::TokenInvalid);
+    assert_eq!(refused(nobody), Code::TOKEN_MISSING);
+    assert_eq!(refused(world.get_tenant("not.a.token", &acme.id).await), Code::TOKEN_INVALID);
     world.sql("SELECT auth.end_sessions_of(id, 'disabled') FROM auth.identities").await;
-    assert_eq!(refused(world.get_tenant(&token, &acme.id).await), Code::TokenRevoked);
+    assert_eq!(refused(world.get_tenant(&token, &acme.id).await), Code::TOKEN_REVOKED);
     world.stop().await;
 }
 
@@ -129,7 +131,7 @@ async fn a_set_up_that_fails_leaves_its_reason_and_nothing_else() {
         let failing =
             format!("SELECT failure IS NOT NULL FROM onboarding.onboardings WHERE tenant_id = '{id}'");
         world.until(&failing, "true").await;
-        assert_eq!(refused(world.onboard(wanted.clone()).await), Code::Unavailable);
+        assert_eq!(refused(world.onboard(wanted.clone()).await), Code::UNAVAILABLE);
         world.start_orders().await;
         world.until(&format!("SELECT status FROM tenancy.tenants WHERE id = '{id}'"), "failed").await;
 

@@ -4,6 +4,7 @@ use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::set_deadline;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::onboarding::v1::TenantStatus;
 use tokio::task::JoinSet;
 use tonic::Request;
@@ -48,7 +49,7 @@ async fn another_request_with_the_same_key_is_refused() {
         first.clone().password("another horse"),
         first.clone().without_password(),
     ] {
-        assert_eq!(refused(world.onboard(other).await), Code::IdempotencyKeyReused);
+        assert_eq!(refused(world.onboard(other).await), Code::IDEMPOTENCY_KEY_REUSED);
     }
     world.onboard(first).await.unwrap();
     assert_eq!(world.counts().await, "1 1 1 1");
@@ -65,7 +66,7 @@ async fn a_guessed_key_leads_to_nobody_elses_answer() {
     // The password is missing even if the address is known.
     for guess in ["wrong horse", "correct horsf"] {
         let guessed = world.onboard(request("Acme", "ada@example.com").key("k").password(guess)).await;
-        assert_eq!(refused(guessed), Code::IdempotencyKeyReused);
+        assert_eq!(refused(guessed), Code::IDEMPOTENCY_KEY_REUSED);
     }
     assert_eq!(world.counts().await, "2 2 2 2");
     world.stop().await;
@@ -78,7 +79,7 @@ async fn many_refused_at_once_leave_nothing_behind() {
     let token = world.login("ada@example.com", PASSWORD, None).await.unwrap().access_token;
     let calls = (0..16).map(|_| world.onboard_as(&token, request("Globex", "bob@example.com").key("k")));
     for answer in futures_util::future::join_all(calls).await {
-        assert_eq!(refused(answer), Code::EmailMismatch);
+        assert_eq!(refused(answer), error_code::EMAIL_MISMATCH);
     }
     assert_eq!(world.counts().await, "1 1 1 0");
     world.stop().await;
@@ -114,7 +115,7 @@ async fn a_right_and_a_wrong_password_at_once_do_not_hurt_each_other() {
         let (first, second): (Vec<_>, Vec<_>) = answers.into_iter().partition(Result::is_ok);
         assert_eq!((first.len(), second.len()), (1, 1), "the first has the key");
         for refusal in second {
-            assert_eq!(refused(refusal), Code::IdempotencyKeyReused);
+            assert_eq!(refused(refusal), Code::IDEMPOTENCY_KEY_REUSED);
         }
     }
     assert_eq!(world.value("SELECT count(*) FROM tenancy.tenants WHERE status = 'active'").await, "11");
@@ -129,7 +130,7 @@ async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
     for refused_request in
         [request("Acme", "ada@example.com").slug("acme"), request("Acme", "ada@example.com").key("k")]
     {
-        assert_eq!(refused(world.onboard(refused_request).await), Code::Unavailable);
+        assert_eq!(refused(world.onboard(refused_request).await), Code::UNAVAILABLE);
         assert_eq!(world.counts().await, "0 0 0 0");
     }
     world.start_auth().await;
@@ -143,7 +144,7 @@ async fn nothing_is_there_before_auth_has_looked_at_the_owner() {
 async fn a_refused_request_does_not_use_its_key_up() {
     let world = World::start().await;
     let wrong = request("Globex", "ada@example.com").slug("globex").key("k").password("password1");
-    assert_eq!(refused(world.onboard(wrong).await), Code::InvalidArgument);
+    assert_eq!(refused(world.onboard(wrong).await), Code::INVALID_ARGUMENT);
     assert_eq!(world.counts().await, "0 0 0 0");
     world.onboard(request("Globex", "ada@example.com").slug("globex").key("k")).await.unwrap();
     assert_eq!(world.counts().await, "1 1 1 1");
@@ -199,7 +200,7 @@ async fn a_suspended_tenant_is_not_activated_by_a_repeat() {
     let first = request("Acme", "ada@example.com").key("k");
     world.onboard(first.clone()).await.unwrap();
     world.sql("UPDATE tenancy.tenants SET status = 'suspended'").await;
-    assert_eq!(refused(world.onboard(first).await), Code::TenantSuspended);
+    assert_eq!(refused(world.onboard(first).await), Code::TENANT_SUSPENDED);
     assert_eq!(world.value("SELECT status FROM tenancy.tenants").await, "suspended");
     world.stop().await;
 }
@@ -220,8 +221,8 @@ async fn repeats_are_limited_per_network() {
     };
     loop {
         match refused(repeat("wrong horse", "203.0.113.1").await) {
-            Code::IdempotencyKeyReused => looked_at += 1,
-            code => break assert_eq!(code, Code::TooManyAttempts),
+            Code::IDEMPOTENCY_KEY_REUSED => looked_at += 1,
+            code => break assert_eq!(code, Code::TOO_MANY_ATTEMPTS),
         }
         assert!(looked_at <= 61 + began.elapsed().as_secs(), "{looked_at} in {:?}", began.elapsed());
     }
@@ -230,7 +231,7 @@ async fn repeats_are_limited_per_network() {
     repeat(PASSWORD, "203.0.113.2").await.unwrap();
     for _ in 0..100 {
         let answer = world.onboard(first.clone().without_password()).await;
-        assert_eq!(refused(answer), Code::IdempotencyKeyReused);
+        assert_eq!(refused(answer), Code::IDEMPOTENCY_KEY_REUSED);
     }
     world.stop().await;
 }

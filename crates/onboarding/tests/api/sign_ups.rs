@@ -3,6 +3,7 @@
 use rowhouse_auth::SignUpArgs;
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::error::{Code, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::onboarding::v1::OnboardTenantResponse;
 use tonic::{Code as GrpcCode, Request, Status};
 
@@ -37,8 +38,8 @@ async fn sign_up(
 fn assert_refused(answer: Result<OnboardTenantResponse, Status>) {
     let status = answer.unwrap_err();
     assert_eq!(status.code(), GrpcCode::ResourceExhausted, "{status:?}");
-    let refused = fault(&status);
-    assert_eq!(refused.code, Code::TooManyAttempts);
+    let refused = fault(&status, ERROR_CODES);
+    assert_eq!(refused.code, Code::TOO_MANY_ATTEMPTS);
     assert!(refused.retry_after.is_some_and(|after| (60..=3600).contains(&after.as_secs())), "{refused:?}");
 }
 

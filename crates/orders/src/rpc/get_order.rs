@@ -1,7 +1,7 @@
 //! The method that returns an order.
 
 use rowhouse_chassis::access::context;
-use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse};
+use rowhouse_proto::orders::v1::{GetOrderRequest, GetOrderResponse, error_code};
 use tonic::Request;
 
 use super::Rpc;
@@ -17,7 +17,7 @@ pub(super) async fn get_order(
     let cx = context(request)?;
     let id = parse(request.get_ref())?;
     let order = rpc.db.tx(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
-    Ok(GetOrderResponse { order: Some(order.ok_or(Error::NotFound)?.into()) })
+    Ok(GetOrderResponse { order: Some(order.ok_or(Error::Missing(error_code::ORDER_NOT_FOUND))?.into()) })
 }
 
 fn parse(GetOrderRequest { id }: &GetOrderRequest) -> Result<OrderId, Error> {

@@ -1,7 +1,7 @@
 //! Changing the status and the priority of an order.
 
 use rowhouse_chassis::access::context;
-use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse};
+use rowhouse_proto::orders::v1::{UpdateOrderRequest, UpdateOrderResponse, error_code};
 use tonic::Request;
 
 use super::Rpc;
@@ -21,7 +21,7 @@ pub(super) async fn update_order(
     let order = rpc
         .db
         .tx(&cx, "orders.update", async |tx| {
-            let order = lock_order(tx, id).await?.ok_or(Error::NotFound)?;
+            let order = lock_order(tx, id).await?.ok_or(Error::Missing(error_code::ORDER_NOT_FOUND))?;
             order.check_change(change, &condition)?;
             let ChangedOrder { order, listeners } = orders::update_order(tx, order, change).await?;
             emit_event(tx, EventType::OrderUpdated, &order, &listeners).await?;

@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use rowhouse_chassis::wire::rfc3339;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tenancy::TenantTx;
 use serde::Serialize;
 use uuid::Uuid;
@@ -75,7 +76,7 @@ pub(crate) async fn send_test(tx: &mut TenantTx, endpoint: Uuid) -> Result<Uuid,
     probe_now(tx, endpoint).await?;
     let deliveries = insert_event(tx, &new, &[endpoint]).await?;
     try_now(tx, endpoint).await?;
-    deliveries.first().copied().ok_or(Error::EndpointNotFound)
+    deliveries.first().copied().ok_or(Error::Missing(error_code::WEBHOOK_ENDPOINT_NOT_FOUND))
 }
 
 /// The payload of Standard Webhooks.

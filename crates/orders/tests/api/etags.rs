@@ -16,7 +16,7 @@ async fn a_stale_tag_changes_nothing() {
     for stale in [&placed.etag, "\"3\"", "\"abc\"", "W/\"2\"", "\"1\", \"3\""] {
         let refused = orders.update(&placed.id, Fulfilled, stale).await.unwrap_err();
         assert_eq!(refused.code(), GrpcCode::Aborted, "{stale}");
-        assert_eq!(refusal::<()>(Err(refused)).code, Code::EtagMismatch, "{stale}");
+        assert_eq!(refusal::<()>(Err(refused)).code, Code::ETAG_MISMATCH, "{stale}");
     }
     for malformed in ["2", "\"2", "\"2\" \"3\"", "\"2\", *", "yes"] {
         assert_eq!(wrong_fields(orders.update(&placed.id, Fulfilled, malformed).await), ["etag"]);
@@ -51,7 +51,7 @@ async fn of_many_who_have_seen_the_same_version_one_changes_it() {
     let (changed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(changed.len(), 1);
     for outcome in refused {
-        assert_eq!(refusal(outcome).code, Code::EtagMismatch);
+        assert_eq!(refusal(outcome).code, Code::ETAG_MISMATCH);
     }
     assert_eq!(orders.get(&placed.id).await.unwrap().version, 2);
     world.stop().await;

@@ -4,6 +4,7 @@ use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
     CreateExportRequest, CreateOrderRequest, ExportFormat, ExportProgress, ExportState, OrderStatus,
 };
@@ -121,9 +122,9 @@ async fn a_viewer_may_not() {
     let export = member.create(ExportFormat::Csv, None).await.unwrap();
     member.ended(&export.id).await;
     let viewer = Exports::of(&world, tenant, Role::Viewer).await;
-    assert_eq!(refusal(viewer.create(ExportFormat::Csv, None).await).code, Code::PermissionDenied);
-    assert_eq!(refusal(viewer.get(&export.id).await).code, Code::PermissionDenied);
-    assert_eq!(refusal(viewer.open(&export.id).await.map(drop)).code, Code::PermissionDenied);
+    assert_eq!(refusal(viewer.create(ExportFormat::Csv, None).await).code, Code::PERMISSION_DENIED);
+    assert_eq!(refusal(viewer.get(&export.id).await).code, Code::PERMISSION_DENIED);
+    assert_eq!(refusal(viewer.open(&export.id).await.map(drop)).code, Code::PERMISSION_DENIED);
     // The export belongs to the tenant, not to the person.
     let owner = Exports::of(&world, tenant, Role::Owner).await;
     assert_eq!(owner.get(&export.id).await.unwrap().id, export.id);
@@ -146,7 +147,7 @@ async fn a_foreign_export_and_a_missing_one_are_the_same() {
     ] {
         let (foreign, missing) = (foreign.unwrap_err(), missing.unwrap_err());
         assert_eq!((foreign.message(), foreign.details()), (missing.message(), missing.details()));
-        assert_eq!(refusal::<()>(Err(foreign)).code, Code::ExportNotFound);
+        assert_eq!(refusal::<()>(Err(foreign)).code, error_code::EXPORT_NOT_FOUND);
     }
 
     // Nor does the database show it to the service in another tenant, or without one.
@@ -186,7 +187,7 @@ async fn a_repeat_gets_the_same_export() {
     let first = exports.send(keyed(ExportFormat::Csv)).await.unwrap();
     assert_eq!(exports.send(keyed(ExportFormat::Csv)).await.unwrap(), first);
     let other = refusal(exports.send(keyed(ExportFormat::Jsonl)).await);
-    assert_eq!(other.code, Code::IdempotencyKeyReused);
+    assert_eq!(other.code, Code::IDEMPOTENCY_KEY_REUSED);
     assert_ne!(others.send(keyed(ExportFormat::Csv)).await.unwrap().id, first.id, "another person's call");
     world.stop().await;
 }

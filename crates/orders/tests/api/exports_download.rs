@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{ExportFormat, ExportState, ListOrdersRequest};
 use rowhouse_tokens::Role;
 
@@ -69,7 +70,7 @@ async fn a_download_ends_with_its_tenants_access() {
             Err(error) => break error,
         }
     };
-    assert_eq!(refusal::<()>(Err(error)).code, Code::TenantSuspended);
+    assert_eq!(refusal::<()>(Err(error)).code, Code::TENANT_SUSPENDED);
     assert!(more <= 2, "{more}: what was under way");
     world.stop().await;
 }
@@ -97,8 +98,8 @@ async fn an_export_expires() {
         .batch_execute(&format!("UPDATE orders.exports SET expires_at = now() WHERE id = '{id}'"))
         .await
         .unwrap();
-    assert_eq!(refusal(exports.get(&id).await).code, Code::ExportNotFound);
-    assert_eq!(refusal(exports.open(&id).await.map(drop)).code, Code::ExportNotFound);
+    assert_eq!(refusal(exports.get(&id).await).code, error_code::EXPORT_NOT_FOUND);
+    assert_eq!(refusal(exports.open(&id).await.map(drop)).code, error_code::EXPORT_NOT_FOUND);
     let error = loop {
         match pieces.message().await {
             Ok(Some(_)) => {}
@@ -106,7 +107,7 @@ async fn an_export_expires() {
             Err(error) => break error,
         }
     };
-    assert_eq!(refusal::<()>(Err(error)).code, Code::ExportNotFound);
+    assert_eq!(refusal::<()>(Err(error)).code, error_code::EXPORT_NOT_FOUND);
     admin.batch_execute("UPDATE jobs.jobs SET due_at = now() WHERE kind = 'export.delete'").await.unwrap();
     let left = format!("SELECT count(*) AS count FROM orders.exports WHERE id = '{id}'");
     until_count(&mut admin, &left, 0).await;

@@ -7,6 +7,7 @@ use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
 use rowhouse_jobs::WorkerArgs;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{ExportFormat, ExportState};
 use rowhouse_tokens::Role;
 
@@ -71,7 +72,7 @@ async fn progress_is_visible() {
         (running_job.status.as_str(), running_job.done, running_job.total),
         ("running", running.progress.unwrap().done, 2_500)
     );
-    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, Code::ExportNotReady);
+    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, error_code::EXPORT_NOT_READY);
 
     gate.open(2).await;
     let ended = exports.ended(&export.id).await;
@@ -173,7 +174,7 @@ async fn a_cancelled_export_leaves_nothing() {
     assert_eq!(ended.state(), ExportState::Cancelled);
     assert!(ended.finished_at.is_some(), "{ended:?}");
     assert_eq!(job(&world, &export.job_id).await.status, "cancelled");
-    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, Code::ExportNotReady);
+    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, error_code::EXPORT_NOT_READY);
     until_count(&mut admin, "SELECT count(*) AS count FROM orders.export_chunks", 0).await;
     instance.kill().await;
     world.stop().await;
@@ -197,7 +198,7 @@ async fn ten_are_enough_at_once() {
             Ok(export) => taken.push(export.id),
             Err(status) => {
                 let fault = refusal::<()>(Err(status));
-                assert_eq!(fault.code, Code::LimitExceeded);
+                assert_eq!(fault.code, Code::LIMIT_EXCEEDED);
                 assert!(fault.detail.contains("10 exports"), "{}", fault.detail);
                 refused += 1;
             }
@@ -235,7 +236,7 @@ async fn an_export_that_cannot_be_written_says_so() {
     let ended = exports.ended(&export.id).await;
     assert_eq!(ended.state(), ExportState::Failed, "{ended:?}");
     assert!(!ended.failure.is_empty() && !ended.failure.contains("check"), "{ended:?}");
-    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, Code::ExportNotReady);
+    assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, error_code::EXPORT_NOT_READY);
     instance.kill().await;
     world.stop().await;
 }
@@ -251,7 +252,7 @@ async fn stored_exports_have_a_limit() {
                  expires_at = now() + interval '1 hour'";
     admin.batch_execute(large).await.unwrap();
     let fault = refusal(exports.create(ExportFormat::Csv, None).await);
-    assert_eq!(fault.code, Code::LimitExceeded);
+    assert_eq!(fault.code, Code::LIMIT_EXCEEDED);
     assert!(fault.detail.contains("1024 MiB"), "{}", fault.detail);
     Exports::of(&world, globex.tenant, Role::Member).await.create(ExportFormat::Csv, None).await.unwrap();
     admin.batch_execute("UPDATE orders.exports SET expires_at = now() WHERE size_bytes > 0").await.unwrap();

@@ -72,7 +72,7 @@ async fn a_key_is_good_for_one_request() {
         CreateOrderRequest { lines: vec![an_order().lines[0].clone(); 2], ..keyed("monday") },
     ];
     for other in others {
-        assert_eq!(refusal(orders.create(other).await).code, Code::IdempotencyKeyReused);
+        assert_eq!(refusal(orders.create(other).await).code, Code::IDEMPOTENCY_KEY_REUSED);
     }
     assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders.len(), 1);
     world.stop().await;
@@ -91,7 +91,7 @@ async fn different_requests_with_one_key_at_the_same_moment_place_one_order() {
     let (placed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(placed.len(), 1);
     for outcome in refused {
-        assert_eq!(refusal(outcome).code, Code::IdempotencyKeyReused);
+        assert_eq!(refusal(outcome).code, Code::IDEMPOTENCY_KEY_REUSED);
     }
     world.stop().await;
 }

@@ -1,7 +1,7 @@
 //! An order from its placement to its end.
 
-use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderStatus::{self, Cancelled, Fulfilled, Paid, Placed};
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, Order, OrderPriority};
 
 use crate::world::{Orders, World, an_order, line, refusal};
@@ -82,7 +82,7 @@ async fn every_other_move_is_refused_and_changes_nothing() {
         let before = orders.get(&id).await.unwrap();
         for to in all.into_iter().filter(|to| !allowed.contains(to)) {
             let refused = refusal(orders.update(&id, to, "").await);
-            assert_eq!(refused.code, Code::OrderTransitionNotAllowed, "{from:?} to {to:?}");
+            assert_eq!(refused.code, error_code::ORDER_TRANSITION_NOT_ALLOWED, "{from:?} to {to:?}");
             for status in [from, to] {
                 let name = status.as_str_name().trim_start_matches("ORDER_STATUS_").to_lowercase();
                 assert!(refused.detail.contains(&name), "{refused:?} names {name}");

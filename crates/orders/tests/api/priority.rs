@@ -5,6 +5,7 @@ use diesel::sql_types::Bool;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::OrderPriority::{High, Low, Normal};
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, ListOrdersRequest, Order, OrderPriority, OrderStatus, UpdateOrderRequest,
 };
@@ -55,11 +56,11 @@ async fn a_refused_change_changes_neither() {
     let orders = world.tenant("acme").await;
     let placed = place(&orders, Normal).await;
     let stale = UpdateOrderRequest { etag: "\"7\"".to_owned(), ..to(&placed.id, High) };
-    assert_eq!(refusal(orders.send_update(stale).await).code, Code::EtagMismatch);
+    assert_eq!(refusal(orders.send_update(stale).await).code, Code::ETAG_MISMATCH);
     let leap = UpdateOrderRequest { status: OrderStatus::Fulfilled.into(), ..to(&placed.id, High) };
-    assert_eq!(refusal(orders.send_update(leap).await).code, Code::OrderTransitionNotAllowed);
+    assert_eq!(refusal(orders.send_update(leap).await).code, error_code::ORDER_TRANSITION_NOT_ALLOWED);
     let strangers = world.tenant("globex").await;
-    assert_eq!(refusal(strangers.send_update(to(&placed.id, High)).await).code, Code::OrderNotFound);
+    assert_eq!(refusal(strangers.send_update(to(&placed.id, High)).await).code, error_code::ORDER_NOT_FOUND);
     assert_eq!(orders.get(&placed.id).await.unwrap(), placed);
     world.stop().await;
 }

@@ -14,6 +14,7 @@ use rowhouse_chassis::service::App;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_orders::{Config, OrdersArgs};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, GetOrderRequest, ListOrdersRequest, ListOrdersResponse, Order, OrderLine,
@@ -220,12 +221,12 @@ pub(crate) fn line(sku: &str, quantity: i64, unit_price_minor: i64) -> OrderLine
 
 /// Returns the error of a refused call.
 pub(crate) fn refusal<T: Debug>(outcome: Result<T, Status>) -> Fault {
-    fault(&outcome.expect_err("the call was not refused"))
+    fault(&outcome.expect_err("the call was not refused"), ERROR_CODES)
 }
 
 /// Returns the invalid fields of a refused request.
 pub(crate) fn wrong_fields<T: Debug>(outcome: Result<T, Status>) -> Vec<String> {
     let status = outcome.expect_err("the call was not refused");
     assert_eq!(status.code(), Code::InvalidArgument, "{status:?}");
-    fault(&status).violations.into_iter().map(|violation| violation.field).collect()
+    fault(&status, ERROR_CODES).violations.into_iter().map(|violation| violation.field).collect()
 }

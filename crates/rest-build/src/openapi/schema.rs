@@ -1,7 +1,7 @@
 //! The schemas of messages, fields and enums.
 
 use prost_reflect::{EnumDescriptor, FieldDescriptor, MessageDescriptor};
-use rowhouse_api::{Absent, FieldOptions, OptionError};
+use rowhouse_api::{Absent, FieldOptions, OptionError, permissions};
 use serde_json::{Map, Value, json};
 
 use crate::comments::comment;
@@ -92,13 +92,13 @@ pub(super) fn enumeration(one: &EnumDescriptor) -> Value {
 fn property(field: &FieldDescriptor, nullable: bool) -> Result<Value, OptionError> {
     let options = FieldOptions::of(field);
     let mut schema = if field.is_list() {
-        let items = match Shape::of(field)? {
+        let mut items = match Shape::of(field)? {
             Shape::Message(message) => reference(message.name()),
             Shape::Enum(one) => reference(one.name()),
-            Shape::Text if !options.values.is_empty() => json!({ "type": "string", "enum": options.values }),
             Shape::Text => json!({ "type": "string" }),
             _ => return Err(OptionError::new(field.full_name(), "there is no schema for a list of these")),
         };
+        add_values(&mut items, field, &options)?;
         let mut list = json!({ "type": "array", "items": items });
         let members = members(&mut list);
         bounds(members, &[("minItems", options.min_items), ("maxItems", options.max_items)]);
@@ -124,6 +124,23 @@ fn property(field: &FieldDescriptor, nullable: bool) -> Result<Value, OptionErro
     Ok(schema)
 }
 
+/// Adds the values that there are, if the field declares them.
+fn add_values(
+    schema: &mut Value,
+    field: &FieldDescriptor,
+    options: &FieldOptions,
+) -> Result<(), OptionError> {
+    let values = if options.permissions {
+        permissions(field.parent_pool())?.into_iter().map(|permission| permission.name).collect()
+    } else {
+        options.values.clone()
+    };
+    if !values.is_empty() {
+        members(schema).insert("enum".to_owned(), json!(values));
+    }
+    Ok(())
+}
+
 /// One value of a field that is no list.
 pub(super) fn single(field: &FieldDescriptor) -> Result<Value, OptionError> {
     let options = FieldOptions::of(field);
@@ -137,15 +154,13 @@ pub(super) fn single(field: &FieldDescriptor) -> Result<Value, OptionError> {
         Shape::Int32 => json!({ "type": "integer", "format": "int32" }),
         Shape::Int64 => json!({ "type": "integer", "format": "int64" }),
     };
+    add_values(&mut schema, field, &options)?;
     let members = members(&mut schema);
     if let Some(format) = format(field, &options) {
         members.insert("format".to_owned(), json!(format));
     }
     if let Some(pattern) = &options.pattern {
         members.insert("pattern".to_owned(), json!(pattern));
-    }
-    if !options.values.is_empty() {
-        members.insert("enum".to_owned(), json!(options.values));
     }
     bounds(
         members,

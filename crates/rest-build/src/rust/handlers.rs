@@ -176,7 +176,7 @@ fn call(operation: &Operation) -> TokenStream {
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
     };
     let (client, host) =
-        (names::client(&operation.method), names::ident(&operation.service.host.to_upper_camel_case()));
+        (names::client(&operation.method), names::ident(&operation.host.to_upper_camel_case()));
     let method = format_ident!("{}", operation.name);
     let answer = if matches!(operation.reply, Reply::Nothing) { quote!() } else { quote!(let answer =) };
     quote! {
@@ -193,12 +193,12 @@ fn needs_request(operation: &Operation) -> bool {
 /// The answer, out of the response in `answer`.
 fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let options = &operation.options;
-    let success = options.success;
+    let success = status(operation, options.success)?;
     let status = if let (Some(pending), Some(field)) = (&options.pending, &options.pending_field) {
-        let field = names::ident(field);
+        let (field, pending) = (names::ident(field), status(operation, *pending)?);
         quote!(if answer.#field.is_empty() { #success } else { #pending })
     } else {
-        quote!(#success)
+        success
     };
     let location = options.location.as_ref().map(|template| location(operation, template)).transpose()?;
     let etag = options.etag.as_ref().map(|path| {
@@ -211,7 +211,7 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     });
     let etag = etag.transpose()?;
     let (body, name) = match &operation.reply {
-        Reply::Nothing => return Ok(quote!(Ok(Reply::new(#status)?.empty()))),
+        Reply::Nothing => return Ok(quote!(Ok(Reply::new(#status).empty()))),
         Reply::Whole => (quote!(&answer), None),
         Reply::Field(field, _) => {
             let name = names::ident(field.name());
@@ -227,7 +227,21 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     });
     Ok(quote! {
         #(#given)*
-        Reply::new(#status)? #etag #location .json(#body)
+        Reply::new(#status) #etag #location .json(#body)
+    })
+}
+
+/// The constant of an HTTP status of success.
+fn status(operation: &Operation, status: u16) -> Result<TokenStream, OptionError> {
+    Ok(match status {
+        200 => quote!(StatusCode::OK),
+        201 => quote!(StatusCode::CREATED),
+        202 => quote!(StatusCode::ACCEPTED),
+        204 => quote!(StatusCode::NO_CONTENT),
+        _ => {
+            let problem = format!("there is no code for the status {status}: use 200, 201, 202 or 204");
+            return Err(OptionError::new(operation.method.full_name(), problem));
+        }
     })
 }
 

@@ -20,6 +20,7 @@ pub(crate) fn file(model: &Model) -> Result<String, Error> {
     let handlers = handlers::all(model)?;
     let routes = routes::configure(model);
     let tokens: TokenStream = quote! {
+        use actix_web::http::StatusCode;
         use actix_web::{HttpRequest, HttpResponse, web};
         use serde::{Deserialize, Deserializer};
         use serde::ser::SerializeMap;

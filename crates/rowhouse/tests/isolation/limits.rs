@@ -4,6 +4,7 @@ use std::time::Instant;
 
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::GetMeRequest;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::jobs::v1::ListJobsRequest;
@@ -33,15 +34,15 @@ async fn check(service: &str, tenants: [&Tenant; 2], mut call: impl AsyncFnMut(&
     let mut passed = 0;
     let refused = loop {
         match call(busy).await {
-            Some(refused) if fault(&refused).code == Code::RateLimited => break refused,
+            Some(refused) if fault(&refused, ERROR_CODES).code == Code::RATE_LIMITED => break refused,
             _ => passed += 1,
         }
         assert!(passed <= BURST + 2 * (began.elapsed().as_secs() + 1), "{service}: {passed} passed");
     };
     assert!(passed >= BURST, "{service}: {passed} passed");
-    assert!(fault(&refused).retry_after.is_some(), "{service}");
+    assert!(fault(&refused, ERROR_CODES).retry_after.is_some(), "{service}");
     let other = call(quiet).await;
-    assert!(other.is_none_or(|refused| fault(&refused).code != Code::RateLimited), "{service}");
+    assert!(other.is_none_or(|refused| fault(&refused, ERROR_CODES).code != Code::RATE_LIMITED), "{service}");
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -7,7 +7,7 @@ use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, Repeatable, answered_once};
 use rowhouse_chassis::limits::API_KEYS;
-use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateApiKeyResponse};
+use rowhouse_proto::auth::v1::{CreateApiKeyRequest, CreateApiKeyResponse, permission};
 use rowhouse_tenancy::TenantContext;
 use rowhouse_tokens::Permission;
 use tonic::Request;
@@ -72,7 +72,7 @@ async fn create(
     let secret = key.expose();
     rpc.db
         .tx(cx, "auth.create_api_key", async |tx| {
-            let own = locked_role(tx, caller, Permission::ApiKeysManage).await?;
+            let own = locked_role(tx, caller, permission::API_KEYS_MANAGE).await?;
             if let Some(denied) = scopes.iter().find(|scope| !own.may(**scope)) {
                 return Err(Denied::Permission(*denied).into());
             }

@@ -1,12 +1,11 @@
 //! The method that deletes an API key.
 
 use rowhouse_chassis::access::context;
-use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse};
-use rowhouse_tokens::Permission;
+use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse, error_code, permission};
 use tonic::Request;
 
 use crate::domain::{Action, Actor, AuditEntry};
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::rpc::{Rpc, current_role, parse_id, person};
 use crate::store::api_keys::delete_api_key as remove;
 use crate::store::audit_log::record;
@@ -20,10 +19,10 @@ pub(super) async fn delete_api_key(
     let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let id = parse_id(&request.get_ref().id, Missing::ApiKey)?;
+    let id = parse_id(&request.get_ref().id, error_code::API_KEY_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_api_key", async |tx| {
-        current_role(tx, caller, Permission::ApiKeysManage).await?;
-        let name = remove(tx, id).await?.ok_or(Error::NotFound(Missing::ApiKey))?;
+        current_role(tx, caller, permission::API_KEYS_MANAGE).await?;
+        let name = remove(tx, id).await?.ok_or(Error::Missing(error_code::API_KEY_NOT_FOUND))?;
         revoke_tokens(tx, &[id], None).await?;
         let entry = AuditEntry::success(Actor::User(caller), Action::ApiKeyDelete, &client)
             .on("api_key", id)

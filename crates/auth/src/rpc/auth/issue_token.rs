@@ -54,6 +54,7 @@ pub(super) async fn issue_token(
         exchanged => exchanged??,
     };
     let granted = scope(&scopes);
+    let scopes = scopes.iter().map(ToString::to_string).collect();
     let principal = Principal::ApiKey { id: key.id(), scopes };
     // The token does not outlive the key.
     let left = expires_at.and_then(|end| (end - Utc::now()).to_std().ok()).unwrap_or(Duration::MAX);
@@ -83,6 +84,7 @@ fn granted(grant: &Grant, asked: &str) -> Result<Vec<Permission>, Error> {
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_proto::orders::v1::permission;
     use rowhouse_tokens::Role;
 
     use super::*;
@@ -94,7 +96,7 @@ mod tests {
 
     #[test]
     fn a_token_has_no_scope_that_the_key_has_not() {
-        let (read, write) = (Permission::OrdersRead, Permission::OrdersWrite);
+        let (read, write) = (permission::ORDERS_READ, permission::ORDERS_WRITE);
         let key = grant(&["orders:read", "orders:write", "orders:burn"], Some(Role::Member));
         assert_eq!(granted(&key, "").unwrap(), [read, write]);
         assert_eq!(granted(&key, " orders:write  orders:write ").unwrap(), [write]);
@@ -107,7 +109,7 @@ mod tests {
     fn a_token_has_no_scope_that_the_creator_has_not() {
         let scopes = ["orders:read", "orders:write"];
         let key = grant(&scopes, Some(Role::Viewer));
-        assert_eq!(granted(&key, "").unwrap(), [Permission::OrdersRead]);
+        assert_eq!(granted(&key, "").unwrap(), [permission::ORDERS_READ]);
         assert!(matches!(granted(&key, "orders:write"), Err(Error::InvalidScope)));
         assert!(matches!(granted(&grant(&scopes, None), ""), Err(Error::InvalidClient)));
     }

@@ -8,9 +8,9 @@ use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, Repeatable, answered_once};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
-use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse};
+use rowhouse_proto::auth::v1::{CreateInvitationRequest, CreateInvitationResponse, permission};
 use rowhouse_tenancy::{TenantContext, TenantTx};
-use rowhouse_tokens::{Permission, Role};
+use rowhouse_tokens::Role;
 use tonic::Request;
 use uuid::Uuid;
 
@@ -63,7 +63,7 @@ async fn create(
 ) -> Result<CreateInvitationResponse, Error> {
     let Inviter { rpc, person: caller, client } = *inviter;
     let created = rpc.db.tx(cx, "auth.create_invitation", async |tx| {
-        let own = locked_role(tx, caller, Permission::MembersWrite).await?;
+        let own = locked_role(tx, caller, permission::MEMBERS_WRITE).await?;
         if !own.reaches(role) {
             return Err(Error::AboveOwnRole);
         }

@@ -3,15 +3,14 @@
 use chrono::Utc;
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
-use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse};
-use rowhouse_tokens::Permission;
+use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse, error_code, permission};
 use tonic::Request;
 
 use super::create_invitation::LIFETIME;
 use super::send::Inviter;
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry, EmailAddress, OpaqueToken, TokenKind, later};
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::rpc::{Rpc, locked_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::invitations::{NewInvitation, count_pending, find_invitation, replace_invitation};
@@ -25,11 +24,11 @@ pub(super) async fn resend_invitation(
     let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let id = parse_id(&request.get_ref().id, Missing::Invitation)?;
+    let id = parse_id(&request.get_ref().id, error_code::INVITATION_NOT_FOUND)?;
     let inviter = Inviter { rpc, person: caller, client: &client };
     let resent = rpc.db.tx(&cx, "auth.resend_invitation", async |tx| {
-        let own = locked_role(tx, caller, Permission::MembersWrite).await?;
-        let missing = || Error::NotFound(Missing::Invitation);
+        let own = locked_role(tx, caller, permission::MEMBERS_WRITE).await?;
+        let missing = || Error::Missing(error_code::INVITATION_NOT_FOUND);
         let found = find_invitation(tx, id).await?.ok_or_else(missing)?;
         if !own.reaches(found.role) {
             return Err(Error::AboveOwnRole);

@@ -1,12 +1,12 @@
 //! The method that removes a member, or by which a member leaves.
 
-use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse};
-use rowhouse_tokens::{Permission, Role};
+use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse, error_code, permission};
+use rowhouse_tokens::Role;
 use tonic::Request;
 
 use super::revoke::{Change, revoke};
 use crate::domain::{Action, Actor, AuditEntry, EndReason};
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::rpc::{Rpc, context, current_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::members::{delete_member as remove, find_member, lock_with_owners};
@@ -22,7 +22,7 @@ pub(super) async fn delete_member(
     let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let id = parse_id(&request.get_ref().id, Missing::Member)?;
+    let id = parse_id(&request.get_ref().id, error_code::MEMBER_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_member", async |tx| {
         let owners = lock_with_owners(tx, id).await?;
         let member = find_member(tx, id).await?;
@@ -31,9 +31,9 @@ pub(super) async fn delete_member(
         let own = if leaving {
             find_active_role(tx, caller).await?.ok_or(Error::NotAMember)?
         } else {
-            current_role(tx, caller, Permission::MembersWrite).await?
+            current_role(tx, caller, permission::MEMBERS_WRITE).await?
         };
-        let member = member.ok_or(Error::NotFound(Missing::Member))?;
+        let member = member.ok_or(Error::Missing(error_code::MEMBER_NOT_FOUND))?;
         if !own.reaches(member.role) {
             return Err(Error::AboveOwnRole);
         }
@@ -41,7 +41,7 @@ pub(super) async fn delete_member(
             return Err(Error::LastOwner);
         }
         if !remove(tx, id).await? {
-            return Err(Error::NotFound(Missing::Member));
+            return Err(Error::Missing(error_code::MEMBER_NOT_FOUND));
         }
         end_sessions(tx, SessionSelection::AllOf(member.user), EndReason::Removed).await?;
         let actor = Actor::User(caller);

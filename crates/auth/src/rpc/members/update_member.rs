@@ -2,14 +2,14 @@
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::FieldViolation;
-use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse};
-use rowhouse_tokens::{Permission, Role};
+use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse, error_code, permission};
+use rowhouse_tokens::Role;
 use tonic::Request;
 
 use super::revoke::{Change, revoke};
 use super::to_proto;
 use crate::domain::{Action, Actor, AuditEntry};
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::rpc::{Rpc, current_role, parse_id, person, role};
 use crate::store::audit_log::record;
 use crate::store::members::{Member, find_member, lock_with_owners, set_role};
@@ -29,12 +29,12 @@ pub(super) async fn update_member(
         let violation = FieldViolation::new("role", "send the role: owner, admin, member or viewer");
         return Err(Error::Invalid(vec![violation]));
     };
-    let id = parse_id(id, Missing::Member)?;
+    let id = parse_id(id, error_code::MEMBER_NOT_FOUND)?;
     let updated = rpc.db.tx(&cx, "auth.update_member", async |tx| {
         // The locks come first, so that what is read afterwards stays true.
         let owners = lock_with_owners(tx, id).await?;
-        let own = current_role(tx, caller, Permission::MembersWrite).await?;
-        let member = find_member(tx, id).await?.ok_or(Error::NotFound(Missing::Member))?;
+        let own = current_role(tx, caller, permission::MEMBERS_WRITE).await?;
+        let member = find_member(tx, id).await?.ok_or(Error::Missing(error_code::MEMBER_NOT_FOUND))?;
         if !own.reaches(member.role) || !own.reaches(new) {
             return Err(Error::AboveOwnRole);
         }

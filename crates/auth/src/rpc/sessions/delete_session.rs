@@ -1,11 +1,10 @@
 //! The method that ends a session.
 
-use rowhouse_proto::auth::v1::{DeleteSessionRequest, DeleteSessionResponse};
-use rowhouse_tokens::Permission;
+use rowhouse_proto::auth::v1::{DeleteSessionRequest, DeleteSessionResponse, error_code, permission};
 use tonic::Request;
 
 use crate::domain::{Action, Actor, AuditEntry, EndReason};
-use crate::error::{Error, Missing};
+use crate::error::Error;
 use crate::rpc::{Rpc, context, current_role, parse_id, person};
 use crate::store::audit_log::record;
 use crate::store::memberships::find_active_role;
@@ -20,12 +19,12 @@ pub(super) async fn delete_session(
     let cx = context(request)?;
     let caller = person(&cx)?;
     let client = rpc.proxies.client(request);
-    let id = parse_id(&request.get_ref().id, Missing::Session)?;
+    let id = parse_id(&request.get_ref().id, error_code::SESSION_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_session", async |tx| {
-        let missing = Error::NotFound(Missing::Session);
+        let missing = Error::Missing(error_code::SESSION_NOT_FOUND);
         let Some((user, _)) = find_state(tx, id).await? else { return Err(missing) };
         if user != caller {
-            let own = match current_role(tx, caller, Permission::SessionsManage).await {
+            let own = match current_role(tx, caller, permission::SESSIONS_MANAGE).await {
                 Err(Error::Denied(_)) => return Err(missing),
                 own => own?,
             };

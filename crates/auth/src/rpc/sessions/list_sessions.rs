@@ -3,8 +3,7 @@
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_chassis::wire::timestamp;
-use rowhouse_proto::auth::v1::{self, ListSessionsRequest, ListSessionsResponse};
-use rowhouse_tokens::Permission;
+use rowhouse_proto::auth::v1::{self, ListSessionsRequest, ListSessionsResponse, permission};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -33,7 +32,7 @@ pub(super) async fn list_sessions(
     let (Some(user), Some(page)) = (user, page) else { return Err(violations.into()) };
     let found = rpc.db.tx(&cx, "auth.list_sessions", async |tx| {
         if user != caller {
-            current_role(tx, caller, Permission::SessionsManage).await?;
+            current_role(tx, caller, permission::SESSIONS_MANAGE).await?;
         }
         Ok::<_, Error>(find(tx, user, &page).await?)
     });

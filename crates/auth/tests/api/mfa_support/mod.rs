@@ -2,7 +2,9 @@
 
 use std::time::{SystemTime, UNIX_EPOCH};
 
-use rowhouse_chassis::error::{Code, Fault, fault};
+use rowhouse_chassis::error::{Fault, fault};
+use rowhouse_proto::ERROR_CODES;
+use rowhouse_proto::auth::v1::error_code;
 use rowhouse_proto::auth::v1::{
     CompleteMfaRequest, ConfirmTotpRequest, CreateTotpRequest, CreateTotpResponse, DeleteTotpRequest, Tokens,
 };
@@ -44,18 +46,18 @@ impl Caller<'_> {
 
     pub(crate) async fn create(&self) -> Result<CreateTotpResponse, Fault> {
         let answer = self.running.mfa().create_totp(self.request(CreateTotpRequest {})).await;
-        answer.map(tonic::Response::into_inner).map_err(|status| fault(&status))
+        answer.map(tonic::Response::into_inner).map_err(|status| fault(&status, ERROR_CODES))
     }
 
     pub(crate) async fn confirm(&self, code: &str) -> Result<Vec<String>, Fault> {
         let request = self.request(ConfirmTotpRequest { code: code.to_owned() });
         let answer = self.running.mfa().confirm_totp(request).await;
-        answer.map(|answer| answer.into_inner().recovery_codes).map_err(|status| fault(&status))
+        answer.map(|answer| answer.into_inner().recovery_codes).map_err(|status| fault(&status, ERROR_CODES))
     }
 
     pub(crate) async fn delete(&self, code: &str) -> Result<(), Fault> {
         let request = self.request(DeleteTotpRequest { code: code.to_owned() });
-        self.running.mfa().delete_totp(request).await.map(drop).map_err(|status| fault(&status))
+        self.running.mfa().delete_totp(request).await.map(drop).map_err(|status| fault(&status, ERROR_CODES))
     }
 }
 
@@ -96,8 +98,8 @@ pub(crate) async fn forget_steps(service: &Service) {
 
 /// Makes the first step of a login.
 pub(crate) async fn first_step(service: &Service, email: &str) -> String {
-    let fault = fault(&service.running.login(email, PASSWORD, None).await.unwrap_err());
-    assert_eq!(fault.code, Code::MfaRequired);
+    let fault = fault(&service.running.login(email, PASSWORD, None).await.unwrap_err(), ERROR_CODES);
+    assert_eq!(fault.code, error_code::MFA_REQUIRED);
     fault.metadata.get("mfa_token").unwrap().clone()
 }
 
@@ -105,7 +107,7 @@ pub(crate) async fn first_step(service: &Service, email: &str) -> String {
 pub(crate) async fn second_step(service: &Service, mfa_token: &str, code: &str) -> Result<Tokens, Fault> {
     let request = CompleteMfaRequest { mfa_token: mfa_token.to_owned(), code: code.to_owned() };
     let answer = service.running.client().complete_mfa(request).await;
-    answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status))
+    answer.map(|answer| answer.into_inner().tokens.unwrap()).map_err(|status| fault(&status, ERROR_CODES))
 }
 
 /// Returns an action's log entries, as `outcome reason`, in order.

@@ -20,6 +20,7 @@ use rowhouse_chassis::grpc::{TracedChannel, channel};
 use rowhouse_chassis::service::{App, RunError};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::api_key_service_client::ApiKeyServiceClient;
 use rowhouse_proto::auth::v1::audit_log_service_client::AuditLogServiceClient;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
@@ -277,5 +278,5 @@ impl Service {
 
 /// Returns the code of a refusal.
 pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
-    fault(&answer.unwrap_err()).code
+    fault(&answer.unwrap_err(), ERROR_CODES).code
 }

@@ -1,6 +1,7 @@
 //! People in tenants, and their calls.
 
 use rowhouse_chassis::error::{Fault, fault};
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::{
     AcceptInvitationRequest, AcceptInvitationResponse, ApiKey, CreateApiKeyRequest, CreateApiKeyResponse,
     CreateInvitationRequest, DeleteApiKeyRequest, DeleteInvitationRequest, DeleteMemberRequest,
@@ -20,7 +21,7 @@ use crate::support::{PASSWORD, Running, Service};
 pub(crate) type Answer<T> = Result<T, Fault>;
 
 fn answer<T>(answer: Result<Response<T>, Status>) -> Answer<T> {
-    answer.map(Response::into_inner).map_err(|status| fault(&status))
+    answer.map(Response::into_inner).map_err(|status| fault(&status, ERROR_CODES))
 }
 
 /// A caller with an access token.

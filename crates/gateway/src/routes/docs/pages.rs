@@ -32,7 +32,7 @@ pub(crate) async fn docs_file(request: HttpRequest) -> Result<HttpResponse, Prob
         tracing::error!(%error, "a file of the reference cannot be served");
         Problem::internal()
     })?;
-    let found = found.ok_or_else(|| Problem::new(Code::NotFound, "the reference has no such file"))?;
+    let found = found.ok_or_else(|| Problem::new(Code::NOT_FOUND, "the reference has no such file"))?;
     let body = match found.bytes {
         Cow::Borrowed(bytes) => Bytes::from_static(bytes),
         Cow::Owned(bytes) => Bytes::from(bytes),

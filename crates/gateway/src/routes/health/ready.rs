@@ -18,13 +18,13 @@ pub(crate) async fn readyz(
     shutdown: web::Data<Shutdown>,
 ) -> Result<HttpResponse, Problem> {
     if shutdown.is_requested() {
-        return Err(Problem::new(Code::Unavailable, "the gateway is stopping"));
+        return Err(Problem::new(Code::UNAVAILABLE, "the gateway is stopping"));
     }
     match readiness.missing().await.as_slice() {
         [] => write(uncached_response(StatusCode::OK), &Health { status: "ready" }),
         missing => {
             let names = missing.iter().map(|service| service.as_str()).collect::<Vec<_>>().join(", ");
-            Err(Problem::new(Code::Unavailable, format!("not ready: {names}")))
+            Err(Problem::new(Code::UNAVAILABLE, format!("not ready: {names}")))
         }
     }
 }

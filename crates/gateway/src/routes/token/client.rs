@@ -3,7 +3,7 @@
 use actix_web::http::header::{AUTHORIZATION, HeaderMap};
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
-use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use url::form_urlencoded;
 
 use crate::error::Problem;
@@ -21,13 +21,13 @@ pub(super) fn credentials(
         (None, _) => {
             return id.zip(secret).ok_or_else(|| {
                 let detail = "send an API key's client_id and client_secret";
-                Problem::new(Code::InvalidClient, detail)
+                Problem::new(error_code::INVALID_CLIENT, detail)
             });
         }
     };
     let (basic_id, basic_secret) = basic(value).ok_or_else(|| {
         let detail = "the Authorization header is not `Basic` with an API key's client_id and client_secret";
-        Problem::new(Code::InvalidClient, detail)
+        Problem::new(error_code::INVALID_CLIENT, detail)
     })?;
     // To name the client in the body as well is no second way to authenticate.
     if secret.is_some() || id.is_some_and(|id| id != basic_id) {
@@ -60,6 +60,7 @@ fn form_decoded(text: &str) -> Option<String> {
 #[cfg(test)]
 mod tests {
     use actix_web::http::header::HeaderValue;
+    use rowhouse_chassis::error::Code;
 
     use super::*;
 
@@ -90,21 +91,25 @@ mod tests {
     #[test]
     fn not_in_both() {
         let basic = header("id:secret");
-        assert_eq!(read(&[&basic], None, Some("secret")), Err(Code::InvalidArgument));
-        assert_eq!(read(&[&basic], Some("id"), Some("secret")), Err(Code::InvalidArgument));
-        assert_eq!(read(&[&basic], Some("other"), None), Err(Code::InvalidArgument));
-        assert_eq!(read(&[&basic, &basic], None, None), Err(Code::InvalidArgument));
+        assert_eq!(read(&[&basic], None, Some("secret")), Err(Code::INVALID_ARGUMENT));
+        assert_eq!(read(&[&basic], Some("id"), Some("secret")), Err(Code::INVALID_ARGUMENT));
+        assert_eq!(read(&[&basic], Some("other"), None), Err(Code::INVALID_ARGUMENT));
+        assert_eq!(read(&[&basic, &basic], None, None), Err(Code::INVALID_ARGUMENT));
     }
 
     #[test]
     fn unidentified_clients_are_refused() {
         for (id, secret) in [(None, None), (Some("id"), None), (None, Some("secret"))] {
-            assert_eq!(read(&[], id, secret), Err(Code::InvalidClient));
+            assert_eq!(read(&[], id, secret), Err(error_code::INVALID_CLIENT));
         }
         let unreadable = ["", "Basic", "Basic é", "Basic %", "Bearer aWQ6c2VjcmV0", "Basic /w=="];
         let empty = [header("idsecret"), header(":secret"), header("id:"), header("id:a&b")];
         for value in unreadable.into_iter().chain(empty.iter().map(String::as_str)) {
-            assert_eq!(read(&[value], Some("id"), Some("secret")), Err(Code::InvalidClient), "{value}");
+            assert_eq!(
+                read(&[value], Some("id"), Some("secret")),
+                Err(error_code::INVALID_CLIENT),
+                "{value}"
+            );
         }
     }
 }

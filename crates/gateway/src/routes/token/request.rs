@@ -5,6 +5,7 @@ use std::borrow::Cow;
 use actix_web::dev::Payload;
 use actix_web::http::header::HeaderMap;
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::auth::v1::error_code;
 use serde::Deserialize;
 use url::form_urlencoded;
 
@@ -35,13 +36,13 @@ impl TokenRequest {
             Some("application/json") => json::parse,
             _ => {
                 let detail = "send a form, with `Content-Type: application/x-www-form-urlencoded`";
-                return Err(Problem::new(Code::UnsupportedMediaType, detail));
+                return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         };
         let request = parse(&read(payload, announced(headers)?).await?)?;
         if request.grant_type != "client_credentials" {
             let detail = "an API key is exchanged with the grant type client_credentials";
-            return Err(Problem::new(Code::UnsupportedGrantType, detail));
+            return Err(Problem::new(error_code::UNSUPPORTED_GRANT_TYPE, detail));
         }
         Ok(request)
     }
@@ -117,10 +118,10 @@ mod tests {
         }
         let problem =
             read_as("application/json", r#"{"grant_type":"client_credentials","audience":"x"}"#).await;
-        assert_eq!(problem.unwrap_err().code(), Code::InvalidArgument);
+        assert_eq!(problem.unwrap_err().code(), Code::INVALID_ARGUMENT);
         for other in ["", "text/plain", "multipart/form-data"] {
             let problem = read_as(other, "grant_type=client_credentials").await.unwrap_err();
-            assert_eq!(problem.code(), Code::UnsupportedMediaType, "{other}");
+            assert_eq!(problem.code(), Code::UNSUPPORTED_MEDIA_TYPE, "{other}");
         }
     }
 }

@@ -20,6 +20,7 @@ use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_onboarding::OnboardingArgs;
 use rowhouse_orders::OrdersArgs;
+use rowhouse_proto::ERROR_CODES;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use rowhouse_proto::auth::v1::{LoginRequest, Tokens};
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
@@ -268,5 +269,5 @@ fn free_address() -> SocketAddr {
 
 /// Returns the code of a refusal.
 pub(crate) fn refused<T: std::fmt::Debug>(answer: Result<T, Status>) -> Code {
-    fault(&answer.unwrap_err()).code
+    fault(&answer.unwrap_err(), ERROR_CODES).code
 }

@@ -5,7 +5,7 @@ use futures_util::stream::{self, BoxStream};
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::{IntoStatus, Violations};
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{DownloadExportRequest, DownloadExportResponse};
+use rowhouse_proto::orders::v1::{DownloadExportRequest, DownloadExportResponse, error_code};
 use rowhouse_tenancy::{TenantContext, TenantDb};
 use tonic::{Request, Status};
 use uuid::Uuid;
@@ -28,7 +28,7 @@ pub(super) async fn download_export(
     let mut violations = Violations::default();
     let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
     let found = rpc.db.tx(&cx, "exports.download", async |tx| Ok::<_, Error>(find_export(tx, id).await?));
-    let export = found.await?.ok_or(Error::ExportNotFound)?;
+    let export = found.await?.ok_or(Error::Missing(error_code::EXPORT_NOT_FOUND))?;
     if export.state != ExportState::Succeeded {
         return Err(Error::ExportNotReady(export.state));
     }
@@ -61,7 +61,7 @@ impl Reader {
             let found = self.db.tx(&self.cx, "exports.read_chunk", async |tx| {
                 Ok::<_, Error>(find_chunk(tx, self.id, position).await?)
             });
-            found.await?.ok_or(Error::ExportNotFound)?
+            found.await?.ok_or(Error::Missing(error_code::EXPORT_NOT_FOUND))?
         } else {
             Vec::new()
         };

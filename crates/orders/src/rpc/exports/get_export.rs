@@ -3,7 +3,7 @@
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{GetExportRequest, GetExportResponse};
+use rowhouse_proto::orders::v1::{GetExportRequest, GetExportResponse, error_code};
 use tonic::Request;
 
 use super::ExportRpc;
@@ -18,5 +18,5 @@ pub(super) async fn get_export(
     let mut violations = Violations::default();
     let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
     let export = rpc.db.tx(&cx, "exports.get", async |tx| Ok::<_, Error>(find_export(tx, id).await?)).await?;
-    Ok(GetExportResponse { export: Some(export.ok_or(Error::ExportNotFound)?.into()) })
+    Ok(GetExportResponse { export: Some(export.ok_or(Error::Missing(error_code::EXPORT_NOT_FOUND))?.into()) })
 }

@@ -3,7 +3,7 @@
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse};
+use rowhouse_proto::orders::v1::{DeleteWebhookEndpointRequest, DeleteWebhookEndpointResponse, error_code};
 use tonic::Request;
 
 use super::WebhookRpc;
@@ -29,7 +29,7 @@ pub(super) async fn delete_endpoint(
             if webhook_endpoints::delete_endpoint(tx, id).await? {
                 Ok(())
             } else {
-                Err(Error::EndpointNotFound)
+                Err(Error::Missing(error_code::WEBHOOK_ENDPOINT_NOT_FOUND))
             }
         })
         .await?;

@@ -3,7 +3,9 @@
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{RedeliverWebhookDeliveryRequest, RedeliverWebhookDeliveryResponse};
+use rowhouse_proto::orders::v1::{
+    RedeliverWebhookDeliveryRequest, RedeliverWebhookDeliveryResponse, error_code,
+};
 use tonic::Request;
 
 use super::WebhookRpc;
@@ -25,7 +27,8 @@ pub(super) async fn redeliver(
         return Err(violations.into());
     };
     let delivery = rpc.db.tx(&cx, "webhook_deliveries.redeliver", async |tx| {
-        let found = find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)?;
+        let found =
+            find_delivery(tx, id).await?.ok_or(Error::Missing(error_code::WEBHOOK_DELIVERY_NOT_FOUND))?;
         let endpoint = found.webhook_endpoint_id;
         lock_jobs(tx, endpoint).await?;
         look_at_all(tx, endpoint).await?;
@@ -33,7 +36,7 @@ pub(super) async fn redeliver(
         reset_delivery(tx, id).await?;
         make_earlier_due(tx, id).await?;
         try_now(tx, endpoint).await?;
-        find_delivery(tx, id).await?.ok_or(Error::DeliveryNotFound)
+        find_delivery(tx, id).await?.ok_or(Error::Missing(error_code::WEBHOOK_DELIVERY_NOT_FOUND))
     });
     Ok(RedeliverWebhookDeliveryResponse { webhook_delivery: Some(delivery.await?.into()) })
 }

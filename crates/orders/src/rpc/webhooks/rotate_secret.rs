@@ -7,7 +7,7 @@ use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse};
+use rowhouse_proto::orders::v1::{RotateWebhookSecretRequest, RotateWebhookSecretResponse, error_code};
 use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 use uuid::Uuid;
@@ -53,7 +53,8 @@ async fn rotate(
                 return Ok(first);
             }
             replace_secret(tx, id, &ciphertext, overlap).await?;
-            let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
+            let endpoint =
+                find_endpoint(tx, id).await?.ok_or(Error::Missing(error_code::WEBHOOK_ENDPOINT_NOT_FOUND))?;
             let secret = secret.reveal();
             let answer = RotateWebhookSecretResponse { webhook_endpoint: Some(endpoint.into()), secret };
             keep(tx, &rpc.encryption, call, &answer).await?;

@@ -4,7 +4,7 @@ use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{Repeatable, answered_once};
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse};
+use rowhouse_proto::orders::v1::{SendTestWebhookRequest, SendTestWebhookResponse, error_code};
 use rowhouse_tenancy::TenantContext;
 use tonic::Request;
 use uuid::Uuid;
@@ -44,13 +44,16 @@ async fn send(
             if let Some(first) = recall(tx, &rpc.encryption, call).await? {
                 return Ok(first);
             }
-            let endpoint = find_endpoint(tx, id).await?.ok_or(Error::EndpointNotFound)?;
+            let endpoint =
+                find_endpoint(tx, id).await?.ok_or(Error::Missing(error_code::WEBHOOK_ENDPOINT_NOT_FOUND))?;
             if !endpoint.enabled {
                 return Err(Error::EndpointDisabled);
             }
             lock_jobs(tx, id).await?;
             let delivery = webhooks::send_test(tx, id).await?;
-            let delivery = find_delivery(tx, delivery).await?.ok_or(Error::DeliveryNotFound)?;
+            let delivery = find_delivery(tx, delivery)
+                .await?
+                .ok_or(Error::Missing(error_code::WEBHOOK_DELIVERY_NOT_FOUND))?;
             let answer = SendTestWebhookResponse { webhook_delivery: Some(delivery.into()) };
             keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)

@@ -3,7 +3,7 @@
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::wire::parse_id;
-use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse};
+use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, UpdateWebhookEndpointResponse, error_code};
 use tonic::Request;
 use uuid::Uuid;
 
@@ -26,7 +26,7 @@ pub(super) async fn update_endpoint(
             look_at_all(tx, id).await?;
         }
         let changed = webhook_endpoints::update_endpoint(tx, id, &change).await?;
-        changed.ok_or(Error::EndpointNotFound)
+        changed.ok_or(Error::Missing(error_code::WEBHOOK_ENDPOINT_NOT_FOUND))
     });
     Ok(UpdateWebhookEndpointResponse { webhook_endpoint: Some(endpoint.await?.into()) })
 }

@@ -1,6 +1,7 @@
 //! Managing endpoints.
 
 use rowhouse_chassis::error::Code;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
     ListWebhookDeliveriesRequest, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
 };
@@ -46,8 +47,8 @@ async fn an_endpoint_is_made_changed_and_deleted() {
     assert!(changed.updated_at.unwrap().seconds >= endpoint.updated_at.unwrap().seconds);
 
     webhooks.delete(&endpoint.id).await.unwrap();
-    assert_eq!(refusal(webhooks.delete(&endpoint.id).await).code, Code::WebhookEndpointNotFound);
-    assert_eq!(refusal(webhooks.update(change).await).code, Code::WebhookEndpointNotFound);
+    assert_eq!(refusal(webhooks.delete(&endpoint.id).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
+    assert_eq!(refusal(webhooks.update(change).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
     assert_eq!(
         webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap().webhook_endpoints,
         []
@@ -65,7 +66,7 @@ async fn violations_are_reported() {
     );
     assert_eq!(
         refusal(webhooks.create("https://ada:secret@example.com/", &["*"]).await).code,
-        Code::UrlNotAllowed
+        error_code::URL_NOT_ALLOWED
     );
     let change =
         UpdateWebhookEndpointRequest { id: "7".to_owned(), url: Some(String::new()), ..Default::default() };
@@ -85,8 +86,8 @@ async fn violations_are_reported() {
     };
     assert_eq!(wrong_fields(webhooks.list(list).await), ["webhook_endpoint_id", "state"]);
 
-    assert_eq!(refusal(webhooks.delete(&nobody()).await).code, Code::WebhookEndpointNotFound);
-    assert_eq!(refusal(webhooks.redeliver(&nobody()).await).code, Code::WebhookDeliveryNotFound);
+    assert_eq!(refusal(webhooks.delete(&nobody()).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
+    assert_eq!(refusal(webhooks.redeliver(&nobody()).await).code, error_code::WEBHOOK_DELIVERY_NOT_FOUND);
     world.stop().await;
 }
 
@@ -106,7 +107,7 @@ async fn only_who_manages_webhooks_sees_or_touches_them() {
             webhooks.list(ListWebhookDeliveriesRequest::default()).await.map(drop),
             webhooks.redeliver(&nobody()).await.map(drop),
         ] {
-            assert_eq!(refusal(refused).code, Code::PermissionDenied, "{role:?}");
+            assert_eq!(refusal(refused).code, Code::PERMISSION_DENIED, "{role:?}");
         }
     }
     world.stop().await;
@@ -121,7 +122,7 @@ async fn endpoints_are_paged_newest_first_up_to_a_number() {
         made.insert(0, created.webhook_endpoint.unwrap());
     }
     let refused = refusal(webhooks.create("https://example.com/", &["*"]).await);
-    assert_eq!(refused.code, Code::LimitExceeded);
+    assert_eq!(refused.code, Code::LIMIT_EXCEEDED);
 
     let mut seen = Vec::new();
     let mut page_token = String::new();
@@ -147,7 +148,7 @@ async fn a_repeat_gets_the_same_endpoint_and_secret() {
     let again = webhooks.create_once("https://example.com/", &["*"], Some("1")).await.unwrap();
     assert_eq!(again, first);
     let other = refusal(webhooks.create_once("https://example.com/2", &["*"], Some("1")).await);
-    assert_eq!(other.code, Code::IdempotencyKeyReused);
+    assert_eq!(other.code, Code::IDEMPOTENCY_KEY_REUSED);
     let wrong = refusal(webhooks.create_once("https://example.com/", &["*"], Some("a b")).await);
     assert_eq!(wrong.violations[0].field, "idempotency_key");
     let mut calls = tokio::task::JoinSet::new();

@@ -2,9 +2,9 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::Environment;
-use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::UpdateWebhookEndpointRequest;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Pending;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tokens::Role;
 
 use super::{Receiver, Webhooks};
@@ -35,11 +35,11 @@ async fn nothing_inside_is_registered_or_connected_to() {
         "https://ada:secret@example.com/".to_owned(),
     ] {
         let refused = refusal(webhooks.create(&url, &["*"]).await);
-        assert_eq!(refused.code, Code::UrlNotAllowed, "{url}");
+        assert_eq!(refused.code, error_code::URL_NOT_ALLOWED, "{url}");
         assert!(!refused.detail.contains("127."), "{refused:?}");
         let change =
             UpdateWebhookEndpointRequest { id: good.id.clone(), url: Some(url), ..Default::default() };
-        assert_eq!(refusal(webhooks.update(change).await).code, Code::UrlNotAllowed);
+        assert_eq!(refusal(webhooks.update(change).await).code, error_code::URL_NOT_ALLOWED);
     }
 
     // An endpoint from before its address was forbidden. The machine's own name stands for one with an internal

@@ -3,8 +3,8 @@
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
     ListWebhookDeliveriesRequest, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
 };
@@ -39,9 +39,9 @@ async fn another_tenants_endpoints_are_isolated() {
         url: Some(globexs.url.clone()),
         ..Default::default()
     };
-    assert_eq!(refusal(of_globex.update(change).await).code, Code::WebhookEndpointNotFound);
-    assert_eq!(refusal(of_globex.delete(&acmes_id).await).code, Code::WebhookEndpointNotFound);
-    assert_eq!(refusal(of_globex.redeliver(&delivery.id).await).code, Code::WebhookDeliveryNotFound);
+    assert_eq!(refusal(of_globex.update(change).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
+    assert_eq!(refusal(of_globex.delete(&acmes_id).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
+    assert_eq!(refusal(of_globex.redeliver(&delivery.id).await).code, error_code::WEBHOOK_DELIVERY_NOT_FOUND);
 
     globex.create(an_order()).await.unwrap();
     of_globex.until_states(&[Delivered]).await;

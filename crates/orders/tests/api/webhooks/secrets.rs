@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, WebhookDeliveryState};
 use rowhouse_tokens::Role;
 use serde_json::json;
@@ -80,7 +81,7 @@ async fn a_test_event_goes_the_way_of_every_event() {
 
     let disable = UpdateWebhookEndpointRequest { id: id.clone(), enabled: Some(false), ..Default::default() };
     webhooks.update(disable).await.unwrap();
-    assert_eq!(refusal(webhooks.test(&id).await).code, Code::WebhookEndpointDisabled);
+    assert_eq!(refusal(webhooks.test(&id).await).code, error_code::WEBHOOK_ENDPOINT_DISABLED);
     world.stop().await;
 }
 
@@ -92,7 +93,9 @@ async fn secrets_and_tests_are_for_those_who_manage_the_tenants_own_endpoints() 
     let member = Webhooks::of(&world, orders.tenant, Role::Member).await;
     let globex = world.tenant("globex").await;
     let stranger = Webhooks::of(&world, globex.tenant, Role::Owner).await;
-    for (webhooks, code) in [(member, Code::PermissionDenied), (stranger, Code::WebhookEndpointNotFound)] {
+    for (webhooks, code) in
+        [(member, Code::PERMISSION_DENIED), (stranger, error_code::WEBHOOK_ENDPOINT_NOT_FOUND)]
+    {
         assert_eq!(refusal(webhooks.rotate(&id, None).await.map(drop)).code, code);
         assert_eq!(refusal(webhooks.test(&id).await).code, code);
     }
