@@ -3,7 +3,7 @@
 use prost_reflect::{MethodDescriptor, ServiceDescriptor};
 
 use crate::options::Extension;
-use crate::{Access, HttpBinding, OptionError};
+use crate::{Access, HttpBinding, OptionError, Verb};
 
 /// The options of a method.
 #[derive(Clone, Debug)]
@@ -51,6 +51,14 @@ impl MethodOptions {
         };
         if options.pending.is_some() != options.pending_field.is_some() {
             return Err(error("pending and pending_field go together"));
+        }
+        let post = options.http.as_ref().is_some_and(|http| http.verb == Verb::Post);
+        let with_reason = option.text("without_key").is_some();
+        if with_reason != (post && options.idempotency_key.is_none()) {
+            return Err(error(
+                "a POST that can be repeated declares the field idempotency_key, and any other POST declares with without_key why a \
+                 repeat does no harm; nothing else declares without_key",
+            ));
         }
         if options.http.is_some() && matches!(options.access, Access::Service(_)) {
             return Err(error("a method for services alone has no REST binding"));

@@ -82,7 +82,7 @@ fn bodies_are_strict() {
     );
     // In a change null is not absent, and an empty list is refused.
     assert!(has(&code, r#"#[serde(default, deserialize_with = "present")] text: Option<String>"#), "{code}");
-    assert!(has(&code, r#"not_empty_list("labels", labels.as_deref())?"#), "{code}");
+    assert!(has(&code, r#"non_empty_list("labels", labels.as_deref())?"#), "{code}");
     assert!(has(&code, r#"&[("bright_red", 1i32), ("grey", 2i32)]"#), "{code}");
 }
 
@@ -158,6 +158,12 @@ fn what_makes_no_sense_is_refused_by_name() {
             "NOTE_ERROR_CODE_TOO_LONG",
             "notes.v1.NOTE_ERROR_CODE_TOO_LONG: another value declares NOTE_TOO_LONG as well",
         ),
+        (
+            "idempotency_key: \"idempotency_key\"",
+            "",
+            "notes.v1.NoteService.CreateNote: a POST that can be repeated declares the field idempotency_key",
+        ),
+        ("{public: true}", "{public: true without_key: \"it reads\"}", "nothing else declares without_key"),
         ("string hint = 6", "bytes hint = 6", "there is no JSON for a field of this type"),
     ] {
         assert!(NOTES.contains(right), "{right}");
