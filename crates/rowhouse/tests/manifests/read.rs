@@ -93,12 +93,11 @@ impl Manifests {
             }
         }
         for variable in list(&container["env"]) {
-            let setting = match variable["value"].as_str() {
-                Some(value) => Setting::Written(value.to_owned()),
-                None => {
-                    let key = &variable["valueFrom"]["secretKeyRef"];
-                    Setting::Secret(text(&key["name"]).to_owned(), text(&key["key"]).to_owned())
-                }
+            let setting = if let Some(value) = variable["value"].as_str() {
+                Setting::Written(value.to_owned())
+            } else {
+                let key = &variable["valueFrom"]["secretKeyRef"];
+                Setting::Secret(text(&key["name"]).to_owned(), text(&key["key"]).to_owned())
             };
             assert!(found.insert(text(&variable["name"]).to_owned(), setting).is_none(), "{variable} twice");
         }
