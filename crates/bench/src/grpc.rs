@@ -72,8 +72,7 @@ pub(crate) fn an_order() -> CreateOrderRequest {
         customer: "Customer".to_owned(),
         currency: "EUR".to_owned(),
         lines: vec![line(1), line(2)],
-        idempotency_key: None,
-        priority: 0,
+        ..CreateOrderRequest::default()
     }
 }
 

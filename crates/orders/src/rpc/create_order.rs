@@ -128,8 +128,7 @@ mod tests {
             customer: " Ada ".to_owned(),
             currency: "EUR".to_owned(),
             lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
-            idempotency_key: None,
-            priority: 0,
+            ..CreateOrderRequest::default()
         }
     }
 

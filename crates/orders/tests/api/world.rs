@@ -210,8 +210,7 @@ pub(crate) fn an_order() -> CreateOrderRequest {
         customer: "Ada".to_owned(),
         currency: "EUR".to_owned(),
         lines: vec![line("chair", 2, 4_950)],
-        idempotency_key: None,
-        priority: 0,
+        ..CreateOrderRequest::default()
     }
 }
 

@@ -45,7 +45,7 @@ impl Orders {
             currency: "EUR".to_owned(),
             lines: vec![OrderLine { sku: "chair".to_owned(), quantity: 2, unit_price_minor: 4_950 }],
             idempotency_key: key.map(ToOwned::to_owned),
-            priority: 0,
+            ..CreateOrderRequest::default()
         });
         Ok(self.client.clone().create_order(request).await?.into_inner().order.unwrap())
     }

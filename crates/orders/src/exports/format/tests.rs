@@ -2,22 +2,20 @@ use chrono::DateTime;
 use serde_json::json;
 
 use super::*;
-use crate::domain::{OrderId, OrderPriority, OrderStatus};
+use crate::domain::{OrderId, OrderPriority, OrderStatus, placed};
 
 fn order(customer: &str, skus: &[&str]) -> Order {
     let line = |&sku: &&str| OrderLine { sku: sku.to_owned(), quantity: 2, unit_price_minor: 4_950 };
     Order {
         id: OrderId::from(uuid::Uuid::nil()),
-        number: 7,
         customer: customer.to_owned(),
-        currency: "EUR".to_owned(),
         status: OrderStatus::Paid,
         priority: OrderPriority::High,
         total_minor: 9_900,
         lines: skus.iter().map(line).collect(),
         version: 2,
-        created_at: DateTime::UNIX_EPOCH,
         updated_at: DateTime::from_timestamp_micros(1_500_000).unwrap(),
+        ..placed(7, 0)
     }
 }
 
