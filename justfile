@@ -46,6 +46,20 @@ migrate:
 generate:
     UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --test openapi
 
+# Add a resource to the orders service, as docs/adding-a-resource.md shows it. The singular is the name without its s if it is not given.
+new-resource plural *singular:
+    .ci/guide docs/adding-a-resource.md {{ plural }} {{ singular }}
+    cargo fmt --all
+
+# Add a service, as docs/adding-a-service.md shows it.
+new-service plural *singular:
+    .ci/guide docs/adding-a-service.md {{ plural }} {{ singular }}
+    cargo fmt --all
+
+# Give the example resource, orders, another name everywhere; see docs/replacing-orders.md.
+rename-orders plural *singular:
+    .ci/rename-orders {{ plural }} {{ singular }}
+
 # Build the manifests as kubectl would apply them.
 manifests overlay="base":
     kubectl kustomize deploy/{{ overlay }}

@@ -33,6 +33,7 @@ async fn an_order_is_placed_paid_and_fulfilled() {
         created_at: placed.created_at,
         updated_at: placed.created_at,
         priority: OrderPriority::Normal.into(),
+        ..Order::default()
     };
     assert_eq!(placed, expected);
     assert!(placed.created_at.is_some());
