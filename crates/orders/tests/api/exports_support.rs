@@ -161,7 +161,8 @@ pub(crate) fn assert_has(format: ExportFormat, file: &[u8], orders: &[Order]) {
     }
 }
 
-fn as_json(order: &Order) -> Value {
+/// Returns the JSON that files and webhooks have of an order.
+pub(crate) fn as_json(order: &Order) -> Value {
     let lines = order.lines.iter().map(|line| {
         json!({ "sku": line.sku, "quantity": line.quantity, "unit_price_minor": line.unit_price_minor })
     });
