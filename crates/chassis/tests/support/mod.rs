@@ -17,6 +17,7 @@ use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
 use rowhouse_chassis::access::{AccessRules, Rule};
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
+use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
@@ -70,7 +71,8 @@ impl Service<http::Request<Body>> for Echo {
         };
         Box::pin(async move {
             let method = tower::service_fn(move |request: Request<String>| handler(request));
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default());
+            let codec = ProstCodec::<String, String>::default();
+            let mut grpc = grpc_service!(tonic::server::Grpc::new(codec));
             Ok(grpc.unary(method, request).await)
         })
     }
