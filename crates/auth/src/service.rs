@@ -47,6 +47,9 @@ impl Service for Auth {
                 format!("a bcrypt cost of {cost} is too low for production: use {least} or more").into()
             );
         }
+        if production && !core.issuer.is_https() {
+            return Err(format!("{} is no issuer for production: use an https URL", core.issuer).into());
+        }
         let db = &core.db;
         let signing = core.signing(args.signing).await?;
         let encryption = EncryptionKeys::load(&args.encryption_keys).await?;
@@ -67,7 +70,7 @@ impl Service for Auth {
             hashing,
             encryption,
             tasks,
-            issuer: signing.issuer(),
+            issuer: signing.issuer().named(core.issuer.as_str()),
             verifier: Arc::clone(&core.verifier),
             token_lifetime: args.token_lifetime,
             sessions: SessionLifetimes {
