@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::{Code, fault, status};
-use rowhouse_chassis::grpc::{Listener, TracedChannel, channel, deadline, set_deadline};
+use rowhouse_chassis::grpc::{Listener, channel, deadline, set_deadline};
 use support::{Echo, OnDrop, call, options, start, start_at};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;

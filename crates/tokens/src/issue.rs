@@ -8,7 +8,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    FIRST_PARTY_CLIENT, JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
+    FIRST_PARTY_CLIENT, JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError,
+    USER_AUDIENCE, USER_TYPE,
 };
 
 /// The lifetime of a service's token: as long as one call may take, and some clock skew.

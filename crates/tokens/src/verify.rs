@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore, USER_AUDIENCE,
-    USER_TYPE, VerifiedToken, issuer,
+    FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession,
+    TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
 };
 
 /// The longest token that is decoded. The system's own have about 500 bytes.

@@ -16,8 +16,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use rowhouse_tokens::{
-    Accepts, Issuers, JwkSet, Principal, Role, SigningKey, TokenError, TokenIssuer, TrustStore,
-    Verifier, issuer,
+    Accepts, Issuers, JwkSet, Principal, Role, SigningKey, TokenError, TokenIssuer, TrustStore, Verifier,
+    issuer,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;

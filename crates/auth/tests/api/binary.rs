@@ -6,6 +6,7 @@ use std::time::Duration;
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
 use rowhouse_testkit::{ServiceName, TestDatabase};
+use rowhouse_tokens::issuer;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 

@@ -303,7 +303,8 @@ mod tests {
             json!({ "error": "invalid_request", "error_description": "scope: send 'orders:read'" });
         assert_eq!(body, expected);
         for (in_body, status, challenge) in [(false, 401, Some(BASIC)), (true, 400, None)] {
-            let problem = Problem::new(error_code::INVALID_CLIENT, "the key is wrong").at_token_endpoint(in_body);
+            let problem =
+                Problem::new(error_code::INVALID_CLIENT, "the key is wrong").at_token_endpoint(in_body);
             let (response, _) = answered(problem).await;
             let sent = response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
             assert_eq!((response.status().as_u16(), sent), (status, challenge));

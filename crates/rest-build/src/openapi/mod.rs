@@ -77,7 +77,7 @@ fn refer_to_inputs(schema: &mut Value, model: &Model) {
                 let message = value.as_str().and_then(|reference| reference.strip_prefix(SCHEMAS));
                 match message {
                     Some(message) if name == "$ref" => {
-                        *value = json!(format!("{SCHEMAS}{}", input_name(model, message)))
+                        *value = json!(format!("{SCHEMAS}{}", input_name(model, message)));
                     }
                     _ => refer_to_inputs(value, model),
                 }
