@@ -16,9 +16,9 @@ def filter_body(context, body):
     """A time has to be in the future, and the total of an order's lines has a maximum."""
     if not isinstance(body, dict):
         return True
-    lines = [line for line in body.get("lines") or [] if isinstance(line, dict)]
+    lines = body["lines"] if isinstance(body.get("lines"), list) else []
     number = lambda value: value if isinstance(value, (int, float)) else 0
-    total = sum(number(line.get("quantity")) * number(line.get("unit_price_minor")) for line in lines)
+    total = sum(number(line.get("quantity")) * number(line.get("unit_price_minor")) for line in lines if isinstance(line, dict))
     return not body.get("expires_at") and total < 2**53
 
 
