@@ -237,7 +237,7 @@ mod tests {
     use crate::Config;
 
     fn parse(arguments: &str) -> Result<AuthArgs, clap::Error> {
-        let needed = "rowhouse-auth --listen 127.0.0.1:0 --database-url postgres:/// --trust-dir t --signing-keys k \
+        let needed = "rowhouse-auth --listen 127.0.0.1:0 --database-url postgres:/// --trust-dir t --issuer https://a --signing-keys k \
              --encryption-keys e --mail-dir m";
         let line = needed.split_whitespace().chain(arguments.split_whitespace());
         Config::try_parse_from(line).map(|config| config.args)

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::grpc::MAX_REQUEST;
+use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
@@ -47,6 +47,9 @@ impl Service for Auth {
                 format!("a bcrypt cost of {cost} is too low for production: use {least} or more").into()
             );
         }
+        if production && !core.issuer.is_https() {
+            return Err(format!("{} is no issuer for production: use an https URL", core.issuer).into());
+        }
         let db = &core.db;
         let signing = core.signing(args.signing).await?;
         let encryption = EncryptionKeys::load(&args.encryption_keys).await?;
@@ -67,7 +70,7 @@ impl Service for Auth {
             hashing,
             encryption,
             tasks,
-            issuer: signing.issuer(),
+            issuer: signing.issuer().named(core.issuer.as_str()),
             verifier: Arc::clone(&core.verifier),
             token_lifetime: args.token_lifetime,
             sessions: SessionLifetimes {
@@ -85,13 +88,13 @@ impl Service for Auth {
 
         let rpc = || Arc::clone(&rpc);
         Ok(Parts::new()
-            .grpc(AuthServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(SessionServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(MemberServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(InvitationServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(MfaServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(ApiKeyServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
-            .grpc(AuditLogServiceServer::from_arc(rpc()).max_decoding_message_size(MAX_REQUEST))
+            .grpc(grpc_service!(AuthServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(SessionServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(MemberServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(InvitationServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(MfaServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(ApiKeyServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(AuditLogServiceServer::from_arc(rpc())))
             .signing(signing)
             .companion("purge", purge)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))

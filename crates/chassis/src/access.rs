@@ -13,7 +13,10 @@ use uuid::Uuid;
 
 pub use rules::{AccessRules, Rule, UnknownRule, WithoutRules};
 
-use crate::error::{Code, IntoStatus, internal, status};
+use crate::error::{Code, IntoStatus, internal, status, status_with};
+
+/// The key of the permission that the caller lacks in an error's metadata.
+pub const PERMISSION_KEY: &str = "permission";
 
 /// The reason why a caller may not make a call.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
@@ -38,9 +41,13 @@ pub enum Denied {
 impl IntoStatus for Denied {
     fn into_status(self, operation: &'static str) -> Status {
         let detail = match self {
-            Self::Permission(permission) => format!(
-                "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
-            ),
+            Self::Permission(permission) => {
+                let detail = format!(
+                    "this takes the permission {permission}, which your role or API key does not have: ask an administrator of your company"
+                );
+                let metadata = [(PERMISSION_KEY.to_owned(), permission.to_string())];
+                return status_with(Code::PERMISSION_DENIED, detail, metadata);
+            }
             Self::MembersOnly => {
                 "this call takes a person's or an API key's access token, not a service's".to_owned()
             }
@@ -106,7 +113,10 @@ mod tests {
             (Denied::ServiceOnly(ServiceName::Onboarding), Code::PERMISSION_DENIED),
             (Denied::Unauthenticated, Code::INTERNAL),
         ] {
-            assert_eq!(fault(&denied.into_status("test"), Code::COMMON).code, code, "{denied}");
+            let fault = fault(&denied.into_status("test"), Code::COMMON);
+            assert_eq!(fault.code, code, "{denied}");
+            let lacking = matches!(denied, Denied::Permission(_)).then_some("jobs:manage");
+            assert_eq!(fault.metadata.get(PERMISSION_KEY).map(String::as_str), lacking, "{denied}");
         }
     }
 }

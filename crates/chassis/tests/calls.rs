@@ -8,7 +8,7 @@ use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::{Code, fault, status};
-use rowhouse_chassis::grpc::{Listener, TracedChannel, channel, deadline, set_deadline};
+use rowhouse_chassis::grpc::{Listener, channel, deadline, set_deadline};
 use support::{Echo, OnDrop, call, options, start, start_at};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -99,33 +99,6 @@ async fn a_panic_costs_one_answer_and_not_the_connection() {
     assert_eq!(fault(&error, Code::COMMON).code, Code::INTERNAL);
     assert!(!format!("{error:?}").contains("hunter2"), "{error:?}");
     assert_eq!(server.call("Echo", "still here").await.unwrap().into_inner(), "still here");
-}
-
-/// A malformed message is the caller's mistake, not a failure of the service.
-#[tokio::test]
-async fn a_message_that_cannot_be_read_is_an_invalid_argument() {
-    let echo = |request: Request<String>| async move { Ok(Response::new(request.into_inner())) };
-    let server = start(options().await, Echo::default().method("Echo", echo));
-    // A message of another type, and text that is not UTF-8.
-    let of_another_type = send(&server.channel, 7_u64).await;
-    let no_text = send(&server.channel, vec![0xff_u8, 0xfe]).await;
-    for refused in [of_another_type, no_text] {
-        let refused = refused.unwrap_err();
-        assert_eq!(refused.code(), GrpcCode::InvalidArgument);
-        let fault = fault(&refused, Code::COMMON);
-        assert_eq!(fault.code, Code::INVALID_ARGUMENT);
-        assert!(fault.detail.starts_with("the message cannot be read: "), "{fault:?}");
-    }
-    server.stop().await;
-}
-
-/// Sends `Echo` a message of another type.
-async fn send<M: prost::Message + 'static>(channel: &TracedChannel, message: M) -> Result<(), tonic::Status> {
-    let mut grpc = tonic::client::Grpc::new(channel.clone());
-    grpc.ready().await.unwrap();
-    let path = "/test.v1.EchoService/Echo".parse().unwrap();
-    let codec = tonic_prost::ProstCodec::<M, String>::default();
-    grpc.unary(Request::new(message), path, codec).await.map(drop)
 }
 
 #[tokio::test]

@@ -56,7 +56,7 @@ async fn build(database: &TestDatabase, args: ExampleArgs) -> (Result<App, Start
         args,
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(ServiceName::Orders)),
-        trust: TrustArgs { trust_dir: trust.path().to_owned() },
+        trust: TrustArgs::new(trust.path().to_owned()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
     };

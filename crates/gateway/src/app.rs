@@ -21,6 +21,7 @@ use crate::limits::tell_limits;
 use crate::openapi::ServedDocument;
 use crate::readiness::Readiness;
 use crate::routes;
+use crate::routes::authorization_server::Metadata;
 use crate::trace::trace;
 use crate::{compression, uri};
 
@@ -32,6 +33,7 @@ pub struct App {
     verifier: Verifier,
     limiter: RateLimiter,
     api: ServedDocument,
+    authorization: Metadata,
 }
 
 /// The reason why serving ended without a request to stop.
@@ -62,16 +64,30 @@ impl App {
     /// Reads the trusted keys and binds. When this returns, connections are queued until [`App::serve`] accepts them.
     /// The services need not run yet. Needs a tokio runtime, which drives the connections to them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
+        let listen = config.listen;
+        Self::build_with(config, || Ok(Listener::bind(listen)?)).await
+    }
+
+    /// The same, on a socket that is bound already.
+    pub async fn build_on(listener: Listener, config: Config) -> Result<Self, StartError> {
+        Self::build_with(config, || Ok(listener)).await
+    }
+
+    async fn build_with(
+        config: Config,
+        bind: impl FnOnce() -> Result<Listener, StartError>,
+    ) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
             clients: Clients::new(&config).map_err(|error| StartError::Own(error.into()))?,
             limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.into(),
-            verifier: Verifier::new(trust, Accepts::default()),
+            verifier: Verifier::new(trust, &config.trust.issuer, Accepts::default()),
+            authorization: Metadata::of(config.trust.issuer.current()),
             api: ServedDocument::new().map_err(|error| {
                 StartError::Own(format!("the OpenAPI document cannot be read: {error}").into())
             })?,
-            listener: Listener::bind(config.listen)?,
+            listener: bind()?,
         })
     }
 
@@ -89,6 +105,7 @@ impl App {
         let verifier = web::Data::new(self.verifier);
         let limiter = web::Data::new(self.limiter);
         let api = web::Data::new(self.api);
+        let authorization = web::Data::new(self.authorization);
         let stop = web::Data::new(shutdown.clone());
         let server = HttpServer::new(move || {
             ActixApp::new()
@@ -99,6 +116,7 @@ impl App {
                 .app_data(limiter.clone())
                 .app_data(readiness.clone())
                 .app_data(api.clone())
+                .app_data(authorization.clone())
                 .app_data(stop.clone())
                 .default_service(web::to(routes::fallback))
                 .wrap(from_fn(tell_limits))

@@ -92,7 +92,7 @@ mod tests {
     #[test]
     fn defaults() {
         let needed = "rowhouse-gateway --auth-endpoint http://a --onboarding-endpoint http://b \
-                      --orders-endpoint http://c --trust-dir t";
+                      --orders-endpoint http://c --trust-dir t --issuer https://d";
         let config = Config::try_parse_from(needed.split_whitespace()).unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(config.request_timeout, Duration::from_secs(10));

@@ -31,6 +31,7 @@ fn program(trust: &TempDir) -> Command {
         .env("ROWHOUSE_ONBOARDING_ENDPOINT", "http://127.0.0.1:1")
         .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")
         .env("ROWHOUSE_TRUST_DIR", trust.path())
+        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .stderr(Stdio::piped())
         .kill_on_drop(true);

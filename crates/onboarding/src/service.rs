@@ -3,7 +3,8 @@
 use std::sync::Arc;
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::grpc::{self, MAX_REQUEST, TracedChannel};
+use rowhouse_chassis::grpc::{self, TracedChannel};
+use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
@@ -50,8 +51,8 @@ impl Service for Onboarding {
         };
         let jobs = JobRpc::new(db.clone()).server();
         Ok(Parts::new()
-            .grpc(OnboardingServiceServer::new(rpc).max_decoding_message_size(MAX_REQUEST))
-            .grpc(jobs.max_decoding_message_size(MAX_REQUEST))
+            .grpc(grpc_service!(OnboardingServiceServer::new(rpc)))
+            .grpc(grpc_service!(jobs))
             .signing(signing)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }

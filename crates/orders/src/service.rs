@@ -2,7 +2,7 @@
 
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::encryption::EncryptionKeys;
-use rowhouse_chassis::grpc::MAX_REQUEST;
+use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
@@ -46,9 +46,9 @@ impl Service for Orders {
         let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), encryption: encryption.clone() });
         let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption, guard });
         Ok(Parts::new()
-            .grpc(orders.max_decoding_message_size(MAX_REQUEST))
-            .grpc(exports.max_decoding_message_size(MAX_REQUEST))
-            .grpc(webhooks.max_decoding_message_size(MAX_REQUEST))
+            .grpc(grpc_service!(orders))
+            .grpc(grpc_service!(exports))
+            .grpc(grpc_service!(webhooks))
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

@@ -18,6 +18,7 @@ fn program(database_url: &str, trust: &TempDir) -> Command {
         .env("DATABASE_URL", database_url)
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("ROWHOUSE_TRUST_DIR", trust.path())
+        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
         .env("ROWHOUSE_ENCRYPTION_KEYS", trust.path().join("encryption.keys"))
         .env("ROWHOUSE_ENVIRONMENT", "dev")
         .env("ROWHOUSE_LOG_FORMAT", "json")

@@ -66,12 +66,18 @@ impl System {
             Listener::bind(parts.addresses.services[service]).map_err(not_started(service.as_str()))
         })?;
         let at = PerService::from_fn(|service| listeners[service].local_addr());
+        let front = Listener::bind(parts.addresses.gateway).map_err(not_started("the gateway"))?;
+        let issuer = match parts.issuer {
+            Some(issuer) => issuer,
+            None => url(front.local_addr()).parse().map_err(not_started("the gateway"))?,
+        };
+        let parts = Parts { issuer: Some(issuer), ..parts };
         let mut apps = Vec::new();
         for (service, listener) in listeners {
             let app = Box::pin(services::build(service, listener, &parts, &at)).await;
             apps.push((service.as_str(), app.map_err(not_started(service.as_str()))?));
         }
-        let gateway = rowhouse_gateway::App::build(parts.gateway(at));
+        let gateway = rowhouse_gateway::App::build_on(front, parts.gateway(at));
         let gateway = Box::pin(gateway).await.map_err(not_started("the gateway"))?;
         let addresses = Addresses { gateway: gateway.address(), services: at };
 

@@ -12,6 +12,7 @@ use rowhouse_chassis::config::{
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::service::{Config, Service};
 use rowhouse_jobs::WorkerArgs;
+use rowhouse_tokens::Issuers;
 
 use super::{Addresses, url};
 use rowhouse_keys::KeyDirectory;
@@ -23,6 +24,8 @@ pub struct Parts {
     pub addresses: Addresses,
     /// The signing keys and the trusted keys.
     pub keys: KeyDirectory,
+    /// The issuer of access tokens; the gateway's address if absent.
+    pub issuer: Option<Issuers>,
     /// How the services log in, each with its own role.
     pub databases: PerService<DatabaseArgs>,
     /// The telemetry arguments for each part; the process sets telemetry up.
@@ -62,6 +65,7 @@ impl Parts {
         Self {
             addresses,
             keys,
+            issuer: None,
             databases,
             mail,
             encryption_keys,
@@ -94,7 +98,8 @@ impl Parts {
     }
 
     fn trust(&self) -> TrustArgs {
-        TrustArgs { trust_dir: self.keys.trust() }
+        let issuer = self.issuer.clone().unwrap_or_else(Issuers::development);
+        TrustArgs { trust_dir: self.keys.trust(), issuer }
     }
 
     pub(super) fn signing(&self, service: ServiceName) -> SigningArgs {

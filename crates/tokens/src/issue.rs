@@ -8,7 +8,8 @@ use serde::Serialize;
 use uuid::Uuid;
 
 use crate::{
-    JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError, USER_AUDIENCE, USER_TYPE,
+    FIRST_PARTY_CLIENT, JwkSet, Principal, Role, SERVICE_TYPE, STATUS_TYPE, SigningKeys, TokenError,
+    USER_AUDIENCE, USER_TYPE,
 };
 
 /// The lifetime of a service's token: as long as one call may take, and some clock skew.
@@ -41,8 +42,7 @@ struct AccessClaims<'a> {
     sid: Uuid,
     #[serde(skip_serializing_if = "Option::is_none")]
     role: Option<Role>,
-    #[serde(skip_serializing_if = "Option::is_none")]
-    client_id: Option<Uuid>,
+    client_id: String,
     #[serde(skip_serializing_if = "Option::is_none")]
     scope: Option<String>,
     jti: Uuid,
@@ -62,10 +62,16 @@ struct ServiceClaims<'a> {
 }
 
 impl TokenIssuer {
-    /// Creates an issuer. `issuer` is the name under which verifiers hold the public keys; `keys` is a set or a single key.
+    /// Creates an issuer. `issuer` is the claim `iss` of its tokens; `keys` is a set or a single key.
     #[must_use]
     pub fn new(issuer: impl Into<Arc<str>>, keys: impl Into<SigningKeys>) -> Self {
         Self { issuer: issuer.into(), keys: Arc::new(RwLock::new(Arc::new(keys.into()))) }
+    }
+
+    /// Returns an issuer with the same keys, also after a replacement, and this claim `iss`.
+    #[must_use]
+    pub fn named(&self, issuer: impl Into<Arc<str>>) -> Self {
+        Self { issuer: issuer.into(), keys: Arc::clone(&self.keys) }
     }
 
     /// Returns the issuer's name.
@@ -108,8 +114,8 @@ impl TokenIssuer {
         refused_until: u64,
     ) -> Result<SignedToken, TokenError> {
         let (sub, role, client_id, scope) = match principal {
-            Principal::User { id, role } => (*id, Some(*role), None, None),
-            Principal::ApiKey { id, scopes } => (*id, None, Some(*id), Some(scope(scopes))),
+            Principal::User { id, role } => (*id, Some(*role), FIRST_PARTY_CLIENT.to_owned(), None),
+            Principal::ApiKey { id, scopes } => (*id, None, id.to_string(), Some(scope(scopes))),
             Principal::Service { .. } => return Err(TokenError::Signing),
         };
         let iat = now()?.max(refused_until.saturating_add(1));

@@ -7,6 +7,7 @@ mod claims;
 mod ed25519;
 mod error;
 mod issue;
+pub mod issuer;
 mod key;
 mod permission;
 mod trust;
@@ -15,23 +16,17 @@ mod verify;
 pub use claims::{Principal, Role, TokenSession, UnknownRole, VerifiedToken};
 pub use error::TokenError;
 pub use issue::{SignedToken, TokenIssuer, scope};
+pub use issuer::{InvalidIssuer, IssuerUrl, Issuers};
 pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};
 pub use permission::Permission;
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 
-/// The issuers of tokens: the `iss` claim, and the name of the issuer's file of public keys.
-pub mod issuer {
-    use rowhouse_catalog::ServiceName;
-
-    /// The auth service, which signs for people.
-    pub const AUTH: &str = ServiceName::Auth.program();
-    /// The onboarding service, which signs for itself.
-    pub const ONBOARDING: &str = ServiceName::Onboarding.program();
-}
-
 /// The claim `aud` of people's tokens. A service's token has its callee's name instead.
 pub const USER_AUDIENCE: &str = "rowhouse";
+
+/// The claim `client_id` of people's tokens: the one client with which people log in. An API key's token has the key's id.
+pub const FIRST_PARTY_CLIENT: &str = "rowhouse";
 
 /// The header `typ` of people's tokens (RFC 9068 §2.1).
 pub(crate) const USER_TYPE: &str = "at+jwt";

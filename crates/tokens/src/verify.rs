@@ -13,8 +13,8 @@ use uuid::Uuid;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::trust::Trusted;
 use crate::{
-    Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession, TrustStore, USER_AUDIENCE,
-    USER_TYPE, VerifiedToken, issuer,
+    FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession,
+    TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
 };
 
 /// The longest token that is decoded. The system's own have about 500 bytes.
@@ -57,7 +57,7 @@ struct AccessClaims {
     tenant_id: Uuid,
     sid: Uuid,
     role: Option<Role>,
-    client_id: Option<Uuid>,
+    client_id: Option<String>,
     scope: Option<String>,
     #[serde(rename = "jti")]
     _jti: String,
@@ -77,11 +77,13 @@ struct ServiceClaims {
 }
 
 impl Verifier {
-    /// Creates a verifier of people's tokens from the auth service, and of the services' tokens in `accepts`.
+    /// Creates a verifier of the access tokens that the auth service signs in the name of `issuers`, and of the services' tokens in
+    /// `accepts`.
     #[must_use]
-    pub fn new(trust: Arc<TrustStore>, accepts: Accepts<'_>) -> Self {
-        let service = accepts.service_audience.map(|audience| validation(audience, accepts.service_issuers));
-        Self { trust, user: validation(USER_AUDIENCE, &[issuer::AUTH]), service }
+    pub fn new(trust: Arc<TrustStore>, issuers: &Issuers, accepts: Accepts<'_>) -> Self {
+        let of_services = accepts.service_issuers.iter().copied();
+        let service = accepts.service_audience.map(|audience| validation(audience, of_services));
+        Self { trust, user: validation(USER_AUDIENCE, issuers.accepted()), service }
     }
 
     /// Verifies a token. Reads the trusted keys again if the token's key is unknown (at most every five seconds), or if
@@ -119,7 +121,7 @@ impl Verifier {
         if header.typ != Some(STATUS_TYPE) {
             return Err(TokenError::WrongType);
         }
-        let validation = validation(issuer::ONBOARDING, &[issuer::ONBOARDING]);
+        let validation = validation(issuer::ONBOARDING, [issuer::ONBOARDING]);
         let claims: ServiceClaims =
             jsonwebtoken::decode(token, key, &validation).map_err(|error| reason(&error))?.claims;
         lifetime(claims.iat, claims.exp, STATUS_TOKEN_LIFETIME.as_secs())?;
@@ -140,7 +142,8 @@ impl Verifier {
                 let claims: AccessClaims =
                     jsonwebtoken::decode(token, key, &self.user).map_err(|error| reason(&error))?.claims;
                 lifetime(claims.iat, claims.exp, LONGEST_LIFETIME)?;
-                if claims.iss != *key_issuer {
+                // The issuer is a URL, and its keys are those of the auth service.
+                if key_issuer != issuer::AUTH {
                     return Err(TokenError::WrongIssuer);
                 }
                 let session = TokenSession { id: claims.sid, issued_at: claims.iat.cast_signed() };
@@ -174,25 +177,31 @@ impl<'a> Header<'a> {
 }
 
 impl AccessClaims {
-    /// Returns the caller: a person, who has a role, or an API key, which has scopes. A token with both is invalid.
+    /// Returns the caller: a person, who has a role, or an API key, which has scopes. A token with both is invalid, and so is one
+    /// of another client.
     fn principal(&self) -> Result<Principal, TokenError> {
-        match (self.role, self.client_id, &self.scope) {
-            (Some(role), None, None) => Ok(Principal::User { id: self.sub, role }),
-            (None, Some(id), Some(scope)) if id == self.sub => {
+        let Self { sub, role, client_id, scope, .. } = self;
+        match (role, client_id.as_deref(), scope) {
+            (Some(role), Some(FIRST_PARTY_CLIENT), None) => Ok(Principal::User { id: *sub, role: *role }),
+            // Until the first release, people's tokens named no client.
+            (Some(role), None, None) if self.iss == issuer::AUTH => {
+                Ok(Principal::User { id: *sub, role: *role })
+            }
+            (None, Some(client), Some(scope)) if client.parse() == Ok(*sub) => {
                 let scopes = scope.split_whitespace().map(ToOwned::to_owned).collect();
-                Ok(Principal::ApiKey { id, scopes })
+                Ok(Principal::ApiKey { id: *sub, scopes })
             }
             _ => Err(TokenError::InvalidClaims),
         }
     }
 }
 
-fn validation(audience: &str, issuers: &[&str]) -> Validation {
+fn validation<'a>(audience: &str, issuers: impl IntoIterator<Item = &'a str>) -> Validation {
     let mut validation = Validation::new(Algorithm::EdDSA);
     validation.leeway = LEEWAY;
     validation.validate_nbf = true;
     validation.aud = Some(HashSet::from([audience.to_owned()]));
-    validation.iss = Some(issuers.iter().map(|&issuer| issuer.to_owned()).collect());
+    validation.iss = Some(issuers.into_iter().map(str::to_owned).collect());
     validation.set_required_spec_claims(&["exp", "iss", "aud", "sub"]);
     validation
 }

@@ -16,7 +16,8 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD as BASE64;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use rowhouse_tokens::{
-    Accepts, JwkSet, Principal, Role, SigningKey, TokenError, TokenIssuer, TrustStore, Verifier, issuer,
+    Accepts, Issuers, JwkSet, Principal, Role, SigningKey, TokenError, TokenIssuer, TrustStore, Verifier,
+    issuer,
 };
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -25,6 +26,11 @@ use uuid::Uuid;
 const TENANT: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8057);
 const USER: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8058);
 const SESSION: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_8059);
+
+const ISSUER: &str = "https://api.example.com";
+/// The issuer before it changed.
+const FORMER: &str = "https://old.example.com";
+const KEY: Uuid = Uuid::from_u128(0x0189_0a5d_ac96_774b_bcce_b302_099a_805a);
 
 /// A trust directory with one key each of auth and onboarding, and a verifier for the auth service.
 struct World {
@@ -43,7 +49,8 @@ impl World {
         let trust = TrustStore::load(directory.path().to_owned()).await.unwrap();
         let accepts =
             Accepts { service_audience: Some("rowhouse-auth"), service_issuers: &[issuer::ONBOARDING] };
-        Self { directory, auth, onboarding, verifier: Verifier::new(Arc::new(trust), accepts) }
+        let issuers = format!("{ISSUER},{FORMER}").parse().unwrap();
+        Self { directory, auth, onboarding, verifier: Verifier::new(Arc::new(trust), &issuers, accepts) }
     }
 
     async fn refusal(&self, token: &str) -> TokenError {
@@ -67,10 +74,15 @@ fn user_header(key: &SigningKey) -> Value {
 
 fn user_claims() -> Value {
     json!({
-        "iss": "rowhouse-auth", "aud": "rowhouse", "sub": USER, "tenant_id": TENANT, "sid": SESSION,
+        "iss": ISSUER, "aud": "rowhouse", "sub": USER, "client_id": "rowhouse", "tenant_id": TENANT, "sid": SESSION,
         "role": "admin",
         "jti": "1", "iat": now(), "exp": now() + 600,
     })
+}
+
+fn api_key_claims() -> Value {
+    let claims = with(without(user_claims(), "role"), "scope", json!("orders:read orders:write"));
+    with(with(claims, "sub", json!(KEY)), "client_id", json!(KEY))
 }
 
 fn service_header(key: &SigningKey) -> Value {
@@ -105,7 +117,7 @@ fn without(mut value: Value, field: &str) -> Value {
 async fn an_issuers_tokens_are_accepted() {
     let world = World::new().await;
     let pem = world.auth.to_pem().unwrap();
-    let auth = TokenIssuer::new(issuer::AUTH, SigningKey::from_pem(&pem).unwrap());
+    let auth = TokenIssuer::new(issuer::AUTH, SigningKey::from_pem(&pem).unwrap()).named(ISSUER);
     let token = auth
         .access_token(
             &Principal::User { id: USER, role: Role::Member },
@@ -121,6 +133,10 @@ async fn an_issuers_tokens_are_accepted() {
     assert_eq!(verified.raw(), token.token);
     assert!(!format!("{verified:?}").contains(&token.token), "a token is never printed");
 
+    let program = Principal::ApiKey { id: KEY, scopes: vec!["orders:read".to_owned()] };
+    let token = auth.access_token(&program, TENANT, KEY, Duration::from_mins(10)).unwrap().token;
+    assert_eq!(world.verifier.verify(&token).await.unwrap().principal(), &program);
+
     let pem = world.onboarding.to_pem().unwrap();
     let onboarding = TokenIssuer::new(issuer::ONBOARDING, SigningKey::from_pem(&pem).unwrap());
     let token = onboarding.service_token("rowhouse-auth", TENANT).unwrap();
@@ -130,26 +146,46 @@ async fn an_issuers_tokens_are_accepted() {
 
 #[tokio::test]
 async fn a_token_has_exactly_these_parts() {
-    let auth = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap());
-    let token = auth
-        .access_token(
-            &Principal::User { id: USER, role: Role::Admin },
-            TENANT,
-            SESSION,
-            Duration::from_mins(10),
-        )
-        .unwrap()
-        .token;
-    let mut parts =
-        token.split('.').map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap_or_default()));
-    let header: Value = parts.next().unwrap().unwrap();
-    let claims: Value = parts.next().unwrap().unwrap();
-    let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
-    assert_eq!(names(&header), ["alg", "kid", "typ"]);
-    assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!("at+jwt")));
-    assert_eq!(names(&claims), ["aud", "exp", "iat", "iss", "jti", "role", "sid", "sub", "tenant_id"]);
-    assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 600);
-    assert_eq!((&claims["iss"], &claims["aud"]), (&json!("rowhouse-auth"), &json!("rowhouse")));
+    let auth = TokenIssuer::new(ISSUER, SigningKey::generate().unwrap());
+    let person = Principal::User { id: USER, role: Role::Admin };
+    let scopes = ["orders:read", "orders:write"].map(str::to_owned).to_vec();
+    for (principal, own, client_id) in [
+        (person, "role", "rowhouse".to_owned()),
+        (Principal::ApiKey { id: KEY, scopes }, "scope", KEY.to_string()),
+    ] {
+        let token = auth.access_token(&principal, TENANT, SESSION, Duration::from_mins(10)).unwrap().token;
+        let mut parts =
+            token.split('.').map(|part| serde_json::from_slice(&BASE64.decode(part).unwrap_or_default()));
+        let header: Value = parts.next().unwrap().unwrap();
+        let claims: Value = parts.next().unwrap().unwrap();
+        let names = |value: &Value| value.as_object().unwrap().keys().cloned().collect::<Vec<_>>();
+        assert_eq!(names(&header), ["alg", "kid", "typ"]);
+        assert_eq!((&header["alg"], &header["typ"]), (&json!("EdDSA"), &json!("at+jwt")));
+        let expected = ["aud", "client_id", "exp", "iat", "iss", "jti", own, "sid", "sub", "tenant_id"];
+        assert_eq!(names(&claims), expected);
+        assert_eq!(claims["exp"].as_u64().unwrap() - claims["iat"].as_u64().unwrap(), 600);
+        assert_eq!((&claims["iss"], &claims["aud"]), (&json!(ISSUER), &json!("rowhouse")));
+        assert_eq!(claims["client_id"], client_id);
+    }
+}
+
+/// Tokens that are valid for another ten minutes when the issuer changes, or when a release comes that has it as a URL.
+#[tokio::test]
+async fn tokens_of_the_issuer_before_are_accepted() {
+    let world = World::new().await;
+    let before_urls = |claims| with(claims, "iss", json!(issuer::AUTH));
+    for claims in [
+        with(user_claims(), "iss", json!(FORMER)),
+        with(api_key_claims(), "iss", json!(FORMER)),
+        before_urls(api_key_claims()),
+        before_urls(user_claims()),
+        before_urls(without(user_claims(), "client_id")),
+    ] {
+        world.verifier.verify(&signed(&world.auth, &user_header(&world.auth), &claims)).await.unwrap();
+    }
+    // Not those that another service signs in its name.
+    let forged = signed(&world.onboarding, &user_header(&world.onboarding), &before_urls(user_claims()));
+    assert_eq!(world.refusal(&forged).await, TokenError::WrongIssuer);
 }
 
 #[tokio::test]
@@ -195,6 +231,14 @@ async fn claims_that_are_refused() {
         (with(claims.clone(), "exp", json!(now() + 86_400)), TokenError::InvalidClaims),
         (with(claims.clone(), "iss", json!("rowhouse-onboarding")), TokenError::WrongIssuer),
         (with(claims.clone(), "iss", json!("https://elsewhere.example")), TokenError::WrongIssuer),
+        (with(claims.clone(), "iss", json!(format!("{ISSUER}/"))), TokenError::WrongIssuer),
+        (with(claims.clone(), "client_id", json!("another")), TokenError::InvalidClaims),
+        (with(claims.clone(), "client_id", json!(USER)), TokenError::InvalidClaims),
+        (with(claims.clone(), "scope", json!("orders:read")), TokenError::InvalidClaims),
+        (with(api_key_claims(), "client_id", json!("rowhouse")), TokenError::InvalidClaims),
+        (with(api_key_claims(), "client_id", json!(USER)), TokenError::InvalidClaims),
+        (without(api_key_claims(), "client_id"), TokenError::InvalidClaims),
+        (without(api_key_claims(), "scope"), TokenError::InvalidClaims),
         (with(claims.clone(), "aud", json!("rowhouse-auth")), TokenError::WrongAudience),
         (with(claims.clone(), "aud", json!([])), TokenError::WrongAudience),
         (with(claims.clone(), "sub", json!("alice")), TokenError::InvalidClaims),
@@ -204,7 +248,7 @@ async fn claims_that_are_refused() {
         let token = signed(&world.auth, &user_header(&world.auth), &spoiled);
         assert_eq!(world.refusal(&token).await, reason, "{spoiled}");
     }
-    for claim in ["iss", "aud", "sub", "tenant_id", "role", "jti", "iat", "exp"] {
+    for claim in ["iss", "aud", "sub", "client_id", "tenant_id", "role", "jti", "iat", "exp"] {
         let token = signed(&world.auth, &user_header(&world.auth), &without(user_claims(), claim));
         assert_eq!(world.refusal(&token).await, TokenError::InvalidClaims, "without {claim}");
     }
@@ -229,7 +273,7 @@ async fn neither_kind_is_accepted_as_the_other() {
     assert_eq!(world.refusal(&token).await, TokenError::WrongIssuer);
     // A service's token is used where only people may call.
     let trust = TrustStore::load(world.directory.path().to_owned()).await.unwrap();
-    let people_only = Verifier::new(Arc::new(trust), Accepts::default());
+    let people_only = Verifier::new(Arc::new(trust), &Issuers::development(), Accepts::default());
     let token = signed(&world.onboarding, &service_header(&world.onboarding), &service_claims());
     assert_eq!(people_only.verify(&token).await.unwrap_err(), TokenError::WrongType);
     world.verifier.verify(&token).await.unwrap();

@@ -6,6 +6,7 @@ use std::time::Duration;
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
 use rowhouse_testkit::{ServiceName, TestDatabase};
+use rowhouse_tokens::issuer;
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::process::Command;
 
@@ -20,6 +21,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("DATABASE_URL", database.url(ServiceName::Auth))
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
+        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
         .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys())
         .env("ROWHOUSE_BCRYPT_COST", "4")
         .env("ROWHOUSE_ENCRYPTION_KEYS", keys.encryption_keys())

@@ -206,6 +206,7 @@ async fn in_production_emails_require_tls() {
     ] {
         let mut config = config(&database, &keys);
         config.environment = Environment::Production;
+        config.trust.issuer = "https://api.example.com".parse().unwrap();
         config.args.bcrypt_cost = 10;
         config.args.mail = mail;
         let error = App::build(config).await.err().unwrap();

@@ -46,6 +46,12 @@ async fn files_and_addresses_that_do_not_work_are_named() {
     let error = App::build(cheap).await.err().unwrap().to_string();
     assert!(error.starts_with("a bcrypt cost of 4 is too low for production"), "{error}");
 
+    let mut insecure = config(&database, &keys);
+    insecure.environment = Environment::Production;
+    insecure.args.bcrypt_cost = 10;
+    let error = App::build(insecure).await.err().unwrap().to_string();
+    assert_eq!(error, "http://127.0.0.1:8080 is no issuer for production: use an https URL");
+
     let app = App::build(config(&database, &keys)).await.unwrap();
     let mut twice = config(&database, &keys);
     twice.grpc.listen = app.address();

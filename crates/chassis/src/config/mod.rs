@@ -15,6 +15,7 @@ use std::time::Duration;
 use clap::builder::BoolishValueParser;
 use clap::{ArgAction, Args, ValueEnum};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
+use rowhouse_tokens::Issuers;
 
 #[cfg(feature = "db")]
 pub use database::DatabaseArgs;
@@ -72,6 +73,18 @@ pub struct TrustArgs {
     /// Directory with one file `<issuer>.jwks.json` for each issuer whose tokens are accepted
     #[arg(long, env = "ROWHOUSE_TRUST_DIR", value_name = "DIRECTORY")]
     pub trust_dir: PathBuf,
+    /// The URL by which clients reach the gateway, such as `https://api.example.com`: the issuer of access tokens, the same for all
+    /// programs. Further ones, separated by commas, are accepted as well, while it changes
+    #[arg(long, env = "ROWHOUSE_ISSUER", value_name = "URL")]
+    pub issuer: Issuers,
+}
+
+impl TrustArgs {
+    /// Creates arguments for development, in which the gateway is at its usual address.
+    #[must_use]
+    pub fn new(trust_dir: PathBuf) -> Self {
+        Self { trust_dir, issuer: Issuers::development() }
+    }
 }
 
 /// The arguments for the keys with which a service signs its tokens.
@@ -165,8 +178,7 @@ mod tests {
     }
 
     fn parse(arguments: &str) -> Result<Everything, clap::Error> {
-        let needed =
-            "test --listen 127.0.0.1:0 --trust-dir trust --signing-keys keys --database-url postgres:///";
+        let needed = "test --listen 127.0.0.1:0 --trust-dir trust --issuer https://a --signing-keys keys --database-url postgres:///";
         let needed = if cfg!(feature = "db") { needed } else { needed.split(" --database").next().unwrap() };
         Everything::try_parse_from(needed.split(' ').chain(arguments.split_whitespace()))
     }
@@ -196,6 +208,7 @@ mod tests {
         assert_eq!(parsed.telemetry.log, TelemetryArgs::default().log);
         assert_eq!(parsed.telemetry.otlp_endpoint, None);
         assert_eq!(parsed.trust.trust_dir, PathBuf::from("trust"));
+        assert_eq!(parsed.trust.issuer.current().as_str(), "https://a");
         assert_eq!(parsed.signing.signing_keys, PathBuf::from("keys"));
     }
 
@@ -227,7 +240,7 @@ mod tests {
     #[cfg(feature = "db")]
     #[test]
     fn the_database_is_named_by_a_url_or_by_a_file_with_one() {
-        let others = "test --listen 127.0.0.1:0 --trust-dir trust --signing-keys keys";
+        let others = "test --listen 127.0.0.1:0 --trust-dir trust --issuer https://a --signing-keys keys";
         let parse =
             |database: &str| Everything::try_parse_from(others.split(' ').chain(database.split_whitespace()));
         assert!(parse("").is_err());

@@ -21,6 +21,6 @@ pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
 pub use reject::reject;
 pub use reply::{Reply, reply};
-pub use server::{GrpcOptions, MAX_REQUEST, ServeError, serve};
+pub use server::{COMPRESSION, GrpcOptions, MAX_REQUEST, ServeError, serve};
 
 pub use crate::shutdown::DRAIN_LIMIT;

@@ -8,6 +8,7 @@ use rowhouse_tenancy::grpc::AuthenticateLayer;
 use rowhouse_tokens::Verifier;
 use tokio::net::TcpListener;
 use tokio_util::sync::CancellationToken;
+use tonic::codec::CompressionEncoding;
 use tonic::service::Routes;
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
@@ -24,9 +25,24 @@ use crate::health;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 
-/// The most bytes of a request, to give to each generated server. None of ours needs more: 200 lines with the longest SKUs are
-/// a fraction of it.
+/// The most bytes of a message from a client, before and after decompression. None of ours needs more: 200 lines with the
+/// longest SKUs are a fraction of it.
 pub const MAX_REQUEST: usize = 1024 * 1024;
+
+/// The compression that requests may have, and answers have if the client accepts it.
+pub const COMPRESSION: CompressionEncoding = CompressionEncoding::Gzip;
+
+/// Sets what every gRPC service has: the size limit of a message, and compression. The servers that tonic generates have these
+/// methods, but no trait in common.
+#[macro_export]
+macro_rules! grpc_service {
+    ($server:expr) => {
+        $server
+            .max_decoding_message_size($crate::grpc::MAX_REQUEST)
+            .accept_compressed($crate::grpc::COMPRESSION)
+            .send_compressed($crate::grpc::COMPRESSION)
+    };
+}
 
 /// The service that tells the others' health.
 const HEALTH: &str = "grpc.health.v1.Health";

@@ -66,7 +66,8 @@ impl App {
             service_audience: (!callers.is_empty()).then_some(S::NAME.program()),
             service_issuers: &callers,
         };
-        let verifier = Arc::new(Verifier::new(Arc::clone(&trust), accepts));
+        let issuer = config.trust.issuer.current().clone();
+        let verifier = Arc::new(Verifier::new(Arc::clone(&trust), &config.trust.issuer, accepts));
         let db = database::open(&config.database, config.environment, S::NAME).await?;
         let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
         let core = Core {
@@ -75,6 +76,7 @@ impl App {
             verifier: Arc::clone(&verifier),
             limiter: Arc::clone(&limiter),
             environment: config.environment,
+            issuer,
             trust,
         };
         let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;

@@ -4,7 +4,7 @@ use std::sync::Arc;
 
 use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantDb;
-use rowhouse_tokens::{TrustStore, Verifier};
+use rowhouse_tokens::{IssuerUrl, TrustStore, Verifier};
 
 use crate::config::{Environment, SigningArgs};
 use crate::rate_limit::RateLimiter;
@@ -22,6 +22,8 @@ pub struct Core {
     pub limiter: Arc<RateLimiter>,
     /// Development or production.
     pub environment: Environment,
+    /// The issuer of access tokens, in whose name auth signs.
+    pub issuer: IssuerUrl,
     pub(super) trust: Arc<TrustStore>,
 }
 

@@ -27,7 +27,7 @@ impl Parts {
         Self::default()
     }
 
-    /// Adds a gRPC service. Its health is that of the whole.
+    /// Adds a gRPC service, which [`grpc_service!`](crate::grpc_service) has set up. Its health is that of the whole.
     pub fn grpc<G>(mut self, service: G) -> Self
     where
         G: Service<Request<Body>, Response = Response<Body>, Error = Infallible>

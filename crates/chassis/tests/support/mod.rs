@@ -17,9 +17,10 @@ use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
 use rowhouse_chassis::access::{AccessRules, Rule};
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
+use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
+use rowhouse_tokens::{Accepts, Issuers, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tokio::task::JoinHandle;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -70,7 +71,8 @@ impl Service<http::Request<Body>> for Echo {
         };
         Box::pin(async move {
             let method = tower::service_fn(move |request: Request<String>| handler(request));
-            let mut grpc = tonic::server::Grpc::new(ProstCodec::<String, String>::default());
+            let codec = ProstCodec::<String, String>::default();
+            let mut grpc = grpc_service!(tonic::server::Grpc::new(codec));
             Ok(grpc.unary(method, request).await)
         })
     }
@@ -100,12 +102,12 @@ pub type NoReadiness = fn() -> Ready<bool>;
 /// Returns an issuer, and a verifier that trusts it.
 pub async fn trusted_issuer() -> (TokenIssuer, Arc<Verifier>) {
     let directory = tempfile::tempdir().unwrap();
-    let issuer = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap());
+    let issuer = TokenIssuer::new(issuer::DEVELOPMENT, SigningKey::generate().unwrap());
     let keys = serde_json::to_vec(&issuer.public_keys()).unwrap();
     fs::write(directory.path().join(format!("{}.jwks.json", issuer::AUTH)), keys).unwrap();
     let trust = Arc::new(TrustStore::load(directory.path().to_path_buf()).await.unwrap());
     let accepts = Accepts { service_audience: None, service_issuers: &[] };
-    (issuer, Arc::new(Verifier::new(trust, accepts)))
+    (issuer, Arc::new(Verifier::new(trust, &Issuers::development(), accepts)))
 }
 
 /// Rules by which everybody may call these methods of the echo service. Its others need a token.

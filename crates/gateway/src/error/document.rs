@@ -28,12 +28,6 @@ pub(crate) struct Document<'a> {
     /// With `limit_exceeded`: which limit, and how much there may be.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<&'a ReachedLimit>,
-    /// At `/v1/auth/token`: the error's name in RFC 6749, section 5.2.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error: Option<&'static str>,
-    /// At `/v1/auth/token`: the detail, in the characters that RFC 6749 allows.
-    #[serde(skip_serializing_if = "Option::is_none")]
-    pub(super) error_description: Option<String>,
     /// Quote it when you report the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace_id: Option<&'a str>,

@@ -2,8 +2,9 @@
 
 use std::time::Duration;
 
+use actix_web::ResponseError;
 use actix_web::http::header::{
-    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, RETRY_AFTER, WWW_AUTHENTICATE,
+    ACCEPT, ALLOW, CACHE_CONTROL, HeaderMap, HeaderName, HeaderValue, PRAGMA, RETRY_AFTER, WWW_AUTHENTICATE,
     X_CONTENT_TYPE_OPTIONS,
 };
 use rowhouse_chassis::error::{self, Code};
@@ -14,7 +15,7 @@ use crate::trace::TRACEPARENT;
 
 const BEARER: &str = "Bearer realm=\"rowhouse\"";
 const BEARER_INVALID: &str = "Bearer realm=\"rowhouse\", error=\"invalid_token\"";
-const BASIC: &str = "Basic realm=\"rowhouse\"";
+pub(super) const BASIC: &str = "Basic realm=\"rowhouse\"";
 
 impl Problem {
     pub(super) fn write_headers(&self, headers: &mut HeaderMap) {
@@ -28,12 +29,20 @@ impl Problem {
         {
             headers.insert(ALLOW, allow);
         }
-        match self.code.http() {
+        if let Extra::Permission(permission) = &self.extra
+            && let Ok(challenge) = HeaderValue::from_str(&insufficient_scope(permission))
+        {
+            headers.insert(WWW_AUTHENTICATE, challenge);
+        }
+        if self.token_endpoint.is_some() {
+            headers.insert(PRAGMA, HeaderValue::from_static("no-cache"));
+        }
+        match self.status_code().as_u16() {
             401 => {
                 headers.insert(WWW_AUTHENTICATE, HeaderValue::from_static(challenge(self.code)));
             }
             415 => {
-                let understood = if self.at_token_endpoint {
+                let understood = if self.token_endpoint.is_some() {
                     "application/x-www-form-urlencoded, application/json"
                 } else {
                     "application/json"
@@ -57,6 +66,11 @@ fn challenge(code: Code) -> &'static str {
         error_code::INVALID_CLIENT => BASIC,
         _ => BEARER,
     }
+}
+
+/// Returns the challenge for a permission that the caller's token does not give (RFC 6750 §3.1).
+fn insufficient_scope(permission: &str) -> String {
+    format!("{BEARER}, error=\"insufficient_scope\", scope=\"{permission}\"")
 }
 
 /// Rounds up, so that the time is never earlier than the service's.

@@ -10,6 +10,7 @@ use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
+use rowhouse_chassis::access::PERMISSION_KEY;
 use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
 use rowhouse_chassis::limits::{LIMIT_KEY, MAXIMUM_KEY};
 use rowhouse_chassis::telemetry;
@@ -19,10 +20,14 @@ use tonic::Status;
 
 use document::Document;
 pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
+use oauth::OAuthError;
 
 use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
 
-/// The media type of every error's body.
+/// The media type of the body of errors that RFC 6749 names.
+const APPLICATION_JSON: &str = "application/json";
+
+/// The media type of every other error's body.
 pub(crate) const PROBLEM_JSON: &str = "application/problem+json";
 
 /// An error to be answered.
@@ -33,9 +38,16 @@ pub(crate) struct Problem {
     errors: Vec<FieldError>,
     extra: Extra,
     retry_after: Option<Duration>,
-    at_token_endpoint: bool,
+    token_endpoint: Option<TokenEndpoint>,
     /// Where the request is in its trace, since the answer may be written outside of it.
     traceparent: Option<Box<str>>,
+}
+
+/// The token endpoint, whose errors have the form of RFC 6749.
+#[derive(Clone, Copy, Debug)]
+struct TokenEndpoint {
+    /// Whether the client sent its secret in the body.
+    secret_in_body: bool,
 }
 
 /// Data that only some codes have.
@@ -47,6 +59,8 @@ enum Extra {
     /// The token for the second step of a login. A secret.
     MfaToken(String),
     Limit(ReachedLimit),
+    /// The permission that the caller lacks.
+    Permission(String),
     /// The methods of the address.
     Allow(String),
 }
@@ -59,7 +73,7 @@ impl Problem {
             errors: Vec::new(),
             extra: Extra::Nothing,
             retry_after: None,
-            at_token_endpoint: false,
+            token_endpoint: None,
             traceparent: telemetry::traceparent().map(Into::into),
         }
     }
@@ -82,9 +96,9 @@ impl Problem {
         Self { extra: Extra::Allow(allow), ..Self::new(Code::METHOD_NOT_ALLOWED, detail) }
     }
 
-    /// Adds the form of RFC 6749.
-    pub(crate) fn at_token_endpoint(self) -> Self {
-        Self { at_token_endpoint: true, ..self }
+    /// Returns the same error in the form of the token endpoint.
+    pub(crate) fn at_token_endpoint(self, secret_in_body: bool) -> Self {
+        Self { token_endpoint: Some(TokenEndpoint { secret_in_body }), ..self }
     }
 
     /// Creates the error for an internal failure. Its cause is logged and not part of the answer.
@@ -92,6 +106,10 @@ impl Problem {
         let detail =
             "the failure is in the service's log; trying again may help, changing the request will not";
         Self::new(Code::INTERNAL, detail)
+    }
+
+    fn oauth_error(&self) -> Option<OAuthError> {
+        self.token_endpoint.and_then(|_| OAuthError::of(self.code, &self.detail))
     }
 
     pub(crate) fn code(&self) -> Code {
@@ -110,8 +128,6 @@ impl Problem {
             tenants: if let Extra::Tenants(tenants) = &self.extra { tenants } else { &[] },
             mfa_token: if let Extra::MfaToken(token) = &self.extra { Some(token) } else { None },
             limit: if let Extra::Limit(limit) = &self.extra { Some(limit) } else { None },
-            error: self.at_token_endpoint.then(|| oauth::name(self.code)),
-            error_description: self.at_token_endpoint.then(|| oauth::description(&self.detail)),
             trace_id: self.traceparent.as_deref().and_then(|parent| parent.split('-').nth(1)),
         }
     }
@@ -127,13 +143,20 @@ impl std::error::Error for Problem {}
 
 impl ResponseError for Problem {
     fn status_code(&self) -> StatusCode {
+        if let (Some(endpoint), Some(error)) = (self.token_endpoint, self.oauth_error()) {
+            return error.status(endpoint.secret_in_body);
+        }
         StatusCode::from_u16(self.code.http()).unwrap_or(StatusCode::INTERNAL_SERVER_ERROR)
     }
 
     fn error_response(&self) -> HttpResponse {
         // Strings and numbers can always be written.
-        let body = serde_json::to_vec(&self.document()).unwrap_or_default();
-        let mut response = HttpResponse::build(self.status_code()).content_type(PROBLEM_JSON).body(body);
+        let (media_type, body) = match self.oauth_error() {
+            Some(error) => (APPLICATION_JSON, serde_json::to_vec(&error)),
+            None => (PROBLEM_JSON, serde_json::to_vec(&self.document())),
+        };
+        let mut response = HttpResponse::build(self.status_code());
+        let mut response = response.content_type(media_type).body(body.unwrap_or_default());
         self.write_headers(response.headers_mut());
         response.extensions_mut().insert(self.code);
         response
@@ -161,6 +184,9 @@ impl From<Status> for Problem {
 fn extra(mut metadata: HashMap<String, String>) -> Extra {
     if let Some(token) = metadata.remove("mfa_token") {
         return Extra::MfaToken(token);
+    }
+    if let Some(permission) = metadata.remove(PERMISSION_KEY) {
+        return Extra::Permission(permission);
     }
     if let (Some(name), Some(maximum)) = (metadata.remove(LIMIT_KEY), metadata.remove(MAXIMUM_KEY))
         && let Ok(maximum) = maximum.parse()
@@ -196,10 +222,13 @@ impl From<TokenError> for Problem {
 #[cfg(test)]
 mod tests {
     use actix_web::body::to_bytes;
-    use rowhouse_chassis::error::{invalid_argument, retryable, status, status_with};
+    use rowhouse_chassis::access::Denied;
+    use rowhouse_chassis::error::{IntoStatus, invalid_argument, retryable, status, status_with};
     use rowhouse_proto::auth::v1::error_code;
+    use rowhouse_proto::orders::v1::permission;
     use serde_json::{Value, json};
 
+    use super::headers::BASIC;
     use super::*;
 
     async fn answered(problem: Problem) -> (HttpResponse<()>, Value) {
@@ -264,15 +293,38 @@ mod tests {
     }
 
     #[actix_web::test]
-    async fn the_token_endpoint_speaks_rfc_6749_too() {
-        let problem = Problem::invalid("scope", "send \"orders:read\"");
-        let (_, body) = answered(problem).await;
-        assert!(body.get("error").is_none() && body.get("error_description").is_none());
-        let problem = Problem::invalid("scope", "send \"orders:read\"").at_token_endpoint();
+    async fn the_token_endpoint_has_the_errors_of_rfc_6749() {
+        let problem = Problem::invalid("scope", "send \"orders:read\"").at_token_endpoint(true);
         let (response, body) = answered(problem).await;
-        assert_eq!((response.status().as_u16(), &body["code"]), (400, &json!("invalid_argument")));
-        assert_eq!(body["error"], "invalid_request");
-        assert_eq!(body["error_description"], "scope: send 'orders:read'");
+        let header = |name| response.headers().get(name).and_then(|value| value.to_str().ok());
+        assert_eq!((response.status().as_u16(), header("content-type")), (400, Some(APPLICATION_JSON)));
+        assert_eq!((header("cache-control"), header("pragma")), (Some("no-store"), Some("no-cache")));
+        let expected =
+            json!({ "error": "invalid_request", "error_description": "scope: send 'orders:read'" });
+        assert_eq!(body, expected);
+        for (in_body, status, challenge) in [(false, 401, Some(BASIC)), (true, 400, None)] {
+            let problem =
+                Problem::new(error_code::INVALID_CLIENT, "the key is wrong").at_token_endpoint(in_body);
+            let (response, _) = answered(problem).await;
+            let sent = response.headers().get("www-authenticate").and_then(|value| value.to_str().ok());
+            assert_eq!((response.status().as_u16(), sent), (status, challenge));
+        }
+        let (response, body) =
+            answered(Problem::new(Code::UNAVAILABLE, "later").at_token_endpoint(true)).await;
+        assert_eq!((response.status().as_u16(), &body["code"]), (503, &json!("unavailable")));
+    }
+
+    #[actix_web::test]
+    async fn a_missing_permission_is_a_scope_that_is_missing() {
+        let denied = Denied::Permission(permission::ORDERS_WRITE).into_status("test");
+        let (response, _) = answered(denied.into()).await;
+        let challenge = response.headers().get("www-authenticate").unwrap();
+        assert_eq!(
+            challenge,
+            "Bearer realm=\"rowhouse\", error=\"insufficient_scope\", scope=\"orders:write\""
+        );
+        let (response, _) = answered(Denied::PeopleOnly.into_status("test").into()).await;
+        assert!(!response.headers().contains_key("www-authenticate"));
     }
 
     #[actix_web::test]

@@ -1,5 +1,6 @@
 //! The addresses that are no plain RPC, one file an operation.
 
+pub(crate) mod authorization_server;
 mod docs;
 mod export_file;
 mod fallback;
@@ -19,6 +20,10 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .route("/v1/auth/token", web::post().to(token::issue_token))
         .route("/v1/exports/{id}/file", web::get().to(export_file::download_export))
         .route("/.well-known/jwks.json", web::get().to(jwks::get_jwks))
+        .route(
+            "/.well-known/oauth-authorization-server",
+            web::get().to(authorization_server::get_authorization_server),
+        )
         .route("/healthz", web::get().to(health::alive::healthz))
         .route("/readyz", web::get().to(health::ready::readyz))
         .route("/openapi.json", web::get().to(docs::openapi::openapi))

@@ -72,7 +72,7 @@ impl Alone {
             request_timeout,
             rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
             proxies: ProxyArgs::default(),
-            trust: TrustArgs { trust_dir: keys.directory.path().to_owned() },
+            trust: TrustArgs::new(keys.directory.path().to_owned()),
             telemetry: TelemetryArgs::default(),
             environment: Environment::Dev,
         };
@@ -100,8 +100,8 @@ impl Alone {
     pub(crate) fn claims() -> Value {
         let now = std::time::UNIX_EPOCH.elapsed().unwrap().as_secs();
         json!({
-            "iss": issuer::AUTH, "aud": "rowhouse", "sub": Uuid::now_v7(), "tenant_id": TENANT, "role": "admin",
-            "sid": Uuid::now_v7(), "jti": Uuid::now_v7(), "iat": now, "exp": now + 600,
+            "iss": issuer::DEVELOPMENT, "aud": "rowhouse", "sub": Uuid::now_v7(), "client_id": "rowhouse",
+            "tenant_id": TENANT, "role": "admin", "sid": Uuid::now_v7(), "jti": Uuid::now_v7(), "iat": now, "exp": now + 600,
         })
     }
 

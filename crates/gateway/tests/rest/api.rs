@@ -10,6 +10,8 @@ use crate::schema;
 const INSIDE: [&str; 7] =
     ["select ", "insert ", "postgres", "relation ", "violates", "sqlstate", "127.0.0.1"];
 
+const TOKEN_ENDPOINT: &str = "/v1/auth/token";
+
 #[derive(Clone)]
 pub(crate) struct Api {
     http: Client,
@@ -142,6 +144,13 @@ impl Request<'_> {
         answer
     }
 
+    /// Sends a request to the token endpoint and asserts that it is refused with this error of RFC 6749.
+    pub(crate) async fn refused_by_oauth(self, status: u16, error: &str) -> Answer {
+        let answer = self.expect(status).await;
+        assert_eq!(answer.body["error"], error, "{}", answer.text);
+        answer
+    }
+
     /// Sends a request and asserts that it is refused with this code.
     pub(crate) async fn refused(self, status: u16, code: &str) -> Answer {
         let answer = self.expect(status).await;
@@ -180,14 +189,22 @@ impl Answer {
     }
 
     fn check(&self, api: &Api, method: &Method, path: &str, what: &str) {
-        if self.status >= 400 {
+        let text = self.text.to_lowercase();
+        assert!(self.status < 400 || !INSIDE.iter().any(|inside| text.contains(inside)), "{what}");
+        if matches!(self.status, 400 | 401) && path.split('?').next() == Some(TOKEN_ENDPOINT) {
+            assert_eq!(self.media_type(), "application/json", "{what}");
+            schema::check(&api.document, "OAuthError", &self.body, what);
+            assert_eq!(
+                (self.header("cache-control"), self.header("pragma")),
+                ("no-store", "no-cache"),
+                "{what}"
+            );
+        } else if self.status >= 400 {
             assert_eq!(self.media_type(), "application/problem+json", "{what}");
             schema::check(&api.document, "Problem", &self.body, what);
             assert_eq!(self.body["status"], self.status, "{what}");
             let code = self.body["code"].as_str().unwrap();
             assert_eq!(self.body["type"], format!("urn:rowhouse:problem:{code}"), "{what}");
-            let text = self.text.to_lowercase();
-            assert!(!INSIDE.iter().any(|inside| text.contains(inside)), "{what}");
         }
         if self.status < 300 && path.starts_with("/v1/") {
             assert_eq!(self.header("cache-control"), "no-store", "{what}");
@@ -197,14 +214,18 @@ impl Answer {
         let Some(operation) = address.get(method.as_str().to_lowercase()) else { return };
         let described = &operation["responses"][self.status.to_string()];
         assert!(described.is_object(), "the status is not described: {what}");
-        for (name, _) in described["headers"].as_object().into_iter().flatten() {
-            assert!(self.headers.contains_key(name), "{name} is missing: {what}");
+        for (name, header) in described["headers"].as_object().into_iter().flatten() {
+            let header = header["$ref"]
+                .as_str()
+                .map_or(header, |reference| api.document.pointer(&reference[1..]).unwrap());
+            let optional = header["required"] == false;
+            assert!(optional || self.headers.contains_key(name), "{name} is missing: {what}");
         }
         let Some(content) = described.get("content") else { return };
         let content = &content[self.media_type()];
         assert!(content.is_object(), "the media type is not described: {what}");
         if self.status >= 400 {
-            let code = self.body["code"].as_str().unwrap();
+            let code = self.body.get("code").or_else(|| self.body.get("error")).unwrap().as_str().unwrap();
             assert!(content["examples"].get(code).is_some(), "the code is not described: {what}");
         } else if let Some(name) = content["schema"]["$ref"].as_str() {
             let name = name.strip_prefix("#/components/schemas/").unwrap();

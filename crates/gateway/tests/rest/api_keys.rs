@@ -137,7 +137,13 @@ async fn a_program_may_what_its_key_says() {
     assert_eq!(less.text("scope"), "orders:read");
     let reader = api.with_token(less.text("access_token"));
     reader.get("/v1/orders").expect(200).await;
-    reader.post("/v1/orders", &order()).refused(403, "permission_denied").await;
+    let refused = reader.post("/v1/orders", &order()).refused(403, "permission_denied").await;
+    assert_eq!(
+        refused.header("www-authenticate"),
+        "Bearer realm=\"rowhouse\", error=\"insufficient_scope\", scope=\"orders:write\""
+    );
+    // No permission would help here.
+    assert!(!reader.get("/v1/me").refused(403, "permission_denied").await.has("www-authenticate"));
     assert!(ada.get("/v1/api-keys").expect(200).await.body["api_keys"][0]["last_used_at"].is_string());
 
     let object = json!({ "grant_type": "client_credentials", "client_id": id, "client_secret": secret, "scope": "orders:read" });
@@ -164,8 +170,7 @@ async fn a_wrong_key_and_a_deleted_one_look_alike() {
 
     for scope in ["orders:write", "orders:read orders:write", "root"] {
         let refused = exchange(&api, id, secret, scope).await;
-        assert_eq!((refused.status, &refused.body["code"]), (400, &json!("invalid_scope")), "{scope}");
-        assert_eq!(refused.body["error"], "invalid_scope");
+        assert_eq!((refused.status, &refused.body["error"]), (400, &json!("invalid_scope")), "{scope}");
     }
 
     ada.delete(key.path_in("/v1/api-keys")).expect(204).await;
@@ -182,9 +187,16 @@ async fn a_wrong_key_and_a_deleted_one_look_alike() {
         let refused = exchange(&api, id, secret, "").await;
         assert_eq!(
             (refused.status, &refused.body["error"]),
-            (401, &json!("invalid_client")),
+            (400, &json!("invalid_client")),
             "{id} {secret}"
         );
+        assert!(!refused.has("www-authenticate"), "{}", refused.text);
+        answers.push(refused.text);
+        // One that authenticates by the header is asked to do so again.
+        let basic = format!("Basic {}", BASE64_STANDARD.encode(format!("{id}:{secret}")));
+        let request = api.request(Method::POST, "/v1/auth/token").header("authorization", basic);
+        let request = request.body("application/x-www-form-urlencoded", "grant_type=client_credentials");
+        let refused = request.refused_by_oauth(401, "invalid_client").await;
         assert_eq!(refused.header("www-authenticate"), "Basic realm=\"rowhouse\"");
         answers.push(refused.text);
     }

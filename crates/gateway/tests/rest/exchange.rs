@@ -36,8 +36,7 @@ async fn a_form_an_object_or_basic() {
         ask(api, FORM, GRANT).header("authorization", basic("id:secret")),
         ask(api, FORM, &format!("{GRANT}&client_id=id")).header("authorization", basic("id:secret")),
     ] {
-        let answer = request.refused(503, "unavailable").await;
-        assert_eq!(answer.body["error"], "temporarily_unavailable");
+        request.refused(503, "unavailable").await;
     }
     gateway.stopped().await;
 }
@@ -47,45 +46,43 @@ async fn refusals_are_those_of_rfc_6749() {
     let gateway = Alone::start().await;
     let api = &gateway.api;
     let whole = format!("{GRANT}&client_id=id&client_secret=secret");
-    for (request, status, code, error) in [
-        (ask(api, FORM, ""), 400, "invalid_argument", "invalid_request"),
-        (ask(api, FORM, "client_id=id&client_secret=x"), 400, "invalid_argument", "invalid_request"),
-        (ask(api, FORM, &format!("{whole}&client_id=id")), 400, "invalid_argument", "invalid_request"),
-        (ask(api, JSON, "{}"), 400, "invalid_argument", "invalid_request"),
-        (
-            ask(api, FORM, &whole).header("authorization", basic("id:secret")),
-            400,
-            "invalid_argument",
-            "invalid_request",
-        ),
-        (ask(api, FORM, "grant_type=password"), 400, "unsupported_grant_type", "unsupported_grant_type"),
-        (ask(api, FORM, GRANT), 401, "invalid_client", "invalid_client"),
-        (ask(api, FORM, &format!("{GRANT}&client_id=id")), 401, "invalid_client", "invalid_client"),
-        (ask(api, FORM, &whole).header("authorization", "Basic %"), 401, "invalid_client", "invalid_client"),
-        (ask(api, FORM, &whole).header("authorization", "Bearer x"), 401, "invalid_client", "invalid_client"),
-        (ask(api, FORM, &"a".repeat(1 << 21)), 413, "body_too_large", "invalid_request"),
-        (ask(api, "text/plain", &whole), 415, "unsupported_media_type", "invalid_request"),
+    for (request, status, error) in [
+        (ask(api, FORM, ""), 400, "invalid_request"),
+        (ask(api, FORM, "grant_type="), 400, "invalid_request"),
+        (ask(api, FORM, "client_id=id&client_secret=x"), 400, "invalid_request"),
+        (ask(api, FORM, &format!("{whole}&client_id=id")), 400, "invalid_request"),
+        (ask(api, JSON, "{}"), 400, "invalid_request"),
+        (ask(api, JSON, "{"), 400, "invalid_request"),
+        (ask(api, FORM, &whole).header("authorization", basic("id:secret")), 400, "invalid_request"),
+        (ask(api, FORM, "grant_type=password"), 400, "unsupported_grant_type"),
+        (ask(api, FORM, GRANT), 401, "invalid_client"),
+        (ask(api, FORM, &format!("{GRANT}&client_id=id")), 401, "invalid_client"),
+        (ask(api, FORM, &format!("{GRANT}&client_secret=secret")), 400, "invalid_client"),
+        (ask(api, FORM, GRANT).header("authorization", "Basic %"), 401, "invalid_client"),
+        (ask(api, FORM, GRANT).header("authorization", "Bearer x"), 401, "invalid_client"),
         (
             api.request(Method::POST, "/v1/auth/token?grant_type=client_credentials")
                 .body(FORM, whole.clone()),
             400,
-            "invalid_argument",
             "invalid_request",
         ),
     ] {
-        let refused = request.refused(status, code).await;
-        assert_eq!(refused.body["error"], error, "{}", refused.text);
+        let refused = request.refused_by_oauth(status, error).await;
         let description = refused.text("error_description");
         assert!(
             description.chars().all(|c| matches!(c, ' '..='~') && c != '"' && c != '\\'),
             "{description}"
         );
-        match status {
-            401 => assert_eq!(refused.header("www-authenticate"), "Basic realm=\"rowhouse\""),
-            415 => assert_eq!(refused.header("accept"), format!("{FORM}, {JSON}")),
-            _ => assert!(!refused.headers.contains_key("www-authenticate")),
+        if status == 401 {
+            assert_eq!(refused.header("www-authenticate"), "Basic realm=\"rowhouse\"");
+        } else {
+            assert!(!refused.has("www-authenticate"), "{}", refused.text);
         }
     }
+    // Errors that RFC 6749 does not name.
+    ask(api, FORM, &"a".repeat(1 << 21)).refused(413, "body_too_large").await;
+    let refused = ask(api, "text/plain", &whole).refused(415, "unsupported_media_type").await;
+    assert_eq!(refused.header("accept"), format!("{FORM}, {JSON}"));
     // Other addresses have no such members.
     let refused = api.post("/v1/auth/login", &json!({})).refused(400, "invalid_argument").await;
     assert!(refused.body.get("error").is_none());

@@ -12,6 +12,7 @@ mod alone;
 mod api;
 mod api_keys;
 mod audit_log;
+mod authorization_server;
 mod bodies;
 mod conformance;
 mod documents;

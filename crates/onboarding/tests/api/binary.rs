@@ -21,6 +21,7 @@ fn program(database: &TestDatabase, keys: &Keys) -> Command {
         .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
         .env("DATABASE_URL", database.url(ServiceName::Onboarding))
         .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
+        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
         .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys(issuer::ONBOARDING))
         .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
         .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")

@@ -61,7 +61,7 @@ impl World {
         let (stop, shutdown) = Shutdown::within(Duration::from_secs(1));
         let address = app.address();
         let serving = tokio::spawn(async move { app.serve(shutdown).await.unwrap() });
-        let issuer = TokenIssuer::new(issuer::AUTH, key);
+        let issuer = TokenIssuer::new(issuer::DEVELOPMENT, key);
         Self { database, address, issuer, stop, serving, trust }
     }
 
@@ -153,7 +153,7 @@ pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs { pool_size: 32, ..DatabaseArgs::new(database_url) },
-        trust: TrustArgs { trust_dir: trust.path().to_owned() },
+        trust: TrustArgs::new(trust.path().to_owned()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         args: OrdersArgs {

@@ -4,11 +4,15 @@ mod operation;
 mod problems;
 mod schema;
 
-use rowhouse_api::OptionError;
+use rowhouse_api::{OptionError, Verb};
 use serde_json::{Map, Value, json};
 
 use crate::Model;
 use crate::comments::comment;
+use crate::model::Operation;
+
+/// The place of the schemas.
+const SCHEMAS: &str = "#/components/schemas/";
 
 /// The error codes that operations can end with beside their own, by their reasons.
 #[derive(Clone, Copy, Debug)]
@@ -37,10 +41,16 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
             Some(operation) => operation.body.clone(),
             None => message.fields().collect(),
         };
-        let schema = schema::input(message, &fields, takes_null, model.outputs.contains_key(message.name()))?;
-        member(&mut base, &["components", "schemas"]).insert(message.name().to_owned(), schema);
+        let mut schema = schema::input(message, &fields, takes_null)?;
+        let changes = |one: &Operation| one.http.verb == Verb::Patch && one.method.input() == *message;
+        if schema.get("required").is_none() && model.operations.iter().any(changes) {
+            // Nothing is no change.
+            object(&mut schema).insert("minProperties".to_owned(), json!(1));
+        }
+        refer_to_inputs(&mut schema, model);
+        member(&mut base, &["components", "schemas"]).insert(input_name(model, message.name()), schema);
     }
-    for message in model.outputs.values().filter(|message| !model.inputs.contains_key(message.name())) {
+    for message in model.outputs.values() {
         let schema = schema::output(message)?;
         member(&mut base, &["components", "schemas"]).insert(message.name().to_owned(), schema);
     }
@@ -52,6 +62,30 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
     problems::add_codes(model, &mut base);
     add_tags(model, &mut base);
     Ok(base)
+}
+
+/// The name of what is read. A message that answers have too has another schema there, where it may get new members.
+fn input_name(model: &Model, message: &str) -> String {
+    if model.outputs.contains_key(message) { format!("{message}Input") } else { message.to_owned() }
+}
+
+/// Makes the references of a schema of what is read lead to such schemas.
+fn refer_to_inputs(schema: &mut Value, model: &Model) {
+    match schema {
+        Value::Object(members) => {
+            for (name, value) in members {
+                let message = value.as_str().and_then(|reference| reference.strip_prefix(SCHEMAS));
+                match message {
+                    Some(message) if name == "$ref" => {
+                        *value = json!(format!("{SCHEMAS}{}", input_name(model, message)));
+                    }
+                    _ => refer_to_inputs(value, model),
+                }
+            }
+        }
+        Value::Array(items) => items.iter_mut().for_each(|item| refer_to_inputs(item, model)),
+        _ => {}
+    }
 }
 
 /// One tag for each group of operations, described by the comment of the first service that has it.

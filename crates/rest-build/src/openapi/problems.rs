@@ -34,14 +34,16 @@ fn response(status: u16, codes: &[&ErrorCode]) -> Value {
             "examples": codes.iter().map(example).collect::<Map<_, _>>(),
         } },
     });
+    let missing_permission = codes.iter().any(|code| code.reason == "PERMISSION_DENIED");
     let header = match status {
-        401 => Some("WWW-Authenticate"),
-        415 => Some("Accept"),
-        429 | 503 => Some("Retry-After"),
+        401 => Some(("WWW-Authenticate", "WWW-Authenticate")),
+        403 if missing_permission => Some(("WWW-Authenticate", "InsufficientScope")),
+        415 => Some(("Accept", "Accept")),
+        429 | 503 => Some(("Retry-After", "Retry-After")),
         _ => None,
     };
-    if let Some(name) = header {
-        let reference = json!({ "$ref": format!("#/components/headers/{name}") });
+    if let Some((name, component)) = header {
+        let reference = json!({ "$ref": format!("#/components/headers/{component}") });
         member(&mut response, &["headers"]).insert(name.to_owned(), reference);
     }
     response

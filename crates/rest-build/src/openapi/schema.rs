@@ -10,12 +10,11 @@ use crate::model::{Shape, enum_values, is_id};
 const EXAMPLE_ID: &str = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f";
 const EXAMPLE_TIME: &str = "2026-11-23T08:30:00.123456Z";
 
-/// What is read. `takes_null`: null stands for a member that is left out. `shared`: the same message is written as well.
+/// What is read. `takes_null`: null stands for a member that is left out.
 pub(super) fn input(
     message: &MessageDescriptor,
     fields: &[FieldDescriptor],
     takes_null: bool,
-    shared: bool,
 ) -> Result<Value, OptionError> {
     let mut properties = Map::new();
     let mut required = Vec::new();
@@ -27,9 +26,7 @@ pub(super) fn input(
         properties.insert(field.name().to_owned(), property(field, !needed && takes_null)?);
     }
     let mut schema = object(message, properties, &required);
-    if !shared && let Some(schema) = schema.as_object_mut() {
-        schema.insert("additionalProperties".to_owned(), json!(false));
-    }
+    members(&mut schema).insert("additionalProperties".to_owned(), json!(false));
     Ok(schema)
 }
 
@@ -212,7 +209,7 @@ fn examples(
 }
 
 fn reference(name: &str) -> Value {
-    json!({ "$ref": format!("#/components/schemas/{name}") })
+    json!({ "$ref": format!("{}{name}", super::SCHEMAS) })
 }
 
 /// The members of a schema, all of which are objects here.

@@ -36,6 +36,7 @@ use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_system::{Parts, System, url};
+use rowhouse_tokens::Issuers;
 
 /// The time to wait for readiness. Services that take longer log why.
 const READY_LIMIT: Duration = Duration::from_secs(10);
@@ -50,6 +51,9 @@ pub struct DevArgs {
     /// Address and port of the gateway; port 0 takes a free one, here and below
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
+    /// The issuer of access tokens, by which clients find the gateway; its own address when absent
+    #[arg(long, env = "ROWHOUSE_ISSUER", value_name = "URL")]
+    pub issuer: Option<Issuers>,
     /// The addresses that the services listen on.
     #[command(flatten)]
     pub listen: OfEachService<Listen>,
@@ -125,7 +129,8 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let parts = Parts::new(addresses, keys, databases, mail, encryption_keys);
     let rate_limits = args.rate_limits.limits();
     let sign_ups = args.sign_ups.clone();
-    let parts = Parts { telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
+    let issuer = args.issuer.clone();
+    let parts = Parts { issuer, telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
     let emails = EmailPrinter::announce(MailDirectory::at(mail_directory));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;

@@ -1,11 +1,14 @@
 //! Every address and method in the OpenAPI document and the descriptors, so that new ones are tested as well.
 
+use std::collections::HashSet;
+
 use prost::Message;
 use prost_types::FileDescriptorSet;
 use reqwest::{Client, Method, StatusCode};
 use rowhouse_proto::FILE_DESCRIPTOR_SET;
 use rowhouse_testkit::{PerService, ServiceName, TestSystem};
 use serde_json::{Value, json};
+use tonic::codec::CompressionEncoding;
 use tonic::metadata::MetadataValue;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Code, Request, Status};
@@ -83,6 +86,41 @@ async fn no_method_is_served_without_a_token_or_for_another_tenant() {
         assert_eq!(foreign.code(), Code::PermissionDenied, "{method}: {foreign}");
         assert!(foreign.message().contains("x-tenant-id"), "{method}: {foreign}");
     }
+    system.shutdown().await;
+}
+
+/// A client may compress what it sends to any service, and gets compressed answers if it accepts them.
+#[tokio::test(flavor = "multi_thread")]
+async fn every_service_takes_and_sends_compressed_messages() {
+    let system = TestSystem::start().await;
+    let tenant = system.onboard("Acme").await;
+    let mut compressed = HashSet::new();
+    for method in methods() {
+        let (service, _) = method.strip_prefix('/').unwrap().split_once('/').unwrap();
+        let serving = ServiceName::ALL.iter().find(|one| {
+            one.packages()
+                .iter()
+                .any(|package| service.strip_prefix(package).is_some_and(|name| name.starts_with('.')))
+        });
+        let endpoint = Endpoint::from_shared(system.endpoint(*serving.unwrap()).to_owned()).unwrap();
+        let mut client = tonic::client::Grpc::new(endpoint.connect_lazy())
+            .send_compressed(CompressionEncoding::Gzip)
+            .accept_compressed(CompressionEncoding::Gzip);
+        client.ready().await.unwrap();
+        let mut request = Request::new(());
+        let bearer = format!("Bearer {}", tenant.token);
+        request.metadata_mut().insert("authorization", MetadataValue::try_from(bearer).unwrap());
+        let codec = ProstCodec::<(), ()>::default();
+        match client.server_streaming(request, method.parse().unwrap(), codec).await {
+            Ok(answer) => {
+                let encoding = answer.metadata().get("grpc-encoding").map(|value| value.to_str().unwrap());
+                assert_eq!(encoding, Some("gzip"), "{method}");
+                compressed.insert(service.to_owned());
+            }
+            Err(refused) => assert_ne!(refused.code(), Code::Unimplemented, "{method}: {refused}"),
+        }
+    }
+    assert!(compressed.len() >= 8, "{compressed:?}");
     system.shutdown().await;
 }
 

@@ -186,6 +186,7 @@ impl World {
                 format!("postgres://{}:{password}@{database}/{DATABASE}?sslmode=disable", service.role()),
             ),
             ("ROWHOUSE_TRUST_DIR", self.keys.trust().display().to_string()),
+            ("ROWHOUSE_ISSUER", "http://127.0.0.1:8080".to_owned()),
             ("ROWHOUSE_ENVIRONMENT", "dev".to_owned()),
             ("ROWHOUSE_LOG", "info".to_owned()),
             ("ROWHOUSE_JOB_LEASE", "1".to_owned()),

@@ -93,7 +93,7 @@ async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
         let disabled = user("disable", " Bill@Initech.example");
         assert_eq!(stdout(&disabled), format!("disabled {EMAIL}\n"), "{}", stderr(&disabled));
         assert!(stderr(&disabled).ends_with(revoked), "{}", stderr(&disabled));
-        assert_eq!(token_for(&gateway, &made).await, 401);
+        assert_eq!(token_for(&gateway, &made).await, 400);
         assert_eq!(login(&gateway).await, 401);
     }
     let enabled = user("enable", EMAIL);

@@ -4,7 +4,7 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::*;
-use crate::{Accepts, Principal, Role, SigningKey, TokenError, TokenIssuer, Verifier, issuer};
+use crate::{Accepts, Issuers, Principal, Role, SigningKey, TokenError, TokenIssuer, Verifier, issuer};
 
 fn publish(directory: &TempDir, keys: &[&SigningKey]) {
     let set = JwkSet { keys: keys.iter().map(|key| key.jwk().clone()).collect() };
@@ -15,13 +15,13 @@ fn publish(directory: &TempDir, keys: &[&SigningKey]) {
 fn token_of(key: SigningKey) -> String {
     let (id, tenant, session) = (Uuid::now_v7(), Uuid::now_v7(), Uuid::now_v7());
     let principal = Principal::User { id, role: Role::Member };
-    let issuer = TokenIssuer::new(issuer::AUTH, key);
+    let issuer = TokenIssuer::new(issuer::DEVELOPMENT, key);
     issuer.access_token(&principal, tenant, session, Duration::from_mins(10)).unwrap().token
 }
 
 async fn verifier(directory: &TempDir, interval: Duration) -> Verifier {
     let trust = TrustStore::load_throttled(directory.path().to_owned(), interval, LONGEST_AGE).await.unwrap();
-    Verifier::new(Arc::new(trust), Accepts::default())
+    Verifier::new(Arc::new(trust), &Issuers::development(), Accepts::default())
 }
 
 #[tokio::test]
@@ -145,7 +145,7 @@ async fn a_removed_key_is_soon_refused() {
     publish(&directory, &[&current, &previous]);
     let path = directory.path().to_owned();
     let trust = TrustStore::load_throttled(path, Duration::ZERO, Duration::ZERO).await.unwrap();
-    let verifier = Verifier::new(Arc::new(trust), Accepts::default());
+    let verifier = Verifier::new(Arc::new(trust), &Issuers::development(), Accepts::default());
     let of_previous = token_of(previous);
     verifier.verify(&of_previous).await.unwrap();
     publish(&directory, &[&current]);

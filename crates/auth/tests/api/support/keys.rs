@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
-use rowhouse_tokens::{Accepts, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
+use rowhouse_tokens::{Accepts, Issuers, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
 use tempfile::TempDir;
 
 const ENCRYPTION_KEYS: &str = "encryption.keys";
@@ -54,6 +54,6 @@ impl Keys {
     /// Returns a verifier of people's tokens, as services have it.
     pub(crate) async fn verifier(&self) -> Verifier {
         let trust = TrustStore::load(self.trust_dir()).await.unwrap();
-        Verifier::new(Arc::new(trust), Accepts::default())
+        Verifier::new(Arc::new(trust), &Issuers::development(), Accepts::default())
     }
 }

@@ -53,7 +53,7 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(ServiceName::Auth)),
-        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        trust: TrustArgs::new(keys.trust_dir()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         args: AuthArgs {

@@ -15,7 +15,6 @@ use crate::clients::Clients;
 use crate::error::Problem;
 use crate::json::{uncached_response, write};
 use crate::origin::Origin;
-use crate::query::parameters;
 use request::TokenRequest;
 
 /// An access token for a program.
@@ -34,23 +33,25 @@ struct IssuedToken {
 ///
 /// The client credentials grant of OAuth 2.0 (RFC 6749, section 4.4). The API key goes into the body, or into
 /// `Authorization: Basic`, but not into both. A form is what OAuth has; an object of JSON with the same fields is taken
-/// as well. The problems have the members `error` and `error_description` of RFC 6749 too.
+/// as well. Errors that RFC 6749 names, in section 5.2, have its form; others are problems.
 pub(crate) async fn issue_token(
     request: HttpRequest,
     payload: web::Payload,
     clients: web::Data<Clients>,
 ) -> Result<HttpResponse, Problem> {
-    exchange(&request, payload, &clients).await.map_err(Problem::at_token_endpoint)
+    let asked = TokenRequest::read(&request, payload.into_inner()).await;
+    let asked = asked.map_err(|problem| problem.at_token_endpoint(false))?;
+    let secret_in_body = asked.client_secret.is_some();
+    let answered = exchange(&request, asked, &clients).await;
+    answered.map_err(|problem| problem.at_token_endpoint(secret_in_body))
 }
 
 async fn exchange(
     request: &HttpRequest,
-    payload: web::Payload,
+    asked: TokenRequest,
     clients: &Clients,
 ) -> Result<HttpResponse, Problem> {
     let origin = Origin::of(request)?;
-    let [] = parameters(request.query_string(), [])?;
-    let asked = TokenRequest::read(request.headers(), payload.into_inner()).await?;
     let (client_id, client_secret) =
         client::credentials(request.headers(), asked.client_id, asked.client_secret)?;
     let scope = asked.scope.unwrap_or_default();

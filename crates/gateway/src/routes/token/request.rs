@@ -2,8 +2,8 @@
 
 use std::borrow::Cow;
 
+use actix_web::HttpRequest;
 use actix_web::dev::Payload;
-use actix_web::http::header::HeaderMap;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::error_code;
 use serde::Deserialize;
@@ -12,6 +12,7 @@ use url::form_urlencoded;
 use crate::body::{announced, media_type, read};
 use crate::error::Problem;
 use crate::json;
+use crate::query::parameters;
 
 /// The client credentials grant.
 #[derive(Deserialize)]
@@ -29,8 +30,10 @@ pub(super) struct TokenRequest {
 }
 
 impl TokenRequest {
-    /// Reads a body of one of the two media types.
-    pub(super) async fn read(headers: &HeaderMap, payload: Payload) -> Result<Self, Problem> {
+    /// Reads a body of one of the two media types. There are no parameters in the URL.
+    pub(super) async fn read(request: &HttpRequest, payload: Payload) -> Result<Self, Problem> {
+        let [] = parameters(request.query_string(), [])?;
+        let headers = request.headers();
         let parse: fn(&[u8]) -> Result<Self, Problem> = match media_type(headers).as_deref() {
             Some("application/x-www-form-urlencoded") => parse_form,
             Some("application/json") => json::parse,
@@ -79,7 +82,7 @@ mod tests {
     async fn read_as(content_type: &str, body: &'static str) -> Result<TokenRequest, Problem> {
         let request = TestRequest::default().insert_header(("content-type", content_type));
         let (request, payload) = request.set_payload(body).to_http_parts();
-        TokenRequest::read(request.headers(), payload).await
+        TokenRequest::read(&request, payload).await
     }
 
     async fn form(body: &'static str) -> Result<TokenRequest, String> {

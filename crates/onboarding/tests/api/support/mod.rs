@@ -45,7 +45,7 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
     rowhouse_auth::Config {
         grpc: GrpcArgs::new(listen),
         database: DatabaseArgs::new(database.url(ServiceName::Auth)),
-        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        trust: TrustArgs::new(keys.trust_dir()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         args: AuthArgs {
@@ -67,7 +67,7 @@ fn orders_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> ro
     rowhouse_orders::Config {
         grpc: GrpcArgs::new(listen),
         database: DatabaseArgs::new(database.url(ServiceName::Orders)),
-        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        trust: TrustArgs::new(keys.trust_dir()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         args: OrdersArgs { encryption_keys: keys.encryption_keys(), jobs: jobs() },
@@ -88,7 +88,7 @@ pub(crate) fn config(
     rowhouse_onboarding::Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
         database: DatabaseArgs::new(database.url(ServiceName::Onboarding)),
-        trust: TrustArgs { trust_dir: keys.trust_dir() },
+        trust: TrustArgs::new(keys.trust_dir()),
         telemetry: TelemetryArgs::default(),
         environment: Environment::Dev,
         args: OnboardingArgs {

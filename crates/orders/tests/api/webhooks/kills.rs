@@ -31,6 +31,7 @@ impl Program {
             .env("DATABASE_URL", world.database.url(ServiceName::Orders))
             .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
             .env("ROWHOUSE_TRUST_DIR", world.keys())
+            .env("ROWHOUSE_ISSUER", "http://127.0.0.1:8080")
             .env("ROWHOUSE_ENCRYPTION_KEYS", world.keys().join("encryption.keys"))
             .env("ROWHOUSE_ENVIRONMENT", "dev")
             .env("ROWHOUSE_JOB_LEASE", "1")
