@@ -21,7 +21,6 @@ async fn an_order_is_placed_paid_and_fulfilled() {
         .unwrap();
 
     let expected = Order {
-        id: placed.id.clone(),
         number: 1,
         customer: "Ada Lovelace".to_owned(),
         currency: "EUR".to_owned(),
@@ -30,10 +29,9 @@ async fn an_order_is_placed_paid_and_fulfilled() {
         lines,
         version: 1,
         etag: "\"1\"".to_owned(),
-        created_at: placed.created_at,
         updated_at: placed.created_at,
         priority: OrderPriority::Normal.into(),
-        ..Order::default()
+        ..placed.clone()
     };
     assert_eq!(placed, expected);
     assert!(placed.created_at.is_some());
