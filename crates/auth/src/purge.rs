@@ -22,8 +22,8 @@ const TENANTS: i32 = 50;
 /// Deletes expired data once an hour, in small pieces.
 pub(crate) async fn purge_regularly(db: TenantDb) {
     let retention = |name| Retention { name, first: FIRST, every: INTERVAL };
-    let global = retention("what has expired in no tenant").sweep(|()| purge_global(&db));
-    let tenants = retention("what has expired in tenants").sweep(|after| purge_tenants(&db, after));
+    let global = retention("expired data without a tenant").sweep(|()| purge_global(&db));
+    let tenants = retention("expired data of tenants").sweep(|after| purge_tenants(&db, after));
     tokio::join!(global, tenants);
 }
 
