@@ -127,10 +127,10 @@ pub enum RepeatError {
     #[error("another call with the same idempotency key is under way")]
     Taken,
     /// The stored answer cannot be decrypted.
-    #[error("an answer that was kept for repeats cannot be encrypted or decrypted")]
+    #[error("a stored answer cannot be encrypted or decrypted")]
     Decrypt(#[from] DecryptError),
     /// The stored answer does not belong to this operation.
-    #[error("an answer that was kept for repeats cannot be read: {0}")]
+    #[error("a stored answer cannot be read: {0}")]
     Unreadable(String),
     /// The database failed.
     #[cfg(feature = "db")]
@@ -163,7 +163,7 @@ impl RepeatError {
         match self {
             Self::Reused => status(
                 Code::IDEMPOTENCY_KEY_REUSED,
-                "this idempotency key was used for another request: take a new key for a new request",
+                "this idempotency key was used for another request: use a new key for a new request",
             ),
             Self::Taken => retryable(
                 Code::UNAVAILABLE,

@@ -18,6 +18,6 @@ pub(crate) async fn limit(request: ServiceRequest, next: Next<BoxBody>) -> Resul
         return next.call(request).await;
     }
     let problem =
-        Problem::new(Code::URI_TOO_LONG, "the address has more than 8,192 bytes: ask for less at once");
+        Problem::new(Code::URI_TOO_LONG, "the address has more than 8,192 bytes: request less at once");
     Ok(request.error_response(problem))
 }

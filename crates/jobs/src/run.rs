@@ -30,7 +30,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LostLease {
     /// Another worker has taken the job over, since this one did not extend its lease in time.
-    #[error("the job has become another worker's")]
+    #[error("another worker has taken the job over")]
     Taken,
     /// The job was cancelled.
     #[error("the job was cancelled")]
@@ -187,7 +187,7 @@ impl Run {
                 Ok(Err(lost)) => return Ok(lost),
                 Err(error @ (DbError::TenantSuspended | DbError::UnknownTenant)) => return Err(error),
                 // The lease may still be valid; if it is not, the next transaction detects that.
-                Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
+                Err(error) => tracing::debug!(%error, "a lease could not be extended: {error}"),
             }
         }
     }

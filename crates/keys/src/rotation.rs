@@ -102,7 +102,7 @@ pub enum RotationError {
     )]
     TooShort,
     /// There is no such issuer.
-    #[error("{0} signs nothing; those who do are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
+    #[error("{0} signs nothing; the services that sign are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
     UnknownIssuer(String),
     /// Another rotation is running.
     #[error("the keys are being rotated already: {} is locked", .0.display())]

@@ -127,7 +127,7 @@ async fn run(
             tokio::select! {
                 ended = task => ended,
                 () = overdue => {
-                    tracing::warn!(task = name, "the background task `{name}` has not ended in time; giving it up");
+                    tracing::warn!(task = name, "the background task `{name}` has not ended in time and is aborted");
                     return Ok(());
                 }
             }

@@ -48,8 +48,12 @@ impl<J: GlobalJob, H: GlobalHandler<J>> AnyGlobalHandler for TypedGlobal<J, H> {
         async move {
             match self.queue.decrypt(id, payload) {
                 Some(job) => self.handler.run(run, job).await,
-                None if run.attempt() >= UNREADABLE_ATTEMPTS => Err(Failure::fatal("nobody can read it")),
-                None => Err(Failure::retry("this version of the program cannot read it, or has other keys")),
+                None if run.attempt() >= UNREADABLE_ATTEMPTS => {
+                    Err(Failure::fatal("no instance can read its payload"))
+                }
+                None => Err(Failure::retry(
+                    "this version of the program cannot read its payload, or has other keys",
+                )),
             }
         }
         .boxed()

@@ -121,7 +121,7 @@ impl GlobalRun {
                 Ok(true) => {}
                 Ok(false) => return,
                 // The lease may still be valid; if it is not, the next transaction detects that.
-                Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
+                Err(error) => tracing::debug!(%error, "a lease could not be extended: {error}"),
             }
         }
     }

@@ -90,10 +90,15 @@ impl<Q: Queue> Crew<Q> {
             }
         }
         if timeout(drain, self.finish(&mut running)).await.is_err() {
-            tracing::warn!(class = self.name, "jobs were still running after {drain:?}; others will do them");
+            tracing::warn!(
+                class = self.name,
+                "jobs were still running after {drain:?}; other instances take them over"
+            );
             release.send_replace(true);
             if timeout(RELEASE, self.finish(&mut running)).await.is_err() {
-                tracing::warn!("jobs could not be released; others will do them when their time is over");
+                tracing::warn!(
+                    "jobs could not be released; other instances take them over when their leases expire"
+                );
             }
         }
     }
@@ -119,7 +124,7 @@ impl<Q: Queue> Crew<Q> {
             while running.try_join_next().is_some() {}
             let announced = self.db.global_tx("jobs.announce", announce).await;
             if let Err(error) = announced {
-                tracing::debug!(%error, "other instances look for jobs when it is their time: {error}");
+                tracing::debug!(%error, "other instances were not notified and find the jobs by polling: {error}");
             }
         }
     }

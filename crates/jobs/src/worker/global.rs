@@ -71,7 +71,7 @@ impl JobAttempt {
     async fn make(self, stopping: watch::Receiver<bool>) {
         if let Err(error) = self.settle(stopping).await {
             let kind = &self.run.claim().kind;
-            tracing::warn!(kind, %error, "a job's outcome could not be written down: {error}");
+            tracing::warn!(kind, %error, "a job's result could not be stored: {error}");
         }
     }
 

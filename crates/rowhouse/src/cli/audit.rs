@@ -1,4 +1,4 @@
-//! `rowhouse audit`.
+//! The command `rowhouse audit`, which checks the isolation guarantees of a database.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
