@@ -140,7 +140,7 @@ pub enum RepeatError {
 
 /// The error of a call, of which a service says whether it is [`RepeatError::Taken`].
 pub trait MayBeTaken {
-    /// Whether another call with the same key was faster.
+    /// Returns whether another call with the same key was faster.
     fn is_taken(&self) -> bool;
 }
 

@@ -19,9 +19,9 @@ pub struct Limit {
     pub name: &'static str,
     /// The largest number.
     pub maximum: i64,
-    /// What is counted, and by whom.
+    /// The objects that are counted, as part of a message.
     pub counted: &'static str,
-    /// What happens to one more, and what to do about it.
+    /// The consequence for one more object, and the remedy, as part of a message.
     pub beyond: &'static str,
 }
 
