@@ -49,7 +49,7 @@ pub enum End {
 pub struct Failure {
     pub(crate) reason: String,
     pub(crate) then: NextStep,
-    /// Whether a transaction failed because of contention. The same transaction may succeed if it is repeated.
+    /// True if a transaction failed because of contention. The same transaction may succeed if it is repeated.
     pub(crate) contended: bool,
 }
 

@@ -21,7 +21,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const CLASS: Class;
     /// The largest number of attempts. With the delays between them, 20 attempts take about nine hours.
     const MAX_ATTEMPTS: i32 = 20;
-    /// Whether the tenant's people may cancel it.
+    /// True if the tenant's people may cancel the job.
     const CANCELLABLE: bool = false;
 }
 

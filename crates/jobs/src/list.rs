@@ -1,4 +1,4 @@
-//! A tenant's jobs, as its people see them.
+//! Listing and cancelling a tenant's jobs, for its people.
 
 use std::fmt;
 use std::str::FromStr;

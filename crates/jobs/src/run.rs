@@ -48,7 +48,7 @@ impl LeaseState {
 }
 
 impl Run {
-    /// How many rows [`Run::sweep`] deletes in one transaction.
+    /// The number of rows that [`Run::sweep`] deletes in one transaction.
     pub const BATCH: i64 = 1_000;
 
     pub(crate) fn new(transactions: Transactions, claimed: ClaimedJob, task: &Task, lease: Duration) -> Self {
@@ -136,8 +136,8 @@ impl Run {
         Ok(done)
     }
 
-    /// Deletes what is not kept any longer, in batches of [`Run::BATCH`] rows, each in a transaction of its own: until one is not
-    /// full. `delete` returns how many rows it has deleted.
+    /// Deletes expired rows in batches of [`Run::BATCH`], each in a transaction of its own, until a batch is not full. `delete`
+    /// returns the number of rows that it deleted.
     pub async fn sweep<F>(&self, operation: &'static str, delete: F) -> Result<(), Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<usize, Failure>, Future: Send> + Send + Copy,
