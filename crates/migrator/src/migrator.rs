@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24 * 24);
 const NO_SELF_GRANT: &str = "
     SELECT pg_catalog.set_config(s.name, '', false) FROM pg_catalog.pg_settings s WHERE s.name = 'createrole_self_grant'";
 
-/// What a migration created.
+/// The objects that a migration created, and the applied migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrateReport {
     /// The database, if it was created.

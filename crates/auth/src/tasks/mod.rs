@@ -73,7 +73,7 @@ pub(crate) enum LinkAction {
 
 impl GlobalJob for Task {
     const KIND: &'static str = "auth.task";
-    // As tasks are bound that were moved from the table of the releases before.
+    // The purpose of tasks that were moved from the table of earlier releases.
     const PURPOSE: &'static str = "outbox";
     /// Tasks that are too old are abandoned before.
     const MAX_ATTEMPTS: i32 = 10_000;

@@ -1,8 +1,8 @@
-//! The backfills.
+//! The definitions of all backfills.
 
 use super::Backfill;
 
-/// All backfills. One stays as long as there may be a database without its contract migration.
+/// All backfills. A backfill is kept as long as there may be a database without its contract migration.
 pub const ALL: &[Backfill] = &[ORDERS_PRIORITY];
 
 /// The backfill between the migrations `000012_orders_priority` and `000014_orders_priority_contract`.

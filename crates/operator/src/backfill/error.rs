@@ -1,4 +1,4 @@
-//! The errors of backfills.
+//! [`BackfillError`] and [`TenantFailure`], the reasons why a backfill or a tenant of it failed.
 
 use tokio_postgres::error::SqlState;
 

@@ -1,4 +1,4 @@
-//! The events that webhooks tell of.
+//! The types of webhook events, and subscriptions to them.
 
 /// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

@@ -1,4 +1,4 @@
-//! The lines of an order.
+//! The lines of an order, with their limits and total.
 
 use rowhouse_text::Text;
 

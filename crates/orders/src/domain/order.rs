@@ -1,4 +1,4 @@
-//! Orders.
+//! [`Order`], [`NewOrder`] and the rules for changing an order.
 
 use std::fmt;
 use std::str::FromStr;
