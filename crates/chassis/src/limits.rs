@@ -61,7 +61,7 @@ limits! {
         "exports of a tenant that are queued or running",
         "refused: wait for one, or cancel one";
     EXPORTS "exports" 50
-        "exports of a tenant that are there",
+        "exports of a tenant that have not expired",
         "refused: wait until some expire, a day after their end";
     EXPORT_MIB "export_mib" 1024
         "MiB of a tenant's exports together, before another is begun",

@@ -105,7 +105,7 @@ impl<A: PageKey, B: PageKey> PageKey for (A, B) {
 /// The error for a text that is not a page token of this list.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "send the next_page_token of the page before as it was, with the same filters, or leave it out for the first page"
+    "send the next_page_token of the previous page unchanged, with the same filters, or leave it out for the first page"
 )]
 pub struct InvalidPageToken;
 

@@ -34,7 +34,7 @@ impl JobId {
         Self(Uuid::now_v7())
     }
 
-    /// The id as it is stored.
+    /// Returns the id as a UUID, which is stored.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {
         self.0

@@ -42,7 +42,7 @@ pub enum RotationStep {
     Sign,
 }
 
-/// A step of a rotation, as it is reported.
+/// The progress of a rotation, for a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RotationProgress {
     /// The next key can be used for verification.

@@ -78,13 +78,13 @@ where
         Self { lock_wait: lock_wait.min(LONGEST_WAIT), ..self }
     }
 
-    /// Sets the function that is told what the migrator waits for.
+    /// Sets the function that is called with a message when the migrator waits.
     #[must_use]
     pub fn with_notice(self, notice: fn(&str)) -> Self {
         Self { notice, ..self }
     }
 
-    /// Creates the database if it does not exist, the roles, and whatever is missing of the schema.
+    /// Creates the database if it does not exist and the roles, and applies the pending migrations.
     pub async fn run(self, passwords: &RolePasswords) -> Result<MigrateReport, MigrateError> {
         let created_database = create_database(self.admin_url, self.ca_file).await?;
         let mut conn = connect_diesel(self.admin_url, self.ca_file).await?;

@@ -11,8 +11,9 @@ use rowhouse_operator::tenants::{
     self, Overview, Reason, Suspended, Tenant, TenantError, TenantStatus, connect_as_owner,
 };
 
-const EXAMPLES: &str = "A suspended tenant is closed at the database: nobody gets in, whatever tokens they have, what \
-had begun before is ended, and its jobs wait. Resuming it brings everything back. Both stand in the tenant's audit log, with the reason.
+const EXAMPLES: &str =
+    "The database refuses every entry into a suspended tenant, even with valid tokens. Open transactions \
+are ended, and its jobs wait. Resuming it undoes that. The tenant's audit log records both, with the reason.
 
 Examples:
   rowhouse tenant suspend acme --reason 'invoice 2026-117 is unpaid'
