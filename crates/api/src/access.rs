@@ -1,4 +1,4 @@
-//! The access rule of a method.
+//! [`Access`], the callers that a method declares.
 
 use std::collections::HashMap;
 
@@ -7,31 +7,31 @@ use prost_reflect::{DescriptorPool, MethodDescriptor};
 use crate::OptionError;
 use crate::options::Extension;
 
-/// The access rule of a method.
+/// The callers of a method.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Access {
     /// Everybody. `optional_token`: an access token may be sent, and must then be valid.
     Public {
-        /// Whether REST takes an access token.
+        /// True if REST accepts an access token.
         optional_token: bool,
     },
     /// A person, or an API key unless `person_only`, that has the permission.
     Permission {
-        /// Such as `orders:read`.
+        /// The permission's name, such as `orders:read`.
         name: String,
-        /// Whether an API key is refused.
+        /// True if API keys are refused.
         person_only: bool,
     },
     /// Any person who is logged in.
     Person,
     /// The service of this name.
     Service(String),
-    /// Another token than an access token, of this name, which the method verifies itself.
+    /// The holder of the token of this name, which is no access token and which the method verifies itself.
     Proof(String),
 }
 
 impl Access {
-    /// The access that a method declares; an error if it declares none.
+    /// Returns the access that a method declares. Fails if it declares none.
     pub fn of(method: &MethodDescriptor) -> Result<Self, OptionError> {
         let error = |problem: &str| OptionError::new(method.full_name(), problem);
         let pool = method.parent_pool();
@@ -62,7 +62,7 @@ impl Access {
     }
 }
 
-/// The access of every method of the packages, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
+/// Returns the access of every method of the packages, by the path of its calls, such as `/orders.v1.OrderService/GetOrder`.
 pub fn access_by_path(
     pool: &DescriptorPool,
     packages: &[&str],

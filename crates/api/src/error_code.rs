@@ -8,9 +8,9 @@ use prost_reflect::{DescriptorPool, EnumValueDescriptor};
 use crate::OptionError;
 use crate::options::Extension;
 
-/// The end of the names of the enums that declare error codes.
+/// The suffix of the names of enums that declare error codes.
 const ENUM: &str = "ErrorCode";
-/// The part of their values' names that is not the code's.
+/// The part of their values' names that the code's name leaves out.
 const INFIX: &str = "ERROR_CODE_";
 
 /// A value of an enum such as `ErrorCode` or `NoteErrorCode`.

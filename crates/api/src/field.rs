@@ -46,7 +46,7 @@ pub struct FieldOptions {
 }
 
 impl FieldOptions {
-    /// The options of `field`; the defaults where it has none.
+    /// Returns the options of `field`, with defaults for those that it does not set.
     #[must_use]
     pub fn of(field: &FieldDescriptor) -> Self {
         let pool = field.parent_pool();

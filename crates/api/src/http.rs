@@ -18,7 +18,7 @@ pub enum Verb {
 impl Verb {
     const ALL: [Self; 5] = [Self::Get, Self::Put, Self::Post, Self::Patch, Self::Delete];
 
-    /// In lower case, such as `get`.
+    /// Returns the name in lower case, such as `get`.
     #[must_use]
     pub const fn as_str(self) -> &'static str {
         match self {
@@ -36,16 +36,16 @@ impl Verb {
 pub struct HttpBinding {
     /// The HTTP method.
     pub verb: Verb,
-    /// Such as `/v1/orders/{id}`.
+    /// The path, such as `/v1/orders/{id}`.
     pub path: String,
-    /// Whether there is a JSON body (`body: "*"`).
+    /// True if there is a JSON body (`body: "*"`).
     pub has_body: bool,
     /// The field of the response that is the answer's body.
     pub response_body: Option<String>,
 }
 
 impl HttpBinding {
-    /// The binding of `method`, if it has one.
+    /// Returns the binding of `method`, if it has one.
     #[must_use]
     pub fn of(method: &MethodDescriptor) -> Option<Self> {
         let rule = Extension::of(method.parent_pool(), &method.options(), "google.api.http")?;
@@ -59,7 +59,7 @@ impl HttpBinding {
         })
     }
 
-    /// The fields of the request that stand in the path, in their order.
+    /// Returns the fields of the request that the path contains, in their order.
     #[must_use]
     pub fn path_fields(&self) -> Vec<String> {
         let parts = self.path.split('{').skip(1);

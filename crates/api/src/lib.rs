@@ -28,7 +28,7 @@ pub struct OptionError {
 }
 
 impl OptionError {
-    /// `subject` is a full name in proto, `problem` says what to change there.
+    /// Creates an error. `subject` is a full name in proto, and `problem` says what to change there.
     pub fn new(subject: impl Into<String>, problem: impl Into<String>) -> Self {
         Self { subject: subject.into(), problem: problem.into() }
     }

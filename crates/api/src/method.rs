@@ -23,7 +23,7 @@ pub struct MethodOptions {
 }
 
 impl MethodOptions {
-    /// The options of `method`. It has to declare its access.
+    /// Returns the options of `method`. Fails if it does not declare its access.
     pub fn of(method: &MethodDescriptor) -> Result<Self, OptionError> {
         let access = Access::of(method)?;
         let error = |problem: &str| OptionError::new(method.full_name(), problem);
@@ -75,7 +75,7 @@ pub struct ServiceOptions {
 }
 
 impl ServiceOptions {
-    /// The options of `service`.
+    /// Returns the options of `service`.
     pub fn of(service: &ServiceDescriptor) -> Result<Self, OptionError> {
         let option = Extension::of(service.parent_pool(), &service.options(), "rowhouse.api.v1.service");
         let tag = option.and_then(|option| option.text("tag"));

@@ -6,7 +6,7 @@ use prost_reflect::{DescriptorPool, DynamicMessage, ReflectMessage, Value};
 pub(crate) struct Extension(DynamicMessage);
 
 impl Extension {
-    /// The extension `name` of `options`, if it is set and a message.
+    /// Returns the extension `name` of `options`, if it is set and a message.
     pub(crate) fn of(pool: &DescriptorPool, options: &DynamicMessage, name: &str) -> Option<Self> {
         let extension = pool.get_extension_by_name(name)?;
         if !options.has_extension(&extension) {

@@ -14,13 +14,13 @@ pub struct Permission {
     pub service: ServiceDescriptor,
     /// The name in scopes, such as `orders:read`.
     pub name: String,
-    /// What it allows, such as `Read orders`.
+    /// The description for people, such as `Read orders`.
     pub title: String,
     /// The lowest role that has it, such as `viewer`.
     pub lowest_role: String,
 }
 
-/// The permissions of all services, each once.
+/// Returns the permissions of all services, each once.
 pub fn permissions(pool: &DescriptorPool) -> Result<Vec<Permission>, OptionError> {
     let mut permissions = Vec::new();
     let mut names = HashSet::new();

@@ -1,4 +1,4 @@
-//! [`Error`], the errors of calls.
+//! [`Error`], the reasons why a call of the auth service fails.
 
 mod status;
 

@@ -11,7 +11,7 @@ use crate::store::attempts::{purge_attempts, purge_familiar};
 use crate::store::expired::purge_expired;
 use crate::store::one_time_tokens::purge_tokens;
 
-/// At the very start the first connection is for who asks whether the service is ready.
+/// The delay of the first purge. At the start, the first connection belongs to the readiness check.
 const FIRST: Duration = Duration::from_millis(100);
 const INTERVAL: Duration = Duration::from_hours(1);
 /// The number of rows in one transaction.
@@ -22,8 +22,8 @@ const TENANTS: i32 = 50;
 /// Deletes expired data once an hour, in small pieces.
 pub(crate) async fn purge_regularly(db: TenantDb) {
     let retention = |name| Retention { name, first: FIRST, every: INTERVAL };
-    let global = retention("what has expired in no tenant").sweep(|()| purge_global(&db));
-    let tenants = retention("what has expired in tenants").sweep(|after| purge_tenants(&db, after));
+    let global = retention("expired data without a tenant").sweep(|()| purge_global(&db));
+    let tenants = retention("expired data of tenants").sweep(|after| purge_tenants(&db, after));
     tokio::join!(global, tenants);
 }
 
@@ -40,7 +40,7 @@ async fn purge_global(db: &TenantDb) -> Result<Option<()>, DbError> {
     Ok((most.await? >= full).then_some(()))
 }
 
-/// From the tenant after this one on.
+/// Deletes expired data of some tenants after this one, and returns the last one, if there are more.
 async fn purge_tenants(db: &TenantDb, after: Uuid) -> Result<Option<Uuid>, DbError> {
     let purged = async |tx: &mut _| purge_expired(tx, after, TENANTS, BATCH).await;
     db.global_tx("auth.purge_expired", purged).await

@@ -46,7 +46,7 @@ pub(crate) struct Admitted {
     pub(crate) admission: Admission,
     pub(crate) counted: AttemptKeys,
     pub(crate) guess: Guess,
-    /// Whether it comes from a device or a network that the account was logged in from before.
+    /// True if it comes from a device or a network from which the account was logged in to before.
     pub(crate) known: bool,
 }
 

@@ -1,5 +1,5 @@
-//! Measures list, get and create, at the gateway (wrk), at gRPC (a small client) and in PostgreSQL itself (pgbench
-//! with the same statements in one flight), in turns in the same minutes.
+//! Measures listing, getting and creating orders at the gateway (wrk), over gRPC (a small client) and in PostgreSQL
+//! itself (pgbench with the same statements in one round trip), in turns.
 //!
 //! pgbench is the baseline: what the database can do without services in front. The ratio to it matters; the absolute
 //! figures depend on the machine.
@@ -24,28 +24,28 @@ use wrk::Load;
 struct Arguments {
     #[arg(value_enum, default_value_t = Measurement::Requests)]
     measurement: Measurement,
-    /// Seconds a measurement.
+    /// Duration of a measurement, in seconds.
     #[arg(long, default_value_t = 10)]
     seconds: u64,
-    /// How often each is measured, in turns, where two are compared.
+    /// Number of rounds, in turns, of measurements that compare two things.
     #[arg(long, default_value_t = 3)]
     rounds: usize,
-    /// Concurrent requests at the gateway and at gRPC, and pgbench's clients.
+    /// Number of concurrent requests at the gateway and over gRPC, and of pgbench's clients.
     #[arg(long, default_value_t = 16)]
     concurrency: usize,
-    /// Tenants in the database, the measured one among them.
+    /// Number of tenants in the database, including the measured one.
     #[arg(long, default_value_t = 50)]
     tenants: usize,
-    /// Orders a tenant, each with two lines.
+    /// Number of orders per tenant, each with two lines.
     #[arg(long, default_value_t = 200)]
     orders: usize,
-    /// Jobs a measurement, for `jobs`.
+    /// Number of jobs per measurement, for `jobs`.
     #[arg(long, default_value_t = 20_000)]
     job_count: usize,
-    /// Leave the limits of requests a second on, as they are by default.
+    /// Keep the default rate limits.
     #[arg(long)]
     rate_limits: bool,
-    /// Maintenance jobs that are due, for `neighbours`.
+    /// Number of due maintenance jobs, for `neighbours`.
     #[arg(long, default_value_t = 10_000)]
     maintenance: u32,
 }
@@ -53,13 +53,13 @@ struct Arguments {
 /// The subject of the measurement.
 #[derive(Clone, Copy, PartialEq, Eq, clap::ValueEnum)]
 enum Measurement {
-    /// List, get and create at the gateway and at gRPC, beside pgbench.
+    /// Listing, getting and creating orders at the gateway and over gRPC, compared with pgbench.
     Requests,
-    /// Listing orders, without and beside a flood of logins.
+    /// Listing orders, without and during a flood of logins.
     Flood,
-    /// Jobs per second, beside `graphile_worker` on the same PostgreSQL.
+    /// Jobs per second, compared with `graphile_worker` on the same PostgreSQL.
     Jobs,
-    /// One tenant, without and beside others that take all they can get.
+    /// The requests of one tenant, alone and beside tenants that use all the capacity they can get.
     Neighbours,
 }
 

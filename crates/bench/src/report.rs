@@ -37,7 +37,7 @@ impl Figures {
     }
 }
 
-/// All roles.
+/// All measurements, for a table.
 pub(crate) struct Report {
     concurrency: usize,
     seconds: u64,

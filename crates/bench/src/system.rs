@@ -181,7 +181,7 @@ fn credentials(slug: &str) -> String {
     format!(r#"{{"email":"{slug}@example.com","password":"correct horse"}}"#)
 }
 
-/// What a program printed, or what it complained of.
+/// Returns what a program printed, or an error with its messages.
 pub(crate) fn output(output: &Output) -> Result<String, Failure> {
     if output.status.success() {
         Ok(String::from_utf8_lossy(&output.stdout).into_owned())

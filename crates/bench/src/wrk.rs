@@ -1,4 +1,4 @@
-//! At the gateway: wrk.
+//! Measures REST at the gateway with wrk.
 
 use std::process::Command;
 use std::time::Duration;
@@ -11,21 +11,21 @@ use crate::system::{System, Tenant, output};
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Load {
     pub(crate) operation: Operation,
-    /// Of lists.
+    /// The page size of lists.
     pub(crate) page_size: u32,
     pub(crate) concurrency: usize,
     pub(crate) seconds: u64,
-    /// Between an answer and the next request of a connection.
+    /// The pause between an answer and the next request of a connection.
     pub(crate) pause: Duration,
 }
 
 impl Load {
-    /// Pages of twenty, without a pause.
+    /// Creates a load with pages of twenty and without a pause.
     pub(crate) const fn new(operation: Operation, concurrency: usize, seconds: u64) -> Self {
         Self { operation, page_size: 20, concurrency, seconds, pause: Duration::ZERO }
     }
 
-    /// The program, ready to be started.
+    /// Returns the command that runs wrk.
     pub(crate) fn command(self, system: &System, tenant: &Tenant) -> Result<Command, Failure> {
         let Self { operation, page_size, concurrency, seconds, pause } = self;
         let gateway = system.endpoint("gateway");
@@ -55,7 +55,7 @@ pub(crate) fn measure(system: &System, tenant: &Tenant, load: Load) -> Result<Fi
     }
     let mut figures = parse(&printed).ok_or(printed)?;
     if figures.p99.is_zero() {
-        // Not one was answered in time: it takes longer than all of it.
+        // No request was answered in time, so each takes longer than the whole measurement.
         let all = Duration::from_secs(load.seconds);
         (figures.p50, figures.p99) = (all, all);
     }
@@ -88,7 +88,7 @@ fn parse(printed: &str) -> Option<Figures> {
     })
 }
 
-/// `980.00us`, `1.23ms`, `2.34s`.
+/// Parses a duration such as `980.00us`, `1.23ms` or `2.34s`.
 fn duration(text: &str) -> Option<Duration> {
     let (number, unit) = text.split_at(text.find(|c: char| c.is_ascii_alphabetic())?);
     let seconds = match unit {

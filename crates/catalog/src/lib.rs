@@ -65,7 +65,7 @@ macro_rules! services {
                 match self { $(Self::$variant => $port,)+ }
             }
 
-            /// Whether the service signs tokens, and so has keys.
+            /// Returns whether the service signs tokens, and so has keys.
             #[must_use]
             pub const fn signs(self) -> bool {
                 match self { $(Self::$variant => $signs,)+ }
@@ -77,7 +77,7 @@ macro_rules! services {
                 match self { $(Self::$variant => &[$($package),+],)+ }
             }
 
-            /// The gRPC service under whose name its health is asked for.
+            /// The gRPC service by whose name health checks identify it.
             #[must_use]
             pub const fn health(self) -> &'static str {
                 match self { $(Self::$variant => $health,)+ }
@@ -97,17 +97,17 @@ macro_rules! services {
         }
 
         impl<T> PerService<T> {
-            /// Makes the value of each service.
+            /// Creates a value for each service.
             pub fn from_fn(mut make: impl FnMut(ServiceName) -> T) -> Self {
                 Self { $($name: make(ServiceName::$variant),)+ }
             }
 
-            /// Makes the value of each service, until that fails for one.
+            /// Creates a value for each service. Stops at the first failure.
             pub fn try_from_fn<E>(mut make: impl FnMut(ServiceName) -> Result<T, E>) -> Result<Self, E> {
                 Ok(Self { $($name: make(ServiceName::$variant)?,)+ })
             }
 
-            /// Makes another value of that of each service.
+            /// Converts the value of each service.
             pub fn map<U>(self, mut make: impl FnMut(ServiceName, T) -> U) -> PerService<U> {
                 PerService { $($name: make(ServiceName::$variant, self.$name),)+ }
             }
@@ -180,7 +180,7 @@ impl fmt::Display for ServiceName {
 }
 
 impl<T> PerService<T> {
-    /// Goes through the values, with whose they are.
+    /// Returns the services with their values, in the order of the table.
     pub fn iter(&self) -> impl Iterator<Item = (ServiceName, &T)> {
         ServiceName::ALL.iter().map(|service| (*service, &self[*service]))
     }

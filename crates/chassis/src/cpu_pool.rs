@@ -26,7 +26,7 @@ use queues::Queues;
 /// The caller for whom work is done.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Asker {
-    /// Whether the caller was recognised by a device, a network or a session that strangers do not have.
+    /// True if the caller was recognised by a device, a network or a session that strangers do not have.
     pub known: bool,
     /// The person that was recognised. `None` for strangers, who would otherwise take the places of an account's
     /// person.

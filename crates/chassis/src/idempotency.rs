@@ -127,10 +127,10 @@ pub enum RepeatError {
     #[error("another call with the same idempotency key is under way")]
     Taken,
     /// The stored answer cannot be decrypted.
-    #[error("an answer that was kept for repeats cannot be encrypted or decrypted")]
+    #[error("a stored answer cannot be encrypted or decrypted")]
     Decrypt(#[from] DecryptError),
     /// The stored answer does not belong to this operation.
-    #[error("an answer that was kept for repeats cannot be read: {0}")]
+    #[error("a stored answer cannot be read: {0}")]
     Unreadable(String),
     /// The database failed.
     #[cfg(feature = "db")]
@@ -140,7 +140,7 @@ pub enum RepeatError {
 
 /// The error of a call, of which a service says whether it is [`RepeatError::Taken`].
 pub trait MayBeTaken {
-    /// Whether another call with the same key was faster.
+    /// Returns whether another call with the same key was faster.
     fn is_taken(&self) -> bool;
 }
 
@@ -163,7 +163,7 @@ impl RepeatError {
         match self {
             Self::Reused => status(
                 Code::IDEMPOTENCY_KEY_REUSED,
-                "this idempotency key was used for another request: take a new key for a new request",
+                "this idempotency key was used for another request: use a new key for a new request",
             ),
             Self::Taken => retryable(
                 Code::UNAVAILABLE,

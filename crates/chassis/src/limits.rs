@@ -19,9 +19,9 @@ pub struct Limit {
     pub name: &'static str,
     /// The largest number.
     pub maximum: i64,
-    /// What is counted, and by whom.
+    /// The objects that are counted, as part of a message.
     pub counted: &'static str,
-    /// What happens to one more, and what to do about it.
+    /// The consequence for one more object, and the remedy, as part of a message.
     pub beyond: &'static str,
 }
 
@@ -61,7 +61,7 @@ limits! {
         "exports of a tenant that are queued or running",
         "refused: wait for one, or cancel one";
     EXPORTS "exports" 50
-        "exports of a tenant that are there",
+        "exports of a tenant that have not expired",
         "refused: wait until some expire, a day after their end";
     EXPORT_MIB "export_mib" 1024
         "MiB of a tenant's exports together, before another is begun",

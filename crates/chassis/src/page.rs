@@ -1,4 +1,4 @@
-//! Pages of a list (AIP-158), by keyset: a page begins behind the last item of the one before, so that items that are added
+//! Pages of a list (AIP-158), by keyset: a page begins after the last item of the previous one, so that items that are added
 //! meanwhile are neither skipped nor shown twice.
 
 use base64::Engine;
@@ -77,7 +77,7 @@ impl PageKey for Uuid {
     }
 }
 
-/// To the microsecond, as PostgreSQL keeps it.
+/// A time is written in microseconds, the precision of PostgreSQL.
 impl PageKey for DateTime<Utc> {
     fn write(&self, token: &mut Vec<u8>) {
         self.timestamp_micros().write(token);
@@ -105,7 +105,7 @@ impl<A: PageKey, B: PageKey> PageKey for (A, B) {
 /// The error for a text that is not a page token of this list.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error(
-    "send the next_page_token of the page before as it was, with the same filters, or leave it out for the first page"
+    "send the next_page_token of the previous page unchanged, with the same filters, or leave it out for the first page"
 )]
 pub struct InvalidPageToken;
 
@@ -114,7 +114,7 @@ pub struct InvalidPageToken;
 pub struct PageRequest<K> {
     /// The maximum number of items.
     pub size: PageSize,
-    /// The place behind which it begins; nothing for the first page.
+    /// The place after which the page begins, or `None` for the first page.
     pub after: Option<K>,
     list: ListDigest,
 }
@@ -122,7 +122,7 @@ pub struct PageRequest<K> {
 /// The digest of a list's name and filters, of which this much is in each token.
 type ListDigest = [u8; 8];
 
-/// The first byte of a token. Version 1 were several forms.
+/// The version of the token format, a token's first byte. Version 1 had several forms.
 const VERSION: u8 = 2;
 
 impl<K: PageKey> PageRequest<K> {
@@ -158,8 +158,8 @@ impl<K: PageKey> PageRequest<K> {
     }
 }
 
-/// A token only says where to go on in a list of the caller's own, so it is not signed: a forged one leads to another page of
-/// the same list.
+/// Encodes a token. It is not signed, since it contains only a place in a list that the caller may read: a forged token leads
+/// to another page of the same list.
 fn encode(key: &impl PageKey, list: ListDigest) -> String {
     let mut token = vec![VERSION];
     token.extend(list);

@@ -23,10 +23,10 @@ pub trait Program {
     /// The program's arguments.
     type Config: Parser;
 
-    /// The part of the arguments that says what is logged.
+    /// Returns the arguments for logs and traces.
     fn telemetry(config: &Self::Config) -> &TelemetryArgs;
 
-    /// Serves until `shutdown` is requested and what was begun is finished.
+    /// Serves until `shutdown` is requested and all running work is finished.
     fn serve(config: Self::Config, shutdown: Shutdown) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
 
@@ -43,7 +43,7 @@ pub enum StartError {
     /// The address cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
-    /// Something that this program alone needs cannot be had.
+    /// Another error, of this program alone.
     #[error(transparent)]
     Own(BoxError),
 }

@@ -10,7 +10,7 @@ use tokio_util::sync::CancellationToken;
 /// that a process with a few servers and a database ends within ten seconds.
 pub const DRAIN_LIMIT: Duration = Duration::from_secs(7);
 
-/// Knows whether the process, or a part of it, was asked to stop. Clones share that.
+/// The request to stop the process, or a part of it. Clones share it.
 #[derive(Clone, Debug)]
 pub struct Shutdown {
     token: CancellationToken,

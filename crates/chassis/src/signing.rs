@@ -81,7 +81,7 @@ impl Signing {
         self.issuer.clone()
     }
 
-    /// Takes over what changes in the directory, for ever.
+    /// Reads the directory again whenever it changes, for ever.
     pub async fn follow(self) {
         let mut complaint = None;
         loop {

@@ -1,4 +1,4 @@
-//! Values that every service's messages have.
+//! Ids and times in messages, for every service.
 
 use std::time::SystemTime;
 
@@ -6,23 +6,23 @@ use chrono::{DateTime, Utc};
 use prost_types::Timestamp;
 use uuid::Uuid;
 
-/// The text is no id.
+/// The error of parsing a text that is not an id.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send an id, a UUID such as 01890a5d-ac96-774b-bcce-b302099a8057")]
 pub struct InvalidId;
 
-/// Reads an id.
+/// Parses an id.
 pub fn parse_id(text: &str) -> Result<Uuid, InvalidId> {
     Uuid::try_parse(text).or(Err(InvalidId))
 }
 
-/// A time as messages have it.
+/// Converts a time to its form in messages.
 #[must_use]
 pub fn timestamp(time: DateTime<Utc>) -> Timestamp {
     SystemTime::from(time).into()
 }
 
-/// A time as JSON has it: in UTC, with as many digits as it needs.
+/// Formats a time for JSON: in UTC, with as many digits as it needs.
 #[must_use]
 pub fn rfc3339(time: DateTime<Utc>) -> String {
     timestamp(time).to_string()

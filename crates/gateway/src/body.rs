@@ -62,6 +62,6 @@ fn too_large() -> Problem {
 }
 
 fn broken(error: &PayloadError) -> Problem {
-    tracing::debug!(%error, "a body broke off");
-    Problem::new(Code::INVALID_ARGUMENT, "the body broke off: send it again")
+    tracing::debug!(%error, "a body was interrupted");
+    Problem::new(Code::INVALID_ARGUMENT, "the body was interrupted: send it again")
 }

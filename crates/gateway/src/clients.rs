@@ -91,7 +91,7 @@ impl Clients {
             Ok(answer) => Ok(answer?),
             Err(_elapsed) => Err(Problem::new(
                 Code::DEADLINE_EXCEEDED,
-                "the answer did not arrive in time: try again later, or ask for less",
+                "the answer did not arrive in time: try again later, or request less",
             )),
         }
     }

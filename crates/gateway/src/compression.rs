@@ -1,4 +1,4 @@
-//! Which answers may be compressed.
+//! Compression of answers to reads.
 
 use actix_web::Error;
 use actix_web::body::BoxBody;
@@ -7,11 +7,11 @@ use actix_web::http::Method;
 use actix_web::http::header::{ACCEPT_ENCODING, CONTENT_ENCODING};
 use actix_web::middleware::Next;
 
-/// Lets [`actix_web::middleware::Compress`], which it surrounds, compress answers to reads alone: answers to POST hold tokens
-/// and keys beside what the caller has sent, and the length of a compressed answer tells of both (BREACH).
+/// Lets [`actix_web::middleware::Compress`], which it surrounds, compress the answers to reads only. Answers to POST contain
+/// tokens and keys beside text from the request, and the length of a compressed answer would reveal both (BREACH).
 ///
-/// A handler whose answer must keep its length says `Content-Encoding: identity`, which is not for the caller to see (RFC 9110
-/// §8.4.1).
+/// A handler whose answer must keep its length sets `Content-Encoding: identity`, which is removed before the answer is sent
+/// (RFC 9110 §8.4.1).
 pub(crate) async fn reads_only(
     mut request: ServiceRequest,
     next: Next<BoxBody>,
@@ -30,7 +30,7 @@ pub(crate) async fn reads_only(
     Ok(response)
 }
 
-/// Whether a value of `Accept-Encoding` names gzip with a weight above zero (RFC 9110 §12.5.3).
+/// Returns whether a value of `Accept-Encoding` names gzip with a weight above zero (RFC 9110 §12.5.3).
 fn wants_gzip(value: &str) -> bool {
     value.split(',').any(|coding| {
         let mut parts = coding.split(';').map(str::trim);

@@ -13,7 +13,7 @@ pub const DOCUMENT: &str = include_str!(concat!(env!("OUT_DIR"), "/openapi.json"
 /// The document as it is served, and data derived from it.
 pub(crate) struct ServedDocument {
     pub(crate) json: Bytes,
-    /// Of exactly these bytes.
+    /// The entity tag of exactly these bytes.
     pub(crate) etag: String,
     addresses: Vec<(ResourceDef, String)>,
 }

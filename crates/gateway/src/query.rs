@@ -41,13 +41,13 @@ fn shown(name: &str) -> Cow<'_, str> {
     }
 }
 
-/// A whole number; none when the parameter is absent.
+/// Parses a whole number, if the parameter is present.
 pub(crate) fn number(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<i32>, Problem> {
     let number = value.map(|text| text.parse());
     number.transpose().map_err(|_not_a_number| Problem::invalid(name, "send a whole number, or leave it out"))
 }
 
-/// One of the values of an enum.
+/// Parses the name of a value of an enum.
 pub(crate) fn one_of<T: Named>(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<T>, Problem> {
     let read = value.map(|value| {
         T::named(&value)
@@ -56,7 +56,7 @@ pub(crate) fn one_of<T: Named>(name: &str, value: Option<Cow<'_, str>>) -> Resul
     read.transpose()
 }
 
-/// A parameter's value. One that is sent is not empty.
+/// Returns a parameter's value, which must not be empty.
 pub(crate) fn filled(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<String>, Problem> {
     match value {
         Some(value) if value.is_empty() => Err(Problem::invalid(name, "send a value, or leave it out")),
@@ -64,7 +64,7 @@ pub(crate) fn filled(name: &str, value: Option<Cow<'_, str>>) -> Result<Option<S
     }
 }
 
-/// Refuses a list that is there and empty.
+/// Refuses an empty list.
 pub(crate) fn non_empty_list<T>(name: &str, list: Option<&[T]>) -> Result<(), Problem> {
     match list {
         Some([]) => Err(Problem::invalid(name, "send at least one, or leave it out")),

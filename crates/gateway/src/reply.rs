@@ -1,4 +1,4 @@
-//! Answers of success.
+//! [`Reply`], a successful answer with its headers.
 
 use actix_web::http::StatusCode;
 use actix_web::http::header::{ETAG, LOCATION};
@@ -8,7 +8,7 @@ use crate::error::Problem;
 use crate::headers::has_already;
 use crate::json::{Json, Members, uncached_response, write};
 
-/// An answer that nobody may keep, on its way.
+/// A successful answer that must not be cached, before it has a body.
 pub(crate) struct Reply {
     response: HttpResponseBuilder,
     /// The caller has this version already.
@@ -16,7 +16,7 @@ pub(crate) struct Reply {
 }
 
 impl Reply {
-    /// Creates the answer. `status` is one of success.
+    /// Creates the answer with a status of success.
     pub(crate) fn new(status: StatusCode) -> Self {
         Self { response: uncached_response(status), unchanged: false }
     }
@@ -26,7 +26,7 @@ impl Reply {
         self
     }
 
-    /// The same, and the answer is 304 when the request says that it has this version.
+    /// Sets the entity tag, and answers 304 if the request has this version already.
     pub(crate) fn etag_unless(mut self, request: &HttpRequest, etag: &str) -> Self {
         if has_already(request, etag) {
             self = Self { response: uncached_response(StatusCode::NOT_MODIFIED), unchanged: true };

@@ -35,7 +35,7 @@ pub(crate) async fn trace(
     let span = if operational { Span::none() } else { span(&request, &name) };
     let handled = async move {
         let pending = RequestLog { name: (!operational).then_some(name), started: Instant::now() };
-        // What the handler borrowed is dropped with it, and shared state is behind locks.
+        // The handler's borrowed state is dropped with it, and shared state is behind locks.
         let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
         let mut answered = answered.unwrap_or_else(|_panic| {
             tracing::error!("the handler panicked");

@@ -1,4 +1,4 @@
-//! The length of an address.
+//! The limit on the length of a request's address.
 
 use actix_web::Error;
 use actix_web::body::BoxBody;
@@ -8,7 +8,7 @@ use rowhouse_chassis::error::Code;
 
 use crate::error::Problem;
 
-/// The most bytes of an address with its query (RFC 9110 §4.1 recommends to take 8,000 at least).
+/// The maximum length in bytes of an address with its query (RFC 9110 §4.1 recommends to accept at least 8,000).
 const LIMIT: usize = 8192;
 
 /// Refuses addresses that are too long for any operation.
@@ -18,6 +18,6 @@ pub(crate) async fn limit(request: ServiceRequest, next: Next<BoxBody>) -> Resul
         return next.call(request).await;
     }
     let problem =
-        Problem::new(Code::URI_TOO_LONG, "the address has more than 8,192 bytes: ask for less at once");
+        Problem::new(Code::URI_TOO_LONG, "the address has more than 8,192 bytes: request less at once");
     Ok(request.error_response(problem))
 }

@@ -14,8 +14,7 @@ static DEFAULT_LEASE: LazyLock<String> = LazyLock::new(|| WorkerArgs::DEFAULT.le
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Jobs")]
 pub struct WorkerArgs {
-    /// Number of jobs that are run at once of those that somebody waits for, such as exports; 0 leaves them to other
-    /// instances
+    /// Number of workers for interactive jobs, for which a caller waits, such as exports; 0 leaves them to other instances
     #[arg(
         id = "job_workers",
         long = "job-workers",
@@ -25,7 +24,7 @@ pub struct WorkerArgs {
         value_parser = number::<0>,
     )]
     pub workers: usize,
-    /// The same of deliveries, which wait for the network: webhooks and emails
+    /// Number of workers for deliveries, which wait for the network: webhooks and emails; 0 leaves them to other instances
     #[arg(
         id = "delivery_workers",
         long = "delivery-workers",
@@ -35,7 +34,7 @@ pub struct WorkerArgs {
         value_parser = number::<0>,
     )]
     pub delivery_workers: usize,
-    /// The same of maintenance, such as removing what has expired
+    /// Number of workers for maintenance, such as deleting expired data; 0 leaves it to other instances
     #[arg(
         id = "maintenance_workers",
         long = "maintenance-workers",
@@ -45,7 +44,7 @@ pub struct WorkerArgs {
         value_parser = number::<0>,
     )]
     pub maintenance_workers: usize,
-    /// The most jobs of one tenant that are run at once, by all instances, of those that somebody waits for
+    /// Maximum number of a tenant's interactive jobs that run at once, on all instances together
     #[arg(
         id = "jobs_per_tenant",
         long = "jobs-per-tenant",
@@ -55,7 +54,7 @@ pub struct WorkerArgs {
         value_parser = number::<1>,
     )]
     pub jobs_per_tenant: usize,
-    /// The same of deliveries; fewer while many tenants have some
+    /// Maximum number of a tenant's deliveries that run at once, on all instances together; fewer while many tenants have some
     #[arg(
         id = "deliveries_per_tenant",
         long = "deliveries-per-tenant",
@@ -65,7 +64,7 @@ pub struct WorkerArgs {
         value_parser = number::<1>,
     )]
     pub deliveries_per_tenant: usize,
-    /// Time after which a job is taken from an instance that no longer answers, in seconds
+    /// Time in seconds after which another instance takes over a job whose instance no longer answers
     #[arg(
         id = "job_lease",
         long = "job-lease",
@@ -88,7 +87,7 @@ impl WorkerArgs {
         lease: Duration::from_secs(30),
     };
 
-    /// No workers: other instances do the jobs.
+    /// The settings without workers: other instances run the jobs.
     pub const NONE: Self = Self { workers: 0, delivery_workers: 0, maintenance_workers: 0, ..Self::DEFAULT };
 
     pub(crate) const fn workers_of(&self, class: Class) -> usize {

@@ -1,9 +1,9 @@
-//! The delays between the attempts at something that fails.
+//! [`Backoff`], the delays between the attempts of a failing operation.
 
 use std::time::Duration;
 
-/// The delay after each attempt that failed. It is never shorter than planned, and up to a quarter longer, so that many that
-/// failed together do not come back together.
+/// The delays after failed attempts. A delay is never shorter than planned and up to a quarter longer, so that operations that
+/// failed together are not retried together.
 #[derive(Clone, Copy, Debug)]
 pub struct Backoff(Delays);
 
@@ -14,25 +14,25 @@ enum Delays {
 }
 
 impl Backoff {
-    /// Each delay is twice as long as the one before, up to `longest`.
+    /// Creates delays that double, from `first` up to `longest`.
     #[must_use]
     pub const fn doubling(first: Duration, longest: Duration) -> Self {
         Self(Delays::Doubling { first, longest })
     }
 
-    /// These delays, and the last of them from then on.
+    /// Creates these delays. The last one repeats.
     #[must_use]
     pub const fn listed(delays: &'static [Duration]) -> Self {
         Self(Delays::Listed(delays))
     }
 
-    /// The delay after the given attempt; the first is attempt 1.
+    /// Returns the delay after an attempt, counted from 1.
     #[must_use]
     pub fn delay(self, attempt: i32) -> Duration {
         with_jitter(self.planned(attempt))
     }
 
-    /// The delay without its random part.
+    /// Returns the delay without its random part.
     #[must_use]
     pub fn planned(self, attempt: i32) -> Duration {
         let before = u32::try_from(attempt).unwrap_or(0).saturating_sub(1);
@@ -47,10 +47,10 @@ impl Backoff {
     }
 }
 
-/// The delay, and up to a quarter more.
+/// Returns the delay with up to a quarter added.
 pub(crate) fn with_jitter(delay: Duration) -> Duration {
     let mut random = [0];
-    // Without randomness there is only no jitter.
+    // Without randomness the delay has no jitter.
     if getrandom::fill(&mut random).is_err() {
         return delay;
     }

@@ -49,7 +49,7 @@ pub enum End {
 pub struct Failure {
     pub(crate) reason: String,
     pub(crate) then: NextStep,
-    /// Whether a transaction failed because of contention. The same transaction may succeed if it is repeated.
+    /// True if a transaction failed because of contention. The same transaction may succeed if it is repeated.
     pub(crate) contended: bool,
 }
 
@@ -99,7 +99,7 @@ impl From<DbError> for Failure {
             error => {
                 tracing::warn!(%error, "a job's transaction failed: {error}");
                 let contended = matches!(error, DbError::Contended(_));
-                Self { contended, ..Self::retry("the database did not do it") }
+                Self { contended, ..Self::retry("the transaction failed") }
             }
         }
     }
@@ -162,7 +162,7 @@ impl<J: Job, H: Handler<J>> AnyHandler for Typed<J, H> {
             // serde quotes the unexpected value, which belongs in the log only.
             let job = serde_json::from_value(payload).map_err(|error| {
                 tracing::error!(kind = J::KIND, %error, "a job cannot be read: {error}");
-                Failure::retry("this version of the program cannot read it")
+                Failure::retry("this version of the program cannot read its payload")
             })?;
             self.handler.run(run, job).await
         }

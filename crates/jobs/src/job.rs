@@ -21,7 +21,7 @@ pub trait Job: Serialize + DeserializeOwned + Send + Sync + 'static {
     const CLASS: Class;
     /// The largest number of attempts. With the delays between them, 20 attempts take about nine hours.
     const MAX_ATTEMPTS: i32 = 20;
-    /// Whether the tenant's people may cancel it.
+    /// True if the tenant's people may cancel the job.
     const CANCELLABLE: bool = false;
 }
 
@@ -34,7 +34,7 @@ impl JobId {
         Self(Uuid::now_v7())
     }
 
-    /// The id as it is stored.
+    /// Returns the id as a UUID, which is stored.
     #[must_use]
     pub const fn as_uuid(self) -> Uuid {
         self.0

@@ -1,4 +1,4 @@
-//! A tenant's jobs, as its people see them.
+//! Listing and cancelling a tenant's jobs, for its people.
 
 use std::fmt;
 use std::str::FromStr;
@@ -78,9 +78,9 @@ pub struct Progress {
 /// A job, without its payload.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct JobRecord {
-    /// The tenant's id.
+    /// The job's id.
     pub id: JobId,
-    /// The service that runs it, such as `orders`.
+    /// The name of the service that runs it, such as `orders`.
     pub queue: String,
     /// The kind, such as `export.write`.
     pub kind: String,
@@ -102,9 +102,9 @@ pub struct JobRecord {
     pub progress: Option<Progress>,
     /// The reason why the latest attempt failed.
     pub last_error: Option<String>,
-    /// Whether the tenant's people may cancel it.
+    /// True if the tenant's people may cancel it.
     pub cancellable: bool,
-    /// Whether its cancellation was requested.
+    /// True if its cancellation was requested.
     pub cancel_requested: bool,
     /// The seconds from one run to the next, for a recurring job.
     pub every_seconds: Option<i64>,

@@ -1,6 +1,6 @@
 //! Examples of code that leaves out the tenant or the class and does not compile. `cargo test --doc` runs them.
 
-/// In a tenant's transaction a job is enqueued:
+/// A job can be enqueued in a tenant's transaction:
 ///
 /// ```
 /// use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
@@ -20,7 +20,7 @@
 /// }
 /// ```
 ///
-/// In a transaction that is in no tenant it is not:
+/// It cannot be enqueued in a transaction without a tenant:
 ///
 /// ```compile_fail,E0308
 /// # use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
@@ -34,7 +34,7 @@
 /// }
 /// ```
 ///
-/// Nor without any:
+/// It cannot be enqueued without a transaction:
 ///
 /// ```compile_fail,E0061
 /// # use rowhouse_jobs::{Class, EnqueueError, Job, JobId, NewJob, enqueue};
@@ -70,14 +70,14 @@ pub struct WithoutTenant;
 /// }
 /// ```
 ///
-/// No run exists but one of a claimed job:
+/// Only a claimed job has a run:
 ///
 /// ```compile_fail,E0624
 /// let run = rowhouse_jobs::Run::new;
 /// ```
 pub struct WithoutRun;
 
-/// A kind of job that belongs to a tenant is none that belongs to nobody:
+/// A job of a tenant cannot be enqueued as a global one:
 ///
 /// ```compile_fail,E0277
 /// # use rowhouse_jobs::{Class, GlobalQueue, Job};
@@ -91,7 +91,7 @@ pub struct WithoutRun;
 /// ```
 pub struct WithoutDeclaration;
 
-/// A kind of job says whose workers do it:
+/// A job must declare its class:
 ///
 /// ```compile_fail,E0046
 /// # use rowhouse_jobs::Job;

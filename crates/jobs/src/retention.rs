@@ -1,4 +1,4 @@
-//! Deleting what is not kept any longer, across tenants or in none. Of one tenant's rows that is a recurring job, with
+//! Regular deletion of expired rows, across tenants or without a tenant. A recurring job deletes the rows of one tenant, with
 //! [`Run::sweep`](crate::Run::sweep).
 
 use std::time::Duration;
@@ -6,23 +6,23 @@ use std::time::Duration;
 use rowhouse_tenancy::DbError;
 use tokio::time::sleep;
 
-/// How long others have the database to themselves after each batch.
+/// The pause after each batch, in which other work has the database to itself.
 const PAUSE: Duration = Duration::from_millis(100);
 
 /// The times of a sweep, which each instance of a service makes in the background.
 #[derive(Clone, Copy, Debug)]
 pub struct Retention {
-    /// What is deleted, as the log calls it.
+    /// The name of the deleted rows in the log.
     pub name: &'static str,
-    /// When the first sweep begins.
+    /// The time until the first sweep.
     pub first: Duration,
     /// The time from the end of one sweep to the next.
     pub every: Duration,
 }
 
 impl Retention {
-    /// Sweeps for ever. `batch` deletes some rows in one transaction, from the place that the batch before has returned; a sweep ends
-    /// when it returns none, or fails.
+    /// Sweeps for ever. `batch` deletes some rows in one transaction, from the place that the previous batch returned. A sweep ends
+    /// when it returns none or fails.
     pub async fn sweep<P, F, Fut>(self, mut batch: F)
     where
         P: Default,

@@ -30,7 +30,7 @@ pub struct Run {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum LostLease {
     /// Another worker has taken the job over, since this one did not extend its lease in time.
-    #[error("the job has become another worker's")]
+    #[error("another worker has taken the job over")]
     Taken,
     /// The job was cancelled.
     #[error("the job was cancelled")]
@@ -48,7 +48,7 @@ impl LeaseState {
 }
 
 impl Run {
-    /// How many rows [`Run::sweep`] deletes in one transaction.
+    /// The number of rows that [`Run::sweep`] deletes in one transaction.
     pub const BATCH: i64 = 1_000;
 
     pub(crate) fn new(transactions: Transactions, claimed: ClaimedJob, task: &Task, lease: Duration) -> Self {
@@ -136,8 +136,8 @@ impl Run {
         Ok(done)
     }
 
-    /// Deletes what is not kept any longer, in batches of [`Run::BATCH`] rows, each in a transaction of its own: until one is not
-    /// full. `delete` returns how many rows it has deleted.
+    /// Deletes expired rows in batches of [`Run::BATCH`], each in a transaction of its own, until a batch is not full. `delete`
+    /// returns the number of rows that it deleted.
     pub async fn sweep<F>(&self, operation: &'static str, delete: F) -> Result<(), Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut TenantTx, Result<usize, Failure>, Future: Send> + Send + Copy,
@@ -187,7 +187,7 @@ impl Run {
                 Ok(Err(lost)) => return Ok(lost),
                 Err(error @ (DbError::TenantSuspended | DbError::UnknownTenant)) => return Err(error),
                 // The lease may still be valid; if it is not, the next transaction detects that.
-                Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
+                Err(error) => tracing::debug!(%error, "a lease could not be extended: {error}"),
             }
         }
     }

@@ -1,4 +1,4 @@
-//! The table of jobs.
+//! The table `jobs.jobs`, for diesel.
 
 use rowhouse_tenancy::tenant_table;
 

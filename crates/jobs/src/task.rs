@@ -29,11 +29,11 @@ pub(crate) struct Task {
     pub(crate) cancel_requested: bool,
 }
 
-/// Whether the job is still this worker's.
+/// The state of a worker's lease on a job.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum LeaseState {
     Kept,
-    /// It is, but its cancellation was requested.
+    /// The lease is kept, but the cancellation of the job was requested.
     Cancelled,
     Lost,
 }

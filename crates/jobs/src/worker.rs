@@ -48,14 +48,14 @@ impl Workers {
         Self { db, args, handlers: Handlers::default(), global_handlers: GlobalHandlers::default() }
     }
 
-    /// Gives jobs of the kind to the handler. A kind that no instance has a handler for waits for a newer one.
+    /// Sets the handler for a kind of job. Jobs without a handler in any instance wait for a newer one.
     #[must_use]
     pub fn handle<J: Job>(mut self, handler: impl Handler<J>) -> Self {
         self.handlers.insert(J::KIND, Box::new(Typed::<J, _>::new(handler)));
         self
     }
 
-    /// Gives jobs of a kind that belongs to no tenant to the handler. They are done whatever number of workers tenants' jobs have.
+    /// Sets the handler for a kind of job that belongs to no tenant. Its workers do not depend on the number for tenants' jobs.
     #[must_use]
     pub fn handle_global<J: GlobalJob>(
         mut self,

@@ -51,7 +51,7 @@ impl KeySet {
         Ok(SigningKeys { current, next: self.read(NEXT)?, previous: self.read(PREVIOUS)? })
     }
 
-    /// Creates a key where there is none.
+    /// Creates a key in the file of this name.
     pub(super) fn make(&self, name: &str) -> Result<SigningKey, KeysError> {
         let (path, key) = (self.path(name), SigningKey::generate()?);
         files::write_private(&path, key.to_pem()?.as_bytes()).map_err(io_error(&path))?;

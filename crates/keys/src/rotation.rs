@@ -29,25 +29,25 @@ pub struct Rotation {
     pub publish_for: Duration,
     /// The time for which a key stays published after it has signed: longer than a token's lifetime.
     pub retire_after: Duration,
-    /// One of the two halves; both without it.
+    /// The only step to do; both steps when absent.
     pub step: Option<RotationStep>,
 }
 
-/// Half of a rotation, for files that are brought to the services in another way.
+/// One step of a rotation, for key files that are copied to the services.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, clap::ValueEnum)]
 pub enum RotationStep {
-    /// Make the next key and publish it
+    /// Create the next key and publish it
     Publish,
     /// Let the published key sign
     Sign,
 }
 
-/// The result of a rewrite.
+/// The progress of a rotation, for a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum RotationProgress {
     /// The next key can be used for verification.
     Published {
-        /// The owner.
+        /// The service that the key belongs to.
         issuer: &'static str,
         /// The key id.
         kid: String,
@@ -56,7 +56,7 @@ pub enum RotationProgress {
     Waiting(Duration),
     /// A key signs from now on, and the one before is still trusted.
     Signs {
-        /// The owner.
+        /// The service that the key belongs to.
         issuer: &'static str,
         /// The key id.
         kid: String,
@@ -102,7 +102,7 @@ pub enum RotationError {
     )]
     TooShort,
     /// There is no such issuer.
-    #[error("{0} signs nothing; those who do are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
+    #[error("{0} signs nothing; the services that sign are {all}", all = issuers().collect::<Vec<_>>().join(", "))]
     UnknownIssuer(String),
     /// Another rotation is running.
     #[error("the keys are being rotated already: {} is locked", .0.display())]

@@ -74,7 +74,7 @@ pub enum MigrateError {
     /// A migration failed; those before it are applied.
     #[error("the migrations stopped at {name}: {reason}")]
     Migration {
-        /// The backfill.
+        /// The name of the migration.
         name: String,
         /// The error of PostgreSQL.
         reason: String,
@@ -89,7 +89,7 @@ pub enum MigrateError {
         argument: String,
         /// The role that it should name.
         expected: &'static str,
-        /// The owner.
+        /// The role that the URL names.
         found: String,
     },
     /// The certificates cannot be read.

@@ -23,7 +23,7 @@ pub use error::MigrateError;
 pub use migrations::{FINGERPRINT, MigrationState, MigrationStatus, Status, WaitingMigration};
 pub use migrator::{MigrateReport, Migrator};
 
-/// The passwords of the services' roles. Absent ones stay as they are.
+/// The passwords of the services' roles. Absent ones are not changed.
 #[derive(Clone, Default)]
 pub struct RolePasswords(PerService<Option<String>>);
 
@@ -34,7 +34,7 @@ impl RolePasswords {
         Self(passwords)
     }
 
-    /// The password of a service's role, if it is given.
+    /// Returns the password of a service's role, if it is given.
     #[must_use]
     pub fn of(&self, service: ServiceName) -> Option<&str> {
         self.0[service].as_deref()

@@ -20,7 +20,7 @@ const LONGEST_WAIT: Duration = Duration::from_hours(24 * 24);
 const NO_SELF_GRANT: &str = "
     SELECT pg_catalog.set_config(s.name, '', false) FROM pg_catalog.pg_settings s WHERE s.name = 'createrole_self_grant'";
 
-/// What a migration created.
+/// The objects that a migration created, and the applied migrations.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MigrateReport {
     /// The database, if it was created.
@@ -78,13 +78,13 @@ where
         Self { lock_wait: lock_wait.min(LONGEST_WAIT), ..self }
     }
 
-    /// Sets the function that is told what the migrator waits for.
+    /// Sets the function that is called with a message when the migrator waits.
     #[must_use]
     pub fn with_notice(self, notice: fn(&str)) -> Self {
         Self { notice, ..self }
     }
 
-    /// Creates the database if it does not exist, the roles, and whatever is missing of the schema.
+    /// Creates the database if it does not exist and the roles, and applies the pending migrations.
     pub async fn run(self, passwords: &RolePasswords) -> Result<MigrateReport, MigrateError> {
         let created_database = create_database(self.admin_url, self.ca_file).await?;
         let mut conn = connect_diesel(self.admin_url, self.ca_file).await?;

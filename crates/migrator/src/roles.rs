@@ -95,7 +95,7 @@ async fn ensure_role(admin: &Client, name: &str, login: bool) -> Result<bool, to
         admin.batch_execute(&create).await?;
         return Ok(true);
     };
-    // Only what differs: an administrator who is no superuser may not even set the rest to its current value.
+    // Only different settings: an administrator who is not a superuser may not even set the others to their current values.
     let mut alter = Vec::new();
     for (column, unwanted) in
         ["SUPERUSER", "BYPASSRLS", "CREATEDB", "CREATEROLE", "REPLICATION"].into_iter().enumerate()

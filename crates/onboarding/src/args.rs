@@ -1,13 +1,13 @@
-//! The arguments that this service alone has.
+//! [`OnboardingArgs`], the arguments that only the onboarding service has.
 
 use clap::Args;
 use rowhouse_chassis::config::{ProxyArgs, SigningArgs};
 use rowhouse_jobs::WorkerArgs;
 
-/// What the onboarding service is configured with, besides what every service is.
+/// The arguments of the onboarding service besides those of every service.
 #[derive(Args, Clone, Debug)]
 pub struct OnboardingArgs {
-    /// Cost of the hash by which a repeated request is told from another: what auth's is
+    /// Cost of the bcrypt hash by which a repeated sign-up is recognised; use the auth service's cost
     #[arg(
         long,
         env = "ROWHOUSE_BCRYPT_COST",
@@ -16,10 +16,10 @@ pub struct OnboardingArgs {
         value_parser = clap::value_parser!(u32).range(4..=18),
     )]
     pub bcrypt_cost: u32,
-    /// Where the auth service is
+    /// URL of the auth service
     #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
     pub auth_endpoint: String,
-    /// Where the orders service is
+    /// URL of the orders service
     #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
     pub orders_endpoint: String,
     /// The keys that sign tokens for calls to auth and orders.

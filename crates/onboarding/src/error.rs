@@ -98,7 +98,7 @@ impl IntoStatus for Error {
             Self::IdempotencyKeyReused => status(
                 Code::IDEMPOTENCY_KEY_REUSED,
                 "this idempotency key was used for a request with other values: use a new key, or repeat \
-                 that request as it was",
+                 that request unchanged",
             ),
             Self::Auth(AuthError::Caller(EMAIL_MISMATCH)) => status(
                 EMAIL_MISMATCH,

@@ -1,6 +1,6 @@
-//! What an operator does with tenants, and with the rows of all of them: a library for the command line.
+//! The operator's commands, for the command line: suspending tenants, backfills, and rewriting email addresses.
 //!
-//! All of it is done as `rowhouse_owner`, who is bound by row-level security as everybody else.
+//! They work as `rowhouse_owner`, which is subject to row-level security like every other role.
 
 pub mod addresses;
 pub mod backfill;

@@ -44,7 +44,7 @@ pub struct ClusterOptions {
     pub password: String,
     /// Server settings besides the address.
     pub settings: &'static [(&'static str, &'static str)],
-    /// Whether a new data directory must survive a crash of the machine.
+    /// True if a new data directory must survive a crash of the machine.
     pub sync: bool,
 }
 

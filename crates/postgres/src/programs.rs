@@ -8,7 +8,7 @@ use std::{env, fs, io};
 /// The oldest supported major version.
 const OLDEST: u32 = 15;
 
-/// The directories where packages install the programs without adding them to PATH. `*` stands for one directory's
+/// The directories where packages install the programs without adding them to PATH. `*` matches a directory's
 /// name or its end.
 const USUAL_PLACES: &[&str] = &[
     "/usr/lib/postgresql/*/bin",

@@ -68,7 +68,7 @@ fn behind<'a>(mark: &str, line: &'a str) -> Option<&'a str> {
 
 fn last_line(text: &str) -> String {
     let line = text.lines().map(str::trim).rfind(|line| !line.is_empty());
-    line.unwrap_or("it said nothing").to_owned()
+    line.unwrap_or("the log contains no error").to_owned()
 }
 
 #[cfg(test)]
@@ -92,7 +92,7 @@ mod tests {
         let serving = "[1] FATAL:  password authentication failed\n[2] PANIC:  could not write to file\n[3] FATAL:  terminating connection";
         assert_eq!(last_error(serving), "could not write to file");
         assert_eq!(first_error("one\n\ntwo\n\n"), "two");
-        assert_eq!(last_error(""), "it said nothing");
+        assert_eq!(last_error(""), "the log contains no error");
     }
 
     #[test]

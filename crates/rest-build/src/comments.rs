@@ -1,9 +1,9 @@
-//! Comments of a definition, which document what is generated.
+//! Reading comments of a definition, which become descriptions in the document.
 
 use prost_reflect::FileDescriptor;
 use prost_reflect::prost_types::source_code_info::Location;
 
-/// The comment before the element at `path` of `file`, as Markdown: lines of a paragraph are joined. Empty when there is none.
+/// Returns the comment before the element at `path` of `file`, as Markdown with the lines of a paragraph joined, or an empty text.
 pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     let info = file.file_descriptor_proto().source_code_info.as_ref();
     let locations = info.map(|info| info.location.as_slice()).unwrap_or_default();
@@ -25,7 +25,7 @@ pub(crate) fn comment(file: &FileDescriptor, path: &[i32]) -> String {
     paragraphs.join("\n\n")
 }
 
-/// The first sentence of a comment without its full stop, and what follows.
+/// Returns the first sentence of a comment without its full stop, and the rest.
 pub(crate) fn summary(comment: &str) -> (String, String) {
     let end = comment.find(". ").or_else(|| comment.find(".\n"));
     match end {

@@ -16,10 +16,10 @@ pub use openapi::ErrorSets;
 /// The reason why nothing was generated.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
-    /// The definition lacks something, or asks for what there is no code for.
+    /// The definition lacks something, or uses something that is not supported.
     #[error(transparent)]
     Definition(#[from] OptionError),
-    /// The generated code is no Rust. The fault is in this crate.
+    /// The generated code is not valid Rust, which is a fault of this crate.
     #[error("the generated code cannot be parsed: {0}")]
     Code(#[from] syn::Error),
 }

@@ -1,4 +1,4 @@
-//! The part of a definition that REST shows.
+//! [`Model`], the operations of an API definition that have a REST binding.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -20,7 +20,7 @@ pub type Hosts<'a> = &'a dyn Fn(&str) -> Option<&'a str>;
 /// The operations, and the messages and enums that their JSON is made of.
 pub struct Model {
     pub(crate) operations: Vec<Operation>,
-    /// By name, which is unique.
+    /// The messages of requests, by their names, which are unique.
     pub(crate) inputs: BTreeMap<String, MessageDescriptor>,
     pub(crate) outputs: BTreeMap<String, MessageDescriptor>,
     pub(crate) enums: BTreeMap<String, EnumDescriptor>,
@@ -30,7 +30,7 @@ pub struct Model {
 
 /// A method with a REST binding.
 pub(crate) struct Operation {
-    /// In snake case, such as `create_order`; unique.
+    /// The unique name in snake case, such as `create_order`.
     pub(crate) name: String,
     pub(crate) method: MethodDescriptor,
     pub(crate) service: ServiceOptions,
@@ -48,7 +48,7 @@ pub(crate) struct Operation {
 
 /// The body of an operation's answer.
 pub(crate) enum Reply {
-    /// None at all.
+    /// There is no body.
     Nothing,
     /// The response.
     Whole,
@@ -92,18 +92,18 @@ impl Operation {
         Ok(Self { name, method, service, host, options, http, path, query, body, reply })
     }
 
-    /// Whether an access token can be sent.
+    /// Returns whether an access token can be sent.
     pub(crate) fn takes_token(&self) -> bool {
         self.options.access != (Access::Public { optional_token: false })
             || self.options.access_token.is_some()
     }
 
-    /// Whether the answer depends on If-None-Match.
+    /// Returns whether the answer depends on If-None-Match.
     pub(crate) fn is_conditional(&self) -> bool {
         self.options.etag.is_some() && self.http.verb == Verb::Get
     }
 
-    /// Whether null stands for nothing in the body: what a change leaves out, it leaves as it is.
+    /// Returns whether null is accepted for an absent member of the body. It is not in a change, which cannot remove a field.
     pub(crate) fn takes_null(&self) -> bool {
         self.http.verb != Verb::Patch
     }
@@ -203,7 +203,7 @@ enum Side {
     Output,
 }
 
-/// Adds what is not there yet, and says whether it was not.
+/// Adds an item unless it exists. Returns whether it was added.
 fn insert<T: Clone + PartialEq>(
     all: &mut BTreeMap<String, T>,
     name: &str,
@@ -223,7 +223,7 @@ fn insert<T: Clone + PartialEq>(
     }
 }
 
-/// What a field is in JSON, its list or map left aside.
+/// The JSON type of a field, or of the items of a list.
 pub(crate) enum Shape {
     Text,
     Flag,
@@ -232,7 +232,7 @@ pub(crate) enum Shape {
     Time,
     Enum(EnumDescriptor),
     Message(MessageDescriptor),
-    /// Of texts by texts.
+    /// A map from texts to texts.
     Map,
 }
 
@@ -258,12 +258,12 @@ impl Shape {
     }
 }
 
-/// Whether a field is an id, and so a UUID, by its name.
+/// Returns whether a field is an id, which is a UUID, by its name.
 pub(crate) fn is_id(field: &FieldDescriptor) -> bool {
     field.name() == "id" || field.name().ends_with("_id")
 }
 
-/// The values of an enum but the one that stands for none, each with its name in JSON: without the prefix and in lower case.
+/// Returns the values of an enum except the unspecified one, each with its name in JSON: without the prefix and in lower case.
 pub(crate) fn enum_values(one: &EnumDescriptor) -> Vec<(String, EnumValueDescriptor)> {
     let prefix = format!("{}_", heck::AsShoutySnakeCase(one.name()));
     let values = one.values().filter(|value| value.number() != 0);

@@ -1,6 +1,6 @@
 //! The command line: a whole system on one machine, migrations, the audit, keys, tenants.
 //!
-//! It parses arguments and prints; what it does is in crates of its own. The only crate that knows all the others.
+//! It parses arguments and prints results; the work is done by other crates. It is the only crate that depends on all of them.
 
 pub mod cli;
 pub mod dev;

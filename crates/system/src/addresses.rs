@@ -1,4 +1,4 @@
-//! The addresses of the parts.
+//! [`Addresses`], the addresses of the gateway and the services.
 
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr, SocketAddr};
 
@@ -9,7 +9,7 @@ use rowhouse_catalog::PerService;
 pub struct Addresses {
     /// The gateway's address.
     pub gateway: SocketAddr,
-    /// Of the services.
+    /// The services' addresses.
     pub services: PerService<SocketAddr>,
 }
 

@@ -33,7 +33,7 @@ const SETTINGS: &[(&str, &str)] = &[
 pub(crate) struct SharedCluster {
     port: u16,
     admin: String,
-    /// Of each service's role, by the service's name.
+    /// The password of each service's role, by the service's name.
     passwords: BTreeMap<String, String>,
 }
 

@@ -1,4 +1,4 @@
-//! Waiting for emails.
+//! Waiting for emails of a test system.
 
 use std::time::Duration;
 

@@ -42,7 +42,7 @@ pub struct TestOptions {
 }
 
 impl TestOptions {
-    /// The same, with another URL of a service's database.
+    /// Replaces the URL of a service's database.
     #[must_use]
     pub fn with_database_url(mut self, service: ServiceName, url: String) -> Self {
         self.database_urls[service] = Some(url);

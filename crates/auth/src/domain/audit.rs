@@ -31,7 +31,7 @@ pub(crate) enum AuditOutcome {
 /// Declares the actions with their names in the log, which are part of the API.
 macro_rules! actions {
     ($($(#[doc = $what:literal])+ $variant:ident $name:literal;)*) => {
-        /// The result of a rewrite.
+        /// An action, with its name in the audit log.
         #[derive(Clone, Copy, Debug, PartialEq, Eq)]
         pub(crate) enum Action {
             $($(#[doc = $what])+ $variant,)*

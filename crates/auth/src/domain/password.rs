@@ -25,7 +25,7 @@ const LEAST_DIFFERENT: usize = 5;
 pub(crate) enum InvalidNewPassword {
     #[error(transparent)]
     NoPassword(#[from] InvalidPassword),
-    #[error("choose another password: this one is among the first that are guessed")]
+    #[error("choose another password: this one is easy to guess")]
     Common,
 }
 

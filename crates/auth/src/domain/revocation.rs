@@ -25,7 +25,7 @@ impl RevokeReason {
     }
 }
 
-/// The kinds of objects that belong to the tenant and stay, whoever created them.
+/// The kinds of objects that belong to the tenant and are kept, no matter who created them.
 pub(crate) const KEPT: [&str; 2] = ["exports", "webhook_endpoints"];
 
 /// Returns the scopes that an API key still has: those that its creator's current role allows. Without a role there

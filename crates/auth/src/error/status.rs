@@ -41,7 +41,7 @@ impl IntoStatus for Error {
             Self::TooManyMessages { wait } => {
                 return retryable(
                     Code::TOO_MANY_ATTEMPTS,
-                    "this would send a message, and there were too many of them: wait before the next one",
+                    "too many emails were requested: wait before the next one",
                     wait,
                 );
             }
@@ -69,7 +69,7 @@ impl IntoStatus for Error {
             Self::Contended => {
                 return retryable(
                     Code::UNAVAILABLE,
-                    "others were changing the same person: try again",
+                    "other requests were changing the same person: try again",
                     CONTENTION_RETRY_AFTER,
                 );
             }
@@ -93,7 +93,7 @@ impl IntoStatus for Error {
             ),
             Self::InvalidMfaToken => (
                 error_code::MFA_TOKEN_INVALID,
-                "the mfa_token has expired or is not one: log in again".into(),
+                "the mfa_token is invalid or has expired: log in again".into(),
             ),
             Self::InvalidMfaCode => (
                 error_code::MFA_CODE_INVALID,
@@ -103,7 +103,7 @@ impl IntoStatus for Error {
                 (error_code::MFA_ENABLED, "there is a second factor already: remove it first".into())
             }
             Self::MfaNotEnabled => {
-                (error_code::MFA_NOT_ENABLED, "there is no second factor: ask for a secret first".into())
+                (error_code::MFA_NOT_ENABLED, "there is no second factor: create a secret first".into())
             }
             Self::InvalidRefreshToken => (
                 error_code::REFRESH_TOKEN_INVALID,
@@ -112,13 +112,12 @@ impl IntoStatus for Error {
             Self::InvalidClient => {
                 (error_code::INVALID_CLIENT, "the API key does not exist, was deleted or has expired".into())
             }
-            Self::InvalidScope => (
-                error_code::INVALID_SCOPE,
-                "ask for scopes that the API key has, or for none to get all".into(),
-            ),
+            Self::InvalidScope => {
+                (error_code::INVALID_SCOPE, "request scopes that the API key has, or none to get all".into())
+            }
             Self::InvalidOneTimeToken => (
                 error_code::ONE_TIME_TOKEN_INVALID,
-                "the link was used before, has expired or is not one: ask for a new one".into(),
+                "the link is invalid, was used before or has expired: request a new one".into(),
             ),
             Self::InvalidAccessToken(TokenError::Expired) => {
                 (Code::TOKEN_EXPIRED, TokenError::Expired.to_string())
@@ -133,7 +132,7 @@ impl IntoStatus for Error {
             }
             Self::AboveOwnRole => (
                 Code::PERMISSION_DENIED,
-                "nobody gives, changes or takes away a role above their own: ask somebody who has it".into(),
+                "only a member with this role or a higher one can give, change or remove it".into(),
             ),
             Self::NoActiveTenant => (
                 Code::PERMISSION_DENIED,

@@ -35,7 +35,7 @@ async fn only_the_right_password_of_an_identity_is_right() {
     }
 }
 
-/// Not even the dummy's own text is accepted.
+/// The text that the dummy was hashed from is refused as well.
 #[tokio::test]
 async fn no_password_fits_the_dummy() {
     let hashing = Hashing::new(COST).await.unwrap();

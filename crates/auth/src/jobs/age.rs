@@ -7,10 +7,10 @@ use rowhouse_jobs::JobId;
 
 use crate::domain::later;
 
-/// An email that is older is of no use to anybody.
+/// The age at which an email is abandoned, since it is of no use any more.
 const MAX_AGE: Duration = Duration::from_hours(3 * 24);
 
-/// A job's id says when it was enqueued.
+/// Returns whether a job is too old, by the time in its id.
 pub(crate) fn is_too_old(id: JobId) -> bool {
     let enqueued = id.as_uuid().get_timestamp().and_then(|enqueued| {
         let (seconds, nanos) = enqueued.to_unix();

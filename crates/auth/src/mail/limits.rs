@@ -111,7 +111,7 @@ impl OutgoingEmail {
     }
 }
 
-/// The error for too many emails. Strangers are not told; everybody else has to wait.
+/// The error for too many emails. Strangers do not get it; others have to wait.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) struct TooMany {
     pub(crate) wait: Duration,

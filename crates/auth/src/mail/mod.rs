@@ -14,7 +14,7 @@ pub(crate) use mailer::{Mailer, SendError};
 /// The content of an email. Its tokens are secrets.
 #[derive(Clone, Serialize, Deserialize)]
 pub(crate) enum EmailContent {
-    /// To a new person, or one with a new address: the link confirms the address.
+    /// The link confirms the address of a new person, or a new address.
     VerifyEmail {
         token: String,
     },
@@ -31,7 +31,7 @@ pub(crate) enum EmailContent {
         role: String,
         token: String,
     },
-    /// To a tenant's first member, who can log in.
+    /// Welcomes a tenant's first member, who can log in.
     Welcome {
         tenant: String,
         slug: String,
@@ -39,11 +39,11 @@ pub(crate) enum EmailContent {
     PasswordChanged,
     MfaEnabled,
     MfaDisabled,
-    /// To a tenant's administrators, caused by the system.
+    /// Tells a tenant's administrators that the system disabled an endpoint.
     WebhookEndpointDisabled {
         tenant: String,
         webhook_endpoint_id: String,
-        /// Whether the receiver asked for it with a 410; otherwise it has failed for days.
+        /// True if the receiver requested it with a 410; otherwise the endpoint failed for days.
         gone: bool,
     },
 }

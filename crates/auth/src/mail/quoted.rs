@@ -1,4 +1,4 @@
-//! Quoting foreign text in emails.
+//! Quoting text of other people in emails.
 
 use rowhouse_text::{is_blank, is_mark};
 

@@ -44,7 +44,7 @@ pub(crate) struct Rpc {
     pub(crate) sessions: SessionLifetimes,
     pub(crate) proxies: TrustedProxies,
     pub(crate) sign_ups: SignUpRates,
-    /// Whether people must confirm their address before they can log in.
+    /// True if people must confirm their address before they can log in.
     pub(crate) require_verified_email: bool,
 }
 

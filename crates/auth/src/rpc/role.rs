@@ -1,4 +1,4 @@
-//! Roles in messages.
+//! Converting roles from and to messages.
 
 use rowhouse_proto::auth::v1;
 use rowhouse_tokens::Role;

@@ -22,7 +22,7 @@ pub(crate) struct Admission {
     /// The seconds until an attempt is admitted, or 0 if this one is.
     #[diesel(sql_type = Integer)]
     pub(crate) wait: i32,
-    /// Whether it is the first one that is refused.
+    /// True for the first attempt that is refused.
     #[diesel(sql_type = Bool)]
     pub(crate) first: bool,
     /// The time at which it was counted, or `None` if it is refused.

@@ -19,9 +19,9 @@ pub(crate) struct Identity {
     /// The hash; `None` until an emailed link has set a password.
     pub(crate) password_hash: Option<PasswordHash>,
     pub(crate) email_verified: bool,
-    /// Whether an operator has disabled the person, who cannot log in then.
+    /// True if an operator has disabled the person, who then cannot log in.
     pub(crate) disabled: bool,
-    /// Whether the person has an active second factor.
+    /// True if the person has an active second factor.
     pub(crate) mfa: bool,
 }
 

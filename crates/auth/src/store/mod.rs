@@ -1,4 +1,4 @@
-//! The queries.
+//! The queries, in a module for each table.
 
 pub(crate) mod allowances;
 pub(crate) mod api_keys;

@@ -15,7 +15,7 @@ use crate::schema::{identities, recovery_codes, totp};
 #[derive(Queryable)]
 pub(crate) struct Totp {
     pub(crate) encrypted_secret: Vec<u8>,
-    /// Whether it is active.
+    /// True if it is active.
     pub(crate) confirmed: bool,
     /// The person's address.
     pub(crate) email: String,

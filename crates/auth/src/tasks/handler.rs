@@ -1,4 +1,4 @@
-//! Doing the tasks.
+//! The handler of tasks, which runs in every instance.
 
 use rowhouse_chassis::client::Client;
 use rowhouse_chassis::network::Network;
@@ -26,8 +26,8 @@ pub(crate) struct TaskHandler {
 }
 
 impl GlobalHandler<Task> for TaskHandler {
-    /// Changes of the database are committed together with the end of the job, so they are made once; an email may be sent twice, if this
-    /// stops between the two, with the same Message-ID both times.
+    /// Changes of the database are committed together with the end of the job, so they are made once. An email may be sent twice, if
+    /// the process stops before the commit, with the same Message-ID both times.
     async fn run(&self, run: &GlobalRun, task: Task) -> Result<(), Failure> {
         let done = match task {
             Task::Mail(email) => self.send(run, &email).await,
@@ -89,8 +89,8 @@ impl TaskHandler {
         run.complete("auth.resend_verification", async |tx| self.verification(tx, &email, permit).await).await
     }
 
-    /// Writes to the logs of the person's tenants, if there is such a person. The login itself was answered like any that fails, also
-    /// if the message that confirms the address has to be sent again.
+    /// Writes to the logs of the person's tenants, if the address has an identity. The login's answer was that of every failed one, also
+    /// if the confirmation email is sent again.
     async fn sign_in_failed(
         &self,
         run: &GlobalRun,
@@ -155,7 +155,7 @@ async fn record_everywhere(run: &GlobalRun, user: UserId, entry: AuditEntry) -> 
     let Some((last, others)) = tenants.split_last() else { return Ok(()) };
     let context = |tenant: &TenantId| TenantContext::system(SystemOrigin::Authentication, *tenant);
     let write = async |tx: &mut _| Ok::<_, Failure>(record(tx, entry.clone()).await?);
-    // A tenant that is not there any more, or closed, is left out.
+    // Deleted and suspended tenants are left out.
     for tenant in others {
         run.tenant_tx(&context(tenant), "auth.record", write).await?;
     }

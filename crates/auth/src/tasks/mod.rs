@@ -21,7 +21,7 @@ use crate::mail::limits::{OutgoingEmail, Permit};
 /// The queue of tasks.
 pub(crate) type Tasks = GlobalQueue<Task>;
 
-/// Something to do.
+/// A task.
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) enum Task {
     /// Send an email.
@@ -38,10 +38,10 @@ pub(crate) enum Task {
         tenant: Option<String>,
         /// The reason, such as `wrong_password`.
         reason: String,
-        /// Whether the attempt was refused before the password was checked.
+        /// True if the attempt was refused before the password was checked.
         denied: bool,
-        /// Whether the password was right and only the address unconfirmed, in which case the confirmation email may
-        /// have been lost.
+        /// True if the password was right and the address was not confirmed. The confirmation email may have been lost,
+        /// so it is sent again.
         #[serde(default)]
         resend: bool,
         /// The client's address.
@@ -73,7 +73,7 @@ pub(crate) enum LinkAction {
 
 impl GlobalJob for Task {
     const KIND: &'static str = "auth.task";
-    // As tasks are bound that were moved from the table of the releases before.
+    // The purpose of tasks that were moved from the table of earlier releases.
     const PURPOSE: &'static str = "outbox";
     /// Tasks that are too old are abandoned before.
     const MAX_ATTEMPTS: i32 = 10_000;

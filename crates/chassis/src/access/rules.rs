@@ -16,13 +16,13 @@ const PROOFS: [&str; 1] = ["status_token"];
 /// The access rule of a method.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Rule {
-    /// Everybody; what else it takes, the method verifies itself.
+    /// Everybody. The method itself verifies any credentials in the message.
     Public,
     /// A person, or an API key unless `person_only`, that has the permission.
     Permission {
         /// The permission.
         permission: Permission,
-        /// Whether an API key is refused.
+        /// True if API keys are refused.
         person_only: bool,
     },
     /// Any person who is logged in.
@@ -37,7 +37,7 @@ pub enum UnknownRule {
     /// The descriptors cannot be read.
     #[error("the descriptors cannot be read: {0}")]
     Descriptors(#[from] prost_reflect::DescriptorError),
-    /// A method declares nothing, or what makes no sense.
+    /// A method declares no access, or a contradiction.
     #[error(transparent)]
     Option(#[from] OptionError),
     /// A method declares a permission that no service declares.
@@ -53,7 +53,7 @@ pub enum UnknownRule {
     Role {
         /// The permission's name.
         permission: String,
-        /// The names that there are.
+        /// The existing names.
         error: UnknownRole,
     },
     /// A method declares a proof that does not exist.
@@ -64,7 +64,7 @@ pub enum UnknownRule {
         /// The declared name.
         proof: String,
     },
-    /// A method declares a service that there is not.
+    /// A method declares a service that does not exist.
     #[error("{method}: the catalog has no service {service}")]
     Service {
         /// The path of the method's calls.
@@ -137,12 +137,12 @@ impl AccessRules {
         services.iter().find(|service| !known(service)).map_or(Ok(()), |service| Err(WithoutRules(service)))
     }
 
-    /// Whether a call may come without an access token.
+    /// Returns whether a call may come without an access token.
     pub(crate) fn is_public(&self, path: &str) -> bool {
         self.0.get(path) == Some(&Rule::Public)
     }
 
-    /// Whether the caller may make the call. There is no method without a rule; a call of one that there is not needs a token.
+    /// Checks whether the caller may make the call. Every method has a rule. A call of an unknown method needs a token.
     pub(crate) fn check(&self, path: &str, cx: Option<&TenantContext>) -> Result<(), Denied> {
         let Some(rule) = self.0.get(path) else { return Ok(()) };
         let caller = || cx.ok_or(Denied::Unauthenticated);

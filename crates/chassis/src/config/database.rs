@@ -1,4 +1,4 @@
-//! The arguments for the database.
+//! [`DatabaseArgs`], the arguments for a service's connection to PostgreSQL.
 
 use std::fmt;
 use std::path::PathBuf;
@@ -25,7 +25,8 @@ pub struct DatabaseArgs {
         hide_default_value = true
     )]
     pub url: String,
-    /// File with that URL, which then counts; it is read for each new connection, so the password in it may change
+    /// File that contains the URL and overrides --database-url; it is read for each new connection, so the password in it may
+    /// change
     #[arg(
         id = "database_url_file",
         long = "database-url-file",
@@ -33,7 +34,7 @@ pub struct DatabaseArgs {
         value_name = "FILE"
     )]
     pub url_file: Option<PathBuf>,
-    /// Number of connections that are kept open at most
+    /// Maximum number of open connections
     #[arg(
         id = "database_pool_size",
         long = "database-pool-size",
@@ -43,7 +44,7 @@ pub struct DatabaseArgs {
         value_parser = clap::value_parser!(u32).range(1..=10_000),
     )]
     pub pool_size: u32,
-    /// The longest time to wait for a free connection, in seconds
+    /// Maximum time to wait for a free connection, in seconds
     #[arg(
         id = "database_acquire_timeout",
         long = "database-acquire-timeout",
@@ -53,7 +54,7 @@ pub struct DatabaseArgs {
         value_parser = seconds,
     )]
     pub acquire_timeout: Duration,
-    /// The longest life of a connection, in seconds
+    /// Maximum lifetime of a connection, in seconds
     #[arg(
         id = "database_max_lifetime",
         long = "database-max-lifetime",

@@ -1,10 +1,10 @@
-//! An argument for each service of the catalog.
+//! [`EachService`], an argument that a program has once for each service of the catalog.
 
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches};
 use rowhouse_catalog::{PerService, ServiceName};
 
-/// What the argument is. It is called `--<service>-<SUFFIX>`, and in the environment `ROWHOUSE_<SERVICE>_<SUFFIX>`.
+/// An argument that exists once for each service. It is called `--<service>-<SUFFIX>`, and in the environment `ROWHOUSE_<SERVICE>_<SUFFIX>`.
 pub trait EachService {
     /// The end of its name, such as `endpoint`.
     const SUFFIX: &'static str;

@@ -1,4 +1,4 @@
-//! [`Environment`], development or production.
+//! [`Environment`], which says whether a program runs in development or production.
 
 use clap::{ArgMatches, Args, Command, FromArgMatches, ValueEnum};
 
@@ -22,7 +22,7 @@ impl Environment {
 
 #[derive(Args)]
 struct Argument {
-    /// What surrounds the program; in dev, some refusals are warnings
+    /// Environment of the program; in dev, some errors of production are warnings
     // Without this it would be under the heading of the arguments that were flattened before.
     #[arg(long, env = "ROWHOUSE_ENVIRONMENT", value_enum, default_value_t, help_heading = None::<&'static str>)]
     environment: Environment,

@@ -1,4 +1,4 @@
-//! The arguments for rate limits.
+//! [`RateLimitArgs`], the arguments for the rate limits of tenants, people and API keys.
 
 use clap::Args;
 
@@ -15,13 +15,13 @@ pub(super) const SERVICE_TENANT_RATE: &str = "200:1000";
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Rate limits")]
 pub struct RateLimitArgs {
-    /// Requests a second of one tenant, and how many at once, such as 100:500; 0 for no limit. Each instance counts for itself
+    /// Maximum requests per second of a tenant, and its burst, such as 100:500; 0 for no limit. Each instance counts for itself
     #[arg(long, env = "ROWHOUSE_TENANT_RATE_LIMIT", value_name = "RATE:BURST", required = false)]
     pub tenant_rate_limit: RateLimit,
-    /// The same of one person in a tenant; half of the tenant's by default
+    /// Maximum requests per second of a person in a tenant, and the burst; half of the tenant's by default
     #[arg(long, env = "ROWHOUSE_USER_RATE_LIMIT", value_name = "RATE:BURST")]
     pub user_rate_limit: Option<RateLimit>,
-    /// The same of one API key; half of the tenant's by default
+    /// Maximum requests per second of an API key, and the burst; half of the tenant's by default
     #[arg(long, env = "ROWHOUSE_API_KEY_RATE_LIMIT", value_name = "RATE:BURST")]
     pub api_key_rate_limit: Option<RateLimit>,
 }

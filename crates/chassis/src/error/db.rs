@@ -34,7 +34,7 @@ pub fn from_db(operation: &'static str, error: &DbError) -> Status {
         }
         DbError::Contended(_) => {
             tracing::warn!(operation, %error, "{operation}: {error}");
-            retryable(Code::UNAVAILABLE, "others were changing the same data: try again", RETRY_AFTER)
+            retryable(Code::UNAVAILABLE, "other requests were changing the same data: try again", RETRY_AFTER)
         }
         DbError::SwallowedFailure | DbError::Query(_) => internal(operation, error),
     }

@@ -70,7 +70,7 @@ fn foreign(code: GrpcCode) -> Fault {
         GrpcCode::InvalidArgument => (Code::INVALID_ARGUMENT, "a value in the request is not valid", None),
         // tonic answers so to a message that exceeds the size limit.
         GrpcCode::OutOfRange => (Code::BODY_TOO_LARGE, "the request is too large: send less at once", None),
-        GrpcCode::NotFound => (Code::NOT_FOUND, "there is nothing of this name", None),
+        GrpcCode::NotFound => (Code::NOT_FOUND, "there is no such object", None),
         GrpcCode::Unauthenticated => {
             (Code::TOKEN_INVALID, "the access token is not accepted: log in again", None)
         }

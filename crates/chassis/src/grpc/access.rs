@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use crate::access::AccessRules;
 use crate::error::IntoStatus;
 
-/// Stands behind the verification of the token and before the handlers.
+/// A layer after the verification of the token and before the handlers.
 #[derive(Clone)]
 pub(super) struct AccessLayer {
     pub(super) rules: Arc<AccessRules>,

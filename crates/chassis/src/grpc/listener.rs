@@ -16,25 +16,25 @@ pub enum BindError {
     /// Another process listens there.
     #[error("port {} on {} is in use; choose another with --listen", address.port(), address.ip())]
     InUse {
-        /// The recipient's address.
+        /// The address that was to be bound.
         address: SocketAddr,
     },
     /// The port is below 1024, which most systems reserve for root.
     #[error("this user may not listen on port {} of {}; choose one above 1023 with --listen", address.port(), address.ip())]
     NotAllowed {
-        /// The recipient's address.
+        /// The address that was to be bound.
         address: SocketAddr,
     },
     /// No network interface has the address.
     #[error("{} is no address of this machine; choose another with --listen", address.ip())]
     NotLocal {
-        /// The recipient's address.
+        /// The address that was to be bound.
         address: SocketAddr,
     },
     /// Any other reason.
     #[error("cannot listen on {address}: {source}")]
     Other {
-        /// The recipient's address.
+        /// The address that was to be bound.
         address: SocketAddr,
         /// The error of the operating system.
         source: io::Error,

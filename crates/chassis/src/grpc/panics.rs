@@ -11,8 +11,8 @@ use crate::error::{Code, status};
 
 /// Returns the answer of a call, or INTERNAL if it panics. The process's panic hook logs the panic.
 pub(super) async fn catch_panic(call: impl Future<Output = Response<Body>>) -> Response<Body> {
-    // What the call borrowed mutably is dropped with it. State that outlives it is behind locks, which are poisoned,
-    // and pools, which check what is returned.
+    // State that the call borrowed mutably is dropped with it. Other state is behind locks, which are poisoned, or in
+    // pools, which check each connection that is returned.
     AssertUnwindSafe(call).catch_unwind().await.unwrap_or_else(|_panic| panicked().into_http())
 }
 

@@ -11,7 +11,7 @@ use tower::{Layer, Service};
 
 use crate::rate_limit::RateLimiter;
 
-/// A layer behind the verification of the token, since it counts by the token's contents.
+/// A layer after the verification of the token, since it counts by the token's contents.
 #[derive(Clone)]
 pub(super) struct RateLimitLayer {
     pub(super) limiter: Arc<RateLimiter>,

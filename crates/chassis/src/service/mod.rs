@@ -1,4 +1,4 @@
-//! The frame of a service: what is the same in each of them.
+//! The parts that all services have in common, and the trait [`Service`] for the others.
 //!
 //! A service implements [`Service`]: its name in the catalog, its own arguments, and [`Service::build`], which makes its gRPC
 //! services and background tasks of them. Everything else is done here: the shared arguments, keys, the database and its audit,
@@ -23,7 +23,7 @@ pub use core::Core;
 pub use parts::Parts;
 pub use tasks::TaskError;
 
-/// A service.
+/// A service, with its own arguments and parts.
 pub trait Service: Clone + Debug + Send + Sync + 'static {
     /// The service's name in the catalog.
     const NAME: ServiceName;
@@ -33,7 +33,7 @@ pub trait Service: Clone + Debug + Send + Sync + 'static {
     /// The arguments that it has besides those of every service.
     type Args: Args + Clone + Debug + Send + Sync;
 
-    /// Makes the service's parts. What it works with is there: the database is open and was audited.
+    /// Creates the service's parts. The database has been opened and audited before.
     fn build(core: &Core, args: Self::Args) -> impl Future<Output = Result<Parts, BoxError>> + Send;
 }
 

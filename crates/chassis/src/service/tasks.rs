@@ -13,10 +13,11 @@ use tokio_util::sync::CancellationToken;
 
 use crate::shutdown::Shutdown;
 
-/// How much longer than a call a task may take to finish: jobs that are aborted at the limit are released in the database.
+/// The additional time that a task has to finish after the calls: jobs that are aborted at the limit are released in the
+/// database.
 const GRACE: Duration = Duration::from_secs(2);
 
-/// A background task did not go on as long as it should.
+/// The error of a background task that ended too early.
 #[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 #[error("the background task `{name}` {end}")]
 pub struct TaskError {
@@ -34,7 +35,7 @@ pub(super) struct Task {
 enum Kind {
     /// Ends by itself when it is asked to stop.
     Finishing(Box<dyn FnOnce(Shutdown) -> BoxFuture<'static, ()> + Send>),
-    /// Is dropped when the last call is over.
+    /// Runs until the last call has ended, and is then dropped.
     Companion(BoxFuture<'static, ()>),
 }
 
@@ -53,9 +54,9 @@ impl Task {
 
 /// Runs the tasks beside `serve`, which gets the shutdown of all of them: requested by `shutdown`, and when a task fails.
 ///
-/// A task that fails is not started again. What made it panic is likely to be there still, and a service that lacks a part of
-/// itself while it says that it is ready is worse than one that was restarted: so calls are drained, and the process ends with
-/// an error. Dropping the future drops the tasks.
+/// A task that fails is not started again, since the cause of its panic probably lasts, and a service without one of its tasks
+/// must not count as ready. Instead, calls are drained and the process ends with an error, so that it is restarted. Dropping
+/// the future drops the tasks.
 pub(super) async fn beside<F, E>(
     tasks: Vec<Task>,
     shutdown: &Shutdown,
@@ -127,7 +128,7 @@ async fn run(
             tokio::select! {
                 ended = task => ended,
                 () = overdue => {
-                    tracing::warn!(task = name, "the background task `{name}` has not ended in time; giving it up");
+                    tracing::warn!(task = name, "the background task `{name}` has not ended in time and is aborted");
                     return Ok(());
                 }
             }

@@ -52,7 +52,7 @@ pub enum TelemetryError {
     /// The collector's address is invalid.
     #[error("traces cannot be sent to `{endpoint}`: {source}")]
     Endpoint {
-        /// The filter.
+        /// The collector's address.
         endpoint: String,
         /// The reason why it is invalid.
         source: ExporterBuildError,

@@ -25,7 +25,7 @@ pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>)
     }
 }
 
-/// The current span as the header `traceparent` has it (W3C Trace Context), to be quoted in an answer or an error report.
+/// Returns the current span in the form of the header `traceparent` (W3C Trace Context), for an answer or an error report.
 #[must_use]
 pub fn traceparent() -> Option<String> {
     let context = Span::current().context();

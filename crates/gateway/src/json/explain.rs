@@ -12,8 +12,8 @@ use crate::error::Problem;
 /// The length to which a value from the request is truncated in an error.
 const SHOWN: usize = 64;
 
-/// Says what is wrong with a body that could not be read as `T`: where it is no JSON, or which member is not as the operation
-/// expects it.
+/// Returns the error for a body that could not be read as `T`: the place where it is not JSON, or the member that the operation
+/// does not expect.
 pub(super) fn explain<T: DeserializeOwned>(body: &[u8]) -> Problem {
     if body.is_empty() {
         return Problem::new(Code::MALFORMED_JSON, "the body is empty: send a JSON object");
@@ -92,7 +92,7 @@ fn wrong(reason: &str) -> (Option<&str>, String) {
     }
 }
 
-/// serde's name of a kind of value in the words of JSON.
+/// Translates serde's name for a kind of value to JSON's.
 fn in_words(value: &str) -> String {
     for (serdes, ours) in [
         ("floating point ", "the number "),
@@ -112,7 +112,7 @@ fn in_words(value: &str) -> String {
     value.to_owned()
 }
 
-/// The path of the member that the reader had reached; empty for the body as a whole.
+/// Returns the path of the member where reading stopped; empty for the body as a whole.
 fn path(path: &Path) -> String {
     let mut field = String::new();
     for segment in path {

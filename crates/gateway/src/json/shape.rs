@@ -8,12 +8,12 @@ use serde::de::value::MapAccessDeserializer;
 use serde::de::{Error, MapAccess, Unexpected, Visitor};
 use serde::{Deserialize, Deserializer};
 
-/// What was read, as a message has it.
+/// A value that was read from JSON and can be converted for a message.
 pub(crate) trait Read<T> {
     fn read(self) -> T;
 }
 
-/// A struct that is read out of an object. The reading that serde derives takes a list as well.
+/// A struct that is read from an object only. Deserialization as derived by serde also accepts a list.
 pub(crate) struct Object<T>(pub(crate) T);
 
 impl<'de, T: Deserialize<'de>> Deserialize<'de> for Object<T> {
@@ -28,7 +28,7 @@ impl<T: Into<U>, U> Read<U> for Object<T> {
     }
 }
 
-/// A whole number. One with a fraction or an exponent is not one, whatever its value.
+/// A whole number. A number with a fraction or an exponent is refused, whatever its value.
 pub(crate) struct WholeNumber<T>(T);
 
 impl<T> Read<T> for WholeNumber<T> {
@@ -43,7 +43,7 @@ impl<'de, T: TryFrom<i64> + Bounded> Deserialize<'de> for WholeNumber<T> {
     }
 }
 
-/// A type of whole numbers.
+/// A type of whole numbers, with its bounds.
 pub(crate) trait Bounded {
     const LEAST: i64;
     const MOST: i64;
@@ -59,19 +59,19 @@ impl Bounded for i32 {
     const MOST: i64 = 0x7fff_ffff;
 }
 
-/// An enum, which JSON has the names of.
+/// An enum whose values have names in JSON.
 pub(crate) trait Named: Sized + 'static {
     /// Each value's name and number.
     const NAMES: &'static [(&'static str, i32)];
 
     fn of(number: i32) -> Self;
 
-    /// The value of this name.
+    /// Returns the value with this name.
     fn named(name: &str) -> Option<Self> {
         Self::NAMES.iter().find(|(known, _)| *known == name).map(|(_, number)| Self::of(*number))
     }
 
-    /// All names, for people.
+    /// Returns all names, for an error.
     fn names() -> String {
         Self::NAMES.iter().map(|(name, _)| *name).collect::<Vec<_>>().join(", ")
     }

@@ -34,17 +34,17 @@ impl<T: Members> Serialize for List<'_, T> {
     }
 }
 
-/// A text that is not empty.
+/// Returns the text unless it is empty.
 pub(crate) fn non_empty(text: &str) -> Option<&str> {
     (!text.is_empty()).then_some(text)
 }
 
-/// A value that the definition says is always there.
+/// Returns a value that is always present by the API definition.
 pub(crate) fn required_field<T, E: Error>(field: &str, value: Option<T>) -> Result<T, E> {
     value.ok_or_else(|| E::custom(format!("a service's answer lacks `{field}`")))
 }
 
-/// The same, outside the writing of JSON.
+/// Does the same as [`required_field`] for a handler.
 pub(crate) fn required_message<'a, T>(field: &'static str, value: Option<&'a T>) -> Result<&'a T, Problem> {
     value.ok_or_else(|| {
         tracing::error!(field, "a service's answer lacks `{field}`");

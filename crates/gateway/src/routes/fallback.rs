@@ -15,7 +15,7 @@ pub(crate) async fn fallback(
         Some(methods) => Problem::method_not_allowed(methods.to_owned()),
         None => Problem::new(
             Code::NOT_FOUND,
-            "there is nothing at this address: /openapi.json has those that there are, /docs shows them",
+            "there is no such address: /openapi.json lists the existing ones, and /docs shows them",
         ),
     })
 }

@@ -37,7 +37,7 @@ struct JsonWebKey {
 
 /// The keys that verify access tokens
 ///
-/// Ask again when a token names a key that is not among these.
+/// Request them again when a token names an unknown key.
 pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
     let request = clients.anonymous(&origin, v1::GetJwksRequest {});
     let answer =

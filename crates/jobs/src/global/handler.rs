@@ -6,15 +6,16 @@ use futures_util::future::BoxFuture;
 use super::{GlobalJob, GlobalQueue, GlobalRun};
 use crate::{Failure, JobId};
 
-/// So often a job is tried that this program cannot read: another instance, of a newer version or with a newer key, may be able to.
+/// The number of attempts at a job that this program cannot read: another instance, of a newer version or with a newer key, may
+/// be able to.
 const UNREADABLE_ATTEMPTS: i32 = 8;
 
-/// Does one kind of job that belongs to no tenant.
+/// Runs the jobs of one kind that belongs to no tenant.
 pub trait GlobalHandler<J: GlobalJob>: Send + Sync + 'static {
-    /// Does the job. It may have been begun before, and stopped anywhere.
+    /// Runs the job. An earlier attempt may have stopped at any point.
     ///
-    /// Work that is committed by [`GlobalRun::complete`] is done once. When `Ok` is returned without it, the job is removed after the
-    /// return. The words of a failure are for the log alone. A job that has failed for good is removed as well.
+    /// Work that is committed by [`GlobalRun::complete`] is done once. If `Ok` is returned without it, the job is removed after the
+    /// return. The text of a failure appears only in the log. A job that has failed for good is removed as well.
     fn run(&self, run: &GlobalRun, job: J) -> impl Future<Output = Result<(), Failure>> + Send;
 }
 
@@ -48,8 +49,12 @@ impl<J: GlobalJob, H: GlobalHandler<J>> AnyGlobalHandler for TypedGlobal<J, H> {
         async move {
             match self.queue.decrypt(id, payload) {
                 Some(job) => self.handler.run(run, job).await,
-                None if run.attempt() >= UNREADABLE_ATTEMPTS => Err(Failure::fatal("nobody can read it")),
-                None => Err(Failure::retry("this version of the program cannot read it, or has other keys")),
+                None if run.attempt() >= UNREADABLE_ATTEMPTS => {
+                    Err(Failure::fatal("no instance can read its payload"))
+                }
+                None => Err(Failure::retry(
+                    "this version of the program cannot read its payload, or has other keys",
+                )),
             }
         }
         .boxed()

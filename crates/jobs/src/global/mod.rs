@@ -24,7 +24,7 @@ pub(crate) use store::{GlobalClaim, claim_global, end_global, release_global};
 
 /// A kind of job that belongs to no tenant.
 ///
-/// A job outlives the version of the program that enqueued it: fields that are added have to have a `#[serde(default)]`.
+/// A job can outlive the version of the program that enqueued it: added fields need a `#[serde(default)]`.
 pub trait GlobalJob: Serialize + DeserializeOwned + Send + Sync + 'static {
     /// The name of the kind, as it is declared in `jobs.global_kinds`.
     const KIND: &'static str;
@@ -32,7 +32,7 @@ pub trait GlobalJob: Serialize + DeserializeOwned + Send + Sync + 'static {
     const PURPOSE: &'static str = Self::KIND;
     /// The number of attempts before it is dead.
     const MAX_ATTEMPTS: i32;
-    /// About as many bytes as its value has: [`GlobalQueue::enqueue_nothing`] encrypts this many.
+    /// The approximate size of a value in bytes: [`GlobalQueue::enqueue_nothing`] encrypts this many.
     const USUAL_LENGTH: usize = 64;
 }
 
@@ -63,20 +63,19 @@ impl<J> Clone for GlobalQueue<J> {
 }
 
 impl<J: GlobalJob> GlobalQueue<J> {
-    /// The queue of the service that is logged in, whose jobs are encrypted with these keys.
+    /// Creates the queue of the service that is logged in. Its jobs are encrypted with these keys.
     #[must_use]
     pub const fn new(encryption: EncryptionKeys) -> Self {
         Self { encryption, kind: PhantomData }
     }
 
-    /// Adds a job to a transaction, a tenant's or one in no tenant: it will be done if the transaction is committed, and not
-    /// otherwise.
+    /// Enqueues a job in a transaction of a tenant or without one. The job runs if the transaction is committed.
     pub async fn enqueue(&self, tx: &mut impl Transaction, job: &J) -> Result<(), GlobalEnqueueError> {
         self.insert(tx, &serde_json::to_vec(job)?, true).await
     }
 
-    /// Takes as long as [`GlobalQueue::enqueue`] and adds nothing: for a request that is answered alike whether there is something
-    /// to do. A job that does nothing would be simpler, but strangers could fill the table with them.
+    /// Takes as long as [`GlobalQueue::enqueue`] and enqueues nothing: for a request whose answer must not reveal whether there is
+    /// something to do. A job that does nothing would be simpler, but strangers could fill the table with such jobs.
     pub async fn enqueue_nothing(&self, tx: &mut impl Transaction) -> Result<(), GlobalEnqueueError> {
         self.insert(tx, &vec![0; J::USUAL_LENGTH], false).await
     }
@@ -92,7 +91,7 @@ impl<J: GlobalJob> GlobalQueue<J> {
         Ok(store::enqueue_global(tx, id, J::KIND, payload, wanted).await?)
     }
 
-    /// Decrypts a job; nothing, if it is of another version of the program, or encrypted with keys that this one does not have.
+    /// Decrypts a job. Returns `None` if another version of the program wrote it, or if it was encrypted with unknown keys.
     fn decrypt(&self, id: JobId, payload: &[u8]) -> Option<J> {
         let plain = self.encryption.decrypt(J::PURPOSE, id.as_uuid().as_bytes(), payload).ok()?;
         // serde quotes the unexpected value, which may be a secret.

@@ -33,7 +33,7 @@ impl GlobalRun {
         self.claim.attempts
     }
 
-    /// Runs `body` in a transaction in no tenant, if the job is still this run's. The claim is prolonged by it.
+    /// Runs `body` in a transaction without a tenant, if the job is still this run's. The transaction extends the lease.
     pub async fn tx<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut GlobalTx, Result<T, Failure>, Future: Send> + Send,
@@ -47,7 +47,7 @@ impl GlobalRun {
             .await
     }
 
-    /// Does the same as [`GlobalRun::tx`], and the job ends in the same commit: what the body does is done once.
+    /// Does the same as [`GlobalRun::tx`], and ends the job in the same commit, so the body's work is committed once.
     pub async fn complete<T, F>(&self, operation: &'static str, body: F) -> Result<T, Failure>
     where
         F: for<'tx> TransactionBody<&'tx mut GlobalTx, Result<T, Failure>, Future: Send> + Send,
@@ -64,7 +64,7 @@ impl GlobalRun {
         Ok(done)
     }
 
-    /// Does the same as [`GlobalRun::tx`] in a tenant that the job has found. Returns nothing if that is not there any more, or closed.
+    /// Does the same as [`GlobalRun::tx`] in a tenant that the job has found. Returns `None` if the tenant is deleted or suspended.
     pub async fn tenant_tx<T, F>(
         &self,
         cx: &TenantContext,
@@ -82,7 +82,7 @@ impl GlobalRun {
         entered(done.await)
     }
 
-    /// Does the same as [`GlobalRun::tenant_tx`], and the job ends in the same commit.
+    /// Does the same as [`GlobalRun::tenant_tx`], and ends the job in the same commit.
     pub async fn complete_in_tenant<T, F>(
         &self,
         cx: &TenantContext,
@@ -110,7 +110,7 @@ impl GlobalRun {
         &self.claim
     }
 
-    /// Returns when the job is not this run's any more. Prolongs the claim until then.
+    /// Extends the lease repeatedly, and returns when the job is not this run's any more.
     pub(crate) async fn until_lost(&self) {
         loop {
             tokio::time::sleep(self.lease / 3).await;
@@ -121,7 +121,7 @@ impl GlobalRun {
                 Ok(true) => {}
                 Ok(false) => return,
                 // The lease may still be valid; if it is not, the next transaction detects that.
-                Err(error) => tracing::debug!(%error, "a claim could not be prolonged: {error}"),
+                Err(error) => tracing::debug!(%error, "a lease could not be extended: {error}"),
             }
         }
     }

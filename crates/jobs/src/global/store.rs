@@ -10,7 +10,7 @@ use uuid::Uuid;
 
 use crate::JobId;
 
-/// A job that is ours until its lease ends.
+/// A claimed job, until its lease ends.
 #[derive(Clone, Debug)]
 pub(crate) struct GlobalClaim {
     pub(crate) id: JobId,
@@ -53,8 +53,8 @@ struct ClaimRow {
     wait: Option<f64>,
 }
 
-/// Claims at most so many jobs for the time of the lease, and says how long there is nothing more to claim; without an end, if
-/// nothing waits.
+/// Claims at most this many jobs for the time of the lease. Also returns the time until there may be another one to claim, or
+/// `None` if nothing is queued.
 pub(crate) async fn claim_global(
     tx: &mut GlobalTx,
     most: usize,
@@ -83,8 +83,8 @@ struct Ours {
     ours: bool,
 }
 
-/// Prolongs the claim. Until the transaction ends, nobody else can touch the job. Says whether it is still ours, as do the functions
-/// below.
+/// Extends the lease. Until the transaction ends, no other one can change the job. Returns whether the lease is still valid, as do
+/// the functions below.
 pub(crate) async fn renew_global_lease(
     tx: &mut impl Transaction,
     claim: &GlobalClaim,
@@ -109,7 +109,7 @@ pub(crate) async fn end_global(tx: &mut impl Transaction, claim: &GlobalClaim) -
     Ok(ours)
 }
 
-/// Releases the job to be begun again after the delay; with `uncounted`, as if it had not been begun.
+/// Releases the job, to run again after the delay. With `uncounted`, the attempt does not count.
 pub(crate) async fn release_global(
     tx: &mut GlobalTx,
     claim: &GlobalClaim,

@@ -1,4 +1,4 @@
-//! Jobs in messages.
+//! Converting jobs and statuses from and to messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::jobs::v1::{self, Job};

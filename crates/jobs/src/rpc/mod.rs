@@ -1,7 +1,7 @@
-//! `JobService`: a tenant's background work, whichever service does it.
+//! `JobService`, which shows and cancels a tenant's jobs of all services.
 //!
-//! Jobs of all services are in one table, so one service shows them all: the one of the deployment that mounts [`JobRpc`]. Its role
-//! needs EXECUTE on `jobs.cancel`, which a migration grants.
+//! Jobs of all services are in one table, so one service shows them all: the one that mounts [`JobRpc`]. Its role needs EXECUTE on
+//! `jobs.cancel`, which a migration grants.
 
 mod error;
 mod job;
@@ -21,19 +21,19 @@ use crate::{JobId, cancel_job, find_job};
 use error::Error;
 use job::to_proto;
 
-/// The service. Every server that has the layer that verifies tokens can mount it.
+/// The gRPC service of jobs. A server that mounts it must verify tokens by a layer.
 pub struct JobRpc {
     db: TenantDb,
 }
 
 impl JobRpc {
-    /// One that looks at the jobs in this database.
+    /// Creates the service for the jobs in this database.
     #[must_use]
     pub const fn new(db: TenantDb) -> Self {
         Self { db }
     }
 
-    /// The service as a server takes it.
+    /// Returns the service in the form that a server mounts.
     #[must_use]
     pub fn server(self) -> JobServiceServer<Self> {
         JobServiceServer::new(self)

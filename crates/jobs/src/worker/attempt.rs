@@ -87,9 +87,7 @@ impl JobAttempt {
             JobDisposition::Move(other)
         } else if task.attempts > task.max_attempts {
             // The worker died in each attempt. The job must not kill another one.
-            JobDisposition::Failed(Failure::fatal(
-                "it was begun as often as it may be, and never came to an end",
-            ))
+            JobDisposition::Failed(Failure::fatal("the last attempt was interrupted"))
         } else if let Some(handler) = handler {
             self.run(&task, handler.as_ref(), &mut stopping).await
         } else {
@@ -104,7 +102,7 @@ impl JobAttempt {
             Err(_panic) => self.reschedule(&task, BACKOFF.delay(task.attempts), PANICKED).await,
         };
         if let Err(error) = settled {
-            tracing::warn!(kind = task.kind, %error, "a job's outcome could not be written down: {error}");
+            tracing::warn!(kind = task.kind, %error, "a job's result could not be stored: {error}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Workers of one queue: they claim what is due, and begin it.
+//! The workers of one queue, which claim due jobs and run them.
 
 use std::time::Duration;
 
@@ -22,7 +22,7 @@ pub(super) trait Queue: Send + Sync {
     /// The number of jobs that run at once.
     fn workers(&self) -> usize;
 
-    /// Claims at most so many jobs that are due. They are released when `releasing` says so.
+    /// Claims at most this many due jobs. They are released when `releasing` is set.
     fn claim(
         &self,
         most: usize,
@@ -50,7 +50,7 @@ impl<Q: Queue> Crew<Q> {
         Self { name, queue, db, look: Notify::new() }
     }
 
-    /// Makes it look for jobs now.
+    /// Makes the crew look for jobs now.
     pub(super) fn look(&self) {
         self.look.notify_one();
     }
@@ -90,15 +90,20 @@ impl<Q: Queue> Crew<Q> {
             }
         }
         if timeout(drain, self.finish(&mut running)).await.is_err() {
-            tracing::warn!(class = self.name, "jobs were still running after {drain:?}; others will do them");
+            tracing::warn!(
+                class = self.name,
+                "jobs were still running after {drain:?}; other instances take them over"
+            );
             release.send_replace(true);
             if timeout(RELEASE, self.finish(&mut running)).await.is_err() {
-                tracing::warn!("jobs could not be released; others will do them when their time is over");
+                tracing::warn!(
+                    "jobs could not be released; other instances take them over when their leases expire"
+                );
             }
         }
     }
 
-    /// Begins what is due. Returns how long there is nothing more to do; without an end, if nothing is queued.
+    /// Begins the due jobs. Returns the time until the next one may be due, or `None` if nothing is queued.
     async fn claim(
         &self,
         idle: usize,
@@ -119,7 +124,7 @@ impl<Q: Queue> Crew<Q> {
             while running.try_join_next().is_some() {}
             let announced = self.db.global_tx("jobs.announce", announce).await;
             if let Err(error) = announced {
-                tracing::debug!(%error, "other instances look for jobs when it is their time: {error}");
+                tracing::debug!(%error, "other instances were not notified and find the jobs by polling: {error}");
             }
         }
     }

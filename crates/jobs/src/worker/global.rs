@@ -17,7 +17,8 @@ use crate::backoff::with_jitter;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
 use crate::handler::NextStep;
 
-/// So many are done at once by an instance. They have workers of their own: neither wait they for tenants' jobs, nor these for them.
+/// The number of jobs that an instance runs at once. They have workers of their own, so that they and tenants' jobs do not wait for
+/// each other.
 const WORKERS: usize = 8;
 
 /// The handlers by the kind of job.
@@ -67,11 +68,11 @@ struct JobAttempt {
 }
 
 impl JobAttempt {
-    /// Makes the attempt. Where its outcome cannot be written down, the job is begun again at the end of its lease.
+    /// Makes the attempt. If its result cannot be stored, the job runs again after its lease has expired.
     async fn make(self, stopping: watch::Receiver<bool>) {
         if let Err(error) = self.settle(stopping).await {
             let kind = &self.run.claim().kind;
-            tracing::warn!(kind, %error, "a job's outcome could not be written down: {error}");
+            tracing::warn!(kind, %error, "a job's result could not be stored: {error}");
         }
     }
 
@@ -99,8 +100,8 @@ impl JobAttempt {
     async fn after(&self, failure: Failure, max_attempts: i32) -> Result<(), DbError> {
         let GlobalClaim { kind, attempts, .. } = self.run.claim();
         let Failure { reason, then, .. } = failure;
-        // What a tenant's job abandons since its tenant is suspended, a job of no tenant tries again. Where the lease is lost,
-        // releasing changes nothing.
+        // A tenant's job is abandoned when its tenant is suspended; a job without a tenant is retried. If the lease is lost,
+        // releasing has no effect.
         let delay = match then {
             NextStep::Retry(delay) => Some(delay),
             NextStep::Abandon => Some(None),

@@ -13,7 +13,7 @@ const INTERVAL: Duration = Duration::from_mins(10);
 /// The number of tenants in one transaction, which delays enqueueing for them until it ends.
 const AT_ONCE: i32 = 10;
 
-/// Beside the work: a long history holds nobody's jobs up.
+/// Deletes old jobs in the background, so that a long history delays no job.
 pub(super) async fn purge_regularly(db: TenantDb) {
     let batch = |()| async {
         let seen = db.global_tx("jobs.purge", async |tx| purge(tx, KEEP, AT_ONCE).await).await?;

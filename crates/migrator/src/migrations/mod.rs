@@ -1,4 +1,4 @@
-//! The migrations.
+//! Applying the pending migrations, expand and contract ones.
 
 mod attempt;
 mod indexes;
@@ -48,7 +48,7 @@ const SESSION: &str = "
 
 type Connection = AsyncConnectionWrapper<AsyncPgConnection>;
 
-/// The result of a rewrite.
+/// The result of applying the pending migrations.
 #[derive(Default)]
 pub(super) struct Done {
     pub(super) applied: Vec<String>,

@@ -13,7 +13,7 @@ pub(crate) struct Onboarding {
     pub(crate) admin: Administrator,
     /// The key and the fingerprint, if the caller sent a key.
     pub(crate) idempotency: Option<(KeyDigest, Fingerprint)>,
-    /// Whether the fingerprint includes the password, which takes a hash.
+    /// True if the fingerprint includes the password, which has to be hashed for it.
     pub(crate) proven: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Slugs: a tenant's name in addresses.
+//! [`Slug`], a tenant's short name for URLs and logins.
 
 use std::str::FromStr;
 

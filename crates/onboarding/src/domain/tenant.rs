@@ -1,4 +1,4 @@
-//! Tenants.
+//! [`Tenant`], an entry of the directory, and its [`TenantStatus`].
 
 use std::str::FromStr;
 

@@ -11,17 +11,19 @@ use crate::orders_client::OrdersError;
 /// over.
 pub(super) const MAX_ATTEMPTS: i32 = 400;
 
-/// Somebody waits for the first attempts.
+/// The delays between attempts. The first are short, since the caller waits.
 const BACKOFF: Backoff = Backoff::doubling(Duration::from_millis(250), Duration::from_mins(5));
 
 /// Converts an error of auth into the failure of a step. A final refusal is `fatal`.
 pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
-    tracing::warn!(%error, "a step of a set-up is not done: {error}");
+    tracing::warn!(%error, "a step of a tenant's set-up failed: {error}");
     match error {
         AuthError::Invalid(_) | AuthError::Caller(_) => {
-            Failure::fatal("what was found out about the first owner cannot be read any more: sign up again")
+            Failure::fatal("the first owner's proof is not valid any more: sign up again")
         }
-        AuthError::TooManyTenants => Failure::fatal("the first owner is in as many tenants as there may be"),
+        AuthError::TooManyTenants => {
+            Failure::fatal("the first owner is a member of the maximum number of tenants")
+        }
         AuthError::NotAMember => Failure::fatal("the first owner was removed before the set-up had ended"),
         AuthError::UnknownTenant
         | AuthError::TenantSuspended
@@ -31,7 +33,7 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
         | AuthError::DeadlineExceeded
         | AuthError::Unexpected(_)
         | AuthError::Token(_) => Failure::retry_after(
-            "the auth service does not do its part for the moment",
+            "the auth service is not available for the moment",
             BACKOFF.planned(run.attempt()),
         ),
     }
@@ -39,11 +41,8 @@ pub(super) fn after_auth(run: &Run, error: &AuthError) -> Failure {
 
 /// Converts an error of orders into the failure of a step. Orders refuses nothing for good.
 pub(super) fn after_orders(run: &Run, error: &OrdersError) -> Failure {
-    tracing::warn!(%error, "a step of a set-up is not done: {error}");
-    Failure::retry_after(
-        "the orders service does not do its part for the moment",
-        BACKOFF.planned(run.attempt()),
-    )
+    tracing::warn!(%error, "a step of a tenant's set-up failed: {error}");
+    Failure::retry_after("the orders service is not available for the moment", BACKOFF.planned(run.attempt()))
 }
 
 #[cfg(test)]

@@ -28,8 +28,8 @@ pub(crate) struct Rpc {
     pub(crate) db: TenantDb,
     pub(crate) auth: Arc<AuthClient>,
     pub(crate) proofs: Proofs,
-    /// Tells when a set-up has ended, in this instance or another; not whose. While notifications do not arrive, those who wait look
-    /// by the clock.
+    /// Receives a notification, without a tenant's id, when a set-up has ended in any instance. Callers that wait poll while
+    /// notifications do not arrive.
     pub(crate) set_ups: Arc<NotificationListener>,
     /// Signs status tokens.
     pub(crate) issuer: TokenIssuer,
@@ -51,7 +51,7 @@ impl OnboardingService for Rpc {
     }
 }
 
-/// The token of a call to a public method, which no layer has looked at.
+/// Returns the token of a call to a public method, which no layer has verified.
 fn bearer(metadata: &MetadataMap) -> Option<&str> {
     bearer_token(metadata.get_all("authorization").iter().map(MetadataValue::as_encoded_bytes))
 }

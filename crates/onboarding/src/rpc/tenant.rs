@@ -1,4 +1,4 @@
-//! Tenants in messages.
+//! Converting tenants to messages.
 
 use chrono::{DateTime, Utc};
 use rowhouse_chassis::wire::timestamp;

@@ -1,4 +1,4 @@
-//! The queries.
+//! The queries, in a module for each table.
 
 pub(crate) mod idempotency_keys;
 pub(crate) mod onboardings;

@@ -12,5 +12,4 @@ pub use survey::{Collision, Holder, Survey, survey};
 /// The name on the command line.
 pub const NAME: &str = "email-addresses";
 /// The purpose, in a few words.
-pub const PURPOSE: &str =
-    "writes e-mail addresses from before in the one form that they have now, domains as A-labels";
+pub const PURPOSE: &str = "rewrites older email addresses in the canonical form, with domains as A-labels";

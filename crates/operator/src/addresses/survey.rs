@@ -23,9 +23,9 @@ pub struct Holder {
     pub email: String,
     /// The day when the person was added, in UTC.
     pub since: String,
-    /// Whether the address was confirmed.
+    /// True if the address was confirmed.
     pub verified: bool,
-    /// Whether an operator has disabled the person.
+    /// True if an operator has disabled the person.
     pub disabled: bool,
     /// The number of tenants that the person is a member of.
     pub tenants: i64,

@@ -1,14 +1,14 @@
-//! The backfills.
+//! The definitions of all backfills.
 
 use super::Backfill;
 
-/// All backfills. One stays as long as there may be a database without its contract migration.
+/// All backfills. A backfill is kept as long as there may be a database without its contract migration.
 pub const ALL: &[Backfill] = &[ORDERS_PRIORITY];
 
 /// The backfill between the migrations `000012_orders_priority` and `000014_orders_priority_contract`.
 const ORDERS_PRIORITY: Backfill = Backfill {
     name: "orders-priority",
-    purpose: "gives orders from before there were priorities the one that they are shown with, normal",
+    purpose: "stores the priority normal in orders that were placed before there were priorities",
     count: "SELECT count(*) FROM orders.orders o WHERE o.tenant_id = $1 AND o.priority IS NULL",
     // An order is shown in the same way as before, so its version stays. The statement waits for a row that is being
     // changed and checks it again, so a priority that was just set stays.

@@ -1,4 +1,4 @@
-//! The errors of backfills.
+//! [`BackfillError`] and [`TenantFailure`], the reasons why a backfill or a tenant of it failed.
 
 use tokio_postgres::error::SqlState;
 
@@ -34,13 +34,13 @@ pub enum TenantFailure {
         changed: i64,
     },
     /// The batch has left its tenant, or the ledger's row is missing.
-    #[error("the tenant's row of the ledger is gone")]
+    #[error("the tenant's row in the ledger is missing")]
     NoLedger,
     /// The connection or a statement failed.
     #[error(transparent)]
     Database(#[from] TenantError),
     /// Every attempt conflicted with other transactions.
-    #[error("others were in the way, {attempts} times: {reason}")]
+    #[error("all {attempts} attempts conflicted with other transactions: {reason}")]
     Contended {
         /// The number of attempts.
         attempts: u32,

@@ -1,4 +1,4 @@
-//! Limiting the rate of changes.
+//! [`Pace`], the limit on changed rows per second.
 
 use std::sync::{Mutex, PoisonError};
 use std::time::Duration;

@@ -35,7 +35,7 @@ pub struct BackfillCount {
     pub left_out: usize,
 }
 
-/// The result of a rewrite.
+/// The result of a run.
 #[derive(Debug, Default)]
 pub struct BackfillReport {
     /// The number of tenants that this run completed.

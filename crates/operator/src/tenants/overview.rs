@@ -4,7 +4,7 @@ use tokio_postgres::Client;
 
 use super::{Tenant, TenantError, find};
 
-/// The first facts about a tenant for an operator.
+/// An operator's overview of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overview {
     /// Its entry in the directory.
@@ -20,7 +20,7 @@ pub struct Overview {
 /// A suspension of a tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspension {
-    /// The time of creation, such as `2026-11-23 08:30:00`, in UTC.
+    /// The time of the suspension, such as `2026-11-23 08:30:00`, in UTC.
     pub at: String,
     /// The operator's reason.
     pub reason: String,

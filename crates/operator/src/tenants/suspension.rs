@@ -8,7 +8,7 @@ use super::{Reason, Tenant, TenantError, find};
 /// A suspended tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Suspended {
-    /// The backfill.
+    /// The tenant's entry in the directory.
     pub tenant: Tenant,
     /// The number of transactions that were terminated.
     pub ended_transactions: usize,

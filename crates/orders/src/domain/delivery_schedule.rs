@@ -24,8 +24,8 @@ const LONGEST_RETRY_AFTER: Duration = Duration::from_hours(12);
 /// The number of attempts after which a delivery fails.
 pub(crate) const MAX_DELIVERY_ATTEMPTS: i32 = 11;
 
-/// The delay after a failed attempt. `attempts_left`: how many there are still. `retry_after`: what the receiver asked for, which is never
-/// sooner.
+/// Returns the delay after a failed attempt, after which `attempts_left` remain. `retry_after` is the delay that the receiver requested,
+/// which can only lengthen it.
 pub(crate) fn delivery_delay(attempts_left: i32, retry_after: Option<Duration>) -> Duration {
     let delay = Backoff::listed(&DELAYS).delay(MAX_DELIVERY_ATTEMPTS - attempts_left);
     delay.max(retry_after.unwrap_or_default().min(LONGEST_RETRY_AFTER))

@@ -1,4 +1,4 @@
-//! The events that webhooks tell of.
+//! The types of webhook events, and subscriptions to them.
 
 /// The type of an event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,9 +35,7 @@ pub(crate) struct Events(Vec<&'static str>);
 
 /// The error for a list without events or with unknown ones.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error(
-    "send one or more of order.created, order.updated; or * for all events, also those that are new one day"
-)]
+#[error("send one or more of order.created, order.updated; or * for all events, including future ones")]
 pub(crate) struct InvalidEvents;
 
 impl Events {

@@ -1,4 +1,4 @@
-//! The lines of an order.
+//! The lines of an order, with their limits and total.
 
 use rowhouse_text::Text;
 
@@ -57,7 +57,7 @@ pub(crate) struct NewLines {
 pub(crate) enum InvalidLines {
     #[error("send 1 to {} lines", NewLines::MAX)]
     Count,
-    #[error("the total of the lines is more than {}: make several orders of it", Amount::MAX.minor())]
+    #[error("the total of the lines is more than {}: split the lines into several orders", Amount::MAX.minor())]
     Total,
 }
 

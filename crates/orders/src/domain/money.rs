@@ -1,4 +1,4 @@
-//! Amounts of money.
+//! [`Amount`], an amount of money in minor units.
 
 /// An amount in a currency's minor units, 0 to 2⁵³ - 1: JavaScript and many other programs read larger JSON numbers
 /// inexactly.

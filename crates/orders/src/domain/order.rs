@@ -1,4 +1,4 @@
-//! Orders.
+//! [`Order`], [`NewOrder`] and the rules for changing an order.
 
 use std::fmt;
 use std::str::FromStr;
@@ -111,7 +111,7 @@ pub(crate) struct Order {
 /// The reason why a change is refused.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum Refusal {
-    #[error("the order has changed since it was read: read it again, and decide again")]
+    #[error("the order has changed since it was read: read it again before you change it")]
     Stale,
     #[error("an order that is {from} cannot become {to}")]
     Transition { from: OrderStatus, to: OrderStatus },

@@ -1,4 +1,4 @@
-//! The priority of orders.
+//! [`OrderPriority`], the urgency of an order.
 
 use std::str::FromStr;
 

@@ -26,14 +26,16 @@ pub(crate) enum InvalidTarget {
 /// The reason why a URL is not allowed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
 pub(crate) enum NotAllowed {
-    #[error("webhooks are sent with TLS: take an https URL")]
+    #[error("webhooks are sent with TLS: use an https URL")]
     Scheme,
-    #[error("the URL has a user's name or password in it: deliveries are signed, and need none")]
+    #[error(
+        "remove the user name and password from the URL: deliveries are authenticated by their signature"
+    )]
     UserInfo,
-    #[error("take the port 443, or one from {FIRST_UNPRIVILEGED_PORT} on")]
+    #[error("use port 443, or a port from {FIRST_UNPRIVILEGED_PORT} on")]
     Port,
     #[error(
-        "take a host on the public Internet: webhooks are not sent to private, local or reserved addresses"
+        "use a host on the public Internet: webhooks are not sent to private, local or reserved addresses"
     )]
     Host,
 }

@@ -1,4 +1,4 @@
-//! Orders in messages.
+//! Converting orders, statuses and priorities from and to messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;

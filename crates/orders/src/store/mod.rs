@@ -1,4 +1,4 @@
-//! The queries.
+//! The queries, in a module for each table.
 
 pub(crate) mod export_chunks;
 pub(crate) mod export_drafts;

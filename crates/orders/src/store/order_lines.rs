@@ -11,7 +11,7 @@ use crate::schema::{order_lines, orders};
 type Columns = (order_lines::sku, order_lines::quantity, order_lines::unit_price_minor);
 type Line = Record<(Text, BigInt, BigInt)>;
 
-/// A line as a row value.
+/// The columns of a line in an array of rows.
 pub(super) type LineRow = (String, i64, i64);
 
 impl From<LineRow> for OrderLine {
@@ -20,7 +20,7 @@ impl From<LineRow> for OrderLine {
     }
 }
 
-/// The lines of an order as a column of it, `ARRAY(SELECT ROW(…) …)`, so that the order's own statement returns them.
+/// Returns the lines of an order as a column, `ARRAY(SELECT ROW(…) …)`, so that the order's own statement reads them.
 pub(super) fn lines(tenant: TenantId) -> dsl::array<Line, lines_of_order> {
     dsl::array(lines_of_order(tenant))
 }

@@ -59,7 +59,7 @@ pub(crate) async fn lock_order(tx: &mut TenantTx, id: OrderId) -> Result<Option<
     found.map(|(row, lines)| row.with(lines)).transpose()
 }
 
-/// Newest first; with `status`, only orders in it.
+/// Returns orders, newest first; with `status`, only orders in it.
 pub(crate) async fn list_orders(
     tx: &mut TenantTx,
     page: &PageRequest<i64>,

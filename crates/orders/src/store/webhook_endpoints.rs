@@ -63,8 +63,8 @@ impl EndpointChange {
     }
 }
 
-/// The ids of the endpoints that subscribe to an event, as a column of any statement, so that tenants without
-/// endpoints need no round trip for it.
+/// Returns the ids of the endpoints that subscribe to an event, as a column for any statement, so that they cost no
+/// round trip.
 pub(super) fn listeners(tenant: TenantId, event: EventType) -> dsl::array<SqlUuid, listening> {
     dsl::array(listening(tenant, event.subscriptions()))
 }

@@ -51,7 +51,7 @@ pub(crate) struct DeliveryFilter {
     pub(crate) state: Option<&'static str>,
 }
 
-/// The attempts of a delivery as a column of it.
+/// Returns the attempts of a delivery as a column of its row.
 fn attempts(tenant: TenantId) -> dsl::array<AttemptRecord, of_delivery> {
     dsl::array(of_delivery(tenant))
 }

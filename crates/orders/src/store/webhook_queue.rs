@@ -32,13 +32,13 @@ pub(crate) struct NextDelivery {
     /// The failures in a row.
     #[diesel(sql_type = Integer)]
     pub(crate) failure_count: i32,
-    /// If the endpoint is paused: whether the pause is over.
+    /// True if the endpoint's pause is over, or `None` if it is not paused.
     #[diesel(sql_type = Nullable<Bool>)]
     pub(crate) pause_is_over: Option<bool>,
     /// The time at which it is due.
     #[diesel(sql_type = Timestamptz)]
     pub(crate) due_at: DateTime<Utc>,
-    /// Whether it is due now.
+    /// True if it is due now.
     #[diesel(sql_type = Bool)]
     pub(crate) is_due: bool,
 }

@@ -61,7 +61,7 @@ impl Handler<SendWebhooks> for SendWebhooksHandler {
                 Step::Stop => break,
             };
         }
-        // The rest, and what was added since, belongs to the next job. It is committed together with the end of this
+        // Remaining and new deliveries belong to the next job. It is committed together with the end of this
         // one, so that a transaction that makes a delivery due meanwhile finds one of the two.
         run.complete("webhooks.deliver", async |tx| {
             let due_at = match part {

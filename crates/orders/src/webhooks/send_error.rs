@@ -14,9 +14,9 @@ pub(crate) enum SendError {
     Unresolved,
     #[error("no connection could be made to the host")]
     Connect,
-    #[error("the host's TLS certificate is not valid for it, or TLS failed")]
+    #[error("TLS failed, or the certificate is not valid for the host")]
     Tls,
-    #[error("the connection ended without an answer that is HTTP")]
+    #[error("the connection ended without a valid HTTP response")]
     NoAnswer,
     #[error("there was no answer within {} seconds", LIMIT.as_secs())]
     TimedOut,

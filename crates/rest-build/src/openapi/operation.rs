@@ -1,4 +1,4 @@
-//! The description of one operation.
+//! The OpenAPI description of an operation: parameters, body, answers.
 
 use prost_reflect::FieldDescriptor;
 use rowhouse_api::{Access, OptionError, Verb};
@@ -46,7 +46,7 @@ pub(super) fn describe(
     Ok(described)
 }
 
-/// Whether an access token, or another one in its place, has to be sent.
+/// Returns whether an access token, or another one in its place, must be sent.
 fn needs_token(operation: &Operation) -> bool {
     !matches!(operation.options.access, Access::Public { .. })
 }

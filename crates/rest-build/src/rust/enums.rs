@@ -1,4 +1,4 @@
-//! Enums: read from their names in JSON, and written as them.
+//! Generates the conversion of enums from and to their names in JSON.
 
 use heck::ToUpperCamelCase;
 use proc_macro2::TokenStream;

@@ -1,4 +1,4 @@
-//! A handler for each operation.
+//! Generates a handler for each operation.
 
 use std::collections::BTreeSet;
 
@@ -72,7 +72,7 @@ fn caller_parameters(operation: &Operation) -> Vec<TokenStream> {
     }
 }
 
-/// Reads path, query and body into variables of the fields' names.
+/// Generates the code that reads path, query and body into variables of the fields' names.
 fn read(operation: &Operation) -> Result<TokenStream, OptionError> {
     let path = operation.path.iter().map(|field| {
         let (name, text) = (names::ident(field.name()), field.name());
@@ -101,7 +101,7 @@ fn read(operation: &Operation) -> Result<TokenStream, OptionError> {
     Ok(quote!(#(#path)* #query #access_token #body))
 }
 
-/// In a change, an empty list is no list: proto cannot tell it from one that is not there.
+/// Returns whether an empty list is refused: in a change, proto cannot distinguish it from an absent one.
 fn refuses_empty(operation: &Operation, field: &FieldDescriptor) -> bool {
     let options = FieldOptions::of(field);
     operation.http.verb == Verb::Patch && field.is_list() && !options.required && options.min_items >= Some(1)
@@ -140,7 +140,7 @@ fn query(fields: &[FieldDescriptor]) -> Result<TokenStream, OptionError> {
     })
 }
 
-/// The request of the call, and the call's metadata.
+/// Generates the request of the call with its metadata.
 fn message(operation: &Operation) -> Result<TokenStream, OptionError> {
     let target = names::message(&operation.method.input());
     let special =
@@ -185,12 +185,12 @@ fn call(operation: &Operation) -> TokenStream {
     }
 }
 
-/// Whether the handler reads more of the request than its extractors do.
+/// Returns whether the handler needs the request besides what its extractors read.
 fn needs_request(operation: &Operation) -> bool {
     !operation.path.is_empty() || !operation.query.is_empty() || operation.is_conditional()
 }
 
-/// The answer, out of the response in `answer`.
+/// Generates the answer from the response in `answer`.
 fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     let options = &operation.options;
     let success = status(operation, options.success)?;
@@ -231,7 +231,7 @@ fn reply(operation: &Operation) -> Result<TokenStream, OptionError> {
     })
 }
 
-/// The constant of an HTTP status of success.
+/// Returns the constant of an HTTP status of success.
 fn status(operation: &Operation, status: u16) -> Result<TokenStream, OptionError> {
     Ok(match status {
         200 => quote!(StatusCode::OK),
@@ -245,7 +245,7 @@ fn status(operation: &Operation, status: u16) -> Result<TokenStream, OptionError
     })
 }
 
-/// The text at a path of two names such as `order.etag`, the first of which is a variable.
+/// Generates the access to a text by a path such as `order.etag`, whose first name is a variable.
 fn value_at(operation: &Operation, path: &str) -> Result<TokenStream, OptionError> {
     let error =
         || OptionError::new(operation.method.full_name(), format!("the response has no text at {path}"));

@@ -12,7 +12,7 @@ use quote::quote;
 
 use crate::{Error, Model};
 
-/// The whole file, formatted.
+/// Generates the whole file, formatted.
 pub(crate) fn file(model: &Model) -> Result<String, Error> {
     let enums = enums::all(model);
     let requests = requests::all(model)?;

@@ -1,4 +1,4 @@
-//! What is read: a struct for each body, and for each message in one.
+//! Generates a struct for each body, and for each message in one, that is read from JSON.
 
 use proc_macro2::TokenStream;
 use prost_reflect::{FieldDescriptor, MessageDescriptor};
@@ -85,11 +85,11 @@ fn member(field: &FieldDescriptor, takes_null: bool) -> Result<TokenStream, Opti
     })
 }
 
-/// `name: value`, where a variable of the field's name has what was read.
+/// Generates the value of a field from the variable of its name, which has the value from JSON.
 pub(super) fn value(field: &FieldDescriptor) -> Result<TokenStream, OptionError> {
     let name = names::ident(field.name());
     let required = FieldOptions::of(field).required;
-    // What one value is made of, and whether it is that already.
+    // The conversion of one value, and whether it can be left out.
     let (convert, as_it_is) = match Shape::of(field)? {
         Shape::Text | Shape::Flag | Shape::Map => (quote!(std::convert::identity), true),
         Shape::Int32 | Shape::Int64 | Shape::Time | Shape::Message(_) => (quote!(Read::read), false),
@@ -97,7 +97,7 @@ pub(super) fn value(field: &FieldDescriptor) -> Result<TokenStream, OptionError>
     };
     let presence = field.supports_presence() && !field.is_list();
     let value = match (field.is_list(), required) {
-        // The variable as it is.
+        // The variable itself.
         (true, true) if as_it_is => return Ok(quote!(#name)),
         (true, true) => quote!(#name.into_iter().map(#convert).collect()),
         (true, false) if as_it_is => quote!(#name.unwrap_or_default()),

@@ -1,4 +1,4 @@
-//! What is written: the members of each message in an answer.
+//! Generates the JSON members of each message in an answer.
 
 use proc_macro2::TokenStream;
 use prost_reflect::{FieldDescriptor, MessageDescriptor};

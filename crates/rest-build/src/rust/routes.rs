@@ -1,4 +1,4 @@
-//! The function that registers the handlers.
+//! Generates the function that registers the handlers.
 
 use std::collections::BTreeMap;
 
@@ -20,7 +20,7 @@ pub(super) fn configure(model: &Model) -> TokenStream {
             let handler = format_ident!("{}", operation.name);
             quote!(.route(web::#verb().to(#handler)))
         });
-        // Another method of this path is not looked for at a path with a parameter in the same place.
+        // A request with another method is not matched against a path that has a parameter in the same place.
         quote!(config.service(web::resource(#path) #(#routes)* .default_service(web::to(fallback)));)
     });
     quote! {

@@ -9,9 +9,7 @@ use rowhouse_operator::tenants::{TenantError, connect_as_owner};
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum AddressesError {
-    #[error(
-        "{NAME} goes through people, who belong to no tenant: leave out --tenant, --rate and --concurrency"
-    )]
+    #[error("{NAME} processes people, who belong to no tenant: leave out --tenant, --rate and --concurrency")]
     OfTenants,
     #[error(transparent)]
     Database(#[from] TenantError),
@@ -25,7 +23,7 @@ impl From<tokio_postgres::Error> for AddressesError {
     }
 }
 
-/// Reports what there is to do, after a migration.
+/// Reports the addresses to rewrite, after a migration.
 pub(super) async fn report(admin_url: &str, ca_file: Option<&Path>) -> Result<(), AddressesError> {
     let found = survey(&connect_as_owner(admin_url, ca_file).await?).await?;
     let mut out = io::stdout().lock();

@@ -1,4 +1,4 @@
-//! `rowhouse audit`.
+//! The command `rowhouse audit`, which checks the isolation guarantees of a database.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,8 +14,8 @@ use rowhouse_tenancy::audit::{AuditScope, run as look};
 use rowhouse_migrator::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
-    "Prints a line for each violation: the rule, the object, the remedy. Exits with 1 if there is any.
-The answer is the same whoever asks: a superuser, an administrator (a member of rowhouse_administrators), a service.
+    "Prints a line for each violation: the rule, the object, the remedy. The exit code is 1 if there is any.
+The result is the same for a superuser, an administrator (a member of rowhouse_administrators) and a service.
 
 Examples:
   rowhouse audit --database-url postgres://admin:secret@db/rowhouse

@@ -1,4 +1,4 @@
-//! `rowhouse backfill`.
+//! The command `rowhouse backfill`, which lists and runs backfills.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -14,9 +14,9 @@ use rowhouse_operator::backfill::{
     LedgerSummary, Options, Runner, TenantFailure,
 };
 
-pub(super) const EXAMPLES: &str = "Goes through all tenants, each in its own context, in batches, and writes down how far it is: what \
-was interrupted, even by kill -9, goes on from there when it is run again. The rows of a tenant are counted first; one of which another \
-number was changed is named, and the exit code is not 0. The other tenants are gone through all the same.
+pub(super) const EXAMPLES: &str = "Processes all tenants, each in its own context, in batches, and records its progress: after an \
+interruption, even by kill -9, the next run continues. The rows of a tenant are counted first. A tenant whose number of changed rows differs \
+from that is reported, and the exit code is not 0. The other tenants are processed all the same.
 
 Examples:
   rowhouse backfill --list
@@ -28,25 +28,25 @@ const CONCURRENCY: u32 = 4;
 
 #[derive(Args)]
 pub(super) struct BackfillArgs {
-    /// Which one; --list shows what there is
+    /// Name of the backfill; --list shows the names
     #[arg(required_unless_present = "list")]
     name: Option<String>,
-    /// List the backfills, and how many tenants each has been through
+    /// List the backfills, and the number of tenants that each has completed
     #[arg(long, conflicts_with = "name")]
     list: bool,
-    /// Count the rows that would be changed, and change nothing
+    /// Count the rows to change, without changing them
     #[arg(long)]
     dry_run: bool,
-    /// How many rows to change in one transaction, at most
+    /// Maximum number of rows to change in one transaction
     #[arg(long, value_name = "ROWS", default_value_t = 1000, value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
     batch_size: u32,
-    /// How many rows to change in a second, at most
+    /// Maximum number of rows to change per second
     #[arg(long, value_name = "ROWS/S", value_parser = RangedU64ValueParser::<u32>::new().range(1..))]
     rate: Option<u32>,
-    /// Only this tenant; may be given several times
+    /// Process only this tenant; may be given several times
     #[arg(long = "tenant", value_name = "SLUG-OR-ID")]
     tenants: Vec<String>,
-    /// How many tenants to go through at the same time, each on a connection of its own
+    /// Number of tenants to process at the same time, each on a connection of its own
     #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
     concurrency: u32,
     /// URL of the database, for the role that migrates it

@@ -1,4 +1,4 @@
-//! `rowhouse keys`.
+//! The command `rowhouse keys`, which creates and rotates signing keys.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -21,12 +21,12 @@ const ROTATE_EXAMPLES: &str = "Examples:
   rowhouse keys rotate --directory keys --step publish
   rowhouse keys rotate --directory keys --step sign
 
-Services that read the directory itself need no more than the first. Where the files have to be
-brought to them, as Secrets of a cluster, bring them after either step, and let the second wait
-until the first has arrived everywhere. A rotation that was interrupted is continued by the next.
+If the services read the directory itself, the first command is enough. If the files are copied to
+them, such as to Secrets of a cluster, copy them after each step, and run the second step when the
+files of the first have arrived everywhere. The next rotation continues an interrupted one.
 
-The key before last is dropped. To make a stolen key worthless, rotate twice with `--retire-after 0`:
-a minute later nobody believes it, and whoever has a token of it has to get a new one.";
+A rotation removes the key before the previous one. To revoke a stolen key, rotate twice with
+`--retire-after 0`: within a minute no service trusts it, and its tokens have to be replaced.";
 
 #[derive(Args)]
 pub(super) struct KeysArgs {
@@ -36,34 +36,34 @@ pub(super) struct KeysArgs {
 
 #[derive(Subcommand)]
 enum KeysCommand {
-    /// Make a key for each service that signs tokens, and the public keys to trust
+    /// Create a key for each service that signs tokens, and the files of public keys to trust
     #[command(after_help = GENERATE_EXAMPLES)]
     Generate {
-        /// Where the keys go; none that is there is overwritten
+        /// Directory for the keys; existing keys are not overwritten
         #[arg(value_name = "DIRECTORY", default_value = ".rowhouse/keys")]
         directory: PathBuf,
     },
-    /// Let new keys sign, without a request being refused
+    /// Replace the signing keys, without refusing a request
     #[command(after_help = ROTATE_EXAMPLES)]
     Rotate(RotateArgs),
 }
 
 #[derive(Args)]
 struct RotateArgs {
-    /// Where the keys are, as `rowhouse keys generate` made them
+    /// Directory of the keys, as created by `rowhouse keys generate`
     #[arg(long, value_name = "DIRECTORY")]
     directory: PathBuf,
-    /// Whose key; without it everybody's
+    /// Service whose key is rotated; all services' keys when absent
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(issuers()))]
     issuer: Option<String>,
-    /// How long a key is published before it signs, in seconds, 6 at least
+    /// Time for which a key is published before it signs, in seconds; 6 at least
     #[arg(long, value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     publish_for: Duration,
-    /// How long a key stays published after it has signed, in seconds: longer than the life of an access token,
+    /// Time for which a key stays published after it has signed, in seconds: longer than the lifetime of an access token,
     /// which is 600 at most
     #[arg(long, value_name = "SECONDS", default_value = "660", value_parser = seconds)]
     retire_after: Duration,
-    /// Do half of it
+    /// Do only one step of the rotation
     #[arg(long, value_name = "STEP")]
     step: Option<RotationStep>,
 }

@@ -1,4 +1,4 @@
-//! `rowhouse migrate`.
+//! The command `rowhouse migrate`, which creates roles and schemas, and lists migrations.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -16,7 +16,7 @@ use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, R
 /// The exit code of `--status` if there is something to do.
 const PENDING: u8 = 3;
 
-pub(super) const EXAMPLES: &str = "Makes the database if there is none, the roles, their grants and the schema. Repeating it changes nothing.
+pub(super) const EXAMPLES: &str = "Creates the database if it does not exist, the roles, their grants and the schema. Repeating it changes nothing.
 The services' URLs are only read for the passwords in them, which their roles get.
 Roles belong to the cluster: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
 administer all databases of Rowhouse in it.
@@ -38,18 +38,18 @@ pub(super) struct MigrateArgs {
     /// PEM file with the authorities that may have signed the database's certificate
     #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
     database_ca_file: Option<PathBuf>,
-    /// The services' URLs of the database.
+    /// The URLs with which the services connect to the database.
     #[command(flatten)]
     service_urls: OfEachService<DatabaseUrl>,
-    /// How long to wait in all for locks that others hold, and before that for another migration, in seconds
+    /// Total time to wait for locks that other sessions hold, and before that for another migration, in seconds
     #[arg(long, env = "ROWHOUSE_LOCK_WAIT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     lock_wait: Duration,
-    /// List the migrations and whether they were run, and change nothing
+    /// List the migrations and their states, and change nothing
     #[arg(long)]
     status: bool,
 }
 
-/// The URL of a service, for the password in it.
+/// The URL with which a service connects to the database. Its role gets the password in it.
 struct DatabaseUrl;
 
 impl EachService for DatabaseUrl {
@@ -58,7 +58,7 @@ impl EachService for DatabaseUrl {
     type Value = Option<String>;
 
     fn argument(service: ServiceName, argument: Arg) -> Arg {
-        let help = format!("The {service} service's URL of the database");
+        let help = format!("URL with which the {service} service connects to the database");
         argument.value_name("URL").hide_env_values(true).help(help)
     }
 
@@ -87,7 +87,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     }
     // The schema is complete, whatever this returns.
     if let Err(error) = addresses::report(&args.database_url, args.database_ca_file.as_deref()).await {
-        eprintln!("rowhouse: the e-mail addresses were not looked at: {error}");
+        eprintln!("rowhouse: the e-mail addresses were not checked: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }

@@ -1,4 +1,4 @@
-//! The command line.
+//! The commands of `rowhouse`: parsing their arguments, and running one.
 
 mod addresses;
 mod audit;
@@ -17,7 +17,7 @@ use crate::dev::{self, DevArgs};
 
 /// Rowhouse: a multi-tenant backend in which PostgreSQL keeps the tenants apart.
 ///
-/// Without a command, `rowhouse dev` with its defaults.
+/// Without a command, it runs `rowhouse dev` with the defaults.
 #[derive(Parser)]
 #[command(name = "rowhouse", version, after_help = EXAMPLES)]
 pub struct Cli {
@@ -41,19 +41,19 @@ enum Command {
     /// Run the whole system on this machine: PostgreSQL, the services, the gateway
     #[command(after_help = DEV_EXAMPLES)]
     Dev(Box<DevArgs>),
-    /// Make a database's roles and bring its schema up to date
+    /// Create a database's roles and migrate its schema to the newest version
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
     /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Make and rotate signing keys
+    /// Create and rotate signing keys
     Keys(keys::KeysArgs),
-    /// Close a person's account, or open it again
+    /// Disable a person's account, or enable it again
     User(user::UserArgs),
-    /// Suspend and resume tenants, and look at them
+    /// Suspend, resume, list and show tenants
     Tenant(tenant::TenantArgs),
-    /// Change every tenant's rows, one tenant after the other
+    /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
 }
@@ -97,7 +97,7 @@ mod tests {
 
     use super::*;
 
-    /// Except positional arguments and secrets, every flag has a variable.
+    /// Every flag has a variable, except positional arguments and secrets.
     #[test]
     fn every_argument_has_a_help_text_and_secrets_are_hidden() {
         fn check(command: &Command) {

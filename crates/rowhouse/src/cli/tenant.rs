@@ -1,4 +1,4 @@
-//! `rowhouse tenant`.
+//! The command `rowhouse tenant`, which suspends, resumes, lists and shows tenants.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -11,8 +11,9 @@ use rowhouse_operator::tenants::{
     self, Overview, Reason, Suspended, Tenant, TenantError, TenantStatus, connect_as_owner,
 };
 
-const EXAMPLES: &str = "A suspended tenant is closed at the database: nobody gets in, whatever tokens they have, what \
-had begun before is ended, and its jobs wait. Resuming it brings everything back. Both stand in the tenant's audit log, with the reason.
+const EXAMPLES: &str =
+    "The database refuses every entry into a suspended tenant, even with valid tokens. Open transactions \
+are ended, and its jobs wait. Resuming it undoes that. The tenant's audit log records both, with the reason.
 
 Examples:
   rowhouse tenant suspend acme --reason 'invoice 2026-117 is unpaid'
@@ -29,13 +30,13 @@ pub(super) struct TenantArgs {
 
 #[derive(Subcommand)]
 enum TenantCommand {
-    /// Let nobody into a tenant any more, and end what is going on in it
+    /// Suspend a tenant: nobody can enter it any more, and its open transactions are ended
     Suspend(Change),
-    /// Let everybody into a suspended tenant again
+    /// Resume a suspended tenant
     Resume(Change),
     /// List the tenants, the oldest first
     List(List),
-    /// Look at one tenant: its status, how many members and jobs it has, why it was suspended
+    /// Show one tenant: its status, the numbers of its members and jobs, and the reason for which it was suspended
     Show(Show),
 }
 
@@ -44,7 +45,7 @@ struct Change {
     /// The tenant's slug or id
     #[arg(value_name = "SLUG-OR-ID")]
     tenant: String,
-    /// Why: 1 to 500 characters, for the tenant's audit log, which its administrators read
+    /// Reason, in 1 to 500 characters; the tenant's administrators see it in their audit log
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
     #[command(flatten)]
@@ -53,7 +54,7 @@ struct Change {
 
 #[derive(Args)]
 struct List {
-    /// Only tenants with this status
+    /// Show only tenants with this status
     #[arg(long)]
     status: Option<TenantStatus>,
     #[command(flatten)]

@@ -1,4 +1,4 @@
-//! `rowhouse user`.
+//! The command `rowhouse user`, which disables and enables people.
 
 use std::io::{self, Write};
 use std::path::PathBuf;
@@ -25,9 +25,9 @@ pub(super) struct UserArgs {
 
 #[derive(Subcommand)]
 enum UserCommand {
-    /// Lock a person out and end all of their sessions, API keys and invitations
+    /// Disable a person: end all of their sessions, API keys and invitations, and refuse logins
     Disable(OneUser),
-    /// Let a person log in again
+    /// Enable a disabled person, who can log in again
     Enable(OneUser),
 }
 

@@ -15,7 +15,7 @@ const FILE: &str = "endpoints.json";
 #[derive(Serialize)]
 pub(super) struct Endpoints {
     pub(super) gateway: String,
-    /// By the services' names, in the order of the catalog.
+    /// The services' addresses by their names, in the order of the catalog.
     #[serde(flatten)]
     pub(super) services: Services,
     /// The URL of the database for an administrator.

@@ -20,7 +20,7 @@ pub enum DevError {
     Locked {
         /// The directory.
         directory: PathBuf,
-        /// The owner.
+        /// The id of the process that uses the directory.
         pid: String,
     },
     /// The directory cannot be used.

@@ -1,4 +1,4 @@
-//! The text that is printed when everything runs.
+//! The text that `rowhouse dev` prints when everything runs.
 
 use std::path::Path;
 

@@ -22,13 +22,13 @@ pub(super) struct Secrets {
 #[derive(Serialize, Deserialize)]
 struct Content {
     postgres: String,
-    /// By the services' names.
+    /// The passwords by the services' names.
     #[serde(flatten)]
     services: BTreeMap<String, String>,
 }
 
 impl Secrets {
-    /// `private`: whether a cluster in this directory is what they are for. A service that is new gets its password now.
+    /// Reads the passwords, or generates those that are missing. With `private`, they belong to a cluster in this directory.
     pub(super) fn load_or_create(directory: &Path, private: bool) -> Result<Self, DevError> {
         let path = directory.join("secrets.json");
         let (mut content, there) = match std::fs::read(&path) {

@@ -1,11 +1,11 @@
-//! Waiting for a request to stop.
+//! [`Stop`], which waits for a signal to stop.
 
 use std::{fs, io};
 
 use rowhouse_chassis::shutdown::Shutdown;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 
-/// SIGTERM, Ctrl-C, and the end of the terminal. Nothing that was started may outlive them.
+/// The requests to stop: SIGTERM, Ctrl-C, and the end of the terminal. All parts end with them.
 pub(super) struct Stop {
     shutdown: Shutdown,
     /// `None` if the end of the terminal is ignored.

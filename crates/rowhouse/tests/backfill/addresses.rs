@@ -125,7 +125,7 @@ async fn addresses_without_a_collision_are_rewritten() {
 async fn the_address_backfill_is_listed_without_tenants() {
     let database = TestDatabase::create().await;
     let listed = stdout(&backfill(&database, &["--list"]).await);
-    assert!(listed.contains("email-addresses  writes e-mail addresses"), "{listed}");
+    assert!(listed.contains("email-addresses  rewrites older email addresses"), "{listed}");
     for arguments in [&[NAME, "--tenant", "acme"][..], &[NAME, "--rate", "5"], &[NAME, "--concurrency", "2"]]
     {
         let refused = backfill(&database, arguments).await;

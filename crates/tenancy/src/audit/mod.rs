@@ -16,8 +16,8 @@
 //!
 //! The rules:
 //!
-//! * `schema_missing`: a schema that should be there is not
-//! * `kernel_missing`: a role, table or routine of the kernel is not there
+//! * `schema_missing`: a required schema does not exist
+//! * `kernel_missing`: a role, table or routine of the kernel does not exist
 //! * `kernel_closed`: a service role lacks a privilege that it needs on the kernel
 //! * `role_superuser`: a service role is a superuser
 //! * `role_creates_roles`: a service role has CREATEROLE

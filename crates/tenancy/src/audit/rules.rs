@@ -11,8 +11,8 @@ pub struct Rule {
 
 /// Every rule, in the order in which violations are listed and their remedies can be applied.
 pub const RULES: &[Rule] = &[
-    Rule { name: "schema_missing", what: "a schema that should be there is not" },
-    Rule { name: "kernel_missing", what: "a role, table or routine of the kernel is not there" },
+    Rule { name: "schema_missing", what: "a required schema does not exist" },
+    Rule { name: "kernel_missing", what: "a role, table or routine of the kernel does not exist" },
     Rule { name: "kernel_closed", what: "a service role lacks a privilege that it needs on the kernel" },
     Rule { name: "role_superuser", what: "a service role is a superuser" },
     Rule { name: "role_creates_roles", what: "a service role has CREATEROLE" },

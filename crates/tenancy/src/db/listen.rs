@@ -48,7 +48,7 @@ impl NotificationListener {
         }
     }
 
-    /// Returns what as many as wait for notifications can wait on. It ends with this value.
+    /// Returns a waiter for notifications, of which there can be any number. It ends with this value.
     #[must_use]
     pub fn subscribe(&self) -> Subscription {
         Subscription(self.heard.clone())

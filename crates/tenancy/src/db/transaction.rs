@@ -86,7 +86,7 @@ pub struct Tx<S: TransactionScope> {
     /// `BEGIN` and the entry into the tenant.
     opening: String,
     state: State,
-    /// Whether the connection is marked as being in a transaction, which the pool checks.
+    /// True while the connection is marked as being in a transaction, which the pool checks.
     marked: bool,
     /// The failures of the statements so far. After a failed statement, the server answers COMMIT with ROLLBACK and without an
     /// error.

@@ -13,7 +13,7 @@ use tower::{Layer, Service};
 use crate::grpc::TENANT_ID_KEY;
 use crate::{InvalidTenantId, TenantContext, TenantId};
 
-/// Says of the path of a call, such as `/auth.v1.AuthService/Login`, whether it can come without a token.
+/// Returns whether a call of this path, such as `/auth.v1.AuthService/Login`, can come without a token.
 pub type IsPublic = Arc<dyn Fn(&str) -> bool + Send + Sync>;
 
 /// The reason why a call was refused.

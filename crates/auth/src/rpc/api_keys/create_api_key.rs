@@ -100,7 +100,7 @@ async fn create(
         .await
 }
 
-/// Completes an answer that was kept by a release which left the client's id out: it is the key's.
+/// Completes an answer that an earlier release stored without the client's id, which is the key's.
 fn completed(mut kept: CreateApiKeyResponse) -> CreateApiKeyResponse {
     if let (true, Some(key)) = (kept.client_id.is_empty(), &kept.api_key) {
         kept.client_id.clone_from(&key.id);

@@ -18,7 +18,8 @@ use crate::store::members::{delete_member, lock_member_of};
 use crate::store::memberships::is_provisioning;
 use crate::store::single_letters::release_email;
 
-/// Removes what `set_up_tenant` created. Does nothing for a tenant that is not in set-up any more.
+/// Removes the member or the invitation that `create_membership` created. Does nothing for a tenant that is not in
+/// set-up any more.
 pub(super) async fn delete_membership(
     rpc: &Rpc,
     request: &Request<DeleteMembershipRequest>,

@@ -37,7 +37,7 @@ pub(super) struct SignUp<'a> {
 pub(super) struct SignUpFindings {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
-    /// Whether the account was logged in to from the network before.
+    /// True if there was a login to the account from the network before.
     pub(super) known: bool,
 }
 

@@ -1,4 +1,4 @@
-//! Reading the caller.
+//! The method that returns the caller.
 
 use rowhouse_proto::auth::v1::{GetMeRequest, GetMeResponse, OwnTenant, User};
 use tonic::Request;

@@ -1,4 +1,4 @@
-//! Being alive.
+//! The route `/healthz`, which shows whether the gateway itself runs.
 
 use actix_web::HttpResponse;
 use actix_web::http::StatusCode;
@@ -7,9 +7,9 @@ use super::Health;
 use crate::error::Problem;
 use crate::json::{uncached_response, write};
 
-/// Is the gateway alive
+/// Answers while the gateway runs
 ///
-/// Says nothing of the services behind it.
+/// Does not depend on the services behind it.
 pub(crate) async fn healthz() -> Result<HttpResponse, Problem> {
     write(uncached_response(StatusCode::OK), &Health { status: "ok" })
 }

@@ -1,4 +1,4 @@
-//! Being ready.
+//! The route `/readyz`, which shows whether requests can be answered.
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, web};
@@ -10,9 +10,9 @@ use crate::error::Problem;
 use crate::json::{uncached_response, write};
 use crate::readiness::Readiness;
 
-/// Would requests be answered
+/// Answers 200 if requests can be answered
 ///
-/// Asks every service; the answer is at most a second old.
+/// Asks every service. The result is a second old at most.
 pub(crate) async fn readyz(
     readiness: web::Data<Readiness>,
     shutdown: web::Data<Shutdown>,

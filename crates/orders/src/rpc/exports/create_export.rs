@@ -76,7 +76,7 @@ struct UnknownFormat;
 
 type Parsed = (ExportFormat, Option<OrderStatus>, Option<IdempotencyKey>);
 
-/// Completes an answer that was kept by a release which had the progress in other fields: of a new export it is nothing.
+/// Completes an answer that an earlier release stored with the progress in other fields: a new export has none.
 fn completed(mut kept: CreateExportResponse) -> CreateExportResponse {
     if let Some(export) = &mut kept.export {
         export.progress.get_or_insert_default();

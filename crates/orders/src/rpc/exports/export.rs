@@ -1,4 +1,4 @@
-//! Exports in messages.
+//! Converting exports from and to messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;

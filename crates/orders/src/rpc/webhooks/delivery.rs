@@ -1,4 +1,4 @@
-//! Deliveries in messages.
+//! Converting deliveries from and to messages.
 
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;

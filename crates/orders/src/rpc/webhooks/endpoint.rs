@@ -1,4 +1,4 @@
-//! Endpoints in messages.
+//! Converting endpoints from and to messages.
 
 use chrono::Utc;
 use rowhouse_chassis::error::Violations;
