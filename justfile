@@ -46,7 +46,7 @@ migrate:
 generate:
     UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --test openapi
 
-# Add a resource to the orders service, as docs/adding-a-resource.md shows it. The singular is the name without its s if it is not given.
+# Add a resource to the orders service, as docs/adding-a-resource.md shows it. The singular is needed where it is not regular.
 new-resource plural *singular:
     .ci/guide docs/adding-a-resource.md {{ plural }} {{ singular }}
     cargo fmt --all

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -38,8 +39,8 @@ impl System {
         let binary = std::env::current_exe()?.with_file_name("rowhouse");
         let process = Command::new(&binary)
             .arg("dev")
-            .args(["--http", "127.0.0.1:0", "--auth-listen", "127.0.0.1:0"])
-            .args(["--onboarding-listen", "127.0.0.1:0", "--orders-listen", "127.0.0.1:0"])
+            .arg("--http=127.0.0.1:0")
+            .args(ServiceName::ALL.iter().map(|service| format!("--{service}-listen=127.0.0.1:0")))
             .arg("--data-dir")
             .arg(directory.path().join("data"))
             .env_remove("DATABASE_URL")

@@ -91,9 +91,10 @@ mod tests {
 
     #[test]
     fn defaults() {
-        let needed = "rowhouse-gateway --auth-endpoint http://a --onboarding-endpoint http://b \
-                      --orders-endpoint http://c --trust-dir t --issuer https://d";
-        let config = Config::try_parse_from(needed.split_whitespace()).unwrap();
+        let endpoints =
+            ServiceName::ALL.iter().map(|service| format!("--{service}-endpoint=http://{service}"));
+        let others = ["rowhouse-gateway", "--trust-dir=t", "--issuer=https://d"].map(str::to_owned);
+        let config = Config::try_parse_from(others.into_iter().chain(endpoints)).unwrap();
         assert_eq!(config.listen, "127.0.0.1:8080".parse().unwrap());
         assert_eq!(config.request_timeout, Duration::from_secs(10));
         let rates = config.rate_limits.limits();

@@ -6,6 +6,7 @@ use std::net::TcpListener;
 use std::process::Stdio;
 use std::time::Duration;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_tokens::{JwkSet, SigningKey, issuer};
 use tempfile::TempDir;
 use tokio::io::{AsyncBufReadExt, BufReader};
@@ -27,9 +28,11 @@ fn program(trust: &TempDir) -> Command {
     program
         .env_clear()
         .env("ROWHOUSE_HTTP_LISTEN", "127.0.0.1:0")
-        .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
-        .env("ROWHOUSE_ONBOARDING_ENDPOINT", "http://127.0.0.1:1")
-        .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")
+        .envs(
+            ServiceName::ALL.iter().map(|service| {
+                (format!("ROWHOUSE_{}_ENDPOINT", service.in_variables()), "http://127.0.0.1:1")
+            }),
+        )
         .env("ROWHOUSE_TRUST_DIR", trust.path())
         .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
         .env("ROWHOUSE_ENVIRONMENT", "dev")

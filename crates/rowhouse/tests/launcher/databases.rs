@@ -4,6 +4,7 @@ use std::fs;
 use std::path::PathBuf;
 use std::process::Command;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_migrator::connect;
 use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password};
 use rustix::process::Signal;
@@ -136,8 +137,8 @@ async fn an_administrator_need_not_be_a_superuser() {
         // From PostgreSQL 16 on, a role belongs to its creator.
         let remove = format!(
             "DROP DATABASE of_{name} WITH (FORCE); DROP ROLE rowhouse_owner, rowhouse_definer;
-             DROP ROLE rowhouse_administrators;
-             DROP ROLE rowhouse_auth, rowhouse_onboarding, rowhouse_orders"
+             DROP ROLE rowhouse_administrators; DROP ROLE {}",
+            ServiceName::ALL.iter().map(|service| service.role()).collect::<Vec<_>>().join(", ")
         );
         for statement in remove.split(';') {
             postgres.batch_execute(statement).await.unwrap();

@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
 
+use rowhouse_catalog::ServiceName;
 use rustix::process::{Pid, Signal, kill_process};
 use serde_json::Value;
 
@@ -18,8 +19,10 @@ pub(crate) struct Dev {
 
 /// Returns the command with free ports.
 pub(crate) fn command(data_dir: &Path) -> Command {
-    let mut command = rowhouse(&["dev", "--http", "127.0.0.1:0", "--auth-listen", "127.0.0.1:0"]);
-    command.args(["--onboarding-listen", "127.0.0.1:0", "--orders-listen", "127.0.0.1:0"]);
+    let mut command = rowhouse(&["dev", "--http", "127.0.0.1:0"]);
+    for service in ServiceName::ALL {
+        command.args([&format!("--{service}-listen"), "127.0.0.1:0"]);
+    }
     command.arg("--data-dir").arg(data_dir);
     command
 }

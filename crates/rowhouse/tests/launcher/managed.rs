@@ -2,6 +2,7 @@
 
 use std::process::Output;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_migrator::connect;
 use rowhouse_postgres::Cluster;
 use rustix::process::Signal;
@@ -13,7 +14,10 @@ use crate::dev::{self, Dev};
 use crate::run::{directory, rowhouse, stderr, stdout};
 
 const ACME: &str = "00000000-0000-7000-8000-000000000001";
-const SERVICES: [&str; 3] = ["rowhouse_auth", "rowhouse_onboarding", "rowhouse_orders"];
+/// Returns the services' roles.
+fn services() -> Vec<&'static str> {
+    ServiceName::ALL.iter().map(|service| service.role()).collect()
+}
 
 /// A server, its superuser, and administrators. Every role's password is `secret`.
 struct Managed {
@@ -73,9 +77,10 @@ impl Managed {
 
     /// Migrates with the services' passwords.
     fn migrate(&self, role: &str, database: &str) -> String {
-        let [auth, onboarding, orders] = SERVICES.map(|service| self.url(service, database));
-        let urls = ["--auth-database-url", &auth, "--onboarding-database-url", &onboarding];
-        let arguments = [&["migrate"], &urls[..], &["--orders-database-url", &orders]].concat();
+        let url =
+            |service: &ServiceName| [format!("--{service}-database-url"), self.url(service.role(), database)];
+        let urls: Vec<_> = ServiceName::ALL.iter().flat_map(url).collect();
+        let arguments: Vec<_> = ["migrate"].into_iter().chain(urls.iter().map(String::as_str)).collect();
         self.succeed(role, database, &arguments)
     }
 
@@ -133,12 +138,12 @@ async fn every_command_works() {
     as_adm(&["backfill", "orders-priority"]);
 
     let mut inside = Vec::new();
-    for service in SERVICES {
+    for service in services() {
         inside.push(enter(&managed, service).await);
     }
     assert_eq!(
         as_adm(&["tenant", "suspend", "acme", "--reason", "unpaid"]),
-        "suspended acme\nended transactions that had begun before: 3\n"
+        format!("suspended acme\nended transactions that had begun before: {}\n", ServiceName::ALL.len())
     );
     for client in inside {
         assert!(client.batch_execute("SELECT 1").await.is_err(), "its connection is gone");
@@ -210,10 +215,10 @@ async fn a_second_administrator_is_let_in_by_the_first() {
 #[tokio::test(flavor = "multi_thread")]
 async fn roles_of_an_older_release_get_their_administrators() {
     let managed = Managed::start(&["one", "two"]).await;
-    let roles = format!("rowhouse_owner, rowhouse_definer, {}", SERVICES.join(", "));
+    let roles = format!("rowhouse_owner, rowhouse_definer, {}", services().join(", "));
     let one = managed.connect("one", "postgres").await;
     for role in roles.split(", ") {
-        let login = if SERVICES.contains(&role) { "LOGIN" } else { "NOLOGIN" };
+        let login = if services().contains(&role) { "LOGIN" } else { "NOLOGIN" };
         one.batch_execute(&format!("CREATE ROLE {role} {login}")).await.unwrap();
     }
     one.batch_execute("GRANT rowhouse_definer TO rowhouse_owner; GRANT rowhouse_owner TO one").await.unwrap();

@@ -8,6 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
+use rowhouse_catalog::ServiceName;
 use rustix::process::Signal;
 
 use crate::dev::{self, Dev};
@@ -41,8 +42,9 @@ fn a_port_in_use() {
     for flag in ["--http", "--orders-listen"] {
         let mut command = rowhouse(&["dev", "--data-dir"]);
         command.arg(&data);
-        for each in ["--http", "--auth-listen", "--onboarding-listen", "--orders-listen"] {
-            command.args([each, if each == flag { &address } else { "127.0.0.1:0" }]);
+        let listens = ServiceName::ALL.iter().map(|service| format!("--{service}-listen"));
+        for each in listens.chain(["--http".to_owned()]) {
+            command.args([&each, if each == flag { &address } else { "127.0.0.1:0" }]);
         }
         let sentence = refusal(&mut command);
         let port = taken.local_addr().unwrap().port();
