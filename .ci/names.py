@@ -26,4 +26,4 @@ def with_articles(text, old, new):
     """Gives the old name, which is about to be replaced, the article of the new one."""
     article = "n" if new[0] in "aeiou" else ""
     name = f"(?:{re.escape(old)}|{re.escape(old.capitalize())})(?![a-rt-z])"
-    return re.sub(rf"(?<![a-zA-Z])([Aa])n?([ _]`?)(?={name})", rf"\g<1>{article}\g<2>", text)
+    return re.sub(rf"(?<![a-zA-Z])([Aa])n?([ _][`\[]*)(?={name})", rf"\g<1>{article}\g<2>", text)
