@@ -85,8 +85,7 @@ impl Issuers {
 
     /// Returns every issuer whose access tokens are accepted.
     pub(crate) fn accepted(&self) -> impl Iterator<Item = &str> {
-        // Until the first release, `iss` was the service's name. Tokens from then live for ten minutes.
-        [AUTH, self.current.as_str()].into_iter().chain(self.accepted.iter().map(IssuerUrl::as_str))
+        [&self.current].into_iter().chain(&self.accepted).map(IssuerUrl::as_str)
     }
 }
 
@@ -150,7 +149,7 @@ mod tests {
         let issuers: Issuers = "https://new.example,https://old.example".parse().unwrap();
         assert_eq!(issuers.current().as_str(), "https://new.example");
         let accepted: Vec<_> = issuers.accepted().collect();
-        assert_eq!(accepted, [AUTH, "https://new.example", "https://old.example"]);
+        assert_eq!(accepted, ["https://new.example", "https://old.example"]);
         for text in ["", "https://new.example,", ",https://old.example"] {
             assert!(text.parse::<Issuers>().is_err(), "{text}");
         }

@@ -52,7 +52,8 @@ struct Header<'a> {
 
 #[derive(Deserialize)]
 struct AccessClaims {
-    iss: String,
+    #[serde(rename = "iss")]
+    _iss: String,
     sub: Uuid,
     tenant_id: Uuid,
     sid: Uuid,
@@ -183,10 +184,6 @@ impl AccessClaims {
         let Self { sub, role, client_id, scope, .. } = self;
         match (role, client_id.as_deref(), scope) {
             (Some(role), Some(FIRST_PARTY_CLIENT), None) => Ok(Principal::User { id: *sub, role: *role }),
-            // Until the first release, people's tokens named no client.
-            (Some(role), None, None) if self.iss == issuer::AUTH => {
-                Ok(Principal::User { id: *sub, role: *role })
-            }
             (None, Some(client), Some(scope)) if client.parse() == Ok(*sub) => {
                 let scopes = scope.split_whitespace().map(ToOwned::to_owned).collect();
                 Ok(Principal::ApiKey { id: *sub, scopes })
