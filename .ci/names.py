@@ -1,6 +1,7 @@
 """English names, for the programs that write or rename code."""
 
 import re
+import sys
 
 
 def singular_of(plural):
@@ -18,7 +19,7 @@ def pair(names):
     if plural == singular:
         raise ValueError(f"the singular of {plural} is not known: name it, too")
     if len(names) == 1:
-        print(f"one of the {plural} is called {singular}; if that is wrong, undo this and name it, too")
+        print(f"one of the {plural} is called {singular}; if that is wrong, undo this and name it, too", file=sys.stderr)
     return plural, singular
 
 
