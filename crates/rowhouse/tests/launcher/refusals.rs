@@ -44,7 +44,7 @@ fn a_port_in_use() {
         command.arg(&data);
         let listens = ServiceName::ALL.iter().map(|service| format!("--{service}-listen"));
         for each in listens.chain(["--http".to_owned()]) {
-            command.args([&each, if each == flag { &address } else { "127.0.0.1:0" }]);
+            command.args([each.as_str(), if each == flag { &address } else { "127.0.0.1:0" }]);
         }
         let sentence = refusal(&mut command);
         let port = taken.local_addr().unwrap().port();
