@@ -12,7 +12,7 @@ use rowhouse_jobs::WorkerArgs;
 /// The longest lifetime of an access token.
 const LONGEST_TOKEN_LIFETIME: &str = "600";
 
-/// The arguments of the auth service alone.
+/// The arguments of the auth service besides those of every service.
 #[derive(Args, Clone, Debug)]
 pub struct AuthArgs {
     /// Cost of a password's hash: each step doubles the time; at least 10 in production
@@ -24,7 +24,7 @@ pub struct AuthArgs {
         value_parser = clap::value_parser!(u32).range(4..=18),
     )]
     pub bcrypt_cost: u32,
-    /// Life of an access token in seconds, 600 at most
+    /// Lifetime of an access token, in seconds; 600 at most
     #[arg(
         long,
         env = "ROWHOUSE_TOKEN_LIFETIME",
@@ -33,11 +33,11 @@ pub struct AuthArgs {
         value_parser = token_lifetime,
     )]
     pub token_lifetime: Duration,
-    /// File with the keys that encrypt what the database must not be able to read: one a line, each 32 random bytes in
-    /// base64; the first encrypts, all of them decrypt
+    /// File with the keys that encrypt secrets in the database: one key per line, 32 random bytes in base64; the first key
+    /// encrypts, all of them decrypt
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     pub encryption_keys: PathBuf,
-    /// Whether people have to confirm their e-mail address before they can log in; by default in production only
+    /// Require people to confirm their e-mail address before they can log in; by default in production only
     #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
     pub require_verified_email: Option<bool>,
     /// The keys that sign access tokens.
@@ -64,7 +64,7 @@ pub struct AuthArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sessions")]
 pub struct SessionArgs {
-    /// Life of a session that is not used, in seconds
+    /// Time after which an unused session ends, in seconds
     #[arg(
         long,
         env = "ROWHOUSE_SESSION_IDLE_LIFETIME",
@@ -73,7 +73,7 @@ pub struct SessionArgs {
         value_parser = seconds,
     )]
     pub session_idle_lifetime: Duration,
-    /// Life of a session in any case, in seconds
+    /// Time after which a session ends in any case, in seconds
     #[arg(
         long,
         env = "ROWHOUSE_SESSION_LIFETIME",
@@ -82,7 +82,7 @@ pub struct SessionArgs {
         value_parser = seconds,
     )]
     pub session_lifetime: Duration,
-    /// How long after its exchange a refresh token may be sent again for the same answer, in seconds
+    /// Time after its exchange in which a refresh token may be sent again for the same answer, in seconds
     #[arg(
         long,
         env = "ROWHOUSE_REFRESH_GRACE",
@@ -115,8 +115,8 @@ impl Default for SessionArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Sign-ups")]
 pub struct SignUpArgs {
-    /// Tenants that may be onboarded an hour from one network (an IPv4 address, or a /64 of IPv6; a /48 may four times as
-    /// many), and at once
+    /// Maximum number of tenants that are onboarded from one network (an IPv4 address or an IPv6 /64) per hour, and at once;
+    /// four times as many from an IPv6 /48
     #[arg(
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_NETWORK",
@@ -125,8 +125,8 @@ pub struct SignUpArgs {
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_network: i32,
-    /// Tenants that may be onboarded an hour with one e-mail address by whoever has not shown that it is theirs, and at
-    /// once
+    /// Maximum number of tenants that are onboarded with one e-mail address per hour, and at once, by callers that have not
+    /// proved that it is theirs
     #[arg(
         long,
         env = "ROWHOUSE_SIGN_UPS_PER_ADDRESS",

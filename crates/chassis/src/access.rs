@@ -1,4 +1,4 @@
-//! Whether a caller may make a call, and in whose name.
+//! The check whether a caller may make a call, and on whose behalf.
 //!
 //! [`AccessRules`] are what the API definition declares, and a layer in front of the handlers enforces them. The functions are
 //! for handlers, which ask who calls and decide what depends on the object.

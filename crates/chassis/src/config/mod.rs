@@ -42,10 +42,10 @@ pub struct GrpcArgs {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ROWHOUSE_LISTEN", value_name = "ADDRESS:PORT")]
     pub listen: SocketAddr,
-    /// Answer gRPC reflection, so that tools find the methods by themselves (for development)
+    /// Serve gRPC reflection, by which tools find the methods (for development)
     #[arg(long, env = "ROWHOUSE_REFLECTION", action = ArgAction::SetTrue, value_parser = BoolishValueParser::new())]
     pub reflection: bool,
-    /// The longest time that a request may take, in seconds; a caller may ask for less
+    /// Maximum duration of a request, in seconds; a caller may request less
     #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request_timeout: Duration,
     /// The limits on calls.
@@ -92,7 +92,7 @@ impl TrustArgs {
 #[command(next_help_heading = "Keys")]
 pub struct SigningArgs {
     /// Directory with the Ed25519 keys (PEM, PKCS #8) of this service: `current.pem` signs its tokens, `next.pem` and
-    /// `previous.pem` may be missing or empty; what changes there is taken over while it runs
+    /// `previous.pem` may be missing or empty; changes take effect without a restart
     #[arg(long, env = "ROWHOUSE_SIGNING_KEYS", value_name = "DIRECTORY")]
     pub signing_keys: PathBuf,
 }
@@ -101,7 +101,7 @@ pub struct SigningArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Proxies")]
 pub struct ProxyArgs {
-    /// Networks whose `x-forwarded-for` is believed, such as those of the load balancer, separated by commas
+    /// Networks whose `x-forwarded-for` is trusted, such as those of the load balancer, separated by commas
     #[arg(
         long,
         env = "ROWHOUSE_TRUSTED_PROXIES",
@@ -124,13 +124,13 @@ impl Default for ProxyArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct TelemetryArgs {
-    /// How lines are written to standard error
+    /// Format of the log lines on standard error
     #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-    /// What is logged: a level, or a list such as `info,rowhouse_orders=debug`
+    /// Filter of log lines: a level, or a list such as `info,rowhouse_orders=debug`
     #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
-    /// Where traces are sent by OTLP over gRPC, such as `http://localhost:4317`; nowhere when absent
+    /// URL of the collector to which traces are sent by OTLP over gRPC, such as `http://localhost:4317`; none when absent
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 }

@@ -54,7 +54,7 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 pub struct GrpcOptions<R> {
     /// Verifies the token of every call.
     pub verifier: Arc<Verifier>,
-    /// Who may call which method; health and reflection everybody may.
+    /// The access rules of all methods except health and reflection, which are public.
     pub access: Arc<AccessRules>,
     /// The descriptors of the services, if the server offers reflection.
     pub reflection: Option<&'static [u8]>,

@@ -39,14 +39,14 @@ pub(crate) struct Problem {
     extra: Extra,
     retry_after: Option<Duration>,
     token_endpoint: Option<TokenEndpoint>,
-    /// Where the request is in its trace, since the answer may be written outside of it.
+    /// The trace context of the request, since the answer may be written outside of its span.
     traceparent: Option<Box<str>>,
 }
 
 /// The token endpoint, whose errors have the form of RFC 6749.
 #[derive(Clone, Copy, Debug)]
 struct TokenEndpoint {
-    /// Whether the client sent its secret in the body.
+    /// True if the client sent its secret in the body.
     secret_in_body: bool,
 }
 

@@ -32,7 +32,7 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
     rest::configure(config);
 }
 
-/// What stands at a parameter of the path, as it was sent. The service says whether it is an id.
+/// Returns a parameter of the path as it was sent. The service checks whether it is an id.
 pub(crate) fn path_value(request: &HttpRequest, name: &str) -> String {
     request.match_info().get(name).unwrap_or_default().to_owned()
 }

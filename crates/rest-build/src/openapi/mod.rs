@@ -111,7 +111,7 @@ fn add_tags(model: &Model, document: &mut Value) {
     }
 }
 
-/// The object at a path of names, which is made where it is not there.
+/// Returns the object at a path of names, which is created if it does not exist.
 fn member<'a>(mut value: &'a mut Value, path: &[&str]) -> &'a mut Map<String, Value> {
     for name in path {
         value = object(value).entry(*name).or_insert_with(|| json!({}));
@@ -119,7 +119,7 @@ fn member<'a>(mut value: &'a mut Value, path: &[&str]) -> &'a mut Map<String, Va
     object(value)
 }
 
-/// A value as an object; what is none is replaced by an empty one.
+/// Returns a value as an object. Any other value is replaced by an empty object.
 fn object(value: &mut Value) -> &mut Map<String, Value> {
     if !value.is_object() {
         *value = json!({});
