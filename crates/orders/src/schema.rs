@@ -1,5 +1,5 @@
-//! The tables that this service reads or writes. The column `state` of exports and deliveries is the status in the API: a
-//! new name would break the programs of the release before.
+//! The tables that this service reads or writes. The status of exports and deliveries is in columns called
+//! `state`: another name would break the programs of the release before.
 
 use rowhouse_tenancy::tenant_table;
 
