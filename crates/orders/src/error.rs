@@ -13,7 +13,7 @@ use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tenancy::DbError;
 use tonic::Status;
 
-use crate::domain::{ExportState, NotAllowed, Refusal};
+use crate::domain::{ExportStatus, NotAllowed, Refusal};
 use crate::store::placement::PlacementError;
 
 /// The error of a call.
@@ -45,7 +45,7 @@ pub(crate) enum Error {
     #[error("a webhook endpoint's secret cannot be made")]
     Secret(#[from] DecryptError),
     #[error("the export is {0}")]
-    ExportNotReady(ExportState),
+    ExportNotReady(ExportStatus),
     #[error("an event cannot be written")]
     Event(#[from] serde_json::Error),
     #[error(transparent)]
@@ -87,9 +87,9 @@ impl IntoStatus for Error {
             Self::UrlNotAllowed(reason) => status(error_code::URL_NOT_ALLOWED, reason.to_string()),
             Self::Limit(exceeded) => exceeded.into(),
             Self::Repeat(error) => error.into_status(operation),
-            Self::ExportNotReady(state) => status(
+            Self::ExportNotReady(export_status) => status(
                 error_code::EXPORT_NOT_READY,
-                format!("the export is {state}: it has a file once it has succeeded"),
+                format!("the export is {export_status}: it has a file once it has succeeded"),
             ),
             Self::Db(error) => from_db(operation, &error),
             error @ (Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => internal(operation, &error),
@@ -146,7 +146,7 @@ mod tests {
             (Error::EndpointDisabled, error_code::WEBHOOK_ENDPOINT_DISABLED),
             (Error::UrlNotAllowed(NotAllowed::Host), error_code::URL_NOT_ALLOWED),
             (Error::Limit(LimitExceeded(limits::WEBHOOK_ENDPOINTS)), Code::LIMIT_EXCEEDED),
-            (Error::ExportNotReady(ExportState::Running), error_code::EXPORT_NOT_READY),
+            (Error::ExportNotReady(ExportStatus::Running), error_code::EXPORT_NOT_READY),
             (Error::Secret(DecryptError), Code::INTERNAL),
             (Error::Db(DbError::TenantSuspended), Code::TENANT_SUSPENDED),
         ] {

@@ -1,4 +1,5 @@
-//! The tables that this service reads or writes.
+//! The tables that this service reads or writes. The status of exports and deliveries is in columns called
+//! `state`: another name would break the programs of the release before.
 
 use rowhouse_tenancy::tenant_table;
 

@@ -6,7 +6,7 @@ use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_proto::orders::v1::webhook_service_client::WebhookServiceClient;
 use rowhouse_proto::orders::v1::{
-    CreateExportRequest, CreateWebhookEndpointRequest, Export, ExportFormat, ExportState, GetExportRequest,
+    CreateExportRequest, CreateWebhookEndpointRequest, Export, ExportFormat, ExportStatus, GetExportRequest,
 };
 use tokio::time::sleep;
 use tonic::metadata::{Ascii, MetadataValue};
@@ -134,9 +134,9 @@ async fn exports(system: &System, channel: &Channel, lasting: Duration) -> Resul
         loop {
             let get = GetExportRequest { id: id.clone() };
             let answer = client.get_export(request(&bearer, get)).await?.into_inner();
-            match answer.export.map(|export| export.state()) {
-                Some(ExportState::Queued | ExportState::Running) => sleep(LOOK).await,
-                Some(ExportState::Succeeded) => break,
+            match answer.export.map(|export| export.status()) {
+                Some(ExportStatus::Queued | ExportStatus::Running) => sleep(LOOK).await,
+                Some(ExportStatus::Succeeded) => break,
                 other => return Err(format!("an export has become {other:?}").into()),
             }
         }

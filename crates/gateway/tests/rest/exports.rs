@@ -31,9 +31,9 @@ async fn an_export_is_written_and_downloaded() {
     let made = api.post("/v1/exports", &json!({ "resource": "orders", "format": "jsonl" })).expect(202).await;
     let path = made.header("location").to_owned();
     assert_eq!(path, format!("/v1/exports/{}", made.text("id")));
-    let done = until(&api, &path, "state", "succeeded").await;
+    let done = until(&api, &path, "status", "succeeded").await;
     assert_eq!(done.body["progress"], json!({ "done": 3, "total": 3 }));
-    assert_eq!((&done.body["status"], &done.body["failure"]), (&Value::Null, &Value::Null));
+    assert_eq!((&done.body["order_status"], &done.body["failure"]), (&Value::Null, &Value::Null));
     assert!(done.text("expires_at") > done.text("finished_at"));
     let job = api.get(format!("/v1/jobs/{}", done.text("job_id"))).expect(200).await;
     assert_eq!((job.text("kind"), job.text("status")), ("export.write", "succeeded"));
@@ -46,16 +46,16 @@ async fn an_export_is_written_and_downloaded() {
     let lines: Vec<Value> = file.text.lines().map(|line| serde_json::from_str(line).unwrap()).collect();
     assert_eq!(lines, placed, "each line is the order as it is shown");
 
-    let csv = json!({ "resource": "orders", "format": "csv", "status": "placed" });
+    let csv = json!({ "resource": "orders", "format": "csv", "order_status": "placed" });
     let made = api.post("/v1/exports", &csv).expect(202).await;
-    let done = until(&api, made.header("location"), "state", "succeeded").await;
+    let done = until(&api, made.header("location"), "status", "succeeded").await;
     let file = api.get(done.text("download_url")).expect(200).await;
     assert_eq!(file.header("content-type"), "text/csv; charset=utf-8");
     assert_eq!(file.text.lines().count(), 1 + 6, "{}", file.text);
     assert!(file.text.contains("'=HYPERLINK"), "{}", file.text);
-    let none = json!({ "resource": "orders", "format": "csv", "status": "paid" });
+    let none = json!({ "resource": "orders", "format": "csv", "order_status": "paid" });
     let made = api.post("/v1/exports", &none).expect(202).await;
-    let done = until(&api, made.header("location"), "state", "succeeded").await;
+    let done = until(&api, made.header("location"), "status", "succeeded").await;
     assert_eq!(done.body["progress"], json!({ "done": 0, "total": 0 }));
     system.shutdown().await;
 }
@@ -69,7 +69,7 @@ async fn another_tenant_does_not_get_it() {
     ada.post("/v1/orders", &order("Alice")).expect(201).await;
     let made = ada.post("/v1/exports", &json!({ "resource": "orders", "format": "csv" })).expect(202).await;
     let path = made.header("location").to_owned();
-    until(&ada, &path, "state", "succeeded").await;
+    until(&ada, &path, "status", "succeeded").await;
     for path in [path.clone(), format!("{path}/file")] {
         let foreign = stranger.get(&path).refused(404, "export_not_found").await;
         let unknown =
@@ -116,7 +116,7 @@ async fn there_is_no_file_before_its_time() {
     }
     admin.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(cancel.await.unwrap().body["cancel_requested"], true);
-    until(&api, path, "state", "cancelled").await;
+    until(&api, path, "status", "cancelled").await;
     until(&api, &job, "status", "cancelled").await;
     api.request(Method::POST, format!("{job}/cancel")).expect(200).await;
     api.get(format!("{path}/file")).refused(409, "export_not_ready").await;
@@ -131,7 +131,7 @@ async fn wrong_values_are_named() {
     for (body, field) in [
         (json!({ "resource": "customers", "format": "csv" }), "resource"),
         (json!({ "resource": "orders", "format": "xlsx" }), "format"),
-        (json!({ "resource": "orders", "format": "csv", "status": "open" }), "status"),
+        (json!({ "resource": "orders", "format": "csv", "order_status": "open" }), "order_status"),
         (json!({ "resource": "orders" }), "format"),
         (json!({ "resource": "orders", "format": "csv", "columns": [] }), "columns"),
     ] {

@@ -39,7 +39,7 @@ impl World {
     async fn file(&self, chunks: usize, there: usize) -> String {
         let body = json!({ "resource": "orders", "format": "jsonl" });
         let made = self.api.post("/v1/exports", &body).expect(202).await;
-        let done = until(&self.api, made.header("location"), "state", "succeeded").await;
+        let done = until(&self.api, made.header("location"), "status", "succeeded").await;
         let (tenant, export) = (&self.acme.id, done.text("id"));
         let size = chunks * CHUNK;
         let statements = format!(
@@ -143,9 +143,9 @@ async fn a_part_is_not_taken_for_the_whole() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_file_may_be_empty() {
     let world = World::start(Duration::from_secs(10)).await;
-    let body = json!({ "resource": "orders", "format": "jsonl", "status": "paid" });
+    let body = json!({ "resource": "orders", "format": "jsonl", "order_status": "paid" });
     let made = world.api.post("/v1/exports", &body).expect(202).await;
-    let done = until(&world.api, made.header("location"), "state", "succeeded").await;
+    let done = until(&world.api, made.header("location"), "status", "succeeded").await;
     assert_eq!(done.body["size_bytes"], 0);
     let file = world.api.get(done.text("download_url")).expect(200).await;
     assert_eq!((file.text.as_str(), file.header("content-length")), ("", "0"));

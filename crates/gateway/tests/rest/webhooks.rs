@@ -101,7 +101,7 @@ async fn an_endpoint_is_told_and_the_delivery_is_logged() {
     let delivery = loop {
         let list = api.get(&path).expect(200).await;
         let delivery = list.body["webhook_deliveries"][0].clone();
-        if delivery["state"] == "delivered" {
+        if delivery["status"] == "delivered" {
             break delivery;
         }
         assert!(tokio::time::Instant::now() < deadline, "{}", list.text);
@@ -115,11 +115,11 @@ async fn an_endpoint_is_told_and_the_delivery_is_logged() {
 
     let redeliver = format!("/v1/webhook-deliveries/{}/redeliver", delivery["id"].as_str().unwrap());
     let again = api.request(Method::POST, &redeliver).expect(202).await;
-    assert_eq!(again.text("state"), "pending");
+    assert_eq!(again.text("status"), "pending");
     let (head, _) = receiver.next().await;
     assert!(head.contains(&ids[0]), "the same event");
-    api.get("/v1/webhook-deliveries?state=failed").expect(200).await;
-    assert_eq!(api.get("/v1/webhook-deliveries?state=lost").expect(400).await.fields(), ["state"]);
+    api.get("/v1/webhook-deliveries?status=failed").expect(200).await;
+    assert_eq!(api.get("/v1/webhook-deliveries?status=lost").expect(400).await.fields(), ["status"]);
 
     // A change of the status is another event, unless no endpoint subscribes any more.
     let order_path = format!("/v1/orders/{}", placed.text("id"));
@@ -250,7 +250,7 @@ async fn a_secret_is_replaced_and_an_endpoint_is_tested() {
 
     let sent = api.request(Method::POST, format!("{path}/test")).expect(202).await;
     assert_eq!(
-        (sent.text("state"), &sent.body["event_type"], &sent.body["order_id"]),
+        (sent.text("status"), &sent.body["event_type"], &sent.body["order_id"]),
         ("pending", &json!("webhook.test"), &json!(null))
     );
     let (head, event) = receiver.next().await;

@@ -15,8 +15,8 @@ pub(crate) struct Export {
     pub(crate) resource: String,
     pub(crate) format: ExportFormat,
     /// Only orders with this status.
-    pub(crate) status: Option<OrderStatus>,
-    pub(crate) state: ExportState,
+    pub(crate) order_status: Option<OrderStatus>,
+    pub(crate) status: ExportStatus,
     pub(crate) orders_done: i64,
     pub(crate) orders_total: i64,
     pub(crate) chunk_count: i32,
@@ -29,9 +29,9 @@ pub(crate) struct Export {
     pub(crate) failure: Option<String>,
 }
 
-/// The state of an export.
+/// The status of an export.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ExportState {
+pub(crate) enum ExportStatus {
     Queued,
     Running,
     Succeeded,
@@ -39,12 +39,12 @@ pub(crate) enum ExportState {
     Cancelled,
 }
 
-/// The error of parsing a text that is not a state.
+/// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("an export's state is one of queued, running, succeeded, failed, cancelled")]
-pub(crate) struct UnknownState;
+#[error("an export's status is one of queued, running, succeeded, failed, cancelled")]
+pub(crate) struct UnknownExportStatus;
 
-impl ExportState {
+impl ExportStatus {
     const ALL: [Self; 5] = [Self::Queued, Self::Running, Self::Succeeded, Self::Failed, Self::Cancelled];
 
     /// Returns the name in rows and messages.
@@ -59,16 +59,16 @@ impl ExportState {
     }
 }
 
-impl fmt::Display for ExportState {
+impl fmt::Display for ExportStatus {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.as_str())
     }
 }
 
-impl FromStr for ExportState {
-    type Err = UnknownState;
+impl FromStr for ExportStatus {
+    type Err = UnknownExportStatus;
 
-    fn from_str(text: &str) -> Result<Self, UnknownState> {
-        Self::ALL.into_iter().find(|state| state.as_str() == text).ok_or(UnknownState)
+    fn from_str(text: &str) -> Result<Self, UnknownExportStatus> {
+        Self::ALL.into_iter().find(|status| status.as_str() == text).ok_or(UnknownExportStatus)
     }
 }

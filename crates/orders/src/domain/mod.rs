@@ -19,7 +19,7 @@ pub(crate) use delivery_part::Part;
 pub(crate) use delivery_schedule::{MAX_DELIVERY_ATTEMPTS, delivery_delay};
 pub(crate) use etag::Condition;
 pub(crate) use event_type::{EventType, Events};
-pub(crate) use export::{Export, ExportState};
+pub(crate) use export::{Export, ExportStatus};
 pub(crate) use export_format::ExportFormat;
 pub(crate) use guard::Guard;
 pub(crate) use line::{NewLine, NewLines, OrderLine};

@@ -80,7 +80,7 @@ async fn write_chunk(tx: &mut TenantTx, mut draft: Draft) -> Result<Draft, Failu
     let mut chunk = Chunk::new(draft.format, draft.chunk_count == 0).map_err(unwritable)?;
     while !draft.is_complete() && chunk.len() < CHUNK {
         let orders =
-            list_upwards(tx, draft.done_number, draft.last_number, draft.status, READ_AT_ONCE).await?;
+            list_upwards(tx, draft.done_number, draft.last_number, draft.order_status, READ_AT_ONCE).await?;
         append(&mut chunk, &mut draft, &orders).map_err(unwritable)?;
     }
     let data = chunk.into_bytes().map_err(unwritable)?;

@@ -6,7 +6,7 @@ use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
-use crate::domain::ExportState;
+use crate::domain::ExportStatus;
 use crate::schema::{export_chunks, exports};
 
 pub(crate) async fn insert_chunk(
@@ -36,7 +36,7 @@ pub(crate) async fn find_chunk(
 ) -> Result<Option<Vec<u8>>, DbError> {
     let there = of_tenant(exports::table, tx.tenant())
         .filter(exports::id.eq(export))
-        .filter(exports::state.eq(ExportState::Succeeded.as_str()))
+        .filter(exports::state.eq(ExportStatus::Succeeded.as_str()))
         .filter(exports::expires_at.gt(dsl::now));
     Ok(of_tenant(export_chunks::table, tx.tenant())
         .filter(export_chunks::export_id.eq(export))
@@ -53,7 +53,7 @@ pub(crate) async fn delete_chunks(tx: &mut TenantTx, export: Uuid, limit: i64) -
     let over = of_tenant(exports::table, tx.tenant()).filter(exports::id.eq(export)).filter(
         exports::expires_at.le(dsl::now).or(exports::finished_at
             .is_not_null()
-            .and(exports::state.ne(ExportState::Succeeded.as_str()))
+            .and(exports::state.ne(ExportStatus::Succeeded.as_str()))
             .nullable()),
     );
     let ids: Vec<Uuid> = of_tenant(export_chunks::table, tx.tenant())

@@ -8,10 +8,10 @@ use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
 use super::exports::{ExportRow, named};
-use crate::domain::{ExportFormat, ExportState, OrderStatus};
+use crate::domain::{ExportFormat, ExportStatus, OrderStatus};
 use crate::schema::{exports, orders};
 
-const UNFINISHED: [&str; 2] = [ExportState::Queued.as_str(), ExportState::Running.as_str()];
+const UNFINISHED: [&str; 2] = [ExportStatus::Queued.as_str(), ExportStatus::Running.as_str()];
 
 /// The time for which an export is kept after its end, in hours.
 const KEPT_HOURS: i32 = 24;
@@ -21,7 +21,7 @@ const KEPT_HOURS: i32 = 24;
 pub(crate) struct Draft {
     pub(crate) id: Uuid,
     pub(crate) format: ExportFormat,
-    pub(crate) status: Option<OrderStatus>,
+    pub(crate) order_status: Option<OrderStatus>,
     pub(crate) orders_done: i64,
     pub(crate) orders_total: i64,
     pub(crate) chunk_count: i32,
@@ -67,11 +67,11 @@ pub(crate) enum ExportOutcome<'a> {
 }
 
 impl ExportOutcome<'_> {
-    const fn state(&self) -> ExportState {
+    const fn status(&self) -> ExportStatus {
         match self {
-            Self::Succeeded => ExportState::Succeeded,
-            Self::Failed { .. } => ExportState::Failed,
-            Self::Cancelled => ExportState::Cancelled,
+            Self::Succeeded => ExportStatus::Succeeded,
+            Self::Failed { .. } => ExportStatus::Failed,
+            Self::Cancelled => ExportStatus::Cancelled,
         }
     }
 }
@@ -86,15 +86,15 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, 
         .await
         .optional()?;
     let Some(row) = found else { return Ok(None) };
-    let status: Option<OrderStatus> = row.order_status.as_deref().map(named).transpose()?;
+    let order_status: Option<OrderStatus> = row.order_status.as_deref().map(named).transpose()?;
     let (last_number, orders_total) = match row.last_number {
         Some(last_number) => (last_number, row.orders_total),
-        None => number_range(tx, status).await?,
+        None => number_range(tx, order_status).await?,
     };
     diesel::update(of_tenant(exports::table, tx.tenant()))
         .filter(exports::id.eq(id))
         .set((
-            exports::state.eq(ExportState::Running.as_str()),
+            exports::state.eq(ExportStatus::Running.as_str()),
             exports::last_number.eq(last_number),
             exports::orders_total.eq(orders_total),
         ))
@@ -103,7 +103,7 @@ pub(crate) async fn begin(tx: &mut TenantTx, id: Uuid) -> Result<Option<Draft>, 
     Ok(Some(Draft {
         id,
         format: named(&row.format)?,
-        status,
+        order_status,
         orders_done: row.orders_done,
         orders_total,
         chunk_count: row.chunk_count,
@@ -154,7 +154,7 @@ pub(crate) async fn finish(tx: &mut TenantTx, id: Uuid, outcome: &ExportOutcome<
         .filter(exports::id.eq(id))
         .filter(exports::state.eq_any(UNFINISHED))
         .set((
-            exports::state.eq(outcome.state().as_str()),
+            exports::state.eq(outcome.status().as_str()),
             exports::failure.eq(failure),
             exports::finished_at.eq(dsl::now),
             exports::expires_at.eq((dsl::now.into_sql::<Timestamptz>() + KEPT_HOURS.hours()).nullable()),

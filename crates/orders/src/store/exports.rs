@@ -18,7 +18,7 @@ use crate::schema::exports;
 pub(crate) struct NewExport {
     pub(crate) id: Uuid,
     pub(crate) format: ExportFormat,
-    pub(crate) status: Option<OrderStatus>,
+    pub(crate) order_status: Option<OrderStatus>,
     pub(crate) job_id: Uuid,
     /// The id of the person or API key.
     pub(crate) created_by: Uuid,
@@ -60,8 +60,8 @@ impl TryFrom<ExportRow> for Export {
             id: row.id,
             resource: row.resource,
             format: named(&row.format)?,
-            status: row.order_status.as_deref().map(named).transpose()?,
-            state: named(&row.state)?,
+            order_status: row.order_status.as_deref().map(named).transpose()?,
+            status: named(&row.state)?,
             orders_done: row.orders_done,
             orders_total: row.orders_total,
             chunk_count: row.chunk_count,
@@ -109,7 +109,7 @@ pub(crate) async fn insert_export(tx: &mut TenantTx, new: &NewExport) -> Result<
             exports::id.eq(new.id),
             exports::resource.eq("orders"),
             exports::format.eq(new.format.as_str()),
-            exports::order_status.eq(new.status.map(OrderStatus::as_str)),
+            exports::order_status.eq(new.order_status.map(OrderStatus::as_str)),
             exports::job_id.eq(new.job_id),
             exports::created_by.eq(new.created_by),
         ))

@@ -25,7 +25,7 @@ pub(crate) struct DeliveryAttempt {
     pub(crate) duration_ms: i64,
 }
 
-/// The state of a delivery after an attempt.
+/// The status of a delivery after an attempt.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum DeliveryOutcome {
     Delivered,
@@ -52,7 +52,7 @@ pub(crate) async fn update_pending(
     attempts_left: i32,
     outcome: DeliveryOutcome,
 ) -> Result<(), DbError> {
-    let (state, delay) = match outcome {
+    let (status, delay) = match outcome {
         DeliveryOutcome::Delivered => ("delivered", None),
         DeliveryOutcome::Failed => ("failed", None),
         DeliveryOutcome::Retry { delay } => ("pending", Some(delay.as_secs_f64())),
@@ -75,7 +75,7 @@ pub(crate) async fn update_pending(
     )
     .bind::<SqlUuid, _>(tx.tenant())
     .bind::<SqlUuid, _>(id)
-    .bind::<Text, _>(state)
+    .bind::<Text, _>(status)
     .bind::<Integer, _>(attempts_left)
     .bind::<Nullable<Double>, _>(delay)
     .execute(tx)

@@ -35,7 +35,7 @@ pub(crate) struct Delivery {
     pub(crate) event_type: String,
     /// `None` for a test.
     pub(crate) order_id: Option<Uuid>,
-    pub(crate) state: String,
+    pub(crate) status: String,
     pub(crate) attempt_count: i32,
     pub(crate) next_attempt_at: Option<DateTime<Utc>>,
     pub(crate) created_at: DateTime<Utc>,
@@ -48,7 +48,7 @@ pub(crate) struct Delivery {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(crate) struct DeliveryFilter {
     pub(crate) endpoint: Option<Uuid>,
-    pub(crate) state: Option<&'static str>,
+    pub(crate) status: Option<&'static str>,
 }
 
 /// Returns the attempts of a delivery as a column of its row.
@@ -111,8 +111,8 @@ pub(crate) async fn list_deliveries(
     if let Some(endpoint) = filter.endpoint {
         query = query.filter(webhook_deliveries::webhook_endpoint_id.eq(endpoint));
     }
-    if let Some(state) = filter.state {
-        query = query.filter(webhook_deliveries::state.eq(state));
+    if let Some(status) = filter.status {
+        query = query.filter(webhook_deliveries::state.eq(status));
     }
     if let Some(id) = page.after {
         query = query.filter(webhook_deliveries::id.lt(id));

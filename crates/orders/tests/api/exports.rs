@@ -6,7 +6,7 @@ use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
-    CreateExportRequest, CreateOrderRequest, ExportFormat, ExportProgress, ExportState, OrderStatus,
+    CreateExportRequest, CreateOrderRequest, ExportFormat, ExportProgress, ExportStatus, OrderStatus,
 };
 use rowhouse_tokens::Role;
 use uuid::Uuid;
@@ -27,9 +27,9 @@ async fn each_order_is_there_once() {
     for format in FORMATS {
         for status in [None, Some(OrderStatus::Paid), Some(OrderStatus::Cancelled)] {
             let export = exports.create(format, status).await.unwrap();
-            assert_eq!((export.format(), export.status()), (format, status.unwrap_or_default()));
+            assert_eq!((export.format(), export.order_status()), (format, status.unwrap_or_default()));
             let ended = exports.ended(&export.id).await;
-            assert_eq!(ended.state(), ExportState::Succeeded, "{ended:?}");
+            assert_eq!(ended.status(), ExportStatus::Succeeded, "{ended:?}");
             let wanted = listed(&orders, status).await;
             let count = i64::try_from(wanted.len()).unwrap();
             assert_eq!(ended.progress, Some(ExportProgress { done: count, total: count }));
@@ -106,9 +106,13 @@ async fn a_request_says_all_that_is_wrong() {
     let world = World::start().await;
     let tenant = world.tenant("acme").await.tenant;
     let exports = Exports::of(&world, tenant, Role::Member).await;
-    let request =
-        CreateExportRequest { resource: "invoices".to_owned(), format: 0, status: 9, idempotency_key: None };
-    assert_eq!(wrong_fields(exports.send(request).await), ["resource", "format", "status"]);
+    let request = CreateExportRequest {
+        resource: "invoices".to_owned(),
+        format: 0,
+        order_status: 9,
+        idempotency_key: None,
+    };
+    assert_eq!(wrong_fields(exports.send(request).await), ["resource", "format", "order_status"]);
     assert_eq!(wrong_fields(exports.get("x").await), ["id"]);
     assert_eq!(wrong_fields(exports.open("").await.map(drop)), ["id"]);
     world.stop().await;
@@ -181,7 +185,7 @@ async fn a_repeat_gets_the_same_export() {
     let keyed = |format: ExportFormat| CreateExportRequest {
         resource: "orders".to_owned(),
         format: format.into(),
-        status: 0,
+        order_status: 0,
         idempotency_key: Some("1".to_owned()),
     };
     let first = exports.send(keyed(ExportFormat::Csv)).await.unwrap();

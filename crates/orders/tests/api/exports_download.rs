@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::error_code;
-use rowhouse_proto::orders::v1::{ExportFormat, ExportState, ListOrdersRequest};
+use rowhouse_proto::orders::v1::{ExportFormat, ExportStatus, ListOrdersRequest};
 use rowhouse_tokens::Role;
 
 use crate::exports_gate::until_count;
@@ -24,7 +24,7 @@ async fn a_slow_reader_holds_no_connection() {
     place_many(&world, orders.tenant, 5_000).await;
     let exports = Exports::of(&world, orders.tenant, Role::Member).await;
     let id = exports.create(ExportFormat::Jsonl, None).await.unwrap().id;
-    assert_eq!(exports.ended(&id).await.state(), ExportState::Succeeded);
+    assert_eq!(exports.ended(&id).await.status(), ExportStatus::Succeeded);
 
     let mut readers = Vec::new();
     for _ in 0..8 {

@@ -8,7 +8,7 @@ use diesel_async::{AsyncConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::error::Code;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::error_code;
-use rowhouse_proto::orders::v1::{ExportFormat, ExportState};
+use rowhouse_proto::orders::v1::{ExportFormat, ExportStatus};
 use rowhouse_tokens::Role;
 
 use crate::exports_gate::{Gate, Instance, until_count};
@@ -53,8 +53,8 @@ async fn progress_is_visible() {
     let exports = Exports::of(&world, orders.tenant, Role::Member).await;
     let export = exports.create(ExportFormat::Jsonl, None).await.unwrap();
     assert_eq!(
-        (export.state(), export.progress.unwrap().done, export.size_bytes),
-        (ExportState::Queued, 0, 0)
+        (export.status(), export.progress.unwrap().done, export.size_bytes),
+        (ExportStatus::Queued, 0, 0)
     );
     assert_eq!((export.expires_at, export.failure.as_str()), (None, ""));
     assert_eq!(exports.get(&export.id).await.unwrap(), export);
@@ -64,7 +64,7 @@ async fn progress_is_visible() {
     let instance = instance(&world).await;
     gate.reached(2).await;
     let running = exports.get(&export.id).await.unwrap();
-    assert_eq!((running.state(), running.progress.unwrap().total), (ExportState::Running, 2_500));
+    assert_eq!((running.status(), running.progress.unwrap().total), (ExportStatus::Running, 2_500));
     assert!((1..2_500).contains(&running.progress.unwrap().done), "{running:?}");
     assert!(running.size_bytes >= 2 * 256 * 1024, "{running:?}");
     let running_job = job(&world, &export.job_id).await;
@@ -76,7 +76,7 @@ async fn progress_is_visible() {
 
     gate.open(2).await;
     let ended = exports.ended(&export.id).await;
-    assert_eq!((ended.state(), ended.progress.unwrap().done), (ExportState::Succeeded, 2_500));
+    assert_eq!((ended.status(), ended.progress.unwrap().done), (ExportStatus::Succeeded, 2_500));
     let ended_job = job(&world, &export.job_id).await;
     assert_eq!((ended_job.status.as_str(), ended_job.done), ("succeeded", 2_500));
     instance.kill().await;
@@ -102,7 +102,7 @@ async fn an_export_survives_kills(format: ExportFormat) {
     }
     let instance = instance(&world).await;
     let ended = exports.ended(&id).await;
-    assert_eq!((ended.state(), ended.progress.unwrap().done), (ExportState::Succeeded, 2_500), "{ended:?}");
+    assert_eq!((ended.status(), ended.progress.unwrap().done), (ExportStatus::Succeeded, 2_500), "{ended:?}");
     assert_has(format, &exports.download(&id).await, &listed(&orders, None).await);
     instance.kill().await;
     world.stop().await;
@@ -171,7 +171,7 @@ async fn a_cancelled_export_leaves_nothing() {
     gate.open(1).await;
     cancelling.await.unwrap();
     let ended = exports.ended(&export.id).await;
-    assert_eq!(ended.state(), ExportState::Cancelled);
+    assert_eq!(ended.status(), ExportStatus::Cancelled);
     assert!(ended.finished_at.is_some(), "{ended:?}");
     assert_eq!(job(&world, &export.job_id).await.status, "cancelled");
     assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, error_code::EXPORT_NOT_READY);
@@ -210,7 +210,7 @@ async fn ten_are_enough_at_once() {
     cancelling(&world).await;
     let instance = instance(&world).await;
     for id in taken {
-        assert_eq!(exports.ended(&id).await.state(), ExportState::Cancelled);
+        assert_eq!(exports.ended(&id).await.status(), ExportStatus::Cancelled);
     }
     exports.file(ExportFormat::Csv, None).await;
     instance.kill().await;
@@ -234,7 +234,7 @@ async fn an_export_that_cannot_be_written_says_so() {
         .unwrap();
     let instance = instance(&world).await;
     let ended = exports.ended(&export.id).await;
-    assert_eq!(ended.state(), ExportState::Failed, "{ended:?}");
+    assert_eq!(ended.status(), ExportStatus::Failed, "{ended:?}");
     assert!(!ended.failure.is_empty() && !ended.failure.contains("check"), "{ended:?}");
     assert_eq!(refusal(exports.open(&export.id).await.map(drop)).code, error_code::EXPORT_NOT_READY);
     instance.kill().await;

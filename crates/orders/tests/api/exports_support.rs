@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 use rowhouse_proto::orders::v1::{
-    CreateExportRequest, DownloadExportRequest, DownloadExportResponse, Export, ExportFormat, ExportState,
+    CreateExportRequest, DownloadExportRequest, DownloadExportResponse, Export, ExportFormat, ExportStatus,
     GetExportRequest, ListOrdersRequest, Order, OrderStatus,
 };
 use rowhouse_tenancy::TenantId;
@@ -52,13 +52,13 @@ impl Exports {
     pub(crate) async fn create(
         &self,
         format: ExportFormat,
-        status: Option<OrderStatus>,
+        order_status: Option<OrderStatus>,
     ) -> Result<Export, Status> {
-        let status = status.unwrap_or_default().into();
+        let order_status = order_status.unwrap_or_default().into();
         self.send(CreateExportRequest {
             resource: "orders".to_owned(),
             format: format.into(),
-            status,
+            order_status,
             idempotency_key: None,
         })
         .await
@@ -74,7 +74,7 @@ impl Exports {
         let deadline = Instant::now() + PATIENCE;
         loop {
             let export = self.get(id).await.unwrap();
-            if !matches!(export.state(), ExportState::Queued | ExportState::Running) {
+            if !matches!(export.status(), ExportStatus::Queued | ExportStatus::Running) {
                 return export;
             }
             assert!(Instant::now() < deadline, "{export:?}");
@@ -92,7 +92,7 @@ impl Exports {
         let mut pieces = self.open(id).await.unwrap();
         let first = pieces.message().await.unwrap().unwrap();
         let export = first.export.unwrap();
-        assert_eq!((export.id.as_str(), export.state()), (id, ExportState::Succeeded));
+        assert_eq!((export.id.as_str(), export.status()), (id, ExportStatus::Succeeded));
         let mut file = first.data;
         while let Some(piece) = pieces.message().await.unwrap() {
             assert_eq!(piece.export, None, "with the first piece only");
@@ -106,7 +106,7 @@ impl Exports {
     pub(crate) async fn file(&self, format: ExportFormat, status: Option<OrderStatus>) -> Vec<u8> {
         let export = self.create(format, status).await.unwrap();
         let ended = self.ended(&export.id).await;
-        assert_eq!(ended.state(), ExportState::Succeeded, "{ended:?}");
+        assert_eq!(ended.status(), ExportStatus::Succeeded, "{ended:?}");
         self.download(&export.id).await
     }
 }

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_jobs::WorkerArgs;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_proto::orders::v1::{ExportFormat, OrderStatus};
 use rowhouse_testkit::{Flight, Proxy, ServiceName, TestDatabase};
 use rowhouse_tokens::Role;
@@ -80,7 +80,9 @@ async fn sending_prepares_nothing_again() {
         for _ in 0..10 {
             orders.create(an_order()).await.unwrap();
         }
-        webhooks.until(|all| all.len() == round * 10 && all.iter().all(|one| one.state() == Delivered)).await;
+        webhooks
+            .until(|all| all.len() == round * 10 && all.iter().all(|one| one.status() == Delivered))
+            .await;
         let (flights, prepared) = said(&proxy);
         assert!(flights.len() > 50, "{}", flights.len());
         // In the first round, and when two things coincided for the first time.

@@ -26,7 +26,7 @@ impl Things {
         caller.place_order("Alice").await;
         let deliveries = caller.get("/v1/webhook-deliveries").await;
         let export = caller.post("/v1/exports", &json!({ "resource": "orders", "format": "csv" })).await;
-        let export = caller.until(&format!("/v1/exports/{}", id(&export)), "state", "succeeded").await;
+        let export = caller.until(&format!("/v1/exports/{}", id(&export)), "status", "succeeded").await;
         let job = export["job_id"].as_str().unwrap().to_owned();
         caller.until(&format!("/v1/jobs/{job}"), "status", "succeeded").await;
         // The endpoint has failed once, and shows that from now on.

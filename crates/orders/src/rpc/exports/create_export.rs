@@ -25,24 +25,24 @@ pub(super) async fn create_export(
     request: &Request<CreateExportRequest>,
 ) -> Result<CreateExportResponse, Error> {
     let cx = context(request)?;
-    let (format, status, key) = parse(request.get_ref())?;
+    let (format, order_status, key) = parse(request.get_ref())?;
     let encoded = CreateExportRequest { idempotency_key: None, ..request.get_ref().clone() }.encode_to_vec();
     let call = repeatable(&cx, key.as_ref(), "CreateExport", &encoded)?;
-    let new = New { format, status, created_by: member(&cx)? };
+    let new = New { format, order_status, created_by: member(&cx)? };
     answered_once(|| create(rpc, &cx, new, call.as_ref())).await
 }
 
 #[derive(Clone, Copy)]
 struct New {
     format: ExportFormat,
-    status: Option<OrderStatus>,
+    order_status: Option<OrderStatus>,
     created_by: Uuid,
 }
 
 async fn create(
     rpc: &ExportRpc,
     cx: &TenantContext,
-    New { format, status, created_by }: New,
+    New { format, order_status, created_by }: New,
     call: Option<&Repeatable>,
 ) -> Result<CreateExportResponse, Error> {
     rpc.db
@@ -57,7 +57,7 @@ async fn create(
             EXPORT_MIB.allows((usage.size_bytes >> 20) + 1)?;
             let id = Uuid::now_v7();
             let job = rowhouse_jobs::enqueue(tx, NewJob::new(WriteExport { export_id: id })).await?;
-            let new = NewExport { id, format, status, job_id: job.as_uuid(), created_by };
+            let new = NewExport { id, format, order_status, job_id: job.as_uuid(), created_by };
             let answer = CreateExportResponse { export: Some(insert_export(tx, &new).await?.into()) };
             keep(tx, &rpc.encryption, call, &answer).await?;
             Ok::<_, Error>(answer)
@@ -85,16 +85,16 @@ fn completed(mut kept: CreateExportResponse) -> CreateExportResponse {
 }
 
 fn parse(request: &CreateExportRequest) -> Result<Parsed, Error> {
-    let CreateExportRequest { resource, format, status, idempotency_key } = request;
+    let CreateExportRequest { resource, format, order_status, idempotency_key } = request;
     let mut violations = Violations::default();
     let resource =
         violations.check("resource", if resource == "orders" { Ok(()) } else { Err(UnknownResource) });
     let format = violations.check("format", parse_format(*format));
-    let status = violations.check("status", parse_status(*status));
+    let order_status = violations.check("order_status", parse_status(*order_status));
     let key = idempotency_key.as_ref().map(|key| key.parse()).transpose();
     let key = violations.check("idempotency_key", key);
-    match (resource, format, status, key) {
-        (Some(()), Some(format), Some(status), Some(key)) => Ok((format, status, key)),
+    match (resource, format, order_status, key) {
+        (Some(()), Some(format), Some(order_status), Some(key)) => Ok((format, order_status, key)),
         _ => Err(violations.into()),
     }
 }
@@ -111,8 +111,8 @@ fn parse_format(format: i32) -> Result<ExportFormat, UnknownFormat> {
 mod tests {
     use super::*;
 
-    fn request(resource: &str, format: i32, status: i32) -> CreateExportRequest {
-        CreateExportRequest { resource: resource.to_owned(), format, status, idempotency_key: None }
+    fn request(resource: &str, format: i32, order_status: i32) -> CreateExportRequest {
+        CreateExportRequest { resource: resource.to_owned(), format, order_status, idempotency_key: None }
     }
 
     #[test]
@@ -129,13 +129,13 @@ mod tests {
             parse(&request("orders", 2, 2)).unwrap(),
             (ExportFormat::JsonLines, Some(OrderStatus::Paid), None)
         );
-        for (resource, format, status, wrong) in [
-            ("", 0, -1, &["resource", "format", "status"][..]),
+        for (resource, format, order_status, wrong) in [
+            ("", 0, -1, &["resource", "format", "order_status"][..]),
             ("Orders", 1, 0, &["resource"]),
             ("orders", 3, 0, &["format"]),
-            ("orders", 2, 5, &["status"]),
+            ("orders", 2, 5, &["order_status"]),
         ] {
-            match parse(&request(resource, format, status)) {
+            match parse(&request(resource, format, order_status)) {
                 Err(Error::Invalid(violations)) => {
                     assert_eq!(violations.into_iter().map(|one| one.field).collect::<Vec<_>>(), wrong);
                 }

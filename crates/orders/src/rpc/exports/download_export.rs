@@ -11,7 +11,7 @@ use tonic::{Request, Status};
 use uuid::Uuid;
 
 use super::ExportRpc;
-use crate::domain::{Export, ExportState};
+use crate::domain::{Export, ExportStatus};
 use crate::error::Error;
 use crate::store::export_chunks::find_chunk;
 use crate::store::exports::find_export;
@@ -29,8 +29,8 @@ pub(super) async fn download_export(
     let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
     let found = rpc.db.tx(&cx, "exports.download", async |tx| Ok::<_, Error>(find_export(tx, id).await?));
     let export = found.await?.ok_or(Error::Missing(error_code::EXPORT_NOT_FOUND))?;
-    if export.state != ExportState::Succeeded {
-        return Err(Error::ExportNotReady(export.state));
+    if export.status != ExportStatus::Succeeded {
+        return Err(Error::ExportNotReady(export.status));
     }
     let (count, reader) = (export.chunk_count, Reader { db: rpc.db.clone(), cx, id });
     let pieces = stream::try_unfold((reader, 0, Some(export)), move |(reader, position, first)| async move {

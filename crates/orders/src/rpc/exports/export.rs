@@ -3,17 +3,20 @@
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::orders::v1;
 
-use crate::domain::{Export, ExportFormat, ExportState};
+use crate::domain::{Export, ExportFormat, ExportStatus};
 
 impl From<Export> for v1::Export {
     fn from(export: Export) -> Self {
-        let complete = export.state == ExportState::Succeeded;
+        let complete = export.status == ExportStatus::Succeeded;
         Self {
             id: export.id.to_string(),
             resource: export.resource,
             format: v1::ExportFormat::from(export.format).into(),
-            status: export.status.map_or(v1::OrderStatus::Unspecified, v1::OrderStatus::from).into(),
-            state: v1::ExportState::from(export.state).into(),
+            order_status: export
+                .order_status
+                .map_or(v1::OrderStatus::Unspecified, v1::OrderStatus::from)
+                .into(),
+            status: v1::ExportStatus::from(export.status).into(),
             progress: Some(v1::ExportProgress { done: export.orders_done, total: export.orders_total }),
             download_url: if complete { format!("/v1/exports/{}/file", export.id) } else { String::new() },
             size_bytes: export.size_bytes,
@@ -35,14 +38,14 @@ impl From<ExportFormat> for v1::ExportFormat {
     }
 }
 
-impl From<ExportState> for v1::ExportState {
-    fn from(state: ExportState) -> Self {
-        match state {
-            ExportState::Queued => Self::Queued,
-            ExportState::Running => Self::Running,
-            ExportState::Succeeded => Self::Succeeded,
-            ExportState::Failed => Self::Failed,
-            ExportState::Cancelled => Self::Cancelled,
+impl From<ExportStatus> for v1::ExportStatus {
+    fn from(status: ExportStatus) -> Self {
+        match status {
+            ExportStatus::Queued => Self::Queued,
+            ExportStatus::Running => Self::Running,
+            ExportStatus::Succeeded => Self::Succeeded,
+            ExportStatus::Failed => Self::Failed,
+            ExportStatus::Cancelled => Self::Cancelled,
         }
     }
 }

@@ -8,7 +8,7 @@ use crate::store::webhook_log::{Delivery, LoggedAttempt};
 impl From<Delivery> for v1::WebhookDelivery {
     fn from(delivery: Delivery) -> Self {
         Self {
-            state: state(&delivery.state).into(),
+            status: status(&delivery.status).into(),
             id: delivery.id.to_string(),
             webhook_endpoint_id: delivery.webhook_endpoint_id.to_string(),
             event_id: delivery.event_id.to_string(),
@@ -32,29 +32,29 @@ fn attempt((attempted_at, http_status, error, duration_ms): LoggedAttempt) -> v1
     }
 }
 
-/// Returns the state with this name. The column's CHECK has the same three names.
-fn state(name: &str) -> v1::WebhookDeliveryState {
+/// Returns the status with this name. The column's CHECK has the same three names.
+fn status(name: &str) -> v1::WebhookDeliveryStatus {
     match name {
-        "pending" => v1::WebhookDeliveryState::Pending,
-        "delivered" => v1::WebhookDeliveryState::Delivered,
-        "failed" => v1::WebhookDeliveryState::Failed,
-        _ => v1::WebhookDeliveryState::Unspecified,
+        "pending" => v1::WebhookDeliveryStatus::Pending,
+        "delivered" => v1::WebhookDeliveryStatus::Delivered,
+        "failed" => v1::WebhookDeliveryStatus::Failed,
+        _ => v1::WebhookDeliveryStatus::Unspecified,
     }
 }
 
-/// The error for a number that is not a known state.
+/// The error for a number that is not a known status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of pending, delivered, failed")]
-pub(super) struct UnknownState;
+pub(super) struct UnknownDeliveryStatus;
 
-/// Parses the optional state of a request.
-pub(super) fn parse_state(number: i32) -> Result<Option<&'static str>, UnknownState> {
-    match v1::WebhookDeliveryState::try_from(number) {
-        Ok(v1::WebhookDeliveryState::Unspecified) => Ok(None),
-        Ok(v1::WebhookDeliveryState::Pending) => Ok(Some("pending")),
-        Ok(v1::WebhookDeliveryState::Delivered) => Ok(Some("delivered")),
-        Ok(v1::WebhookDeliveryState::Failed) => Ok(Some("failed")),
-        Err(_) => Err(UnknownState),
+/// Parses the optional status of a request.
+pub(super) fn parse_status(number: i32) -> Result<Option<&'static str>, UnknownDeliveryStatus> {
+    match v1::WebhookDeliveryStatus::try_from(number) {
+        Ok(v1::WebhookDeliveryStatus::Unspecified) => Ok(None),
+        Ok(v1::WebhookDeliveryStatus::Pending) => Ok(Some("pending")),
+        Ok(v1::WebhookDeliveryStatus::Delivered) => Ok(Some("delivered")),
+        Ok(v1::WebhookDeliveryStatus::Failed) => Ok(Some("failed")),
+        Err(_) => Err(UnknownDeliveryStatus),
     }
 }
 
@@ -63,12 +63,12 @@ mod tests {
     use super::*;
 
     #[test]
-    fn each_state_has_its_number() {
+    fn each_status_has_its_number() {
         for number in 1..=3 {
-            let name = parse_state(number).unwrap().unwrap();
-            assert_eq!(i32::from(state(name)), number);
+            let name = parse_status(number).unwrap().unwrap();
+            assert_eq!(i32::from(status(name)), number);
         }
-        assert_eq!(parse_state(0), Ok(None));
-        assert_eq!(parse_state(4), Err(UnknownState));
+        assert_eq!(parse_status(0), Ok(None));
+        assert_eq!(parse_status(4), Err(UnknownDeliveryStatus));
     }
 }

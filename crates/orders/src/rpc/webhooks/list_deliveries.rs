@@ -9,7 +9,7 @@ use tonic::Request;
 use uuid::Uuid;
 
 use super::WebhookRpc;
-use super::delivery::parse_state;
+use super::delivery::parse_status;
 use crate::error::Error;
 use crate::store::webhook_log::{self, DeliveryFilter};
 
@@ -28,15 +28,15 @@ pub(super) async fn list_deliveries(
 }
 
 fn parse(request: &ListWebhookDeliveriesRequest) -> Result<(DeliveryFilter, PageRequest<Uuid>), Error> {
-    let ListWebhookDeliveriesRequest { page_size, page_token, webhook_endpoint_id, state } = request;
+    let ListWebhookDeliveriesRequest { page_size, page_token, webhook_endpoint_id, status } = request;
     let mut violations = Violations::default();
-    let list = format!("webhook_deliveries {webhook_endpoint_id} {state}");
+    let list = format!("webhook_deliveries {webhook_endpoint_id} {status}");
     let page = PageRequest::parse(*page_size, page_token, &list, &mut violations);
     let endpoint = (!webhook_endpoint_id.is_empty()).then(|| parse_id(webhook_endpoint_id)).transpose();
     let endpoint = violations.check("webhook_endpoint_id", endpoint);
-    let state = violations.check("state", parse_state(*state));
-    match (endpoint, state, page) {
-        (Some(endpoint), Some(state), Some(page)) => Ok((DeliveryFilter { endpoint, state }, page)),
+    let status = violations.check("status", parse_status(*status));
+    match (endpoint, status, page) {
+        (Some(endpoint), Some(status), Some(page)) => Ok((DeliveryFilter { endpoint, status }, page)),
         _ => Err(violations.into()),
     }
 }

@@ -6,7 +6,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_chassis::config::DatabaseArgs;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::{Failed, Pending};
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::{Failed, Pending};
 use rowhouse_proto::orders::v1::{OrderPriority, UpdateOrderRequest, UpdateWebhookEndpointRequest};
 use rowhouse_testkit::{Proxy, ServiceName, TestDatabase};
 use rowhouse_tokens::Role;
@@ -126,7 +126,7 @@ async fn failing_deliveries_takes_few_round_trips() {
     let disable = UpdateWebhookEndpointRequest { id, enabled: Some(false), ..Default::default() };
     webhooks.update(disable).await.unwrap();
     let deliveries =
-        webhooks.until(|all| all.len() == WAITING && all.iter().all(|one| one.state() != Pending)).await;
+        webhooks.until(|all| all.len() == WAITING && all.iter().all(|one| one.status() != Pending)).await;
     let writes = proxy
         .flights()
         .iter()
@@ -134,7 +134,7 @@ async fn failing_deliveries_takes_few_round_trips() {
         .count();
     assert!((3..10).contains(&writes), "{writes} round trips");
     for delivery in deliveries {
-        assert_eq!(delivery.state(), Failed);
+        assert_eq!(delivery.status(), Failed);
         assert!(delivery.attempts[0].error.contains("disabled"), "{delivery:?}");
     }
     world.stop().await;

@@ -5,9 +5,9 @@ use std::time::{Duration, Instant};
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::SimpleAsyncConnection;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed, Pending};
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::{Delivered, Failed, Pending};
 use rowhouse_proto::orders::v1::{
-    ExportFormat, ExportState, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
+    ExportFormat, ExportStatus, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
     WebhookDisabledReason, WebhookEndpoint,
 };
 use rowhouse_tokens::Role;
@@ -66,7 +66,7 @@ async fn receivers_that_never_answer_delay_no_others() {
     let began = Instant::now();
     let exports = Exports::of(&world, quiet.tenant, Role::Admin).await;
     let export = exports.create(ExportFormat::Csv, None).await.unwrap();
-    assert_eq!(exports.ended(&export.id).await.state(), ExportState::Succeeded);
+    assert_eq!(exports.ended(&export.id).await.status(), ExportStatus::Succeeded);
     let good = Receiver::start().await;
     webhooks.register(&good).await;
     place(&quiet, 1).await;
@@ -112,7 +112,7 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
         assert_eq!(settled(&receiver).await, expected);
     }
     let waiting = webhooks.deliveries().await;
-    assert!(waiting.iter().all(|one| one.state() == Pending), "{waiting:?}");
+    assert!(waiting.iter().all(|one| one.status() == Pending), "{waiting:?}");
 
     // After the first success all waiting deliveries follow.
     receiver.always("200 OK");
@@ -120,18 +120,18 @@ async fn an_endpoint_that_fails_is_left_alone_and_tried_with_one_delivery() {
     webhooks
         .until(|all| {
             all.len() == 11
-                && all.iter().filter(|one| one.attempt_count == 1).all(|one| one.state() == Delivered)
+                && all.iter().filter(|one| one.attempt_count == 1).all(|one| one.status() == Delivered)
         })
         .await;
     let well = until(&webhooks, |endpoint| endpoint.paused_until.is_none()).await;
     assert!(well.failing_since.is_none() && well.enabled);
     // Those that were tried before have due times of their own.
     for delivery in webhooks.deliveries().await {
-        if delivery.state() == Pending {
+        if delivery.status() == Pending {
             webhooks.redeliver(&delivery.id).await.unwrap();
         }
     }
-    webhooks.until_states(&[Delivered; 11]).await;
+    webhooks.until_statuses(&[Delivered; 11]).await;
     world.stop().await;
 }
 
@@ -165,7 +165,7 @@ async fn after_days_of_failures_an_endpoint_is_disabled() {
     assert_eq!(disabled.disabled_reason(), WebhookDisabledReason::Failing);
     assert!(disabled.paused_until.is_none());
     // The waiting deliveries fail, with the reason.
-    let deliveries = webhooks.until_states(&[Failed; 9]).await;
+    let deliveries = webhooks.until_statuses(&[Failed; 9]).await;
     assert!(deliveries.iter().any(|one| one.attempts[0].error.contains("disabled")), "{deliveries:?}");
 
     // When it is enabled again, its failures are cleared.
@@ -175,7 +175,7 @@ async fn after_days_of_failures_an_endpoint_is_disabled() {
     assert_eq!(enabled.disabled_reason(), WebhookDisabledReason::Unspecified);
     assert!(enabled.failing_since.is_none());
     place(&orders, 1).await;
-    webhooks.until(|all| all.last().is_some_and(|one| one.state() == Delivered)).await;
+    webhooks.until(|all| all.last().is_some_and(|one| one.status() == Delivered)).await;
     world.stop().await;
 }
 
@@ -191,7 +191,7 @@ async fn a_paused_endpoints_deliveries_end_with_it() {
     let disable = UpdateWebhookEndpointRequest { id, enabled: Some(false), ..Default::default() };
     let disabled = webhooks.update(disable).await.unwrap();
     assert_eq!(disabled.disabled_reason(), WebhookDisabledReason::Unspecified, "nobody but them");
-    webhooks.until_states(&[Failed; 8]).await;
+    webhooks.until_statuses(&[Failed; 8]).await;
     world.stop().await;
 }
 

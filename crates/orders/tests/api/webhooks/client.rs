@@ -8,7 +8,7 @@ use rowhouse_proto::orders::v1::{
     ListWebhookDeliveriesRequest, ListWebhookDeliveriesResponse, ListWebhookEndpointsRequest,
     ListWebhookEndpointsResponse, RedeliverWebhookDeliveryRequest, RotateWebhookSecretRequest,
     RotateWebhookSecretResponse, SendTestWebhookRequest, UpdateWebhookEndpointRequest, WebhookDelivery,
-    WebhookDeliveryState, WebhookEndpoint,
+    WebhookDeliveryStatus, WebhookEndpoint,
 };
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::Role;
@@ -151,10 +151,10 @@ impl Webhooks {
         deliveries
     }
 
-    /// Waits until the deliveries are in these states, oldest first.
-    pub(crate) async fn until_states(&self, states: &[WebhookDeliveryState]) -> Vec<WebhookDelivery> {
-        let states = states.to_vec();
-        self.until(|deliveries| deliveries.iter().map(WebhookDelivery::state).eq(states.iter().copied()))
+    /// Waits until the deliveries are in these statuses, oldest first.
+    pub(crate) async fn until_statuses(&self, statuses: &[WebhookDeliveryStatus]) -> Vec<WebhookDelivery> {
+        let statuses = statuses.to_vec();
+        self.until(|deliveries| deliveries.iter().map(WebhookDelivery::status).eq(statuses.iter().copied()))
             .await
     }
 }

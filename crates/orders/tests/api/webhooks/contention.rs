@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Text};
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_proto::orders::v1::ListWebhookEndpointsRequest;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_tokens::Role;
 use tokio::sync::mpsc;
 use tokio::task::block_in_place;
@@ -105,11 +105,11 @@ async fn a_probe_and_a_test_of_the_same_endpoint_do_not_wait_for_each_other() {
     webhooks
         .until(|all| {
             let ids = [&first.id, &second.id];
-            all.iter().filter(|one| ids.contains(&&one.id)).all(|one| one.state() == Delivered)
+            all.iter().filter(|one| ids.contains(&&one.id)).all(|one| one.status() == Delivered)
         })
         .await;
     let deliveries = webhooks.deliveries().await;
-    for delivery in deliveries.iter().filter(|one| one.state() == Delivered) {
+    for delivery in deliveries.iter().filter(|one| one.status() == Delivered) {
         let attempts = usize::try_from(delivery.attempt_count).unwrap();
         assert_eq!(sent(&delivery.event_id), attempts, "what was sent was written down: {delivery:?}");
     }
@@ -146,7 +146,7 @@ async fn a_blocked_record_does_not_repeat_a_delivery() {
     // The first of them has timed out.
     until_have_waited(&world, 2, "%webhook_deliveries%").await;
     holder.batch_execute("COMMIT").await.unwrap();
-    let delivered = webhooks.until_states(&[Delivered]).await;
+    let delivered = webhooks.until_statuses(&[Delivered]).await;
     assert_eq!(delivered[0].attempt_count, 1);
     assert_eq!(receiver.received().len(), 1, "it was sent once");
     world.stop().await;

@@ -2,7 +2,7 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Paid};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed};
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::{Delivered, Failed};
 use rowhouse_proto::orders::v1::{
     CreateOrderRequest, ListWebhookDeliveriesRequest, UpdateWebhookEndpointRequest,
 };
@@ -36,7 +36,7 @@ async fn events_are_sent_and_signed() {
         assert_eq!(request.json(), expected);
     }
 
-    let deliveries = webhooks.until_states(&[Delivered, Delivered]).await;
+    let deliveries = webhooks.until_statuses(&[Delivered, Delivered]).await;
     for (delivery, request) in deliveries.iter().zip(&requests) {
         assert_eq!(delivery.webhook_endpoint_id, endpoint);
         assert_eq!(delivery.event_id, request.id());
@@ -87,7 +87,7 @@ async fn only_what_was_committed_is_told() {
     refusal(orders.update(&order.id, Paid, "\"7\"").await);
     orders.update(&order.id, Cancelled, "").await.unwrap();
     refusal(orders.update(&order.id, Paid, "").await);
-    webhooks.until_states(&[Delivered, Delivered]).await;
+    webhooks.until_statuses(&[Delivered, Delivered]).await;
     let versions: Vec<_> = receiver.received().iter().map(|request| request.order().1).collect();
     assert_eq!(versions, [1, 2]);
     world.stop().await;
@@ -99,7 +99,7 @@ async fn an_event_is_sent_once_more_as_it_was() {
     let receiver = Receiver::start().await;
     webhooks.register(&receiver).await;
     orders.create(an_order()).await.unwrap();
-    let delivery = webhooks.until_states(&[Delivered]).await.remove(0);
+    let delivery = webhooks.until_statuses(&[Delivered]).await.remove(0);
     let again = webhooks.redeliver(&delivery.id).await.unwrap();
     assert_eq!(
         (again.id.as_str(), again.event_id.as_str()),
@@ -108,7 +108,7 @@ async fn an_event_is_sent_once_more_as_it_was() {
     let requests = receiver.first(2).await;
     assert_eq!((requests[0].id(), &requests[0].body), (requests[1].id(), &requests[1].body));
     let deliveries = webhooks.until(|all| all[0].attempt_count == 2).await;
-    assert_eq!((deliveries[0].state(), deliveries[0].attempts.len()), (Delivered, 2));
+    assert_eq!((deliveries[0].status(), deliveries[0].attempts.len()), (Delivered, 2));
 
     // Also a failed one.
     receiver.always("500 Oops");
@@ -118,10 +118,10 @@ async fn an_event_is_sent_once_more_as_it_was() {
         "UPDATE orders.webhook_deliveries SET state = 'failed', next_attempt_at = NULL, finished_at = now()";
     webhooks.until(|all| all[0].attempt_count >= 3).await;
     world.database.admin().await.batch_execute(fail).await.unwrap();
-    webhooks.until_states(&[Failed]).await;
+    webhooks.until_statuses(&[Failed]).await;
     receiver.always("200 OK");
     webhooks.redeliver(&delivery.id).await.unwrap();
-    webhooks.until_states(&[Delivered]).await;
+    webhooks.until_statuses(&[Delivered]).await;
     assert_eq!(receiver.first(4).await[3].id(), delivery.event_id);
     world.stop().await;
 }
@@ -138,14 +138,14 @@ async fn deliveries_are_filtered_and_paged_newest_first() {
     }
     bad.first(3).await;
     good.first(3).await;
-    let list = |endpoint: &str, state: i32, page_size, page_token: &str| ListWebhookDeliveriesRequest {
+    let list = |endpoint: &str, status: i32, page_size, page_token: &str| ListWebhookDeliveriesRequest {
         page_size,
         page_token: page_token.to_owned(),
         webhook_endpoint_id: endpoint.to_owned(),
-        state,
+        status,
     };
-    webhooks.until(|all| all.iter().filter(|one| one.state() == Delivered).count() == 3).await;
-    for (endpoint, state, expected) in [
+    webhooks.until(|all| all.iter().filter(|one| one.status() == Delivered).count() == 3).await;
+    for (endpoint, status, expected) in [
         ("", 0, 6),
         (&good_id, 0, 3),
         (&bad_id, 1, 3),
@@ -154,8 +154,8 @@ async fn deliveries_are_filtered_and_paged_newest_first() {
         ("", 2, 3),
         ("", 3, 0),
     ] {
-        let found = webhooks.list(list(endpoint, state, 0, "")).await.unwrap().webhook_deliveries;
-        assert_eq!(found.len(), expected, "{endpoint} {state}");
+        let found = webhooks.list(list(endpoint, status, 0, "")).await.unwrap().webhook_deliveries;
+        assert_eq!(found.len(), expected, "{endpoint} {status}");
     }
     let first = webhooks.list(list(&good_id, 0, 2, "")).await.unwrap();
     let second = webhooks.list(list(&good_id, 0, 2, &first.next_page_token)).await.unwrap();

@@ -81,10 +81,10 @@ async fn violations_are_reported() {
     assert_eq!(wrong_fields(webhooks.list(list).await), ["page_size", "page_token"]);
     let list = ListWebhookDeliveriesRequest {
         webhook_endpoint_id: "7".to_owned(),
-        state: 7,
+        status: 7,
         ..ListWebhookDeliveriesRequest::default()
     };
-    assert_eq!(wrong_fields(webhooks.list(list).await), ["webhook_endpoint_id", "state"]);
+    assert_eq!(wrong_fields(webhooks.list(list).await), ["webhook_endpoint_id", "status"]);
 
     assert_eq!(refusal(webhooks.delete(&nobody()).await).code, error_code::WEBHOOK_ENDPOINT_NOT_FOUND);
     assert_eq!(refusal(webhooks.redeliver(&nobody()).await).code, error_code::WEBHOOK_DELIVERY_NOT_FOUND);

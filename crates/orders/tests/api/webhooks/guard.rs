@@ -3,7 +3,7 @@
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::config::Environment;
 use rowhouse_proto::orders::v1::UpdateWebhookEndpointRequest;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Pending;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Pending;
 use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tokens::Role;
 
@@ -58,7 +58,7 @@ async fn nothing_inside_is_registered_or_connected_to() {
         };
         let deliveries = webhooks.until(tried).await;
         let delivery = deliveries.iter().find(|one| one.order_id == order.id).unwrap();
-        assert_eq!((delivery.state(), delivery.attempts[0].http_status), (Pending, 0));
+        assert_eq!((delivery.status(), delivery.attempts[0].http_status), (Pending, 0));
         let error = &delivery.attempts[0].error;
         assert!(error.contains("not sent to the host's address"), "{url}: {error}");
         assert!(!error.contains(port) && !error.contains("127."), "{error}");

@@ -3,7 +3,7 @@
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{
     ListWebhookDeliveriesRequest, ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest,
@@ -26,7 +26,7 @@ async fn another_tenants_endpoints_are_isolated() {
     let (acmes_id, _) = of_acme.register(&acmes).await;
     of_globex.register(&globexs).await;
     let order = acme.create(an_order()).await.unwrap();
-    let delivery = of_acme.until_states(&[Delivered]).await.remove(0);
+    let delivery = of_acme.until_statuses(&[Delivered]).await.remove(0);
 
     assert_eq!(of_globex.deliveries().await, []);
     let filtered =
@@ -44,7 +44,7 @@ async fn another_tenants_endpoints_are_isolated() {
     assert_eq!(refusal(of_globex.redeliver(&delivery.id).await).code, error_code::WEBHOOK_DELIVERY_NOT_FOUND);
 
     globex.create(an_order()).await.unwrap();
-    of_globex.until_states(&[Delivered]).await;
+    of_globex.until_statuses(&[Delivered]).await;
     assert_eq!((acmes.received().len(), globexs.received().len()), (1, 1));
     assert_eq!(acmes.received()[0].order().0, order.id);
     assert_ne!(globexs.received()[0].order().0, order.id);
@@ -66,7 +66,7 @@ async fn the_database_itself_refuses() {
     let receiver = Receiver::start().await;
     let (endpoint, _) = of_acme.register(&receiver).await;
     let order = acme.create(an_order()).await.unwrap();
-    let delivery = of_acme.until_states(&[Delivered]).await.remove(0);
+    let delivery = of_acme.until_statuses(&[Delivered]).await.remove(0);
     let (event, acmes, globexs) = (&delivery.event_id, acme.tenant, globex.tenant);
 
     let conn = &mut world.database.connect_as(ServiceName::Orders).await;

@@ -9,7 +9,7 @@ use std::time::Duration;
 
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_proto::orders::v1::OrderStatus::{Fulfilled, Paid};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_testkit::ServiceName;
 use rowhouse_tokens::Role;
 
@@ -113,7 +113,7 @@ async fn interrupted_deliveries_are_repeated_before_the_rest() {
 
     receiver.always("200 OK");
     let _second = Program::start(&world);
-    webhooks.until_states(&[Delivered, Delivered]).await;
+    webhooks.until_statuses(&[Delivered, Delivered]).await;
     let requests = receiver.received();
     let versions: Vec<_> = requests.iter().map(|request| request.order().1).collect();
     assert_eq!(versions, [1, 1, 2]);
@@ -149,7 +149,7 @@ async fn killed_again_and_again_nothing_is_lost_and_nothing_overtakes() {
     }
     receiver.always("200 OK");
     let _program = Program::start(&world);
-    webhooks.until_states(&[Delivered; 72]).await;
+    webhooks.until_statuses(&[Delivered; 72]).await;
     assert_in_order(&receiver.received(), &last);
     assert!(receiver.received().len() > 72, "something was sent twice, or nobody was killed in the middle");
     world.stop().await;

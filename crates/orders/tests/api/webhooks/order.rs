@@ -4,7 +4,7 @@ use std::collections::{HashMap, HashSet};
 
 use futures_util::future::join_all;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Fulfilled, Paid};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use serde_json::Value;
 
 use super::receiver::Received;
@@ -51,7 +51,7 @@ async fn events_stay_in_order_despite_failures_and_concurrency() {
 
     let events: i64 = last.values().sum();
     let expected = vec![Delivered; usize::try_from(events * 2).unwrap()];
-    webhooks.until_states(&expected).await;
+    webhooks.until_statuses(&expected).await;
     assert_in_order(&steady.received(), &last);
     assert_eq!(steady.received().len(), usize::try_from(events).unwrap(), "and once, when nothing fails");
     // A failed event is repeated before the ones that follow it.

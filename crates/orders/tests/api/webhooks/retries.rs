@@ -4,7 +4,7 @@ use std::time::{Duration, SystemTime};
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Paid};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::{Delivered, Failed, Pending};
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::{Delivered, Failed, Pending};
 use rowhouse_proto::orders::v1::{
     ListWebhookEndpointsRequest, UpdateWebhookEndpointRequest, WebhookDelivery,
 };
@@ -26,7 +26,7 @@ async fn a_failed_event_is_retried_before_later_ones() {
     receiver.always("500 Oops");
     let order = orders.create(an_order()).await.unwrap();
     let failing = webhooks.until(|all| all.len() == 1 && all[0].attempt_count == 1).await.remove(0);
-    assert_eq!(failing.state(), Pending);
+    assert_eq!(failing.status(), Pending);
     let attempt = &failing.attempts[0];
     assert_eq!((attempt.http_status, attempt.error.as_str()), (500, "the endpoint answered 500"));
     assert!(attempt.duration_ms >= 0);
@@ -41,7 +41,7 @@ async fn a_failed_event_is_retried_before_later_ones() {
         if ours { "503 Busy".to_owned() } else { "200 OK".to_owned() }
     });
     let other = orders.create(an_order()).await.unwrap();
-    webhooks.until(|all| all.iter().any(|one| one.order_id == other.id && one.state() == Delivered)).await;
+    webhooks.until(|all| all.iter().any(|one| one.order_id == other.id && one.status() == Delivered)).await;
     webhooks.redeliver(&failing.id).await.unwrap();
     webhooks.until(|all| all[0].attempt_count >= 3).await;
     assert!(
@@ -55,7 +55,7 @@ async fn a_failed_event_is_retried_before_later_ones() {
         webhooks.deliveries().await.into_iter().rfind(|one| one.order_id == failing.order_id).unwrap();
     assert_ne!(latest.id, failing.id);
     webhooks.redeliver(&latest.id).await.unwrap();
-    let deliveries = webhooks.until_states(&[Delivered, Delivered, Delivered, Delivered]).await;
+    let deliveries = webhooks.until_statuses(&[Delivered, Delivered, Delivered, Delivered]).await;
     let failed_before = &deliveries[0];
     assert!(failed_before.attempt_count >= 4);
     assert_eq!(failed_before.attempts[0].http_status, 200, "the latest is the first");
@@ -82,7 +82,7 @@ async fn a_receiver_can_ask_for_more_time() {
     // Unless somebody repeats a delivery because the receiver works again.
     receiver.always("200 OK");
     assert!(wait(&webhooks.redeliver(&delivery.id).await.unwrap()) < Duration::from_secs(1));
-    webhooks.until_states(&[Delivered]).await;
+    webhooks.until_statuses(&[Delivered]).await;
     world.stop().await;
 }
 
@@ -98,7 +98,7 @@ async fn after_the_last_attempt_the_next_event_goes_on() {
     orders.update(&order.id, Paid, "").await.unwrap();
     let last = "UPDATE orders.webhook_deliveries SET attempts_left = 1";
     world.database.admin().await.batch_execute(last).await.unwrap();
-    let deliveries = webhooks.until_states(&[Failed, Delivered]).await;
+    let deliveries = webhooks.until_statuses(&[Failed, Delivered]).await;
     assert!(deliveries[0].finished_at.is_some() && deliveries[0].next_attempt_at.is_none());
     assert_eq!(receiver.received().last().unwrap().order(), (order.id, 2));
     world.stop().await;
@@ -111,7 +111,7 @@ async fn gone_is_the_end_of_an_endpoint() {
     let (endpoint, _) = webhooks.register(&receiver).await;
     receiver.always("410 Gone");
     let order = orders.create(an_order()).await.unwrap();
-    let deliveries = webhooks.until_states(&[Failed]).await;
+    let deliveries = webhooks.until_statuses(&[Failed]).await;
     assert_eq!(deliveries[0].attempts[0].http_status, 410);
     let listed = webhooks.endpoints(ListWebhookEndpointsRequest::default()).await.unwrap().webhook_endpoints;
     assert_eq!((listed[0].id.as_str(), listed[0].enabled), (endpoint.as_str(), false));
@@ -122,12 +122,12 @@ async fn gone_is_the_end_of_an_endpoint() {
     receiver.always("200 OK");
     webhooks.redeliver(&deliveries[0].id).await.unwrap();
     let dropped = webhooks.until(|all| all[0].attempt_count == 2).await;
-    assert_eq!((dropped[0].state(), dropped[0].attempts[0].http_status), (Failed, 0));
+    assert_eq!((dropped[0].status(), dropped[0].attempts[0].http_status), (Failed, 0));
     assert!(dropped[0].attempts[0].error.contains("disabled"), "{dropped:?}");
     let enable = UpdateWebhookEndpointRequest { id: endpoint, enabled: Some(true), ..Default::default() };
     webhooks.update(enable).await.unwrap();
     webhooks.redeliver(&deliveries[0].id).await.unwrap();
-    webhooks.until_states(&[Delivered]).await;
+    webhooks.until_statuses(&[Delivered]).await;
     assert_eq!(receiver.received().len(), 2);
     world.stop().await;
 }
@@ -141,7 +141,7 @@ async fn redirects_are_not_followed() {
     receiver.answer(move |_| format!("307 Temporary Redirect\r\nLocation: {location}"));
     orders.create(an_order()).await.unwrap();
     let delivery = webhooks.until(|all| all.len() == 1 && all[0].attempt_count == 1).await.remove(0);
-    assert_eq!((delivery.state(), delivery.attempts[0].http_status), (Pending, 307));
+    assert_eq!((delivery.status(), delivery.attempts[0].http_status), (Pending, 307));
     assert!(delivery.attempts[0].error.contains("redirects are not followed"));
     assert!(elsewhere.received().is_empty());
     world.stop().await;
@@ -154,7 +154,7 @@ async fn a_receiver_that_is_not_there_is_a_failed_attempt() {
     webhooks.create(&gone, &["*"]).await.unwrap();
     orders.create(an_order()).await.unwrap();
     let delivery = webhooks.until(|all| all.len() == 1 && all[0].attempt_count == 1).await.remove(0);
-    assert_eq!((delivery.state(), delivery.attempts[0].http_status), (Pending, 0));
+    assert_eq!((delivery.status(), delivery.attempts[0].http_status), (Pending, 0));
     assert_eq!(delivery.attempts[0].error, "no connection could be made to the host");
     world.stop().await;
 }

@@ -4,9 +4,9 @@ use std::time::{Duration, SystemTime};
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_proto::orders::v1::error_code;
-use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, WebhookDeliveryState};
+use rowhouse_proto::orders::v1::{UpdateWebhookEndpointRequest, WebhookDeliveryStatus};
 use rowhouse_tokens::Role;
 use serde_json::json;
 
@@ -67,13 +67,13 @@ async fn a_test_event_goes_the_way_of_every_event() {
     let (id, secret) = (created.webhook_endpoint.unwrap().id, created.secret);
     let delivery = webhooks.test(&id).await.unwrap();
     assert_eq!((delivery.event_type.as_str(), delivery.order_id.as_str()), ("webhook.test", ""));
-    assert_eq!(delivery.state(), WebhookDeliveryState::Pending);
+    assert_eq!(delivery.status(), WebhookDeliveryStatus::Pending);
     let request = receiver.first(1).await.remove(0);
     assert!(request.is_signed_with(&secret));
     assert_eq!(request.id(), delivery.event_id);
     assert_eq!(request.json()["type"], "webhook.test");
     assert_eq!(request.json()["data"], json!({ "webhook_endpoint_id": id }));
-    let listed = webhooks.until_states(&[Delivered]).await.remove(0);
+    let listed = webhooks.until_statuses(&[Delivered]).await.remove(0);
     assert_eq!((listed.id.as_str(), listed.attempts[0].http_status), (delivery.id.as_str(), 200));
 
     webhooks.redeliver(&delivery.id).await.unwrap();

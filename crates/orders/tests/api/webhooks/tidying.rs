@@ -5,7 +5,7 @@ use std::time::Duration;
 use diesel::dsl::sql;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_proto::orders::v1::WebhookDeliveryState::Delivered;
+use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_testkit::TestDatabase;
 
 use super::{Receiver, world};
@@ -37,7 +37,7 @@ async fn old_and_deleted_rows_are_removed() {
     for _ in 0..3 {
         orders.create(an_order()).await.unwrap();
     }
-    let deliveries = webhooks.until_states(&[Delivered; 3]).await;
+    let deliveries = webhooks.until_statuses(&[Delivered; 3]).await;
     let age = format!(
         "UPDATE orders.webhook_deliveries SET finished_at = now() - interval '31 days' WHERE id = '{}';
          UPDATE orders.order_events SET created_at = now() - interval '31 days' WHERE id = '{}';",
