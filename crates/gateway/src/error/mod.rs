@@ -22,7 +22,7 @@ use document::Document;
 pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
 use oauth::OAuthError;
 
-use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
+use crate::header_names::{IDEMPOTENCY_KEY, IF_MATCH};
 
 /// The media type of the body of errors that RFC 6749 names.
 const APPLICATION_JSON: &str = "application/json";
@@ -39,14 +39,14 @@ pub(crate) struct Problem {
     extra: Extra,
     retry_after: Option<Duration>,
     token_endpoint: Option<TokenEndpoint>,
-    /// Where the request is in its trace, since the answer may be written outside of it.
+    /// The position of the request in its trace, since the answer may be written outside of it.
     traceparent: Option<Box<str>>,
 }
 
 /// The token endpoint, whose errors have the form of RFC 6749.
 #[derive(Clone, Copy, Debug)]
 struct TokenEndpoint {
-    /// Whether the client sent its secret in the body.
+    /// True if the client sent its secret in the body.
     secret_in_body: bool,
 }
 
