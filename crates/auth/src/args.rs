@@ -37,7 +37,7 @@ pub struct AuthArgs {
     /// base64; the first encrypts, all of them decrypt
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     pub encryption_keys: PathBuf,
-    /// Whether people have to confirm their e-mail address before they can log in; by default in production only
+    /// Requires people to confirm their e-mail address before they can log in; by default in production only
     #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
     pub require_verified_email: Option<bool>,
     /// The keys that sign access tokens.
@@ -82,7 +82,7 @@ pub struct SessionArgs {
         value_parser = seconds,
     )]
     pub session_lifetime: Duration,
-    /// How long after its exchange a refresh token may be sent again for the same answer, in seconds
+    /// The time after its exchange in which a refresh token may be sent again for the same answer, in seconds
     #[arg(
         long,
         env = "ROWHOUSE_REFRESH_GRACE",

@@ -43,7 +43,7 @@ pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub listen: SocketAddr,
-    /// Where the services are.
+    /// The addresses of the services.
     #[command(flatten)]
     pub endpoints: Endpoints,
     /// The longest time that a service may take to answer, in seconds

@@ -26,7 +26,7 @@ pub struct Parts {
     pub keys: KeyDirectory,
     /// The issuer of access tokens; the gateway's address if absent.
     pub issuer: Option<Issuers>,
-    /// How the services log in, each with its own role.
+    /// The databases of the services, each with the service's own role.
     pub databases: PerService<DatabaseArgs>,
     /// The telemetry arguments for each part; the process sets telemetry up.
     pub telemetry: TelemetryArgs,
@@ -80,7 +80,7 @@ impl Parts {
         }
     }
 
-    /// What every service is configured with, and `args` besides.
+    /// Returns the configuration of a service: its own `args`, and what all have.
     pub(super) fn service<S: Service>(&self, args: S::Args) -> Config<S> {
         Config {
             args,

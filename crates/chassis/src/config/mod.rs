@@ -124,13 +124,13 @@ impl Default for ProxyArgs {
 #[derive(Args, Clone, Debug)]
 #[command(next_help_heading = "Logs and traces")]
 pub struct TelemetryArgs {
-    /// How lines are written to standard error
+    /// The format of the lines on standard error
     #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
     pub log_format: LogFormat,
-    /// What is logged: a level, or a list such as `info,rowhouse_orders=debug`
+    /// The filter of the log: a level, or a list such as `info,rowhouse_orders=debug`
     #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
-    /// Where traces are sent by OTLP over gRPC, such as `http://localhost:4317`; nowhere when absent
+    /// The collector that traces are sent to by OTLP over gRPC, such as `http://localhost:4317`; none if absent
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
 }

@@ -10,7 +10,7 @@ use crate::model::{Shape, enum_values, is_id};
 const EXAMPLE_ID: &str = "01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f";
 const EXAMPLE_TIME: &str = "2026-11-23T08:30:00.123456Z";
 
-/// What is read. `takes_null`: null stands for a member that is left out.
+/// Returns the schema of a request. `takes_null`: null stands for a member that is left out.
 pub(super) fn input(
     message: &MessageDescriptor,
     fields: &[FieldDescriptor],

@@ -45,7 +45,7 @@ const READY_LIMIT: Duration = Duration::from_secs(10);
 #[derive(Args)]
 #[command(mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)))]
 pub struct DevArgs {
-    /// Where the data, the keys and the log of PostgreSQL are kept
+    /// Directory of the data, the keys and the log of PostgreSQL
     #[arg(long, env = "ROWHOUSE_DATA_DIR", value_name = "DIRECTORY", default_value = ".rowhouse")]
     pub data_dir: PathBuf,
     /// Address and port of the gateway; port 0 takes a free one, here and below
