@@ -2,6 +2,7 @@
 
 use prost_reflect::MethodDescriptor;
 
+use crate::OptionError;
 use crate::options::Extension;
 
 /// An HTTP method.
@@ -46,17 +47,17 @@ pub struct HttpBinding {
 
 impl HttpBinding {
     /// Returns the binding of `method`, if it has one.
-    #[must_use]
-    pub fn of(method: &MethodDescriptor) -> Option<Self> {
-        let rule = Extension::of(method.parent_pool(), &method.options(), "google.api.http")?;
+    pub fn of(method: &MethodDescriptor) -> Result<Option<Self>, OptionError> {
+        let rule = Extension::of(method.parent_pool(), &method.options(), "google.api.http");
+        let Some(rule) = rule else { return Ok(None) };
         let bound = |verb: Verb| rule.text(verb.as_str()).map(|path| (verb, path));
-        let (verb, path) = Verb::ALL.into_iter().find_map(bound)?;
-        Some(Self {
-            verb,
-            path,
-            has_body: rule.text("body").is_some(),
-            response_body: rule.text("response_body"),
-        })
+        let Some((verb, path)) = Verb::ALL.into_iter().find_map(bound) else { return Ok(None) };
+        let body = rule.text("body");
+        if let Some(field) = body.as_deref().filter(|body| *body != "*") {
+            let problem = format!("body: \"{field}\" is not supported; write body: \"*\", or none");
+            return Err(OptionError::new(method.full_name(), problem));
+        }
+        Ok(Some(Self { verb, path, has_body: body.is_some(), response_body: rule.text("response_body") }))
     }
 
     /// Returns the fields of the request that the path contains, in their order.

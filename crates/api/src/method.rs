@@ -38,7 +38,7 @@ impl MethodOptions {
         };
         let options = Self {
             access,
-            http: HttpBinding::of(method),
+            http: HttpBinding::of(method)?,
             success: status("success")?.unwrap_or(200),
             pending: status("pending")?,
             pending_field: option.text("pending_field"),

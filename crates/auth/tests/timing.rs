@@ -27,7 +27,7 @@ const FEWEST: usize = 5;
 const LONGEST: Duration = Duration::from_secs(120);
 /// The processor time of an answer may differ by this part of a hash: one without a hash is off by three times as much.
 const WORK: u32 = 3;
-/// The same for the time until it comes, of which a busy machine takes more.
+/// The time until an answer comes may differ by this part of a hash: a busy machine takes more of it.
 const WAIT: u32 = 2;
 
 /// The accounts and passwords of attempts that an attacker could compare.
@@ -71,7 +71,7 @@ fn least(samples: &[Sample]) -> Sample {
     Sample { wait: least(|sample| sample.wait), work: least(|sample| sample.work) }
 }
 
-/// Whether nothing can be told from the times of the answers, each kind's on its own, by what a hash takes, and each took as
+/// Returns whether nothing can be told from the times of the answers, each kind's on its own, by what a hash takes, and each took as
 /// many hashes as it should.
 fn alike(answers: &[Vec<Sample>], hashes: &[Sample], expected: u32) -> bool {
     let (answers, hash): (Vec<_>, _) = (answers.iter().map(|one| least(one)).collect(), least(hashes));

@@ -33,9 +33,12 @@ pub enum Denied {
     /// The call is for a service.
     #[error("the call is for the {0} service")]
     ServiceOnly(ServiceName),
-    /// Nobody verified a token, which is the server's own fault.
+    /// The token has not been verified, which is the server's own fault.
     #[error("the call has no verified token; the server lacks the layer that verifies")]
     Unauthenticated,
+    /// The API definition has no such method.
+    #[error("no rule says who may call the method")]
+    NoRule,
 }
 
 impl IntoStatus for Denied {
@@ -56,6 +59,8 @@ impl IntoStatus for Denied {
             }
             Self::ServiceOnly(service) => format!("only the {service} service may make this call"),
             Self::Unauthenticated => return internal(operation, &self),
+            // As tonic answers for a method that it does not know. It is no fault, as clients may be newer than the server.
+            Self::NoRule => return Status::unimplemented("there is no such method"),
         };
         status(Code::PERMISSION_DENIED, detail)
     }
@@ -101,6 +106,11 @@ mod tests {
         request.extensions_mut().insert(TenantContext::system(SystemOrigin::Job, TenantId::generate()));
         let cx = context(&request).unwrap();
         assert_eq!((person(&cx), member(&cx)), (Err(Denied::PeopleOnly), Err(Denied::MembersOnly)));
+    }
+
+    #[test]
+    fn a_method_without_a_rule_does_not_exist() {
+        assert_eq!(Denied::NoRule.into_status("test").code(), tonic::Code::Unimplemented);
     }
 
     #[test]

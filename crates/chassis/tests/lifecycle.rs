@@ -14,7 +14,7 @@ use rowhouse_chassis::grpc::{DRAIN_LIMIT, GrpcOptions};
 use rowhouse_chassis::health::is_serving;
 use rowhouse_tenancy::{TenantId, grpc as tenant_grpc};
 use rowhouse_tokens::{Principal, Role};
-use support::{Echo, OnDrop, call, options, public, start, trusted_issuer};
+use support::{Echo, OnDrop, call, options, rules, start, trusted_issuer};
 use tokio::sync::Notify;
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -126,12 +126,13 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
     let (tokens, verifier) = trusted_issuer().await;
     let mut options = options().await;
     options.verifier = verifier;
-    options.access = public(&["Public"]);
+    options.access = rules(&["Public"], &["Whose"]);
     let tenant_of = |request: Request<String>| async move {
         let tenant = tenant_grpc::context(&request).map(|context| context.tenant().to_string());
         Ok(Response::new(tenant.unwrap_or_else(|| "nobody".into())))
     };
-    let server = start(options, Echo::default().method("Whose", tenant_of).method("Public", tenant_of));
+    let echo = Echo::default().method("Whose", tenant_of).method("Public", tenant_of);
+    let server = start(options, echo.method("Undeclared", tenant_of));
 
     assert_eq!(server.call("Public", "").await.unwrap().into_inner(), "nobody");
     let missing = server.call("Whose", "").await.unwrap_err();
@@ -144,36 +145,24 @@ async fn a_call_needs_a_token_and_its_own_tenant() {
     let principal = Principal::User { id: Uuid::now_v7(), role: Role::Member };
     let minute = Duration::from_mins(1);
     let token = tokens.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), minute).unwrap().token;
-    let ask = async |tenant: TenantId, token: &str| {
+    let ask = async |method: &str, tenant: TenantId, token: &str| {
         let mut request = Request::new(String::new());
         tenant_grpc::carry_token(request.metadata_mut(), tenant, token);
-        call(&server.channel, "Whose", request).await
+        call(&server.channel, method, request).await
     };
-    assert_eq!(ask(tenant, &token).await.unwrap().into_inner(), tenant.to_string());
-    let mismatch = ask(TenantId::generate(), &token).await.unwrap_err();
+    assert_eq!(ask("Whose", tenant, &token).await.unwrap().into_inner(), tenant.to_string());
+    // A method that is served but has no rule is refused as if it did not exist.
+    for method in ["Undeclared", "Unknown"] {
+        assert_eq!(server.call(method, "").await.unwrap_err().code(), GrpcCode::Unauthenticated);
+        let refused = ask(method, tenant, &token).await.unwrap_err();
+        assert_eq!(refused.code(), GrpcCode::Unimplemented, "{method}: {refused}");
+    }
+    let mismatch = ask("Whose", TenantId::generate(), &token).await.unwrap_err();
     assert_eq!(
         (mismatch.code(), fault(&mismatch, Code::COMMON).code),
         (GrpcCode::PermissionDenied, Code::TENANT_MISMATCH)
     );
-    let invalid = ask(tenant, &token[1..]).await.unwrap_err();
+    let invalid = ask("Whose", tenant, &token[1..]).await.unwrap_err();
     assert_eq!(fault(&invalid, Code::COMMON).code, Code::TOKEN_INVALID);
     assert!(!format!("{invalid:?}").contains(&token[1..]), "a token is never repeated");
-}
-
-#[tokio::test]
-async fn reflection_is_there_when_it_is_offered() {
-    let mut with = options().await;
-    with.reflection = Some(tonic_health::pb::FILE_DESCRIPTOR_SET);
-    for (options, expected) in [(with, GrpcCode::Ok), (options().await, GrpcCode::Unimplemented)] {
-        let server = start(options, Echo::default());
-        let mut grpc = tonic::client::Grpc::new(server.channel.clone());
-        grpc.ready().await.unwrap();
-        let path = "/grpc.reflection.v1.ServerReflection/ServerReflectionInfo".parse().unwrap();
-        let codec = tonic_prost::ProstCodec::<(), ()>::default();
-        let requests = Request::new(tokio_stream::empty::<()>());
-        let code =
-            grpc.streaming(requests, path, codec).await.err().map_or(GrpcCode::Ok, |error| error.code());
-        assert_eq!(code, expected);
-        server.stop().await;
-    }
 }

@@ -11,7 +11,7 @@ use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::GrpcOptions;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_tokens::{Principal, Role, TokenIssuer};
-use support::{Echo, Reply, Running, call, options, public, start, trusted_issuer};
+use support::{CALL, Echo, Reply, Running, call, options, rules, start, trusted_issuer};
 use tonic::{Code as GrpcCode, Request, Response};
 use uuid::Uuid;
 
@@ -39,7 +39,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
     let options = GrpcOptions {
         verifier,
         limiter: Arc::new(RateLimiter::new(rate_limits)),
-        access: public(&["Open"]),
+        access: rules(&["Open"], &["Echo"]),
         ..options().await
     };
     let echo = |_: Request<String>| async { Ok(Response::new(String::new())) };
@@ -48,8 +48,10 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
     let (acme, globex) = (Uuid::now_v7(), Uuid::now_v7());
     let person =
         |tenant| Caller { principal: Principal::User { id: Uuid::now_v7(), role: Role::Member }, tenant };
-    let program =
-        Caller { principal: Principal::ApiKey { id: Uuid::now_v7(), scopes: Vec::new() }, tenant: acme };
+    let program = Caller {
+        principal: Principal::ApiKey { id: Uuid::now_v7(), scopes: vec![CALL.as_str().to_owned()] },
+        tenant: acme,
+    };
     // The second person finds what the first one and the program have left of the tenant's burst.
     for (caller, burst) in [(program, 5), (person(acme), 10), (person(acme), 5)] {
         let began = Instant::now();

@@ -83,6 +83,21 @@ async fn a_message_that_is_not_read_is_answered_from_the_table() {
     server.stop().await;
 }
 
+/// A status without details that is not about the message is a failure of the service, whose text is for its log.
+#[tokio::test]
+async fn a_failure_without_details_stays_internal() {
+    let fail = |_: Request<String>| async { Err(Status::internal("the index of acme is broken")) };
+    let exhaust = |_: Request<String>| async { Err(Status::resource_exhausted("no more today")) };
+    let echo = Echo::default().method("Refuse", fail).method("Wait", exhaust);
+    let server = start(options().await, echo);
+    let failed = server.call("Refuse", "").await.unwrap_err();
+    assert_eq!(code(&failed), Code::INTERNAL);
+    assert!(!format!("{failed:?}").contains("acme"), "{failed:?}");
+    let exhausted = server.call("Wait", "").await.unwrap_err();
+    assert_eq!(fault(&exhausted, Code::COMMON).code, Code::RESOURCE_EXHAUSTED);
+    server.stop().await;
+}
+
 #[tokio::test]
 async fn messages_are_compressed_both_ways_and_limited_when_decompressed() {
     let server = server().await;

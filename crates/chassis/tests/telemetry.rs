@@ -20,7 +20,7 @@ use rowhouse_chassis::telemetry;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
 use rowhouse_tokens::{Principal, Role};
-use support::{Echo, call, options, start, trusted_issuer};
+use support::{Echo, call, options, rules, start, trusted_issuer};
 use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 use tonic::{Request, Response, Status};
@@ -62,7 +62,7 @@ async fn hops_form_one_trace() {
     };
     let (tokens, verifier) = trusted_issuer().await;
     let mut authenticated = options().await;
-    (authenticated.verifier, authenticated.access) = (verifier, Arc::default());
+    (authenticated.verifier, authenticated.access) = (verifier, rules(&[], &["Forward"]));
     let outer = start(authenticated, Echo::default().method("Forward", forward));
 
     let incoming = tracing::info_span!("request");

@@ -23,7 +23,7 @@ use crate::readiness::Readiness;
 use crate::routes;
 use crate::routes::authorization_server::Metadata;
 use crate::trace::trace;
-use crate::{compression, uri};
+use crate::{compression, rest, uri};
 
 /// The gateway, bound, but not serving yet.
 pub struct App {
@@ -68,7 +68,7 @@ impl App {
         Self::build_with(config, || Ok(Listener::bind(listen)?)).await
     }
 
-    /// The same, on a socket that is bound already.
+    /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on(listener: Listener, config: Config) -> Result<Self, StartError> {
         Self::build_with(config, || Ok(listener)).await
     }
@@ -110,6 +110,7 @@ impl App {
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .configure(routes::configure)
+                .configure(rest::configure)
                 .app_data(clients.clone())
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())

@@ -8,12 +8,7 @@ use actix_web::{FromRequest, HttpRequest};
 use rowhouse_chassis::entity_tags;
 
 use crate::error::Problem;
-
-/// The header that makes a creating call safe to repeat.
-pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
-
-/// The header that makes a change conditional.
-pub(crate) const IF_MATCH: &str = "If-Match";
+use crate::header_names::{IDEMPOTENCY_KEY, IF_MATCH};
 
 /// The `Idempotency-Key`, if one was sent. The service validates it.
 pub(crate) struct IdempotencyKey(pub(crate) Option<String>);

@@ -11,6 +11,7 @@ mod compression;
 mod config;
 mod error;
 mod head;
+mod header_names;
 mod headers;
 mod json;
 mod limits;

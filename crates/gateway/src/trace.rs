@@ -17,9 +17,7 @@ use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
-
-/// The header that continues a trace (W3C Trace Context).
-pub(crate) const TRACEPARENT: &str = "traceparent";
+use crate::header_names::TRACEPARENT;
 
 /// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];

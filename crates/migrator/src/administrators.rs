@@ -6,14 +6,8 @@
 
 use tokio_postgres::Client;
 
-use super::{MigrateError, roles};
-
-/// The group role, which cannot log in.
-pub(super) const GROUP: &str = "rowhouse_administrators";
-
-const OWNER: &str = "rowhouse_owner";
-/// The role of SECURITY DEFINER functions, which only the owner may become.
-const DEFINER: &str = "rowhouse_definer";
+use super::MigrateError;
+use super::role_names::{self, DEFINER, GROUP, OWNER};
 
 /// Grants the missing memberships: the owner's, which assigns functions to the definer, the group's, and the
 /// connected administrator's.
@@ -66,7 +60,7 @@ pub(super) async fn check_inherits(admin: &Client) -> Result<(), MigrateError> {
 
 /// Returns the roles that the group does not have in the required way.
 async fn not_the_groups(admin: &Client) -> Result<Vec<String>, tokio_postgres::Error> {
-    let wanted: Vec<&str> = roles::all().filter(|role| *role != GROUP).collect();
+    let wanted: Vec<&str> = role_names::all().filter(|role| *role != GROUP).collect();
     let rows = admin
         .query(
             "SELECT r.rolname::text FROM pg_catalog.pg_roles r
@@ -104,7 +98,7 @@ struct Missing {
 }
 
 async fn missing(admin: &Client) -> Result<Option<Missing>, tokio_postgres::Error> {
-    let ours: Vec<&str> = roles::all().collect();
+    let ours: Vec<&str> = role_names::all().collect();
     let row = admin
         .query_one(
             "SELECT quote_ident(u.rolname), u.rolcreaterole, g.oid IS NOT NULL,

@@ -9,6 +9,7 @@ mod error;
 mod exclusive;
 mod migrations;
 mod migrator;
+mod role_names;
 mod roles;
 mod verifier;
 

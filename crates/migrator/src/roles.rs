@@ -4,11 +4,9 @@ use rowhouse_catalog::ServiceName;
 use tokio_postgres::Client;
 use tokio_postgres::error::SqlState;
 
+use super::role_names::{self, CLOSED};
 use super::verifier::set_password;
 use super::{MigrateError, RolePasswords, administrators};
-
-/// The roles that cannot log in.
-const CLOSED: [&str; 3] = ["rowhouse_owner", "rowhouse_definer", administrators::GROUP];
 
 /// The settings of each service's role.
 const TIMEOUTS: [(&str, &str); 3] =
@@ -39,11 +37,6 @@ pub(super) async fn ensure(
     }
 }
 
-/// Returns all roles that `migrate` creates.
-pub(super) fn all() -> impl Iterator<Item = &'static str> {
-    CLOSED.into_iter().chain(ServiceName::ALL.iter().map(|service| service.role()))
-}
-
 /// Returns whether two changes of roles collided. PostgreSQL does not queue them but refuses the second one, with an
 /// internal error if it is the same row.
 fn collided(error: &tokio_postgres::Error) -> bool {
@@ -62,7 +55,7 @@ async fn ensure_once(
 ) -> Result<Vec<&'static str>, tokio_postgres::Error> {
     let mut created = Vec::new();
     admin.batch_execute("BEGIN").await?;
-    for name in all() {
+    for name in role_names::all() {
         if ensure_role(admin, name, !CLOSED.contains(&name)).await? {
             created.push(name);
         }

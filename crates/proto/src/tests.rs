@@ -1,4 +1,4 @@
-//! What is declared in proto, and how it is seen in Rust.
+//! Error codes and permissions that are declared in proto, as constants in Rust.
 
 use std::collections::HashSet;
 

@@ -164,6 +164,11 @@ fn what_makes_no_sense_is_refused_by_name() {
             "notes.v1.NoteService.CreateNote: a POST that can be repeated declares the field idempotency_key",
         ),
         ("{public: true}", "{public: true without_key: \"it reads\"}", "nothing else declares without_key"),
+        (
+            "post: \"/v1/notes\" body: \"*\"",
+            "post: \"/v1/notes\" body: \"text\"",
+            "notes.v1.NoteService.CreateNote: body: \"text\" is not supported; write body: \"*\", or none",
+        ),
         ("string hint = 6", "bytes hint = 6", "there is no JSON for a field of this type"),
     ] {
         assert!(NOTES.contains(right), "{right}");

@@ -127,7 +127,8 @@ impl AccessRules {
         callers
     }
 
-    /// Refuses services of which no method has a rule: any token would do for them.
+    /// Refuses services that the rules do not know, of which no call would be answered. If one method of a service has a rule, all
+    /// have, as [`AccessRules::of`] fails otherwise.
     pub(crate) fn cover(&self, services: &[&'static str]) -> Result<(), WithoutRules> {
         let known = |service: &str| {
             let of_service =
@@ -142,9 +143,9 @@ impl AccessRules {
         self.0.get(path) == Some(&Rule::Public)
     }
 
-    /// Checks whether the caller may make the call. Every method has a rule. A call of an unknown method needs a token.
+    /// Checks whether the caller may make the call. Without a rule nobody may.
     pub(crate) fn check(&self, path: &str, cx: Option<&TenantContext>) -> Result<(), Denied> {
-        let Some(rule) = self.0.get(path) else { return Ok(()) };
+        let rule = self.0.get(path).ok_or(Denied::NoRule)?;
         let caller = || cx.ok_or(Denied::Unauthenticated);
         match rule {
             Rule::Public => Ok(()),

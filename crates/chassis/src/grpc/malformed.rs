@@ -4,7 +4,7 @@ use http::Response;
 use tonic::body::Body;
 use tonic::{Code as GrpcCode, Status};
 
-use crate::error::{Code, status};
+use crate::error::{Code, internal, status};
 
 /// The header with the details of a status. Each status of this system has some.
 const DETAILS: &str = "grpc-status-details-bin";
@@ -12,20 +12,35 @@ const DETAILS: &str = "grpc-status-details-bin";
 /// The header with the accepted compressions, which the answer to another one has.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
+/// The beginnings of tonic's and prost's texts about a request that cannot be read: protobuf, frames, compression.
+const UNREADABLE: [&str; 5] = [
+    "failed to decode Protobuf message: ",
+    "protocol error: received message with ",
+    "Error decompressing: ",
+    "Unexpected EOF decoding stream.",
+    "Missing request message.",
+];
+
+/// The beginnings of tonic's texts about a message that is too large, as it was sent or after decompression.
+const TOO_LARGE: [&str; 2] =
+    ["Error, decoded message length too large: ", "Error decompressing: size limit, "];
+
 /// Returns the answer, or replaces tonic's answer to a message that it did not read: invalid protobuf or frames, text that is
-/// not UTF-8, broken compression. tonic reports these as INTERNAL, with which anybody could fill the log.
+/// not UTF-8, broken compression. tonic reports these as INTERNAL, with which anybody could fill the log. Any other INTERNAL
+/// without details is a failure, which is logged.
 pub(super) fn with_details(response: Response<Body>) -> Response<Body> {
     let headers = response.headers();
     let Some(said) = Status::from_header_map(headers).filter(|_| !headers.contains_key(DETAILS)) else {
         return response;
     };
+    let begins = |texts: &[&str]| texts.iter().any(|text| said.message().starts_with(text));
     match (said.code(), headers.get(ACCEPT_ENCODING)) {
-        (GrpcCode::Internal, _) => {
+        (GrpcCode::Internal, _) if begins(&UNREADABLE) => {
             let detail = format!("the message cannot be read: {}", said.message());
             status(Code::INVALID_ARGUMENT, detail).into_http()
         }
-        // As it was sent, and after decompression.
-        (GrpcCode::OutOfRange | GrpcCode::ResourceExhausted, _) => {
+        (GrpcCode::Internal, _) => internal("call", &said).into_http(),
+        (GrpcCode::OutOfRange | GrpcCode::ResourceExhausted, _) if begins(&TOO_LARGE) => {
             status(Code::BODY_TOO_LARGE, "the message is larger than 1 MiB: send less at once").into_http()
         }
         (GrpcCode::Unimplemented, Some(accepted)) => {

@@ -5,6 +5,7 @@ mod answer;
 mod channel;
 mod deadline;
 mod envelope;
+mod health;
 mod listener;
 mod malformed;
 mod operations;

@@ -15,13 +15,13 @@ use tonic::transport::server::TcpIncoming;
 
 use super::access::AccessLayer;
 use super::envelope::EnvelopeLayer;
+use super::health;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
 use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
-use crate::health;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 
@@ -44,7 +44,7 @@ macro_rules! grpc_service {
     };
 }
 
-/// The service that tells the others' health.
+/// The gRPC service that reports health.
 const HEALTH: &str = "grpc.health.v1.Health";
 
 /// The time for sending the answers of cancelled calls.
@@ -62,7 +62,7 @@ pub struct GrpcOptions<R> {
     pub request_timeout: Duration,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
-    /// Tells whether calls would succeed at this moment. It is called once a second. Without it, the server is
+    /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
     /// always ready.
     pub readiness: Option<R>,
     /// The names under which readiness is reported, such as `auth.v1.AuthService`.

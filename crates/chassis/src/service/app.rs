@@ -49,7 +49,7 @@ impl App {
         Self::build_with(config, || Ok(Listener::bind(listen)?)).await
     }
 
-    /// The same, on a socket that is bound already.
+    /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on<S: Service>(listener: Listener, config: Config<S>) -> Result<Self, StartError> {
         Self::build_with(config, || Ok(listener)).await
     }

@@ -22,7 +22,7 @@ pub struct Parts {
 }
 
 impl Parts {
-    /// No parts yet.
+    /// Returns a service without parts.
     pub fn new() -> Self {
         Self::default()
     }

@@ -20,7 +20,9 @@ use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, c
 use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_tokens::{Accepts, Issuers, SigningKey, TokenIssuer, TrustStore, Verifier, issuer};
+use rowhouse_tokens::{
+    Accepts, Issuers, Permission, Role, SigningKey, TokenIssuer, TrustStore, Verifier, issuer,
+};
 use tokio::task::JoinHandle;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -110,30 +112,25 @@ pub async fn trusted_issuer() -> (TokenIssuer, Arc<Verifier>) {
     (issuer, Arc::new(Verifier::new(trust, &Issuers::development(), accepts)))
 }
 
-/// Rules by which everybody may call these methods of the echo service. Its others need a token.
-pub fn public(methods: &[&str]) -> Arc<AccessRules> {
-    let rule = |method: &&str| (format!("/test.v1.EchoService/{method}"), Rule::Public);
-    Arc::new(methods.iter().map(rule).collect())
+/// The permission for methods of the echo service that are not public.
+pub const CALL: Permission = Permission::new("echo:call", "Call the echo service", Role::Viewer);
+
+/// Rules by which everybody may call the methods in `public`, and callers with [`CALL`] those in `permitted`.
+pub fn rules(public: &[&str], permitted: &[&str]) -> Arc<AccessRules> {
+    let permission = Rule::Permission { permission: CALL, person_only: false };
+    let public = public.iter().map(|method| (method, Rule::Public));
+    let all = public.chain(permitted.iter().map(|method| (method, permission)));
+    Arc::new(all.map(|(method, rule)| (format!("/test.v1.EchoService/{method}"), rule)).collect())
 }
 
 pub async fn options() -> GrpcOptions<NoReadiness> {
     let (_issuer, verifier) = trusted_issuer().await;
     GrpcOptions {
         verifier,
-        access: public(&[
-            "Echo",
-            "Forward",
-            "Hang",
-            "Open",
-            "Panic",
-            "Public",
-            "Refuse",
-            "Remaining",
-            "Stream",
-            "TraceId",
-            "Wait",
-            "Whose",
-        ]),
+        access: rules(
+            &["Echo", "Forward", "Hang", "Panic", "Refuse", "Remaining", "Stream", "TraceId", "Wait"],
+            &[],
+        ),
         reflection: None,
         request_timeout: Duration::from_secs(10),
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),

@@ -8,27 +8,27 @@ pub(crate) struct Document<'a> {
     /// A URN that ends in the code. It names the kind of the problem; there is nothing to fetch.
     #[serde(rename = "type")]
     pub(super) kind: String,
-    /// The same for every problem of this kind.
+    /// A summary, which is the same for every problem of this kind.
     pub(super) title: &'a str,
     /// The HTTP status.
     pub(super) status: u16,
-    /// What is wrong with this request, and what to change.
+    /// A sentence that says what is wrong with this request and what to change.
     pub(super) detail: &'a str,
     /// The code, for programs.
     pub(super) code: &'a str,
     /// The values that are wrong, where that is known.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) errors: &'a [FieldError],
-    /// With `tenant_required`: the tenants to choose from.
+    /// The tenants to choose from, with `tenant_required`.
     #[serde(skip_serializing_if = "<[_]>::is_empty")]
     pub(super) tenants: &'a [TenantChoice],
-    /// With `mfa_required`: what `POST /v1/auth/mfa` goes on with.
+    /// The token for `POST /v1/auth/mfa`, with `mfa_required`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) mfa_token: Option<&'a str>,
-    /// With `limit_exceeded`: which limit, and how much there may be.
+    /// The limit and its value, with `limit_exceeded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<&'a ReachedLimit>,
-    /// Quote it when you report the failure.
+    /// The id of the request's trace, to be quoted in a report of the failure.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace_id: Option<&'a str>,
 }

@@ -11,7 +11,7 @@ use rowhouse_chassis::error::{self, Code};
 use rowhouse_proto::auth::v1::error_code;
 
 use super::{Extra, Problem};
-use crate::trace::TRACEPARENT;
+use crate::header_names::TRACEPARENT;
 
 const BEARER: &str = "Bearer realm=\"rowhouse\"";
 const BEARER_INVALID: &str = "Bearer realm=\"rowhouse\", error=\"invalid_token\"";

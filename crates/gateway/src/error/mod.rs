@@ -22,7 +22,7 @@ use document::Document;
 pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
 use oauth::OAuthError;
 
-use crate::headers::{IDEMPOTENCY_KEY, IF_MATCH};
+use crate::header_names::{IDEMPOTENCY_KEY, IF_MATCH};
 
 /// The media type of the body of errors that RFC 6749 names.
 const APPLICATION_JSON: &str = "application/json";

@@ -37,7 +37,7 @@ impl Metadata {
     }
 }
 
-/// Where clients get tokens, and how
+/// Returns the metadata of the authorization server, by which clients find the token endpoint and the keys.
 ///
 /// Libraries find the rest by the issuer's URL.
 pub(crate) async fn get_authorization_server(_: NoQuery, metadata: web::Data<Metadata>) -> HttpResponse {

@@ -12,9 +12,7 @@ use actix_web::{HttpRequest, web};
 
 pub(crate) use fallback::fallback;
 
-use crate::rest;
-
-/// Registers every operation: those of the API definition, and those of this room.
+/// Registers the operations of this module.
 pub(crate) fn configure(config: &mut web::ServiceConfig) {
     config
         .route("/v1/auth/token", web::post().to(token::issue_token))
@@ -29,7 +27,6 @@ pub(crate) fn configure(config: &mut web::ServiceConfig) {
         .route("/openapi.json", web::get().to(docs::openapi::openapi))
         .route("/docs", web::get().to(docs::pages::docs))
         .route("/docs/{file:.*}", web::get().to(docs::pages::docs_file));
-    rest::configure(config);
 }
 
 /// Returns a parameter of the path as it was sent. The service checks whether it is an id.

@@ -135,7 +135,7 @@ async fn an_admin_ends_a_members_session() {
     system.shutdown().await;
 }
 
-/// What a person created, after their role is lowered and after their removal.
+/// A person's keys and invitations, after their role is lowered and after their removal.
 #[tokio::test(flavor = "multi_thread")]
 async fn keys_and_invitations_follow_their_creators_rights() {
     let system = TestSystem::start().await;

@@ -146,7 +146,7 @@ pub(crate) fn note(text: &str) -> NewJob<Note> {
     NewJob::new(Note(text.to_owned()))
 }
 
-/// The same job as a delivery, and as maintenance.
+/// One job as a delivery, and as maintenance.
 #[derive(Clone, Debug, Serialize, Deserialize)]
 pub(crate) struct Parcel(pub(crate) String);
 

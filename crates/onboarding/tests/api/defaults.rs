@@ -1,4 +1,4 @@
-//! What orders stores for each tenant, and who may create it.
+//! The rows that orders stores for each tenant, and the callers that may create them.
 
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::error::Code;

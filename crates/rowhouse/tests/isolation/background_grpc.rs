@@ -1,4 +1,4 @@
-//! The same over gRPC, directly at the services.
+//! Isolation of background work over gRPC, directly at the services.
 
 use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_proto::jobs::v1::{CancelJobRequest, GetJobRequest, ListJobsRequest};

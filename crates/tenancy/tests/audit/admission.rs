@@ -1,4 +1,4 @@
-//! What a new service's role is granted by `tenancy.admit_service`.
+//! The privileges that a new service's role is granted by `tenancy.admit_service`.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,8 @@ const NEW: &str = "
     GRANT USAGE ON SCHEMA probe TO rowhouse_probe;
 ";
 
-/// What is granted to a role by name, outside of the schema that is named after it: schemas, relations, columns, routines.
+/// Returns the privileges that are granted to a role by name, outside of the schema that is named after it: on schemas,
+/// relations, columns and routines.
 async fn granted(conn: &mut AsyncPgConnection, role: &str) -> BTreeSet<String> {
     let grants = format!(
         "(SELECT coalesce(string_agg(g.privilege || ' ' || g.object, E'\\n'), '') FROM (

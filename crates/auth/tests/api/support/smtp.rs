@@ -23,9 +23,9 @@ const LIMIT: Duration = Duration::from_secs(20);
 pub(crate) enum Security {
     /// None.
     None,
-    /// When the client requests it.
+    /// It begins when the client requests it.
     StartTls,
-    /// From the start.
+    /// It begins with the connection.
     Tls,
 }
 
@@ -35,7 +35,7 @@ pub(crate) struct Received {
     pub(crate) from: String,
     pub(crate) to: String,
     pub(crate) encrypted: bool,
-    /// Whether the client requested SMTPUTF8.
+    /// True if the client requested SMTPUTF8.
     pub(crate) smtputf8: bool,
     /// The client's login, as it was sent.
     pub(crate) login: Option<String>,

@@ -49,6 +49,18 @@ fn a_served_service_without_rules_is_refused() {
 }
 
 #[test]
+fn without_a_rule_no_method_is_called() {
+    let system = TenantContext::system(SystemOrigin::Job, TenantId::generate());
+    for path in
+        ["/orders.v1.OrderService/Get", "/orders.v1.OrderService/", "/notes.v1.NoteService/GetOrder", ""]
+    {
+        for cx in [None, Some(&system)] {
+            assert_eq!(rules(Rule::Public).check(path, cx), Err(Denied::NoRule), "{path}");
+        }
+    }
+}
+
+#[test]
 fn callers_are_the_services_that_methods_are_for() {
     assert_eq!(rules(Rule::Service(ServiceName::Onboarding)).callers(), ["rowhouse-onboarding"]);
     assert!(rules(Rule::Person).callers().is_empty());
@@ -128,5 +140,46 @@ fn a_permission_that_no_service_declares_is_refused() {
         assert!(NOTES.contains(right), "{right}");
         let error = rules_of(NOTES.replace(right, wrong)).unwrap_err().to_string();
         assert!(error.contains(expected), "{error}");
+    }
+}
+
+/// Returns the reason why [`NOTES`] with another option for its method has no rules.
+fn refused(option: &str) -> UnknownRule {
+    let declared = "option (rowhouse.api.v1.method) = {permission: \"notes:read\"};";
+    assert!(NOTES.contains(declared));
+    rules_of(NOTES.replace(declared, option)).unwrap_err()
+}
+
+#[test]
+fn a_method_that_declares_nothing_is_refused() {
+    for option in ["", "option deprecated = true;", "option (rowhouse.api.v1.method) = {};"] {
+        let error = refused(option);
+        assert!(matches!(error, UnknownRule::Option(_)), "{option}: {error}");
+        let error = error.to_string();
+        assert!(
+            error.starts_with("notes.v1.NoteService.GetNote: declare who may call it"),
+            "{option}: {error}"
+        );
+    }
+}
+
+/// One method with a rule does not stand for the others of its service.
+#[test]
+fn one_of_two_methods_that_declares_nothing_is_refused() {
+    let second = "rpc ListNotes(GetNoteRequest) returns (GetNoteRequest);\n rpc GetNote(";
+    let error = rules_of(NOTES.replace("rpc GetNote(", second)).unwrap_err().to_string();
+    assert!(error.starts_with("notes.v1.NoteService.ListNotes: declare who may call it"), "{error}");
+}
+
+#[test]
+fn an_unknown_proof_or_service_is_refused() {
+    const PATH: &str = "/notes.v1.NoteService/GetNote";
+    match refused("option (rowhouse.api.v1.method) = {proof: \"a smile\"};") {
+        UnknownRule::Proof { method, proof } => assert_eq!((&*method, &*proof), (PATH, "a smile")),
+        other => panic!("{other}"),
+    }
+    match refused("option (rowhouse.api.v1.method) = {service: \"stranger\"};") {
+        UnknownRule::Service { method, service } => assert_eq!((&*method, &*service), (PATH, "stranger")),
+        other => panic!("{other}"),
     }
 }

@@ -1,0 +1,109 @@
+//! The trace of a request in its answer. Telemetry is global to a process, so this file has one test.
+
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+
+use std::fs;
+use std::net::{Ipv4Addr, TcpListener};
+use std::time::Duration;
+
+use reqwest::{Client, RequestBuilder, Response};
+use rowhouse_catalog::PerService;
+use rowhouse_chassis::config::{Environment, OfEachService, ProxyArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::telemetry;
+use rowhouse_gateway::{App, Config};
+use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
+use serde_json::Value;
+
+const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
+const PARENT: &str = "b7ad6b7169203331";
+
+/// Returns an address on which nothing listens.
+fn closed() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    format!("http://{}", listener.local_addr().unwrap())
+}
+
+/// Returns the ids of the trace and of the span that an answer names.
+fn ids(answer: &Response, what: &str) -> (String, String) {
+    let parent = answer.headers().get("traceparent").unwrap_or_else(|| panic!("{what} has no traceparent"));
+    match parent.to_str().unwrap().split('-').collect::<Vec<_>>()[..] {
+        ["00", trace, span, _] if trace.len() == 32 && span.len() == 16 => {
+            (trace.to_owned(), span.to_owned())
+        }
+        _ => panic!("{what}: {parent:?}"),
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn every_answer_and_every_problem_name_their_trace() {
+    // Spans are made for a collector, whether or not it receives them.
+    let telemetry = TelemetryArgs { otlp_endpoint: Some(closed()), ..TelemetryArgs::default() };
+    let guard = telemetry::init(&telemetry, "rowhouse-test").unwrap();
+    let trusted = tempfile::tempdir().unwrap();
+    let keys = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap()).public_keys();
+    let file = trusted.path().join(format!("{}.jwks.json", issuer::AUTH));
+    fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
+    let upstream = closed();
+    let config = Config {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
+        request_timeout: Duration::from_secs(10),
+        rate_limits: RateLimits::default().into(),
+        proxies: ProxyArgs::default(),
+        trust: TrustArgs::new(trusted.path().to_owned()),
+        telemetry,
+        environment: Environment::Dev,
+    };
+    let app = App::build(config).await.unwrap();
+    let base = format!("http://{}", app.address());
+    let (trigger, shutdown) = Shutdown::new();
+    let served = tokio::spawn(app.serve(shutdown));
+    let http = Client::new();
+
+    let login = |body: &'static str| {
+        http.post(format!("{base}/v1/auth/login")).header("content-type", "application/json").body(body)
+    };
+    let get = |path: &str| http.get(format!("{base}{path}"));
+    let etag = get("/openapi.json").send().await.unwrap().headers().get("etag").unwrap().clone();
+    let requests: [(u16, RequestBuilder); 12] = [
+        (200, get("/openapi.json")),
+        (200, http.head(format!("{base}/openapi.json"))),
+        (304, get("/openapi.json").header("if-none-match", etag)),
+        (400, login("{")),
+        (400, login("{}")),
+        (400, get("/v1/orders?size=5")),
+        (401, get("/v1/orders")),
+        (404, get("/nowhere")),
+        (405, http.delete(format!("{base}/v1/auth/login"))),
+        (414, get(&format!("/{}", "a".repeat(9000)))),
+        (415, http.post(format!("{base}/v1/auth/login")).body("email=ada")),
+        (503, login(r#"{"email": "ada@example.com", "password": "a long password"}"#)),
+    ];
+    for (status, request) in requests {
+        // The first of two has a trace of its own, the second one continues the caller's.
+        let own = request.try_clone().unwrap().send().await.unwrap();
+        let continued =
+            request.header("traceparent", format!("00-{TRACE}-{PARENT}-00")).send().await.unwrap();
+        for (answer, is_own) in [(own, true), (continued, false)] {
+            let what = format!("{status} {}", answer.url().path());
+            assert_eq!(answer.status(), status, "{what}");
+            let (trace, span) = ids(&answer, &what);
+            assert_eq!((trace != TRACE, span != PARENT), (is_own, true), "{what}");
+            if status >= 400 {
+                let problem: Value = answer.json().await.unwrap();
+                assert_eq!(
+                    problem.get("trace_id").and_then(Value::as_str),
+                    Some(&*trace),
+                    "{what}: {problem}"
+                );
+            }
+        }
+    }
+    // Probes are not traced.
+    assert!(!get("/healthz").send().await.unwrap().headers().contains_key("traceparent"));
+    trigger.request();
+    served.await.unwrap().unwrap();
+    guard.shutdown().await;
+}
