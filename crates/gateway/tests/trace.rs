@@ -73,7 +73,7 @@ async fn every_answer_and_every_problem_name_their_trace() {
         (304, get("/openapi.json").header("if-none-match", etag)),
         (400, login("{")),
         (400, login("{}")),
-        (400, get("/v1/orders?size=5")),
+        (400, get("/openapi.json?size=5")),
         (401, get("/v1/orders")),
         (404, get("/nowhere")),
         (405, http.delete(format!("{base}/v1/auth/login"))),
