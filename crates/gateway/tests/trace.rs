@@ -62,24 +62,25 @@ async fn every_answer_and_every_problem_name_their_trace() {
     let served = tokio::spawn(app.serve(shutdown));
     let http = Client::new();
 
-    let login = |body: &'static str| {
-        http.post(format!("{base}/v1/auth/login")).header("content-type", "application/json").body(body)
+    let post = |path: &str, body: &'static str| {
+        http.post(format!("{base}{path}")).header("content-type", "application/json").body(body)
     };
+    let login = r#"{"email": "ada@example.com", "password": "a long password"}"#;
     let get = |path: &str| http.get(format!("{base}{path}"));
     let etag = get("/openapi.json").send().await.unwrap().headers().get("etag").unwrap().clone();
     let requests: [(u16, RequestBuilder); 12] = [
         (200, get("/openapi.json")),
         (200, http.head(format!("{base}/openapi.json"))),
         (304, get("/openapi.json").header("if-none-match", etag)),
-        (400, login("{")),
-        (400, login("{}")),
-        (400, get("/openapi.json?size=5")),
+        (400, post("/v1/auth/login", "{")),
+        (400, post("/v1/auth/login", "{}")),
+        (400, post("/v1/auth/login?next=/", login)),
         (401, get("/v1/orders")),
         (404, get("/nowhere")),
         (405, http.delete(format!("{base}/v1/auth/login"))),
         (414, get(&format!("/{}", "a".repeat(9000)))),
         (415, http.post(format!("{base}/v1/auth/login")).body("email=ada")),
-        (503, login(r#"{"email": "ada@example.com", "password": "a long password"}"#)),
+        (503, post("/v1/auth/login", login)),
     ];
     for (status, request) in requests {
         // The first of two has a trace of its own, the second one continues the caller's.
