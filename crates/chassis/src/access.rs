@@ -66,12 +66,12 @@ impl IntoStatus for Denied {
     }
 }
 
-/// On whose behalf a call is made, whoever it is.
+/// Returns the tenant, and the caller in it, of a request whose token has been verified.
 pub fn context<T>(request: &Request<T>) -> Result<TenantContext, Denied> {
     rowhouse_tenancy::grpc::context(request).cloned().ok_or(Denied::Unauthenticated)
 }
 
-/// The id of the person on whose behalf a call is made.
+/// Returns the id of the person on whose behalf a call is made.
 pub fn person(cx: &TenantContext) -> Result<Uuid, Denied> {
     match cx.principal() {
         Some(Principal::User { id, .. }) => Ok(*id),
@@ -79,7 +79,7 @@ pub fn person(cx: &TenantContext) -> Result<Uuid, Denied> {
     }
 }
 
-/// The id of the person or the API key on whose behalf a call is made.
+/// Returns the id of the person or the API key on whose behalf a call is made.
 pub fn member(cx: &TenantContext) -> Result<Uuid, Denied> {
     match cx.principal() {
         Some(Principal::User { id, .. } | Principal::ApiKey { id, .. }) => Ok(*id),
