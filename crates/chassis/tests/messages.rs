@@ -99,7 +99,7 @@ async fn a_failure_without_details_stays_internal() {
 }
 
 #[tokio::test]
-async fn messages_are_compressed_both_ways_and_limited_when_decompressed() {
+async fn requests_may_be_compressed_and_are_limited_when_decompressed() {
     let server = server().await;
     let echo = async |length| {
         let mut grpc = tonic::client::Grpc::new(server.channel.clone())
@@ -112,14 +112,12 @@ async fn messages_are_compressed_both_ways_and_limited_when_decompressed() {
     // With the tag and the length of the text.
     let longest = MAX_REQUEST - 4;
     let answer = echo(longest).await.unwrap();
-    assert_eq!(answer.metadata().get("grpc-encoding").unwrap(), "gzip");
+    // An answer is not, also to a client that accepts it.
+    assert!(!answer.metadata().contains_key("grpc-encoding"), "{answer:?}");
     assert_eq!(answer.into_inner().len(), longest);
     // These take some kilobytes on the wire.
     for length in [longest + 1, 3 * MAX_REQUEST] {
         assert_eq!(code(&echo(length).await.unwrap_err()), Code::BODY_TOO_LARGE, "{length}");
     }
-    // A client that does not ask for compression gets none.
-    let answer = server.call("Echo", "hi").await.unwrap();
-    assert!(!answer.metadata().contains_key("grpc-encoding"), "{answer:?}");
     server.stop().await;
 }

@@ -3,7 +3,7 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
+use std::net::Ipv4Addr;
 use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response};
@@ -19,11 +19,8 @@ use serde_json::Value;
 const TRACE: &str = "0af7651916cd43dd8448eb211c80319c";
 const PARENT: &str = "b7ad6b7169203331";
 
-/// Returns an address on which nothing listens.
-fn closed() -> String {
-    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
-    format!("http://{}", listener.local_addr().unwrap())
-}
+/// An address on which nothing listens. No free port is as low.
+const CLOSED: &str = "http://127.0.0.1:1";
 
 /// Returns the ids of the trace and of the span that an answer names.
 fn ids(answer: &Response, what: &str) -> (String, String) {
@@ -39,13 +36,13 @@ fn ids(answer: &Response, what: &str) -> (String, String) {
 #[tokio::test(flavor = "multi_thread")]
 async fn every_answer_and_every_problem_name_their_trace() {
     // Spans are made for a collector, whether or not it receives them.
-    let telemetry = TelemetryArgs { otlp_endpoint: Some(closed()), ..TelemetryArgs::default() };
+    let telemetry = TelemetryArgs { otlp_endpoint: Some(CLOSED.to_owned()), ..TelemetryArgs::default() };
     let guard = telemetry::init(&telemetry, "rowhouse-test").unwrap();
     let trusted = tempfile::tempdir().unwrap();
     let keys = TokenIssuer::new(issuer::AUTH, SigningKey::generate().unwrap()).public_keys();
     let file = trusted.path().join(format!("{}.jwks.json", issuer::AUTH));
     fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
-    let upstream = closed();
+    let upstream = CLOSED.to_owned();
     let config = Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),

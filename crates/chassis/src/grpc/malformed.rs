@@ -12,8 +12,10 @@ const DETAILS: &str = "grpc-status-details-bin";
 /// The header with the accepted compressions, which the answer to another one has.
 const ACCEPT_ENCODING: &str = "grpc-accept-encoding";
 
-/// The beginnings of tonic's and prost's texts about a request that cannot be read: protobuf, frames, compression.
-const UNREADABLE: [&str; 5] = [
+/// The beginnings of tonic's and prost's texts about a request that cannot be read: a stream that the client resets, protobuf, frames,
+/// compression.
+const UNREADABLE: [&str; 6] = [
+    "h2 protocol error: ",
     "failed to decode Protobuf message: ",
     "protocol error: received message with ",
     "Error decompressing: ",

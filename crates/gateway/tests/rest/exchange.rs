@@ -60,6 +60,8 @@ async fn refusals_are_those_of_rfc_6749() {
         (ask(api, FORM, &format!("{GRANT}&client_secret=secret")), 400, "invalid_client"),
         (ask(api, FORM, GRANT).header("authorization", "Basic %"), 401, "invalid_client"),
         (ask(api, FORM, GRANT).header("authorization", "Bearer x"), 401, "invalid_client"),
+        (ask(api, FORM, &whole).header("authorization", "Basic %"), 401, "invalid_client"),
+        (ask(api, FORM, &whole).header("authorization", "Bearer x"), 401, "invalid_client"),
         (
             api.request(Method::POST, "/v1/auth/token?grant_type=client_credentials")
                 .body(FORM, whole.clone()),

@@ -1,6 +1,10 @@
 //! Files with all of a tenant's orders.
 
-use diesel_async::SimpleAsyncConnection;
+use std::time::Duration;
+
+use diesel::dsl::sql;
+use diesel::sql_types::BigInt;
+use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
 use reqwest::Method;
 use rowhouse_testkit::TestSystem;
 use serde_json::{Value, json};
@@ -108,11 +112,11 @@ async fn there_is_no_file_before_its_time() {
         tokio::spawn(async move { api.request(Method::POST, path).expect(200).await })
     };
     let mut observer = system.database().admin().await;
-    // An error, division by zero, as long as nobody waits.
-    let waits = "SELECT 1 / count(*) FROM pg_stat_activity WHERE datname = current_database()
+    let waits = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
                  AND wait_event_type = 'Lock' AND query LIKE 'SELECT jobs.cancel(%'";
-    while !cancel.is_finished() && observer.batch_execute(waits).await.is_err() {
-        tokio::task::yield_now().await;
+    // The cancellation ends by its `lock_timeout` at the latest.
+    while !cancel.is_finished() && sql::<BigInt>(waits).get_result::<i64>(&mut observer).await.unwrap() == 0 {
+        tokio::time::sleep(Duration::from_millis(10)).await;
     }
     admin.batch_execute("ROLLBACK").await.unwrap();
     assert_eq!(cancel.await.unwrap().body["cancel_requested"], true);

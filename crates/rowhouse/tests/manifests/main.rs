@@ -202,6 +202,12 @@ fn the_overlay_finds_the_files_that_its_preparation_makes() {
     let urls = fs::read_to_string(copy.join("secrets/databases.env")).unwrap();
     let named = urls.lines().map(|line| line.split_once('=').unwrap().0).collect::<BTreeSet<_>>();
     assert_eq!(named, database_variables().collect::<Vec<_>>().iter().map(String::as_str).collect());
+    // A service that comes later gets its own, and the others keep theirs.
+    let (kept, _) = urls.trim_end().rsplit_once('\n').unwrap();
+    fs::write(copy.join("secrets/databases.env"), format!("{kept}\n")).unwrap();
+    run(&mut Command::new(copy.join("prepare")));
+    let again = fs::read_to_string(copy.join("secrets/databases.env")).unwrap();
+    assert!(again.starts_with(kept) && again.lines().count() == urls.lines().count(), "{again}");
     // A rotation removes the next key, and preparing again removes none.
     let keys = copy.join("keys");
     for step in ["publish", "sign"] {

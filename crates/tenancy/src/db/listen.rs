@@ -65,7 +65,7 @@ impl NotificationListener {
 pub struct Subscription(watch::Receiver<ListenState>);
 
 impl Subscription {
-    /// Does the same as [`NotificationListener::heard`].
+    /// Returns after a notification, or when the listener has begun or ceased to listen.
     pub async fn notified(&mut self) {
         if self.0.changed().await.is_err() {
             // The listener is gone.

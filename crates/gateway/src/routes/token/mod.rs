@@ -4,7 +4,7 @@ mod client;
 mod request;
 
 use actix_web::http::StatusCode;
-use actix_web::http::header::PRAGMA;
+use actix_web::http::header::{AUTHORIZATION, PRAGMA};
 use actix_web::{HttpRequest, HttpResponse, web};
 use rowhouse_catalog::ServiceName;
 use rowhouse_proto::auth::v1;
@@ -41,7 +41,8 @@ pub(crate) async fn issue_token(
 ) -> Result<HttpResponse, Problem> {
     let asked = TokenRequest::read(&request, payload.into_inner()).await;
     let asked = asked.map_err(|problem| problem.at_token_endpoint(false))?;
-    let secret_in_body = asked.client_secret.is_some();
+    // A client that tries the header is challenged there (RFC 6749 §5.2), whatever else it sends.
+    let secret_in_body = asked.client_secret.is_some() && !request.headers().contains_key(AUTHORIZATION);
     let answered = exchange(&request, asked, &clients).await;
     answered.map_err(|problem| problem.at_token_endpoint(secret_in_body))
 }
