@@ -37,7 +37,7 @@ async fn named_tenants_and_no_others() {
     assert_eq!(number(&mut admin, &of_them).await, 10);
     assert_eq!(left(&mut admin).await, 50);
     let listed = stdout(&backfill(&database, &["--list"]).await);
-    assert!(listed.starts_with("orders-priority  gives orders"), "{listed}");
+    assert!(listed.starts_with("orders-priority  stores the priority"), "{listed}");
     assert!(listed.contains("\n    completed for 2 of 12 tenants, 10 rows changed\n"), "{listed}");
 
     let unknown = backfill(&database, &[NAME, "--tenant", "tenant-1", "--tenant", "tenant-99"]).await;
