@@ -127,7 +127,7 @@ async fn stranger(load: Arc<Load>, token: String) {
 fn forged(key: SigningKey, claims: &Value) -> String {
     let id = |name: &str| claims[name].as_str().unwrap().parse().unwrap();
     let owner = Principal::User { id: id("sub"), role: Role::Owner };
-    let issuer = TokenIssuer::new(issuer::AUTH, key);
+    let issuer = TokenIssuer::new(claims["iss"].as_str().unwrap(), key);
     issuer.access_token(&owner, id("tenant_id"), id("sid"), Duration::from_mins(5)).unwrap().token
 }
 
