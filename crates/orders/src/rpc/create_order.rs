@@ -165,17 +165,16 @@ mod tests {
     #[test]
     fn all_that_is_wrong_is_said_at_once() {
         let good = request().lines.remove(0);
-        let wrong = CreateOrderRequest {
-            customer: String::new(),
-            currency: "euro".to_owned(),
-            lines: vec![
-                OrderLine { sku: "\0".to_owned(), ..good.clone() },
-                good.clone(),
-                OrderLine { quantity: 0, unit_price_minor: -1, ..good.clone() },
-            ],
-            idempotency_key: Some(String::new()),
-            priority: 4,
-        };
+        let mut wrong = request();
+        wrong.customer.clear();
+        wrong.currency = "euro".to_owned();
+        wrong.lines = vec![
+            OrderLine { sku: "\0".to_owned(), ..good.clone() },
+            good.clone(),
+            OrderLine { quantity: 0, unit_price_minor: -1, ..good.clone() },
+        ];
+        wrong.idempotency_key = Some(String::new());
+        wrong.priority = 4;
         assert_eq!(
             wrong_fields(wrong),
             [
