@@ -29,14 +29,13 @@ struct Clients {
 
 impl Clients {
     async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
-        let (onboarding, orders) = (
-            system.endpoint(ServiceName::Onboarding).to_owned(),
-            system.endpoint(ServiceName::Orders).to_owned(),
-        );
+        let jobs = ServiceName::of_package("jobs.v1").unwrap();
+        let [onboarding, jobs, orders] = [ServiceName::Onboarding, jobs, ServiceName::Orders]
+            .map(|service| system.endpoint(service).to_owned());
         Self {
             token: tenant.token.clone(),
-            onboarding: OnboardingServiceClient::connect(onboarding.clone()).await.unwrap(),
-            jobs: JobServiceClient::connect(onboarding).await.unwrap(),
+            onboarding: OnboardingServiceClient::connect(onboarding).await.unwrap(),
+            jobs: JobServiceClient::connect(jobs).await.unwrap(),
             exports: ExportServiceClient::connect(orders.clone()).await.unwrap(),
             webhooks: WebhookServiceClient::connect(orders).await.unwrap(),
         }

@@ -46,6 +46,12 @@ fn methods() -> Vec<String> {
     methods
 }
 
+/// Returns the service that serves a method, such as `/orders.v1.OrderService/GetOrder`.
+fn server_of(method: &str) -> ServiceName {
+    let package = method.strip_prefix('/').and_then(|path| path.rsplit_once('.')).unwrap().0;
+    ServiceName::of_package(package).unwrap_or_else(|| panic!("no service serves {method}"))
+}
+
 /// Calls a method with an empty message and returns the refusal.
 async fn refusal(channel: &Channel, method: &str, metadata: &[(&'static str, &str)]) -> Status {
     let mut request = Request::new(());
@@ -71,10 +77,7 @@ async fn no_method_is_served_without_a_token_or_for_another_tenant() {
     let methods = methods();
     assert!(PUBLIC.iter().all(|public| methods.iter().any(|method| method == public)), "{methods:?}");
     for method in methods.iter().filter(|method| !PUBLIC.contains(&method.as_str())) {
-        let in_package =
-            |package: &&str| method.strip_prefix('/').unwrap().starts_with(&format!("{package}."));
-        let service = ServiceName::ALL.iter().find(|service| service.packages().iter().any(in_package));
-        let channel = &channels[*service.unwrap_or_else(|| panic!("who serves {method}?"))];
+        let channel = &channels[server_of(method)];
         let missing = refusal(channel, method, &[]).await;
         assert_eq!(missing.code(), Code::Unauthenticated, "{method}: {missing}");
         let named = refusal(channel, method, &[("x-tenant-id", &tenant.id)]).await;
@@ -97,12 +100,7 @@ async fn every_service_takes_compressed_messages() {
     let mut compressed = HashSet::new();
     for method in methods() {
         let (service, _) = method.strip_prefix('/').unwrap().split_once('/').unwrap();
-        let serving = ServiceName::ALL.iter().find(|one| {
-            one.packages()
-                .iter()
-                .any(|package| service.strip_prefix(package).is_some_and(|name| name.starts_with('.')))
-        });
-        let endpoint = Endpoint::from_shared(system.endpoint(*serving.unwrap()).to_owned()).unwrap();
+        let endpoint = Endpoint::from_shared(system.endpoint(server_of(&method)).to_owned()).unwrap();
         let mut client =
             tonic::client::Grpc::new(endpoint.connect_lazy()).send_compressed(CompressionEncoding::Gzip);
         client.ready().await.unwrap();

@@ -74,8 +74,8 @@ async fn each_service_limits_a_tenant_without_the_gateway() {
 
     // A service counts all of its methods together.
     let (others, more) = (system.onboard("Initech").await, system.onboard("Umbrella").await);
-    let client =
-        JobServiceClient::connect(system.endpoint(ServiceName::Onboarding).to_owned()).await.unwrap();
+    let jobs = ServiceName::of_package("jobs.v1").unwrap();
+    let client = JobServiceClient::connect(system.endpoint(jobs).to_owned()).await.unwrap();
     let call =
         async |tenant: &Tenant| client.clone().list_jobs(of(tenant, ListJobsRequest::default())).await.err();
     check("jobs", [&others, &more], call).await;
