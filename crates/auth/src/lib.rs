@@ -5,6 +5,8 @@
 //!
 //! No answer reveals whether an address has an identity: an unknown address and a wrong password get the same answer
 //! after the same work.
+//!
+//! This service also shows the jobs of a tenant, those of all services, since a tenant is administered here.
 
 mod args;
 mod domain;

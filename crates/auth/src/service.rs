@@ -7,7 +7,7 @@ use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_jobs::Workers;
+use rowhouse_jobs::{JobRpc, Workers};
 use rowhouse_proto::auth::v1::api_key_service_server::ApiKeyServiceServer;
 use rowhouse_proto::auth::v1::audit_log_service_server::AuditLogServiceServer;
 use rowhouse_proto::auth::v1::auth_service_server::AuthServiceServer;
@@ -87,6 +87,7 @@ impl Service for Auth {
         });
 
         let rpc = || Arc::clone(&rpc);
+        let jobs = JobRpc::new(db.clone()).server();
         Ok(Parts::new()
             .grpc(grpc_service!(AuthServiceServer::from_arc(rpc())))
             .grpc(grpc_service!(SessionServiceServer::from_arc(rpc())))
@@ -95,6 +96,7 @@ impl Service for Auth {
             .grpc(grpc_service!(MfaServiceServer::from_arc(rpc())))
             .grpc(grpc_service!(ApiKeyServiceServer::from_arc(rpc())))
             .grpc(grpc_service!(AuditLogServiceServer::from_arc(rpc())))
+            .grpc(grpc_service!(jobs))
             .signing(signing)
             .companion("purge", purge)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))

@@ -5,8 +5,6 @@
 //! can log in, with the record of its set-up and a job. The job takes the steps, each of which is idempotent and
 //! recorded: the first owner or an invitation (auth); the defaults (orders); the welcome email; the status `active`.
 //! If a step is refused for good, everything is removed and the tenant is `failed`.
-//!
-//! This service also shows the jobs of a tenant, those of all services.
 
 mod args;
 mod auth_client;

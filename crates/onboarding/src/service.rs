@@ -8,7 +8,7 @@ use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_jobs::{JobRpc, Workers};
+use rowhouse_jobs::Workers;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingServiceServer;
 
 use crate::args::OnboardingArgs;
@@ -49,10 +49,8 @@ impl Service for Onboarding {
             proxies: Arc::new(args.proxies.into()),
             limiter: Arc::clone(&core.limiter),
         };
-        let jobs = JobRpc::new(db.clone()).server();
         Ok(Parts::new()
             .grpc(grpc_service!(OnboardingServiceServer::new(rpc)))
-            .grpc(grpc_service!(jobs))
             .signing(signing)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }

@@ -177,7 +177,7 @@ impl World {
     }
 
     pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
-        JobServiceClient::new(self.channel.clone())
+        JobServiceClient::new(self.auth.as_ref().unwrap().channel())
     }
 
     /// Returns the tenant, by an access token or a status token.
