@@ -29,7 +29,7 @@ pub struct TelemetryArgs {
     /// Protocol of the collector
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_enum, default_value_t)]
     pub otlp_protocol: OtlpProtocol,
-    /// Which requests are traced, if there is a collector. `parentbased_` honours the decision of the caller
+    /// Which requests are traced, if there is a collector. `parentbased_…` honours the caller's decision, which strangers could make
     #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
     pub traces_sampler: TracesSampler,
     /// The part of the requests that `traceidratio` and `parentbased_traceidratio` trace, from 0 to 1
@@ -91,7 +91,8 @@ pub enum TracesSampler {
     /// None.
     #[value(name = "always_off")]
     AlwaysOff,
-    /// A part, whatever the caller decided.
+    /// A part, whatever the caller decided. All programs choose the same ones, by the trace's id.
+    #[default]
     #[value(name = "traceidratio")]
     TraceIdRatio,
     /// Those that the caller traces, and all without a caller's decision.
@@ -101,7 +102,6 @@ pub enum TracesSampler {
     #[value(name = "parentbased_always_off")]
     ParentBasedAlwaysOff,
     /// Those that the caller traces, and a part of those without a caller's decision.
-    #[default]
     #[value(name = "parentbased_traceidratio")]
     ParentBasedTraceIdRatio,
 }

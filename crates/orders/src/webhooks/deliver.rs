@@ -29,8 +29,8 @@ const BATCH: usize = 500;
 
 /// The handler of [`SendWebhooks`].
 pub(crate) struct SendWebhooksHandler {
-    pub(crate) sender: Sender,
-    pub(crate) encryption: EncryptionKeys,
+    sender: Sender,
+    encryption: EncryptionKeys,
 }
 
 impl Handler<SendWebhooks> for SendWebhooksHandler {
@@ -95,6 +95,14 @@ impl Handler<SendWebhooks> for SendWebhooksHandler {
 
 fn parts(part: Option<Part>) -> Vec<Part> {
     part.map_or_else(|| Part::ALL.to_vec(), |part| vec![part])
+}
+
+impl SendWebhooksHandler {
+    /// Creates a handler.
+    pub(crate) fn new(sender: Sender, encryption: EncryptionKeys) -> Self {
+        metrics::expect_deliveries();
+        Self { sender, encryption }
+    }
 }
 
 /// The next step of a run.
