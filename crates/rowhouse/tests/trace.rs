@@ -14,7 +14,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::config::{Exporter, TelemetryArgs};
 use rowhouse_testkit::{TestOptions, TestSystem};
 use serde_json::json;
 use tonic::transport::Server;
@@ -56,8 +56,12 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     let endpoint = format!("http://{}", incoming.local_addr().unwrap());
     let service = TraceServiceServer::new(collector.clone());
     let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
-    let telemetry =
-        TelemetryArgs { log: "warn".to_owned(), otlp_endpoint: Some(endpoint), ..TelemetryArgs::default() };
+    let telemetry = TelemetryArgs {
+        log: "warn".to_owned(),
+        otlp_endpoint: Some(endpoint),
+        metrics_exporter: Exporter::None,
+        ..TelemetryArgs::default()
+    };
     let system =
         TestSystem::start_with(TestOptions { telemetry: Some(telemetry), ..TestOptions::default() }).await;
 

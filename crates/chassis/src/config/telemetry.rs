@@ -29,6 +29,12 @@ pub struct TelemetryArgs {
     /// Protocol of the collector
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_enum, default_value_t)]
     pub otlp_protocol: OtlpProtocol,
+    /// Whether traces are sent to the collector
+    #[arg(long, env = "OTEL_TRACES_EXPORTER", value_enum, default_value_t)]
+    pub traces_exporter: Exporter,
+    /// Whether metrics are sent to the collector: `none` for one that takes traces only
+    #[arg(long, env = "OTEL_METRICS_EXPORTER", value_enum, default_value_t)]
+    pub metrics_exporter: Exporter,
     /// Which requests are traced, if there is a collector. `parentbased_…` honours the caller's decision, which strangers could make
     #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
     pub traces_sampler: TracesSampler,
@@ -54,6 +60,8 @@ impl Default for TelemetryArgs {
             admin_listen: None,
             otlp_endpoint: None,
             otlp_protocol: OtlpProtocol::default(),
+            traces_exporter: Exporter::default(),
+            metrics_exporter: Exporter::default(),
             traces_sampler: TracesSampler::default(),
             traces_sampler_arg: 1.0,
             metrics_interval: Duration::from_mins(1),
@@ -80,6 +88,16 @@ pub enum OtlpProtocol {
     /// OTLP over HTTP, usually on port 4318. The endpoint is the base URL.
     #[value(name = "http/protobuf")]
     HttpProtobuf,
+}
+
+/// The exporter of traces or metrics, by its name in OpenTelemetry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Exporter {
+    /// To the collector, if there is one.
+    #[default]
+    Otlp,
+    /// None.
+    None,
 }
 
 /// The decision which requests are traced, by its name in OpenTelemetry.

@@ -163,6 +163,7 @@ impl SendWebhooksHandler {
             otel.kind = "client",
             event_id = %next.event_id,
             trace_id = Empty,
+            span_id = Empty,
         );
         if let Some(parent) = &next.trace_parent {
             continue_trace(&span, |name| (name == TRACEPARENT).then_some(parent));

@@ -71,7 +71,8 @@ impl Prometheus {
     }
 
     async fn try_query(&self, expression: &str) -> Option<Vec<String>> {
-        let url = Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", expression)]).unwrap();
+        let url =
+            Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", expression)]).unwrap();
         let answer = self.http.get(url).send().await.ok()?;
         let answer: Value = answer.json().await.ok()?;
         if answer["status"] != "success" {
