@@ -45,6 +45,16 @@ impl TenantDb {
         if session.read_only {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
+        Ok(Self::over(connector, config))
+    }
+
+    /// Checks the address and the certificates that it names, and creates a pool that never connects: every transaction fails. It
+    /// is for checking a configuration.
+    pub async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        Ok(Self::over(Connector::unconnected(config).await?, config))
+    }
+
+    fn over(connector: Connector, config: &DatabaseConfig) -> Self {
         let availability = Arc::new(Availability::new());
         let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
         let pool = Pool::builder()
@@ -57,7 +67,7 @@ impl TenantDb {
             .retry_connection(false)
             .build_unchecked(manager);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
+        Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability }
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
