@@ -6,6 +6,7 @@ mod channel;
 mod deadline;
 mod envelope;
 mod health;
+mod incoming;
 mod listener;
 mod malformed;
 mod operations;
@@ -17,8 +18,9 @@ mod rpc;
 mod server;
 mod tenant;
 
-pub use channel::{EndpointError, TracedChannel, channel};
+pub use channel::{EndpointError, TracedChannel, channel, channel_over};
 pub use deadline::{Deadline, deadline, set_deadline};
+pub use incoming::Peer;
 pub use listener::{BindError, Listener};
 pub use reject::reject;
 pub use reply::{Reply, reply};
