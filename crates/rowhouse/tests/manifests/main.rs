@@ -98,6 +98,9 @@ fn the_ports_match() {
         let port_name = if service.is_some() { "grpc" } else { "http" };
         assert_eq!(workload.port(port_name), Some(port), "{name}");
 
+        let Setting::Written(admin) = &variables["ROWHOUSE_ADMIN_LISTEN"] else { panic!("it is no secret") };
+        assert_eq!(admin, &format!("0.0.0.0:{}", workload.port("admin").unwrap()), "{name}");
+
         for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
             let probe = &workload.container[probe];
             if probe["grpc"].is_object() {
@@ -121,6 +124,8 @@ fn the_ports_match() {
         let exposed =
             list(&object["spec"]["ports"]).iter().find(|exposed| exposed["name"] == port_name).unwrap();
         assert_eq!(exposed["targetPort"], port_name, "{name}");
+        let admin = list(&object["spec"]["ports"]).iter().find(|exposed| exposed["name"] == "admin").unwrap();
+        assert_eq!(admin["targetPort"], "admin", "{name}");
         // Callers find each pod of a service by its own address, so the port is the pod's.
         if service.is_some() {
             assert_eq!(
