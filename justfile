@@ -64,7 +64,7 @@ rename-orders plural *singular:
 manifests overlay="base":
     kubectl kustomize deploy/{{ overlay }}
 
-# Validate the manifests as CI does. Needs kubernetes-validate and checkov from PyPI.
+# Validate the manifests as CI does. Needs kubernetes-validate, checkov and compose-spec from PyPI.
 check-manifests:
     deploy/check
 
