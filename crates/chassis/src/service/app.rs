@@ -28,6 +28,7 @@ pub struct App {
     access: Arc<AccessRules>,
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
+    max_connection_age: Duration,
 }
 
 /// The reason why a service ended without a request to stop.
@@ -90,6 +91,7 @@ impl App {
             access: Arc::new(access),
             reflection: config.grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: config.grpc.request_timeout,
+            max_connection_age: config.grpc.max_connection_age,
         })
     }
 
@@ -109,6 +111,7 @@ impl App {
             access: self.access,
             reflection: self.reflection,
             request_timeout: self.request_timeout,
+            max_connection_age: self.max_connection_age,
             limiter: self.limiter,
             readiness: Some(move || {
                 let db = db.clone();

@@ -68,8 +68,12 @@ fn services_take_twice_what_the_gateway_takes() {
 /// The headings of limits in `--help`.
 const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
 /// Limits under other headings.
-const OTHERS: [&str; 3] =
-    ["ROWHOUSE_REQUEST_TIMEOUT", "ROWHOUSE_DATABASE_POOL_SIZE", "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT"];
+const OTHERS: [&str; 4] = [
+    "ROWHOUSE_REQUEST_TIMEOUT",
+    "ROWHOUSE_MAX_CONNECTION_AGE",
+    "ROWHOUSE_DATABASE_POOL_SIZE",
+    "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT",
+];
 
 #[test]
 fn every_argument_has_a_variable_and_a_help_text() {
