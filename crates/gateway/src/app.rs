@@ -19,7 +19,6 @@ use crate::clients::Clients;
 use crate::head::head;
 use crate::limits::tell_limits;
 use crate::openapi::ServedDocument;
-use crate::readiness::Readiness;
 use crate::routes;
 use crate::routes::authorization_server::Metadata;
 use crate::trace::trace;
@@ -99,7 +98,6 @@ impl App {
 
     /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let readiness = web::Data::new(Readiness::new(&self.clients));
         let clients = web::Data::new(self.clients);
         let proxies = web::Data::new(self.proxies);
         let verifier = web::Data::new(self.verifier);
@@ -115,7 +113,6 @@ impl App {
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())
                 .app_data(limiter.clone())
-                .app_data(readiness.clone())
                 .app_data(api.clone())
                 .app_data(authorization.clone())
                 .app_data(stop.clone())

@@ -18,7 +18,6 @@ mod limits;
 mod openapi;
 mod origin;
 mod query;
-mod readiness;
 mod reply;
 mod rest;
 mod routes;

@@ -24,6 +24,7 @@ use crate::{TenantContext, audit};
 /// for a dead connection, and a dead one must be replaced within five seconds of the query.
 const ANSWER: Duration = Duration::from_secs(3);
 const NEW_ANSWER: Duration = Duration::from_secs(1);
+const NO_CONNECTION: &str = "a new connection was not made in time";
 
 /// A service's connections. Clones share them.
 #[derive(Clone)]
@@ -33,6 +34,10 @@ pub struct TenantDb {
     acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
+    /// Readiness has a connection of its own: a pool whose connections are all in use is busy, not unavailable.
+    probe: Pool<Manager>,
+    /// Connections are made until this value and its clones are dropped.
+    _alive: Arc<()>,
 }
 
 impl TenantDb {
@@ -46,18 +51,34 @@ impl TenantDb {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
         let availability = Arc::new(Availability::new());
-        let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
-        let pool = Pool::builder()
-            .max_size(config.pool_size.max(1))
-            .connection_timeout(config.acquire_timeout)
-            .test_on_check_out(true)
-            // For idle connections; those in use are checked when they are returned.
-            .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
-            // The manager itself retries until there is a connection.
-            .retry_connection(false)
-            .build_unchecked(manager);
+        let alive = Arc::new(());
+        let pool = |size, acquire_timeout| {
+            Pool::builder()
+                .max_size(size)
+                .connection_timeout(acquire_timeout)
+                .test_on_check_out(true)
+                // For idle connections; those in use are checked when they are returned.
+                .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
+                // The manager itself retries until there is a connection.
+                .retry_connection(false)
+                .build_unchecked(Manager::new(
+                    connector.clone(),
+                    config.max_lifetime,
+                    Arc::clone(&availability),
+                    Arc::downgrade(&alive),
+                ))
+        };
+        let (pool, probe) = (pool(config.pool_size.max(1), config.acquire_timeout), pool(1, ANSWER));
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
+        Ok(Self {
+            pool,
+            shares,
+            acquire_timeout: config.acquire_timeout,
+            connector,
+            availability,
+            probe,
+            _alive: alive,
+        })
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
@@ -171,7 +192,7 @@ impl TenantDb {
         schema::version(&mut conn).await
     }
 
-    /// Checks that the database answers. If it does not, the reason is logged once.
+    /// Checks, on a connection of its own, that the database can be written to. If it cannot, the reason is logged once.
     ///
     /// Readiness calls this once a second, so it also detects that another server has taken over the same name.
     pub async fn ping(&self) -> Result<(), DbError> {
@@ -186,9 +207,10 @@ impl TenantDb {
     }
 
     async fn probe(&self) -> Result<(), DbError> {
-        let mut conn = self.acquire(None).await?;
+        let late = |_unusable| DbError::Unavailable(self.availability.reason(&NO_CONNECTION));
+        let mut conn = self.probe.get_owned().await.map_err(late)?;
         conn.ask();
-        let Ok(read_only) = timeout(ANSWER, session::is_read_only(&mut conn)).await else {
+        let Ok(read_only) = timeout(ANSWER, session::write(&mut conn)).await else {
             self.replace_if_dead();
             return Err(DbError::Unavailable(
                 "a connection that was open does not answer any more".to_owned(),
@@ -196,10 +218,13 @@ impl TenantDb {
         };
         let read_only = read_only?;
         conn.answered();
-        if read_only && !conn.is_read_only() {
+        if !read_only {
+            return Ok(());
+        }
+        if !conn.is_read_only() {
             self.availability.renew("has become read-only");
         }
-        Ok(())
+        Err(DbError::Unavailable("the database is read-only".to_owned()))
     }
 
     /// Replaces all connections if a new one answers in time: then the old ones are dead, and the server is not just busy.
@@ -222,8 +247,7 @@ impl TenantDb {
         let permit =
             self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| unavailable(&full))?;
         // With a permit there is always a connection that is idle or being made.
-        let late = "a new connection was not made in time";
-        let conn = self.pool.get_owned().await.map_err(|_unusable| unavailable(&late))?;
+        let conn = self.pool.get_owned().await.map_err(|_unusable| unavailable(&NO_CONNECTION))?;
         Ok(Shared::new(conn, permit))
     }
 }
