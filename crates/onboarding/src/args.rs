@@ -16,10 +16,10 @@ pub struct OnboardingArgs {
         value_parser = clap::value_parser!(u32).range(4..=18),
     )]
     pub bcrypt_cost: u32,
-    /// URL of the auth service
+    /// URL of the auth service; calls are spread over all addresses of the name, or over several URLs separated by commas
     #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
     pub auth_endpoint: String,
-    /// URL of the orders service
+    /// URL of the orders service; the same applies to it
     #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
     pub orders_endpoint: String,
     /// The keys that sign tokens for calls to auth and orders.

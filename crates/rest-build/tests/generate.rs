@@ -70,6 +70,24 @@ fn a_handler_takes_the_caller_that_is_declared() {
 }
 
 #[test]
+fn reads_and_calls_with_a_key_may_be_sent_twice() {
+    let code = code();
+    assert!(
+        has(
+            &code,
+            "let repeatable = true; let mut client = NoteServiceClient::new(clients.channel(ServiceName::Notes))"
+        ),
+        "{code}"
+    );
+    assert!(
+        has(&code, "client.create_note(repeatable_if(repeatable, clients.of(&caller, message)))"),
+        "{code}"
+    );
+    assert!(has(&code, "let repeatable = message.idempotency_key.is_some();"), "{code}");
+    assert!(has(&code, "client.update_note(clients.of(&caller, message))"), "{code}");
+}
+
+#[test]
 fn bodies_are_strict() {
     let code = code();
     assert!(

@@ -17,7 +17,7 @@ mod rpc;
 mod server;
 mod tenant;
 
-pub use channel::{EndpointError, TracedChannel, channel};
+pub use channel::{EndpointError, Resolve, TracedChannel, channel, channel_resolved_by, mark_repeatable};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use listener::{BindError, Listener};
 pub use reject::reject;
