@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::availability::Availability;
 use super::connect::Connector;
-use super::manager::Manager;
+use super::manager::{Manager, PoolConnection};
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
 use super::{
@@ -208,9 +208,21 @@ impl TenantDb {
 
     async fn probe(&self) -> Result<(), DbError> {
         let late = |_unusable| DbError::Unavailable(self.availability.reason(&NO_CONNECTION));
-        let mut conn = self.probe.get_owned().await.map_err(late)?;
+        let mut own = self.probe.get_owned().await.map_err(late)?;
+        let writable = self.ask(&mut own).await;
+        // An idle connection may be dead although the own one, which is newer, is not. It has no say in readiness.
+        if self.pool.state().idle_connections > 0
+            && let Ok(mut idle) = self.acquire(None).await
+        {
+            drop(self.ask(&mut idle).await);
+        }
+        writable
+    }
+
+    /// Checks that a connection answers and can write. If it does not any more, the others are replaced with it.
+    async fn ask(&self, conn: &mut PoolConnection) -> Result<(), DbError> {
         conn.ask();
-        let Ok(read_only) = timeout(ANSWER, session::write(&mut conn)).await else {
+        let Ok(read_only) = timeout(ANSWER, session::write(conn)).await else {
             self.replace_if_dead();
             return Err(DbError::Unavailable(
                 "a connection that was open does not answer any more".to_owned(),
