@@ -52,7 +52,7 @@ impl Keys {
 }
 
 /// An address on which nothing listens. No free port is as low.
-const CLOSED: &str = "http://127.0.0.1:1";
+pub(crate) const CLOSED: &str = "http://127.0.0.1:1";
 
 impl Alone {
     pub(crate) async fn start() -> Self {
@@ -61,11 +61,15 @@ impl Alone {
 
     /// Starts a gateway that has `upstream` for all services.
     pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
+        Self::before_each(PerService::from_fn(|_| upstream.clone()), request_timeout).await
+    }
+
+    pub(crate) async fn before_each(upstream: PerService<String>, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
         let rate = "1000:10000".parse().unwrap();
         let config = Config {
             listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
+            endpoints: OfEachService(upstream),
             request_timeout,
             rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
             proxies: ProxyArgs::default(),

@@ -20,6 +20,7 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_JOB_LEASE", "does anywhere"),
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
+    ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
     ("ROWHOUSE_REFRESH_GRACE", "does anywhere"),
     ("ROWHOUSE_REQUIRE_VERIFIED_EMAIL", "follows the environment, which is set"),
     ("ROWHOUSE_SMTP_CA_FILE", "a mail server of the internet has a certificate of a public authority"),
