@@ -128,7 +128,10 @@ impl ManageConnection for Manager {
         }
         let _turn = self.availability.turn.lock().await;
         loop {
-            tokio::time::sleep(PAUSE).await;
+            // Whoever had the turn before may have found the server: then all others connect at once.
+            if self.availability.is_failing() {
+                tokio::time::sleep(PAUSE).await;
+            }
             if let Ok(held) = self.attempt().await {
                 return Ok(held);
             }
