@@ -13,8 +13,10 @@ mod error;
 mod head;
 mod header_names;
 mod headers;
+mod https;
 mod json;
 mod limits;
+mod metrics;
 mod openapi;
 mod origin;
 mod query;
@@ -25,5 +27,5 @@ mod trace;
 mod uri;
 
 pub use app::{App, Gateway, ServeError};
-pub use config::{Config, Endpoint, Endpoints};
+pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs};
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;

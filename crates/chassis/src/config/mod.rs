@@ -6,6 +6,9 @@ mod database;
 mod each_service;
 mod environment;
 mod rate_limits;
+mod telemetry;
+mod tls;
+mod variables;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::ParseIntError;
@@ -13,7 +16,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rowhouse_tokens::Issuers;
 
@@ -22,6 +25,10 @@ pub use database::DatabaseArgs;
 pub use each_service::{EachService, OfEachService};
 pub use environment::Environment;
 pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
+pub use telemetry::{Exporter, LogFormat, OtlpProtocol, TelemetryArgs, TracesSampler};
+
+pub use tls::{CallTlsArgs, PlaintextError, ServerTlsArgs, TlsArgs};
+pub use variables::matches;
 
 use rate_limits::SERVICE_TENANT_RATE;
 
@@ -60,6 +67,9 @@ pub struct GrpcArgs {
     /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
+    /// The certificates.
+    #[command(flatten)]
+    pub tls: ServerTlsArgs,
 }
 
 impl GrpcArgs {
@@ -72,6 +82,7 @@ impl GrpcArgs {
             request_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_secs(300),
             rate_limits: RateLimits::default().into(),
+            tls: ServerTlsArgs::default(),
         }
     }
 }
@@ -108,57 +119,22 @@ pub struct SigningArgs {
 }
 
 /// The arguments for trusted proxies.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Proxies")]
 pub struct ProxyArgs {
-    /// Networks whose `x-forwarded-for` is trusted, such as those of the load balancer, separated by commas
-    #[arg(
-        long,
-        env = "ROWHOUSE_TRUSTED_PROXIES",
-        value_name = "NETWORKS",
-        value_delimiter = ',',
-        default_value = "127.0.0.0/8,::1/128"
-    )]
+    /// Networks whose `x-forwarded-for` is trusted, such as those of the load balancer, separated by commas; none by default. A
+    /// caller that has proved who it is by mutual TLS is trusted as well
+    #[arg(long, env = "ROWHOUSE_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl Default for ProxyArgs {
+impl ProxyArgs {
     /// Trusts only this machine.
-    fn default() -> Self {
+    #[must_use]
+    pub fn this_machine() -> Self {
         const V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
         Self { trusted_proxies: vec![V4.into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()] }
     }
-}
-
-/// The settings of logs and traces.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Logs and traces")]
-pub struct TelemetryArgs {
-    /// Format of the log lines on standard error
-    #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
-    /// Filter of log lines: a level, or a list such as `info,rowhouse_orders=debug`
-    #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
-    pub log: String,
-    /// URL of the collector to which traces are sent by OTLP over gRPC, such as `http://localhost:4317`; none when absent
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
-    pub otlp_endpoint: Option<String>,
-}
-
-impl Default for TelemetryArgs {
-    fn default() -> Self {
-        Self { log_format: LogFormat::default(), log: "info".into(), otlp_endpoint: None }
-    }
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text for people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 #[cfg(test)]
@@ -255,8 +231,11 @@ mod tests {
         let parse =
             |database: &str| Everything::try_parse_from(others.split(' ').chain(database.split_whitespace()));
         assert!(parse("").is_err());
-        assert_eq!(parse("--database-url postgres:///").unwrap().database.to_config().url_file, None);
-        let config = parse("--database-url-file /run/url").unwrap().database.to_config();
+        assert_eq!(
+            parse("--database-url postgres:///").unwrap().database.to_config(Environment::Dev).url_file,
+            None
+        );
+        let config = parse("--database-url-file /run/url").unwrap().database.to_config(Environment::Dev);
         assert_eq!((config.url.as_str(), config.url_file), ("", Some("/run/url".into())));
     }
 
@@ -264,10 +243,10 @@ mod tests {
     #[test]
     fn the_database_url_is_not_shown() {
         let parsed = parse("--database-pool-size 1").unwrap();
-        assert_eq!(parsed.database.to_config().pool_size, 1);
+        assert_eq!(parsed.database.to_config(Environment::Dev).pool_size, 1);
         let args = DatabaseArgs::new("postgres://rowhouse_orders:hunter2@db/rowhouse");
         assert!(!format!("{args:?}").contains("hunter2"));
-        assert_eq!(args.to_config().url, "postgres://rowhouse_orders:hunter2@db/rowhouse");
+        assert_eq!(args.to_config(Environment::Dev).url, "postgres://rowhouse_orders:hunter2@db/rowhouse");
         assert!(parse("--database-pool-size 0").is_err());
     }
 }

@@ -11,6 +11,7 @@ use tonic_health::server::HealthReporter;
 
 use self::watched::Watched;
 use crate::shutdown::Shutdown;
+use crate::telemetry::report_readiness;
 
 /// The pause between two checks of a server that is ready. One that is not is checked four times as often, to be ready soon.
 const INTERVAL: Duration = Duration::from_secs(1);
@@ -88,6 +89,7 @@ where
 
     async fn report(&self, status: ServingStatus) {
         for service in &self.services {
+            report_readiness(service, status == ServingStatus::Serving);
             self.inner.set_service_status(service, status).await;
         }
     }

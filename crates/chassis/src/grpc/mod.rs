@@ -5,9 +5,12 @@ mod answer;
 mod channel;
 mod deadline;
 mod envelope;
+mod handed_on;
 mod health;
+mod incoming;
 mod listener;
 mod malformed;
+mod metrics;
 mod operations;
 mod panics;
 mod rate_limit;
@@ -17,8 +20,12 @@ mod rpc;
 mod server;
 mod tenant;
 
-pub use channel::{EndpointError, Resolve, TracedChannel, channel, channel_resolved_by, mark_repeatable};
+pub use channel::{
+    EndpointError, Resolve, TracedChannel, channel, channel_over, channel_resolved_by, mark_repeatable,
+};
 pub use deadline::{Deadline, deadline, set_deadline};
+pub use handed_on::{was_handed_on, watch_calls};
+pub use incoming::Peer;
 pub use listener::{BindError, Listener};
 pub use reject::reject;
 pub use reply::{Reply, reply};

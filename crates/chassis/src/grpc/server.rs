@@ -18,6 +18,7 @@ use tonic::transport::server::TcpIncoming;
 use super::access::AccessLayer;
 use super::envelope::EnvelopeLayer;
 use super::health;
+use super::incoming::Incoming;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
 use super::rate_limit::RateLimitLayer;
@@ -26,6 +27,7 @@ use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
+use crate::tls::ServerTls;
 
 /// The most bytes of a message from a client, before and after decompression. None of ours needs more: 200 lines with the
 /// longest SKUs are a fraction of it.
@@ -65,6 +67,8 @@ pub struct GrpcOptions<R> {
     /// The age at which a connection is asked to end, give or take a tenth: the client then makes a new one, perhaps to another
     /// instance. Running calls are finished. It has no end if this is zero.
     pub max_connection_age: Duration,
+    /// The certificates, if calls are served over TLS.
+    pub tls: Option<ServerTls>,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
     /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
@@ -122,7 +126,8 @@ where
     let stop = CancellationToken::new();
     let rules = Arc::clone(&options.access);
     let public = Arc::new(move |path: &str| rules.is_public(path));
-    let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
+    let tcp = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
+    let incoming = Incoming::new(tcp, options.tls);
     let mut server = Server::builder();
     if !options.max_connection_age.is_zero() {
         // Without a grace period: tonic closes the connection at its end, and announces nothing before.
@@ -132,7 +137,11 @@ where
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(1024))
-        .layer(EnvelopeLayer { request_timeout: options.request_timeout, stop: stop.clone() })
+        .layer(EnvelopeLayer {
+            request_timeout: options.request_timeout,
+            access: Arc::clone(&options.access),
+            stop: stop.clone(),
+        })
         .layer(OperationsLayer { routes: operations.prepare() })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)

@@ -5,9 +5,11 @@
 //! health, authentication, rate limits, draining. `main` is `run::<Orders>()`; the launcher and tests use [`App`].
 
 mod app;
+mod audit;
 mod core;
 mod parts;
 mod tasks;
+mod usage;
 
 use std::fmt::Debug;
 
@@ -71,6 +73,10 @@ impl<S: Service> Program for S {
 
     fn telemetry(config: &Config<S>) -> &TelemetryArgs {
         &config.telemetry
+    }
+
+    async fn check(config: Config<S>) -> Result<(), BoxError> {
+        Ok(App::check(config).await?)
     }
 
     async fn serve(config: Config<S>, shutdown: Shutdown) -> Result<(), BoxError> {

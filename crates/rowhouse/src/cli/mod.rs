@@ -5,13 +5,14 @@ mod audit;
 mod backfill;
 mod keys;
 mod migrate;
+mod settings;
 mod tenant;
 mod user;
 
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::dev::{self, DevArgs};
 
@@ -28,7 +29,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   rowhouse                                  run everything here, data in .rowhouse
   rowhouse dev --http 127.0.0.1:9000        the same on another port
-  rowhouse audit --database-url postgres://admin:secret@db/rowhouse
+  rowhouse audit --database-url postgres://admin:secret@db/rowhouse?sslrootcert=system
   rowhouse help migrate                     more about a command";
 
 const DEV_EXAMPLES: &str = "Examples:
@@ -56,6 +57,18 @@ enum Command {
     /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
+}
+
+/// Returns the whole command line, with the files of secrets.
+#[must_use]
+pub fn command() -> clap::Command {
+    settings::complete(Cli::command())
+}
+
+/// Parses the arguments and variables of this process. Exits with a message if they are invalid.
+#[must_use]
+pub fn parse() -> Cli {
+    settings::parse(&Cli::command())
 }
 
 /// Executes the command line. A failure is a message on standard error and an exit code.

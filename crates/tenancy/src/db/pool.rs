@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bb8::Pool;
 use rowhouse_tokens::TokenSession;
@@ -12,8 +12,10 @@ use tracing::Instrument;
 use super::availability::Availability;
 use super::connect::Connector;
 use super::manager::{Manager, PoolConnection};
+use super::metrics::{End, Measured, PoolMetrics};
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
+use super::usage::Usage;
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Tenant, TenantTx,
     TransactionBody, TransactionScope, Tx, schema,
@@ -29,7 +31,7 @@ const NO_CONNECTION: &str = "a new connection was not made in time";
 /// A service's connections. Clones share them.
 #[derive(Clone)]
 pub struct TenantDb {
-    pool: Pool<Manager>,
+    pool: Arc<Pool<Manager>>,
     shares: Shares,
     acquire_timeout: Duration,
     connector: Connector,
@@ -38,6 +40,8 @@ pub struct TenantDb {
     probe: Pool<Manager>,
     /// Connections are made until this value and its clones are dropped.
     _alive: Arc<()>,
+    metrics: PoolMetrics,
+    usage: Arc<Usage>,
 }
 
 impl TenantDb {
@@ -50,6 +54,17 @@ impl TenantDb {
         if session.read_only {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
+        let role = connector.role().await?;
+        Ok(Self::over(connector, config, role))
+    }
+
+    /// Checks the address and the certificates that it names, and creates a pool that never connects: every transaction fails. It
+    /// is for checking a configuration.
+    pub async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        Ok(Self::over(Connector::unconnected(config).await?, config, String::new()))
+    }
+
+    fn over(connector: Connector, config: &DatabaseConfig, role: String) -> Self {
         let availability = Arc::new(Availability::new());
         let alive = Arc::new(());
         let pool = |size, acquire_timeout| {
@@ -69,8 +84,10 @@ impl TenantDb {
                 ))
         };
         let (pool, probe) = (pool(config.pool_size.max(1), config.acquire_timeout), pool(1, ANSWER));
+        let pool = Arc::new(pool);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        Ok(Self {
+        let metrics = PoolMetrics::observe(role, config.pool_size, &pool, &shares);
+        Self {
             pool,
             shares,
             acquire_timeout: config.acquire_timeout,
@@ -78,13 +95,15 @@ impl TenantDb {
             availability,
             probe,
             _alive: alive,
-        })
+            metrics,
+            usage: Arc::default(),
+        }
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
     ///
     /// The transaction is committed when the body returns `Ok` and rolled back when it returns `Err`. `operation`, such as
-    /// `orders.create`, is the name of the span. The first statement travels with the opening, so a body of one
+    /// `orders.create`, names it in traces and metrics. The first statement travels with the opening, so a body of one
     /// statement takes two round trips; every further statement takes one. Dropping the future cancels the
     /// statement on the server and closes the connection.
     ///
@@ -107,7 +126,7 @@ impl TenantDb {
             }
             None => format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}')"),
         };
-        self.run(Tenant(tenant), opening, body).instrument(span).await
+        self.run(Tenant(tenant), operation, opening, body).instrument(span).await
     }
 
     /// Runs `body` in a transaction for a tenant that does not exist yet. The body creates the tenant and its first rows; if it
@@ -126,7 +145,7 @@ impl TenantDb {
         let tenant = cx.tenant();
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
         let opening = format!("{BEGIN}; SELECT tenancy.enter_new_tenant('{tenant}')");
-        self.run(Tenant(tenant), opening, body).instrument(span).await
+        self.run(Tenant(tenant), operation, opening, body).instrument(span).await
     }
 
     /// Runs `body` in a transaction without a tenant, for the global tables, such as identities, and for
@@ -138,25 +157,37 @@ impl TenantDb {
         E: From<DbError> + Send,
     {
         let span = tracing::info_span!("transaction", otel.name = operation);
-        self.run(Global, BEGIN.to_owned(), body).instrument(span).await
+        self.run(Global, operation, BEGIN.to_owned(), body).instrument(span).await
     }
 
-    async fn run<S, T, E, F>(&self, scope: S, opening: String, body: F) -> Result<T, E>
+    async fn run<S, T, E, F>(
+        &self,
+        scope: S,
+        operation: &'static str,
+        opening: String,
+        body: F,
+    ) -> Result<T, E>
     where
         S: TransactionScope,
         F: for<'tx> TransactionBody<&'tx mut Tx<S>, Result<T, E>, Future: Send> + Send,
         T: Send,
         E: From<DbError> + Send,
     {
-        let conn = self.acquire(scope.party()).await?;
-        let mut tx = Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening);
+        let mut measured = Measured::begin(operation, scope.party(), &self.usage);
+        let conn = self.acquire(scope.party()).await.inspect_err(|_| measured.end = End::NoConnection)?;
+        measured.began = Instant::now();
+        let log = Arc::clone(&measured.log);
+        let mut tx =
+            Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening, log);
         match body(&mut tx).await {
             Ok(value) => {
-                tx.commit().await?;
+                tx.commit().await.inspect_err(|_| measured.end = End::RolledBack)?;
+                measured.end = End::Committed;
                 Ok(value)
             }
             Err(error) => {
                 tx.rollback().await;
+                measured.end = End::RolledBack;
                 Err(error)
             }
         }
@@ -166,6 +197,12 @@ impl TenantDb {
     pub async fn audit(&self, scope: &audit::AuditScope) -> Result<Vec<audit::Violation>, DbError> {
         let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut **conn, scope).await?)
+    }
+
+    /// Returns the role of the database's address.
+    #[must_use]
+    pub fn role_name(&self) -> String {
+        self.metrics.role()
     }
 
     /// Returns the role that statements run as.
@@ -249,6 +286,10 @@ impl TenantDb {
         });
     }
 
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
     pub(super) const fn connector(&self) -> &Connector {
         &self.connector
     }
@@ -256,10 +297,17 @@ impl TenantDb {
     /// Waits for the party's turn, and then for a connection to be made if none is idle.
     async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
         let unavailable = |what: &dyn Display| DbError::Unavailable(self.availability.reason(what));
-        let permit =
-            self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| unavailable(&full))?;
+        let asked = Instant::now();
+        let permit = self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| {
+            self.metrics.timed_out();
+            unavailable(&full)
+        })?;
         // With a permit there is always a connection that is idle or being made.
-        let conn = self.pool.get_owned().await.map_err(|_unusable| unavailable(&NO_CONNECTION))?;
+        let conn = self.pool.get_owned().await.map_err(|_unusable| {
+            self.metrics.timed_out();
+            unavailable(&NO_CONNECTION)
+        })?;
+        self.metrics.waited(asked);
         Ok(Shared::new(conn, permit))
     }
 }

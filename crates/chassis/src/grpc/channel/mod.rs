@@ -14,6 +14,7 @@ use std::task::{Context, Poll};
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
+use tokio::time::Instant;
 use tonic::Status;
 use tonic::body::Body;
 use tower::Service;
@@ -28,20 +29,32 @@ use self::failure::Failure;
 use self::retry::Unanswered;
 use self::target::Target;
 use super::deadline::{self, Deadline};
+use super::handed_on;
+use super::metrics::{self, Ended};
 use super::rpc::{Rpc, record_status};
 use crate::error::{Chain, Code, RETRY_AFTER, retryable};
 use crate::telemetry;
+use crate::tls::CallTls;
 
 /// Creates a channel to the service at `endpoint`, such as `http://orders:50053`: to all addresses that the name has, which are
 /// looked up every two seconds, or to all of several endpoints that are separated by commas. It connects to an instance at the
 /// first call, and again whenever it has to. Needs a tokio runtime.
 pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
-    channel_resolved_by(endpoint, resolver::system())
+    channel_over(endpoint, &CallTls::default())
+}
+
+/// Does the same with the certificates of `tls`, for `https` endpoints.
+pub fn channel_over(endpoint: &str, tls: &CallTls) -> Result<TracedChannel, EndpointError> {
+    channel_resolved_by(endpoint, tls, resolver::system())
 }
 
 /// Does the same with another resolver than the operating system's.
-pub fn channel_resolved_by(endpoint: &str, resolve: Resolve) -> Result<TracedChannel, EndpointError> {
-    let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint)?, resolve));
+pub fn channel_resolved_by(
+    endpoint: &str,
+    tls: &CallTls,
+    resolve: Resolve,
+) -> Result<TracedChannel, EndpointError> {
+    let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, tls)?, resolve));
     Ok(TracedChannel { balancer })
 }
 
@@ -70,6 +83,7 @@ impl Service<Request<Body>> for TracedChannel {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let rpc = Rpc::of(request.uri().path());
         let span = if rpc.is_operational() { Span::none() } else { rpc.client_span() };
+        let (method, started) = (rpc.measured_name(), Instant::now());
         telemetry::inject_trace(&span, request.headers_mut());
         let deadline = deadline::requested(request.headers()).map(Deadline::after);
         let balancer = Arc::clone(&self.balancer);
@@ -82,11 +96,17 @@ impl Service<Request<Body>> for TracedChannel {
                 None => Ok(sent.await),
             };
             let response = match answered {
-                Ok(Ok(response)) => response,
+                Ok(Ok(response)) => {
+                    handed_on::note();
+                    response
+                }
                 Ok(Err(unanswered)) => status(&unanswered).into_http(),
                 Err(_elapsed) => deadline::exceeded().into_http(),
             };
-            record_status(&Span::current(), &response);
+            let code = record_status(&Span::current(), &response);
+            if let Some(method) = method {
+                metrics::client(method, Ended { code, reason: None, duration: started.elapsed() });
+            }
             Ok(response)
         };
         Box::pin(call.instrument(span))

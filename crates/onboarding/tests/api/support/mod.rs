@@ -6,12 +6,10 @@ mod requests;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::Text;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+    CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{TracedChannel, channel};
@@ -54,7 +52,7 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
             encryption_keys: keys.encryption_keys(),
             require_verified_email: None,
             signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
-            proxies: ProxyArgs::default(),
+            proxies: ProxyArgs::this_machine(),
             sessions: SessionArgs::default(),
             sign_ups: rowhouse_auth::SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),
@@ -95,8 +93,9 @@ pub(crate) fn config(
             bcrypt_cost: 4,
             auth_endpoint: format!("http://{auth}"),
             orders_endpoint: format!("http://{orders}"),
+            calls: CallTlsArgs::default(),
             signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
-            proxies: ProxyArgs::default(),
+            proxies: ProxyArgs::this_machine(),
             jobs: jobs(),
         },
     }
@@ -243,13 +242,7 @@ impl World {
 
     /// Returns the value of a query as text, as the superuser sees it.
     pub(crate) async fn value(&self, expression: &str) -> String {
-        #[derive(QueryableByName)]
-        struct Value {
-            #[diesel(sql_type = Text)]
-            value: String,
-        }
-        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
-        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+        self.database.value(expression).await
     }
 
     /// Returns the numbers of tenants, identities, memberships and keys.
