@@ -10,8 +10,8 @@ const REQUESTS: usize = 1_500;
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_rolling_restart_fails_no_request() {
-    let requests = std::env::var("ROWHOUSE_RESTARTS_REQUESTS");
-    let requests = requests.map_or(REQUESTS, |requests| requests.parse().unwrap());
+    let requests = std::env::var_os("ROWHOUSE_RESTARTS_REQUESTS");
+    let requests = requests.map_or(REQUESTS, |requests| requests.to_str().unwrap().parse().unwrap());
     let mut world = World::start().await;
     let load = Load::start(&world.front).await;
     let (began, mut rounds) = (Instant::now(), 0);
