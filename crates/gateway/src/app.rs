@@ -12,6 +12,7 @@ use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener};
 use rowhouse_chassis::program::{BoxError, Program, StartError};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::telemetry::report_readiness;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
@@ -53,6 +54,9 @@ pub enum ServeError {
     #[error("HTTPS cannot be served: {0}")]
     Tls(#[from] rustls::Error),
 }
+
+/// The name under which the gateway's readiness is reported.
+const PART: &str = "gateway";
 
 /// The gateway as a program.
 #[derive(Clone, Copy, Debug)]
@@ -108,6 +112,7 @@ impl App {
         let authorization = web::Data::new(authorization);
         let stop = web::Data::new(shutdown.clone());
         let certificate = https.certificate();
+        report_readiness(PART, true);
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .configure(routes::configure)
@@ -132,7 +137,10 @@ impl App {
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
-            .shutdown_signal(async move { shutdown.requested().await })
+            .shutdown_signal(async move {
+                shutdown.requested().await;
+                report_readiness(PART, false);
+            })
             .shutdown_timeout(DRAIN_LIMIT.as_secs());
         let listener = self.listener.into_std();
         let server = match certificate.clone() {

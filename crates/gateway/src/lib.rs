@@ -16,6 +16,7 @@ mod headers;
 mod https;
 mod json;
 mod limits;
+mod metrics;
 mod openapi;
 mod origin;
 mod query;

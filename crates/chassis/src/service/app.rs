@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantDb;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
+use super::audit::audit_regularly;
 use super::core::Core;
 use super::parts::Parts;
-use super::tasks::{self, TaskError};
+use super::tasks::{self, Task, TaskError};
+use super::usage::{record_regularly, record_rest};
 use super::{Config, Service};
 use crate::access::AccessRules;
 use crate::database;
@@ -21,6 +24,7 @@ use crate::tls::ServerTls;
 
 /// A service, connected and bound, but not serving yet.
 pub struct App {
+    name: ServiceName,
     listener: Listener,
     unbound: Unbound,
 }
@@ -54,12 +58,12 @@ impl App {
     pub async fn build<S: Service>(config: Config<S>) -> Result<Self, StartError> {
         let listen = config.grpc.listen;
         let unbound = Unbound::build(config, Database::Connected).await?;
-        Ok(Self { listener: Listener::bind(listen)?, unbound })
+        Ok(Self { name: S::NAME, listener: Listener::bind(listen)?, unbound })
     }
 
     /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on<S: Service>(listener: Listener, config: Config<S>) -> Result<Self, StartError> {
-        Ok(Self { listener, unbound: Unbound::build(config, Database::Connected).await? })
+        Ok(Self { name: S::NAME, listener, unbound: Unbound::build(config, Database::Connected).await? })
     }
 
     /// Checks the configuration: does the same as [`App::build`], without a connection to the database, and without binding.
@@ -76,9 +80,12 @@ impl App {
     /// Serves until `shutdown` is requested and the running calls and background tasks are finished, or a task fails. Dropping
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
-        let Self { listener, unbound } = self;
+        let Self { name, listener, unbound } = self;
         let Unbound { parts, db, verifier, limiter, access, reflection, request_timeout, tls } = unbound;
-        let Parts { routes, services, tasks } = parts;
+        let Parts { routes, services, mut tasks } = parts;
+        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
+        tasks.push(Task::companion("usage", record_regularly(db.clone())));
+        let used = db.clone();
         let options = GrpcOptions {
             verifier,
             access,
@@ -96,7 +103,9 @@ impl App {
             // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
             Ok(Box::pin(grpc::serve(listener, options, routes, shutdown)).await?)
         };
-        tasks::beside(tasks, &shutdown, serve).await
+        let served = tasks::beside(tasks, &shutdown, serve).await;
+        record_rest(&used).await;
+        served
     }
 }
 

@@ -1,0 +1,50 @@
+//! Metrics of emails.
+
+use std::sync::LazyLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+use rowhouse_chassis::telemetry::meter;
+
+/// What became of an email.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// The server took it.
+    Delivered,
+    /// It is tried again.
+    Postponed,
+    /// The server refused it for good.
+    Failed,
+    /// It was not enqueued: there were too many of its kind.
+    Suppressed,
+}
+
+static EMAILS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.emails")
+        .with_unit("{email}")
+        .with_description("Attempts to send emails, and emails that limits suppressed")
+        .build()
+});
+
+/// Makes the counters begin at 0, so that the first failure is an increase.
+pub(super) fn expect_emails() {
+    [Fate::Delivered, Fate::Postponed, Fate::Failed, Fate::Suppressed]
+        .into_iter()
+        .for_each(|fate| add(0, fate));
+}
+
+/// Counts an email.
+pub(super) fn count(fate: Fate) {
+    add(1, fate);
+}
+
+fn add(emails: u64, fate: Fate) {
+    let fate = match fate {
+        Fate::Delivered => "delivered",
+        Fate::Postponed => "postponed",
+        Fate::Failed => "failed",
+        Fate::Suppressed => "suppressed",
+    };
+    EMAILS.add(emails, &[KeyValue::new("rowhouse.email.result", fate)]);
+}
