@@ -112,6 +112,11 @@ fn the_ports_match() {
         assert_eq!(service["spec"]["selector"], workload.object["spec"]["selector"]["matchLabels"], "{name}");
         let [exposed] = list(&service["spec"]["ports"]) else { panic!("{name}'s Service has one port") };
         assert_eq!(exposed["targetPort"], declared["name"], "{name}");
+        // A service's name has the addresses of its pods, over which its callers balance; the gateway's is for clients.
+        let headless = service["spec"]["clusterIP"] == "None";
+        assert_eq!(headless, name != "rowhouse-gateway", "{name}");
+        // Without a cluster IP, nothing translates ports.
+        assert!(!headless || number(&exposed["port"]) == port, "{name}");
         services.insert(format!("http://{name}:{}", exposed["port"]), name.to_owned());
     }
     for workload in manifests.programs() {

@@ -1,7 +1,7 @@
 //! The pool's connections: when they are made and when they are closed.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bb8::ManageConnection;
@@ -74,11 +74,18 @@ pub(super) struct Manager {
     connector: Connector,
     lifetime: Duration,
     availability: Arc<Availability>,
+    alive: Weak<()>,
 }
 
 impl Manager {
-    pub(super) fn new(connector: Connector, lifetime: Duration, availability: Arc<Availability>) -> Self {
-        Self { connector, lifetime: lifetime.min(LONGEST_LIFE), availability }
+    /// Creates a manager that makes connections as long as `alive` is.
+    pub(super) fn new(
+        connector: Connector,
+        lifetime: Duration,
+        availability: Arc<Availability>,
+        alive: Weak<()>,
+    ) -> Self {
+        Self { connector, lifetime: lifetime.min(LONGEST_LIFE), availability, alive }
     }
 
     async fn attempt(&self) -> Result<PoolConnection, Unusable> {
@@ -125,8 +132,7 @@ impl ManageConnection for Manager {
             if let Ok(held) = self.attempt().await {
                 return Ok(held);
             }
-            // The pool was dropped.
-            if Arc::strong_count(&self.availability) == 1 {
+            if self.alive.strong_count() == 0 {
                 return Err(Unusable);
             }
         }
