@@ -54,16 +54,17 @@ impl TenantDb {
         if session.read_only {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
-        Self::over(connector, config).await
+        let role = connector.role().await?;
+        Ok(Self::over(connector, config, role))
     }
 
     /// Checks the address and the certificates that it names, and creates a pool that never connects: every transaction fails. It
     /// is for checking a configuration.
     pub async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        Self::over(Connector::unconnected(config).await?, config).await
+        Ok(Self::over(Connector::unconnected(config).await?, config, String::new()))
     }
 
-    async fn over(connector: Connector, config: &DatabaseConfig) -> Result<Self, ConnectError> {
+    fn over(connector: Connector, config: &DatabaseConfig, role: String) -> Self {
         let availability = Arc::new(Availability::new());
         let alive = Arc::new(());
         let pool = |size, acquire_timeout| {
@@ -85,8 +86,8 @@ impl TenantDb {
         let (pool, probe) = (pool(config.pool_size.max(1), config.acquire_timeout), pool(1, ANSWER));
         let pool = Arc::new(pool);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        let metrics = PoolMetrics::observe(connector.role().await?, config.pool_size, &pool, &shares);
-        Ok(Self {
+        let metrics = PoolMetrics::observe(role, config.pool_size, &pool, &shares);
+        Self {
             pool,
             shares,
             acquire_timeout: config.acquire_timeout,
@@ -96,7 +97,7 @@ impl TenantDb {
             usage: Arc::default(),
             probe,
             _alive: alive,
-        })
+        }
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
