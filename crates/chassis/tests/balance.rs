@@ -15,6 +15,7 @@ use futures_util::future::join_all;
 use rowhouse_chassis::grpc::{
     Listener, Resolve, TracedChannel, channel, channel_resolved_by, mark_repeatable, set_deadline,
 };
+use rowhouse_chassis::tls::CallTls;
 use support::{Echo, Reply, Running, call, options, start_at};
 use tokio::io::AsyncReadExt;
 use tokio::net::TcpListener;
@@ -128,7 +129,7 @@ impl Name {
             let found = if found.is_empty() { Err(io::Error::other("SERVFAIL")) } else { Ok(found) };
             std::future::ready(found).boxed()
         });
-        channel_resolved_by("http://echo.test:50051", resolve).unwrap()
+        channel_resolved_by("http://echo.test:50051", &CallTls::default(), resolve).unwrap()
     }
 }
 

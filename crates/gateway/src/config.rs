@@ -26,8 +26,8 @@ impl EachService for Endpoint {
 
     fn argument(service: ServiceName, argument: Arg) -> Arg {
         let help = format!(
-            "Where the {service} service is, such as `https://rowhouse-{service}:{}`: calls are spread over all addresses that the name \
-             has, or over several URLs separated by commas",
+            "Where the {service} service is, such as `https://rowhouse-{service}:{}`: calls are spread over all addresses that the \
+             name has, or over several URLs separated by commas",
             service.port()
         );
         argument.required(true).value_name("URL").help(help)

@@ -43,7 +43,7 @@ fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
     let mut line = String::new();
     while log.read_line(&mut line).unwrap() > 0 {
         let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = entry.pointer("/fields/address").and_then(serde_json::Value::as_str) {
+        if let Some(address) = entry.get("address").and_then(serde_json::Value::as_str) {
             return (address.to_owned(), log);
         }
         line.clear();

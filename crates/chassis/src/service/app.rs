@@ -82,8 +82,18 @@ impl App {
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
         let Self { listener, unbound } = self;
-        let Unbound { name, parts, db, verifier, limiter, access, .. } = unbound;
-        let Unbound { reflection, request_timeout, max_connection_age, tls, .. } = unbound;
+        let Unbound {
+            name,
+            parts,
+            db,
+            verifier,
+            limiter,
+            access,
+            reflection,
+            request_timeout,
+            max_connection_age,
+            tls,
+        } = unbound;
         let Parts { routes, services, mut tasks } = parts;
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));

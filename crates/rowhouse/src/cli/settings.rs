@@ -28,8 +28,7 @@ pub(super) fn complete(command: Command) -> Command {
 }
 
 fn with_contents(mut command: Command, contents: &Contents) -> Command {
-    let secrets = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
-    for secret in secrets.cloned().collect::<Vec<_>>() {
+    for secret in secrets(&command) {
         let id = secret.get_id().as_str().to_owned();
         let file = file_of(&secret);
         // The arguments of a service read the file themselves.
@@ -51,6 +50,16 @@ fn with_contents(mut command: Command, contents: &Contents) -> Command {
         command = Environment::augment_args(command);
     }
     command.mut_subcommands(|inner| with_contents(inner, contents))
+}
+
+/// Returns the secrets of a command that it does not itself read from a file.
+fn secrets(command: &Command) -> Vec<Arg> {
+    let is_read = |secret: &Arg| {
+        let file = format!("{}-file", secret.get_long().unwrap_or_default());
+        command.get_arguments().any(|argument| argument.get_long() == Some(&*file))
+    };
+    let secrets = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
+    secrets.filter(|secret| !is_read(secret)).cloned().collect()
 }
 
 /// Returns the argument `--<name>-file` for the secret `--<name>`.

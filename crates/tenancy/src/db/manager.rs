@@ -122,20 +122,21 @@ impl ManageConnection for Manager {
     type Error = Unusable;
 
     /// Retries until there is a connection. Callers that wait for it have time limits of their own.
+    ///
+    /// While the server cannot be reached, one task at a time tries. When it can be again, all of them connect side by side.
     async fn connect(&self) -> Result<PoolConnection, Unusable> {
-        if let Ok(held) = self.attempt().await {
-            return Ok(held);
-        }
-        let _turn = self.availability.turn.lock().await;
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            if let Ok(held) = self.attempt().await {
-                return Ok(held);
-            }
-            if self.alive.strong_count() == 0 {
-                return Err(Unusable);
+        let mut outcome = self.attempt().await;
+        while outcome.is_err() && self.alive.strong_count() > 0 {
+            let turn = self.availability.turn.lock().await;
+            if self.availability.is_failing() {
+                tokio::time::sleep(PAUSE).await;
+                outcome = self.attempt().await;
+            } else {
+                drop(turn);
+                outcome = self.attempt().await;
             }
         }
+        outcome
     }
 
     async fn is_valid(&self, held: &mut PoolConnection) -> Result<(), Unusable> {

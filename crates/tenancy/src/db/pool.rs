@@ -36,12 +36,12 @@ pub struct TenantDb {
     acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
-    metrics: PoolMetrics,
-    usage: Arc<Usage>,
     /// Readiness has a connection of its own: a pool whose connections are all in use is busy, not unavailable.
     probe: Pool<Manager>,
     /// Connections are made until this value and its clones are dropped.
     _alive: Arc<()>,
+    metrics: PoolMetrics,
+    usage: Arc<Usage>,
 }
 
 impl TenantDb {
@@ -93,10 +93,10 @@ impl TenantDb {
             acquire_timeout: config.acquire_timeout,
             connector,
             availability,
-            metrics,
-            usage: Arc::default(),
             probe,
             _alive: alive,
+            metrics,
+            usage: Arc::default(),
         }
     }
 

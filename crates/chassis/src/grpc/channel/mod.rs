@@ -43,15 +43,18 @@ pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
     channel_over(endpoint, &CallTls::default())
 }
 
-/// Does the same with the certificates of `tls`, for endpoints of https.
+/// Does the same with the certificates of `tls`, for `https` endpoints.
 pub fn channel_over(endpoint: &str, tls: &CallTls) -> Result<TracedChannel, EndpointError> {
-    let balancer = Balancer::new(Target::parse_all(endpoint, tls)?, resolver::system());
-    Ok(TracedChannel { balancer: Arc::new(balancer) })
+    channel_resolved_by(endpoint, tls, resolver::system())
 }
 
 /// Does the same with another resolver than the operating system's.
-pub fn channel_resolved_by(endpoint: &str, resolve: Resolve) -> Result<TracedChannel, EndpointError> {
-    let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, &CallTls::default())?, resolve));
+pub fn channel_resolved_by(
+    endpoint: &str,
+    tls: &CallTls,
+    resolve: Resolve,
+) -> Result<TracedChannel, EndpointError> {
+    let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, tls)?, resolve));
     Ok(TracedChannel { balancer })
 }
 

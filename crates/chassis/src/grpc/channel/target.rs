@@ -15,8 +15,8 @@ use crate::tls::CallTls;
 pub enum EndpointError {
     /// It is no URL of a service.
     #[error(
-        "`{0}` is not the address of a gRPC service; write it as https://host:port or http://host:port, and several separated \
-         by commas"
+        "`{0}` is not the address of a gRPC service; write it as https://host:port or http://host:port, and several separated by \
+         commas"
     )]
     Invalid(String),
     /// The calls would not be encrypted, and this is production.
@@ -31,8 +31,8 @@ pub enum EndpointError {
 #[derive(Clone, Debug)]
 pub(super) struct Target {
     url: Uri,
-    /// The name that an instance's certificate has to have, and the authorities.
-    tls: Option<(CallTls, ServerName<'static>)>,
+    /// The name that an instance's certificate must have, and the authorities.
+    tls: Option<(ServerName<'static>, CallTls)>,
     pub(super) host: Host,
     pub(super) port: u16,
 }
@@ -46,43 +46,43 @@ pub(super) enum Host {
 impl Target {
     /// Parses URLs that are separated by commas.
     pub(super) fn parse_all(endpoints: &str, tls: &CallTls) -> Result<Vec<Self>, EndpointError> {
-        let targets = endpoints.split(',').map(|endpoint| Self::parse(endpoint.trim(), tls));
-        let targets: Option<Vec<_>> = targets.collect();
-        let targets = targets.ok_or_else(|| EndpointError::Invalid(endpoints.to_owned()))?;
-        let plaintext = targets.iter().find(|target| {
-            target.tls.is_none() && !target.url.host().is_some_and(|host| tls.may_be_plaintext(host))
+        let invalid = || EndpointError::Invalid(endpoints.to_owned());
+        let targets = endpoints.split(',').map(|endpoint| {
+            let target = Self::parse(endpoint.trim(), tls).ok_or_else(invalid)?;
+            let here = target.url.host().is_some_and(|host| tls.may_be_plaintext(host));
+            if target.tls.is_none() && !here {
+                return Err(EndpointError::Plaintext(endpoint.trim().to_owned()));
+            }
+            Ok(target)
         });
-        match plaintext {
-            Some(target) => Err(EndpointError::Plaintext(target.url.to_string())),
-            None => Ok(targets),
-        }
+        targets.collect()
     }
 
     fn parse(endpoint: &str, tls: &CallTls) -> Option<Self> {
         let url: Uri = endpoint.parse().ok()?;
+        let host = url.host().filter(|host| !host.is_empty())?;
         // IPv6 addresses are in brackets.
-        let name = url.host().filter(|host| !host.is_empty())?.trim_start_matches('[').trim_end_matches(']');
-        let tls = match url.scheme() {
-            Some(scheme) if *scheme == Scheme::HTTPS => {
-                Some((tls.clone(), ServerName::try_from(name.to_owned()).ok()?))
-            }
-            Some(scheme) if *scheme == Scheme::HTTP => None,
-            _ => return None,
+        let bare = host.trim_start_matches('[').trim_end_matches(']');
+        let (tls, port) = if url.scheme() == Some(&Scheme::HTTPS) {
+            (Some((ServerName::try_from(bare.to_owned()).ok()?, tls.clone())), 443)
+        } else if url.scheme() == Some(&Scheme::HTTP) {
+            (None, 80)
+        } else {
+            return None;
         };
-        let host = match name.parse() {
+        let host = match bare.parse() {
             Ok(address) => Host::Address(address),
-            Err(_name) => Host::Name(name.to_owned()),
+            Err(_name) => Host::Name(host.to_owned()),
         };
-        let port = url.port_u16().unwrap_or(if tls.is_some() { 443 } else { 80 });
-        Some(Self { url, tls, host, port })
+        Some(Self { tls, host, port: url.port_u16().unwrap_or(port), url })
     }
 
     /// Creates a connection to one of the target's addresses. It connects at the first call, and again whenever it has to.
     pub(super) fn connect(&self, address: SocketAddr) -> Option<Channel> {
-        // tonic would do TLS itself for https. Here the connector does, with the certificates of the moment.
-        let endpoint = Endpoint::from_shared(format!("http://{address}")).ok()?;
-        let endpoint = endpoint
-            // The instance is told the name that it was found by.
+        // tonic refuses an https endpoint without its own TLS, so the connector gets one of http, and the instance the name that it
+        // was found by.
+        let endpoint = Endpoint::from_shared(format!("http://{address}"))
+            .ok()?
             .origin(self.url.clone())
             .connect_timeout(Duration::from_secs(2))
             .tcp_nodelay(true)
@@ -91,7 +91,7 @@ impl Target {
             .keep_alive_timeout(Duration::from_secs(5))
             .keep_alive_while_idle(true);
         Some(match &self.tls {
-            Some((tls, name)) => endpoint.connect_with_connector_lazy(tls.connector(name.clone())),
+            Some((name, tls)) => endpoint.connect_with_connector_lazy(tls.connector(name.clone())),
             None => endpoint.connect_lazy(),
         })
     }
@@ -107,7 +107,7 @@ mod tests {
             ("http://localhost:50051", 1),
             ("http://[::1]:50051", 1),
             ("http://orders.rowhouse.svc:50053", 1),
-            ("https://orders.rowhouse.svc:50053", 1),
+            ("https://orders:1", 1),
             ("http://127.0.0.1:1,http://127.0.0.1:2, http://orders:3", 3),
         ] {
             assert_eq!(
