@@ -30,12 +30,7 @@ pub(super) fn complete(command: Command) -> Command {
 fn with_contents(mut command: Command, contents: &Contents) -> Command {
     for secret in secrets(&command) {
         let id = secret.get_id().as_str().to_owned();
-        let file = file_of(&secret);
-        // The arguments of a service read the file themselves.
-        if command.get_arguments().any(|argument| argument.get_long() == file.get_long()) {
-            continue;
-        }
-        command = command.arg(file).mut_arg(&id, |argument| match contents.get(&id) {
+        command = command.arg(file_of(&secret)).mut_arg(&id, |argument| match contents.get(&id) {
             // The file overrides the variable, as it does for a service.
             Some(content) => argument
                 .required(false)
