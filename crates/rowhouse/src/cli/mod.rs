@@ -1,10 +1,17 @@
 //! The commands of `rowhouse`: parsing their arguments, and running one.
 
+mod actions;
 mod addresses;
 mod audit;
 mod backfill;
+mod backfill_list;
+mod completions;
+mod database;
 mod keys;
 mod migrate;
+mod operator;
+mod output;
+mod psql;
 mod tenant;
 mod user;
 
@@ -49,13 +56,22 @@ enum Command {
     Audit(audit::AuditArgs),
     /// Create and rotate signing keys
     Keys(keys::KeysArgs),
-    /// Disable a person's account, or enable it again
+    /// List and show people, disable a person's account, or enable it again
     User(user::UserArgs),
     /// Suspend, resume, list and show tenants
     Tenant(tenant::TenantArgs),
     /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
+    /// List what operators did, to which tenant or person, and why
+    #[command(after_help = actions::EXAMPLES)]
+    Actions(actions::ActionsArgs),
+    /// Open the database in psql, as an administrator
+    #[command(after_help = psql::EXAMPLES)]
+    Psql(psql::PsqlArgs),
+    /// Print a script that completes commands and arguments in a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
 }
 
 /// Executes the command line. A failure is a message on standard error and an exit code.
@@ -86,6 +102,9 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::User(args) => Box::pin(user::run(args)).await?,
         Command::Tenant(args) => Box::pin(tenant::run(args)).await?,
         Command::Backfill(args) => return Ok(Box::pin(backfill::run(args)).await?),
+        Command::Actions(args) => Box::pin(actions::run(args)).await?,
+        Command::Psql(args) => psql::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

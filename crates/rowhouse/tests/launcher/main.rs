@@ -8,6 +8,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod commands;
 mod databases;
 mod dev;
 #[cfg(target_os = "linux")]
