@@ -5,6 +5,7 @@
 pub mod actions;
 pub mod addresses;
 pub mod backfill;
+pub mod encryption;
 mod page;
 pub mod people;
 pub mod tenants;

@@ -12,6 +12,7 @@ mod migrate;
 mod operator;
 mod output;
 mod psql;
+mod reencrypt;
 mod tenant;
 mod user;
 
@@ -54,7 +55,7 @@ enum Command {
     /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Create and rotate signing keys
+    /// Create and rotate signing keys, and make old encryption keys removable
     Keys(keys::KeysArgs),
     /// List and show people, disable a person's account, or enable it again
     User(user::UserArgs),
@@ -98,7 +99,7 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Dev(args) => Box::pin(dev::run(*args)).await?,
         Command::Migrate(args) => return Ok(Box::pin(migrate::run(args)).await?),
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
-        Command::Keys(args) => Box::pin(keys::run(args)).await?,
+        Command::Keys(args) => return Box::pin(keys::run(args)).await,
         Command::User(args) => Box::pin(user::run(args)).await?,
         Command::Tenant(args) => Box::pin(tenant::run(args)).await?,
         Command::Backfill(args) => return Ok(Box::pin(backfill::run(args)).await?),

@@ -11,6 +11,7 @@
 mod commands;
 mod databases;
 mod dev;
+mod encryption;
 #[cfg(target_os = "linux")]
 mod hangup;
 mod lifecycle;

@@ -165,8 +165,8 @@ async fn every_command_works() {
     assert_eq!(
         managed.audit(&["adm", "postgres", "rowhouse_orders"], "managed"),
         format!(
-            "role_has_member: stranger: {remedy}, or GRANT rowhouse_administrators TO stranger if it is an \
-             administrator\n"
+            "RULE             OBJECT    REMEDY\n\
+             role_has_member  stranger  {remedy}, or GRANT rowhouse_administrators TO stranger if it is an administrator\n"
         )
     );
     managed.sql(remedy).await;
