@@ -53,7 +53,7 @@ async fn a_migration_reports_collisions() {
             "collision: c@xn--bcher-kva.example is one address of 2 people, \
              c@bücher.example (00000000-0000-7000-8000-000000000008, since 2026-11-08, confirmed, 1 tenant) and \
              c@xn--bcher-kva.example (00000000-0000-7000-8000-000000000009, since 2026-11-09, never confirmed, 0 tenants); \
-             disable all but one by `rowhouse user disable ADDRESS`"
+             disable all but one by `rowhouse user disable ADDRESS --reason TEXT`"
         );
         assert!(
             found[1].contains("eve@ｅｘａｍｐｌｅ.com (") && found[1].contains(" and eve@example.com ("),

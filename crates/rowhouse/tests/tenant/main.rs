@@ -12,6 +12,7 @@ mod actions;
 mod commands;
 mod doors;
 mod presets;
+mod retention;
 mod suspend;
 
 use std::process::{Command, Output, Stdio};
