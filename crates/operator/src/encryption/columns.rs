@@ -83,14 +83,15 @@ const COLUMNS: &[EncryptedColumn] = &[
     answers("orders", "orders.idempotency_keys.response", "orders.idempotency_keys"),
 ];
 
-/// The answers to calls with an idempotency key.
+/// The answers to calls with an idempotency key. The key of a call whose answer the database composes, and which is not encrypted, is
+/// stored as it was sent, without a blank.
 const fn answers(service: &'static str, name: &'static str, table: &'static str) -> EncryptedColumn {
     EncryptedColumn {
         service,
         name,
         table,
         of_tenant: true,
-        rows: "true",
+        rows: "pg_catalog.strpos(t.id, ' ') > 0",
         value: "t.response",
         write: Some(Rewriting {
             column: "response",
