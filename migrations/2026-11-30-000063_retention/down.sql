@@ -6,6 +6,8 @@ DELETE FROM tenancy.definer_functions WHERE function_name IN (
 DROP FUNCTION onboarding.purge_keys(integer, integer);
 DROP FUNCTION onboarding.purge_onboardings(uuid, integer, integer);
 DROP FUNCTION tenancy.purge_operator_actions(integer, integer);
+DROP TRIGGER keep_operator_action ON tenancy.operator_actions;
+DROP FUNCTION tenancy.keep_operator_action();
 DROP FUNCTION auth.purge_identities(uuid, integer, integer);
 DROP FUNCTION auth.purge_expired(uuid, integer, integer, integer);
 REVOKE SELECT, DELETE ON onboarding.onboardings FROM rowhouse_definer;

@@ -109,6 +109,19 @@ ALTER FUNCTION auth.purge_identities(uuid, integer, integer) OWNER TO rowhouse_d
 REVOKE CREATE ON SCHEMA auth FROM rowhouse_definer;
 GRANT EXECUTE ON FUNCTION auth.purge_identities(uuid, integer, integer) TO rowhouse_auth;
 
+-- The owner, as whom operators' commands work, has the privileges of rowhouse_definer, which now has DELETE. So a year is kept whoever
+-- deletes.
+CREATE FUNCTION tenancy.keep_operator_action() RETURNS trigger
+LANGUAGE plpgsql
+SET search_path = ''
+AS $$
+BEGIN
+    RAISE EXCEPTION 'permission denied: an operator''s action is kept for a year' USING ERRCODE = 'insufficient_privilege';
+END
+$$;
+CREATE TRIGGER keep_operator_action BEFORE DELETE ON tenancy.operator_actions FOR EACH ROW
+    WHEN (OLD.acted_at > now() - interval '365 days') EXECUTE FUNCTION tenancy.keep_operator_action();
+
 -- Removes old entries of the record of operators' actions. Answers with their number.
 CREATE FUNCTION tenancy.purge_operator_actions(keep_days integer, most integer) RETURNS integer
 LANGUAGE plpgsql VOLATILE SECURITY DEFINER
