@@ -83,14 +83,20 @@ pub async fn open(
         }
         tracing::warn!("{warning}");
     }
-    check_schema(db.schema_version().await?)?;
+    check_version(db.schema_version().await?)?;
     let violations = db.audit(&AuditScope::Schema(service.schema())).await?;
     if violations.is_empty() { Ok(db) } else { Err(DatabaseError::Violations(violations)) }
 }
 
+/// Connects with a service's login, and checks that program and schema are compatible.
+pub async fn check_schema(args: &DatabaseArgs, environment: Environment) -> Result<(), DatabaseError> {
+    let db = TenantDb::connect(&args.to_config(environment)).await?;
+    check_version(db.schema_version().await?)
+}
+
 /// Checks the schema's version. A newer schema is accepted until it says otherwise: during a roll-out, the programs
 /// of the release before continue, and may have to be restarted.
-fn check_schema(version: Option<SchemaVersion>) -> Result<(), DatabaseError> {
+fn check_version(version: Option<SchemaVersion>) -> Result<(), DatabaseError> {
     let Some(SchemaVersion { newest, oldest_supported }) = version else {
         return Err(DatabaseError::SchemaTooOld { found: None });
     };

@@ -92,7 +92,10 @@ pub fn run<P: Program>() -> ExitCode {
 }
 
 async fn live<P: Program>(config: P::Config, check_only: bool) -> Result<(), BoxError> {
-    let telemetry = telemetry::init(P::telemetry(&config), P::NAME)?;
+    let mut args = P::telemetry(&config).clone();
+    // The port may be in use by the very program that is to get this configuration.
+    args.admin_listen = args.admin_listen.filter(|_| !check_only);
+    let telemetry = telemetry::init(&args, P::NAME)?;
     let served =
         if check_only { P::check(config).await } else { P::serve(config, Shutdown::on_signals()?).await };
     telemetry.shutdown().await;

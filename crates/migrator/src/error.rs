@@ -68,6 +68,17 @@ pub enum MigrateError {
         /// The error of PostgreSQL.
         reason: String,
     },
+    /// A newer release has removed what this one uses.
+    #[error(
+        "this program is too old for the schema (its newest migration is {newest}): run the `rowhouse migrate` of a \
+         release that contains the migration {oldest_supported}"
+    )]
+    TooNew {
+        /// The newest migration that this program contains, contract migrations aside.
+        newest: String,
+        /// The oldest version that the schema supports.
+        oldest_supported: String,
+    },
     /// A migration failed; those before it are applied.
     #[error("the migrations stopped at {name}: {reason}")]
     Migration {

@@ -1,6 +1,7 @@
 //! Applying the pending migrations, expand and contract ones.
 
 mod attempt;
+mod compatibility;
 mod indexes;
 mod lock_wait;
 mod status;
@@ -90,6 +91,7 @@ fn run_all<S: MigrationSource<Pg>>(
 ) -> Result<Done, MigrateError> {
     conn.batch_execute(SESSION).map_err(refused)?;
     let mut pending = all(source)?;
+    compatibility::check(conn, &pending)?;
     let applied = conn.applied_migrations().map_err(|error| unreadable(&*error))?;
     pending.retain(|migration| !applied.contains(&migration.name().version()));
 

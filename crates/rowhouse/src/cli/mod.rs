@@ -8,6 +8,7 @@ mod migrate;
 mod settings;
 mod tenant;
 mod user;
+mod wait_for_migrations;
 
 use std::error::Error;
 use std::process::ExitCode;
@@ -45,6 +46,9 @@ enum Command {
     /// Create a database's roles and migrate its schema to the newest version
     #[command(after_help = migrate::EXAMPLES)]
     Migrate(migrate::MigrateArgs),
+    /// Wait until a database's schema is as new as this program needs
+    #[command(after_help = wait_for_migrations::EXAMPLES)]
+    WaitForMigrations(wait_for_migrations::WaitArgs),
     /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
@@ -94,6 +98,7 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
         Command::Dev(args) => Box::pin(dev::run(*args)).await?,
         Command::Migrate(args) => return Ok(Box::pin(migrate::run(args)).await?),
+        Command::WaitForMigrations(args) => Box::pin(wait_for_migrations::run(args)).await?,
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
         Command::Keys(args) => Box::pin(keys::run(args)).await?,
         Command::User(args) => Box::pin(user::run(args)).await?,

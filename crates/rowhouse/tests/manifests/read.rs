@@ -1,100 +1,169 @@
-//! Reading the manifests as far as the tests need them.
+//! Reading the manifests as kubectl would apply them.
 
-use std::collections::BTreeMap;
-use std::fs;
+use std::collections::{BTreeMap, BTreeSet};
 use std::path::{Path, PathBuf};
+use std::{env, fs, io};
 
 use clap::{Command, CommandFactory};
 use rowhouse_catalog::ServiceName;
 use serde::Deserialize;
 use serde_json::Value;
+use tempfile::TempDir;
 
 pub(crate) const REPOSITORY: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../..");
 
 /// The Secret with the services' database URLs.
-pub(crate) const DATABASES: &str = "rowhouse-databases";
+const DATABASES: &str = "rowhouse-databases";
 
-/// A kustomization.
-#[derive(Default)]
+/// A copy of `deploy/` without what was prepared in it, and with what `prepare` of each overlay makes.
+pub(crate) struct Prepared(TempDir);
+
+impl Prepared {
+    pub(crate) fn new() -> Self {
+        let copy = Self(tempfile::tempdir().unwrap());
+        copy_directory(&Path::new(REPOSITORY).join("deploy"), copy.0.path());
+        for overlay in fs::read_dir(copy.0.path().join("overlays")).unwrap() {
+            let name = overlay.unwrap().file_name();
+            if copy.overlay(name.to_str().unwrap()).join("prepare").exists() {
+                copy.prepare(name.to_str().unwrap());
+            }
+        }
+        copy
+    }
+
+    /// Returns the directory of an overlay.
+    pub(crate) fn overlay(&self, name: &str) -> PathBuf {
+        self.0.path().join("overlays").join(name)
+    }
+
+    /// Runs an overlay's `prepare`.
+    pub(crate) fn prepare(&self, overlay: &str) {
+        run(std::process::Command::new(self.overlay(overlay).join("prepare")));
+    }
+
+    /// Renders a kustomization. `None` without kubectl, which CI has.
+    pub(crate) fn render(&self, directory: &str) -> Option<Manifests> {
+        let mut kubectl = std::process::Command::new("kubectl");
+        match kubectl.arg("kustomize").arg(self.0.path().join(directory)).output() {
+            Err(error) if error.kind() == io::ErrorKind::NotFound => {
+                assert!(env::var_os("CI").is_none(), "kubectl is not installed");
+                None
+            }
+            output => {
+                let output = output.unwrap();
+                assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+                Some(Manifests { objects: documents(std::str::from_utf8(&output.stdout).unwrap()) })
+            }
+        }
+    }
+}
+
+/// Runs a program that calls `rowhouse`, and expects success.
+pub(crate) fn run(mut command: std::process::Command) {
+    let output = command.env("ROWHOUSE", env!("CARGO_BIN_EXE_rowhouse")).output().unwrap();
+    assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+}
+
+fn copy_directory(from: &Path, to: &Path) {
+    for entry in fs::read_dir(from).unwrap().map(Result::unwrap) {
+        let (source, target) = (entry.path(), to.join(entry.file_name()));
+        if !source.is_dir() {
+            fs::copy(&source, &target).unwrap();
+        } else if !["keys", "secrets", "secrets.new"].iter().any(|prepared| entry.file_name() == *prepared) {
+            fs::create_dir(&target).unwrap();
+            copy_directory(&source, &target);
+        }
+    }
+}
+
+/// Renders a kustomization below `deploy/`. `None` without kubectl, which CI has.
+pub(crate) fn render(directory: &str) -> Option<Manifests> {
+    Prepared::new().render(directory)
+}
+
+/// The objects of a kustomization.
 pub(crate) struct Manifests {
     pub(crate) objects: Vec<Value>,
-    /// The generated objects: `ConfigMap/name` or `Secret/name` → key → the value, if it is given.
-    pub(crate) generated: BTreeMap<String, BTreeMap<String, Option<String>>>,
-    /// The files that the generators read.
-    pub(crate) files: Vec<PathBuf>,
 }
 
 impl Manifests {
-    pub(crate) fn read(directory: impl AsRef<Path>) -> Self {
-        let mut manifests = Self::default();
-        manifests.add(&Path::new(REPOSITORY).join("deploy").join(directory));
-        manifests
+    pub(crate) fn of_kind(&self, kind: &str) -> impl Iterator<Item = &Value> {
+        self.objects.iter().filter(move |object| object["kind"] == kind)
     }
 
-    fn add(&mut self, directory: &Path) {
-        let kustomization = documents(&directory.join("kustomization.yaml")).remove(0);
-        for resource in list(&kustomization["resources"]) {
-            let path = directory.join(text(resource));
-            if path.is_dir() {
-                self.add(&path);
-            } else {
-                self.objects.extend(documents(&path));
-            }
-        }
-        for (kind, generators) in [("ConfigMap", "configMapGenerator"), ("Secret", "secretGenerator")] {
-            for generator in list(&kustomization[generators]) {
-                let name = format!("{kind}/{}", text(&generator["name"]));
-                let entries = self.generated.entry(name).or_default();
-                for literal in list(&generator["literals"]) {
-                    let (key, value) = text(literal).split_once('=').unwrap();
-                    entries.insert(key.to_owned(), Some(value.to_owned()));
-                }
-                for file in list(&generator["files"]) {
-                    let path = text(file).rsplit('=').next().unwrap();
-                    let key = text(file).split('=').next().unwrap().rsplit('/').next().unwrap();
-                    entries.insert(key.to_owned(), None);
-                    self.files.push(directory.join(path));
-                }
-                for file in list(&generator["envs"]) {
-                    entries.extend(database_variables().map(|variable| (variable, None)));
-                    self.files.push(directory.join(text(file)));
-                }
-            }
-        }
-    }
-
-    /// Returns the objects with pods, each with its pods' specification and its only container.
+    /// Returns every container, also those that run before others.
     pub(crate) fn workloads(&self) -> Vec<Workload<'_>> {
-        self.objects.iter().filter_map(Workload::of).collect()
+        self.objects.iter().flat_map(Workload::of).collect()
     }
 
     /// Returns those that run a program of this repository.
     pub(crate) fn programs(&self) -> Vec<Workload<'_>> {
-        let ours = self.workloads().into_iter().filter(|workload| workload.container["image"] == "rowhouse");
-        let ours = ours.collect::<Vec<_>>();
-        assert_eq!(ours.len(), ServiceName::ALL.len() + 2, "the services, gateway, migrate");
+        let ours = |workload: &Workload<'_>| {
+            workload.container["command"][0]
+                .as_str()
+                .is_some_and(|path| path.starts_with("/usr/local/bin/rowhouse"))
+        };
+        let ours = self.workloads().into_iter().filter(ours).collect::<Vec<_>>();
+        let expected = 2 * ServiceName::ALL.len() + 3;
+        assert_eq!(ours.len(), expected, "each service and what it waits with, the gateway, migrate, audit");
         ours
+    }
+
+    /// Returns those that serve.
+    pub(crate) fn servers(&self) -> Vec<Workload<'_>> {
+        let servers = self.programs().into_iter().filter(|workload| workload.container["name"] == "server");
+        servers.collect()
+    }
+
+    /// Returns the keys of each Secret and ConfigMap with the values that are written.
+    pub(crate) fn data(&self) -> BTreeMap<String, BTreeMap<String, Value>> {
+        let mut data = BTreeMap::new();
+        for object in &self.objects {
+            let name = object["metadata"]["name"].as_str().unwrap_or_default();
+            let entries = match object["kind"].as_str() {
+                Some("ConfigMap" | "Secret") => object["data"].as_object().unwrap().clone(),
+                // It becomes a Secret with these keys. Only the one with the databases takes all that the store has.
+                Some("ExternalSecret") if object["spec"]["dataFrom"].is_array() => {
+                    database_variables().map(|variable| (variable, Value::Null)).collect()
+                }
+                Some("ExternalSecret") => list(&object["spec"]["data"])
+                    .iter()
+                    .map(|entry| (text(&entry["secretKey"]).to_owned(), Value::Null))
+                    .collect(),
+                _ => continue,
+            };
+            data.insert(name.to_owned(), entries.into_iter().collect());
+        }
+        // A Certificate becomes a Secret, too.
+        for certificate in self.of_kind("Certificate") {
+            let keys = ["tls.crt", "tls.key", "ca.crt"].map(|key| (key.to_owned(), Value::Null));
+            data.insert(text(&certificate["spec"]["secretName"]).to_owned(), keys.into());
+        }
+        data
     }
 
     /// Returns a container's environment variables.
     pub(crate) fn variables(&self, container: &Value) -> BTreeMap<String, Setting> {
+        let data = self.data();
         let mut found = BTreeMap::new();
         for source in list(&container["envFrom"]) {
             if let Some(secret) = source["secretRef"]["name"].as_str() {
-                assert_eq!(secret, DATABASES);
+                assert!(secret.starts_with(DATABASES), "{secret}");
                 let each =
                     |variable: String| (variable.clone(), Setting::Secret(secret.to_owned(), variable));
                 found.extend(database_variables().map(each));
                 continue;
             }
-            let map = &self.generated[&format!("ConfigMap/{}", text(&source["configMapRef"]["name"]))];
-            for (key, value) in map {
-                found.insert(key.clone(), Setting::Written(value.clone().unwrap()));
+            for (key, value) in &data[text(&source["configMapRef"]["name"])] {
+                found.insert(key.clone(), Setting::Written(text(value).to_owned()));
             }
         }
         for variable in list(&container["env"]) {
             let setting = if let Some(value) = variable["value"].as_str() {
                 Setting::Written(value.to_owned())
+            } else if let Some(map) = variable["valueFrom"]["configMapKeyRef"]["name"].as_str() {
+                let key = text(&variable["valueFrom"]["configMapKeyRef"]["key"]);
+                Setting::Written(text(&data[map][key]).to_owned())
             } else {
                 let key = &variable["valueFrom"]["secretKeyRef"];
                 Setting::Secret(text(&key["name"]).to_owned(), text(&key["key"]).to_owned())
@@ -116,22 +185,35 @@ pub(crate) fn database_variables() -> impl Iterator<Item = String> {
     ServiceName::ALL.iter().map(|service| format!("ROWHOUSE_{}_DATABASE_URL", service.in_variables()))
 }
 
+/// A container with its pod and the object that makes it.
 #[derive(Clone, Copy)]
 pub(crate) struct Workload<'a> {
     pub(crate) object: &'a Value,
+    /// The labels and the specification of the pod.
+    pub(crate) labels: &'a Value,
     pub(crate) pod: &'a Value,
     pub(crate) container: &'a Value,
 }
 
 impl<'a> Workload<'a> {
-    fn of(object: &'a Value) -> Option<Self> {
-        let pod = &object["spec"]["template"]["spec"];
-        let [container] = list(&pod["containers"]) else { return None };
-        Some(Self { object, pod, container })
+    fn of(object: &'a Value) -> Vec<Self> {
+        let template = match object["kind"].as_str() {
+            Some("CronJob") => &object["spec"]["jobTemplate"]["spec"]["template"],
+            _ => &object["spec"]["template"],
+        };
+        let (labels, pod) = (&template["metadata"]["labels"], &template["spec"]);
+        let containers = ["initContainers", "containers"].iter().flat_map(|key| list(&pod[*key]));
+        containers.map(|container| Self { object, labels, pod, container }).collect()
     }
 
-    pub(crate) fn name(&self) -> &str {
+    pub(crate) fn name(&self) -> &'a str {
         text(&self.object["metadata"]["name"])
+    }
+
+    /// Returns the number of a named port.
+    pub(crate) fn port(&self, name: &str) -> Option<u64> {
+        let ports = list(&self.container["ports"]);
+        Some(number(&ports.iter().find(|port| port["name"] == name)?["containerPort"]))
     }
 
     /// Returns the arguments of the container's program, without the variables of this process.
@@ -151,6 +233,18 @@ impl<'a> Workload<'a> {
         assert!(self.container["args"].is_null(), "{}: settings are variables", self.name());
         program
     }
+
+    /// Returns the names of the Secrets and ConfigMaps that have to be there for the pod to start.
+    pub(crate) fn needed_volumes(&self) -> BTreeSet<&'a str> {
+        let volumes = list(&self.pod["volumes"])
+            .iter()
+            .filter(|volume| volume["configMap"]["optional"] != true && volume["secret"]["optional"] != true);
+        volumes
+            .filter_map(|volume| {
+                volume["secret"]["secretName"].as_str().or_else(|| volume["configMap"]["name"].as_str())
+            })
+            .collect()
+    }
 }
 
 /// The arguments of the gateway and of every service.
@@ -159,9 +253,9 @@ pub(crate) fn programs() -> Vec<Command> {
     std::iter::once(rowhouse_gateway::Config::command()).chain(services).collect()
 }
 
-fn documents(path: &Path) -> Vec<Value> {
-    let written = fs::read_to_string(path).unwrap_or_else(|error| panic!("{}: {error}", path.display()));
-    yaml_serde::Deserializer::from_str(&written)
+/// Returns the documents of a YAML file.
+pub(crate) fn documents(written: &str) -> Vec<Value> {
+    yaml_serde::Deserializer::from_str(written)
         .map(|document| Value::deserialize(document).unwrap())
         .collect()
 }

@@ -8,17 +8,23 @@ use clap::Arg;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::rate_limit::RateLimit;
 
-use crate::read::{Manifests, REPOSITORY, Setting, programs};
+use crate::read::{REPOSITORY, Setting, programs, render};
 
 /// The settings that the base leaves at their defaults, with the reasons.
 const LEFT: &[(&str, &str)] = &[
+    ("DATABASE_URL", "the services read a file, which may change"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector in the base"),
-    ("ROWHOUSE_AUTH_DATABASE_URL_FILE", "the URL is a Secret's variable"),
+    ("OTEL_EXPORTER_OTLP_PROTOCOL", "there is no collector in the base"),
+    ("OTEL_METRICS_EXPORTER", "there is no collector in the base"),
+    ("OTEL_TRACES_EXPORTER", "there is no collector in the base"),
+    ("OTEL_TRACES_SAMPLER", "there is no collector in the base"),
+    ("OTEL_TRACES_SAMPLER_ARG", "there is no collector in the base"),
+    ("ROWHOUSE_AUTH_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
     ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),
     ("ROWHOUSE_BEHIND_TLS", "an overlay with an ingress that terminates TLS sets it"),
     ("ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT", "half of the request's time, which is set"),
     ("ROWHOUSE_DATABASE_MAX_LIFETIME", "does anywhere"),
-    ("ROWHOUSE_DATABASE_URL_FILE", "the URL is a Secret's variable"),
+    ("ROWHOUSE_DATABASE_URL_FILE", "the migration and the audit read the URL from a Secret"),
     ("ROWHOUSE_HSTS_MAX_AGE", "does anywhere"),
     ("ROWHOUSE_HTTP_TLS_CERTIFICATE", "the ingress terminates TLS"),
     ("ROWHOUSE_HTTP_TLS_KEY", "the ingress terminates TLS"),
@@ -26,8 +32,10 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
     ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
-    ("ROWHOUSE_ONBOARDING_DATABASE_URL_FILE", "the URL is a Secret's variable"),
-    ("ROWHOUSE_ORDERS_DATABASE_URL_FILE", "the URL is a Secret's variable"),
+    ("ROWHOUSE_METRICS_INTERVAL", "there is no collector in the base"),
+    ("ROWHOUSE_MIGRATION_WAIT", "does anywhere"),
+    ("ROWHOUSE_ONBOARDING_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
+    ("ROWHOUSE_ORDERS_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
     ("ROWHOUSE_REFRESH_GRACE", "does anywhere"),
     ("ROWHOUSE_REQUIRE_VERIFIED_EMAIL", "follows the environment, which is set"),
     ("ROWHOUSE_SMTP_CA_FILE", "a mail server of the internet has a certificate of a public authority"),
@@ -47,7 +55,7 @@ fn variable(argument: &Arg) -> Option<String> {
 /// A new setting is either set, or left with a reason.
 #[test]
 fn every_setting_is_set_or_left_for_a_reason() {
-    let base = Manifests::read("base");
+    let Some(base) = render("base") else { return };
     let mut unset = Vec::new();
     for workload in base.programs() {
         let set = base.variables(workload.container);
@@ -62,9 +70,9 @@ fn every_setting_is_set_or_left_for_a_reason() {
 /// Services do not refuse what the gateway let through.
 #[test]
 fn services_take_twice_what_the_gateway_takes() {
-    let base = Manifests::read("base");
+    let Some(base) = render("base") else { return };
     let rate = |name: &str, variable: &str| -> RateLimit {
-        let workload = base.programs().into_iter().find(|workload| workload.name() == name).unwrap();
+        let workload = base.servers().into_iter().find(|workload| workload.name() == name).unwrap();
         match &base.variables(workload.container)[variable] {
             Setting::Written(rate) => rate.parse().unwrap(),
             Setting::Secret(..) => panic!("{variable} is no secret"),

@@ -19,6 +19,7 @@ mod schema_version;
 mod source;
 mod status;
 mod tree;
+mod waiting;
 
 use diesel::dsl::sql;
 use diesel::sql_types::{Bool, Text};

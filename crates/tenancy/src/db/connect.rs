@@ -88,13 +88,18 @@ impl Connector {
         if config.refuse_plaintext {
             address.refuse_plaintext()?;
         }
-        if self.unconnected {
-            return Err(ConnectError::Refused("only the configuration is checked".to_owned()));
-        }
         if address.config().get_connect_timeout().is_none() {
             address.config_mut().connect_timeout(HOST_TIMEOUT);
         }
         Ok(address)
+    }
+
+    /// Returns the address to connect to.
+    async fn reachable(&self) -> Result<Address, ConnectError> {
+        if self.unconnected {
+            return Err(ConnectError::Refused("only the configuration is checked".to_owned()));
+        }
+        self.address().await
     }
 
     /// Returns the role of the address.
@@ -105,7 +110,7 @@ impl Connector {
     /// Makes a connection for the pool, applies the session's settings and checks the others.
     pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, SessionState), ConnectError> {
         in_time(async {
-            let (client, driver) = self.address().await?.connect().await?;
+            let (client, driver) = self.reachable().await?.connect().await?;
             let refused = |error: diesel::ConnectionError| ConnectError::Refused(error.to_string());
             let mut conn = into_diesel(client, driver).await.map_err(refused)?;
             let session = session::begin(&mut conn).await?;
@@ -116,7 +121,7 @@ impl Connector {
 
     /// Makes a connection without diesel and with the settings that the server, the database and the role preset.
     pub(super) async fn open(&self) -> Result<(Client, Driver), ConnectError> {
-        in_time(async { Ok(self.address().await?.connect().await?) }).await
+        in_time(async { Ok(self.reachable().await?.connect().await?) }).await
     }
 
     /// Makes such a connection and drives it in the background. It closes when the client is dropped.
@@ -128,7 +133,7 @@ impl Connector {
 
     /// Asks the server to cancel the statement that the token's connection is running.
     pub(super) async fn cancel(&self, token: CancelToken) {
-        let asked = match self.address().await {
+        let asked = match self.reachable().await {
             Ok(address) => address.cancel(token).await.map_err(ConnectError::from),
             Err(error) => Err(error),
         };

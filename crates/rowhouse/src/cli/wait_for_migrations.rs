@@ -1,0 +1,56 @@
+//! The command `rowhouse wait-for-migrations`, which a roll-out runs before a service.
+
+use std::time::{Duration, Instant};
+
+use clap::Args;
+use rowhouse_chassis::config::{DatabaseArgs, Environment, seconds};
+use rowhouse_chassis::database::{DatabaseError, check_schema};
+use rowhouse_tenancy::ConnectError;
+
+/// The time between two looks at the database.
+const INTERVAL: Duration = Duration::from_secs(1);
+
+pub(super) const EXAMPLES: &str =
+    "Connects with a service's own login, which the migration creates and gives its password. Ends with 0 as soon as a service
+of this release would start, and at once with 1 if the schema is too new for it.
+
+Examples:
+  rowhouse wait-for-migrations --database-url postgres://rowhouse_orders:secret@db/rowhouse
+  DATABASE_URL=postgres://rowhouse_orders:secret@db/rowhouse rowhouse wait-for-migrations --migration-wait 60";
+
+#[derive(Args)]
+pub(super) struct WaitArgs {
+    #[command(flatten)]
+    database: DatabaseArgs,
+    /// Maximum time to wait, in seconds
+    #[arg(long, env = "ROWHOUSE_MIGRATION_WAIT", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
+    migration_wait: Duration,
+    #[command(flatten)]
+    environment: Environment,
+}
+
+pub(super) async fn run(args: WaitArgs) -> Result<(), DatabaseError> {
+    let begun = Instant::now();
+    let mut last = String::new();
+    while let Err(error) = check_schema(&args.database, args.environment).await {
+        if is_final(&error) || begun.elapsed() >= args.migration_wait {
+            return Err(error);
+        }
+        let reason = error.to_string();
+        if reason != last {
+            eprintln!("rowhouse: waiting: {reason}");
+            last = reason;
+        }
+        tokio::time::sleep(INTERVAL).await;
+    }
+    Ok(())
+}
+
+/// Returns whether no migration changes this.
+const fn is_final(error: &DatabaseError) -> bool {
+    matches!(
+        error,
+        DatabaseError::SchemaTooNew { .. }
+            | DatabaseError::Connect(ConnectError::Address(_) | ConnectError::Pooler)
+    )
+}
