@@ -34,7 +34,7 @@ fn unknown_variables(
             let name = name.as_ref().to_str()?.to_owned();
             let value = value.as_ref().to_string_lossy();
             let unknown = name.starts_with(PREFIX)
-                && !known.iter().any(|one| *one == name)
+                && !known.contains(&name)
                 && !is_service_link(&name, &value);
             unknown.then_some(name)
         })

@@ -31,9 +31,9 @@ static RETRIES: LazyLock<Counter<u64>> = LazyLock::new(|| {
 
 /// Makes the counters begin at 0, so that the first retry is an increase.
 pub(super) fn expect_retries() {
-    ["not_accepted", "unreachable", "lost", "unavailable"]
-        .into_iter()
-        .for_each(|reason| add_retries(0, reason));
+    for reason in ["not_accepted", "unreachable", "lost", "unavailable"] {
+        add_retries(0, reason);
+    }
 }
 
 /// Records that a call is sent again.
