@@ -237,6 +237,48 @@ fn secrets_are_referred_to_and_made_elsewhere() {
     }
 }
 
+/// With certificates, each endpoint is the name in the callee's, callers have one that the callee accepts, and nothing is asked for one
+/// that cannot have it: the kubelet.
+#[test]
+fn pods_know_each_other_by_certificates_in_production() {
+    let Some(manifests) = render("overlays/production") else { return };
+    let names = |secret: &str| -> Vec<&str> {
+        let of_secret = |certificate: &&Value| certificate["spec"]["secretName"] == secret;
+        let certificate = manifests.of_kind("Certificate").find(of_secret);
+        list(&certificate.unwrap_or_else(|| panic!("nothing makes {secret}"))["spec"]["dnsNames"])
+            .iter()
+            .map(text)
+            .collect()
+    };
+    let mut calls = 0;
+    for workload in manifests.servers() {
+        let name = workload.name();
+        let variables = manifests.variables(workload.container);
+        for (callee, endpoint) in
+            endpoints(&variables).into_iter().filter(|(_, endpoint)| endpoint.starts_with("https:"))
+        {
+            assert_eq!(names(&format!("{callee}-tls")), [callee.as_str()], "{endpoint}");
+            assert_eq!(names(&format!("{name}-tls")), [name]);
+            let callee = manifests.servers().into_iter().find(|workload| workload.name() == callee).unwrap();
+            let Setting::Written(accepted) =
+                &manifests.variables(callee.container)["ROWHOUSE_TLS_CLIENT_NAMES"]
+            else {
+                panic!("names are no secret")
+            };
+            assert!(
+                accepted.split(',').any(|accepted| accepted == name),
+                "{endpoint} does not accept {name}"
+            );
+            calls += 1;
+        }
+        for probe in ["startupProbe", "livenessProbe", "readinessProbe"] {
+            assert_eq!(workload.container[probe]["httpGet"]["port"], "admin", "{name}");
+            assert!(workload.container[probe]["grpc"].is_null(), "{name}");
+        }
+    }
+    assert_eq!(calls, 5, "the gateway's three, and onboarding's two");
+}
+
 #[test]
 fn preparing_the_overlay_again_keeps_what_is_there() {
     let prepared = Prepared::new();

@@ -161,6 +161,9 @@ impl Manifests {
         for variable in list(&container["env"]) {
             let setting = if let Some(value) = variable["value"].as_str() {
                 Setting::Written(value.to_owned())
+            } else if let Some(map) = variable["valueFrom"]["configMapKeyRef"]["name"].as_str() {
+                let key = text(&variable["valueFrom"]["configMapKeyRef"]["key"]);
+                Setting::Written(text(&data[map][key]).to_owned())
             } else {
                 let key = &variable["valueFrom"]["secretKeyRef"];
                 Setting::Secret(text(&key["name"]).to_owned(), text(&key["key"]).to_owned())
