@@ -5,6 +5,7 @@
 //! cannot be served before its deadline is refused at once.
 
 mod estimate;
+mod metrics;
 mod queues;
 #[cfg(test)]
 mod tests;
@@ -70,7 +71,9 @@ impl CpuPool {
     }
 
     fn sized(threads: usize, average: Duration) -> Self {
-        Self(Arc::new(Mutex::new(Queues::new(threads, average))))
+        let queues = Arc::new(Mutex::new(Queues::new(threads, average)));
+        metrics::observe(&queues);
+        Self(queues)
     }
 
     /// Runs `work` on a thread when its turn comes. A caller that disconnects before that leaves the queue; after
@@ -100,7 +103,7 @@ impl CpuPool {
     fn enter(&self, asker: Asker) -> Result<Entered, CpuPoolError> {
         let mut queues = self.queues();
         queues.forget_gone();
-        queues.admit(asker)?;
+        queues.admit(asker).inspect_err(|_| metrics::refused(asker.known))?;
         if queues.has_thread_for(asker) {
             queues.running.push(asker);
             return Ok(Entered::Now(Turn { pool: Some(self.clone()), asker }));
@@ -124,6 +127,7 @@ impl Turn {
     fn finish(self, time: Duration) {
         if let Some(pool) = &self.pool {
             pool.queues().estimate.learn(time);
+            metrics::finished(time);
         }
     }
 }

@@ -5,10 +5,12 @@ use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use opentelemetry::KeyValue;
 use rowhouse_tokens::{KeyError, SigningKey, SigningKeys, TokenIssuer, TrustStore};
 use zeroize::Zeroizing;
 
 use crate::config::SigningArgs;
+use crate::telemetry::meter;
 
 /// The file of the key that signs.
 pub const CURRENT: &str = "current.pem";
@@ -72,13 +74,32 @@ impl Signing {
         let directory = args.signing_keys;
         let keys = load(&directory).await?;
         check_trusted(issuer, &keys, &trust).await?;
-        Ok(Self { name: issuer, directory, issuer: TokenIssuer::new(issuer, keys), trust })
+        let signing = Self { name: issuer, directory, issuer: TokenIssuer::new(issuer, keys), trust };
+        signing.observe();
+        Ok(signing)
     }
 
     /// Returns the issuer, which always signs with the current keys.
     #[must_use]
     pub fn issuer(&self) -> TokenIssuer {
         self.issuer.clone()
+    }
+
+    /// Measures the key that signs: the time since its file was written.
+    fn observe(&self) {
+        let (issuer, path, name) = (self.issuer.clone(), self.directory.join(CURRENT), self.name);
+        meter()
+            .f64_observable_gauge("rowhouse.signing_key.age")
+            .with_unit("s")
+            .with_description("Time since the key that signs was put in its place")
+            .with_callback(move |observer| {
+                let written = std::fs::metadata(&path).and_then(|file| file.modified()).ok();
+                let Some(age) = written.and_then(|written| written.elapsed().ok()) else { return };
+                let kid = issuer.keys().current.kid().to_owned();
+                let attributes = [KeyValue::new("rowhouse.issuer", name), KeyValue::new("rowhouse.key", kid)];
+                observer.observe(age.as_secs_f64(), &attributes);
+            })
+            .build();
     }
 
     /// Reads the directory again whenever it changes, for ever.

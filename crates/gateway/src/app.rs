@@ -12,6 +12,7 @@ use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener};
 use rowhouse_chassis::program::{BoxError, Program, StartError};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::telemetry::report_readiness;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
@@ -40,6 +41,9 @@ pub struct App {
 #[derive(Debug, thiserror::Error)]
 #[error("the server stopped: {0}")]
 pub struct ServeError(#[from] io::Error);
+
+/// The name under which the gateway's readiness is reported.
+const PART: &str = "gateway";
 
 /// The gateway as a program.
 #[derive(Clone, Copy, Debug)]
@@ -107,6 +111,7 @@ impl App {
         let api = web::Data::new(self.api);
         let authorization = web::Data::new(self.authorization);
         let stop = web::Data::new(shutdown.clone());
+        report_readiness(PART, true);
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .configure(routes::configure)
@@ -130,7 +135,10 @@ impl App {
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
-            .shutdown_signal(async move { shutdown.requested().await })
+            .shutdown_signal(async move {
+                shutdown.requested().await;
+                report_readiness(PART, false);
+            })
             .shutdown_timeout(DRAIN_LIMIT.as_secs())
             .listen(self.listener.into_std())?
             .run();

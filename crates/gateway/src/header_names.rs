@@ -5,6 +5,3 @@ pub(crate) const IDEMPOTENCY_KEY: &str = "Idempotency-Key";
 
 /// The header that makes a change conditional.
 pub(crate) const IF_MATCH: &str = "If-Match";
-
-/// The header that continues a trace (W3C Trace Context).
-pub(crate) const TRACEPARENT: &str = "traceparent";

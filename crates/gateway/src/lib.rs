@@ -15,6 +15,7 @@ mod header_names;
 mod headers;
 mod json;
 mod limits;
+mod metrics;
 mod openapi;
 mod origin;
 mod query;

@@ -1,7 +1,7 @@
 //! The layers around every request: its span, its log line, the handling of panics.
 
 use std::panic::AssertUnwindSafe;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -11,13 +11,14 @@ use actix_web::middleware::Next;
 use futures_util::FutureExt;
 use opentelemetry::trace::Status;
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::telemetry;
+use rowhouse_chassis::grpc::{was_handed_on, watch_calls};
+use rowhouse_chassis::telemetry::{self, REQUEST, TRACEPARENT};
 use tracing::field::Empty;
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
-use crate::header_names::TRACEPARENT;
+use crate::metrics::{self, Active};
 
 /// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
@@ -32,7 +33,7 @@ pub(crate) async fn trace(
     let name = name(&request);
     let span = if operational { Span::none() } else { span(&request, &name) };
     let handled = async move {
-        let pending = RequestLog { name: (!operational).then_some(name), started: Instant::now() };
+        let pending = RequestLog::pending((!operational).then_some(name));
         // The handler's borrowed state is dropped with it, and shared state is behind locks.
         let answered = AssertUnwindSafe(async { next.call(request).await }).catch_unwind().await;
         let mut answered = answered.unwrap_or_else(|_panic| {
@@ -54,7 +55,7 @@ pub(crate) async fn trace(
         }
         answered
     };
-    handled.instrument(span).await
+    watch_calls(handled.instrument(span)).await
 }
 
 /// Returns the method and the route's template. Unknown methods and paths are left out, since callers could fill the
@@ -89,30 +90,24 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
         span.set_attribute("http.request.method", method.to_owned());
         span.set_attribute("http.route", route.to_owned());
     }
-    let header = |name: &str| request.headers().get(name)?.to_str().ok();
-    let parent = header(TRACEPARENT).map(sampled);
-    telemetry::continue_trace(
-        &span,
-        |name| if name == TRACEPARENT { parent.as_deref() } else { header(name) },
-    );
+    telemetry::continue_trace(&span, |name| request.headers().get(name)?.to_str().ok());
     span
 }
 
-/// Returns the caller's trace parent with the sampled flag set: callers do not decide whether a request is traced.
-fn sampled(traceparent: &str) -> String {
-    match traceparent.rsplit_once('-') {
-        Some((ids, flags)) if flags.len() == 2 => format!("{ids}-01"),
-        _ => traceparent.to_owned(),
-    }
-}
-
-/// The log entry of a request in progress. It is written once, also when the caller disconnects.
+/// The log line and the measurement of a request in progress. They are written once, also when the caller disconnects.
 struct RequestLog {
     name: Option<String>,
     started: Instant,
+    _active: Option<Active>,
 }
 
 impl RequestLog {
+    /// `name` is `None` for a request that is neither logged nor measured.
+    fn pending(name: Option<String>) -> Self {
+        let active = name.is_some().then(Active::begin);
+        Self { name, started: Instant::now(), _active: active }
+    }
+
     fn answered(mut self, status: StatusCode, code: Option<Code>) {
         let Some(name) = self.name.take() else { return };
         let span = Span::current();
@@ -120,27 +115,37 @@ impl RequestLog {
         if status.is_server_error() {
             span.set_status(Status::error(code.map_or("", Code::as_str)));
         }
-        let (request, latency_ms) = (&name, self.latency_ms());
+        let duration = self.started.elapsed();
+        metrics::ended(&name, Some(status), code, duration);
+        let (request, latency_ms) = (&name, milliseconds(duration));
         let (status, code) = (status.as_u16(), code.map(Code::as_str));
         if status == 500 {
-            tracing::error!(request, status, code, latency_ms, "{request} {status}");
+            tracing::error!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
+        } else if was_handed_on() {
+            // The service that answered has written a line.
+            tracing::debug!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
         } else {
-            tracing::info!(request, status, code, latency_ms, "{request} {status}");
+            tracing::info!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
         }
-    }
-
-    fn latency_ms(&self) -> f64 {
-        (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3
     }
 }
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
         if let Some(request) = self.name.take() {
-            let latency_ms = self.latency_ms();
-            tracing::info!(request, latency_ms, "{request} was cancelled by its caller");
+            let duration = self.started.elapsed();
+            metrics::ended(&request, None, None, duration);
+            let latency_ms = milliseconds(duration);
+            tracing::info!(
+                target: REQUEST, request, latency_ms, "{request} was cancelled by its caller after {latency_ms} ms"
+            );
         }
     }
+}
+
+/// Returns a duration in milliseconds, to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]

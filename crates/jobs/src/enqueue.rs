@@ -3,6 +3,7 @@
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Bool, Double, Integer, Jsonb, Nullable, Text, Timestamptz, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::telemetry::traceparent;
 use rowhouse_tenancy::{DbError, TenantTx};
 use uuid::Uuid;
 
@@ -39,8 +40,9 @@ struct Kept {
 /// The insert keeps the due time of a job that waits for a retry and of a recurring one, unless `hurry` is set.
 const INSERT: &str = "
     INSERT INTO jobs.jobs AS j
-        (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable, class)
-    VALUES ($1, $2, $3, $4, $5, coalesce($6, now() + make_interval(secs => $7)), $8, $9, $10, $12)
+        (tenant_id, id, kind, payload, unique_key, due_at, max_attempts, every_seconds, cancellable, class,
+         trace_parent)
+    VALUES ($1, $2, $3, $4, $5, coalesce($6, now() + make_interval(secs => $7)), $8, $9, $10, $12, $13)
     ON CONFLICT (tenant_id, queue, unique_key) WHERE status IN ('queued', 'running') DO UPDATE SET
         again = j.again OR j.status = 'running',
         due_at = CASE
@@ -63,6 +65,8 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
         Due::At(moment) => (Some(moment), 0.0),
     };
     let every = every.map(|every| i64::try_from(every.as_secs().max(1)).unwrap_or(i64::MAX));
+    // What recurs for ever is part of no request.
+    let trace_parent = if every.is_none() { traceparent() } else { None };
     let tenant = tx.tenant();
     let kept: Kept = diesel::sql_query(INSERT)
         .bind::<SqlUuid, _>(tenant)
@@ -77,6 +81,7 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
         .bind::<Bool, _>(J::CANCELLABLE)
         .bind::<Bool, _>(hurry)
         .bind::<Text, _>(J::CLASS.as_str())
+        .bind::<Nullable<Text>, _>(trace_parent)
         .get_result(tx)
         .await
         .map_err(DbError::from)?;

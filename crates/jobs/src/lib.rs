@@ -18,6 +18,7 @@ mod global;
 mod handler;
 mod job;
 mod list;
+mod metrics;
 #[cfg(doctest)]
 mod must_not_compile;
 mod retention;

@@ -4,7 +4,7 @@
 use std::time::Duration;
 
 use diesel::prelude::*;
-use diesel::sql_types::{Bool, Double, Integer, Jsonb, Text, Uuid as SqlUuid};
+use diesel::sql_types::{Bool, Double, Integer, Jsonb, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use serde_json::Value;
@@ -27,6 +27,9 @@ pub(crate) struct Task {
     pub(crate) max_attempts: i32,
     #[diesel(sql_type = Bool)]
     pub(crate) cancel_requested: bool,
+    /// The trace of the request that it follows from.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) trace_parent: Option<String>,
 }
 
 /// The state of a worker's lease on a job.
@@ -42,7 +45,8 @@ pub(crate) enum LeaseState {
 /// all services.
 pub(crate) async fn find_task(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<Option<Task>, DbError> {
     Ok(diesel::sql_query(
-        "SELECT kind, payload, attempts, max_attempts, cancel_requested FROM jobs.task($1, $2, $3)",
+        "SELECT t.kind, t.payload, t.attempts, t.max_attempts, t.cancel_requested, j.trace_parent
+         FROM jobs.task($1, $2, $3) t, jobs.jobs j WHERE j.tenant_id = $1 AND j.id = $2",
     )
     .bind::<SqlUuid, _>(claimed.tenant)
     .bind::<SqlUuid, _>(claimed.id.as_uuid())

@@ -18,6 +18,7 @@ use tokio::time::sleep;
 
 use crate::global::TypedGlobal;
 use crate::handler::{AnyHandler, Typed};
+use crate::metrics::count_due_jobs;
 use crate::{Class, GlobalHandler, GlobalJob, Handler, Job, WorkerArgs};
 use crew::Crew;
 use global::{GlobalHandlers, GlobalQueue};
@@ -88,8 +89,9 @@ impl Workers {
         let (stop, stopping) = watch::channel(false);
         let calling = async {
             let mut listener = db.listen_for_role("jobs_");
-            let mut purging = JoinSet::new();
-            purging.spawn(purge_regularly(db));
+            let mut beside = JoinSet::new();
+            beside.spawn(purge_regularly(db.clone()));
+            beside.spawn(count_due_jobs(db));
             let mut shutdown = std::pin::pin!(shutdown);
             loop {
                 // Seldom only while notifications arrive.

@@ -38,3 +38,22 @@ pub enum TokenError {
     #[error("the token could not be signed")]
     Signing,
 }
+
+impl TokenError {
+    /// Returns the name of the reason, for metrics.
+    pub(crate) const fn kind(self) -> &'static str {
+        match self {
+            Self::Malformed => "malformed",
+            Self::UnsupportedAlgorithm => "unsupported_algorithm",
+            Self::UnknownKey => "unknown_key",
+            Self::BadSignature => "bad_signature",
+            Self::Expired => "expired",
+            Self::NotYetValid => "not_yet_valid",
+            Self::WrongIssuer => "wrong_issuer",
+            Self::WrongAudience => "wrong_audience",
+            Self::WrongType => "wrong_type",
+            Self::InvalidClaims => "invalid_claims",
+            Self::Signing => "signing",
+        }
+    }
+}

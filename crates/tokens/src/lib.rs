@@ -9,6 +9,7 @@ mod error;
 mod issue;
 pub mod issuer;
 mod key;
+mod metrics;
 mod permission;
 mod trust;
 mod verify;

@@ -11,6 +11,7 @@ use serde::Deserialize;
 use uuid::Uuid;
 
 use crate::issue::STATUS_TOKEN_LIFETIME;
+use crate::metrics;
 use crate::trust::Trusted;
 use crate::{
     FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession,
@@ -91,26 +92,30 @@ impl Verifier {
     /// they were last read more than a minute ago.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         self.trust.refresh_old().await;
-        match self.check(token) {
+        let result = match self.check(token) {
             Err(TokenError::UnknownKey) => {
                 self.trust.refresh().await;
                 self.check(token)
             }
             result => result,
-        }
+        };
+        metrics::verified(&result);
+        result
     }
 
     /// Verifies a status token of the onboarding service and returns its tenant. Access tokens and services' tokens
     /// fail with [`TokenError::WrongType`] here, as status tokens do everywhere else.
     pub async fn verify_status(&self, token: &str) -> Result<Uuid, TokenError> {
         self.trust.refresh_old().await;
-        match self.check_status(token) {
+        let result = match self.check_status(token) {
             Err(TokenError::UnknownKey) => {
                 self.trust.refresh().await;
                 self.check_status(token)
             }
             result => result,
-        }
+        };
+        metrics::verified(&result);
+        result
     }
 
     fn check_status(&self, token: &str) -> Result<Uuid, TokenError> {

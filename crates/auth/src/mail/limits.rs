@@ -12,6 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use invitations::{accepted, admit_founding, admit_invitation, no_longer_pending};
 
 use super::EmailContent;
+use super::metrics::{self, Fate};
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
 use crate::encryption::EncryptionKeys;
 use crate::store::allowances::spend;
@@ -134,7 +135,10 @@ async fn count(
     to: &EmailAddress,
 ) -> Result<Result<Permit, TooMany>, DbError> {
     Ok(match spend(tx, allowances).await? {
-        Some(wait) => Err(TooMany { wait }),
+        Some(wait) => {
+            metrics::count(Fate::Suppressed);
+            Err(TooMany { wait })
+        }
         None => Ok(Permit { email: to.as_str().to_owned() }),
     })
 }

@@ -16,6 +16,7 @@ use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::EmailContent;
+use super::metrics::{self, Fate};
 use super::server::{public_url, smtp};
 use super::texts::{Text, write};
 use crate::MailArgs;
@@ -110,9 +111,24 @@ impl Mailer {
         Ok(Self { transport, from: Arc::new(from), public_url: public_url.into() })
     }
 
-    /// Sends an email. After a success the server is responsible for it. `id` identifies the email, so that a
+    /// Sends an email and counts it. After a success the server is responsible for it. `id` identifies the email, so that a
     /// repetition can be recognised.
     pub(crate) async fn send(
+        &self,
+        to: &EmailAddress,
+        content: &EmailContent,
+        id: Uuid,
+    ) -> Result<(), SendError> {
+        let sent = self.send_uncounted(to, content, id).await;
+        metrics::count(match &sent {
+            Ok(()) => Fate::Delivered,
+            Err(SendError::Temporary(_)) => Fate::Postponed,
+            Err(SendError::Permanent(_)) => Fate::Failed,
+        });
+        sent
+    }
+
+    async fn send_uncounted(
         &self,
         to: &EmailAddress,
         content: &EmailContent,

@@ -2,6 +2,7 @@
 
 pub(crate) mod limits;
 mod mailer;
+mod metrics;
 mod quoted;
 mod server;
 mod texts;

@@ -138,6 +138,11 @@ impl AccessRules {
         services.iter().find(|service| !known(service)).map_or(Ok(()), |service| Err(WithoutRules(service)))
     }
 
+    /// Returns whether the path is that of a method.
+    pub(crate) fn declares(&self, path: &str) -> bool {
+        self.0.contains_key(path)
+    }
+
     /// Returns whether a call may come without an access token.
     pub(crate) fn is_public(&self, path: &str) -> bool {
         self.0.get(path) == Some(&Rule::Public)

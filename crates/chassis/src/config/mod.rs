@@ -6,6 +6,7 @@ mod database;
 mod each_service;
 mod environment;
 mod rate_limits;
+mod telemetry;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::ParseIntError;
@@ -13,7 +14,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use clap::builder::BoolishValueParser;
-use clap::{ArgAction, Args, ValueEnum};
+use clap::{ArgAction, Args};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rowhouse_tokens::Issuers;
 
@@ -22,6 +23,7 @@ pub use database::DatabaseArgs;
 pub use each_service::{EachService, OfEachService};
 pub use environment::Environment;
 pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
+pub use telemetry::{LogFormat, OtlpProtocol, TelemetryArgs, TracesSampler};
 
 use rate_limits::SERVICE_TENANT_RATE;
 
@@ -118,37 +120,6 @@ impl Default for ProxyArgs {
         const V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
         Self { trusted_proxies: vec![V4.into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()] }
     }
-}
-
-/// The settings of logs and traces.
-#[derive(Args, Clone, Debug)]
-#[command(next_help_heading = "Logs and traces")]
-pub struct TelemetryArgs {
-    /// Format of the log lines on standard error
-    #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
-    pub log_format: LogFormat,
-    /// Filter of log lines: a level, or a list such as `info,rowhouse_orders=debug`
-    #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
-    pub log: String,
-    /// URL of the collector to which traces are sent by OTLP over gRPC, such as `http://localhost:4317`; none when absent
-    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
-    pub otlp_endpoint: Option<String>,
-}
-
-impl Default for TelemetryArgs {
-    fn default() -> Self {
-        Self { log_format: LogFormat::default(), log: "info".into(), otlp_endpoint: None }
-    }
-}
-
-/// The format of log lines.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
-pub enum LogFormat {
-    /// Text for people.
-    #[default]
-    Text,
-    /// One JSON object per line.
-    Json,
 }
 
 #[cfg(test)]

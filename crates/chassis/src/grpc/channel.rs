@@ -6,14 +6,16 @@ use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response, uri};
+use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::transport::{Channel, Endpoint};
 use tonic::{Status, TimeoutExpired};
 use tower::Service;
 use tracing::{Instrument, Span};
 
-use super::deadline;
+use super::metrics::{self, Ended};
 use super::rpc::{Rpc, record_status};
+use super::{deadline, handed_on};
 use crate::error::{Chain, Code, RETRY_AFTER, retryable};
 use crate::telemetry;
 
@@ -60,6 +62,7 @@ impl Service<Request<Body>> for TracedChannel {
     fn call(&mut self, mut request: Request<Body>) -> Self::Future {
         let rpc = Rpc::of(request.uri().path());
         let span = if rpc.is_operational() { Span::none() } else { rpc.client_span() };
+        let (method, started) = (rpc.measured_name(), Instant::now());
         telemetry::inject_trace(&span, request.headers_mut());
         let limit = deadline::requested(request.headers());
         let sent = self.inner.call(request);
@@ -71,11 +74,17 @@ impl Service<Request<Body>> for TracedChannel {
                 None => Ok(sent.await),
             };
             let response = match answered {
-                Ok(Ok(response)) => response,
+                Ok(Ok(response)) => {
+                    handed_on::note();
+                    response
+                }
                 Ok(Err(error)) => failed(&error).into_http(),
                 Err(_elapsed) => deadline::exceeded().into_http(),
             };
-            record_status(&Span::current(), &response);
+            let code = record_status(&Span::current(), &response);
+            if let Some(method) = method {
+                metrics::client(method, Ended { code, reason: None, duration: started.elapsed() });
+            }
             Ok(response)
         };
         Box::pin(call.instrument(span))

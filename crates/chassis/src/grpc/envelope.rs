@@ -1,6 +1,7 @@
 //! The layers around every call, from the outside in: its span and log line, its deadline, the handling of panics.
 
 use std::convert::Infallible;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
 
@@ -16,10 +17,13 @@ use super::deadline::{self, Deadline};
 use super::malformed;
 use super::panics;
 use super::rpc::{CallLog, Rpc, begins_well};
+use crate::access::AccessRules;
 
 #[derive(Clone)]
 pub(super) struct EnvelopeLayer {
     pub(super) request_timeout: Duration,
+    /// Knows the methods.
+    pub(super) access: Arc<AccessRules>,
     /// Cancels every running call.
     pub(super) stop: CancellationToken,
 }
@@ -61,7 +65,8 @@ where
         let operational = rpc.is_operational();
         let span = if operational { Span::none() } else { rpc.server_span(request.headers()) };
         let stop = self.options.stop.clone();
-        let pending = span.in_scope(|| CallLog::pending(&rpc));
+        let exists = self.options.access.declares(request.uri().path());
+        let pending = span.in_scope(|| CallLog::pending(&rpc, exists));
         request.extensions_mut().insert(deadline);
         let call = async move {
             let handler = panics::catch_panic(async move {

@@ -11,6 +11,7 @@ use tonic_health::server::HealthReporter;
 
 use self::watched::Watched;
 use crate::shutdown::Shutdown;
+use crate::telemetry::report_readiness;
 
 const INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
@@ -84,6 +85,7 @@ where
 
     async fn report(&self, status: ServingStatus) {
         for service in &self.services {
+            report_readiness(service, status == ServingStatus::Serving);
             self.inner.set_service_status(service, status).await;
         }
     }

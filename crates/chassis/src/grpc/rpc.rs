@@ -1,6 +1,9 @@
 //! The method of a call, with its span and log line.
 
+use std::time::Duration;
+
 use http::{HeaderMap, Response};
+use opentelemetry::Value;
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code as GrpcCode, Status};
@@ -8,8 +11,9 @@ use tracing::Span;
 use tracing::field::Empty;
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use super::metrics::{self, Ended};
 use crate::error::code_name;
-use crate::telemetry;
+use crate::telemetry::{self, REQUEST};
 
 /// The name of a method from the path of a call.
 pub(super) struct Rpc<'a> {
@@ -35,6 +39,11 @@ impl<'a> Rpc<'a> {
     /// logged.
     pub(super) fn is_operational(&self) -> bool {
         self.service.starts_with("grpc.health.") || self.service.starts_with("grpc.reflection.")
+    }
+
+    /// Returns the name by which the call is measured, or `None` if it is not.
+    pub(super) fn measured_name(&self) -> Option<String> {
+        (!self.is_operational()).then(|| self.name())
     }
 
     fn name(&self) -> String {
@@ -70,15 +79,17 @@ impl<'a> Rpc<'a> {
     }
 }
 
-/// The log entry of a call in progress. It is written once, also when the caller disconnects.
+/// The log line and the measurement of a call in progress. They are written once, also when the caller disconnects.
 pub(super) struct CallLog {
     rpc: Option<String>,
+    /// True if the method exists. The names of others are not measured, since callers could invent them without end.
+    exists: bool,
     started: Instant,
 }
 
 impl CallLog {
-    pub(super) fn pending(rpc: &Rpc<'_>) -> Self {
-        Self { rpc: (!rpc.is_operational()).then(|| rpc.name()), started: Instant::now() }
+    pub(super) fn pending(rpc: &Rpc<'_>, exists: bool) -> Self {
+        Self { rpc: rpc.measured_name(), exists, started: Instant::now() }
     }
 
     /// Records the status if the headers of the answer have it.
@@ -96,31 +107,44 @@ impl CallLog {
     fn settle(mut self, code: GrpcCode, status: Option<&Status>) {
         record_code(&Span::current(), code);
         let Some(rpc) = self.rpc.take() else { return };
-        let (reason, latency_ms) = (status.map(code_name), self.latency_ms());
+        let (reason, duration) = (status.map(code_name), self.started.elapsed());
+        let latency_ms = milliseconds(duration);
         if matches!(code, GrpcCode::Internal | GrpcCode::Unknown | GrpcCode::DataLoss) {
-            tracing::error!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
+            tracing::error!(target: REQUEST, rpc, ?code, reason, latency_ms, "{rpc} {code:?} {latency_ms} ms");
         } else {
-            tracing::info!(rpc, ?code, reason, latency_ms, "{rpc} {code:?}");
+            tracing::info!(target: REQUEST, rpc, ?code, reason, latency_ms, "{rpc} {code:?} {latency_ms} ms");
         }
+        self.measure(rpc, Ended { code, reason, duration });
     }
 
-    fn latency_ms(&self) -> f64 {
-        (self.started.elapsed().as_secs_f64() * 1e6).round() / 1e3
+    fn measure(&self, rpc: String, ended: Ended) {
+        metrics::server(if self.exists { rpc.into() } else { Value::from(metrics::OTHER) }, ended);
     }
 }
 
 impl Drop for CallLog {
     fn drop(&mut self) {
         if let Some(rpc) = self.rpc.take() {
-            let (code, latency_ms) = (GrpcCode::Cancelled, self.latency_ms());
-            tracing::info!(rpc, ?code, latency_ms, "{rpc} was cancelled by its caller");
+            let (code, duration) = (GrpcCode::Cancelled, self.started.elapsed());
+            let latency_ms = milliseconds(duration);
+            tracing::info!(
+                target: REQUEST, rpc, ?code, latency_ms, "{rpc} was cancelled by its caller after {latency_ms} ms"
+            );
+            self.measure(rpc, Ended { code, reason: None, duration });
         }
     }
 }
 
-/// Records a call's status in its span.
-pub(super) fn record_status(span: &Span, response: &Response<Body>) {
-    record_code(span, code(response));
+/// Returns a duration in milliseconds, to the microsecond.
+fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
+
+/// Records a call's status in its span, and returns it.
+pub(super) fn record_status(span: &Span, response: &Response<Body>) -> GrpcCode {
+    let code = code(response);
+    record_code(span, code);
+    code
 }
 
 fn record_code(span: &Span, code: GrpcCode) {

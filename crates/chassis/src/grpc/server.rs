@@ -122,7 +122,11 @@ where
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(1024))
-        .layer(EnvelopeLayer { request_timeout: options.request_timeout, stop: stop.clone() })
+        .layer(EnvelopeLayer {
+            request_timeout: options.request_timeout,
+            access: Arc::clone(&options.access),
+            stop: stop.clone(),
+        })
         .layer(OperationsLayer { routes: operations.prepare() })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use governor::Quota;
 
+use super::metrics;
 use super::refusal::Refusal;
 use crate::error::{Code, retryable};
 
@@ -61,6 +62,7 @@ impl Decision {
     #[must_use]
     pub fn refusal(&self) -> Option<Refusal> {
         let LimitOutcome { party, quota, wait, .. } = self.outcomes().find(|outcome| outcome.is_refusal())?;
+        metrics::refused(party.policy());
         let (whose, interval) = (party.noun(), quota.replenish_interval());
         let rate = if interval > SECOND {
             format!("a request every {} seconds", interval.as_secs_f32())

@@ -6,6 +6,7 @@
 
 mod counter;
 mod decision;
+mod metrics;
 mod network;
 mod refusal;
 #[cfg(test)]

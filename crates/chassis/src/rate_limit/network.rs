@@ -8,6 +8,7 @@ use governor::Quota;
 use governor::clock::{Clock, DefaultClock};
 
 use super::counter::Counter;
+use super::metrics;
 use crate::network::Network;
 
 /// The factor by which a /48 of IPv6 is allowed more than each of its /64 networks.
@@ -47,11 +48,10 @@ impl<C: Clock + Clone> NetworkLimiter<C> {
 
     /// Counts a request. Returns how long to wait if it is refused.
     pub fn check(&self, network: Option<Network>) -> Result<(), Duration> {
-        self.networks.check(&network)?;
+        let own = self.networks.check(&network).map(drop);
         // Requests over a network's own limit do not count against its neighbours.
-        if let Some(wider) = network.and_then(Network::wider) {
-            self.wider.check(&wider)?;
-        }
-        Ok(())
+        let wider =
+            || network.and_then(Network::wider).map_or(Ok(()), |wider| self.wider.check(&wider).map(drop));
+        own.and_then(|()| wider()).inspect_err(|_| metrics::refused("network"))
     }
 }

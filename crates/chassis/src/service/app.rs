@@ -4,12 +4,15 @@ use std::net::SocketAddr;
 use std::sync::Arc;
 use std::time::Duration;
 
+use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantDb;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
+use super::audit::audit_regularly;
 use super::core::Core;
 use super::parts::Parts;
-use super::tasks::{self, TaskError};
+use super::tasks::{self, Task, TaskError};
+use super::usage::{record_regularly, record_rest};
 use super::{Config, Service};
 use crate::access::AccessRules;
 use crate::database;
@@ -20,6 +23,7 @@ use crate::shutdown::Shutdown;
 
 /// A service, connected and bound, but not serving yet.
 pub struct App {
+    name: ServiceName,
     listener: Listener,
     parts: Parts,
     db: TenantDb,
@@ -82,6 +86,7 @@ impl App {
         let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;
         access.cover(&parts.services).map_err(|error| StartError::Own(error.into()))?;
         Ok(Self {
+            name: S::NAME,
             listener: bind()?,
             parts,
             db,
@@ -103,7 +108,10 @@ impl App {
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
         let Self { listener, parts, db, .. } = self;
-        let Parts { routes, services, tasks } = parts;
+        let Parts { routes, services, mut tasks } = parts;
+        tasks.push(Task::companion("audit", audit_regularly(db.clone(), self.name)));
+        tasks.push(Task::companion("usage", record_regularly(db.clone())));
+        let used = db.clone();
         let options = GrpcOptions {
             verifier: self.verifier,
             access: self.access,
@@ -120,6 +128,8 @@ impl App {
             // Boxed: the future holds the whole server, too much for the stack of each that awaits it.
             Ok(Box::pin(grpc::serve(listener, options, routes, shutdown)).await?)
         };
-        tasks::beside(tasks, &shutdown, serve).await
+        let served = tasks::beside(tasks, &shutdown, serve).await;
+        record_rest(&used).await;
+        served
     }
 }

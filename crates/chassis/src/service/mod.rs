@@ -5,9 +5,11 @@
 //! health, authentication, rate limits, draining. `main` is `run::<Orders>()`; the launcher and tests use [`App`].
 
 mod app;
+mod audit;
 mod core;
 mod parts;
 mod tasks;
+mod usage;
 
 use std::fmt::Debug;
 

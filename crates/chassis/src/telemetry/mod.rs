@@ -1,39 +1,60 @@
-//! Logs and traces.
+//! Logs, traces and metrics.
 //!
-//! Log lines are written to standard error. Traces are sent to an OTLP collector if one is configured. Without one
-//! they are not recorded, but every request still has a trace id, which is passed on and can be quoted.
+//! Log lines are written to standard error. Traces and metrics are sent to an OTLP collector if one is configured. Without one
+//! no trace is recorded, but every request still has a trace id, which is passed on and can be quoted. Prometheus reads metrics
+//! from the admin listener.
 //!
 //! No field contains tokens, passwords, keys, the header `authorization`, bodies of requests, or URLs with
 //! credentials.
 
+mod admin;
+mod exporter;
+mod log;
+mod metrics;
 mod panics;
+mod process;
 mod propagation;
+mod readiness;
+mod text;
+mod traces;
 
-use std::io::{self, IsTerminal};
+use std::io;
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use opentelemetry::trace::TracerProvider;
-use opentelemetry_otlp::{ExporterBuildError, SpanExporter, WithExportConfig};
+use opentelemetry::KeyValue;
+use opentelemetry_otlp::ExporterBuildError;
 use opentelemetry_sdk::Resource;
-use opentelemetry_sdk::trace::{Sampler, SdkTracerProvider};
-use tracing_subscriber::filter::{EnvFilter, LevelFilter, ParseError, Targets};
+use opentelemetry_sdk::error::OTelSdkResult;
+use opentelemetry_sdk::metrics::SdkMeterProvider;
+use opentelemetry_sdk::trace::SdkTracerProvider;
+use opentelemetry_semantic_conventions::attribute::{SERVICE_INSTANCE_ID, SERVICE_VERSION};
+use tokio::task::AbortHandle;
+use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::registry;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
-use tracing_subscriber::{Layer, fmt, registry};
+use uuid::Uuid;
 
+pub use metrics::{SECONDS, meter};
 pub(crate) use propagation::inject_trace;
-pub use propagation::{continue_trace, traceparent};
+pub use propagation::{TRACEPARENT, continue_trace, traceparent};
+pub use readiness::report_readiness;
+pub use text::REQUEST;
 
-use crate::config::{LogFormat, TelemetryArgs};
+use crate::config::TelemetryArgs;
+use exporter::Collector;
 
-/// The time limit for sending the last spans to the collector.
+/// The time limit for sending the last spans and metrics to the collector.
 const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 
-/// The logs and traces of this process, until [`Telemetry::shutdown`].
+/// The logs, traces and metrics of this process, until [`Telemetry::shutdown`].
 #[derive(Debug)]
 #[must_use = "the last spans are lost without a shutdown"]
 pub struct Telemetry {
-    provider: SdkTracerProvider,
+    traces: SdkTracerProvider,
+    metrics: Option<SdkMeterProvider>,
+    admin: Option<(SocketAddr, AbortHandle)>,
 }
 
 /// The reason why telemetry cannot be set up.
@@ -50,73 +71,79 @@ pub enum TelemetryError {
         source: ParseError,
     },
     /// The collector's address is invalid.
-    #[error("traces cannot be sent to `{endpoint}`: {source}")]
+    #[error("traces and metrics cannot be sent to `{endpoint}`: {source}")]
     Endpoint {
         /// The collector's address.
         endpoint: String,
         /// The reason why it is invalid.
         source: ExporterBuildError,
     },
+    /// Metrics cannot be collected.
+    #[error("metrics cannot be collected: {0}")]
+    Metrics(String),
+    /// The address of the admin listener cannot be bound.
+    #[error("cannot listen for operators on {address} (--admin-listen): {source}")]
+    AdminListen {
+        /// The address.
+        address: SocketAddr,
+        /// The error of the operating system.
+        source: io::Error,
+    },
     /// Telemetry was already set up.
     #[error("telemetry can be set up only once in a process: {0}")]
     Twice(#[from] TryInitError),
 }
 
-/// Sets up logs and traces for the process. `service` is the name under which its spans appear. Needs a tokio
-/// runtime.
+/// Sets up logs, traces and metrics for the process, and serves the admin listener. `service` is the name under which the
+/// process appears in all of them. Needs a tokio runtime.
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {
-    let filter = EnvFilter::try_new(&args.log)
-        .map_err(|source| TelemetryError::Filter { filter: args.log.clone(), source })?;
-    let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty());
-    let provider = provider(endpoint, service)?;
-    // The log's filter may be stricter, but a trace needs its spans. Statements are spans only with a collector,
-    // since they record their SQL.
-    let sql = if endpoint.is_some() { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("rowhouse::sql", sql);
-    let lines = match args.log_format {
-        LogFormat::Text => {
-            let lines = fmt::layer().with_writer(io::stderr);
-            // This only switches colours off: the default honours NO_COLOR.
-            if io::stderr().is_terminal() { lines.boxed() } else { lines.with_ansi(false).boxed() }
-        }
-        LogFormat::Json => fmt::layer().json().with_current_span(false).with_writer(io::stderr).boxed(),
-    };
-    let traces = tracing_opentelemetry::layer()
-        .with_tracer(provider.tracer("rowhouse"))
-        .with_location(false)
-        .with_threads(false)
-        .with_context_activation(false)
-        .with_filter(wanted);
-    registry().with(lines.with_filter(filter)).with(traces).try_init()?;
-    if args.log_format == LogFormat::Json {
-        panics::log_them();
+    let (lines, filter) = log::layer(args, service)?;
+    let collector = Collector::of(args);
+    let traces = traces::provider(args, collector, resource(service))?;
+    registry().with(lines).with(traces::layer(&traces, collector.is_some())).try_init()?;
+    let metrics = metrics::provider(args, collector, resource(service))?;
+    let (metrics, exposition) = metrics.unzip();
+    let admin = args.admin_listen.zip(exposition);
+    let admin = admin.map(|(listen, exposition)| admin::serve(listen, exposition, filter)).transpose()?;
+    if let Some((address, _)) = &admin {
+        tracing::info!(%address, "metrics are at http://{address}/metrics");
     }
-    Ok(Telemetry { provider })
+    Ok(Telemetry { traces, metrics, admin })
 }
 
-fn provider(endpoint: Option<&str>, service: &'static str) -> Result<SdkTracerProvider, TelemetryError> {
-    let builder =
-        SdkTracerProvider::builder().with_resource(Resource::builder().with_service_name(service).build());
-    let Some(endpoint) = endpoint else {
-        return Ok(builder.with_sampler(Sampler::ParentBased(Box::new(Sampler::AlwaysOff))).build());
-    };
-    let exporter = SpanExporter::builder()
-        .with_tonic()
-        .with_endpoint(endpoint)
+/// Describes this process. Variables of OpenTelemetry, such as `OTEL_RESOURCE_ATTRIBUTES`, add to it.
+fn resource(service: &'static str) -> Resource {
+    Resource::builder()
+        .with_service_name(service)
+        .with_attributes([
+            KeyValue::new(SERVICE_VERSION, env!("CARGO_PKG_VERSION")),
+            KeyValue::new(SERVICE_INSTANCE_ID, Uuid::now_v7().to_string()),
+        ])
         .build()
-        .map_err(|source| TelemetryError::Endpoint { endpoint: endpoint.to_owned(), source })?;
-    Ok(builder.with_batch_exporter(exporter).build())
 }
 
 impl Telemetry {
-    /// Sends the remaining spans, for a second at most.
+    /// Returns the address of the admin listener, with the actual port.
+    #[must_use]
+    pub fn admin_address(&self) -> Option<SocketAddr> {
+        self.admin.as_ref().map(|(address, _)| *address)
+    }
+
+    /// Sends the remaining spans and metrics, for a second at most, and ends the admin listener.
     pub async fn shutdown(self) {
-        // The exporter needs the runtime's threads, so none of them may block on it.
-        let flushed = tokio::task::spawn_blocking(move || self.provider.shutdown_with_timeout(FLUSH_LIMIT));
+        let Self { traces, metrics, admin } = self;
+        // The exporters need the runtime's threads, so none of them may block on it.
+        let flushed = tokio::task::spawn_blocking(move || -> OTelSdkResult {
+            let metrics = metrics.map_or(Ok(()), |metrics| metrics.shutdown_with_timeout(FLUSH_LIMIT));
+            traces.shutdown_with_timeout(FLUSH_LIMIT).and(metrics)
+        });
         match flushed.await {
             Ok(Ok(())) => {}
-            Ok(Err(error)) => tracing::warn!(%error, "the last spans were not delivered"),
-            Err(error) => tracing::warn!(%error, "the last spans were not delivered"),
+            Ok(Err(error)) => tracing::warn!(%error, "the last spans and metrics were not delivered"),
+            Err(error) => tracing::warn!(%error, "the last spans and metrics were not delivered"),
+        }
+        if let Some((_, serving)) = admin {
+            serving.abort();
         }
     }
 }
@@ -129,10 +156,13 @@ mod tests {
     async fn invalid_arguments_are_reported() {
         let args = TelemetryArgs { log: "info,=".into(), ..TelemetryArgs::default() };
         assert!(init(&args, "test").unwrap_err().to_string().contains("`info,=` is not a log filter"));
-        for endpoint in ["https://collector:4317", "not a url"] {
+        for endpoint in ["not a url"] {
             let args = TelemetryArgs { otlp_endpoint: Some(endpoint.into()), ..TelemetryArgs::default() };
             let error = init(&args, "test").unwrap_err().to_string();
-            assert!(error.starts_with(&format!("traces cannot be sent to `{endpoint}`")), "{error}");
+            assert!(
+                error.starts_with(&format!("traces and metrics cannot be sent to `{endpoint}`")),
+                "{error}"
+            );
         }
     }
 }

@@ -10,6 +10,9 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+/// The header with the position of a request in its trace (W3C Trace Context).
+pub const TRACEPARENT: &str = "traceparent";
+
 /// Makes a new span part of the trace in a request's headers, or of a new trace, and sets its field `trace_id` if it
 /// has one. Call it before the span is entered.
 ///
@@ -56,7 +59,7 @@ impl<'h, F: Fn(&str) -> Option<&'h str>> Extractor for Headers<'h, F> {
     }
 
     fn keys(&self) -> Vec<&str> {
-        vec!["traceparent", "tracestate"]
+        vec![TRACEPARENT, "tracestate"]
     }
 }
 

@@ -8,10 +8,10 @@ use actix_web::http::header::{
     X_CONTENT_TYPE_OPTIONS,
 };
 use rowhouse_chassis::error::{self, Code};
+use rowhouse_chassis::telemetry::TRACEPARENT;
 use rowhouse_proto::auth::v1::error_code;
 
 use super::{Extra, Problem};
-use crate::header_names::TRACEPARENT;
 
 const BEARER: &str = "Bearer realm=\"rowhouse\"";
 const BEARER_INVALID: &str = "Bearer realm=\"rowhouse\", error=\"invalid_token\"";

@@ -5,14 +5,17 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use futures_util::FutureExt;
+use rowhouse_chassis::telemetry::{TRACEPARENT, continue_trace};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
 use tokio::sync::watch;
 use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::Handlers;
 use crate::backoff::{Backoff, with_jitter};
 use crate::claim::ClaimedJob;
 use crate::handler::{AnyHandler, NextStep};
+use crate::metrics::{AttemptEnd, MeasuredAttempt};
 use crate::task::{Task, cancel, find_task, mark_dead, move_to, postpone, release};
 use crate::transactions::Transactions;
 use crate::{Class, End, Failure, LostLease, Run};
@@ -34,8 +37,10 @@ pub(super) struct JobAttempt {
 
 /// The result of an attempt: what happens to the job.
 enum JobDisposition {
-    /// The job has ended or belongs to another worker: nothing to do.
-    Settled,
+    /// The job has ended: nothing to do.
+    Completed,
+    /// It belongs to another worker: nothing to do.
+    Lost,
     Failed(Failure),
     Cancelled,
     GiveBack,
@@ -74,11 +79,17 @@ impl JobAttempt {
             tenant_id = %self.claimed.tenant,
             job_id = %self.claimed.id,
             attempt = task.attempts,
+            trace_id = Empty,
         );
+        // Work that somebody asked for belongs to the trace of the request.
+        if let Some(parent) = &task.trace_parent {
+            continue_trace(&span, |name| (name == TRACEPARENT).then_some(parent));
+        }
         self.process(class, task, stopping).instrument(span).await;
     }
 
     async fn process(self, class: Class, task: Task, mut stopping: watch::Receiver<bool>) {
+        let measured = MeasuredAttempt::begin(class.as_str(), &task.kind);
         let handler = self.handlers.get(task.kind.as_str());
         let outcome = if task.cancel_requested {
             JobDisposition::Cancelled
@@ -101,8 +112,11 @@ impl JobAttempt {
             // The handler could not record the end, so the end is retried.
             Err(_panic) => self.reschedule(&task, BACKOFF.delay(task.attempts), PANICKED).await,
         };
-        if let Err(error) = settled {
-            tracing::warn!(kind = task.kind, %error, "a job's result could not be stored: {error}");
+        match settled {
+            Ok(end) => measured.end(end),
+            Err(error) => {
+                tracing::warn!(kind = task.kind, %error, "a job's result could not be stored: {error}");
+            }
         }
     }
 
@@ -120,15 +134,15 @@ impl JobAttempt {
             lost = run.until_lost() => {
                 return match lost {
                     Ok(LostLease::Cancelled) => JobDisposition::Cancelled,
-                    Ok(LostLease::Taken) | Err(_) => JobDisposition::Settled,
+                    Ok(LostLease::Taken) | Err(_) => JobDisposition::Lost,
                 };
             }
             _ = stopping.wait_for(|stopping| *stopping) => return JobDisposition::GiveBack,
         };
         match outcome {
-            _ if run.is_completed() => JobDisposition::Settled,
+            _ if run.is_completed() => JobDisposition::Completed,
             Ok(()) => match run.complete("jobs.succeed", async |_| Ok::<_, Failure>(())).await {
-                Ok(()) => JobDisposition::Settled,
+                Ok(()) => JobDisposition::Completed,
                 Err(failure) => JobDisposition::Failed(failure),
             },
             Err(failure) => JobDisposition::Failed(failure),
@@ -140,18 +154,19 @@ impl JobAttempt {
         task: &Task,
         handler: Option<&dyn AnyHandler>,
         outcome: JobDisposition,
-    ) -> Result<(), DbError> {
+    ) -> Result<AttemptEnd, DbError> {
         match outcome {
-            JobDisposition::Settled => Ok(()),
+            JobDisposition::Completed => Ok(AttemptEnd::Succeeded),
+            JobDisposition::Lost => Ok(AttemptEnd::HandedOver),
             JobDisposition::GiveBack => {
-                self.transactions
-                    .tx(&self.cx, "jobs.release", async |tx| release(tx, &self.claimed).await)
-                    .await
+                let given_back = async |tx: &mut _| release(tx, &self.claimed).await;
+                self.transactions.tx(&self.cx, "jobs.release", given_back).await?;
+                Ok(AttemptEnd::HandedOver)
             }
             JobDisposition::Move(class) => {
-                self.transactions
-                    .tx(&self.cx, "jobs.move", async |tx| move_to(tx, &self.claimed, class).await)
-                    .await
+                let moved = async |tx: &mut _| move_to(tx, &self.claimed, class).await;
+                self.transactions.tx(&self.cx, "jobs.move", moved).await?;
+                Ok(AttemptEnd::HandedOver)
             }
             JobDisposition::Cancelled => self.end(task, handler, End::Cancelled).await,
             JobDisposition::Failed(Failure { reason, then, .. }) => match then {
@@ -169,15 +184,24 @@ impl JobAttempt {
         }
     }
 
-    async fn reschedule(&self, task: &Task, delay: Duration, reason: &str) -> Result<(), DbError> {
+    async fn reschedule(&self, task: &Task, delay: Duration, reason: &str) -> Result<AttemptEnd, DbError> {
         tracing::warn!(kind = task.kind, ?delay, "a job is retried later: {reason}");
-        self.transactions
-            .tx(&self.cx, "jobs.postpone", async |tx| postpone(tx, &self.claimed, delay, reason).await)
-            .await
+        let postponed = async |tx: &mut _| postpone(tx, &self.claimed, delay, reason).await;
+        self.transactions.tx(&self.cx, "jobs.postpone", postponed).await?;
+        Ok(AttemptEnd::Retried)
     }
 
     /// Ends the job and notifies the handler in one transaction.
-    async fn end(&self, task: &Task, handler: Option<&dyn AnyHandler>, end: End) -> Result<(), DbError> {
+    async fn end(
+        &self,
+        task: &Task,
+        handler: Option<&dyn AnyHandler>,
+        end: End,
+    ) -> Result<AttemptEnd, DbError> {
+        let counted = match &end {
+            End::Dead { .. } => AttemptEnd::Dead,
+            End::Cancelled => AttemptEnd::Cancelled,
+        };
         self.transactions
             .tx(&self.cx, "jobs.end", async |tx| {
                 let ended = match &end {
@@ -189,6 +213,7 @@ impl JobAttempt {
                     _ => Ok(()),
                 }
             })
-            .await
+            .await?;
+        Ok(counted)
     }
 }

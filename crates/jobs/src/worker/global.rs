@@ -16,6 +16,7 @@ use crate::Failure;
 use crate::backoff::with_jitter;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
 use crate::handler::NextStep;
+use crate::metrics::{AttemptEnd, MeasuredAttempt};
 
 /// The number of jobs that an instance runs at once. They have workers of their own, so that they and tenants' jobs do not wait for
 /// each other.
@@ -70,13 +71,15 @@ struct JobAttempt {
 impl JobAttempt {
     /// Makes the attempt. If its result cannot be stored, the job runs again after its lease has expired.
     async fn make(self, stopping: watch::Receiver<bool>) {
-        if let Err(error) = self.settle(stopping).await {
-            let kind = &self.run.claim().kind;
-            tracing::warn!(kind, %error, "a job's result could not be stored: {error}");
+        let kind = &self.run.claim().kind;
+        let measured = MeasuredAttempt::begin("global", kind);
+        match self.settle(stopping).await {
+            Ok(end) => measured.end(end),
+            Err(error) => tracing::warn!(kind, %error, "a job's result could not be stored: {error}"),
         }
     }
 
-    async fn settle(&self, mut stopping: watch::Receiver<bool>) -> Result<(), DbError> {
+    async fn settle(&self, mut stopping: watch::Receiver<bool>) -> Result<AttemptEnd, DbError> {
         let claim = self.run.claim();
         let Some(handler) = self.handlers.get(claim.kind.as_str()) else {
             let unknown = Failure::retry("this version of the program does not know this kind of job");
@@ -85,19 +88,20 @@ impl JobAttempt {
         let running = AssertUnwindSafe(handler.run(&self.run, claim.id, &claim.payload)).catch_unwind();
         let outcome = tokio::select! {
             outcome = running => outcome.unwrap_or_else(|_panic| Err(Failure::retry(PANICKED))),
-            () = self.run.until_lost() => return Ok(()),
+            () = self.run.until_lost() => return Ok(AttemptEnd::HandedOver),
             () = stopping.wait_for(|stopping| *stopping).map(drop) => {
-                return self.release(Duration::ZERO, true).await;
+                self.release(Duration::ZERO, true).await?;
+                return Ok(AttemptEnd::HandedOver);
             }
         };
         match outcome {
-            _ if self.run.is_completed() => Ok(()),
-            Ok(()) => self.end().await,
+            _ if self.run.is_completed() => Ok(AttemptEnd::Succeeded),
+            Ok(()) => self.end().await.map(|()| AttemptEnd::Succeeded),
             Err(failure) => self.after(failure, handler.max_attempts()).await,
         }
     }
 
-    async fn after(&self, failure: Failure, max_attempts: i32) -> Result<(), DbError> {
+    async fn after(&self, failure: Failure, max_attempts: i32) -> Result<AttemptEnd, DbError> {
         let GlobalClaim { kind, attempts, .. } = self.run.claim();
         let Failure { reason, then, .. } = failure;
         // A tenant's job is abandoned when its tenant is suspended; a job without a tenant is retried. If the lease is lost,
@@ -111,11 +115,11 @@ impl JobAttempt {
             Some(delay) if *attempts < max_attempts => {
                 let delay = delay.map_or_else(|| BACKOFF.delay(*attempts), with_jitter);
                 tracing::warn!(kind, attempts, ?delay, "a job is tried again later: {reason}");
-                self.release(delay, false).await
+                self.release(delay, false).await.map(|()| AttemptEnd::Retried)
             }
             _ => {
                 tracing::error!(kind, attempts, "a job is abandoned: {reason}");
-                self.end().await
+                self.end().await.map(|()| AttemptEnd::Dead)
             }
         }
     }

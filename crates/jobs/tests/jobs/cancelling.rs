@@ -22,7 +22,7 @@ async fn cancel(db: &TenantDb, cx: &TenantContext, id: JobId) -> Result<JobRecor
 async fn a_cancelled_job_in_the_queue_is_not_begun() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Auth)).await;
     let id = world.enqueue(&cx, note("never").after(Duration::from_secs(3_600))).await;
     let job = cancel(&db, &cx, id).await.unwrap();
     assert_eq!((job.status, job.cancel_requested), (JobStatus::Queued, true));
@@ -38,7 +38,7 @@ async fn a_cancelled_job_in_the_queue_is_not_begun() {
 async fn a_running_job_stops_and_commits_nothing_more() {
     let world = World::new().await;
     let cx = world.tenant().await;
-    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Auth)).await;
     let mut crew = Crew::start(world.db.clone(), 2, LEASE);
     let told = world.enqueue(&cx, note("told")).await;
     let run = crew.next().await;
@@ -76,7 +76,7 @@ impl Handler<Internal> for Nothing {
 async fn some_jobs_cannot_be_cancelled() {
     let world = World::new().await;
     let (cx, other) = (world.tenant().await, world.tenant().await);
-    let db = connect(&world.database.url(ServiceName::Onboarding)).await;
+    let db = connect(&world.database.url(ServiceName::Auth)).await;
     let id = world.enqueue(&cx, NewJob::new(Internal)).await;
     assert!(matches!(cancel(&db, &cx, id).await, Err(CancelError::NotCancellable)));
     assert!(matches!(cancel(&db, &other, id).await, Err(CancelError::NotFound)));

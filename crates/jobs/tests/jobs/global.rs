@@ -240,3 +240,17 @@ async fn only_declared_kinds_are_taken_and_only_through_the_services_own_queue()
     }
     assert_eq!(count(&world, "attempts = 0").await, 1);
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn workers_with_nothing_to_do_wait_until_they_are_woken() {
+    #[derive(QueryableByName)]
+    struct Wait {
+        #[diesel(sql_type = diesel::sql_types::Nullable<diesel::sql_types::Double>)]
+        wait: Option<f64>,
+    }
+    let world = World::new().await;
+    let mut conn = world.database.connect_as(ServiceName::Orders).await;
+    let claim = "SELECT wait FROM jobs.claim_global(gen_random_uuid(), 8, '1 min')";
+    let rows: Vec<Wait> = diesel::sql_query(claim).load(&mut conn).await.unwrap();
+    assert_eq!(rows.iter().map(|row| row.wait).collect::<Vec<_>>(), [None]);
+}

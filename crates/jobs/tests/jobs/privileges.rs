@@ -117,10 +117,9 @@ async fn in_a_tenant_the_jobs_of_other_services_are_out_of_reach() {
         conn.batch_execute(&enter).await.unwrap();
         assert_eq!(sql_query(&task).get_result::<Count>(&mut conn).await.unwrap().count, seen, "{role:?}");
     }
-    // Only onboarding, which has the methods for it, cancels other services' jobs; only orders enqueues a job for
-    // auth.
+    // Only auth, which has the methods for it, cancels other services' jobs; only orders enqueues a job for auth.
     for (role, refused) in [
-        (ServiceName::Auth, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
+        (ServiceName::Onboarding, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
         (ServiceName::Orders, "jobs.cancel(gen_random_uuid(), gen_random_uuid())"),
         (ServiceName::Auth, "jobs.report_disabled_endpoint(gen_random_uuid(), gen_random_uuid(), 'gone')"),
         (

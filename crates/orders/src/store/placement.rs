@@ -14,6 +14,7 @@ use diesel::sql_types::{
     Array, BigInt, Binary, Integer, Nullable, Record, Text, Timestamptz, Uuid as SqlUuid,
 };
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::telemetry::traceparent;
 use rowhouse_tenancy::{DbError, OfTenant, TenantId, TenantTx, of_tenant};
 use uuid::Uuid;
 
@@ -113,6 +114,7 @@ pub(crate) async fn insert_order(
         event_id: Uuid::now_v7(),
         delivery_ids: event.listeners.iter().map(|_| Uuid::now_v7()).collect(),
         part: Part::of(order.id.as_uuid()).number(),
+        trace_parent: if event.listeners.is_empty() { None } else { traceparent() },
         event,
         key: answer.map(|answer| answer.key.as_str()),
         fingerprint: answer.map(|answer| answer.fingerprint.as_bytes()),
@@ -144,6 +146,7 @@ struct Placement<'a> {
     delivery_ids: Vec<Uuid>,
     part: i32,
     event: CreatedEvent,
+    trace_parent: Option<String>,
     key: Option<&'a str>,
     fingerprint: Option<&'a [u8]>,
     response: Option<&'a [u8]>,
@@ -200,11 +203,12 @@ impl QueryFragment<Pg> for Placement<'_> {
             ", ", Array<SqlUuid>, &event.listeners;
             ") AS listener (delivery, endpoint)
             ), event AS (
-                INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body)
+                INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body, trace_parent)
                 SELECT tenant_id, ", SqlUuid, &self.event_id;
             ", id, version, ", Text, EventType::OrderCreated.as_str();
             ", ", Text, &event.before_number;
             " || number || ", Text, &event.after_number;
+            ", ", Nullable<Text>, &self.trace_parent;
             " FROM placed WHERE EXISTS (SELECT FROM listeners)
                 RETURNING tenant_id, id, order_id, order_version
             ), deliveries AS (

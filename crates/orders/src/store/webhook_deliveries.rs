@@ -128,17 +128,16 @@ pub(crate) async fn fail_pending(
     part: Part,
     reason: &str,
     limit: usize,
-) -> Result<(), DbError> {
+) -> Result<usize, DbError> {
     let attempts: Vec<Uuid> = std::iter::repeat_with(Uuid::now_v7).take(limit).collect();
-    diesel::sql_query(FAIL_PENDING)
+    Ok(diesel::sql_query(FAIL_PENDING)
         .bind::<SqlUuid, _>(tx.tenant())
         .bind::<SqlUuid, _>(endpoint)
         .bind::<Integer, _>(part.number())
         .bind::<Array<SqlUuid>, _>(attempts)
         .bind::<Text, _>(reason)
         .execute(tx)
-        .await?;
-    Ok(())
+        .await?)
 }
 
 /// Fails one delivery, with the reason in its log.

@@ -5,6 +5,7 @@ use diesel::dsl;
 use diesel::prelude::*;
 use diesel::sql_types::{Array, BigInt, Integer, Nullable, Text, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
+use rowhouse_chassis::telemetry::traceparent;
 use rowhouse_tenancy::{DbError, TenantTx, of_tenant};
 use uuid::Uuid;
 
@@ -32,8 +33,8 @@ impl NewEvent<'_> {
 /// than an earlier one of its order, so the first one in the index of due deliveries never has to wait for another.
 const INSERT_EVENT: &str = "
     WITH event AS (
-        INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body)
-        VALUES ($1, $2, $3, $4, $5, $6)
+        INSERT INTO orders.order_events (tenant_id, id, order_id, order_version, type, body, trace_parent)
+        VALUES ($1, $2, $3, $4, $5, $6, $12)
     )
     INSERT INTO orders.webhook_deliveries
         (tenant_id, id, webhook_endpoint_id, event_id, order_id, order_version, attempts_left, part, next_attempt_at)
@@ -68,6 +69,7 @@ pub(crate) async fn insert_event(
         .bind::<Array<SqlUuid>, _>(endpoints)
         .bind::<SqlUuid, _>(new.sequence())
         .bind::<Integer, _>(Part::of(new.sequence()).number())
+        .bind::<Nullable<Text>, _>(traceparent())
         .execute(tx)
         .await?;
     Ok(deliveries)

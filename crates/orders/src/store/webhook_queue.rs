@@ -35,6 +35,9 @@ pub(crate) struct NextDelivery {
     /// True if the endpoint's pause is over, or `None` if it is not paused.
     #[diesel(sql_type = Nullable<Bool>)]
     pub(crate) pause_is_over: Option<bool>,
+    /// The trace of the request that the event follows from.
+    #[diesel(sql_type = Nullable<Text>)]
+    pub(crate) trace_parent: Option<String>,
     /// The time at which it is due.
     #[diesel(sql_type = Timestamptz)]
     pub(crate) due_at: DateTime<Utc>,
@@ -46,7 +49,7 @@ pub(crate) struct NextDelivery {
 /// Finds the delivery that is due first, by an index in each part. That one does not follow another of its order,
 /// since those are due no sooner and have a higher version; but for a moment it may, so the query checks it.
 const FIND_NEXT: &str = "
-    SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, e.url, e.sealed_secret AS encrypted_secret,
+    SELECT d.id, d.webhook_endpoint_id, d.event_id, v.body, v.trace_parent, e.url, e.sealed_secret AS encrypted_secret,
         CASE WHEN e.previous_secret_expires_at > now()
             THEN e.previous_sealed_secret END AS previous_encrypted_secret,
         e.enabled, e.failure_count, e.paused_until <= now() AS pause_is_over,

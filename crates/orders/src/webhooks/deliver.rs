@@ -5,10 +5,14 @@ use std::time::{Duration, Instant};
 use chrono::{DateTime, Utc};
 use hyper::StatusCode;
 use rowhouse_chassis::encryption::{DecryptError, EncryptionKeys};
+use rowhouse_chassis::telemetry::{TRACEPARENT, continue_trace, traceparent};
 use rowhouse_jobs::{End, Failure, Handler, Run};
 use rowhouse_tenancy::{DbError, TenantTx};
+use tracing::Instrument;
+use tracing::field::Empty;
 
 use super::jobs::{SendWebhooks, lock_of};
+use super::metrics;
 use super::record::{AttemptResult, record};
 use super::secret::Secret;
 use super::send::{Message, Sender};
@@ -38,12 +42,14 @@ impl Handler<SendWebhooks> for SendWebhooksHandler {
         while let Some(delivery) = next {
             next = match step(&delivery, part, begun.elapsed()) {
                 Step::Drop(part) => {
-                    run.tx("webhooks.drop", async |tx| {
+                    let dropped = async |tx: &mut TenantTx| {
                         let reason = "it was not sent: the endpoint is disabled";
-                        fail_pending(tx, endpoint, part, reason, BATCH).await?;
-                        Ok(find_next(tx, endpoint, parts).await?)
-                    })
-                    .await?
+                        let count = fail_pending(tx, endpoint, part, reason, BATCH).await?;
+                        Ok((find_next(tx, endpoint, parts).await?, count))
+                    };
+                    let (next, count) = run.tx("webhooks.drop", dropped).await?;
+                    metrics::suppressed(count);
+                    next
                 }
                 Step::Send => {
                     // No connection is held during the attempt.
@@ -141,7 +147,24 @@ async fn next_probe(
 }
 
 impl SendWebhooksHandler {
+    /// Sends a delivery once, as a part of the trace of the request that its event follows from.
     async fn attempt(&self, next: &NextDelivery) -> AttemptResult {
+        let span = tracing::info_span!(
+            "webhook",
+            otel.name = "webhook",
+            otel.kind = "client",
+            event_id = %next.event_id,
+            trace_id = Empty,
+        );
+        if let Some(parent) = &next.trace_parent {
+            continue_trace(&span, |name| (name == TRACEPARENT).then_some(parent));
+        }
+        let result = self.attempt_traced(next).instrument(span).await;
+        metrics::attempted(result.is_delivered(), result.took);
+        result
+    }
+
+    async fn attempt_traced(&self, next: &NextDelivery) -> AttemptResult {
         let (attempted_at, begun) = (Utc::now(), Instant::now());
         let answer = match self.message(next, attempted_at) {
             Ok((target, message)) => self.sender.send(&target, &message).await,
@@ -168,7 +191,10 @@ impl SendWebhooksHandler {
             tracing::error!(%error, endpoint = %next.webhook_endpoint_id, "a webhook's secret cannot be read: {error}");
             SendError::Request
         })?;
-        Ok((target, Message { id, timestamp, signature, body: next.body.clone() }))
+        Ok((
+            target,
+            Message { id, timestamp, signature, body: next.body.clone(), trace_parent: traceparent() },
+        ))
     }
 
     /// Signs with the secret, and for a while with the previous one as well.
@@ -211,6 +237,7 @@ mod tests {
             url: String::new(),
             encrypted_secret: Vec::new(),
             previous_encrypted_secret: None,
+            trace_parent: None,
             enabled: true,
             failure_count: 0,
             pause_is_over: None,

@@ -12,6 +12,7 @@ mod breaker;
 mod deliver;
 mod event;
 mod jobs;
+mod metrics;
 mod record;
 mod resolve;
 mod secret;

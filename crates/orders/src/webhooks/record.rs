@@ -32,7 +32,7 @@ impl AttemptResult {
         self.attempt.http_status == Some(StatusCode::GONE)
     }
 
-    fn is_delivered(&self) -> bool {
+    pub(super) fn is_delivered(&self) -> bool {
         self.attempt.error.is_none()
     }
 

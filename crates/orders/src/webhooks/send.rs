@@ -14,6 +14,7 @@ use hyper::client::conn::http1;
 use hyper::header::{CONNECTION, CONTENT_TYPE, HOST, RETRY_AFTER, USER_AGENT};
 use hyper::{Request, Response, StatusCode};
 use hyper_util::rt::TokioIo;
+use rowhouse_chassis::telemetry::TRACEPARENT;
 use rustls::ClientConfig;
 use rustls::pki_types::ServerName;
 use tokio::io::{AsyncRead, AsyncWrite};
@@ -55,6 +56,8 @@ pub(crate) struct Message {
     pub(crate) signature: String,
     /// JSON.
     pub(crate) body: String,
+    /// The header `traceparent` (W3C Trace Context).
+    pub(crate) trace_parent: Option<String>,
 }
 
 /// The answer of an endpoint.
@@ -119,16 +122,17 @@ fn server_name(host: &Host<&str>) -> Result<ServerName<'static>, SendError> {
 }
 
 fn request(target: &Target, message: &Message) -> Result<Request<Full<Bytes>>, SendError> {
-    Request::post(target.path())
+    let request = Request::post(target.path())
         .header(HOST, target.authority())
         .header(CONNECTION, "close")
         .header(USER_AGENT, concat!("Rowhouse-Webhooks/", env!("CARGO_PKG_VERSION")))
         .header(CONTENT_TYPE, "application/json")
         .header("webhook-id", &message.id)
         .header("webhook-timestamp", message.timestamp)
-        .header("webhook-signature", &message.signature)
-        .body(Full::new(Bytes::from(message.body.clone())))
-        .or(Err(SendError::Request))
+        .header("webhook-signature", &message.signature);
+    let request =
+        message.trace_parent.iter().fold(request, |request, parent| request.header(TRACEPARENT, parent));
+    request.body(Full::new(Bytes::from(message.body.clone()))).or(Err(SendError::Request))
 }
 
 async fn connect(addresses: &[SocketAddr]) -> Result<TcpStream, SendError> {

@@ -80,6 +80,11 @@ impl Connector {
         Ok(address)
     }
 
+    /// Returns the role of the address.
+    pub(super) async fn role(&self) -> Result<String, ConnectError> {
+        Ok(self.address().await?.config().get_user().unwrap_or_default().to_owned())
+    }
+
     /// Makes a connection for the pool, applies the session's settings and checks the others.
     pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, SessionState), ConnectError> {
         in_time(async {

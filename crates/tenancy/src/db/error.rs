@@ -46,6 +46,16 @@ impl DbError {
     }
 }
 
+/// The constraints that the entry into a tenant names when it refuses.
+const TENANT_EXISTS: &str = "tenant_exists";
+const TENANT_NOT_SUSPENDED: &str = "tenant_not_suspended";
+const TOKEN_NOT_REVOKED: &str = "token_not_revoked";
+
+/// Returns whether the constraint is one by which the entry into a tenant refuses.
+pub(super) fn is_kernel_refusal(constraint: &str) -> bool {
+    [TENANT_EXISTS, TENANT_NOT_SUSPENDED, TOKEN_NOT_REVOKED].contains(&constraint)
+}
+
 /// `read_only_sql_transaction`: the server is a standby or was set to read-only.
 pub(super) const READ_ONLY: &str = "25006";
 
@@ -67,9 +77,9 @@ impl From<DieselError> for DbError {
     fn from(error: DieselError) -> Self {
         let DieselError::DatabaseError(kind, information) = &error else { return Self::Query(error) };
         match information.constraint_name() {
-            Some("tenant_exists") => return Self::UnknownTenant,
-            Some("tenant_not_suspended") => return Self::TenantSuspended,
-            Some("token_not_revoked") => return Self::TokenRevoked,
+            Some(TENANT_EXISTS) => return Self::UnknownTenant,
+            Some(TENANT_NOT_SUSPENDED) => return Self::TenantSuspended,
+            Some(TOKEN_NOT_REVOKED) => return Self::TokenRevoked,
             _ => {}
         }
         let Some(code) = sqlstate(&error) else {

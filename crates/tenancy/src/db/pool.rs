@@ -2,7 +2,7 @@
 
 use std::fmt::Display;
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use bb8::Pool;
 use rowhouse_tokens::TokenSession;
@@ -12,8 +12,10 @@ use tracing::Instrument;
 use super::availability::Availability;
 use super::connect::Connector;
 use super::manager::Manager;
+use super::metrics::{End, Measured, PoolMetrics};
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
+use super::usage::Usage;
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Tenant, TenantTx,
     TransactionBody, TransactionScope, Tx, schema,
@@ -28,11 +30,13 @@ const NEW_ANSWER: Duration = Duration::from_secs(1);
 /// A service's connections. Clones share them.
 #[derive(Clone)]
 pub struct TenantDb {
-    pool: Pool<Manager>,
+    pool: Arc<Pool<Manager>>,
     shares: Shares,
     acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
+    metrics: PoolMetrics,
+    usage: Arc<Usage>,
 }
 
 impl TenantDb {
@@ -56,14 +60,24 @@ impl TenantDb {
             // The manager itself retries until there is a connection.
             .retry_connection(false)
             .build_unchecked(manager);
+        let pool = Arc::new(pool);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        Ok(Self { pool, shares, acquire_timeout: config.acquire_timeout, connector, availability })
+        let metrics = PoolMetrics::observe(connector.role().await?, config.pool_size, &pool, &shares);
+        Ok(Self {
+            pool,
+            shares,
+            acquire_timeout: config.acquire_timeout,
+            connector,
+            availability,
+            metrics,
+            usage: Arc::default(),
+        })
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
     ///
     /// The transaction is committed when the body returns `Ok` and rolled back when it returns `Err`. `operation`, such as
-    /// `orders.create`, is the name of the span. The first statement travels with the opening, so a body of one
+    /// `orders.create`, names it in traces and metrics. The first statement travels with the opening, so a body of one
     /// statement takes two round trips; every further statement takes one. Dropping the future cancels the
     /// statement on the server and closes the connection.
     ///
@@ -86,7 +100,7 @@ impl TenantDb {
             }
             None => format!("{BEGIN}; SELECT tenancy.set_tenant_context('{tenant}')"),
         };
-        self.run(Tenant(tenant), opening, body).instrument(span).await
+        self.run(Tenant(tenant), operation, opening, body).instrument(span).await
     }
 
     /// Runs `body` in a transaction for a tenant that does not exist yet. The body creates the tenant and its first rows; if it
@@ -105,7 +119,7 @@ impl TenantDb {
         let tenant = cx.tenant();
         let span = tracing::info_span!("transaction", otel.name = operation, tenant_id = %tenant);
         let opening = format!("{BEGIN}; SELECT tenancy.enter_new_tenant('{tenant}')");
-        self.run(Tenant(tenant), opening, body).instrument(span).await
+        self.run(Tenant(tenant), operation, opening, body).instrument(span).await
     }
 
     /// Runs `body` in a transaction without a tenant, for the global tables, such as identities, and for
@@ -117,25 +131,37 @@ impl TenantDb {
         E: From<DbError> + Send,
     {
         let span = tracing::info_span!("transaction", otel.name = operation);
-        self.run(Global, BEGIN.to_owned(), body).instrument(span).await
+        self.run(Global, operation, BEGIN.to_owned(), body).instrument(span).await
     }
 
-    async fn run<S, T, E, F>(&self, scope: S, opening: String, body: F) -> Result<T, E>
+    async fn run<S, T, E, F>(
+        &self,
+        scope: S,
+        operation: &'static str,
+        opening: String,
+        body: F,
+    ) -> Result<T, E>
     where
         S: TransactionScope,
         F: for<'tx> TransactionBody<&'tx mut Tx<S>, Result<T, E>, Future: Send> + Send,
         T: Send,
         E: From<DbError> + Send,
     {
-        let conn = self.acquire(scope.party()).await?;
-        let mut tx = Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening);
+        let mut measured = Measured::begin(operation, scope.party(), &self.usage);
+        let conn = self.acquire(scope.party()).await.inspect_err(|_| measured.end = End::NoConnection)?;
+        measured.began = Instant::now();
+        let log = Arc::clone(&measured.log);
+        let mut tx =
+            Tx::new(conn, self.connector.clone(), Arc::clone(&self.availability), scope, opening, log);
         match body(&mut tx).await {
             Ok(value) => {
-                tx.commit().await?;
+                tx.commit().await.inspect_err(|_| measured.end = End::RolledBack)?;
+                measured.end = End::Committed;
                 Ok(value)
             }
             Err(error) => {
                 tx.rollback().await;
+                measured.end = End::RolledBack;
                 Err(error)
             }
         }
@@ -145,6 +171,12 @@ impl TenantDb {
     pub async fn audit(&self, scope: &audit::AuditScope) -> Result<Vec<audit::Violation>, DbError> {
         let mut conn = self.acquire(None).await?;
         Ok(audit::run(&mut **conn, scope).await?)
+    }
+
+    /// Returns the role of the database's address.
+    #[must_use]
+    pub fn role_name(&self) -> String {
+        self.metrics.role()
     }
 
     /// Returns the role that statements run as.
@@ -212,6 +244,10 @@ impl TenantDb {
         });
     }
 
+    pub(super) fn usage(&self) -> &Usage {
+        &self.usage
+    }
+
     pub(super) const fn connector(&self) -> &Connector {
         &self.connector
     }
@@ -219,11 +255,18 @@ impl TenantDb {
     /// Waits for the party's turn, and then for a connection to be made if none is idle.
     async fn acquire(&self, party: Party) -> Result<Shared, DbError> {
         let unavailable = |what: &dyn Display| DbError::Unavailable(self.availability.reason(what));
-        let permit =
-            self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| unavailable(&full))?;
+        let asked = Instant::now();
+        let permit = self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| {
+            self.metrics.timed_out();
+            unavailable(&full)
+        })?;
         // With a permit there is always a connection that is idle or being made.
         let late = "a new connection was not made in time";
-        let conn = self.pool.get_owned().await.map_err(|_unusable| unavailable(&late))?;
+        let conn = self.pool.get_owned().await.map_err(|_unusable| {
+            self.metrics.timed_out();
+            unavailable(&late)
+        })?;
+        self.metrics.waited(asked);
         Ok(Shared::new(conn, permit))
     }
 }

@@ -6,7 +6,7 @@
 
 use std::collections::{HashMap, VecDeque};
 use std::ops::{Deref, DerefMut};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
 use std::time::Duration;
 
 use bb8::PooledConnection;
@@ -118,6 +118,10 @@ impl Shares {
         Self(Arc::new(Inner { limits: Limits::of(size), state: Mutex::new(state) }))
     }
 
+    pub(super) fn weak(&self) -> WeakShares {
+        WeakShares(Arc::downgrade(&self.0))
+    }
+
     /// Waits for a permit, for at most `limit`. A caller that stops waiting loses no permit.
     pub(super) async fn acquire(&self, party: Party, limit: Duration) -> Result<Permit, Full> {
         let waiter = {
@@ -133,6 +137,18 @@ impl Shares {
         // `self` keeps the sender alive.
         let granted = timeout(limit, waiter).await.ok().and_then(Result::ok);
         granted.ok_or_else(|| self.0.why_full(party))
+    }
+}
+
+/// The permits of a pool, as long as it exists.
+pub(super) struct WeakShares(Weak<Inner>);
+
+impl WeakShares {
+    /// Returns the number of callers that wait for a permit, or `None` when the pool is gone.
+    pub(super) fn waiting(&self) -> Option<u64> {
+        let waiting = |account: &Account| account.waiters.iter().filter(|waiter| !waiter.is_closed()).count();
+        let count: usize = self.0.upgrade()?.lock().parties.values().map(waiting).sum();
+        u64::try_from(count).ok()
     }
 }
 

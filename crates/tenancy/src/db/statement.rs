@@ -1,8 +1,8 @@
 //! The rows, failures and spans of a transaction's statements.
 
 use std::pin::Pin;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicBool, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::task::{Context, Poll};
 
 use diesel::QueryResult;
@@ -15,7 +15,7 @@ use futures_util::{Stream, StreamExt};
 use rowhouse_connection::sqlstate;
 use tracing::{Span, field};
 
-use super::error::{READ_ONLY, is_of_the_connection};
+use super::error::{READ_ONLY, is_kernel_refusal, is_of_the_connection};
 
 type PgRow = <AsyncPgConnection as AsyncConnectionCore>::Row<'static, 'static>;
 
@@ -30,12 +30,19 @@ pub(super) struct StatementLog {
     pub(super) unusable: AtomicBool,
     /// A statement failed because the server is read-only.
     pub(super) read_only: AtomicBool,
+    /// The first failure: the constraint by which the kernel refuses, or else the SQLSTATE.
+    pub(super) failure: OnceLock<Arc<str>>,
+    /// The times that the transaction waited for the server, if its statements were prepared before.
+    pub(super) round_trips: AtomicU64,
+    /// The rows that were read or changed.
+    pub(super) rows: AtomicU64,
 }
 
 impl StatementLog {
     /// Records the failure of a statement.
     pub(super) fn record(&self, error: &Error) {
         self.failed.store(true, Ordering::Relaxed);
+        self.failure.get_or_init(|| kind(error).into());
         let Some(code) = sqlstate(error) else { return };
         if is_of_the_connection(code) {
             self.unusable.store(true, Ordering::Relaxed);
@@ -44,6 +51,16 @@ impl StatementLog {
             self.read_only.store(true, Ordering::Relaxed);
         }
     }
+}
+
+/// Returns the name of a failure, for metrics: there are as many as PostgreSQL has codes.
+fn kind(error: &Error) -> &str {
+    if let Error::DatabaseError(_, information) = error
+        && let Some(refusal) = information.constraint_name().filter(|name| is_kernel_refusal(name))
+    {
+        return refusal;
+    }
+    sqlstate(error).unwrap_or("connection_lost")
 }
 
 /// The rows of a statement. An error among them is recorded even if the body ignores it.
@@ -74,8 +91,9 @@ impl Stream for Rows {
         let next = self.stream.poll_next_unpin(cx);
         match &next {
             Poll::Ready(Some(Err(error))) => self.log.record(error),
+            Poll::Ready(Some(Ok(_))) => drop(self.log.rows.fetch_add(1, Ordering::Relaxed)),
             Poll::Ready(None) => self.ended = true,
-            Poll::Ready(Some(Ok(_))) | Poll::Pending => {}
+            Poll::Pending => {}
         }
         next
     }

@@ -14,14 +14,15 @@ use diesel::result::Error;
 use diesel_async::{
     AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
 };
-use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
+use futures_util::{FutureExt, TryFutureExt};
 use tracing::{Instrument, Span};
 
 use super::availability::Availability;
 use super::by_text::ByText;
 use super::connect::Connector;
-use super::share::{Party, Shared};
+use super::scope::{Global, Tenant, TransactionScope};
+use super::share::Shared;
 use super::statement::{Rows, StatementLog, record_statement, span_of, statement_span};
 use crate::TenantId;
 
@@ -31,51 +32,6 @@ pub type TenantTx = Tx<Tenant>;
 /// A transaction in no tenant, as [`TenantDb::global_tx`](crate::TenantDb::global_tx) hands it to its body.
 /// It sees the global tables and no tenant's row.
 pub type GlobalTx = Tx<Global>;
-
-/// The rows that a transaction sees: those of one tenant, or those of no tenant.
-pub trait TransactionScope: sealed::Sealed + sealed::Competes + Send {}
-
-/// One tenant.
-#[derive(Clone, Copy, Debug)]
-pub struct Tenant(pub(super) TenantId);
-
-/// No tenant.
-#[derive(Clone, Copy, Debug)]
-pub struct Global;
-
-impl TransactionScope for Tenant {}
-impl TransactionScope for Global {}
-
-/// Any kind of transaction, for queries on the global tables.
-pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
-
-impl<S: TransactionScope> Transaction for Tx<S> {}
-
-mod sealed {
-    use super::Party;
-
-    /// The party whose share of the pool a transaction counts against.
-    pub trait Competes {
-        fn party(&self) -> Party;
-    }
-
-    impl Competes for super::Tenant {
-        fn party(&self) -> Party {
-            Some(self.0)
-        }
-    }
-
-    impl Competes for super::Global {
-        fn party(&self) -> Party {
-            None
-        }
-    }
-
-    pub trait Sealed {}
-    impl Sealed for super::Tenant {}
-    impl Sealed for super::Global {}
-    impl<S: super::TransactionScope> Sealed for super::Tx<S> {}
-}
 
 /// A transaction. diesel's `load`, `first`, `execute` and so on accept it as their connection.
 pub struct Tx<S: TransactionScope> {
@@ -120,8 +76,9 @@ impl<S: TransactionScope> Tx<S> {
         availability: Arc<Availability>,
         scope: S,
         opening: String,
+        log: Arc<StatementLog>,
     ) -> Self {
-        let (state, log) = (State::Unsent, Arc::default());
+        let state = State::Unsent;
         Self { conn, connector, availability, scope, opening, state, marked: false, log }
     }
 
@@ -167,6 +124,7 @@ impl<S: TransactionScope> Tx<S> {
             }
         }
         let Self { conn, opening, state, log, .. } = self;
+        log.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut conn: &AsyncPgConnection = conn;
         let statement = statement(conn);
         async move {
@@ -216,7 +174,8 @@ impl<S: TransactionScope> Tx<S> {
             }
             State::Open if self.log.unread.load(Ordering::Relaxed) => self.commit_unread().await?,
             State::Open => {
-                self.conn.batch_execute("COMMIT").await?;
+                self.log.round_trips.fetch_add(1, Ordering::Relaxed);
+                self.conn.batch_execute("COMMIT").await.inspect_err(|error| self.log.record(error))?;
                 self.mark_closed()?;
                 self.state = State::Ended;
             }
@@ -230,6 +189,7 @@ impl<S: TransactionScope> Tx<S> {
     /// Commits a transaction in which rows of a statement were not read. An error may be among those rows, and in an aborted
     /// transaction COMMIT is not an error but every other statement is, so a `SELECT` precedes it in the same flight.
     async fn commit_unread(&mut self) -> Result<(), super::DbError> {
+        self.log.round_trips.fetch_add(1, Ordering::Relaxed);
         match self.conn.batch_execute("SELECT; COMMIT").await.map_err(super::DbError::from) {
             Ok(()) => {
                 self.mark_closed()?;
@@ -255,6 +215,7 @@ impl<S: TransactionScope> Tx<S> {
             // No statement is running, and the connection cannot execute a ROLLBACK.
             State::Open if self.log.unusable.load(Ordering::Relaxed) => self.state = State::Ended,
             State::Open => {
+                self.log.round_trips.fetch_add(1, Ordering::Relaxed);
                 if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
                     self.state = State::Ended;
                 }
@@ -330,12 +291,18 @@ impl<S: TransactionScope> AsyncConnectionCore for Tx<S> {
     {
         let span = span_of(&source);
         let kept = source.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
+        let log = Arc::clone(&self.log);
         self.run(span, move |mut conn| {
-            if kept {
+            let executing = if kept {
                 AsyncConnectionCore::execute_returning_count(&mut conn, source)
             } else {
                 AsyncConnectionCore::execute_returning_count(&mut conn, ByText(source))
-            }
+            };
+            executing
+                .inspect_ok(move |changed| {
+                    log.rows.fetch_add(u64::try_from(*changed).unwrap_or(u64::MAX), Ordering::Relaxed);
+                })
+                .boxed()
         })
     }
 }

@@ -30,6 +30,7 @@ fn message() -> Message {
         timestamp: 1_614_265_330,
         signature: "v1,abc".to_owned(),
         body: "{\"a\":1}".to_owned(),
+        trace_parent: None,
     }
 }
 

@@ -1,0 +1,38 @@
+//! Metrics of emails.
+
+use std::sync::LazyLock;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
+use rowhouse_chassis::telemetry::meter;
+
+/// What became of an email.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Fate {
+    /// The server took it.
+    Delivered,
+    /// It is tried again.
+    Postponed,
+    /// The server refused it for good.
+    Failed,
+    /// It was not enqueued: there were too many of its kind.
+    Suppressed,
+}
+
+static EMAILS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.emails")
+        .with_unit("{email}")
+        .with_description("Attempts to send emails, and emails that limits suppressed")
+        .build()
+});
+
+pub(super) fn count(fate: Fate) {
+    let fate = match fate {
+        Fate::Delivered => "delivered",
+        Fate::Postponed => "postponed",
+        Fate::Failed => "failed",
+        Fate::Suppressed => "suppressed",
+    };
+    EMAILS.add(1, &[KeyValue::new("rowhouse.email.result", fate)]);
+}

@@ -1,0 +1,150 @@
+//! The settings of logs, traces and metrics.
+//!
+//! Where OpenTelemetry defines a variable, it is that one, so that collectors' guides apply.
+
+use std::net::SocketAddr;
+use std::time::Duration;
+
+use clap::{Args, ValueEnum};
+
+use super::seconds;
+
+/// The settings of logs, traces and metrics.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "Logs, traces and metrics")]
+pub struct TelemetryArgs {
+    /// Format of the log lines on standard error
+    #[arg(long, env = "ROWHOUSE_LOG_FORMAT", value_enum, default_value_t)]
+    pub log_format: LogFormat,
+    /// Filter of log lines: a level, or a list such as `info,rowhouse_orders=debug`
+    #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
+    pub log: String,
+    /// Address and port at which `/metrics` (Prometheus) and `/log-filter` are served, such as `0.0.0.0:9464`; none when absent. It
+    /// has no authentication: keep strangers away from it
+    #[arg(long, env = "ROWHOUSE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
+    pub admin_listen: Option<SocketAddr>,
+    /// URL of the collector to which traces and metrics are sent by OTLP, such as `http://localhost:4317`; none when absent
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
+    pub otlp_endpoint: Option<String>,
+    /// Protocol of the collector
+    #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_enum, default_value_t)]
+    pub otlp_protocol: OtlpProtocol,
+    /// Which requests are traced, if there is a collector. `parentbased_` honours the decision of the caller
+    #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
+    pub traces_sampler: TracesSampler,
+    /// The part of the requests that `traceidratio` and `parentbased_traceidratio` trace, from 0 to 1
+    #[arg(long, env = "OTEL_TRACES_SAMPLER_ARG", value_name = "RATIO", default_value = "1", value_parser = ratio)]
+    pub traces_sampler_arg: f64,
+    /// Interval at which metrics are sent to the collector, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_METRICS_INTERVAL",
+        value_name = "SECONDS",
+        default_value = "60",
+        value_parser = seconds
+    )]
+    pub metrics_interval: Duration,
+}
+
+impl Default for TelemetryArgs {
+    fn default() -> Self {
+        Self {
+            log_format: LogFormat::default(),
+            log: "info".into(),
+            admin_listen: None,
+            otlp_endpoint: None,
+            otlp_protocol: OtlpProtocol::default(),
+            traces_sampler: TracesSampler::default(),
+            traces_sampler_arg: 1.0,
+            metrics_interval: Duration::from_mins(1),
+        }
+    }
+}
+
+/// The format of log lines.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum LogFormat {
+    /// Short lines for people.
+    #[default]
+    Text,
+    /// One JSON object per line.
+    Json,
+}
+
+/// The protocol of a collector.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum OtlpProtocol {
+    /// OTLP over gRPC, usually on port 4317.
+    #[default]
+    Grpc,
+    /// OTLP over HTTP, usually on port 4318. The endpoint is the base URL.
+    #[value(name = "http/protobuf")]
+    HttpProtobuf,
+}
+
+/// The decision which requests are traced, by its name in OpenTelemetry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum TracesSampler {
+    /// All.
+    #[value(name = "always_on")]
+    AlwaysOn,
+    /// None.
+    #[value(name = "always_off")]
+    AlwaysOff,
+    /// A part, whatever the caller decided.
+    #[value(name = "traceidratio")]
+    TraceIdRatio,
+    /// Those that the caller traces, and all without a caller's decision.
+    #[value(name = "parentbased_always_on")]
+    ParentBasedAlwaysOn,
+    /// Those that the caller traces.
+    #[value(name = "parentbased_always_off")]
+    ParentBasedAlwaysOff,
+    /// Those that the caller traces, and a part of those without a caller's decision.
+    #[default]
+    #[value(name = "parentbased_traceidratio")]
+    ParentBasedTraceIdRatio,
+}
+
+fn ratio(text: &str) -> Result<f64, String> {
+    let ratio: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("write a number from 0 to 1".to_owned()) }
+}
+
+#[cfg(test)]
+mod tests {
+    use clap::Parser;
+
+    use super::*;
+
+    #[derive(Parser)]
+    struct Program {
+        #[command(flatten)]
+        telemetry: TelemetryArgs,
+    }
+
+    fn parse(arguments: &str) -> Result<TelemetryArgs, clap::Error> {
+        let arguments = ["program"].into_iter().chain(arguments.split_whitespace());
+        Program::try_parse_from(arguments).map(|program| program.telemetry)
+    }
+
+    /// The defaults are declared twice: for the parser, and for code that creates the arguments.
+    #[test]
+    fn defaults() {
+        assert_eq!(format!("{:?}", parse("").unwrap()), format!("{:?}", TelemetryArgs::default()));
+    }
+
+    #[test]
+    fn values() {
+        let args =
+            parse("--otlp-protocol http/protobuf --traces-sampler traceidratio --traces-sampler-arg 0.01");
+        let args = args.unwrap();
+        assert_eq!(args.otlp_protocol, OtlpProtocol::HttpProtobuf);
+        assert_eq!(args.traces_sampler, TracesSampler::TraceIdRatio);
+        assert!((args.traces_sampler_arg - 0.01).abs() < f64::EPSILON);
+        for wrong in ["1.01", "-0.1", "NaN", "half"] {
+            assert!(parse(&format!("--traces-sampler-arg={wrong}")).is_err(), "{wrong}");
+        }
+        assert!(parse("--traces-sampler sometimes").is_err());
+    }
+}

@@ -1,0 +1,70 @@
+//! The exporters that send traces and metrics to a collector.
+
+use opentelemetry_otlp::{
+    ExporterBuildError, MetricExporter, Protocol, SpanExporter, WithExportConfig, WithTonicConfig,
+};
+use tonic::transport::ClientTlsConfig;
+
+use super::TelemetryError;
+use crate::config::{OtlpProtocol, TelemetryArgs};
+
+/// A collector's address and protocol.
+#[derive(Clone, Copy)]
+pub(super) struct Collector<'a> {
+    endpoint: &'a str,
+    protocol: OtlpProtocol,
+}
+
+impl<'a> Collector<'a> {
+    /// Returns the collector, or `None` if there is none.
+    pub(super) fn of(args: &'a TelemetryArgs) -> Option<Self> {
+        let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())?;
+        Some(Self { endpoint, protocol: args.otlp_protocol })
+    }
+
+    /// Creates the exporter of traces. Needs a tokio runtime.
+    pub(super) fn traces(self) -> Result<SpanExporter, TelemetryError> {
+        let builder = SpanExporter::builder();
+        let exporter = match self.protocol {
+            OtlpProtocol::Grpc => {
+                builder.with_tonic().with_tls_config(tls()).with_endpoint(self.endpoint).build()
+            }
+            OtlpProtocol::HttpProtobuf => builder
+                .with_http()
+                .with_protocol(Protocol::HttpBinary)
+                .with_endpoint(self.signal("traces"))
+                .build(),
+        };
+        exporter.map_err(|source| self.refused(source))
+    }
+
+    /// Creates the exporter of metrics. Needs a tokio runtime.
+    pub(super) fn metrics(self) -> Result<MetricExporter, TelemetryError> {
+        let builder = MetricExporter::builder();
+        let exporter = match self.protocol {
+            OtlpProtocol::Grpc => {
+                builder.with_tonic().with_tls_config(tls()).with_endpoint(self.endpoint).build()
+            }
+            OtlpProtocol::HttpProtobuf => builder
+                .with_http()
+                .with_protocol(Protocol::HttpBinary)
+                .with_endpoint(self.signal("metrics"))
+                .build(),
+        };
+        exporter.map_err(|source| self.refused(source))
+    }
+
+    /// Returns the URL for a kind of data: the endpoint is a base URL (OpenTelemetry, "OTLP exporter").
+    fn signal(self, signal: &str) -> String {
+        format!("{}/v1/{signal}", self.endpoint.trim_end_matches('/'))
+    }
+
+    fn refused(self, source: ExporterBuildError) -> TelemetryError {
+        TelemetryError::Endpoint { endpoint: self.endpoint.to_owned(), source }
+    }
+}
+
+/// Returns the settings for `https://`: the system's certificate authorities. They are not used for `http://`.
+fn tls() -> ClientTlsConfig {
+    ClientTlsConfig::new().with_native_roots()
+}

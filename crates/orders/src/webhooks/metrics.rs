@@ -1,0 +1,37 @@
+//! Metrics of webhooks.
+
+use std::sync::LazyLock;
+use std::time::Duration;
+
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::{Counter, Histogram};
+use rowhouse_chassis::telemetry::{SECONDS, meter};
+
+const RESULT: &str = "rowhouse.webhook.result";
+
+static ATTEMPTS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
+    meter()
+        .f64_histogram("rowhouse.webhook.attempt.duration")
+        .with_unit("s")
+        .with_description("Duration of the attempts to deliver webhooks, by result")
+        .with_boundaries(SECONDS.to_vec())
+        .build()
+});
+static SUPPRESSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.webhook.suppressed")
+        .with_unit("{delivery}")
+        .with_description("Deliveries that were given up because their endpoint is disabled")
+        .build()
+});
+
+/// Records an attempt.
+pub(super) fn attempted(delivered: bool, took: Duration) {
+    let result = if delivered { "delivered" } else { "failed" };
+    ATTEMPTS.record(took.as_secs_f64(), &[KeyValue::new(RESULT, result)]);
+}
+
+/// Records deliveries that are not attempted.
+pub(super) fn suppressed(deliveries: usize) {
+    SUPPRESSED.add(u64::try_from(deliveries).unwrap_or(u64::MAX), &[]);
+}
