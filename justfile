@@ -64,6 +64,14 @@ rename-orders plural *singular:
 manifests overlay="base":
     kubectl kustomize deploy/{{ overlay }}
 
+# Validate the manifests as CI does. Needs kubernetes-validate, checkov and compose-spec from PyPI.
+check-manifests:
+    deploy/check
+
+# Build the image where no registry can be reached, as root, and start every program in it.
+image *tag:
+    deploy/build-image {{ tag }}
+
 # Measure list, get and create at the gateway and at gRPC beside pgbench. Needs wrk and pgbench.
 bench seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
