@@ -15,7 +15,7 @@ use opentelemetry_proto::tonic::collector::trace::v1::{
 };
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
-use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::config::{Exporter, TelemetryArgs};
 use rowhouse_chassis::telemetry;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -48,7 +48,11 @@ async fn hops_form_one_trace() {
     let endpoint = format!("http://{}", incoming.local_addr().unwrap());
     let service = TraceServiceServer::new(collector.clone());
     let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
-    let args = TelemetryArgs { otlp_endpoint: Some(endpoint), ..TelemetryArgs::default() };
+    let args = TelemetryArgs {
+        otlp_endpoint: Some(endpoint),
+        metrics_exporter: Exporter::None,
+        ..TelemetryArgs::default()
+    };
     let telemetry = telemetry::init(&args, "rowhouse-test").unwrap();
     assert!(telemetry::init(&args, "rowhouse-test").is_err());
 

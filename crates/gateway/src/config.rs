@@ -38,8 +38,6 @@ impl EachService for Endpoint {
     name = "rowhouse-gateway",
     version,
     mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)),
-    // Strangers do not decide which requests are traced.
-    mut_arg("traces_sampler", |argument| argument.default_value("traceidratio")),
 )]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one

@@ -13,12 +13,13 @@ use opentelemetry::trace::Status;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{was_handed_on, watch_calls};
 use rowhouse_chassis::telemetry::{self, REQUEST, TRACEPARENT};
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
 use crate::metrics::{self, Active};
+use crate::origin::Origin;
 
 /// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
@@ -84,11 +85,17 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
         otel.kind = "server",
         tenant_id = Empty,
         trace_id = Empty,
+        span_id = Empty,
+        client = Empty,
     );
     // Attributes that only traces need are no fields, so that log lines do not repeat them.
     if let Some((method, route)) = name.split_once(' ') {
         span.set_attribute("http.request.method", method.to_owned());
         span.set_attribute("http.route", route.to_owned());
+    }
+    // The network and not the address: the log is kept for longer than the address of a person is needed.
+    if let Some(network) = Origin::of(request.request()).ok().and_then(|origin| origin.client().network()) {
+        span.record("client", field::display(network));
     }
     telemetry::continue_trace(&span, |name| request.headers().get(name)?.to_str().ok());
     span

@@ -7,7 +7,7 @@ use diesel::QueryableByName;
 use diesel::sql_types::{BigInt, Double, Integer, Text};
 use diesel_async::RunQueryDsl;
 use opentelemetry::KeyValue;
-use opentelemetry::metrics::{Histogram, UpDownCounter};
+use opentelemetry::metrics::{Counter, Histogram, UpDownCounter};
 use rowhouse_chassis::telemetry::{SECONDS, meter};
 use rowhouse_tenancy::{DbError, GlobalTx, TenantDb};
 use tokio::time::{MissedTickBehavior, interval};
@@ -17,6 +17,9 @@ const INTERVAL: Duration = Duration::from_secs(15);
 /// The number of tenants whose due jobs are counted. With more, the count is too low, and the age still right.
 const TENANTS: i32 = 1000;
 
+/// The class of jobs that belong to no tenant.
+pub(crate) const GLOBAL: &str = "global";
+
 const CLASS: &str = "rowhouse.job.class";
 const KIND: &str = "rowhouse.job.kind";
 const RESULT: &str = "rowhouse.job.result";
@@ -25,8 +28,15 @@ static DURATIONS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     meter()
         .f64_histogram("rowhouse.job.attempt.duration")
         .with_unit("s")
-        .with_description("Duration of the attempts at jobs, by result")
+        .with_description("Duration of the attempts at jobs")
         .with_boundaries(SECONDS.to_vec())
+        .build()
+});
+static ATTEMPTS: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.job.attempts")
+        .with_unit("{attempt}")
+        .with_description("Attempts at jobs, by result")
         .build()
 });
 static RUNNING: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| {
@@ -86,10 +96,16 @@ impl MeasuredAttempt {
 impl Drop for MeasuredAttempt {
     fn drop(&mut self) {
         RUNNING.add(-1, &self.attributes);
+        DURATIONS.record(self.began.elapsed().as_secs_f64(), &self.attributes);
         let [class, kind] = self.attributes.clone();
-        let result = KeyValue::new(RESULT, self.end.as_str());
-        DURATIONS.record(self.began.elapsed().as_secs_f64(), &[class, kind, result]);
+        ATTEMPTS.add(1, &[class, kind, KeyValue::new(RESULT, self.end.as_str())]);
     }
+}
+
+/// Makes the counter of dead jobs of a kind begin at 0, so that the first one is an increase.
+pub(crate) fn expect_attempts(class: &'static str, kind: &'static str) {
+    let dead = KeyValue::new(RESULT, AttemptEnd::Dead.as_str());
+    ATTEMPTS.add(0, &[KeyValue::new(CLASS, class), KeyValue::new(KIND, kind), dead]);
 }
 
 /// The due jobs of one class and kind.
@@ -105,8 +121,9 @@ struct Due {
     oldest_seconds: f64,
 }
 
-/// Counts the due jobs of this service again and again. All of its instances count the same jobs.
-pub(crate) async fn count_due_jobs(db: TenantDb) {
+/// Counts the due jobs of this service again and again, and those of the `known` kinds, with their classes, also when none is due.
+/// All of its instances count the same jobs.
+pub(crate) async fn count_due_jobs(db: TenantDb, known: Vec<(&'static str, &'static str)>) {
     let counted: Arc<Mutex<Vec<Due>>> = Arc::default();
     observe(&db.role_name(), &counted);
     let mut interval = interval(INTERVAL);
@@ -114,10 +131,21 @@ pub(crate) async fn count_due_jobs(db: TenantDb) {
     loop {
         interval.tick().await;
         match db.global_tx("jobs.statistics", due_jobs).await {
-            Ok(due) => *counted.lock().unwrap_or_else(PoisonError::into_inner) = due,
+            Ok(due) => *counted.lock().unwrap_or_else(PoisonError::into_inner) = with_idle(due, &known),
             Err(error) => tracing::debug!(%error, "due jobs cannot be counted: {error}"),
         }
     }
+}
+
+/// Adds the kinds of which no job is due.
+fn with_idle(mut due: Vec<Due>, known: &[(&str, &str)]) -> Vec<Due> {
+    for (class, kind) in known {
+        if !due.iter().any(|due| due.class == *class && due.kind == *kind) {
+            let (class, kind) = ((*class).to_owned(), (*kind).to_owned());
+            due.push(Due { class, kind, due: 0, oldest_seconds: 0.0 });
+        }
+    }
+    due
 }
 
 async fn due_jobs(tx: &mut GlobalTx) -> Result<Vec<Due>, DbError> {

@@ -18,7 +18,7 @@ use tokio::time::sleep;
 
 use crate::global::TypedGlobal;
 use crate::handler::{AnyHandler, Typed};
-use crate::metrics::count_due_jobs;
+use crate::metrics::{GLOBAL, count_due_jobs, expect_attempts};
 use crate::{Class, GlobalHandler, GlobalJob, Handler, Job, WorkerArgs};
 use crew::Crew;
 use global::{GlobalHandlers, GlobalQueue};
@@ -52,6 +52,7 @@ impl Workers {
     /// Sets the handler for a kind of job. Jobs without a handler in any instance wait for a newer one.
     #[must_use]
     pub fn handle<J: Job>(mut self, handler: impl Handler<J>) -> Self {
+        expect_attempts(J::CLASS.as_str(), J::KIND);
         self.handlers.insert(J::KIND, Box::new(Typed::<J, _>::new(handler)));
         self
     }
@@ -63,6 +64,7 @@ impl Workers {
         queue: crate::GlobalQueue<J>,
         handler: impl GlobalHandler<J>,
     ) -> Self {
+        expect_attempts(GLOBAL, J::KIND);
         self.global_handlers.insert(J::KIND, Box::new(TypedGlobal { queue, handler }));
         self
     }
@@ -71,6 +73,9 @@ impl Workers {
     /// released to other instances after that.
     pub async fn run(self, shutdown: impl Future<Output = ()> + Send, drain: Duration) {
         let Self { db, args, handlers, global_handlers } = self;
+        let mut known: Vec<_> =
+            handlers.iter().map(|(kind, handler)| (handler.class().as_str(), *kind)).collect();
+        known.extend(global_handlers.keys().map(|kind| (GLOBAL, *kind)));
         let handlers = Arc::new(handlers);
         let crews: Vec<Crew<TenantsQueue>> = Class::ALL
             .into_iter()
@@ -91,7 +96,7 @@ impl Workers {
             let mut listener = db.listen_for_role("jobs_");
             let mut beside = JoinSet::new();
             beside.spawn(purge_regularly(db.clone()));
-            beside.spawn(count_due_jobs(db));
+            beside.spawn(count_due_jobs(db, known));
             let mut shutdown = std::pin::pin!(shutdown);
             loop {
                 // Seldom only while notifications arrive.

@@ -35,7 +35,7 @@ impl Service for Orders {
         let guard = Guard::of(core.environment);
         let sender = Sender::new(guard).map_err(|error| format!("webhooks cannot be sent: {error}"))?;
         let workers = Workers::new(db.clone(), args.jobs)
-            .handle(SendWebhooksHandler { sender, encryption: encryption.clone() })
+            .handle(SendWebhooksHandler::new(sender, encryption.clone()))
             .handle(DeliverWebhookHandler)
             .handle(TidyWebhooksHandler)
             .handle(WriteExportHandler)

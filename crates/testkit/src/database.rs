@@ -3,7 +3,9 @@
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::thread;
 
-use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
+use diesel::QueryableByName;
+use diesel::sql_types::Text;
+use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_catalog::ServiceName;
 use rowhouse_migrator::{connect_diesel, quote_identifier};
 
@@ -41,6 +43,21 @@ impl TestDatabase {
     /// Connects as the superuser, to whom policies do not apply.
     pub async fn admin(&self) -> AsyncPgConnection {
         connect(&self.admin_url()).await
+    }
+
+    /// Returns the value of an expression as text, as the superuser sees it.
+    pub async fn value(&self, expression: &str) -> String {
+        #[derive(QueryableByName)]
+        struct Value {
+            #[diesel(sql_type = Text)]
+            value: String,
+        }
+        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
+        query
+            .get_result::<Value>(&mut self.admin().await)
+            .await
+            .unwrap_or_else(|error| panic!("{error}"))
+            .value
     }
 
     /// Connects as a service's role.

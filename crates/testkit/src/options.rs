@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use rowhouse_auth::SignUpArgs;
 use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::config::TelemetryArgs;
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
@@ -36,9 +37,9 @@ pub struct TestOptions {
     pub database_urls: PerService<Option<String>>,
     /// The settings of each service's job workers.
     pub jobs: WorkerArgs,
-    /// The endpoint to which traces are exported. Telemetry is global to the process, so only one system per process can
-    /// have this.
-    pub otlp_endpoint: Option<String>,
+    /// The settings of telemetry, or `None` to log nothing. Telemetry is global to the process, so only one system per process can
+    /// have it.
+    pub telemetry: Option<TelemetryArgs>,
 }
 
 impl TestOptions {
@@ -62,7 +63,7 @@ impl Default for TestOptions {
             sign_ups: SignUpArgs::generous(),
             database_urls: PerService::default(),
             jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
-            otlp_endpoint: None,
+            telemetry: None,
         }
     }
 }

@@ -3,7 +3,7 @@
 use reqwest::Client;
 use rowhouse_auth::MailArgs;
 use rowhouse_catalog::{PerService, ServiceName};
-use rowhouse_chassis::config::{DatabaseArgs, TelemetryArgs};
+use rowhouse_chassis::config::DatabaseArgs;
 use rowhouse_chassis::telemetry::{self, Telemetry};
 use rowhouse_keys::KeyDirectory;
 use rowhouse_keys::encryption_keys;
@@ -42,13 +42,7 @@ impl TestSystem {
         let directory = tempfile::tempdir().unwrap();
         let keys = KeyDirectory::at(directory.path().join("keys"));
         keys.generate().unwrap();
-        let telemetry_args = TelemetryArgs {
-            log: "warn".to_owned(),
-            otlp_endpoint: options.otlp_endpoint.clone(),
-            ..TelemetryArgs::default()
-        };
-        let telemetry =
-            options.otlp_endpoint.is_some().then(|| telemetry::init(&telemetry_args, "rowhouse").unwrap());
+        let telemetry = options.telemetry.as_ref().map(|args| telemetry::init(args, "rowhouse").unwrap());
 
         let databases = options.database_urls.clone().map(|service, url| DatabaseArgs {
             pool_size: options.pool_size,
@@ -59,7 +53,7 @@ impl TestSystem {
         encryption_keys::ensure(&encryption_keys).unwrap();
         let mail = directory.path().join("mail");
         let parts = Parts {
-            telemetry: telemetry_args,
+            telemetry: options.telemetry.clone().unwrap_or_default(),
             request_timeout: options.request_timeout,
             rate_limits: options.rate_limits,
             bcrypt_cost: options.bcrypt_cost,
@@ -101,6 +95,12 @@ impl TestSystem {
         &self.services[service]
     }
 
+    /// Returns the URL of the admin listener. Panics if the options have none.
+    #[must_use]
+    pub fn admin_url(&self) -> String {
+        url(self.telemetry.as_ref().and_then(Telemetry::admin_address).unwrap())
+    }
+
     /// Returns an HTTP client without special settings.
     #[must_use]
     pub const fn http(&self) -> &Client {
@@ -131,14 +131,15 @@ impl TestSystem {
     }
 
     /// Stops the gateway, then the services, and exports the last spans. Dropping the system instead aborts everything that is
-    /// running.
-    pub async fn shutdown(self) {
-        let Self { system, telemetry, http, .. } = self;
+    /// running. Returns the database.
+    pub async fn shutdown(self) -> TestDatabase {
+        let Self { system, telemetry, http, database, .. } = self;
         // The shutdown would wait for the client's idle connections.
         drop(http);
         system.stop().await;
         if let Some(telemetry) = telemetry {
             telemetry.shutdown().await;
         }
+        database
     }
 }

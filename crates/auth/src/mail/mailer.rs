@@ -108,6 +108,7 @@ impl Mailer {
             }
             (Some(_), Some(_)) | (None, None) => return Err(MailError::Transport),
         };
+        metrics::expect_emails();
         Ok(Self { transport, from: Arc::new(from), public_url: public_url.into() })
     }
 

@@ -23,7 +23,7 @@ pub use database::DatabaseArgs;
 pub use each_service::{EachService, OfEachService};
 pub use environment::Environment;
 pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
-pub use telemetry::{LogFormat, OtlpProtocol, TelemetryArgs, TracesSampler};
+pub use telemetry::{Exporter, LogFormat, OtlpProtocol, TelemetryArgs, TracesSampler};
 
 use rate_limits::SERVICE_TENANT_RATE;
 

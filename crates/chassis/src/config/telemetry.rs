@@ -29,7 +29,13 @@ pub struct TelemetryArgs {
     /// Protocol of the collector
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_enum, default_value_t)]
     pub otlp_protocol: OtlpProtocol,
-    /// Which requests are traced, if there is a collector. `parentbased_` honours the decision of the caller
+    /// Whether traces are sent to the collector
+    #[arg(long, env = "OTEL_TRACES_EXPORTER", value_enum, default_value_t)]
+    pub traces_exporter: Exporter,
+    /// Whether metrics are sent to the collector: `none` for one that takes traces only
+    #[arg(long, env = "OTEL_METRICS_EXPORTER", value_enum, default_value_t)]
+    pub metrics_exporter: Exporter,
+    /// Which requests are traced, if there is a collector. `parentbased_…` honours the caller's decision, which strangers could make
     #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
     pub traces_sampler: TracesSampler,
     /// The part of the requests that `traceidratio` and `parentbased_traceidratio` trace, from 0 to 1
@@ -54,6 +60,8 @@ impl Default for TelemetryArgs {
             admin_listen: None,
             otlp_endpoint: None,
             otlp_protocol: OtlpProtocol::default(),
+            traces_exporter: Exporter::default(),
+            metrics_exporter: Exporter::default(),
             traces_sampler: TracesSampler::default(),
             traces_sampler_arg: 1.0,
             metrics_interval: Duration::from_mins(1),
@@ -82,6 +90,16 @@ pub enum OtlpProtocol {
     HttpProtobuf,
 }
 
+/// The exporter of traces or metrics, by its name in OpenTelemetry.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
+pub enum Exporter {
+    /// To the collector, if there is one.
+    #[default]
+    Otlp,
+    /// None.
+    None,
+}
+
 /// The decision which requests are traced, by its name in OpenTelemetry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TracesSampler {
@@ -91,7 +109,8 @@ pub enum TracesSampler {
     /// None.
     #[value(name = "always_off")]
     AlwaysOff,
-    /// A part, whatever the caller decided.
+    /// A part, whatever the caller decided. All programs choose the same ones, by the trace's id.
+    #[default]
     #[value(name = "traceidratio")]
     TraceIdRatio,
     /// Those that the caller traces, and all without a caller's decision.
@@ -101,7 +120,6 @@ pub enum TracesSampler {
     #[value(name = "parentbased_always_off")]
     ParentBasedAlwaysOff,
     /// Those that the caller traces, and a part of those without a caller's decision.
-    #[default]
     #[value(name = "parentbased_traceidratio")]
     ParentBasedTraceIdRatio,
 }

@@ -58,6 +58,7 @@ impl<'a> Rpc<'a> {
             otel.kind = "server",
             tenant_id = Empty,
             trace_id = Empty,
+            span_id = Empty,
         );
         self.describe(&span);
         telemetry::continue_trace(&span, |name| headers.get(name)?.to_str().ok());

@@ -27,7 +27,7 @@ pub(super) enum Party {
 
 impl Party {
     /// Returns the name of the limit in the headers.
-    const fn policy(self) -> &'static str {
+    pub(super) const fn policy(self) -> &'static str {
         match self {
             Self::Tenant => "tenant",
             Self::User => "user",

@@ -7,6 +7,8 @@ use opentelemetry::metrics::Counter;
 
 use crate::telemetry::meter;
 
+const PARTY: &str = "rowhouse.rate_limit.party";
+
 static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
     meter()
         .u64_counter("rowhouse.rate_limit.refused")
@@ -15,7 +17,12 @@ static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+/// Makes the counter begin at 0, so that the first refusal is an increase.
+pub(super) fn expect_refusals(party: &'static str) {
+    REFUSED.add(0, &[KeyValue::new(PARTY, party)]);
+}
+
 /// Records a refusal by the limit of a kind of party, such as `tenant`.
 pub(super) fn refused(party: &'static str) {
-    REFUSED.add(1, &[KeyValue::new("rowhouse.rate_limit.party", party)]);
+    REFUSED.add(1, &[KeyValue::new(PARTY, party)]);
 }

@@ -164,7 +164,9 @@ struct Policy<C: Clock> {
 
 impl<C: Clock + Clone> Policy<C> {
     fn new(party: Party, limit: RateLimit, clock: &C) -> Option<Self> {
-        Some(Self { party, counter: Counter::new(limit.0?, clock.clone()) })
+        let counter = Counter::new(limit.0?, clock.clone());
+        metrics::expect_refusals(party.policy());
+        Some(Self { party, counter })
     }
 
     fn check(&self, caller: Caller) -> LimitOutcome {

@@ -6,7 +6,7 @@ use opentelemetry_otlp::{
 use tonic::transport::ClientTlsConfig;
 
 use super::TelemetryError;
-use crate::config::{OtlpProtocol, TelemetryArgs};
+use crate::config::{Exporter, OtlpProtocol, TelemetryArgs};
 
 /// A collector's address and protocol.
 #[derive(Clone, Copy)]
@@ -16,8 +16,11 @@ pub(super) struct Collector<'a> {
 }
 
 impl<'a> Collector<'a> {
-    /// Returns the collector, or `None` if there is none.
-    pub(super) fn of(args: &'a TelemetryArgs) -> Option<Self> {
+    /// Returns the collector of what this exporter sends, or `None` if there is none.
+    pub(super) fn of(args: &'a TelemetryArgs, exporter: Exporter) -> Option<Self> {
+        if exporter == Exporter::None {
+            return None;
+        }
         let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())?;
         Some(Self { endpoint, protocol: args.otlp_protocol })
     }

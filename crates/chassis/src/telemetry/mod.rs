@@ -98,10 +98,10 @@ pub enum TelemetryError {
 /// process appears in all of them. Needs a tokio runtime.
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let (lines, filter) = log::layer(args, service)?;
-    let collector = Collector::of(args);
+    let collector = Collector::of(args, args.traces_exporter);
     let traces = traces::provider(args, collector, resource(service))?;
     registry().with(lines).with(traces::layer(&traces, collector.is_some())).try_init()?;
-    let metrics = metrics::provider(args, collector, resource(service))?;
+    let metrics = metrics::provider(args, Collector::of(args, args.metrics_exporter), resource(service))?;
     let (metrics, exposition) = metrics.unzip();
     let admin = args.admin_listen.zip(exposition);
     let admin = admin.map(|(listen, exposition)| admin::serve(listen, exposition, filter)).transpose()?;

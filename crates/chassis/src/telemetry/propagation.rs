@@ -5,7 +5,7 @@ use std::marker::PhantomData;
 use http::{HeaderMap, HeaderName, HeaderValue};
 use opentelemetry::Context;
 use opentelemetry::propagation::{Extractor, Injector, TextMapPropagator};
-use opentelemetry::trace::TraceContextExt;
+use opentelemetry::trace::{SpanContext, TraceContextExt};
 use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -13,8 +13,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 /// The header with the position of a request in its trace (W3C Trace Context).
 pub const TRACEPARENT: &str = "traceparent";
 
-/// Makes a new span part of the trace in a request's headers, or of a new trace, and sets its field `trace_id` if it
-/// has one. Call it before the span is entered.
+/// Makes a new span part of the trace in a request's headers, or of a new trace, and sets its fields `trace_id` and `span_id` if it
+/// has them. Call it before the span is entered.
 ///
 /// `header` looks a header up by its lower-case name.
 pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>) {
@@ -22,25 +22,25 @@ pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>)
     let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
     // This fails without a subscriber for traces, or if it rejects the span: then there is no trace.
     if span.set_parent(parent).is_ok()
-        && let Some(id) = id_of(span)
+        && let Some(context) = context_of(span)
     {
-        span.record("trace_id", field::display(id));
+        span.record("trace_id", field::display(context.trace_id()));
+        span.record("span_id", field::display(context.span_id()));
     }
 }
 
 /// Returns the current span in the form of the header `traceparent` (W3C Trace Context), for an answer or an error report.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    let context = Span::current().context();
-    let context = context.span().span_context().clone();
+    let context = context_of(&Span::current())?;
     let (trace, span, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
-    context.is_valid().then(|| format!("00-{trace}-{span}-{flags:02x}"))
+    Some(format!("00-{trace}-{span}-{flags:02x}"))
 }
 
-fn id_of(span: &Span) -> Option<String> {
-    let context = span.context();
-    let context = context.span().span_context().clone();
-    context.is_valid().then(|| context.trace_id().to_string())
+/// Returns the span's position in its trace, if it is part of one.
+fn context_of(span: &Span) -> Option<SpanContext> {
+    let context = span.context().span().span_context().clone();
+    context.is_valid().then_some(context)
 }
 
 /// Adds the span's trace to the headers of an outgoing request.

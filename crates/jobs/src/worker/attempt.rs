@@ -80,6 +80,7 @@ impl JobAttempt {
             job_id = %self.claimed.id,
             attempt = task.attempts,
             trace_id = Empty,
+            span_id = Empty,
         );
         // Work that somebody asked for belongs to the trace of the request.
         if let Some(parent) = &task.trace_parent {

@@ -16,7 +16,7 @@ use crate::Failure;
 use crate::backoff::with_jitter;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
 use crate::handler::NextStep;
-use crate::metrics::{AttemptEnd, MeasuredAttempt};
+use crate::metrics::{AttemptEnd, GLOBAL, MeasuredAttempt};
 
 /// The number of jobs that an instance runs at once. They have workers of their own, so that they and tenants' jobs do not wait for
 /// each other.
@@ -72,7 +72,7 @@ impl JobAttempt {
     /// Makes the attempt. If its result cannot be stored, the job runs again after its lease has expired.
     async fn make(self, stopping: watch::Receiver<bool>) {
         let kind = &self.run.claim().kind;
-        let measured = MeasuredAttempt::begin("global", kind);
+        let measured = MeasuredAttempt::begin(GLOBAL, kind);
         match self.settle(stopping).await {
             Ok(end) => measured.end(end),
             Err(error) => tracing::warn!(kind, %error, "a job's result could not be stored: {error}"),

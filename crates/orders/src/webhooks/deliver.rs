@@ -29,8 +29,8 @@ const BATCH: usize = 500;
 
 /// The handler of [`SendWebhooks`].
 pub(crate) struct SendWebhooksHandler {
-    pub(crate) sender: Sender,
-    pub(crate) encryption: EncryptionKeys,
+    sender: Sender,
+    encryption: EncryptionKeys,
 }
 
 impl Handler<SendWebhooks> for SendWebhooksHandler {
@@ -97,6 +97,14 @@ fn parts(part: Option<Part>) -> Vec<Part> {
     part.map_or_else(|| Part::ALL.to_vec(), |part| vec![part])
 }
 
+impl SendWebhooksHandler {
+    /// Creates a handler.
+    pub(crate) fn new(sender: Sender, encryption: EncryptionKeys) -> Self {
+        metrics::expect_deliveries();
+        Self { sender, encryption }
+    }
+}
+
 /// The next step of a run.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Step {
@@ -155,6 +163,7 @@ impl SendWebhooksHandler {
             otel.kind = "client",
             event_id = %next.event_id,
             trace_id = Empty,
+            span_id = Empty,
         );
         if let Some(parent) = &next.trace_parent {
             continue_trace(&span, |name| (name == TRACEPARENT).then_some(parent));

@@ -25,6 +25,11 @@ static SUPPRESSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
         .build()
 });
 
+/// Makes the counter begin at 0, so that the first suppressed delivery is an increase.
+pub(super) fn expect_deliveries() {
+    suppressed(0);
+}
+
 /// Records an attempt.
 pub(super) fn attempted(delivered: bool, took: Duration) {
     let result = if delivered { "delivered" } else { "failed" };

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::dev::{Dev, command};
-use crate::run::directory;
+use crate::run::{directory, until};
 
 const PASSWORD: &str = "a secret that nobody may log";
 
@@ -58,4 +58,72 @@ async fn each_line_is_json_and_no_line_has_a_secret() {
     ] {
         assert!(!log.contains(&secret), "the log has {secret}");
     }
+}
+
+/// Returns the admin listener's address from the log, in JSON lines.
+fn admin_url(log: &str) -> Option<String> {
+    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines
+        .filter_map(|line| Some(format!("http://{}", line["address"].as_str()?)))
+        .find(|_| log.contains("/metrics"))
+}
+
+#[tokio::test]
+async fn json_lines_are_flat_and_there_is_one_for_each_request() {
+    let parent = directory();
+    let data = parent.path().join("data");
+    let mut command = command(&data);
+    command.args(["--log-format", "json", "--admin-listen", "127.0.0.1:0"]);
+    let dev = Dev::launch(&data, &mut command).up();
+    dev.paste();
+    let (http, gateway) = (Client::new(), dev.endpoint("gateway"));
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let refused = http
+        .get(format!("{gateway}/v1/orders"))
+        .header("traceparent", format!("00-{trace}-b7ad6b7169203331-01"))
+        .send()
+        .await
+        .unwrap();
+    assert_eq!(refused.status(), 401);
+
+    let requests = || -> Vec<Value> {
+        let log = dev.stderr();
+        let lines = log.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("{line}")));
+        lines.filter(|line: &Value| line["target"] == "rowhouse::request").collect()
+    };
+    let of = |method: &str| -> Vec<Value> {
+        requests()
+            .into_iter()
+            .filter(|line| line["rpc"].as_str().is_some_and(|rpc| rpc.ends_with(method)))
+            .collect()
+    };
+    until("the line of the refused request", || {
+        requests().iter().any(|line| line["status"] == 401).then_some(())
+    });
+    let placed = of("CreateOrder");
+    let [placed] = placed.as_slice() else { panic!("{placed:?}") };
+    for field in ["service", "tenant_id", "trace_id", "span_id", "timestamp", "level", "code", "latency_ms"] {
+        assert!(!placed[field].is_null(), "{field} of {placed}");
+    }
+    assert!(
+        requests().iter().all(|line| line["request"] != "POST /v1/orders"),
+        "the service has written the line"
+    );
+    let refused = requests().into_iter().find(|line| line["status"] == 401).unwrap();
+    assert_eq!((refused["trace_id"].as_str(), refused["client"].as_str()), (Some(trace), Some("127.0.0.1")));
+
+    // The filter changes while it runs, and the gateway's own lines appear.
+    let admin = admin_url(&dev.stderr()).unwrap() + "/log-filter";
+    let put = async |filter: &'static str| http.put(&admin).body(filter).send().await.unwrap();
+    assert_eq!(http.get(&admin).send().await.unwrap().text().await.unwrap(), "info\n");
+    let wrong = put("info,=").await;
+    assert_eq!(wrong.status(), 400);
+    assert!(wrong.text().await.unwrap().contains("is not a log filter"));
+    assert_eq!(put("info,rowhouse::request=debug").await.status(), 204);
+    let login = json!({ "email": "nobody@acme.example", "password": PASSWORD });
+    let login = http.post(format!("{gateway}/v1/auth/login")).json(&login).send().await.unwrap();
+    assert_eq!(login.status(), 401);
+    let of_gateway = || requests().iter().any(|line| line["request"] == "POST /v1/auth/login").then_some(());
+    until("the gateway's line", of_gateway);
+    dev.stop(Signal::TERM);
 }

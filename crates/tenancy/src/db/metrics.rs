@@ -156,7 +156,10 @@ impl PoolMetrics {
                 }
             })
             .build();
-        Self([name])
+        // An increase needs a beginning.
+        let name = [name];
+        INSTRUMENTS.timeouts.add(0, &name);
+        Self(name)
     }
 
     /// Returns the pool's role.

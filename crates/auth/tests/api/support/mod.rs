@@ -8,9 +8,7 @@ pub(crate) mod smtp;
 
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::Text;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, Config, MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
@@ -204,13 +202,7 @@ impl Service {
 
     /// Returns the value of a query as text, as the superuser sees it.
     pub(crate) async fn value(&self, expression: &str) -> String {
-        #[derive(QueryableByName)]
-        struct Value {
-            #[diesel(sql_type = Text)]
-            value: String,
-        }
-        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
-        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+        self.database.value(expression).await
     }
 
     /// Makes a call while the tenant is in set-up.

@@ -6,9 +6,7 @@ mod requests;
 use std::net::SocketAddr;
 use std::time::Duration;
 
-use diesel::QueryableByName;
-use diesel::sql_types::Text;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
     DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
@@ -243,13 +241,7 @@ impl World {
 
     /// Returns the value of a query as text, as the superuser sees it.
     pub(crate) async fn value(&self, expression: &str) -> String {
-        #[derive(QueryableByName)]
-        struct Value {
-            #[diesel(sql_type = Text)]
-            value: String,
-        }
-        let query = diesel::sql_query(format!("SELECT ({expression})::text AS value"));
-        query.get_result::<Value>(&mut self.database.admin().await).await.unwrap().value
+        self.database.value(expression).await
     }
 
     /// Returns the numbers of tenants, identities, memberships and keys.
