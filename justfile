@@ -42,9 +42,9 @@ audit:
 migrate:
     cargo run -- migrate
 
-# Write the generated files: the gateway's OpenAPI document.
+# Write the generated files: the gateway's OpenAPI document, and the list of settings.
 generate:
-    UPDATE_GENERATED=1 cargo test -p rowhouse-gateway --test openapi
+    UPDATE_GENERATED=1 cargo test --workspace --test openapi --test configuration -- the_committed_document the_list_of_settings
 
 # Add a resource to the orders service, as docs/adding-a-resource.md shows it. The singular is needed where it is not regular.
 new-resource plural *singular:

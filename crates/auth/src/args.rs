@@ -157,7 +157,7 @@ impl SignUpArgs {
 #[derive(Args, Clone)]
 #[command(
     next_help_heading = "Mail",
-    group = ArgGroup::new("mail").required(true).multiple(false).args(["smtp_url", "mail_dir"]),
+    group = ArgGroup::new("mail").required(true).multiple(false).args(["smtp_url", "smtp_url_file", "mail_dir"]),
 )]
 #[group(skip)]
 pub struct MailArgs {
@@ -165,9 +165,12 @@ pub struct MailArgs {
     /// `smtp://mail.example.com:587?tls=required` (STARTTLS)
     #[arg(long, env = "ROWHOUSE_SMTP_URL", value_name = "URL", hide_env_values = true)]
     pub smtp_url: Option<String>,
+    /// File that contains this URL instead; it is read again when it changes, so the password in it may change
+    #[arg(long, env = "ROWHOUSE_SMTP_URL_FILE", value_name = "FILE")]
+    pub smtp_url_file: Option<PathBuf>,
     /// PEM file with the authorities that may have signed the SMTP server's certificate; without it, those that
-    /// browsers trust
-    #[arg(long, env = "ROWHOUSE_SMTP_CA_FILE", value_name = "FILE", requires = "smtp_url")]
+    /// browsers trust. It is read again when it changes
+    #[arg(long, env = "ROWHOUSE_SMTP_CA_FILE", value_name = "FILE", conflicts_with = "mail_dir")]
     pub smtp_ca_file: Option<PathBuf>,
     /// Directory to write emails to instead of sending them, one .eml file each
     #[arg(long, env = "ROWHOUSE_MAIL_DIR", value_name = "DIRECTORY")]
@@ -194,6 +197,7 @@ impl MailArgs {
     pub fn into_directory(directory: impl Into<PathBuf>) -> Self {
         Self {
             smtp_url: None,
+            smtp_url_file: None,
             smtp_ca_file: None,
             mail_dir: Some(directory.into()),
             mail_from: Self::FROM.to_owned(),
@@ -207,6 +211,7 @@ impl fmt::Debug for MailArgs {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("MailArgs")
             .field("smtp", &self.smtp_url.is_some())
+            .field("smtp_url_file", &self.smtp_url_file)
             .field("mail_dir", &self.mail_dir)
             .field("mail_from", &self.mail_from)
             .field("public_url", &self.public_url)

@@ -68,7 +68,7 @@ impl Service for Auth {
         let rpc = Arc::new(Rpc {
             db: db.clone(),
             hashing,
-            encryption,
+            encryption: encryption.clone(),
             tasks,
             issuer: signing.issuer().named(core.issuer.as_str()),
             verifier: Arc::clone(&core.verifier),
@@ -98,6 +98,7 @@ impl Service for Auth {
             .grpc(grpc_service!(AuditLogServiceServer::from_arc(rpc())))
             .grpc(grpc_service!(jobs))
             .signing(signing)
+            .encryption(encryption, args.encryption_keys)
             .companion("purge", purge)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }

@@ -7,6 +7,7 @@ use rowhouse_text::printable;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
 
 use crate::config::ProxyArgs;
+use crate::grpc::Peer;
 use crate::network::Network;
 
 /// The header and metadata key in which a proxy lists the addresses that it forwards for.
@@ -44,10 +45,20 @@ impl TrustedProxies {
     /// Returns the last address of the request's path that is not a trusted proxy's. `forwarded` has the values of
     /// `x-forwarded-for` in their order, each a list. What precedes an untrusted address may be forged.
     pub fn client_address<'a>(&self, peer: IpAddr, forwarded: impl Iterator<Item = &'a str>) -> IpAddr {
+        self.last_untrusted(peer.to_canonical(), false, forwarded)
+    }
+
+    /// `is_verified` says that the peer is trusted, whatever its address is.
+    fn last_untrusted<'a>(
+        &self,
+        peer: IpAddr,
+        mut is_verified: bool,
+        forwarded: impl Iterator<Item = &'a str>,
+    ) -> IpAddr {
         let hops: Vec<&str> = forwarded.flat_map(|value| value.split(',')).map(str::trim).collect();
-        let mut address = peer.to_canonical();
+        let mut address = peer;
         for hop in hops.into_iter().rev() {
-            if !self.0.iter().any(|network| network.contains(&address)) {
+            if !std::mem::take(&mut is_verified) && !self.0.iter().any(|network| network.contains(&address)) {
                 break;
             }
             let Some(next) = parse(hop) else { break };
@@ -56,7 +67,7 @@ impl TrustedProxies {
         address
     }
 
-    /// Returns the origin of a gRPC call.
+    /// Returns the origin of a gRPC call. A caller that is verified by mutual TLS is trusted to say for whom it calls.
     #[must_use]
     pub fn client<T>(&self, request: &tonic::Request<T>) -> Client {
         let metadata = request.metadata();
@@ -65,8 +76,10 @@ impl TrustedProxies {
             .iter()
             .map(|value| String::from_utf8_lossy(value.as_encoded_bytes()))
             .collect();
-        let address =
-            request.remote_addr().map(|peer| self.client_address(peer.ip(), texts.iter().map(AsRef::as_ref)));
+        let address = request.extensions().get::<Peer>().and_then(|peer| {
+            let address = peer.address?.ip().to_canonical();
+            Some(self.last_untrusted(address, peer.is_verified, texts.iter().map(AsRef::as_ref)))
+        });
         let agent = metadata.get(FORWARDED_USER_AGENT).or_else(|| metadata.get("user-agent"));
         Client { address, user_agent: agent.and_then(|value| value.to_str().ok()).and_then(user_agent) }
     }
@@ -138,10 +151,8 @@ mod tests {
             Client { address: Some("2001:db8::1".parse().unwrap()), user_agent: Some("curl/8".into()) };
         let mut request = tonic::Request::new(());
         sent.carry(request.metadata_mut());
-        let peer = tonic::transport::server::TcpConnectInfo {
-            local_addr: None,
-            remote_addr: Some("127.0.0.1:1".parse().unwrap()),
-        };
+        let sent_from = sent.address;
+        let peer = Peer { address: Some("127.0.0.1:1".parse().unwrap()), is_verified: false };
         request.extensions_mut().insert(peer);
         let proxies = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
         assert_eq!(proxies.client(&request), sent);
@@ -154,6 +165,9 @@ mod tests {
         assert_eq!(proxies.client(&request).user_agent.as_deref(), Some("tonic/0"));
         let nobody = TrustedProxies(Vec::new()).client(&request);
         assert_eq!(nobody.address, Some("127.0.0.1".parse().unwrap()));
+        request.extensions_mut().insert(Peer { is_verified: true, ..peer });
+        let verified = TrustedProxies(Vec::new()).client(&request);
+        assert_eq!(verified.address, sent_from);
     }
 
     #[test]

@@ -60,6 +60,11 @@ fn lines(violations: &[Violation]) -> String {
     violations.iter().fold(String::new(), |lines, violation| format!("{lines}\n  {violation}"))
 }
 
+/// Checks the configuration, and returns a database that is never connected to.
+pub async fn check(args: &DatabaseArgs, environment: Environment) -> Result<TenantDb, DatabaseError> {
+    Ok(TenantDb::unconnected(&args.to_config(environment)).await?)
+}
+
 /// Connects, checks that the role is the service's own and that program and schema are compatible, and audits the
 /// service's schema. A violation is an error, so the service does not start.
 pub async fn open(
@@ -67,7 +72,7 @@ pub async fn open(
     environment: Environment,
     service: ServiceName,
 ) -> Result<TenantDb, DatabaseError> {
-    let db = TenantDb::connect(&args.to_config()).await?;
+    let db = TenantDb::connect(&args.to_config(environment)).await?;
     let (found, expected) = (db.role().await?, service.role());
     if found != expected {
         return Err(DatabaseError::OtherRole { found, expected });
@@ -84,8 +89,8 @@ pub async fn open(
 }
 
 /// Connects with a service's login, and checks that program and schema are compatible.
-pub async fn check_schema(args: &DatabaseArgs) -> Result<(), DatabaseError> {
-    let db = TenantDb::connect(&args.to_config()).await?;
+pub async fn check_schema(args: &DatabaseArgs, environment: Environment) -> Result<(), DatabaseError> {
+    let db = TenantDb::connect(&args.to_config(environment)).await?;
     check_version(db.schema_version().await?)
 }
 

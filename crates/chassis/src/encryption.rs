@@ -5,7 +5,7 @@
 
 use std::io;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
+use std::sync::{Arc, PoisonError, RwLock};
 
 use base64::Engine;
 use base64::prelude::BASE64_STANDARD;
@@ -14,6 +14,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+use crate::reread;
 
 const KEY_LENGTH: usize = 32;
 const NONCE_LENGTH: usize = 24;
@@ -46,11 +48,9 @@ pub enum EncryptionKeysError {
 #[error("it was not encrypted with one of the configured keys, for this purpose")]
 pub struct DecryptError;
 
-/// The encryption keys: the first one encrypts, all of them decrypt. Clones share them.
+/// The encryption keys: the first one encrypts, all of them decrypt. Clones share them, also when they change.
 #[derive(Clone)]
-pub struct EncryptionKeys {
-    keys: Arc<[Key]>,
-}
+pub struct EncryptionKeys(Arc<RwLock<Arc<[Key]>>>);
 
 struct Key {
     id: [u8; KEY_ID_LENGTH],
@@ -61,23 +61,37 @@ struct Key {
 impl EncryptionKeys {
     /// Reads the file. Its text is wiped from memory.
     pub async fn load(path: &Path) -> Result<Self, EncryptionKeysError> {
-        let text = match tokio::fs::read_to_string(path).await {
-            Ok(text) => Zeroizing::new(text),
-            Err(source) => return Err(EncryptionKeysError::Unreadable { path: path.to_owned(), source }),
-        };
-        Self::parse(&text).ok_or_else(|| EncryptionKeysError::Invalid(path.to_owned()))
+        Ok(Self::of(read(path).await?))
+    }
+
+    fn of(keys: Arc<[Key]>) -> Self {
+        Self(Arc::new(RwLock::new(keys)))
+    }
+
+    /// Reads the file again whenever it changes, for ever.
+    pub async fn follow(self, path: PathBuf) {
+        reread::follow("the encryption keys", || self.reload(&path)).await;
+    }
+
+    async fn reload(&self, path: &Path) -> Result<(), EncryptionKeysError> {
+        let read = read(path).await?;
+        if !read.iter().map(|key| key.id).eq(self.keys().iter().map(|key| key.id)) {
+            let count = read.len();
+            // The old keys are consistent even if another thread panicked.
+            *self.0.write().unwrap_or_else(PoisonError::into_inner) = read;
+            tracing::info!(count, "the encryption keys have changed: there are {count}");
+        }
+        Ok(())
+    }
+
+    fn keys(&self) -> Arc<[Key]> {
+        Arc::clone(&self.0.read().unwrap_or_else(PoisonError::into_inner))
     }
 
     /// Parses the contents of the file. Returns `None` if a line is not a key, or there is none.
     #[must_use]
     pub fn parse(text: &str) -> Option<Self> {
-        let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
-        let keys: Arc<[Key]> = lines.map(Key::parse).collect::<Option<_>>()?;
-        (!keys.is_empty()).then_some(Self { keys })
-    }
-
-    fn current(&self) -> Option<&Key> {
-        self.keys.first()
+        parse(text).map(Self::of)
     }
 
     /// Encrypts a secret. `purpose` prevents its use for another purpose, and `owner`, such as a row's id, its use in
@@ -88,7 +102,8 @@ impl EncryptionKeys {
         owner: &[u8],
         secret: &[u8],
     ) -> Result<Vec<u8>, DecryptError> {
-        let key = self.current().ok_or(DecryptError)?;
+        let keys = self.keys();
+        let key = keys.first().ok_or(DecryptError)?;
         let nonce = random::<NONCE_LENGTH>().or(Err(DecryptError))?;
         let associated = associated(purpose, owner);
         let ciphertext = key
@@ -107,7 +122,8 @@ impl EncryptionKeys {
     ) -> Result<Zeroizing<Vec<u8>>, DecryptError> {
         let (id, rest) = ciphertext.split_at_checked(KEY_ID_LENGTH).ok_or(DecryptError)?;
         let (nonce, ciphertext) = rest.split_first_chunk::<NONCE_LENGTH>().ok_or(DecryptError)?;
-        let key = self.keys.iter().find(|key| key.id == id).ok_or(DecryptError)?;
+        let keys = self.keys();
+        let key = keys.iter().find(|key| key.id == id).ok_or(DecryptError)?;
         let payload = Payload { msg: ciphertext, aad: &associated(purpose, owner) };
         key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(DecryptError))
     }
@@ -120,10 +136,27 @@ impl EncryptionKeys {
 
     /// Returns the digests with each of the keys, the current one's first, so that a digest from before a change of
     /// keys is among them.
-    pub fn digests(&self, purpose: &'static str, data: &[u8]) -> impl Iterator<Item = Digest32> {
-        let data = associated(purpose, data);
-        self.keys.iter().map(move |key| key.mac.clone().chain_update(&data).finalize().into_bytes().into())
+    pub fn digests(&self, purpose: &'static str, data: &[u8]) -> impl Iterator<Item = Digest32> + use<> {
+        let (data, keys) = (associated(purpose, data), self.keys());
+        (0..keys.len()).filter_map(move |index| {
+            let mac = keys.get(index)?.mac.clone();
+            Some(mac.chain_update(&data).finalize().into_bytes().into())
+        })
     }
+}
+
+async fn read(path: &Path) -> Result<Arc<[Key]>, EncryptionKeysError> {
+    let text = match tokio::fs::read_to_string(path).await {
+        Ok(text) => Zeroizing::new(text),
+        Err(source) => return Err(EncryptionKeysError::Unreadable { path: path.to_owned(), source }),
+    };
+    parse(&text).ok_or_else(|| EncryptionKeysError::Invalid(path.to_owned()))
+}
+
+fn parse(text: &str) -> Option<Arc<[Key]>> {
+    let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let keys: Arc<[Key]> = lines.map(Key::parse).collect::<Option<_>>()?;
+    (!keys.is_empty()).then_some(keys)
 }
 
 impl Key {
@@ -201,6 +234,29 @@ mod tests {
         assert!(new.decrypt("totp", b"", &both.encrypt("totp", b"", b"secret").unwrap()).is_ok());
         assert_eq!(both.digest("x", b"y"), new.digest("x", b"y"));
         assert!(both.digests("x", b"y").any(|digest| digest == old.digest("x", b"y")));
+    }
+
+    #[tokio::test]
+    async fn clones_use_the_keys_that_the_file_has_now() {
+        let directory = tempfile::tempdir().unwrap();
+        let path = directory.path().join("encryption.keys");
+        std::fs::write(&path, line(1)).unwrap();
+        let encryption = EncryptionKeys::load(&path).await.unwrap();
+        let clone = encryption.clone();
+        let old = clone.encrypt("totp", b"", b"secret").unwrap();
+
+        std::fs::write(&path, format!("{}\n{}", line(2), line(1))).unwrap();
+        encryption.reload(&path).await.unwrap();
+        let new = clone.encrypt("totp", b"", b"secret").unwrap();
+        assert!(clone.decrypt("totp", b"", &old).is_ok());
+        let only_new = EncryptionKeys::parse(&line(2)).unwrap();
+        assert!(only_new.decrypt("totp", b"", &new).is_ok());
+
+        // Half a file, as one that is being written, changes nothing.
+        std::fs::write(&path, &line(3)[..10]).unwrap();
+        assert!(encryption.reload(&path).await.is_err());
+        assert!(clone.decrypt("totp", b"", &old).is_ok());
+        assert_eq!(clone.digests("x", b"y").count(), 2);
     }
 
     #[test]

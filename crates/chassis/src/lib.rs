@@ -15,6 +15,7 @@
 //!   under;
 //! * [`shutdown`] signals when to stop, and [`health`] whether a server is ready;
 //! * [`grpc`] is a server and a client channel with all of the above built in;
+//! * [`tls`] has the certificates of calls between services, which are read again when they change;
 //! * [`program`] runs a process from start to exit, and `service` is the frame of a service, with all of the above
 //!   built in.
 
@@ -37,11 +38,13 @@ pub mod network;
 pub mod page;
 pub mod program;
 pub mod rate_limit;
+mod reread;
 #[cfg(feature = "db")]
 pub mod service;
 pub mod shutdown;
 pub mod signing;
 pub mod telemetry;
+pub mod tls;
 #[cfg(feature = "db")]
 pub mod wire;
 

@@ -3,10 +3,11 @@
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::Parser;
+use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser};
+use rowhouse_tls::TlsFileError;
 use rowhouse_tokens::TrustError;
 
-use crate::config::TelemetryArgs;
+use crate::config::{self, PlaintextError, TelemetryArgs};
 #[cfg(feature = "db")]
 use crate::database::DatabaseError;
 use crate::grpc::BindError;
@@ -26,6 +27,9 @@ pub trait Program {
     /// Returns the arguments for logs and traces.
     fn telemetry(config: &Self::Config) -> &TelemetryArgs;
 
+    /// Does what a start does before it binds and connects: reads files and keys, and parses addresses.
+    fn check(config: Self::Config) -> impl Future<Output = Result<(), BoxError>> + Send;
+
     /// Serves until `shutdown` is requested and all running work is finished.
     fn serve(config: Self::Config, shutdown: Shutdown) -> impl Future<Output = Result<(), BoxError>> + Send;
 }
@@ -40,6 +44,12 @@ pub enum StartError {
     #[cfg(feature = "db")]
     #[error(transparent)]
     Database(#[from] DatabaseError),
+    /// Calls would not be encrypted, and this is production.
+    #[error(transparent)]
+    Plaintext(#[from] PlaintextError),
+    /// The certificates cannot be read.
+    #[error(transparent)]
+    Tls(#[from] TlsFileError),
     /// The address cannot be bound.
     #[error(transparent)]
     Bind(#[from] BindError),
@@ -48,14 +58,31 @@ pub enum StartError {
     Own(BoxError),
 }
 
+/// The flag that checks the configuration instead of serving. It is no setting, so it has no variable.
+const CHECK: &str = "check-config";
+
+fn command<P: Program>() -> Command {
+    let check = Arg::new(CHECK).long(CHECK).action(ArgAction::SetTrue).help_heading("Options");
+    P::Config::command().arg(check.help(
+        "Check the configuration and exit: read all files and keys, and parse all addresses, without listening or connecting",
+    ))
+}
+
 /// Runs the program of this process: reads its arguments, serves until a signal, and sends the last spans whatever happens.
 #[must_use]
 pub fn run<P: Program>() -> ExitCode {
-    let config = P::Config::parse();
+    let matches = config::matches(command::<P>(), std::env::args_os());
+    let config = P::Config::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
+    let check_only = matches.get_flag(CHECK);
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
-    let ended =
-        runtime.map_err(BoxError::from).and_then(|runtime| runtime.block_on(Box::pin(live::<P>(config))));
+    let ended = runtime
+        .map_err(BoxError::from)
+        .and_then(|runtime| runtime.block_on(Box::pin(live::<P>(config, check_only))));
     match ended {
+        Ok(()) if check_only => {
+            eprintln!("{}: the configuration is valid", P::NAME);
+            ExitCode::SUCCESS
+        }
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
             eprintln!("{}: {error}", P::NAME);
@@ -64,10 +91,13 @@ pub fn run<P: Program>() -> ExitCode {
     }
 }
 
-async fn live<P: Program>(config: P::Config) -> Result<(), BoxError> {
-    let telemetry = telemetry::init(P::telemetry(&config), P::NAME)?;
-    let shutdown = Shutdown::on_signals()?;
-    let served = P::serve(config, shutdown).await;
+async fn live<P: Program>(config: P::Config, check_only: bool) -> Result<(), BoxError> {
+    let mut args = P::telemetry(&config).clone();
+    // The port may be in use by the very program that is to get this configuration.
+    args.admin_listen = args.admin_listen.filter(|_| !check_only);
+    let telemetry = telemetry::init(&args, P::NAME)?;
+    let served =
+        if check_only { P::check(config).await } else { P::serve(config, Shutdown::on_signals()?).await };
     telemetry.shutdown().await;
     served
 }

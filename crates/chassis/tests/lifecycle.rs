@@ -32,6 +32,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
     let answer = Arc::clone(&ready);
     let base = options().await;
     let options = GrpcOptions {
+        tls: None,
         readiness: Some(move || {
             let answer = Arc::clone(&answer);
             async move { answer.load(Ordering::Relaxed) }

@@ -37,6 +37,7 @@ async fn a_tenant_a_person_and_a_key_have_their_limits_at_each_service() {
     let [tenant, user, api_key] = ["1:20", "1:10", "1:5"].map(|limit| limit.parse().unwrap());
     let rate_limits = RateLimits { tenant, user, api_key };
     let options = GrpcOptions {
+        tls: None,
         verifier,
         limiter: Arc::new(RateLimiter::new(rate_limits)),
         access: rules(&["Open"], &["Echo"]),

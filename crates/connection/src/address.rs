@@ -1,25 +1,21 @@
 //! [`Address`], a parsed database URL, and connecting to it.
 
-use std::error::Error as StdError;
+use std::net::IpAddr;
 use std::path::{Path, PathBuf};
-use std::sync::Arc;
 use std::time::Duration;
 
-use futures_util::FutureExt;
-use futures_util::future::BoxFuture;
-use rustls::pki_types::CertificateDer;
-use rustls::pki_types::pem::PemObject;
-use rustls::{ClientConfig, RootCertStore};
+use rowhouse_tls::{SYSTEM, TlsFileError};
 use tokio::net::UnixStream;
-use tokio_postgres::config::{Host, SslMode, SslNegotiation};
-use tokio_postgres::tls::{ChannelBinding, MakeTlsConnect, TlsConnect, TlsStream};
-use tokio_postgres::{CancelToken, Client, Config, NoTls, Socket};
-use tokio_postgres_rustls::MakeRustlsConnect;
+use tokio_postgres::config::{Host, SslMode as DriverSslMode, SslNegotiation};
+use tokio_postgres::error::SqlState;
+use tokio_postgres::tls::ChannelBinding;
+use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
+use crate::negotiate::Negotiation;
+use crate::parameters::{Parameters, SslMode};
 use crate::stream::SqlStateStream;
+use crate::tls::TlsSettings;
 use crate::{ConnectFailure, Driver};
-
-type BoxError = Box<dyn StdError + Send + Sync>;
 
 /// The default of tokio-postgres. A different value comes from the URL.
 const UNSAID: Duration = Duration::from_secs(2 * 60 * 60);
@@ -36,57 +32,85 @@ pub enum AddressError {
     /// The URL cannot be parsed.
     #[error("the database URL cannot be read ({0}); write postgres://role:password@host:port/database")]
     Url(#[source] tokio_postgres::Error),
-    /// `sslmode=require` without a certificate authority.
-    #[error("sslmode=require needs the file with the certificates that the server's is checked against")]
-    NoAuthority,
-    /// The file of certificates is invalid.
-    #[error("the certificates in {path} cannot be used: {reason}")]
-    Authority {
-        /// The file.
-        path: PathBuf,
-        /// The reason why it is invalid.
-        reason: String,
-    },
+    /// `sslmode` has another value than libpq knows.
+    #[error(
+        "the database URL has sslmode={0}; write disable, allow, prefer, require, verify-ca or verify-full"
+    )]
+    SslMode(String),
+    /// The certificate is to be verified, and there is nothing to verify it against.
+    #[error(
+        "the database URL has sslmode={0}, and there are no authorities to verify the server's certificate against: name \
+         their file with --database-ca-file or with sslrootcert in the URL, or write sslrootcert=system for those of the \
+         operating system"
+    )]
+    NoAuthorities(&'static str),
+    /// A certificate of any host has a signature of the system's authorities.
+    #[error(
+        "the authorities of the operating system sign certificates for everybody: use sslmode=verify-full with \
+         sslrootcert=system, so that the server's name is verified"
+    )]
+    WeakWithSystem,
+    /// TLS cannot begin at once if it may be left out.
+    #[error("sslnegotiation=direct needs sslmode=require, verify-ca or verify-full")]
+    WeakWithDirect,
+    /// A certificate is useless without its key, and the other way round.
+    #[error("the database URL has only one of sslcert and sslkey: name both files")]
+    HalfIdentity,
+    /// The connection might not be encrypted.
+    #[error(
+        "the connection to the database at {0} might not be encrypted: write sslmode=verify-full into the database URL, \
+         with the server's authorities in --database-ca-file or sslrootcert=system; production needs it for every host but \
+         this machine"
+    )]
+    Plaintext(String),
 }
 
 /// A database's address with the login and the TLS settings.
 #[derive(Clone)]
 pub struct Address {
     config: Config,
-    channel: Wrap,
+    mode: SslMode,
+    direct: bool,
+    tls: TlsSettings,
 }
 
 impl Address {
-    /// Parses `postgres://role:password@host:port/database`, or libpq's `key=value` form. With `sslmode=require` the
-    /// server's certificate is verified against the authorities in `ca_file`; otherwise the connection is not encrypted.
+    /// Parses `postgres://role:password@host:port/database`, or libpq's `key=value` form. `sslmode`, `sslrootcert`, `sslcert`,
+    /// `sslkey` and `sslnegotiation` mean what they do for libpq, with one difference: `sslmode=require` verifies the host's name
+    /// as well if there are authorities. `ca_file` has the authorities of a URL without `sslrootcert`. No file is read yet.
     pub fn parse(url: &str, ca_file: Option<&Path>) -> Result<Self, AddressError> {
-        let mut config: Config = url.parse().map_err(AddressError::Url)?;
-        let tls = if config.get_ssl_mode() == SslMode::Require {
-            Some(verified_tls(ca_file)?)
-        } else {
-            // The stream is wrapped where TLS would begin. tokio-postgres has to be told to use TLS for that; the server is not asked for it.
-            config.ssl_mode(SslMode::Require).ssl_negotiation(SslNegotiation::Direct);
-            if config.get_hosts().is_empty() {
-                // TLS would need a host name. This does not, but tokio-postgres requires one.
-                for address in config.get_hostaddrs().to_vec() {
-                    config.host(address.to_string());
-                }
-            }
-            None
+        let (parameters, rest) = Parameters::take(url)?;
+        let mut config: Config = rest.parse().map_err(AddressError::Url)?;
+        let direct = config.get_ssl_negotiation() == SslNegotiation::Direct;
+        let authorities = parameters.root_certificates.or_else(|| ca_file.map(Path::to_owned));
+        let from_system = authorities.as_deref() == Some(Path::new(SYSTEM));
+        let default = if from_system { SslMode::VerifyFull } else { SslMode::Prefer };
+        let mode = parameters.mode.unwrap_or(default);
+        if direct && mode < SslMode::Require {
+            return Err(AddressError::WeakWithDirect);
+        }
+        if from_system && SslMode::Require <= mode && mode < SslMode::VerifyFull {
+            return Err(AddressError::WeakWithSystem);
+        }
+        let tls = TlsSettings {
+            verify_name: mode != SslMode::VerifyCa,
+            authorities: authorities_for(mode, authorities)?,
+            client: match (parameters.certificate, parameters.key) {
+                (Some(certificate), Some(key)) => Some((certificate, key)),
+                (None, None) => None,
+                _ => return Err(AddressError::HalfIdentity),
+            },
         };
-        if config.get_keepalives_idle() == UNSAID {
-            config.keepalives_idle(KEEPALIVE_IDLE);
+        // Every socket passes through the negotiation, which asks for TLS or not.
+        config.ssl_mode(DriverSslMode::Require).ssl_negotiation(SslNegotiation::Direct);
+        if config.get_hosts().is_empty() {
+            // The name that a certificate is verified for. tokio-postgres requires one in any case.
+            for address in config.get_hostaddrs().to_vec() {
+                config.host(address.to_string());
+            }
         }
-        if config.get_keepalives_interval().is_none() {
-            config.keepalives_interval(KEEPALIVE_INTERVAL);
-        }
-        if config.get_keepalives_retries().is_none() {
-            config.keepalives_retries(KEEPALIVE_RETRIES);
-        }
-        if config.get_tcp_user_timeout().is_none() {
-            config.tcp_user_timeout(USER_TIMEOUT);
-        }
-        Ok(Self { config, channel: Wrap(tls) })
+        set_keepalives(&mut config);
+        Ok(Self { config, mode, direct, tls })
     }
 
     /// Returns the configuration from the URL, except for the TLS settings.
@@ -101,26 +125,69 @@ impl Address {
         &mut self.config
     }
 
+    /// Checks that nothing leaves this machine unencrypted.
+    pub fn refuse_plaintext(&self) -> Result<(), AddressError> {
+        if self.mode >= SslMode::Require {
+            return Ok(());
+        }
+        let addresses = self.config.get_hostaddrs();
+        let remote = self.config.get_hosts().iter().enumerate().find_map(|(index, host)| match host {
+            Host::Unix(_) => None,
+            Host::Tcp(name) => {
+                let address = addresses.get(index).copied().or_else(|| name.parse().ok());
+                let local = address.map_or(name == "localhost", |address: IpAddr| address.is_loopback());
+                (!local).then_some(name)
+            }
+        });
+        remote.map_or(Ok(()), |host| Err(AddressError::Plaintext(host.clone())))
+    }
+
+    /// Reads the files of certificates, and forgets them: they are read again for each connection.
+    pub async fn check_files(&self) -> Result<(), TlsFileError> {
+        if self.mode > SslMode::Disable { self.tls.load().await.map(drop) } else { Ok(()) }
+    }
+
     /// Connects and logs in.
     pub async fn connect(&self) -> Result<(Client, Driver), ConnectFailure> {
         if let Some(stream) = self.unix_stream().await? {
             let stream = SqlStateStream::new(stream, ChannelBinding::none());
             // A server offers no TLS on a Unix socket.
             let mut config = self.config.clone();
-            config.ssl_mode(SslMode::Disable);
+            config.ssl_mode(DriverSslMode::Disable);
             let (client, connection) = config.connect_raw(stream, NoTls).await?;
-            Ok((client, Driver::unix(connection)))
-        } else {
-            let (client, connection) = self.config.connect(self.channel.clone()).await?;
-            Ok((client, Driver::socket(connection)))
+            return Ok((client, Driver::unix(connection)));
         }
+        let (first, second) = self.negotiations().await?;
+        let connected = match self.config.connect(first).await.map_err(ConnectFailure::from) {
+            Err(failure) if is_about_tls(&failure) => match second {
+                Some(second) => self.config.connect(second).await?,
+                None => return Err(failure),
+            },
+            connected => connected?,
+        };
+        let (client, connection) = connected;
+        Ok((client, Driver::socket(connection)))
+    }
+
+    /// Returns the ways to connect, in the order in which they are tried.
+    async fn negotiations(&self) -> Result<(Negotiation, Option<Negotiation>), TlsFileError> {
+        if self.mode == SslMode::Disable {
+            return Ok((Negotiation::Plaintext, None));
+        }
+        let tls = self.tls.load().await?;
+        Ok(match self.mode {
+            SslMode::Disable | SslMode::Allow => (Negotiation::Plaintext, Some(Negotiation::Tls(tls))),
+            SslMode::Prefer => (Negotiation::IfOffered(tls), Some(Negotiation::Plaintext)),
+            _ if self.direct => (Negotiation::Direct(tls), None),
+            SslMode::Require | SslMode::VerifyCa | SslMode::VerifyFull => (Negotiation::Tls(tls), None),
+        })
     }
 
     /// Asks the server to cancel the statement that the token's connection is running.
     pub async fn cancel(&self, token: CancelToken) -> Result<(), ConnectFailure> {
         match self.unix_stream().await? {
             Some(stream) => Ok(token.cancel_query_raw(stream, NoTls).await?),
-            None => Ok(token.cancel_query(self.channel.clone()).await?),
+            None => Ok(token.cancel_query(self.negotiations().await?.0).await?),
         }
     }
 
@@ -132,55 +199,84 @@ impl Address {
     }
 }
 
-fn verified_tls(ca_file: Option<&Path>) -> Result<MakeRustlsConnect, AddressError> {
-    let path = ca_file.ok_or(AddressError::NoAuthority)?;
-    let unusable = |reason: String| AddressError::Authority { path: path.to_owned(), reason };
-    let mut roots = RootCertStore::empty();
-    for certificate in CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))? {
-        let certificate = certificate.map_err(|error| unusable(error.to_string()))?;
-        roots.add(certificate).map_err(|error| unusable(error.to_string()))?;
-    }
-    if roots.is_empty() {
-        return Err(unusable("there is no certificate in it".to_owned()));
-    }
-    let provider = Arc::new(rustls::crypto::ring::default_provider());
-    let config = ClientConfig::builder_with_provider(provider)
-        .with_safe_default_protocol_versions()
-        .map_err(|error| unusable(error.to_string()))?
-        .with_root_certificates(roots)
-        .with_no_client_auth();
-    Ok(MakeRustlsConnect::new(config))
-}
-
-/// Wraps the socket, or the TLS stream, in a [`SqlStateStream`].
-#[derive(Clone)]
-struct Wrap(Option<MakeRustlsConnect>);
-
-impl MakeTlsConnect<Socket> for Wrap {
-    type Stream = SqlStateStream;
-    type TlsConnect = WrapOne;
-    type Error = BoxError;
-
-    fn make_tls_connect(&mut self, domain: &str) -> Result<WrapOne, BoxError> {
-        let tls = self.0.as_mut().map(|tls| MakeTlsConnect::<Socket>::make_tls_connect(tls, domain));
-        Ok(WrapOne(tls.transpose()?))
+/// Returns the authorities that the mode verifies the server's certificate against.
+fn authorities_for(mode: SslMode, given: Option<PathBuf>) -> Result<Option<PathBuf>, AddressError> {
+    match (mode, given) {
+        // An attacker who can show a wrong certificate can also show none.
+        (SslMode::Disable | SslMode::Allow | SslMode::Prefer, _) | (SslMode::Require, None) => Ok(None),
+        (_, Some(file)) => Ok(Some(file)),
+        (SslMode::VerifyCa, None) => Err(AddressError::NoAuthorities("verify-ca")),
+        (SslMode::VerifyFull, None) => Err(AddressError::NoAuthorities("verify-full")),
     }
 }
 
-struct WrapOne(Option<<MakeRustlsConnect as MakeTlsConnect<Socket>>::TlsConnect>);
+fn set_keepalives(config: &mut Config) {
+    if config.get_keepalives_idle() == UNSAID {
+        config.keepalives_idle(KEEPALIVE_IDLE);
+    }
+    if config.get_keepalives_interval().is_none() {
+        config.keepalives_interval(KEEPALIVE_INTERVAL);
+    }
+    if config.get_keepalives_retries().is_none() {
+        config.keepalives_retries(KEEPALIVE_RETRIES);
+    }
+    if config.get_tcp_user_timeout().is_none() {
+        config.tcp_user_timeout(USER_TIMEOUT);
+    }
+}
 
-impl TlsConnect<Socket> for WrapOne {
-    type Stream = SqlStateStream;
-    type Error = BoxError;
-    type Future = BoxFuture<'static, Result<SqlStateStream, BoxError>>;
+/// Returns whether the other way to connect, with or without TLS, may succeed.
+fn is_about_tls(failure: &ConnectFailure) -> bool {
+    failure.is_tls() || failure.code() == Some(&SqlState::INVALID_AUTHORIZATION_SPECIFICATION)
+}
 
-    fn connect(self, socket: Socket) -> Self::Future {
-        async move {
-            let Some(tls) = self.0 else { return Ok(SqlStateStream::new(socket, ChannelBinding::none())) };
-            let stream = tls.connect(socket).await?;
-            let binding = stream.channel_binding();
-            Ok(SqlStateStream::new(stream, binding))
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn only_this_machine_is_reached_without_encryption() {
+        for (url, local) in [
+            ("postgres://u@localhost/d", true),
+            ("postgres://u@127.0.0.1/d?sslmode=disable", true),
+            ("postgres://u@[::1]:5433/d", true),
+            ("postgres://u@%2Frun%2Fpostgresql/d", true),
+            ("host=/run/postgresql dbname=d", true),
+            ("host=db.example hostaddr=127.0.0.1 dbname=d", true),
+            ("hostaddr=127.0.0.1 dbname=d", true),
+            ("postgres://u@db.example/d", false),
+            ("postgres://u@localhost.example/d", false),
+            ("postgres://u@10.0.0.1/d?sslmode=prefer", false),
+            ("postgres://u@localhost,db.example/d?sslmode=allow", false),
+            ("host=localhost hostaddr=192.0.2.1 dbname=d", false),
+            ("postgres://u@db.example/d?sslmode=require", true),
+        ] {
+            let refused = Address::parse(url, None).unwrap().refuse_plaintext();
+            assert_eq!(refused.is_ok(), local, "{url}: {refused:?}");
         }
-        .boxed()
+    }
+
+    #[test]
+    fn contradictions_are_refused() {
+        for (parameters, ca_file, part) in [
+            ("sslmode=verify-full", None, "--database-ca-file"),
+            ("sslmode=verify-ca", None, "--database-ca-file"),
+            ("sslmode=require&sslrootcert=system", None, "verify-full"),
+            ("sslmode=verify-ca", Some("system"), "verify-full"),
+            ("sslnegotiation=direct", None, "sslmode=require"),
+            ("sslmode=require&sslcert=c.pem", None, "sslkey"),
+            ("sslmode=no", None, "verify-full"),
+        ] {
+            let url = format!("postgres://u:hunter2@db.example/d?{parameters}");
+            let error = Address::parse(&url, ca_file.map(Path::new)).err().unwrap().to_string();
+            assert!(error.contains(part) && !error.contains("hunter2"), "{parameters}: {error}");
+        }
+    }
+
+    #[test]
+    fn the_systems_authorities_imply_that_the_server_is_verified() {
+        let address = Address::parse("postgres://u@db.example/d?sslrootcert=system", None).unwrap();
+        assert!(address.refuse_plaintext().is_ok());
+        assert_eq!(address.mode, SslMode::VerifyFull);
     }
 }

@@ -4,7 +4,10 @@ use std::error::Error as StdError;
 use std::fmt;
 use std::io;
 
+use rowhouse_tls::TlsFileError;
 use tokio_postgres::error::SqlState;
+
+use crate::negotiate::TlsFailure;
 
 /// The reason why a connection failed. Its text names the cause first (the password, the host, the number of connections), then
 /// the message of the server or the operating system. It contains no password.
@@ -14,6 +17,8 @@ pub enum ConnectFailure {
     Postgres(tokio_postgres::Error),
     /// The socket could not be opened.
     Socket(io::Error),
+    /// The files of certificates cannot be used.
+    Files(TlsFileError),
 }
 
 impl ConnectFailure {
@@ -22,8 +27,23 @@ impl ConnectFailure {
     pub fn code(&self) -> Option<&SqlState> {
         match self {
             Self::Postgres(error) => error.code(),
-            Self::Socket(_) => None,
+            Self::Socket(_) | Self::Files(_) => None,
         }
+    }
+
+    /// Returns whether the server refused TLS, or its TLS was refused.
+    pub(crate) fn is_tls(&self) -> bool {
+        matches!(self, Self::Postgres(error) if tls_failure(error).is_some())
+    }
+}
+
+fn tls_failure(error: &tokio_postgres::Error) -> Option<&TlsFailure> {
+    error.source()?.downcast_ref()
+}
+
+impl From<TlsFileError> for ConnectFailure {
+    fn from(error: TlsFileError) -> Self {
+        Self::Files(error)
     }
 }
 
@@ -43,12 +63,16 @@ impl fmt::Display for ConnectFailure {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let error = match self {
             Self::Socket(error) => return unreachable(f, error),
+            Self::Files(error) => return error.fmt(f),
             Self::Postgres(error) => error,
         };
         if let Some(server) = error.as_db_error() {
             let code = server.code().code();
             write!(f, "{}: {} (SQLSTATE {code})", cause(code), server.message())?;
             return server.hint().map_or(Ok(()), |hint| write!(f, "; {hint}"));
+        }
+        if let Some(failure) = tls_failure(error) {
+            return failure.fmt(f);
         }
         match error.source() {
             // Failures of TLS have the kind `InvalidData`.

@@ -1,14 +1,17 @@
 //! Connections to PostgreSQL, for the isolation kernel and for the administrator's commands: over TCP or a Unix
-//! socket, unencrypted or over verified TLS, and with the SQLSTATE of each error, which diesel drops.
+//! socket, with TLS as libpq's `sslmode` says it, and with the SQLSTATE of each error, which diesel drops.
 //!
 //! Services do not use this crate: they access the database through `TenantDb`.
 
 mod address;
 mod driver;
 mod failure;
+mod negotiate;
+mod parameters;
 mod session;
 mod sqlstate;
 mod stream;
+mod tls;
 
 pub use address::{Address, AddressError};
 pub use driver::{Driver, into_diesel};

@@ -18,6 +18,7 @@ use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 use crate::Config;
 use crate::clients::Clients;
 use crate::head::head;
+use crate::https::{self, Https};
 use crate::limits::tell_limits;
 use crate::openapi::ServedDocument;
 use crate::readiness::Readiness;
@@ -29,18 +30,30 @@ use crate::{compression, rest, uri};
 /// The gateway, bound, but not serving yet.
 pub struct App {
     listener: Listener,
+    unbound: Unbound,
+}
+
+/// The gateway without its socket.
+struct Unbound {
     clients: Clients,
     proxies: TrustedProxies,
     verifier: Verifier,
     limiter: RateLimiter,
     api: ServedDocument,
     authorization: Metadata,
+    https: Https,
 }
 
 /// The reason why serving ended without a request to stop.
 #[derive(Debug, thiserror::Error)]
-#[error("the server stopped: {0}")]
-pub struct ServeError(#[from] io::Error);
+pub enum ServeError {
+    /// The socket failed.
+    #[error("the server stopped: {0}")]
+    Stopped(#[from] io::Error),
+    /// rustls refuses its own defaults.
+    #[error("HTTPS cannot be served: {0}")]
+    Tls(#[from] rustls::Error),
+}
 
 /// The name under which the gateway's readiness is reported.
 const PART: &str = "gateway";
@@ -57,9 +70,13 @@ impl Program for Gateway {
         &config.telemetry
     }
 
+    async fn check(config: Config) -> Result<(), BoxError> {
+        Ok(Unbound::build(&config).await.map(drop)?)
+    }
+
     async fn serve(config: Config, shutdown: Shutdown) -> Result<(), BoxError> {
         let app = App::build(config).await?;
-        tracing::info!(address = %app.address(), "the gateway listens on http://{}", app.address());
+        tracing::info!(address = %app.address(), "the gateway listens on {}://{}", app.unbound.https.scheme(), app.address());
         Ok(app.serve(shutdown).await?)
     }
 }
@@ -68,31 +85,13 @@ impl App {
     /// Reads the trusted keys and binds. When this returns, connections are queued until [`App::serve`] accepts them.
     /// The services need not run yet. Needs a tokio runtime, which drives the connections to them.
     pub async fn build(config: Config) -> Result<Self, StartError> {
-        let listen = config.listen;
-        Self::build_with(config, || Ok(Listener::bind(listen)?)).await
+        let unbound = Unbound::build(&config).await?;
+        Ok(Self { listener: Listener::bind(config.listen)?, unbound })
     }
 
     /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on(listener: Listener, config: Config) -> Result<Self, StartError> {
-        Self::build_with(config, || Ok(listener)).await
-    }
-
-    async fn build_with(
-        config: Config,
-        bind: impl FnOnce() -> Result<Listener, StartError>,
-    ) -> Result<Self, StartError> {
-        let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
-        Ok(Self {
-            clients: Clients::new(&config).map_err(|error| StartError::Own(error.into()))?,
-            limiter: RateLimiter::new(config.rate_limits.limits()),
-            proxies: config.proxies.into(),
-            verifier: Verifier::new(trust, &config.trust.issuer, Accepts::default()),
-            authorization: Metadata::of(config.trust.issuer.current()),
-            api: ServedDocument::new().map_err(|error| {
-                StartError::Own(format!("the OpenAPI document cannot be read: {error}").into())
-            })?,
-            listener: bind()?,
-        })
+        Ok(Self { listener, unbound: Unbound::build(&config).await? })
     }
 
     /// Returns the address with the actual port.
@@ -103,14 +102,16 @@ impl App {
 
     /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let readiness = web::Data::new(Readiness::new(&self.clients));
-        let clients = web::Data::new(self.clients);
-        let proxies = web::Data::new(self.proxies);
-        let verifier = web::Data::new(self.verifier);
-        let limiter = web::Data::new(self.limiter);
-        let api = web::Data::new(self.api);
-        let authorization = web::Data::new(self.authorization);
+        let Unbound { clients, proxies, verifier, limiter, api, authorization, https } = self.unbound;
+        let readiness = web::Data::new(Readiness::new(&clients));
+        let clients = web::Data::new(clients);
+        let proxies = web::Data::new(proxies);
+        let verifier = web::Data::new(verifier);
+        let limiter = web::Data::new(limiter);
+        let api = web::Data::new(api);
+        let authorization = web::Data::new(authorization);
         let stop = web::Data::new(shutdown.clone());
+        let certificate = https.certificate();
         report_readiness(PART, true);
         let server = HttpServer::new(move || {
             ActixApp::new()
@@ -130,6 +131,7 @@ impl App {
                 .wrap(from_fn(compression::reads_only))
                 .wrap(from_fn(head))
                 .wrap(from_fn(uri::limit))
+                .wrap(https.headers())
                 .wrap(from_fn(trace))
         });
         // Separate from the await: the builder is not Send, and this future has to be.
@@ -139,10 +141,40 @@ impl App {
                 shutdown.requested().await;
                 report_readiness(PART, false);
             })
-            .shutdown_timeout(DRAIN_LIMIT.as_secs())
-            .listen(self.listener.into_std())?
-            .run();
-        server.await?;
+            .shutdown_timeout(DRAIN_LIMIT.as_secs());
+        let listener = self.listener.into_std();
+        let server = match certificate.clone() {
+            None => server.listen(listener)?,
+            Some(certificate) => server.listen_rustls_0_23(listener, https::server_config(certificate)?)?,
+        };
+        let server = server.run();
+        let following = async {
+            match certificate {
+                Some(certificate) => certificate.follow().await,
+                None => std::future::pending().await,
+            }
+        };
+        tokio::select! {
+            ended = server => ended?,
+            () = following => {}
+        }
         Ok(())
+    }
+}
+
+impl Unbound {
+    async fn build(config: &Config) -> Result<Self, StartError> {
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
+        Ok(Self {
+            clients: Clients::new(config).await?,
+            https: Https::load(&config.http_tls).await?,
+            limiter: RateLimiter::new(config.rate_limits.limits()),
+            proxies: config.proxies.clone().into(),
+            verifier: Verifier::new(trust, &config.trust.issuer, Accepts::default()),
+            authorization: Metadata::of(config.trust.issuer.current()),
+            api: ServedDocument::new().map_err(|error| {
+                StartError::Own(format!("the OpenAPI document cannot be read: {error}").into())
+            })?,
+        })
     }
 }

@@ -4,7 +4,9 @@ use std::time::Duration;
 
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::grpc::{EndpointError, TracedChannel, channel, set_deadline};
+use rowhouse_chassis::grpc::{TracedChannel, channel_over, set_deadline};
+use rowhouse_chassis::program::StartError;
+use rowhouse_chassis::tls::CallTls;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Response, Status, Streaming};
 
@@ -28,9 +30,14 @@ pub(crate) struct Clients {
 }
 
 impl Clients {
-    /// Creates the channels. Needs a tokio runtime, which drives the connections.
-    pub(crate) fn new(config: &Config) -> Result<Self, EndpointError> {
-        let channels = PerService::try_from_fn(|service| channel(&config.endpoints.0[service]))?;
+    /// Reads the certificates and creates the channels. Needs a tokio runtime, which drives the connections.
+    pub(crate) async fn new(config: &Config) -> Result<Self, StartError> {
+        let tls = CallTls::new(&config.tls, &config.calls, config.environment);
+        tls.check().await?;
+        let channels = PerService::try_from_fn(|service| {
+            channel_over(&config.endpoints.0[service], &tls)
+                .map_err(|error| StartError::Own(format!("--{service}-endpoint: {error}").into()))
+        })?;
         Ok(Self { channels, timeout: config.request_timeout })
     }
 

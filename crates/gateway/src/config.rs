@@ -1,13 +1,15 @@
 //! The service's configuration.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::{Arg, Parser};
+use clap::builder::BoolishValueParser;
+use clap::{Arg, ArgAction, Args, Parser};
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::config::{
-    EachService, Environment, GATEWAY_TENANT_RATE, OfEachService, ProxyArgs, RateLimitArgs, TelemetryArgs,
-    TrustArgs, seconds,
+    CallTlsArgs, EachService, Environment, GATEWAY_TENANT_RATE, OfEachService, ProxyArgs, RateLimitArgs,
+    TelemetryArgs, TlsArgs, TrustArgs, seconds,
 };
 
 /// The endpoint of each service.
@@ -23,12 +25,62 @@ impl EachService for Endpoint {
     type Value = String;
 
     fn argument(service: ServiceName, argument: Arg) -> Arg {
-        let help = format!("Where the {service} service is, such as `http://localhost:{}`", service.port());
+        let help = format!(
+            "Where the {service} service is, such as `https://rowhouse-{service}:{}`",
+            service.port()
+        );
         argument.required(true).value_name("URL").help(help)
     }
 
     fn value(parsed: Option<String>) -> Option<String> {
         parsed
+    }
+}
+
+/// The arguments for TLS between clients and the gateway.
+#[derive(Args, Clone, Debug)]
+#[command(next_help_heading = "HTTPS")]
+pub struct HttpTlsArgs {
+    /// PEM file with the certificate that clients see, and those of its intermediate authorities after it: with it, the gateway
+    /// serves HTTPS. This file and the key are read again when they change
+    #[arg(long, env = "ROWHOUSE_HTTP_TLS_CERTIFICATE", value_name = "FILE", requires = "http_tls_key")]
+    pub http_tls_certificate: Option<PathBuf>,
+    /// PEM file with the private key of the certificate
+    #[arg(long, env = "ROWHOUSE_HTTP_TLS_KEY", value_name = "FILE", requires = "http_tls_certificate")]
+    pub http_tls_key: Option<PathBuf>,
+    /// Clients reach the gateway by HTTPS only, through a proxy that terminates TLS: answers have Strict-Transport-Security, as they
+    /// have if the gateway serves HTTPS itself
+    #[arg(
+        long,
+        env = "ROWHOUSE_BEHIND_TLS",
+        action = ArgAction::SetTrue,
+        value_parser = BoolishValueParser::new(),
+    )]
+    pub behind_tls: bool,
+    /// Time for which Strict-Transport-Security makes clients use HTTPS only, in seconds
+    #[arg(
+        long,
+        env = "ROWHOUSE_HSTS_MAX_AGE",
+        value_name = "SECONDS",
+        default_value = Self::HSTS_MAX_AGE,
+        value_parser = seconds,
+    )]
+    pub hsts_max_age: Duration,
+}
+
+impl HttpTlsArgs {
+    /// A year.
+    const HSTS_MAX_AGE: &str = "31536000";
+}
+
+impl Default for HttpTlsArgs {
+    fn default() -> Self {
+        Self {
+            http_tls_certificate: None,
+            http_tls_key: None,
+            behind_tls: false,
+            hsts_max_age: seconds(Self::HSTS_MAX_AGE).unwrap_or_default(),
+        }
     }
 }
 
@@ -55,6 +107,15 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
+    /// The TLS of its own server.
+    #[command(flatten)]
+    pub http_tls: HttpTlsArgs,
+    /// The certificate with which it calls the services.
+    #[command(flatten)]
+    pub tls: TlsArgs,
+    /// The authorities of the services' certificates.
+    #[command(flatten)]
+    pub calls: CallTlsArgs,
     /// The rate limits, which are lower than the services', so that services do not refuse what the gateway let
     /// through.
     #[command(flatten)]
@@ -68,7 +129,7 @@ pub struct Config {
     /// The settings of logs and traces.
     #[command(flatten)]
     pub telemetry: TelemetryArgs,
-    /// Development or production: the gateway is the same in both.
+    /// Development or production.
     #[command(flatten)]
     pub environment: Environment,
 }
@@ -100,6 +161,8 @@ mod tests {
         let rates = config.rate_limits.limits();
         assert_eq!(rates.tenant, "100:500".parse().unwrap());
         assert_eq!([rates.user, rates.api_key], ["50:250".parse().unwrap(); 2]);
-        assert_eq!(config.proxies.trusted_proxies, ProxyArgs::default().trusted_proxies);
+        assert!(config.proxies.trusted_proxies.is_empty());
+        assert_eq!(format!("{:?}", config.http_tls), format!("{:?}", HttpTlsArgs::default()));
+        assert_eq!(config.http_tls.hsts_max_age, Duration::from_hours(365 * 24));
     }
 }

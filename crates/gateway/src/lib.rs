@@ -13,6 +13,7 @@ mod error;
 mod head;
 mod header_names;
 mod headers;
+mod https;
 mod json;
 mod limits;
 mod metrics;
@@ -27,5 +28,5 @@ mod trace;
 mod uri;
 
 pub use app::{App, Gateway, ServeError};
-pub use config::{Config, Endpoint, Endpoints};
+pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs};
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;

@@ -49,7 +49,7 @@ mod tests {
     use super::*;
 
     fn origin(peer: &str, headers: &[(&str, &str)]) -> Client {
-        let proxies = TrustedProxies::from(ProxyArgs::default());
+        let proxies = TrustedProxies::from(ProxyArgs::this_machine());
         let request =
             TestRequest::default().peer_addr(peer.parse().unwrap()).app_data(web::Data::new(proxies));
         let request = headers.iter().fold(request, |request, header| request.append_header(*header));

@@ -85,3 +85,31 @@ async fn a_failed_start_is_one_message() {
         assert_eq!(said.lines().count(), 1, "{said}");
     }
 }
+
+/// Nothing listens and nobody is called: each file and address is looked at.
+#[tokio::test]
+async fn a_configuration_can_be_checked() {
+    let trust = trust();
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let missing = trust.path().join("missing.pem");
+    for (variables, code, words) in [
+        (vec![], 0, "the configuration is valid"),
+        (vec![("ROWHOUSE_AUTH_ENDPOINT", "auth:50051")], 1, "--auth-endpoint"),
+        (
+            vec![("ROWHOUSE_ENVIRONMENT", "production"), ("ROWHOUSE_AUTH_ENDPOINT", "http://auth:50051")],
+            1,
+            "--allow-plaintext-grpc",
+        ),
+        (vec![("ROWHOUSE_TLS_CA", missing.to_str().unwrap())], 1, "missing.pem"),
+        (vec![("ROWHOUSE_LOG_FROMAT", "json")], 2, "the nearest is ROWHOUSE_LOG_FORMAT"),
+        (vec![("ROWHOUSE_ORDERS_PORT", "tcp://10.0.0.1:50053")], 0, "the configuration is valid"),
+    ] {
+        let mut program = program(&trust);
+        program.arg("--check-config").env("ROWHOUSE_HTTP_LISTEN", taken.local_addr().unwrap().to_string());
+        program.envs(variables.clone());
+        let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{variables:?}: {said}");
+        assert!(said.contains(words), "{variables:?}: {said}");
+    }
+}

@@ -8,11 +8,13 @@ use std::time::Duration;
 
 use reqwest::{Client, RequestBuilder, Response};
 use rowhouse_catalog::PerService;
-use rowhouse_chassis::config::{Environment, OfEachService, ProxyArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::config::{
+    CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
+};
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::telemetry;
-use rowhouse_gateway::{App, Config};
+use rowhouse_gateway::{App, Config, HttpTlsArgs};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use serde_json::Value;
 
@@ -48,7 +50,10 @@ async fn every_answer_and_every_problem_name_their_trace() {
         endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
         request_timeout: Duration::from_secs(10),
         rate_limits: RateLimits::default().into(),
-        proxies: ProxyArgs::default(),
+        http_tls: HttpTlsArgs::default(),
+        tls: TlsArgs::default(),
+        calls: CallTlsArgs::default(),
+        proxies: ProxyArgs::this_machine(),
         trust: TrustArgs::new(trusted.path().to_owned()),
         telemetry,
         environment: Environment::Dev,

@@ -4,7 +4,7 @@ use std::path::Path;
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
-use rowhouse_connection::{Address, AddressError, SESSION, into_diesel};
+use rowhouse_connection::{Address, SESSION, into_diesel};
 use tokio_postgres::Client;
 
 use super::MigrateError;
@@ -12,8 +12,8 @@ use super::MigrateError;
 /// The time limit for connecting.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Connects to the database that `url` names. With `sslmode=require` the server's certificate is verified against the
-/// authorities in `ca_file`.
+/// Connects to the database that `url` names. `ca_file` has the authorities that its `sslmode` may verify the server's certificate
+/// against.
 pub async fn connect(url: &str, ca_file: Option<&Path>) -> Result<Client, MigrateError> {
     let (client, driver) = address(url, ca_file)?.connect().await?;
     tokio::spawn(driver.run());
@@ -32,15 +32,7 @@ pub async fn connect_diesel(url: &str, ca_file: Option<&Path>) -> Result<AsyncPg
 }
 
 pub(super) fn address(url: &str, ca_file: Option<&Path>) -> Result<Address, MigrateError> {
-    let mut address = Address::parse(url, ca_file).map_err(|error| match error {
-        AddressError::Url(error) => MigrateError::Url(error),
-        AddressError::NoAuthority => {
-            MigrateError::Authority("give their file with --database-ca-file".to_owned())
-        }
-        AddressError::Authority { path, reason } => {
-            MigrateError::Authority(format!("{}: {reason}", path.display()))
-        }
-    })?;
+    let mut address = Address::parse(url, ca_file)?;
     let config = address.config_mut();
     if config.get_connect_timeout().is_none() {
         config.connect_timeout(CONNECT_TIMEOUT);

@@ -2,17 +2,14 @@
 
 use std::path::PathBuf;
 
-use rowhouse_connection::ConnectFailure;
+use rowhouse_connection::{AddressError, ConnectFailure};
 
 /// The reason why a database could not be migrated, as a message for the administrator.
 #[derive(Debug, thiserror::Error)]
 pub enum MigrateError {
-    /// The URL is not a database's.
-    #[error("the database's URL cannot be read ({0}); write postgres://role:password@host:port/database")]
-    Url(#[source] tokio_postgres::Error),
-    /// `sslmode=require` has no certificate authority, or an invalid one.
-    #[error("sslmode=require needs the certificates that the server's is checked against: {0}")]
-    Authority(String),
+    /// The URL is not a database's, or its TLS settings are contradictory.
+    #[error(transparent)]
+    Address(#[from] AddressError),
     /// The server does not answer, or refuses the role.
     #[error("no connection to the database: {0}")]
     Connect(String),

@@ -1,7 +1,7 @@
 //! [`OnboardingArgs`], the arguments that only the onboarding service has.
 
 use clap::Args;
-use rowhouse_chassis::config::{ProxyArgs, SigningArgs};
+use rowhouse_chassis::config::{CallTlsArgs, ProxyArgs, SigningArgs};
 use rowhouse_jobs::WorkerArgs;
 
 /// The arguments of the onboarding service besides those of every service.
@@ -16,12 +16,15 @@ pub struct OnboardingArgs {
         value_parser = clap::value_parser!(u32).range(4..=18),
     )]
     pub bcrypt_cost: u32,
-    /// URL of the auth service
-    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "http://HOST:PORT")]
+    /// URL of the auth service, such as `https://rowhouse-auth:50051`
+    #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "URL")]
     pub auth_endpoint: String,
-    /// URL of the orders service
-    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "http://HOST:PORT")]
+    /// URL of the orders service, such as `https://rowhouse-orders:50053`
+    #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "URL")]
     pub orders_endpoint: String,
+    /// The authorities of auth's and orders' certificates.
+    #[command(flatten)]
+    pub calls: CallTlsArgs,
     /// The keys that sign tokens for calls to auth and orders.
     #[command(flatten)]
     pub signing: SigningArgs,

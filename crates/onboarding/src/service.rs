@@ -8,6 +8,7 @@ use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::program::BoxError;
 use rowhouse_chassis::service::{Core, Parts, Service};
 use rowhouse_chassis::shutdown::Shutdown;
+use rowhouse_chassis::tls::CallTls;
 use rowhouse_jobs::Workers;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingServiceServer;
 
@@ -31,9 +32,10 @@ impl Service for Onboarding {
     async fn build(core: &Core, args: OnboardingArgs) -> Result<Parts, BoxError> {
         let db = &core.db;
         let signing = core.signing(args.signing).await?;
-        let auth = channel("--auth-endpoint", &args.auth_endpoint)?;
+        let calls = core.calls(&args.calls).await?;
+        let auth = channel("--auth-endpoint", &args.auth_endpoint, &calls)?;
         let auth = Arc::new(AuthClient::new(auth, signing.issuer()));
-        let orders = channel("--orders-endpoint", &args.orders_endpoint)?;
+        let orders = channel("--orders-endpoint", &args.orders_endpoint, &calls)?;
         let orders = Arc::new(OrdersClient::new(orders, signing.issuer()));
         let workers = Workers::new(db.clone(), args.jobs)
             .handle(SetUpTenantHandler { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
@@ -56,6 +58,6 @@ impl Service for Onboarding {
     }
 }
 
-fn channel(argument: &str, endpoint: &str) -> Result<TracedChannel, String> {
-    grpc::channel(endpoint).map_err(|error| format!("{argument}: {error}"))
+fn channel(argument: &str, endpoint: &str, calls: &CallTls) -> Result<TracedChannel, String> {
+    grpc::channel_over(endpoint, calls).map_err(|error| format!("{argument}: {error}"))
 }

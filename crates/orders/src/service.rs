@@ -44,11 +44,13 @@ impl Service for Orders {
 
         let orders = OrderServiceServer::new(Rpc { db: db.clone() });
         let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), encryption: encryption.clone() });
-        let webhooks = WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption, guard });
+        let webhooks =
+            WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption: encryption.clone(), guard });
         Ok(Parts::new()
             .grpc(grpc_service!(orders))
             .grpc(grpc_service!(exports))
             .grpc(grpc_service!(webhooks))
+            .encryption(encryption, args.encryption_keys)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

@@ -92,3 +92,42 @@ async fn another_services_login_is_refused() {
          DATABASE_URL (--database-url) to a URL with the login of rowhouse_orders"
     );
 }
+
+/// Neither the database nor the port is touched: nothing listens on port 1.
+#[test]
+fn a_configuration_can_be_checked() {
+    let trust = trust();
+    let url = "postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse";
+    let remote = url.replace("127.0.0.1", "db.invalid");
+    let remote_without_authorities = format!("{remote}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem");
+    let missing = trust.path().join("missing").to_str().unwrap().to_owned();
+    for (variables, code, words) in [
+        (vec![], 0, "the configuration is valid"),
+        (vec![("DATABASE_URL", "mysql://db")], 1, "the database URL cannot be read"),
+        (vec![("DATABASE_URL", remote.as_str())], 0, "the configuration is valid"),
+        (
+            vec![("DATABASE_URL", remote.as_str()), ("ROWHOUSE_ENVIRONMENT", "production")],
+            1,
+            "write sslmode=verify-full",
+        ),
+        (vec![("DATABASE_URL", &remote_without_authorities)], 1, "/nowhere/ca.pem"),
+        (vec![("ROWHOUSE_DATABASE_URL_FILE", &missing)], 1, "missing"),
+        (vec![("ROWHOUSE_ENCRYPTION_KEYS", &missing)], 1, "missing"),
+        (vec![("ROWHOUSE_TLS_CERTIFICATE", &missing), ("ROWHOUSE_TLS_KEY", &missing)], 1, "missing"),
+        (
+            vec![("ROWHOUSE_LISTEN", "0.0.0.0:1"), ("ROWHOUSE_ENVIRONMENT", "production")],
+            1,
+            "--allow-plaintext-grpc",
+        ),
+        (
+            vec![("ROWHOUSE_DATABASE_POOLSIZE", "8")],
+            2,
+            "ROWHOUSE_DATABASE_POOLSIZE is no setting of this program: the nearest is ROWHOUSE_DATABASE_POOL_SIZE",
+        ),
+    ] {
+        let output = program(url, &trust).arg("--check-config").envs(variables.clone()).output().unwrap();
+        let said = String::from_utf8(output.stderr).unwrap();
+        assert_eq!(output.status.code(), Some(code), "{variables:?}: {said}");
+        assert!(said.contains(words) && !said.contains("hunter2"), "{variables:?}: {said}");
+    }
+}

@@ -2,10 +2,9 @@
 
 use std::process::ExitCode;
 
-use clap::Parser;
-use rowhouse::cli::{self, Cli};
+use rowhouse::cli;
 
 #[tokio::main]
 async fn main() -> ExitCode {
-    Box::pin(cli::run(Cli::parse())).await
+    Box::pin(cli::run(cli::parse())).await
 }

@@ -7,10 +7,12 @@ use std::time::Duration;
 use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+    CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs, TelemetryArgs,
+    TlsArgs, TrustArgs,
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::service::{Config, Service};
+use rowhouse_gateway::HttpTlsArgs;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::Issuers;
 
@@ -113,7 +115,10 @@ impl Parts {
             endpoints: OfEachService(services.map(|_, address| url(address))),
             request_timeout: self.request_timeout,
             rate_limits: self.rate_limits.into(),
-            proxies: ProxyArgs::default(),
+            http_tls: HttpTlsArgs::default(),
+            tls: TlsArgs::default(),
+            calls: CallTlsArgs::default(),
+            proxies: ProxyArgs::this_machine(),
             trust: self.trust(),
             telemetry: self.telemetry.clone(),
             environment: Environment::Dev,

@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::CommandFactory;
 use rowhouse_auth::{Auth, AuthArgs};
 use rowhouse_catalog::{PerService, ServiceName};
-use rowhouse_chassis::config::ProxyArgs;
+use rowhouse_chassis::config::{CallTlsArgs, ProxyArgs};
 use rowhouse_chassis::grpc::Listener;
 use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::service::{App, Config};
@@ -47,7 +47,7 @@ fn auth(parts: &Parts) -> AuthArgs {
         encryption_keys: parts.encryption_keys.clone(),
         require_verified_email: None,
         signing: parts.signing(ServiceName::Auth),
-        proxies: ProxyArgs::default(),
+        proxies: ProxyArgs::this_machine(),
         sessions: parts.sessions.clone(),
         sign_ups: parts.sign_ups.clone(),
         mail: parts.mail.clone(),
@@ -60,8 +60,9 @@ fn onboarding(parts: &Parts, at: &PerService<SocketAddr>) -> OnboardingArgs {
         bcrypt_cost: parts.bcrypt_cost,
         auth_endpoint: url(at[ServiceName::Auth]),
         orders_endpoint: url(at[ServiceName::Orders]),
+        calls: CallTlsArgs::default(),
         signing: parts.signing(ServiceName::Onboarding),
-        proxies: ProxyArgs::default(),
+        proxies: ProxyArgs::this_machine(),
         jobs: parts.jobs.clone(),
     }
 }

@@ -24,6 +24,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod certificates;
 mod cluster;
 mod database;
 pub mod mail;
@@ -34,6 +35,7 @@ mod system;
 mod tenant;
 mod watchdog;
 
+pub use certificates::{CertificateAuthority, IssuedCertificate};
 pub use database::TestDatabase;
 pub use mail::Email;
 pub use options::TestOptions;

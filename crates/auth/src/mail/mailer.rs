@@ -10,14 +10,14 @@ use std::time::Duration;
 use lettre::address::Envelope;
 use lettre::message::header::{ContentType, HeaderName, HeaderValue};
 use lettre::message::{Mailbox, MessageBuilder};
-use lettre::{Address, AsyncSmtpTransport, AsyncTransport, Message, Tokio1Executor};
+use lettre::{Address, AsyncTransport, Message};
 use rowhouse_chassis::config::Environment;
 use tokio::io::AsyncWriteExt;
 use uuid::Uuid;
 
 use super::EmailContent;
 use super::metrics::{self, Fate};
-use super::server::{public_url, smtp};
+use super::server::{SmtpServer, SmtpSource, public_url};
 use super::texts::{Text, write};
 use crate::MailArgs;
 use crate::domain::EmailAddress;
@@ -29,7 +29,9 @@ const LONGEST_SENDING: Duration = Duration::from_secs(40);
 #[derive(Debug, thiserror::Error)]
 pub enum MailError {
     /// Neither a server nor a directory is configured, or both are.
-    #[error("give either an SMTP server with --smtp-url or, in development, a directory with --mail-dir")]
+    #[error(
+        "give either an SMTP server with --smtp-url or --smtp-url-file, or, in development, a directory with --mail-dir"
+    )]
     Transport,
     /// A directory is configured in production, where nobody would read the emails.
     #[error("--mail-dir is for development: in production emails are sent by --smtp-url")]
@@ -45,6 +47,14 @@ pub enum MailError {
     /// The server's URL is invalid.
     #[error("--smtp-url: {0}; write smtps://user:password@host or smtp://user:password@host?tls=required")]
     SmtpUrl(String),
+    /// The file with the server's URL cannot be read.
+    #[error("--smtp-url-file {path}: {reason}")]
+    SmtpUrlFile {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system.
+        reason: io::Error,
+    },
     /// The connection would not be encrypted, so others could read the links.
     #[error(
         "--smtp-url is not encrypted: in production use smtps://… or smtp://…?tls=required, unless the server is on this machine"
@@ -87,7 +97,7 @@ pub(crate) struct Mailer {
 
 #[derive(Clone)]
 enum Transport {
-    Smtp(AsyncSmtpTransport<Tokio1Executor>),
+    Smtp(Arc<SmtpServer>),
     Directory(Arc<Path>),
 }
 
@@ -98,8 +108,8 @@ impl Mailer {
         let production = environment.is_production();
         let from = args.mail_from.parse::<Mailbox>().map_err(|error| MailError::From(error.to_string()))?;
         let public_url = public_url(&args.public_url, production)?;
-        let transport = match (&args.smtp_url, &args.mail_dir) {
-            (Some(url), None) => Transport::Smtp(smtp(url, args.smtp_ca_file.as_deref(), production)?),
+        let transport = match (SmtpSource::of(args, production), &args.mail_dir) {
+            (Some(source), None) => Transport::Smtp(Arc::new(SmtpServer::open(source)?)),
             (None, Some(_)) if production => return Err(MailError::DirectoryInProduction),
             (None, Some(path)) => {
                 let failed = |source| MailError::Directory { path: path.clone(), source };
@@ -138,6 +148,7 @@ impl Mailer {
         let message = self.message(to, content, id)?;
         match &self.transport {
             Transport::Smtp(server) => {
+                let server = server.current().await;
                 let sent = tokio::time::timeout(LONGEST_SENDING, server.send(message)).await;
                 let sent = sent.or(Err(SendError::Temporary("the SMTP server took too long".to_owned())))?;
                 sent.map(drop).map_err(|error| refused(&error, to, content))

@@ -17,6 +17,7 @@ const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
 fn by_smtp(url: &str, ca_file: Option<&TempDir>) -> MailArgs {
     MailArgs {
         smtp_url: Some(url.to_owned()),
+        smtp_url_file: None,
         smtp_ca_file: ca_file.map(|directory| certificate(directory.path())),
         mail_dir: None,
         mail_from: "Rowhouse <noreply@rowhouse.example>".to_owned(),
@@ -77,6 +78,34 @@ async fn emails_are_sent_over_tls_to_the_certified_server() {
         assert_eq!(received.login.as_deref(), Some("AHJvd2hvdXNlAHNlY3JldA=="));
         service.running.stop().await;
     }
+}
+
+/// Without a restart, since the password in the URL expires. An invalid file changes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_file_with_the_servers_url_is_read_before_each_email() {
+    let directory = TempDir::new().unwrap();
+    let (old, new) = (
+        Smtp::start(Security::None, directory.path()).await,
+        Smtp::start(Security::None, directory.path()).await,
+    );
+    let file = directory.path().join("url");
+    let name = |smtp: &Smtp| std::fs::write(&file, format!("smtp://{}\n", smtp.address)).unwrap();
+    name(&old);
+    let mail = MailArgs { smtp_url: None, smtp_url_file: Some(file.clone()), ..by_smtp("", None) };
+    let service = service(mail).await;
+    let acme = service.tenant("acme").await;
+    service.member(acme, EMAIL).await;
+    old.email_to(EMAIL).await;
+
+    name(&new);
+    service.member(acme, "bob@example.com").await;
+    new.email_to("bob@example.com").await;
+
+    std::fs::write(&file, "none of your business").unwrap();
+    service.member(acme, "eve@example.com").await;
+    new.email_to("eve@example.com").await;
+    assert_eq!(old.received().len(), 1);
+    service.running.stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

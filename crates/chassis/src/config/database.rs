@@ -7,13 +7,14 @@ use std::time::Duration;
 use clap::Args;
 use rowhouse_tenancy::DatabaseConfig;
 
-use super::seconds;
+use super::{Environment, seconds};
 
 /// The arguments for a service's connection to PostgreSQL.
 #[derive(Args, Clone)]
 #[command(next_help_heading = "Database")]
 pub struct DatabaseArgs {
-    /// URL of the database, with the service's own role: `postgres://role:password@host/database`
+    /// URL of the database, with the service's own role: `postgres://role:password@host/database?sslmode=verify-full`; in
+    /// production sslmode has to be require, verify-ca or verify-full, unless the database is on this machine
     #[arg(
         id = "database_url",
         long = "database-url",
@@ -64,7 +65,8 @@ pub struct DatabaseArgs {
         value_parser = seconds,
     )]
     pub max_lifetime: Duration,
-    /// PEM file with the authorities that may have signed the database's certificate
+    /// PEM file with the authorities that may have signed the database's certificate, or `system` for those of the operating
+    /// system; sslrootcert in the URL overrides it. It is read for each new connection
     #[arg(
         id = "database_ca_file",
         long = "database-ca-file",
@@ -78,14 +80,15 @@ impl DatabaseArgs {
     /// Creates arguments for the database at `url`, with defaults for the rest.
     #[must_use]
     pub fn new(url: impl Into<String>) -> Self {
-        let DatabaseConfig { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file } =
+        let DatabaseConfig { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file, .. } =
             DatabaseConfig::new(url);
         Self { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file }
     }
 
-    /// Returns the configuration for the `tenancy` crate.
+    /// Returns the configuration for the `tenancy` crate. In production the connection has to be encrypted, unless the database is
+    /// on this machine.
     #[must_use]
-    pub fn to_config(&self) -> DatabaseConfig {
+    pub fn to_config(&self, environment: Environment) -> DatabaseConfig {
         DatabaseConfig {
             url: self.url.clone(),
             url_file: self.url_file.clone(),
@@ -93,6 +96,7 @@ impl DatabaseArgs {
             acquire_timeout: self.acquire_timeout,
             max_lifetime: self.max_lifetime,
             ca_file: self.ca_file.clone(),
+            refuse_plaintext: environment.is_production(),
         }
     }
 }

@@ -7,6 +7,8 @@ mod each_service;
 mod environment;
 mod rate_limits;
 mod telemetry;
+mod tls;
+mod variables;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
 use std::num::ParseIntError;
@@ -24,6 +26,9 @@ pub use each_service::{EachService, OfEachService};
 pub use environment::Environment;
 pub use rate_limits::{GATEWAY_TENANT_RATE, RateLimitArgs};
 pub use telemetry::{Exporter, LogFormat, OtlpProtocol, TelemetryArgs, TracesSampler};
+
+pub use tls::{CallTlsArgs, PlaintextError, ServerTlsArgs, TlsArgs};
+pub use variables::matches;
 
 use rate_limits::SERVICE_TENANT_RATE;
 
@@ -53,6 +58,9 @@ pub struct GrpcArgs {
     /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
+    /// The certificates.
+    #[command(flatten)]
+    pub tls: ServerTlsArgs,
 }
 
 impl GrpcArgs {
@@ -64,6 +72,7 @@ impl GrpcArgs {
             reflection: false,
             request_timeout: Duration::from_secs(10),
             rate_limits: RateLimits::default().into(),
+            tls: ServerTlsArgs::default(),
         }
     }
 }
@@ -100,23 +109,19 @@ pub struct SigningArgs {
 }
 
 /// The arguments for trusted proxies.
-#[derive(Args, Clone, Debug)]
+#[derive(Args, Clone, Debug, Default)]
 #[command(next_help_heading = "Proxies")]
 pub struct ProxyArgs {
-    /// Networks whose `x-forwarded-for` is trusted, such as those of the load balancer, separated by commas
-    #[arg(
-        long,
-        env = "ROWHOUSE_TRUSTED_PROXIES",
-        value_name = "NETWORKS",
-        value_delimiter = ',',
-        default_value = "127.0.0.0/8,::1/128"
-    )]
+    /// Networks whose `x-forwarded-for` is trusted, such as those of the load balancer, separated by commas; none by default. A
+    /// caller that has proved who it is by mutual TLS is trusted as well
+    #[arg(long, env = "ROWHOUSE_TRUSTED_PROXIES", value_name = "NETWORKS", value_delimiter = ',')]
     pub trusted_proxies: Vec<IpNet>,
 }
 
-impl Default for ProxyArgs {
+impl ProxyArgs {
     /// Trusts only this machine.
-    fn default() -> Self {
+    #[must_use]
+    pub fn this_machine() -> Self {
         const V4: Ipv4Net = Ipv4Net::new_assert(Ipv4Addr::new(127, 0, 0, 0), 8);
         Self { trusted_proxies: vec![V4.into(), Ipv6Net::from(Ipv6Addr::LOCALHOST).into()] }
     }
@@ -215,8 +220,11 @@ mod tests {
         let parse =
             |database: &str| Everything::try_parse_from(others.split(' ').chain(database.split_whitespace()));
         assert!(parse("").is_err());
-        assert_eq!(parse("--database-url postgres:///").unwrap().database.to_config().url_file, None);
-        let config = parse("--database-url-file /run/url").unwrap().database.to_config();
+        assert_eq!(
+            parse("--database-url postgres:///").unwrap().database.to_config(Environment::Dev).url_file,
+            None
+        );
+        let config = parse("--database-url-file /run/url").unwrap().database.to_config(Environment::Dev);
         assert_eq!((config.url.as_str(), config.url_file), ("", Some("/run/url".into())));
     }
 
@@ -224,10 +232,10 @@ mod tests {
     #[test]
     fn the_database_url_is_not_shown() {
         let parsed = parse("--database-pool-size 1").unwrap();
-        assert_eq!(parsed.database.to_config().pool_size, 1);
+        assert_eq!(parsed.database.to_config(Environment::Dev).pool_size, 1);
         let args = DatabaseArgs::new("postgres://rowhouse_orders:hunter2@db/rowhouse");
         assert!(!format!("{args:?}").contains("hunter2"));
-        assert_eq!(args.to_config().url, "postgres://rowhouse_orders:hunter2@db/rowhouse");
+        assert_eq!(args.to_config(Environment::Dev).url, "postgres://rowhouse_orders:hunter2@db/rowhouse");
         assert!(parse("--database-pool-size 0").is_err());
     }
 }

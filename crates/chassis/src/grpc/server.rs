@@ -16,6 +16,7 @@ use tonic::transport::server::TcpIncoming;
 use super::access::AccessLayer;
 use super::envelope::EnvelopeLayer;
 use super::health;
+use super::incoming::Incoming;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
 use super::rate_limit::RateLimitLayer;
@@ -24,6 +25,7 @@ use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
+use crate::tls::ServerTls;
 
 /// The most bytes of a message from a client, before and after decompression. None of ours needs more: 200 lines with the
 /// longest SKUs are a fraction of it.
@@ -60,6 +62,8 @@ pub struct GrpcOptions<R> {
     pub reflection: Option<&'static [u8]>,
     /// The time limit of a call. A caller may set a shorter one.
     pub request_timeout: Duration,
+    /// The certificates, if calls are served over TLS.
+    pub tls: Option<ServerTls>,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
     /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
@@ -117,7 +121,8 @@ where
     let stop = CancellationToken::new();
     let rules = Arc::clone(&options.access);
     let public = Arc::new(move |path: &str| rules.is_public(path));
-    let incoming = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
+    let tcp = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
+    let incoming = Incoming::new(tcp, options.tls);
     let server = Server::builder()
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))

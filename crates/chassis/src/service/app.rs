@@ -20,11 +20,17 @@ use crate::grpc::{self, GrpcOptions, Listener, ServeError};
 use crate::program::StartError;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
+use crate::tls::ServerTls;
 
 /// A service, connected and bound, but not serving yet.
 pub struct App {
     name: ServiceName,
     listener: Listener,
+    unbound: Unbound,
+}
+
+/// A service without its socket.
+struct Unbound {
     parts: Parts,
     db: TenantDb,
     verifier: Arc<Verifier>,
@@ -32,6 +38,7 @@ pub struct App {
     access: Arc<AccessRules>,
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
+    tls: Option<ServerTls>,
 }
 
 /// The reason why a service ended without a request to stop.
@@ -50,52 +57,18 @@ impl App {
     /// connections queue up until [`App::serve`] takes them. Needs a tokio runtime.
     pub async fn build<S: Service>(config: Config<S>) -> Result<Self, StartError> {
         let listen = config.grpc.listen;
-        Self::build_with(config, || Ok(Listener::bind(listen)?)).await
+        let unbound = Unbound::build(config, Database::Connected).await?;
+        Ok(Self { name: S::NAME, listener: Listener::bind(listen)?, unbound })
     }
 
     /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on<S: Service>(listener: Listener, config: Config<S>) -> Result<Self, StartError> {
-        Self::build_with(config, || Ok(listener)).await
+        Ok(Self { name: S::NAME, listener, unbound: Unbound::build(config, Database::Connected).await? })
     }
 
-    async fn build_with<S: Service>(
-        config: Config<S>,
-        bind: impl FnOnce() -> Result<Listener, StartError>,
-    ) -> Result<Self, StartError> {
-        let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
-        let access = AccessRules::of(S::DESCRIPTORS, S::NAME.packages())
-            .map_err(|error| StartError::Own(error.into()))?;
-        let callers = access.callers();
-        let accepts = Accepts {
-            service_audience: (!callers.is_empty()).then_some(S::NAME.program()),
-            service_issuers: &callers,
-        };
-        let issuer = config.trust.issuer.current().clone();
-        let verifier = Arc::new(Verifier::new(Arc::clone(&trust), &config.trust.issuer, accepts));
-        let db = database::open(&config.database, config.environment, S::NAME).await?;
-        let limiter = Arc::new(RateLimiter::new(config.grpc.rate_limits.limits()));
-        let core = Core {
-            name: S::NAME,
-            db: db.clone(),
-            verifier: Arc::clone(&verifier),
-            limiter: Arc::clone(&limiter),
-            environment: config.environment,
-            issuer,
-            trust,
-        };
-        let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;
-        access.cover(&parts.services).map_err(|error| StartError::Own(error.into()))?;
-        Ok(Self {
-            name: S::NAME,
-            listener: bind()?,
-            parts,
-            db,
-            verifier,
-            limiter,
-            access: Arc::new(access),
-            reflection: config.grpc.reflection.then_some(S::DESCRIPTORS),
-            request_timeout: config.grpc.request_timeout,
-        })
+    /// Checks the configuration: does the same as [`App::build`], without a connection to the database, and without binding.
+    pub async fn check<S: Service>(config: Config<S>) -> Result<(), StartError> {
+        Unbound::build(config, Database::Unconnected).await.map(drop)
     }
 
     /// Returns the address with the actual port.
@@ -107,17 +80,19 @@ impl App {
     /// Serves until `shutdown` is requested and the running calls and background tasks are finished, or a task fails. Dropping
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
-        let Self { listener, parts, db, .. } = self;
+        let Self { name, listener, unbound } = self;
+        let Unbound { parts, db, verifier, limiter, access, reflection, request_timeout, tls } = unbound;
         let Parts { routes, services, mut tasks } = parts;
-        tasks.push(Task::companion("audit", audit_regularly(db.clone(), self.name)));
+        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
         let used = db.clone();
         let options = GrpcOptions {
-            verifier: self.verifier,
-            access: self.access,
-            reflection: self.reflection,
-            request_timeout: self.request_timeout,
-            limiter: self.limiter,
+            verifier,
+            access,
+            reflection,
+            request_timeout,
+            tls,
+            limiter,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -131,5 +106,60 @@ impl App {
         let served = tasks::beside(tasks, &shutdown, serve).await;
         record_rest(&used).await;
         served
+    }
+}
+
+/// Whether the database is connected to.
+enum Database {
+    Connected,
+    Unconnected,
+}
+
+impl Unbound {
+    async fn build<S: Service>(config: Config<S>, database: Database) -> Result<Self, StartError> {
+        let grpc = config.grpc;
+        grpc.tls.refuse_plaintext(grpc.listen, config.environment)?;
+        let tls = ServerTls::load(&grpc.tls).await?;
+        let trust = Arc::new(TrustStore::load(config.trust.trust_dir).await?);
+        let access = AccessRules::of(S::DESCRIPTORS, S::NAME.packages())
+            .map_err(|error| StartError::Own(error.into()))?;
+        let callers = access.callers();
+        let accepts = Accepts {
+            service_audience: (!callers.is_empty()).then_some(S::NAME.program()),
+            service_issuers: &callers,
+        };
+        let issuer = config.trust.issuer.current().clone();
+        let verifier = Arc::new(Verifier::new(Arc::clone(&trust), &config.trust.issuer, accepts));
+        let db = match database {
+            Database::Connected => database::open(&config.database, config.environment, S::NAME).await?,
+            Database::Unconnected => database::check(&config.database, config.environment).await?,
+        };
+        let limiter = Arc::new(RateLimiter::new(grpc.rate_limits.limits()));
+        let core = Core {
+            name: S::NAME,
+            db: db.clone(),
+            verifier: Arc::clone(&verifier),
+            limiter: Arc::clone(&limiter),
+            environment: config.environment,
+            issuer,
+            tls: grpc.tls.tls,
+            trust,
+        };
+        let parts = Box::pin(S::build(&core, config.args)).await.map_err(StartError::Own)?;
+        access.cover(&parts.services).map_err(|error| StartError::Own(error.into()))?;
+        let parts = match tls.clone() {
+            Some(tls) => parts.companion("certificates", tls.follow()),
+            None => parts,
+        };
+        Ok(Self {
+            parts,
+            db,
+            verifier,
+            limiter,
+            access: Arc::new(access),
+            reflection: grpc.reflection.then_some(S::DESCRIPTORS),
+            request_timeout: grpc.request_timeout,
+            tls,
+        })
     }
 }

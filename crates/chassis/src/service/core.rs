@@ -6,9 +6,10 @@ use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::TenantDb;
 use rowhouse_tokens::{IssuerUrl, TrustStore, Verifier};
 
-use crate::config::{Environment, SigningArgs};
+use crate::config::{CallTlsArgs, Environment, SigningArgs, TlsArgs};
 use crate::rate_limit::RateLimiter;
 use crate::signing::{Signing, SigningKeyError};
+use crate::tls::{CallTls, TlsFileError};
 
 /// The resources of every service: its database, token verification and limits.
 pub struct Core {
@@ -24,10 +25,18 @@ pub struct Core {
     pub environment: Environment,
     /// The issuer of access tokens, in whose name auth signs.
     pub issuer: IssuerUrl,
+    pub(super) tls: TlsArgs,
     pub(super) trust: Arc<TrustStore>,
 }
 
 impl Core {
+    /// Reads the certificates with which the service calls others.
+    pub async fn calls(&self, args: &CallTlsArgs) -> Result<CallTls, TlsFileError> {
+        let calls = CallTls::new(&self.tls, args, self.environment);
+        calls.check().await?;
+        Ok(calls)
+    }
+
     /// Reads the keys that the service signs with. Give them to [`Parts::signing`](super::Parts::signing), so that they are
     /// followed when they change.
     pub async fn signing(&self, args: SigningArgs) -> Result<Signing, SigningKeyError> {

@@ -75,6 +75,10 @@ impl<S: Service> Program for S {
         &config.telemetry
     }
 
+    async fn check(config: Config<S>) -> Result<(), BoxError> {
+        Ok(App::check(config).await?)
+    }
+
     async fn serve(config: Config<S>, shutdown: Shutdown) -> Result<(), BoxError> {
         let app = App::build(config).await?;
         tracing::info!(address = %app.address(), "{} listens on {}", S::NAME, app.address());

@@ -1,6 +1,8 @@
 //! The parts of a service.
 
 use std::convert::Infallible;
+#[cfg(feature = "encryption")]
+use std::path::PathBuf;
 
 use http::{Request, Response};
 use tonic::body::Body;
@@ -9,6 +11,8 @@ use tonic::service::Routes;
 use tower::Service;
 
 use super::tasks::Task;
+#[cfg(feature = "encryption")]
+use crate::encryption::EncryptionKeys;
 use crate::shutdown::Shutdown;
 use crate::signing::Signing;
 
@@ -63,5 +67,11 @@ impl Parts {
     /// Adds the task that takes over signing keys which change.
     pub fn signing(self, signing: Signing) -> Self {
         self.companion("signing keys", signing.follow())
+    }
+
+    /// Adds the task that takes over encryption keys which change in the file.
+    #[cfg(feature = "encryption")]
+    pub fn encryption(self, keys: EncryptionKeys, file: PathBuf) -> Self {
+        self.companion("encryption keys", keys.follow(file))
     }
 }

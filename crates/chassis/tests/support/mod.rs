@@ -126,6 +126,7 @@ pub fn rules(public: &[&str], permitted: &[&str]) -> Arc<AccessRules> {
 pub async fn options() -> GrpcOptions<NoReadiness> {
     let (_issuer, verifier) = trusted_issuer().await;
     GrpcOptions {
+        tls: None,
         verifier,
         access: rules(
             &["Echo", "Forward", "Hang", "Panic", "Refuse", "Remaining", "Stream", "TraceId", "Wait"],

@@ -9,10 +9,12 @@ use base64::prelude::BASE64_URL_SAFE_NO_PAD;
 use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use rowhouse_catalog::PerService;
-use rowhouse_chassis::config::{Environment, OfEachService, ProxyArgs, TelemetryArgs, TrustArgs};
+use rowhouse_chassis::config::{
+    CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
+};
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_gateway::{App, Config, ServeError};
+use rowhouse_gateway::{App, Config, HttpTlsArgs, ServeError};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -54,6 +56,51 @@ impl Keys {
 /// An address on which nothing listens. No free port is as low.
 const CLOSED: &str = "http://127.0.0.1:1";
 
+fn config(keys: &Keys, upstream: String, request_timeout: Duration) -> Config {
+    let rate = "1000:10000".parse().unwrap();
+    Config {
+        listen: (Ipv4Addr::LOCALHOST, 0).into(),
+        endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
+        request_timeout,
+        rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
+        http_tls: HttpTlsArgs::default(),
+        tls: TlsArgs::default(),
+        calls: CallTlsArgs::default(),
+        proxies: ProxyArgs::this_machine(),
+        trust: TrustArgs::new(keys.directory.path().to_owned()),
+        telemetry: TelemetryArgs::default(),
+        environment: Environment::Dev,
+    }
+}
+
+/// A gateway without a client.
+pub(crate) struct Served {
+    pub(crate) address: SocketAddr,
+    trigger: Trigger,
+    served: JoinHandle<Result<(), ServeError>>,
+}
+
+impl Served {
+    /// Starts a gateway before no service, with other settings.
+    pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
+        let mut config = config(&Keys::generate(), CLOSED.to_owned(), Duration::from_secs(10));
+        change(&mut config);
+        Self::start(config).await
+    }
+
+    async fn start(config: Config) -> Self {
+        let app = App::build(config).await.unwrap();
+        let address = app.address();
+        let (trigger, shutdown) = Shutdown::new();
+        Self { address, trigger, served: tokio::spawn(app.serve(shutdown)) }
+    }
+
+    pub(crate) async fn stop(self) {
+        self.trigger.request();
+        self.served.await.unwrap().unwrap();
+    }
+}
+
 impl Alone {
     pub(crate) async fn start() -> Self {
         Self::before(CLOSED.to_owned(), Duration::from_secs(10)).await
@@ -62,21 +109,8 @@ impl Alone {
     /// Starts a gateway that has `upstream` for all services.
     pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
-        let rate = "1000:10000".parse().unwrap();
-        let config = Config {
-            listen: (Ipv4Addr::LOCALHOST, 0).into(),
-            endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
-            request_timeout,
-            rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
-            proxies: ProxyArgs::default(),
-            trust: TrustArgs::new(keys.directory.path().to_owned()),
-            telemetry: TelemetryArgs::default(),
-            environment: Environment::Dev,
-        };
-        let app = App::build(config).await.unwrap();
-        let address = app.address();
-        let (trigger, shutdown) = Shutdown::new();
-        let served = tokio::spawn(app.serve(shutdown));
+        let config = config(&keys, upstream, request_timeout);
+        let Served { address, trigger, served } = Served::start(config).await;
         let api = Api::of(format!("http://{address}")).await;
         Self { api, address, keys, trigger, served }
     }

@@ -21,6 +21,7 @@ mod exports;
 mod exports_file;
 mod flood;
 mod headers;
+mod https;
 mod invitations;
 mod jobs;
 mod joining;

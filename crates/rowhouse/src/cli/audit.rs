@@ -18,8 +18,8 @@ pub(super) const EXAMPLES: &str =
 The result is the same for a superuser, an administrator (a member of rowhouse_administrators) and a service.
 
 Examples:
-  rowhouse audit --database-url postgres://admin:secret@db/rowhouse
-  DATABASE_URL=postgres://admin:secret@db/rowhouse rowhouse audit";
+  rowhouse audit --database-url postgres://admin:secret@db/rowhouse?sslrootcert=system
+  DATABASE_URL=postgres://admin:secret@db/rowhouse?sslrootcert=system rowhouse audit";
 
 #[derive(Args)]
 pub(super) struct AuditArgs {

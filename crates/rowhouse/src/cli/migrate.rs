@@ -1,14 +1,14 @@
 //! The command `rowhouse migrate`, which creates roles and schemas, and lists migrations.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::{Arg, Args};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{EachService, OfEachService, seconds};
-use tokio_postgres::Config;
+use rowhouse_connection::Address;
 
 use super::addresses;
 use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
@@ -26,9 +26,9 @@ With --status nothing is changed: each migration is listed, and the exit code is
 
 Examples:
   rowhouse migrate --status
-  rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse
-  rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse \\
-      --orders-database-url postgres://rowhouse_orders:another-secret@db/rowhouse";
+  rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse?sslrootcert=system
+  rowhouse migrate --database-url postgres://postgres:secret@db/rowhouse?sslrootcert=system \\
+      --orders-database-url postgres://rowhouse_orders:another-secret@db/rowhouse?sslrootcert=system";
 
 #[derive(Args)]
 pub(super) struct MigrateArgs {
@@ -79,7 +79,8 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
         return Ok(if status.is_current() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
     }
     let urls = &args.service_urls.0;
-    let passwords = PerService::try_from_fn(|service| password(urls[service].as_deref(), service))?;
+    let ca_file = args.database_ca_file.as_deref();
+    let passwords = PerService::try_from_fn(|service| password(urls[service].as_deref(), ca_file, service))?;
     let passwords = RolePasswords::new(passwords);
     let report = migrator.run(&passwords).await?;
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
@@ -92,9 +93,14 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     Ok(ExitCode::SUCCESS)
 }
 
-fn password(url: Option<&str>, service: ServiceName) -> Result<Option<String>, MigrateError> {
+fn password(
+    url: Option<&str>,
+    ca_file: Option<&Path>,
+    service: ServiceName,
+) -> Result<Option<String>, MigrateError> {
     let Some(url) = url else { return Ok(None) };
-    let config: Config = url.parse().map_err(MigrateError::Url)?;
+    let address = Address::parse(url, ca_file)?;
+    let config = address.config();
     if config.get_user() != Some(service.role()) {
         let found = config.get_user().unwrap_or("nobody").to_owned();
         let argument = format!("--{service}-{}", DatabaseUrl::SUFFIX);
@@ -188,7 +194,7 @@ mod tests {
 
     #[test]
     fn passwords_are_taken_out_of_the_right_urls() {
-        let of = |url| password(Some(url), ServiceName::Orders);
+        let of = |url| password(Some(url), None, ServiceName::Orders);
         let taken = of("postgres://rowhouse_orders:a%40b@db/rowhouse?sslmode=require").unwrap();
         assert_eq!(taken.as_deref(), Some("a@b"));
         assert_eq!(of("postgres://rowhouse_orders@db/rowhouse").unwrap(), None);

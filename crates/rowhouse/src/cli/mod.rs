@@ -5,6 +5,7 @@ mod audit;
 mod backfill;
 mod keys;
 mod migrate;
+mod settings;
 mod tenant;
 mod user;
 mod wait_for_migrations;
@@ -12,7 +13,7 @@ mod wait_for_migrations;
 use std::error::Error;
 use std::process::ExitCode;
 
-use clap::{Parser, Subcommand};
+use clap::{CommandFactory, Parser, Subcommand};
 
 use crate::dev::{self, DevArgs};
 
@@ -29,7 +30,7 @@ pub struct Cli {
 const EXAMPLES: &str = "Examples:
   rowhouse                                  run everything here, data in .rowhouse
   rowhouse dev --http 127.0.0.1:9000        the same on another port
-  rowhouse audit --database-url postgres://admin:secret@db/rowhouse
+  rowhouse audit --database-url postgres://admin:secret@db/rowhouse?sslrootcert=system
   rowhouse help migrate                     more about a command";
 
 const DEV_EXAMPLES: &str = "Examples:
@@ -60,6 +61,18 @@ enum Command {
     /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
+}
+
+/// Returns the whole command line, with the files of secrets.
+#[must_use]
+pub fn command() -> clap::Command {
+    settings::complete(Cli::command())
+}
+
+/// Parses the arguments and variables of this process. Exits with a message if they are invalid.
+#[must_use]
+pub fn parse() -> Cli {
+    settings::parse(&Cli::command())
 }
 
 /// Executes the command line. A failure is a message on standard error and an exit code.

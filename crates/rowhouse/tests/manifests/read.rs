@@ -221,7 +221,7 @@ impl<'a> Workload<'a> {
         let line = list(&self.container["command"]).iter().map(text).collect::<Vec<_>>();
         let program = match line[..] {
             ["/usr/local/bin/rowhouse", subcommand] => {
-                rowhouse::cli::Cli::command().find_subcommand(subcommand).unwrap().clone()
+                rowhouse::cli::command().find_subcommand(subcommand).unwrap().clone()
             }
             [path] => {
                 let name = path.strip_prefix("/usr/local/bin/").unwrap();

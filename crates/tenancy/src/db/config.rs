@@ -7,8 +7,7 @@ use std::time::Duration;
 /// The address of the database and the settings of the pool.
 #[derive(Clone)]
 pub struct DatabaseConfig {
-    /// The URL, as `postgres://role:password@host:port/database` or in libpq's `key=value` form. With `sslmode=require`
-    /// the connection is encrypted and the server's certificate verified; otherwise it is not encrypted.
+    /// The URL, as `postgres://role:password@host:port/database` or in libpq's `key=value` form, with libpq's TLS parameters.
     pub url: String,
     /// A file that contains the URL and overrides `url`. It is read for each new connection, so a password can be changed
     /// without a restart.
@@ -19,9 +18,11 @@ pub struct DatabaseConfig {
     pub acquire_timeout: Duration,
     /// The longest lifetime of a connection. Each one ends up to a fifth earlier, so that not all end at once.
     pub max_lifetime: Duration,
-    /// A PEM file of the certificate authorities that the server's certificate is checked against. `sslmode=require`
-    /// needs it.
+    /// A PEM file of the certificate authorities that the server's certificate is verified against, unless the URL names one
+    /// with `sslrootcert`.
     pub ca_file: Option<PathBuf>,
+    /// Whether an address beyond this machine is refused if its `sslmode` does not demand TLS.
+    pub refuse_plaintext: bool,
 }
 
 impl DatabaseConfig {
@@ -38,6 +39,7 @@ impl DatabaseConfig {
             acquire_timeout: Duration::from_secs(5),
             max_lifetime: Self::MAX_LIFETIME,
             ca_file: None,
+            refuse_plaintext: false,
         }
     }
 }
@@ -51,6 +53,7 @@ impl fmt::Debug for DatabaseConfig {
             .field("acquire_timeout", &self.acquire_timeout)
             .field("max_lifetime", &self.max_lifetime)
             .field("ca_file", &self.ca_file)
+            .field("refuse_plaintext", &self.refuse_plaintext)
             .finish_non_exhaustive()
     }
 }

@@ -19,7 +19,7 @@ const TIMEOUT: Duration = Duration::from_secs(4);
 /// The reason why no connection could be made. No variant shows the address, which contains a password.
 #[derive(Debug, thiserror::Error)]
 pub enum ConnectError {
-    /// The address or the file of certificates is invalid.
+    /// The address is invalid, or not encrypted where it has to be.
     #[error(transparent)]
     Address(#[from] AddressError),
     /// The file with the address cannot be read.
@@ -56,15 +56,26 @@ impl From<ConnectFailure> for ConnectError {
 /// Makes connections and cancels statements, with the same TLS settings. If the address and the certificates are in
 /// files, it reads them for every connection.
 #[derive(Clone)]
-pub(super) struct Connector(Arc<DatabaseConfig>);
+pub(super) struct Connector {
+    config: Arc<DatabaseConfig>,
+    /// Only for a check of the configuration: no connection is made.
+    unconnected: bool,
+}
 
 impl Connector {
     pub(super) fn new(config: &DatabaseConfig) -> Self {
-        Self(Arc::new(config.clone()))
+        Self { config: Arc::new(config.clone()), unconnected: false }
+    }
+
+    /// Checks the address and the files of certificates, and returns a connector that makes no connection.
+    pub(super) async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        let connector = Self::new(config);
+        connector.address().await?.check_files().await.map_err(ConnectFailure::from)?;
+        Ok(Self { unconnected: true, ..connector })
     }
 
     async fn address(&self) -> Result<Address, ConnectError> {
-        let Self(config) = self;
+        let Self { config, .. } = self;
         let read;
         let url = if let Some(path) = &config.url_file {
             let content = tokio::fs::read_to_string(path).await;
@@ -74,10 +85,21 @@ impl Connector {
             &config.url
         };
         let mut address = Address::parse(url, config.ca_file.as_deref())?;
+        if config.refuse_plaintext {
+            address.refuse_plaintext()?;
+        }
         if address.config().get_connect_timeout().is_none() {
             address.config_mut().connect_timeout(HOST_TIMEOUT);
         }
         Ok(address)
+    }
+
+    /// Returns the address to connect to.
+    async fn reachable(&self) -> Result<Address, ConnectError> {
+        if self.unconnected {
+            return Err(ConnectError::Refused("only the configuration is checked".to_owned()));
+        }
+        self.address().await
     }
 
     /// Returns the role of the address.
@@ -88,7 +110,7 @@ impl Connector {
     /// Makes a connection for the pool, applies the session's settings and checks the others.
     pub(super) async fn connect(&self) -> Result<(AsyncPgConnection, SessionState), ConnectError> {
         in_time(async {
-            let (client, driver) = self.address().await?.connect().await?;
+            let (client, driver) = self.reachable().await?.connect().await?;
             let refused = |error: diesel::ConnectionError| ConnectError::Refused(error.to_string());
             let mut conn = into_diesel(client, driver).await.map_err(refused)?;
             let session = session::begin(&mut conn).await?;
@@ -99,7 +121,7 @@ impl Connector {
 
     /// Makes a connection without diesel and with the settings that the server, the database and the role preset.
     pub(super) async fn open(&self) -> Result<(Client, Driver), ConnectError> {
-        in_time(async { Ok(self.address().await?.connect().await?) }).await
+        in_time(async { Ok(self.reachable().await?.connect().await?) }).await
     }
 
     /// Makes such a connection and drives it in the background. It closes when the client is dropped.
@@ -111,7 +133,7 @@ impl Connector {
 
     /// Asks the server to cancel the statement that the token's connection is running.
     pub(super) async fn cancel(&self, token: CancelToken) {
-        let asked = match self.address().await {
+        let asked = match self.reachable().await {
             Ok(address) => address.cancel(token).await.map_err(ConnectError::from),
             Err(error) => Err(error),
         };

@@ -49,6 +49,16 @@ impl TenantDb {
         if session.read_only {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
+        Self::over(connector, config).await
+    }
+
+    /// Checks the address and the certificates that it names, and creates a pool that never connects: every transaction fails. It
+    /// is for checking a configuration.
+    pub async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
+        Self::over(Connector::unconnected(config).await?, config).await
+    }
+
+    async fn over(connector: Connector, config: &DatabaseConfig) -> Result<Self, ConnectError> {
         let availability = Arc::new(Availability::new());
         let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
         let pool = Pool::builder()

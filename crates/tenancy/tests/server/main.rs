@@ -19,4 +19,5 @@ mod pooler;
 mod reasons;
 mod refused_settings;
 mod settings;
+mod tls;
 mod world;

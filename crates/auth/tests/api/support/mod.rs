@@ -60,7 +60,7 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
             encryption_keys: keys.encryption_keys(),
             require_verified_email: None,
             signing: SigningArgs { signing_keys: keys.signing_keys() },
-            proxies: ProxyArgs::default(),
+            proxies: ProxyArgs::this_machine(),
             sessions: SessionArgs::default(),
             sign_ups: SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),

@@ -1,0 +1,134 @@
+//! What all commands that connect to a database have: secrets that are read from files, and the environment, which decides whether a
+//! connection has to be encrypted.
+
+use std::collections::BTreeMap;
+use std::ffi::OsString;
+use std::path::{Path, PathBuf};
+use std::{env, fs};
+
+use clap::builder::{OsStr, Resettable};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
+use rowhouse_chassis::config::{self, Environment};
+use rowhouse_connection::Address;
+
+/// The argument of the database that a command connects to, and of its authorities.
+const DATABASE: &str = "database_url";
+const AUTHORITIES: &str = "database_ca_file";
+/// The command for development, whatever the environment is.
+const DEV: &str = "dev";
+
+/// The contents of files, by the arguments whose values they are.
+type Contents = BTreeMap<String, String>;
+
+/// Adds to each command a file for each secret, and the environment.
+pub(super) fn complete(command: Command) -> Command {
+    with_contents(command, &Contents::new())
+}
+
+fn with_contents(mut command: Command, contents: &Contents) -> Command {
+    let secrets = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
+    for secret in secrets.cloned().collect::<Vec<_>>() {
+        let id = secret.get_id().as_str().to_owned();
+        command = command.arg(file_of(&secret)).mut_arg(&id, |argument| match contents.get(&id) {
+            // The file overrides the variable, as it does for a service.
+            Some(content) => argument
+                .required(false)
+                .env(Resettable::<OsStr>::Reset)
+                .default_value(content.clone())
+                .hide_default_value(true),
+            None => argument,
+        });
+    }
+    let connects = command.get_arguments().any(|argument| argument.get_id() == DATABASE);
+    if connects && command.get_name() != DEV {
+        command = Environment::augment_args(command);
+    }
+    command.mut_subcommands(|inner| with_contents(inner, contents))
+}
+
+/// Returns the argument `--<name>-file` for the secret `--<name>`.
+fn file_of(secret: &Arg) -> Arg {
+    let long = secret.get_long().unwrap_or_default();
+    let variable = secret.get_env().and_then(|variable| variable.to_str()).unwrap_or_default();
+    // `DATABASE_URL` belongs to everybody, so its file's name begins as all others do.
+    let prefix = if variable.starts_with("ROWHOUSE_") { "" } else { "ROWHOUSE_" };
+    Arg::new(format!("{long}-file"))
+        .long(format!("{long}-file"))
+        .env(format!("{prefix}{variable}_FILE"))
+        .value_name("FILE")
+        .value_parser(value_parser!(PathBuf))
+        .help(format!("File that contains the value of --{long}, and overrides {variable}"))
+}
+
+/// Parses the arguments and variables of this process. Exits with a message if they are invalid.
+pub(super) fn parse<C: FromArgMatches>(command: &Command) -> C {
+    let mut arguments = env::args_os().collect::<Vec<_>>();
+    if arguments.len() < 2 {
+        arguments.push(DEV.into());
+    }
+    let mut line = complete(command.clone());
+    let result = lenient(command, &arguments).and_then(|contents| {
+        line = with_contents(command.clone(), &contents);
+        let matches = config::matches(line.clone(), arguments);
+        refuse_plaintext(&matches)?;
+        C::from_arg_matches(&matches)
+    });
+    result.unwrap_or_else(|error| error.format(&mut line).exit())
+}
+
+/// Reads the files of secrets that the arguments name. Other arguments are not looked at yet.
+fn lenient(command: &Command, arguments: &[OsString]) -> Result<Contents, Error> {
+    let mut contents = Contents::new();
+    let Ok(matches) = optional(complete(command.clone())).try_get_matches_from(arguments) else {
+        // The second parse says what is wrong.
+        return Ok(contents);
+    };
+    let mut command = complete(command.clone());
+    let mut matches = &matches;
+    loop {
+        for secret in command.get_arguments().filter(|argument| argument.is_hide_env_values_set()) {
+            let file = format!("{}-file", secret.get_long().unwrap_or_default());
+            if let Some(path) = matches.get_one::<PathBuf>(&file) {
+                contents.insert(secret.get_id().as_str().to_owned(), read(path)?);
+            }
+        }
+        let Some((name, inner)) = matches.subcommand() else { return Ok(contents) };
+        let Some(found) = command.find_subcommand(name).cloned() else { return Ok(contents) };
+        (command, matches) = (found, inner);
+    }
+}
+
+/// Makes each secret optional.
+fn optional(command: Command) -> Command {
+    command
+        .mut_args(
+            |argument| if argument.is_hide_env_values_set() { argument.required(false) } else { argument },
+        )
+        .mut_subcommands(optional)
+}
+
+fn read(path: &Path) -> Result<String, Error> {
+    let content = fs::read_to_string(path).map_err(|error| {
+        Error::raw(ErrorKind::Io, format!("the file {} cannot be read: {error}\n", path.display()))
+    })?;
+    Ok(content.trim().to_owned())
+}
+
+/// Checks that in production no administrator's connection leaves this machine unencrypted.
+fn refuse_plaintext(matches: &ArgMatches) -> Result<(), Error> {
+    let mut matches = matches;
+    while let Some((_, inner)) = matches.subcommand() {
+        matches = inner;
+    }
+    let environment = matches.try_get_one::<Environment>("environment").ok().flatten();
+    if !environment.is_some_and(|environment| environment.is_production()) {
+        return Ok(());
+    }
+    let url = matches.try_get_one::<String>(DATABASE).ok().flatten();
+    let authorities = matches.try_get_one::<PathBuf>(AUTHORITIES).ok().flatten();
+    let Some(url) = url.filter(|url| !url.is_empty()) else { return Ok(()) };
+    let checked =
+        Address::parse(url, authorities.map(PathBuf::as_path)).and_then(|address| address.refuse_plaintext());
+    checked.map_err(|error| Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))
+}
