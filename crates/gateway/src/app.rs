@@ -111,8 +111,8 @@ impl App {
         let api = web::Data::new(api);
         let authorization = web::Data::new(authorization);
         let stop = web::Data::new(shutdown.clone());
-        let certificate = https.certificate();
         report_readiness(PART, true);
+        let certificate = https.certificate();
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .configure(routes::configure)

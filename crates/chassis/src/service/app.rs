@@ -24,13 +24,13 @@ use crate::tls::ServerTls;
 
 /// A service, connected and bound, but not serving yet.
 pub struct App {
-    name: ServiceName,
     listener: Listener,
     unbound: Unbound,
 }
 
 /// A service without its socket.
 struct Unbound {
+    name: ServiceName,
     parts: Parts,
     db: TenantDb,
     verifier: Arc<Verifier>,
@@ -58,12 +58,12 @@ impl App {
     pub async fn build<S: Service>(config: Config<S>) -> Result<Self, StartError> {
         let listen = config.grpc.listen;
         let unbound = Unbound::build(config, Database::Connected).await?;
-        Ok(Self { name: S::NAME, listener: Listener::bind(listen)?, unbound })
+        Ok(Self { listener: Listener::bind(listen)?, unbound })
     }
 
     /// Does the same as [`App::build`], on a socket that is bound already.
     pub async fn build_on<S: Service>(listener: Listener, config: Config<S>) -> Result<Self, StartError> {
-        Ok(Self { name: S::NAME, listener, unbound: Unbound::build(config, Database::Connected).await? })
+        Ok(Self { listener, unbound: Unbound::build(config, Database::Connected).await? })
     }
 
     /// Checks the configuration: does the same as [`App::build`], without a connection to the database, and without binding.
@@ -80,8 +80,9 @@ impl App {
     /// Serves until `shutdown` is requested and the running calls and background tasks are finished, or a task fails. Dropping
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
-        let Self { name, listener, unbound } = self;
-        let Unbound { parts, db, verifier, limiter, access, reflection, request_timeout, tls } = unbound;
+        let Self { listener, unbound } = self;
+        let Unbound { name, parts, db, verifier, limiter, access, reflection, request_timeout, tls } =
+            unbound;
         let Parts { routes, services, mut tasks } = parts;
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
@@ -152,6 +153,7 @@ impl Unbound {
             None => parts,
         };
         Ok(Self {
+            name: S::NAME,
             parts,
             db,
             verifier,

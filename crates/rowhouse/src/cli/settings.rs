@@ -15,6 +15,7 @@ use rowhouse_connection::Address;
 /// The argument of the database that a command connects to, and of its authorities.
 const DATABASE: &str = "database_url";
 const AUTHORITIES: &str = "database_ca_file";
+const ENVIRONMENT: &str = "environment";
 /// The command for development, whatever the environment is.
 const DEV: &str = "dev";
 
@@ -27,8 +28,7 @@ pub(super) fn complete(command: Command) -> Command {
 }
 
 fn with_contents(mut command: Command, contents: &Contents) -> Command {
-    let secrets = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
-    for secret in secrets.cloned().collect::<Vec<_>>() {
+    for secret in secrets(&command) {
         let id = secret.get_id().as_str().to_owned();
         command = command.arg(file_of(&secret)).mut_arg(&id, |argument| match contents.get(&id) {
             // The file overrides the variable, as it does for a service.
@@ -40,11 +40,21 @@ fn with_contents(mut command: Command, contents: &Contents) -> Command {
             None => argument,
         });
     }
-    let connects = command.get_arguments().any(|argument| argument.get_id() == DATABASE);
-    if connects && command.get_name() != DEV {
+    let has = |id: &str| command.get_arguments().any(|argument| argument.get_id() == id);
+    if has(DATABASE) && !has(ENVIRONMENT) && command.get_name() != DEV {
         command = Environment::augment_args(command);
     }
     command.mut_subcommands(|inner| with_contents(inner, contents))
+}
+
+/// Returns the secrets of a command that it does not itself read from a file.
+fn secrets(command: &Command) -> Vec<Arg> {
+    let is_read = |secret: &Arg| {
+        let file = format!("{}-file", secret.get_long().unwrap_or_default());
+        command.get_arguments().any(|argument| argument.get_long() == Some(&*file))
+    };
+    let secrets = command.get_arguments().filter(|argument| argument.is_hide_env_values_set());
+    secrets.filter(|secret| !is_read(secret)).cloned().collect()
 }
 
 /// Returns the argument `--<name>-file` for the secret `--<name>`.
@@ -89,7 +99,7 @@ fn lenient(command: &Command, arguments: &[OsString]) -> Result<Contents, Error>
     loop {
         for secret in command.get_arguments().filter(|argument| argument.is_hide_env_values_set()) {
             let file = format!("{}-file", secret.get_long().unwrap_or_default());
-            if let Some(path) = matches.get_one::<PathBuf>(&file) {
+            if let Ok(Some(path)) = matches.try_get_one::<PathBuf>(&file) {
                 contents.insert(secret.get_id().as_str().to_owned(), read(path)?);
             }
         }
@@ -121,7 +131,7 @@ fn refuse_plaintext(matches: &ArgMatches) -> Result<(), Error> {
     while let Some((_, inner)) = matches.subcommand() {
         matches = inner;
     }
-    let environment = matches.try_get_one::<Environment>("environment").ok().flatten();
+    let environment = matches.try_get_one::<Environment>(ENVIRONMENT).ok().flatten();
     if !environment.is_some_and(|environment| environment.is_production()) {
         return Ok(());
     }

@@ -1,6 +1,5 @@
 //! The command `rowhouse wait-for-migrations`, which a roll-out runs before a service.
 
-use std::path::PathBuf;
 use std::time::{Duration, Instant};
 
 use clap::Args;
@@ -21,25 +20,19 @@ Examples:
 
 #[derive(Args)]
 pub(super) struct WaitArgs {
-    /// URL of the database, for the service
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate, or `system`
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// Maximum time to wait, in seconds
     #[arg(long, env = "ROWHOUSE_MIGRATION_WAIT", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     migration_wait: Duration,
+    #[command(flatten)]
+    environment: Environment,
 }
 
 pub(super) async fn run(args: WaitArgs) -> Result<(), DatabaseError> {
-    let database =
-        DatabaseArgs { pool_size: 1, ca_file: args.database_ca_file, ..DatabaseArgs::new(args.database_url) };
-    // Whether the connection has to be encrypted was checked when the arguments were parsed.
-    let environment = Environment::Dev;
     let begun = Instant::now();
     let mut last = String::new();
-    while let Err(error) = check_schema(&database, environment).await {
+    while let Err(error) = check_schema(&args.database, args.environment).await {
         if is_final(&error) || begun.elapsed() >= args.migration_wait {
             return Err(error);
         }

@@ -15,6 +15,8 @@ const LEFT: &[(&str, &str)] = &[
     ("DATABASE_URL", "the programs read a file, and the migration has its own"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector in the base"),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "there is no collector in the base"),
+    ("OTEL_METRICS_EXPORTER", "there is no collector in the base"),
+    ("OTEL_TRACES_EXPORTER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER_ARG", "there is no collector in the base"),
     ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),

@@ -49,16 +49,17 @@ impl TenantDb {
         if session.read_only {
             return Err(ConnectError::ReadOnly(session::why_read_only(&mut conn).await?));
         }
-        Self::over(connector, config).await
+        let role = connector.role().await?;
+        Ok(Self::over(connector, config, role))
     }
 
     /// Checks the address and the certificates that it names, and creates a pool that never connects: every transaction fails. It
     /// is for checking a configuration.
     pub async fn unconnected(config: &DatabaseConfig) -> Result<Self, ConnectError> {
-        Self::over(Connector::unconnected(config).await?, config).await
+        Ok(Self::over(Connector::unconnected(config).await?, config, String::new()))
     }
 
-    async fn over(connector: Connector, config: &DatabaseConfig) -> Result<Self, ConnectError> {
+    fn over(connector: Connector, config: &DatabaseConfig, role: String) -> Self {
         let availability = Arc::new(Availability::new());
         let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
         let pool = Pool::builder()
@@ -72,8 +73,8 @@ impl TenantDb {
             .build_unchecked(manager);
         let pool = Arc::new(pool);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
-        let metrics = PoolMetrics::observe(connector.role().await?, config.pool_size, &pool, &shares);
-        Ok(Self {
+        let metrics = PoolMetrics::observe(role, config.pool_size, &pool, &shares);
+        Self {
             pool,
             shares,
             acquire_timeout: config.acquire_timeout,
@@ -81,7 +82,7 @@ impl TenantDb {
             availability,
             metrics,
             usage: Arc::default(),
-        })
+        }
     }
 
     /// Runs `body` in a transaction that sees the rows of the context's tenant and of no other.
