@@ -18,8 +18,8 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use clap::ArgAction;
 use clap::builder::{OsStr, Resettable};
+use clap::{Arg, ArgAction};
 use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 
@@ -68,8 +68,16 @@ pub(crate) fn assert_accepted(workload: &Workload<'_>, variables: BTreeMap<Strin
             _ => line.push(format!("--{long}={value}")),
         }
     }
-    let deaf = program.mut_args(|argument| argument.env(Resettable::<OsStr>::Reset));
-    if let Err(error) = deaf.try_get_matches_from(line) {
+    let has_file = |argument: &Arg| {
+        let file = format!("--{}-file=", argument.get_long().unwrap_or_default());
+        line.iter().any(|written| written.starts_with(&file))
+    };
+    // A file is instead of its secret.
+    let deaf = program.mut_args(|argument| {
+        let required = argument.is_required_set() && !has_file(&argument);
+        argument.env(Resettable::<OsStr>::Reset).required(required)
+    });
+    if let Err(error) = deaf.try_get_matches_from(&line) {
         panic!("{name}: {error}");
     }
 }
