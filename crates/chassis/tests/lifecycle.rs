@@ -41,6 +41,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
         access: Arc::default(),
         reflection: None,
         request_timeout: base.request_timeout,
+        max_connection_age: base.max_connection_age,
         limiter: base.limiter,
         services: base.services,
     };

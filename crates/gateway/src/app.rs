@@ -21,7 +21,6 @@ use crate::head::head;
 use crate::https::{self, Https};
 use crate::limits::tell_limits;
 use crate::openapi::ServedDocument;
-use crate::readiness::Readiness;
 use crate::routes;
 use crate::routes::authorization_server::Metadata;
 use crate::trace::trace;
@@ -103,7 +102,6 @@ impl App {
     /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
         let Unbound { clients, proxies, verifier, limiter, api, authorization, https } = self.unbound;
-        let readiness = web::Data::new(Readiness::new(&clients));
         let clients = web::Data::new(clients);
         let proxies = web::Data::new(proxies);
         let verifier = web::Data::new(verifier);
@@ -111,8 +109,8 @@ impl App {
         let api = web::Data::new(api);
         let authorization = web::Data::new(authorization);
         let stop = web::Data::new(shutdown.clone());
-        report_readiness(PART, true);
         let certificate = https.certificate();
+        report_readiness(PART, true);
         let server = HttpServer::new(move || {
             ActixApp::new()
                 .configure(routes::configure)
@@ -121,7 +119,6 @@ impl App {
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())
                 .app_data(limiter.clone())
-                .app_data(readiness.clone())
                 .app_data(api.clone())
                 .app_data(authorization.clone())
                 .app_data(stop.clone())

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::grpc::{TracedChannel, channel_over, set_deadline};
+use rowhouse_chassis::grpc::{TracedChannel, channel_over, mark_repeatable, set_deadline};
 use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_tenancy::grpc::carry_token;
@@ -21,6 +21,14 @@ pub(crate) const MAX_ANSWER: usize = 16 * 1024 * 1024;
 /// The additional time after the deadline for an answer that has begun. The channel ends calls without an answer at
 /// the deadline.
 const GRACE: Duration = Duration::from_millis(500);
+
+/// Marks a call as harmless if it is executed twice, on a condition: a read is, and a call that has an idempotency key.
+pub(crate) fn repeatable_if<T>(repeatable: bool, mut call: Request<T>) -> Request<T> {
+    if repeatable {
+        mark_repeatable(&mut call);
+    }
+    call
+}
 
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
 #[derive(Clone)]
@@ -43,11 +51,6 @@ impl Clients {
 
     pub(crate) fn channel(&self, service: ServiceName) -> TracedChannel {
         self.channels[service].clone()
-    }
-
-    /// The channels to all services.
-    pub(crate) const fn channels(&self) -> &PerService<TracedChannel> {
-        &self.channels
     }
 
     /// Creates a call without a caller, with the deadline and the origin of the request.

@@ -15,7 +15,7 @@ use rowhouse_chassis::config::{
 /// The endpoint of each service.
 pub type Endpoints = OfEachService<Endpoint>;
 
-/// The URL of a service.
+/// The URL of a service, or several.
 #[derive(Clone, Copy, Debug)]
 pub struct Endpoint;
 
@@ -26,7 +26,8 @@ impl EachService for Endpoint {
 
     fn argument(service: ServiceName, argument: Arg) -> Arg {
         let help = format!(
-            "Where the {service} service is, such as `https://rowhouse-{service}:{}`",
+            "Where the {service} service is, such as `https://rowhouse-{service}:{}`: calls are spread over all addresses that the \
+             name has, or over several URLs separated by commas",
             service.port()
         );
         argument.required(true).value_name("URL").help(help)

@@ -20,7 +20,6 @@ mod metrics;
 mod openapi;
 mod origin;
 mod query;
-mod readiness;
 mod reply;
 mod rest;
 mod routes;

@@ -14,7 +14,7 @@ pub(crate) use generated::configure;
 pub(crate) use rowhouse_catalog::ServiceName;
 
 pub(crate) use crate::caller::{Caller, OptionalCaller, Viewer};
-pub(crate) use crate::clients::{Clients, MAX_ANSWER};
+pub(crate) use crate::clients::{Clients, MAX_ANSWER, repeatable_if};
 pub(crate) use crate::error::Problem;
 pub(crate) use crate::headers::{IdempotencyKey, IfMatch};
 pub(crate) use crate::json::{

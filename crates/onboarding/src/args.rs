@@ -16,10 +16,11 @@ pub struct OnboardingArgs {
         value_parser = clap::value_parser!(u32).range(4..=18),
     )]
     pub bcrypt_cost: u32,
-    /// URL of the auth service, such as `https://rowhouse-auth:50051`
+    /// URL of the auth service, such as `https://rowhouse-auth:50051`; calls are spread over all addresses of the name, or over
+    /// several URLs separated by commas
     #[arg(long, env = "ROWHOUSE_AUTH_ENDPOINT", value_name = "URL")]
     pub auth_endpoint: String,
-    /// URL of the orders service, such as `https://rowhouse-orders:50053`
+    /// URL of the orders service, such as `https://rowhouse-orders:50053`; the same applies to it
     #[arg(long, env = "ROWHOUSE_ORDERS_ENDPOINT", value_name = "URL")]
     pub orders_endpoint: String,
     /// The authorities of auth's and orders' certificates.

@@ -70,6 +70,20 @@ fn a_handler_takes_the_caller_that_is_declared() {
 }
 
 #[test]
+fn reads_and_calls_with_a_key_may_be_sent_twice() {
+    let code = code();
+    for part in [
+        "let repeatable = message.idempotency_key.is_some();",
+        "client.create_note(repeatable_if(repeatable, clients.of(&caller, message)))",
+        "let repeatable = true;",
+        "client.list_notes(repeatable_if(repeatable, clients.anonymous(&origin, message)))",
+        "client.update_note(clients.of(&caller, message))",
+    ] {
+        assert!(has(&code, part), "{part} is not in {code}");
+    }
+}
+
+#[test]
 fn bodies_are_strict() {
     let code = code();
     assert!(

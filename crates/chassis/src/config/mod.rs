@@ -55,6 +55,15 @@ pub struct GrpcArgs {
     /// Maximum duration of a request, in seconds; a caller may request less
     #[arg(long, env = "ROWHOUSE_REQUEST_TIMEOUT", value_name = "SECONDS", default_value = "10", value_parser = seconds)]
     pub request_timeout: Duration,
+    /// Age at which a connection is asked to end, in seconds, so that its client finds new instances; 0 for no limit
+    #[arg(
+        long,
+        env = "ROWHOUSE_MAX_CONNECTION_AGE",
+        value_name = "SECONDS",
+        default_value = "300",
+        value_parser = seconds,
+    )]
+    pub max_connection_age: Duration,
     /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
@@ -71,6 +80,7 @@ impl GrpcArgs {
             listen,
             reflection: false,
             request_timeout: Duration::from_secs(10),
+            max_connection_age: Duration::from_secs(300),
             rate_limits: RateLimits::default().into(),
             tls: ServerTlsArgs::default(),
         }
@@ -173,6 +183,7 @@ mod tests {
     fn defaults() {
         let parsed = parse("").unwrap();
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(10));
+        assert_eq!(parsed.grpc.max_connection_age, Duration::from_secs(300));
         assert!(!parsed.grpc.reflection);
         let of_one = "100:500".parse().unwrap();
         let rates = RateLimits { tenant: "200:1000".parse().unwrap(), user: of_one, api_key: of_one };

@@ -46,6 +46,13 @@ pub fn set_deadline<T>(request: &mut tonic::Request<T>, remaining: Duration) {
     request.set_timeout(remaining.min(Duration::from_hours(24)));
 }
 
+/// Sets the header of an outgoing call that is sent again.
+pub(super) fn set_header(headers: &mut HeaderMap, remaining: Duration) {
+    let mut request = tonic::Request::new(());
+    set_deadline(&mut request, remaining);
+    headers.extend(request.into_parts().0.into_headers());
+}
+
 /// Returns the call's answer, or an error if its time or the server's is over. Then the call is dropped with
 /// everything that it waits for, so that the database stops as well.
 pub(super) async fn enforce(

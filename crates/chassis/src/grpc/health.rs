@@ -4,7 +4,7 @@ mod watched;
 
 use std::time::Duration;
 
-use tokio::time::MissedTickBehavior;
+use tokio::time::sleep;
 use tonic_health::ServingStatus;
 use tonic_health::pb::health_server::{Health, HealthServer};
 use tonic_health::server::HealthReporter;
@@ -13,8 +13,14 @@ use self::watched::Watched;
 use crate::shutdown::Shutdown;
 use crate::telemetry::report_readiness;
 
+/// The pause between two checks of a server that is ready. One that is not is checked four times as often, to be ready soon.
 const INTERVAL: Duration = Duration::from_secs(1);
 const CHECK_TIMEOUT: Duration = Duration::from_secs(2);
+/// The checks in succession that have to fail before the server counts as not ready. A single one fails when a connection is
+/// replaced or the database fails over within seconds, and calls wait longer than that for their connection.
+const FAILURES: u32 = 3;
+/// The checks in succession that have to succeed before it counts as ready again, so that it does not flap.
+const SUCCESSES: u32 = 2;
 
 /// Reports a server's health by grpc.health.v1.
 pub(super) struct Reporter<R> {
@@ -60,26 +66,24 @@ where
 
     async fn poll(&self) -> std::convert::Infallible {
         let Some(readiness) = &self.readiness else { return std::future::pending().await };
-        let mut interval = tokio::time::interval(self.interval);
-        interval.set_missed_tick_behavior(MissedTickBehavior::Delay);
-        let mut was_ready = None;
+        // The first success counts at once: the process has just started, and others may be waiting for it.
+        let (mut reported, mut deviations, mut needed) = (false, 0, 1);
         loop {
-            interval.tick().await;
             let ready = tokio::time::timeout(self.check_timeout, readiness()).await.unwrap_or(false);
-            match (was_ready.replace(ready), ready) {
-                (Some(true), true) | (Some(false), false) => {}
-                (_, true) => {
+            deviations = if ready == reported { 0 } else { deviations + 1 };
+            if deviations >= needed {
+                (reported, deviations) = (ready, 0);
+                if ready {
                     tracing::info!(services = ?self.services, "ready");
+                    needed = FAILURES;
                     self.report(ServingStatus::Serving).await;
-                }
-                (before, false) => {
+                } else {
                     tracing::warn!(services = ?self.services, "not ready: the readiness check fails");
-                    // Before the first check this was already reported, and watchers receive changes only.
-                    if before.is_some() {
-                        self.report(ServingStatus::NotServing).await;
-                    }
+                    needed = SUCCESSES;
+                    self.report(ServingStatus::NotServing).await;
                 }
             }
+            sleep(if reported { self.interval } else { self.interval / 4 }).await;
         }
     }
 
@@ -97,6 +101,7 @@ mod tests {
     use std::sync::atomic::{AtomicU8, Ordering};
 
     use futures_util::{FutureExt, StreamExt};
+    use tokio::sync::{Mutex, mpsc};
     use tonic::Request;
     use tonic_health::pb::HealthCheckRequest;
     use tonic_health::pb::health_check_response::ServingStatus as Answer;
@@ -146,6 +151,44 @@ mod tests {
         following.await.unwrap();
     }
     /// According to the protocol, `Watch` of an unknown service answers and continues, and `Check` fails.
+    #[tokio::test]
+    async fn a_single_failure_changes_nothing_and_neither_does_a_single_success() {
+        let (asked, mut begun) = mpsc::unbounded_channel();
+        let (answer, answers) = mpsc::unbounded_channel();
+        let answers = Arc::new(Mutex::new(answers));
+        let check = move || {
+            asked.send(()).unwrap();
+            let answers = Arc::clone(&answers);
+            async move { answers.lock().await.recv().await.unwrap() }
+        };
+        let (_trigger, shutdown) = Shutdown::new();
+        let (mut reporter, _server) = Reporter::new(vec![SERVICE], Some(check)).await;
+        (reporter.interval, reporter.check_timeout) = (Duration::from_millis(1), Duration::from_secs(60));
+        let service = HealthService::from_health_reporter(reporter.inner.clone());
+        tokio::spawn(async move { reporter.follow(&shutdown).await });
+        begun.recv().await.unwrap();
+        for (ready, serving) in [
+            (true, true),
+            (false, true),
+            (false, true),
+            (true, true),
+            (false, true),
+            (false, true),
+            (false, false),
+            (true, false),
+            (false, false),
+            (true, false),
+            (true, true),
+        ] {
+            answer.send(ready).unwrap();
+            // The next check begins after the report.
+            begun.recv().await.unwrap();
+            let request = Request::new(HealthCheckRequest { service: SERVICE.into() });
+            let status = service.check(request).await.unwrap().into_inner().status();
+            assert_eq!(status == Answer::Serving, serving, "{ready}");
+        }
+    }
+
     #[tokio::test]
     async fn an_unknown_service_can_be_watched_until_the_server_stops() {
         let (trigger, shutdown) = Shutdown::new();

@@ -20,7 +20,9 @@ mod rpc;
 mod server;
 mod tenant;
 
-pub use channel::{EndpointError, TracedChannel, channel, channel_over};
+pub use channel::{
+    EndpointError, Resolve, TracedChannel, channel, channel_over, channel_resolved_by, mark_repeatable,
+};
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use handed_on::{was_handed_on, watch_calls};
 pub use incoming::Peer;

@@ -2,8 +2,10 @@
 
 use std::io;
 use std::sync::Arc;
+use std::task::Poll;
 use std::time::Duration;
 
+use futures_util::{Stream, StreamExt, stream};
 use rowhouse_tenancy::grpc::AuthenticateLayer;
 use rowhouse_tokens::Verifier;
 use tokio::net::TcpListener;
@@ -62,6 +64,9 @@ pub struct GrpcOptions<R> {
     pub reflection: Option<&'static [u8]>,
     /// The time limit of a call. A caller may set a shorter one.
     pub request_timeout: Duration,
+    /// The age at which a connection is asked to end, give or take a tenth: the client then makes a new one, perhaps to another
+    /// instance. Running calls are finished. It has no end if this is zero.
+    pub max_connection_age: Duration,
     /// The certificates, if calls are served over TLS.
     pub tls: Option<ServerTls>,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
@@ -123,7 +128,12 @@ where
     let public = Arc::new(move |path: &str| rules.is_public(path));
     let tcp = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
     let incoming = Incoming::new(tcp, options.tls);
-    let server = Server::builder()
+    let mut server = Server::builder();
+    if !options.max_connection_age.is_zero() {
+        // Without a grace period: tonic closes the connection at its end, and announces nothing before.
+        server = server.max_connection_age(spread(options.max_connection_age));
+    }
+    let server = server
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(1024))
@@ -138,7 +148,7 @@ where
         .layer(RateLimitLayer { limiter: options.limiter })
         .layer(AccessLayer { rules: options.access })
         .add_routes(routes)
-        .serve_with_incoming_shutdown(incoming, health.follow(&shutdown));
+        .serve_with_incoming_shutdown(until(health.follow(&shutdown), incoming), std::future::pending());
     let mut server = std::pin::pin!(server);
     let limit = shutdown.limit();
     let overdue = async {
@@ -156,4 +166,28 @@ where
         }
     }
     Ok(())
+}
+
+/// Ends the stream of connections, after the future, with the last one that has already arrived: closing the socket would break the
+/// connections in its queue, and with them calls that their clients have sent.
+fn until<S: Stream + Unpin>(
+    end: impl Future<Output = ()>,
+    mut connections: S,
+) -> impl Stream<Item = S::Item> {
+    let mut end = Box::pin(end);
+    let mut ended = false;
+    stream::poll_fn(move |context| {
+        ended = ended || end.as_mut().poll(context).is_ready();
+        match connections.poll_next_unpin(context) {
+            Poll::Pending if ended => Poll::Ready(None),
+            next => next,
+        }
+    })
+}
+
+/// Returns an age that differs by up to a tenth from process to process, so that the connections of instances that were started
+/// together do not end together.
+fn spread(age: Duration) -> Duration {
+    // Without randomness the age is as given.
+    getrandom::u32().map_or(age, |random| age.mul_f64(0.9 + 0.2 * f64::from(random) / f64::from(u32::MAX)))
 }

@@ -38,6 +38,7 @@ struct Unbound {
     access: Arc<AccessRules>,
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
+    max_connection_age: Duration,
     tls: Option<ServerTls>,
 }
 
@@ -81,8 +82,18 @@ impl App {
     /// the future drops all of it.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), RunError> {
         let Self { listener, unbound } = self;
-        let Unbound { name, parts, db, verifier, limiter, access, reflection, request_timeout, tls } =
-            unbound;
+        let Unbound {
+            name,
+            parts,
+            db,
+            verifier,
+            limiter,
+            access,
+            reflection,
+            request_timeout,
+            max_connection_age,
+            tls,
+        } = unbound;
         let Parts { routes, services, mut tasks } = parts;
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
@@ -92,6 +103,7 @@ impl App {
             access,
             reflection,
             request_timeout,
+            max_connection_age,
             tls,
             limiter,
             readiness: Some(move || {
@@ -161,6 +173,7 @@ impl Unbound {
             access: Arc::new(access),
             reflection: grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: grpc.request_timeout,
+            max_connection_age: grpc.max_connection_age,
             tls,
         })
     }

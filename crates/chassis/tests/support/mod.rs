@@ -134,6 +134,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
         ),
         reflection: None,
         request_timeout: Duration::from_secs(10),
+        max_connection_age: Duration::ZERO,
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),
         readiness: None,
         services: vec!["test.v1.EchoService"],

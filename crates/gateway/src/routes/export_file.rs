@@ -11,7 +11,7 @@ use rowhouse_proto::orders::v1;
 use rowhouse_proto::orders::v1::export_service_client::ExportServiceClient;
 
 use crate::caller::Caller;
-use crate::clients::Clients;
+use crate::clients::{Clients, repeatable_if};
 use crate::error::Problem;
 use crate::json::{required_message, uncached_response};
 use crate::query::NoQuery;
@@ -28,7 +28,8 @@ pub(crate) async fn download_export(
 ) -> Result<HttpResponse, Problem> {
     let message = v1::DownloadExportRequest { id: path_value(&request, "id") };
     let mut client = ExportServiceClient::new(clients.channel(ServiceName::Orders));
-    let mut pieces = clients.answer(client.download_export(clients.of(&caller, message))).await?;
+    let mut pieces =
+        clients.answer(client.download_export(repeatable_if(true, clients.of(&caller, message)))).await?;
     let first = clients.next(&mut pieces).await?;
     let first = required_message("DownloadExportResponse", first.as_ref())?;
     let export = required_message("DownloadExportResponse.export", first.export.as_ref())?;

@@ -7,7 +7,7 @@ use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
 use serde::Serialize;
 
-use crate::clients::Clients;
+use crate::clients::{Clients, repeatable_if};
 use crate::error::Problem;
 use crate::json::write_as;
 use crate::origin::Origin;
@@ -39,7 +39,7 @@ struct JsonWebKey {
 ///
 /// Request them again when a token names an unknown key.
 pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
-    let request = clients.anonymous(&origin, v1::GetJwksRequest {});
+    let request = repeatable_if(true, clients.anonymous(&origin, v1::GetJwksRequest {}));
     let answer =
         clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).get_jwks(request)).await?;
     let key = |v1::JsonWebKey { kty, crv, alg, r#use, kid, x }| JsonWebKey {

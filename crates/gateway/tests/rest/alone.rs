@@ -54,13 +54,13 @@ impl Keys {
 }
 
 /// An address on which nothing listens. No free port is as low.
-const CLOSED: &str = "http://127.0.0.1:1";
+pub(crate) const CLOSED: &str = "http://127.0.0.1:1";
 
-fn config(keys: &Keys, upstream: String, request_timeout: Duration) -> Config {
+fn config(keys: &Keys, upstream: PerService<String>, request_timeout: Duration) -> Config {
     let rate = "1000:10000".parse().unwrap();
     Config {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
-        endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
+        endpoints: OfEachService(upstream),
         request_timeout,
         rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
         http_tls: HttpTlsArgs::default(),
@@ -83,7 +83,8 @@ pub(crate) struct Served {
 impl Served {
     /// Starts a gateway before no service, with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = config(&Keys::generate(), CLOSED.to_owned(), Duration::from_secs(10));
+        let mut config =
+            config(&Keys::generate(), PerService::from_fn(|_| CLOSED.to_owned()), Duration::from_secs(10));
         change(&mut config);
         Self::start(config).await
     }
@@ -108,6 +109,10 @@ impl Alone {
 
     /// Starts a gateway that has `upstream` for all services.
     pub(crate) async fn before(upstream: String, request_timeout: Duration) -> Self {
+        Self::before_each(PerService::from_fn(|_| upstream.clone()), request_timeout).await
+    }
+
+    pub(crate) async fn before_each(upstream: PerService<String>, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
         let config = config(&keys, upstream, request_timeout);
         let Served { address, trigger, served } = Served::start(config).await;

@@ -175,11 +175,24 @@ fn call(operation: &Operation) -> TokenStream {
         Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
     };
+    // Whether a channel may send the call twice.
+    let repeatable = match &operation.options.idempotency_key {
+        Some(field) => {
+            let field = names::ident(field);
+            Some(quote!(message.#field.is_some()))
+        }
+        None => (operation.http.verb == Verb::Get).then(|| quote!(true)),
+    };
+    let (repeatable, call) = match repeatable {
+        Some(repeatable) => (quote!(let repeatable = #repeatable;), quote!(repeatable_if(repeatable, #call))),
+        None => (quote!(), call),
+    };
     let (client, host) =
         (names::client(&operation.method), names::ident(&operation.host.to_upper_camel_case()));
     let method = format_ident!("{}", operation.name);
     let answer = if matches!(operation.reply, Reply::Nothing) { quote!() } else { quote!(let answer =) };
     quote! {
+        #repeatable
         let mut client = #client::new(clients.channel(ServiceName::#host)).max_decoding_message_size(MAX_ANSWER);
         #answer clients.answer(client.#method(#call)).await?;
     }

@@ -30,6 +30,7 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_JOB_LEASE", "does anywhere"),
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
+    ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
     ("ROWHOUSE_METRICS_INTERVAL", "there is no collector in the base"),
     ("ROWHOUSE_MIGRATION_WAIT", "does anywhere"),
     ("ROWHOUSE_REFRESH_GRACE", "does anywhere"),
@@ -88,8 +89,12 @@ fn services_take_twice_what_the_gateway_takes() {
 /// The headings of limits in `--help`.
 const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
 /// Limits under other headings.
-const OTHERS: [&str; 3] =
-    ["ROWHOUSE_REQUEST_TIMEOUT", "ROWHOUSE_DATABASE_POOL_SIZE", "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT"];
+const OTHERS: [&str; 4] = [
+    "ROWHOUSE_REQUEST_TIMEOUT",
+    "ROWHOUSE_MAX_CONNECTION_AGE",
+    "ROWHOUSE_DATABASE_POOL_SIZE",
+    "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT",
+];
 
 #[test]
 fn every_argument_has_a_variable_and_a_help_text() {

@@ -65,6 +65,11 @@ impl Availability {
         *failure = Some(Failure { reason, said });
     }
 
+    /// Returns whether the latest attempt to connect failed.
+    pub(super) fn is_failing(&self) -> bool {
+        locked(&self.failure).is_some()
+    }
+
     /// Returns why no connection was available in time: the latest failure to connect, or else `what`.
     pub(super) fn reason(&self, what: &dyn Display) -> String {
         locked(&self.failure).as_ref().map_or_else(|| what.to_string(), |failure| failure.reason.clone())

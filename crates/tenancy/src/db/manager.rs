@@ -1,7 +1,7 @@
 //! The pool's connections: when they are made and when they are closed.
 
 use std::ops::{Deref, DerefMut};
-use std::sync::Arc;
+use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bb8::ManageConnection;
@@ -74,11 +74,18 @@ pub(super) struct Manager {
     connector: Connector,
     lifetime: Duration,
     availability: Arc<Availability>,
+    alive: Weak<()>,
 }
 
 impl Manager {
-    pub(super) fn new(connector: Connector, lifetime: Duration, availability: Arc<Availability>) -> Self {
-        Self { connector, lifetime: lifetime.min(LONGEST_LIFE), availability }
+    /// Creates a manager that makes connections as long as `alive` is.
+    pub(super) fn new(
+        connector: Connector,
+        lifetime: Duration,
+        availability: Arc<Availability>,
+        alive: Weak<()>,
+    ) -> Self {
+        Self { connector, lifetime: lifetime.min(LONGEST_LIFE), availability, alive }
     }
 
     async fn attempt(&self) -> Result<PoolConnection, Unusable> {
@@ -115,21 +122,21 @@ impl ManageConnection for Manager {
     type Error = Unusable;
 
     /// Retries until there is a connection. Callers that wait for it have time limits of their own.
+    ///
+    /// While the server cannot be reached, one task at a time tries. When it can be again, all of them connect side by side.
     async fn connect(&self) -> Result<PoolConnection, Unusable> {
-        if let Ok(held) = self.attempt().await {
-            return Ok(held);
-        }
-        let _turn = self.availability.turn.lock().await;
-        loop {
-            tokio::time::sleep(PAUSE).await;
-            if let Ok(held) = self.attempt().await {
-                return Ok(held);
-            }
-            // The pool was dropped.
-            if Arc::strong_count(&self.availability) == 1 {
-                return Err(Unusable);
+        let mut outcome = self.attempt().await;
+        while outcome.is_err() && self.alive.strong_count() > 0 {
+            let turn = self.availability.turn.lock().await;
+            if self.availability.is_failing() {
+                tokio::time::sleep(PAUSE).await;
+                outcome = self.attempt().await;
+            } else {
+                drop(turn);
+                outcome = self.attempt().await;
             }
         }
+        outcome
     }
 
     async fn is_valid(&self, held: &mut PoolConnection) -> Result<(), Unusable> {

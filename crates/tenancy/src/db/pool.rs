@@ -11,7 +11,7 @@ use tracing::Instrument;
 
 use super::availability::Availability;
 use super::connect::Connector;
-use super::manager::Manager;
+use super::manager::{Manager, PoolConnection};
 use super::metrics::{End, Measured, PoolMetrics};
 use super::session::{self, BEGIN};
 use super::share::{Party, Shared, Shares};
@@ -26,6 +26,7 @@ use crate::{TenantContext, audit};
 /// for a dead connection, and a dead one must be replaced within five seconds of the query.
 const ANSWER: Duration = Duration::from_secs(3);
 const NEW_ANSWER: Duration = Duration::from_secs(1);
+const NO_CONNECTION: &str = "a new connection was not made in time";
 
 /// A service's connections. Clones share them.
 #[derive(Clone)]
@@ -35,6 +36,10 @@ pub struct TenantDb {
     acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
+    /// Readiness has a connection of its own: a pool whose connections are all in use is busy, not unavailable.
+    probe: Pool<Manager>,
+    /// Connections are made until this value and its clones are dropped.
+    _alive: Arc<()>,
     metrics: PoolMetrics,
     usage: Arc<Usage>,
 }
@@ -61,16 +66,24 @@ impl TenantDb {
 
     fn over(connector: Connector, config: &DatabaseConfig, role: String) -> Self {
         let availability = Arc::new(Availability::new());
-        let manager = Manager::new(connector.clone(), config.max_lifetime, Arc::clone(&availability));
-        let pool = Pool::builder()
-            .max_size(config.pool_size.max(1))
-            .connection_timeout(config.acquire_timeout)
-            .test_on_check_out(true)
-            // For idle connections; those in use are checked when they are returned.
-            .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
-            // The manager itself retries until there is a connection.
-            .retry_connection(false)
-            .build_unchecked(manager);
+        let alive = Arc::new(());
+        let pool = |size, acquire_timeout| {
+            Pool::builder()
+                .max_size(size)
+                .connection_timeout(acquire_timeout)
+                .test_on_check_out(true)
+                // For idle connections; those in use are checked when they are returned.
+                .max_lifetime(config.max_lifetime.max(Duration::from_secs(1)))
+                // The manager itself retries until there is a connection.
+                .retry_connection(false)
+                .build_unchecked(Manager::new(
+                    connector.clone(),
+                    config.max_lifetime,
+                    Arc::clone(&availability),
+                    Arc::downgrade(&alive),
+                ))
+        };
+        let (pool, probe) = (pool(config.pool_size.max(1), config.acquire_timeout), pool(1, ANSWER));
         let pool = Arc::new(pool);
         let shares = Shares::new(usize::try_from(config.pool_size).unwrap_or(usize::MAX));
         let metrics = PoolMetrics::observe(role, config.pool_size, &pool, &shares);
@@ -80,6 +93,8 @@ impl TenantDb {
             acquire_timeout: config.acquire_timeout,
             connector,
             availability,
+            probe,
+            _alive: alive,
             metrics,
             usage: Arc::default(),
         }
@@ -214,7 +229,7 @@ impl TenantDb {
         schema::version(&mut conn).await
     }
 
-    /// Checks that the database answers. If it does not, the reason is logged once.
+    /// Checks, on a connection of its own, that the database can be written to. If it cannot, the reason is logged once.
     ///
     /// Readiness calls this once a second, so it also detects that another server has taken over the same name.
     pub async fn ping(&self) -> Result<(), DbError> {
@@ -229,9 +244,22 @@ impl TenantDb {
     }
 
     async fn probe(&self) -> Result<(), DbError> {
-        let mut conn = self.acquire(None).await?;
+        let late = |_unusable| DbError::Unavailable(self.availability.reason(&NO_CONNECTION));
+        let mut own = self.probe.get_owned().await.map_err(late)?;
+        let writable = self.ask(&mut own).await;
+        // An idle connection may be dead although the own one, which is newer, is not. It has no say in readiness.
+        if self.pool.state().idle_connections > 0
+            && let Ok(mut idle) = self.acquire(None).await
+        {
+            drop(self.ask(&mut idle).await);
+        }
+        writable
+    }
+
+    /// Checks that a connection answers and can write. If it does not any more, the others are replaced with it.
+    async fn ask(&self, conn: &mut PoolConnection) -> Result<(), DbError> {
         conn.ask();
-        let Ok(read_only) = timeout(ANSWER, session::is_read_only(&mut conn)).await else {
+        let Ok(read_only) = timeout(ANSWER, session::write(conn)).await else {
             self.replace_if_dead();
             return Err(DbError::Unavailable(
                 "a connection that was open does not answer any more".to_owned(),
@@ -239,10 +267,13 @@ impl TenantDb {
         };
         let read_only = read_only?;
         conn.answered();
-        if read_only && !conn.is_read_only() {
+        if !read_only {
+            return Ok(());
+        }
+        if !conn.is_read_only() {
             self.availability.renew("has become read-only");
         }
-        Ok(())
+        Err(DbError::Unavailable("the database is read-only".to_owned()))
     }
 
     /// Replaces all connections if a new one answers in time: then the old ones are dead, and the server is not just busy.
@@ -272,10 +303,9 @@ impl TenantDb {
             unavailable(&full)
         })?;
         // With a permit there is always a connection that is idle or being made.
-        let late = "a new connection was not made in time";
         let conn = self.pool.get_owned().await.map_err(|_unusable| {
             self.metrics.timed_out();
-            unavailable(&late)
+            unavailable(&NO_CONNECTION)
         })?;
         self.metrics.waited(asked);
         Ok(Shared::new(conn, permit))

@@ -91,6 +91,23 @@ async fn connections_that_are_dead_are_replaced_when_new_ones_answer() {
     asking.abort();
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_pool_whose_connections_are_all_in_use_is_no_outage() {
+    let server = TestServer::start().await;
+    let admin = server.admin().await;
+    let db = connect(server.url(ServiceName::Orders)).await;
+    let busy = [(); 2].map(|()| {
+        let db = db.clone();
+        tokio::spawn(async move { number(&db, "(SELECT 1 FROM pg_catalog.pg_sleep(60))::bigint").await })
+    });
+    let running = "SELECT count(*) FROM pg_catalog.pg_stat_activity WHERE wait_event = 'PgSleep'";
+    until(async || admin.query_one(running, &[]).await.unwrap().get::<_, i64>(0) == 2).await;
+    db.ping().await.unwrap();
+    for one in busy {
+        one.abort();
+    }
+}
+
 /// No write detects the change meanwhile: readiness has to.
 #[tokio::test(flavor = "multi_thread")]
 async fn no_write_fails_first_after_a_read_only_period() {
@@ -116,6 +133,7 @@ async fn no_write_fails_first_after_a_read_only_period() {
     .await;
     assert_eq!(read(&db, &cx).await.unwrap().len(), 1, "it can be read");
     assert!(refused(&db, &cx).await.starts_with("the server is read-only"));
+    until(async || db.ping().await.is_err_and(|error| error.to_string().contains("read-only"))).await;
 
     admin
         .batch_execute("SET default_transaction_read_only = off; ALTER DATABASE rowhouse RESET default_transaction_read_only")
