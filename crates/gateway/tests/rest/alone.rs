@@ -83,8 +83,9 @@ pub(crate) struct Served {
 impl Served {
     /// Starts a gateway before no service, with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config =
-            config(&Keys::generate(), PerService::from_fn(|_| CLOSED.to_owned()), Duration::from_secs(10));
+        let keys = Keys::generate();
+        let nowhere = PerService::from_fn(|_| CLOSED.to_owned());
+        let mut config = config(&keys, nowhere, Duration::from_secs(10));
         change(&mut config);
         Self::start(config).await
     }
