@@ -22,7 +22,7 @@ CREATE INDEX usage_day_idx ON tenancy.usage (tenant_id, day);
 CALL tenancy.protect('tenancy.usage');
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenancy.usage TO rowhouse_definer;
 
--- Adds to today's usage of each of these tenants, and removes what is older than `keep`. The service is the caller's.
+-- Adds to today's usage of each of these tenants, and removes what is older than `keep`, 31 days at least. The service is the caller's.
 --
 -- No role bypasses row-level security, so it enters one tenant after the other.
 CREATE FUNCTION tenancy.record_usage(
@@ -52,7 +52,7 @@ BEGIN
             round_trips = u.round_trips + excluded.round_trips,
             rows = u.rows + excluded.rows,
             milliseconds = u.milliseconds + excluded.milliseconds;
-        DELETE FROM tenancy.usage u WHERE u.tenant_id = of_tenant AND u.day < today - keep;
+        DELETE FROM tenancy.usage u WHERE u.tenant_id = of_tenant AND u.day < today - greatest(keep, interval '31 days');
     END LOOP;
     EXECUTE 'SET LOCAL app.tenant_id = ''''';
 END

@@ -1,4 +1,4 @@
-//! Metrics that a collector receives, over gRPC and over HTTP. Telemetry is global to a process, so this file has one test.
+//! Metrics and traces that a collector receives over HTTP. Telemetry is global to a process, so this file has one test.
 
 #![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

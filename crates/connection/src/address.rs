@@ -68,10 +68,10 @@ pub enum AddressError {
 /// A database's address with the login and the TLS settings.
 #[derive(Clone)]
 pub struct Address {
-    config: Config,
-    mode: SslMode,
+    pub(crate) config: Config,
+    pub(crate) mode: SslMode,
     direct: bool,
-    tls: TlsSettings,
+    pub(crate) tls: TlsSettings,
 }
 
 impl Address {

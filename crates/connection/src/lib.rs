@@ -6,6 +6,7 @@
 mod address;
 mod driver;
 mod failure;
+mod libpq;
 mod negotiate;
 mod parameters;
 mod session;

@@ -4,13 +4,20 @@
 
 use std::net::TcpListener;
 use std::process::Stdio;
+use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_catalog::ServiceName;
+use rowhouse_testkit::CertificateAuthority;
 use rowhouse_tokens::{JwkSet, SigningKey, issuer};
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tempfile::TempDir;
-use tokio::io::{AsyncBufReadExt, BufReader};
+use tokio::io::{AsyncBufReadExt, AsyncReadExt, BufReader};
+use tokio::net::TcpListener as TcpStreamListener;
 use tokio::process::Command;
+use tokio_rustls::TlsAcceptor;
 
 const LIMIT: Duration = Duration::from_secs(30);
 
@@ -64,6 +71,56 @@ async fn the_program_serves_until_a_request_to_stop() {
     };
     let status = tokio::time::timeout(LIMIT, run).await.unwrap();
     assert_eq!(status.code(), Some(0));
+}
+
+/// Accepts a TLS connection, and returns the first bytes that arrive over it.
+async fn first_bytes(listener: TcpStreamListener, server: TlsAcceptor) -> Vec<u8> {
+    let (stream, _) = listener.accept().await.unwrap();
+    let mut stream = server.accept(stream).await.unwrap();
+    let mut bytes = [0; 14];
+    stream.read_exact(&mut bytes).await.unwrap();
+    bytes.to_vec()
+}
+
+#[tokio::test]
+async fn traces_are_sent_over_tls() {
+    let (trust, authority) = (trust(), CertificateAuthority::new());
+    let issued = authority.issue(&["localhost"]);
+    let authorities = trust.path().join("ca.crt");
+    std::fs::write(&authorities, authority.pem()).unwrap();
+    for (protocol, alpn, expected) in
+        [("grpc", "h2", "PRI * HTTP/2.0"), ("http/protobuf", "http/1.1", "POST /v1/trace")]
+    {
+        let chain = CertificateDer::pem_slice_iter(issued.certificate.as_bytes()).map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
+        config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
+        let listener = TcpStreamListener::bind("127.0.0.1:0").await.unwrap();
+        let endpoint = format!("https://localhost:{}", listener.local_addr().unwrap().port());
+        let received = tokio::spawn(first_bytes(listener, TlsAcceptor::from(Arc::new(config))));
+        let mut gateway = program(&trust);
+        gateway
+            .env("SSL_CERT_FILE", &authorities)
+            .env("OTEL_EXPORTER_OTLP_ENDPOINT", endpoint)
+            .env("OTEL_EXPORTER_OTLP_PROTOCOL", protocol)
+            .env("OTEL_METRICS_EXPORTER", "none");
+        let mut running = gateway.spawn().unwrap();
+        let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
+        let run = async {
+            let address = loop {
+                let line = log.next_line().await.unwrap().unwrap();
+                if let Some((_, address)) = line.split_once("the gateway listens on ") {
+                    break address.split_whitespace().next().unwrap().to_owned();
+                }
+            };
+            assert_eq!(reqwest::get(format!("{address}/v1/me")).await.unwrap().status().as_u16(), 401);
+            received.await.unwrap()
+        };
+        let received = tokio::time::timeout(LIMIT, run).await.unwrap();
+        assert!(received.starts_with(expected.as_bytes()), "{protocol}: {}", String::from_utf8_lossy(&received));
+    }
 }
 
 #[tokio::test]

@@ -19,8 +19,8 @@ pub struct TelemetryArgs {
     /// Filter of log lines: a level, or a list such as `info,rowhouse_orders=debug`
     #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
-    /// Address and port at which `/metrics` (Prometheus) and `/log-filter` are served, such as `0.0.0.0:9464`; none when absent. It
-    /// has no authentication: keep strangers away from it
+    /// Address and port at which `/metrics` (Prometheus), `/healthz`, `/readyz` and `/log-filter` are served, such as `0.0.0.0:9464`;
+    /// none when absent. It has no authentication: keep strangers away from it
     #[arg(long, env = "ROWHOUSE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
     /// URL of the collector to which traces and metrics are sent by OTLP, such as `http://localhost:4317`; none when absent

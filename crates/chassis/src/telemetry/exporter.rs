@@ -21,6 +21,8 @@ impl<'a> Collector<'a> {
         if exporter == Exporter::None {
             return None;
         }
+        // The HTTP client takes the provider of cryptography of the process. It fails only if somebody has chosen one before.
+        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())?;
         Some(Self { endpoint, protocol: args.otlp_protocol })
     }

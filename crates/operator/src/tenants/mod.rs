@@ -13,7 +13,7 @@ mod transactions;
 pub(crate) use directory::as_text;
 pub use directory::{Tenant, TenantStatus, find, list};
 pub use error::TenantError;
-pub use overview::{Overview, Suspension, overview};
+pub use overview::{Overview, Suspension, Usage, overview};
 pub use owner::connect_as_owner;
 pub(crate) use owner::enter;
 pub use size::{DataSize, TableSize};

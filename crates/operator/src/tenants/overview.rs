@@ -3,7 +3,7 @@
 use std::collections::BTreeMap;
 
 use serde::Serialize;
-use tokio_postgres::{Client, GenericClient};
+use tokio_postgres::{Client, GenericClient, Row};
 
 use super::size::measure;
 use super::{DataSize, Tenant, TenantError, find};
@@ -29,6 +29,23 @@ pub struct Overview {
     pub last_suspension: Option<Suspension>,
     /// The size of the data.
     pub data: DataSize,
+    /// What it used in the last 30 days, by service.
+    pub usage: Vec<Usage>,
+}
+
+/// What a tenant used of one service.
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
+pub struct Usage {
+    /// The service, such as `orders`.
+    pub service: String,
+    /// The transactions.
+    pub transactions: i64,
+    /// Their round trips.
+    pub round_trips: i64,
+    /// The rows that they read or changed.
+    pub rows: i64,
+    /// The time for which they held a connection.
+    pub milliseconds: i64,
 }
 
 /// A suspension of a tenant.
@@ -64,6 +81,7 @@ pub async fn overview(owner: &mut Client, slug_or_id: &str) -> Result<Overview, 
         .await?;
     let last_suspension = last_suspension(&tx, &id).await?;
     let data = measure(&tx, &id).await?;
+    let usage = usage(&tx, &id).await?;
     tx.commit().await?;
     Ok(Overview {
         tenant,
@@ -74,7 +92,26 @@ pub async fn overview(owner: &mut Client, slug_or_id: &str) -> Result<Overview, 
         jobs,
         last_suspension,
         data,
+        usage,
     })
+}
+
+async fn usage(transaction: &impl GenericClient, id: &str) -> Result<Vec<Usage>, TenantError> {
+    let query = "SELECT u.service, sum(u.transactions)::bigint, sum(u.round_trips)::bigint, sum(u.rows)::bigint,
+             sum(u.milliseconds)::bigint
+         FROM tenancy.usage u WHERE u.tenant_id = $1::text::uuid AND u.day > (now() AT TIME ZONE 'UTC')::date - 30
+         GROUP BY 1 ORDER BY 1";
+    let rows = transaction.query(query, &[&id]).await?;
+    let of_row = |row: &Row| {
+        Ok(Usage {
+            service: row.try_get(0)?,
+            transactions: row.try_get(1)?,
+            round_trips: row.try_get(2)?,
+            rows: row.try_get(3)?,
+            milliseconds: row.try_get(4)?,
+        })
+    };
+    Ok(rows.iter().map(of_row).collect::<Result<_, tokio_postgres::Error>>()?)
 }
 
 async fn counts(

@@ -6,7 +6,7 @@ use clap::{Args, Subcommand};
 use rowhouse_migrator::MigrateError;
 use rowhouse_operator::Search;
 use rowhouse_operator::tenants::{
-    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantError, TenantStatus,
+    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantError, TenantStatus, Usage,
 };
 
 use super::database::DatabaseArgs;
@@ -153,6 +153,13 @@ impl Details for Overview {
                 ("", format!("{table}: {bytes} bytes in {rows} rows"))
             }),
         );
+        fields.extend(self.usage.iter().enumerate().map(|(at, usage)| {
+            let Usage { service, transactions, round_trips, rows, milliseconds } = usage;
+            let used = format!(
+                "{service}: {transactions} transactions, {round_trips} round trips, {rows} rows, {milliseconds} ms"
+            );
+            (if at == 0 { "used in 30 days" } else { "" }, used)
+        }));
         if let Some(suspension) = &self.last_suspension {
             fields.push(("last suspended", format!("{}: {}", suspension.at, suspension.reason)));
         }
@@ -190,24 +197,32 @@ mod tests {
                 reason: "unpaid".to_owned(),
             }),
             data: DataSize { rows: 2, bytes: 400, tables: vec![table] },
+            usage: vec![Usage {
+                service: "orders".to_owned(),
+                transactions: 3,
+                round_trips: 7,
+                rows: 60,
+                milliseconds: 12,
+            }],
         };
         let mut out = Vec::new();
         print_details(&mut out, OutputFormat::Table, &overview).unwrap();
         assert_eq!(
             String::from_utf8(out).unwrap(),
-            "id              00000000-0000-0000-0000-000000000000\n\
-             slug            acme\n\
-             name            Acme\u{fffd}[2J\n\
-             status          suspended\n\
-             created         2026-11-23T08:30:00Z\n\
-             members         1 owner, 2 viewer\n\
-             sessions        4\n\
-             API keys        0\n\
-             invitations     0\n\
-             jobs            none\n\
-             data            400 bytes in 2 rows, without indexes\n\
-             \u{20}               orders.orders: 400 bytes in 2 rows\n\
-             last suspended  2026-11-24T09:00:00Z: unpaid\n"
+            "id               00000000-0000-0000-0000-000000000000\n\
+             slug             acme\n\
+             name             Acme\u{fffd}[2J\n\
+             status           suspended\n\
+             created          2026-11-23T08:30:00Z\n\
+             members          1 owner, 2 viewer\n\
+             sessions         4\n\
+             API keys         0\n\
+             invitations      0\n\
+             jobs             none\n\
+             data             400 bytes in 2 rows, without indexes\n\
+             \u{20}                orders.orders: 400 bytes in 2 rows\n\
+             used in 30 days  orders: 3 transactions, 7 round trips, 60 rows, 12 ms\n\
+             last suspended   2026-11-24T09:00:00Z: unpaid\n"
         );
     }
 }

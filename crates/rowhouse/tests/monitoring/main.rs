@@ -102,6 +102,12 @@ async fn an_operator_sees_what_happens() {
     let text = scrape(&system).await;
     assert!(text.contains("rpc_method=\"_OTHER\"") && !text.contains("Invented"), "names of strangers");
 
+    // Probes that speak neither gRPC nor TLS.
+    for path in ["/healthz", "/readyz"] {
+        let answer = system.http().get(format!("{}{path}", system.admin_url())).send().await.unwrap();
+        assert_eq!(answer.status(), StatusCode::OK, "{path}");
+    }
+
     // The dashboards and the alerts use metrics that exist, and each panel shows something.
     let names = names(&text);
     queries::documented(&text);

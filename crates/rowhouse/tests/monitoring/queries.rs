@@ -86,7 +86,7 @@ pub(crate) fn metrics_of(expression: &str) -> BTreeSet<String> {
     names
 }
 
-/// Checks that the documentation has each metric of a scrape.
+/// Checks that the documentation has each metric of a scrape, and no other.
 pub(crate) fn documented(scrape: &str) {
     let pages = deployed("../docs/observability.md");
     let page = fs::read_to_string(pages).unwrap();
@@ -96,6 +96,13 @@ pub(crate) fn documented(scrape: &str) {
         .filter(|name| !page.contains(&format!("`{name}`")))
         .collect();
     assert!(missing.is_empty(), "docs/observability.md lacks {missing:?}");
+    let first_cells = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let documented = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
+    let gone: Vec<_> = documented
+        .filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))
+        .filter(|name| !scrape.contains(&format!("# TYPE {name} ")))
+        .collect();
+    assert!(gone.is_empty(), "docs/observability.md has {gone:?}, which no scrape has");
 }
 
 /// Calls a method that need not exist.
