@@ -29,6 +29,9 @@ impl Prometheus {
         let config = directory.path().join("prometheus.yml");
         fs::write(directory.path().join("rules.yaml"), rules()).unwrap();
         check(&["check", "rules"], &directory.path().join("rules.yaml"));
+        let alerts = directory.path().join("alerts.test.yaml");
+        fs::copy(deployed("components/monitoring/alerts.test.yaml"), &alerts).unwrap();
+        check(&["test", "rules"], &alerts);
         let target = target.trim_start_matches("http://");
         let text = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
