@@ -1,3 +1,18 @@
+CREATE OR REPLACE FUNCTION auth.keep_tenants_of_users() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = ''
+AS $$
+BEGIN
+    IF TG_OP IN ('DELETE', 'UPDATE') THEN
+        DELETE FROM auth.tenants_of_users t WHERE t.user_id = OLD.user_id AND t.tenant_id = OLD.tenant_id;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO auth.tenants_of_users (user_id, tenant_id) VALUES (NEW.user_id, NEW.tenant_id)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
 DELETE FROM tenancy.definer_functions WHERE function_name IN (
     'auth.purge_expired(uuid, integer, integer, integer)', 'auth.purge_identities(uuid, integer, integer)',
     'tenancy.purge_operator_actions(integer, integer)', 'onboarding.purge_onboardings(uuid, integer, integer)',

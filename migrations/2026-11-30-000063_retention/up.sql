@@ -89,7 +89,8 @@ BEGIN
             -- Somebody who is just becoming a member holds the row, or has it again by the foreign key.
             BEGIN
                 DELETE FROM auth.identities i WHERE i.id IN (
-                    SELECT o.id FROM auth.identities o WHERE o.id = candidate.id
+                    SELECT o.id FROM auth.identities o WHERE o.id = candidate.id AND o.disabled_at IS NULL
+                        AND o.updated_at < pg_catalog.now() - pg_catalog.make_interval(days => greatest(keep_days, 90))
                         AND NOT EXISTS (SELECT FROM auth.tenants_of_users t WHERE t.user_id = o.id)
                     FOR UPDATE SKIP LOCKED
                 );
@@ -101,6 +102,25 @@ BEGIN
     RETURN CASE WHEN seen = people THEN done END;
 END
 $$;
+-- Keeps the list of a person's tenants in step with the memberships. Who leaves a tenant changes at that moment, from which the
+-- retention of people without one counts.
+CREATE OR REPLACE FUNCTION auth.keep_tenants_of_users() RETURNS trigger
+LANGUAGE plpgsql SECURITY DEFINER
+SET search_path = ''
+AS $$
+BEGIN
+    IF TG_OP IN ('DELETE', 'UPDATE') THEN
+        DELETE FROM auth.tenants_of_users t WHERE t.user_id = OLD.user_id AND t.tenant_id = OLD.tenant_id;
+        UPDATE auth.identities i SET updated_at = pg_catalog.now() WHERE i.id = OLD.user_id;
+    END IF;
+    IF TG_OP IN ('INSERT', 'UPDATE') THEN
+        INSERT INTO auth.tenants_of_users (user_id, tenant_id) VALUES (NEW.user_id, NEW.tenant_id)
+        ON CONFLICT DO NOTHING;
+    END IF;
+    RETURN NULL;
+END
+$$;
+
 INSERT INTO tenancy.definer_functions VALUES
     ('auth.purge_identities(uuid, integer, integer)', 'people without a membership are removed after a time');
 GRANT SELECT, UPDATE, DELETE ON auth.identities TO rowhouse_definer;

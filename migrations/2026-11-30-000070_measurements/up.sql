@@ -22,7 +22,7 @@ CREATE INDEX usage_day_idx ON tenancy.usage (tenant_id, day);
 CALL tenancy.protect('tenancy.usage');
 GRANT SELECT, INSERT, UPDATE, DELETE ON tenancy.usage TO rowhouse_definer;
 
--- Adds to today's usage of each of these tenants, and removes what is older than `keep`, 31 days at least. The service is the caller's.
+-- Adds to today's usage of each of these tenants, and removes what is older than `keep`, 90 days at least. The service is the caller's.
 --
 -- No role bypasses row-level security, so it enters one tenant after the other.
 CREATE FUNCTION tenancy.record_usage(
@@ -44,15 +44,16 @@ BEGIN
         of_tenant := tenants[place];
         EXECUTE pg_catalog.format('SET LOCAL app.tenant_id = %L', of_tenant);
         INSERT INTO tenancy.usage AS u (tenant_id, id, day, service, transactions, round_trips, rows, milliseconds)
-        SELECT t.id, row_id, today, of_service, used_transactions[place], used_round_trips[place], used_rows[place],
-            used_milliseconds[place]
+        SELECT t.id, row_id, today, of_service, greatest(used_transactions[place], 0), greatest(used_round_trips[place], 0),
+            greatest(used_rows[place], 0), greatest(used_milliseconds[place], 0)
         FROM tenancy.tenants t WHERE t.id = of_tenant
         ON CONFLICT (tenant_id, id) DO UPDATE SET
             transactions = u.transactions + excluded.transactions,
             round_trips = u.round_trips + excluded.round_trips,
             rows = u.rows + excluded.rows,
             milliseconds = u.milliseconds + excluded.milliseconds;
-        DELETE FROM tenancy.usage u WHERE u.tenant_id = of_tenant AND u.day < today - greatest(keep, interval '31 days');
+        DELETE FROM tenancy.usage u
+        WHERE u.tenant_id = of_tenant AND u.service = of_service AND u.day < today - greatest(keep, interval '90 days');
     END LOOP;
     EXECUTE 'SET LOCAL app.tenant_id = ''''';
 END
@@ -73,7 +74,7 @@ BEGIN
     FOR lane IN
         SELECT l.tenant_id FROM jobs.lanes l
         WHERE l.queue = own_queue AND (l.ready OR l.due_at <= moment)
-        GROUP BY l.tenant_id ORDER BY min(l.due_at) LIMIT most
+        GROUP BY l.tenant_id ORDER BY bool_or(l.is_full) DESC, min(l.due_at) LIMIT most
     LOOP
         EXECUTE pg_catalog.format('SET LOCAL app.tenant_id = %L', lane);
         RETURN QUERY

@@ -18,6 +18,9 @@ const INTERVAL: Duration = Duration::from_hours(1);
 const DAILY: Duration = Duration::from_hours(24);
 /// The number of rows in one transaction.
 const BATCH: i32 = 1_000;
+/// The number of people that are looked at in one transaction. Deleting one reads all memberships and sessions, by which foreign keys
+/// refer to people and no index does.
+const PEOPLE: i32 = 20;
 /// The number of tenants in one transaction.
 const TENANTS: i32 = 50;
 
@@ -53,6 +56,6 @@ async fn purge_tenants(db: &TenantDb, after: Uuid, keep: RetentionArgs) -> Resul
 
 /// Deletes some people after this one who are in no tenant, and returns the last one that was looked at, if there are more.
 async fn purge_people(db: &TenantDb, after: Uuid, keep: RetentionArgs) -> Result<Option<Uuid>, DbError> {
-    let purged = async |tx: &mut _| purge_identities(tx, after, BATCH, keep.identities).await;
+    let purged = async |tx: &mut _| purge_identities(tx, after, PEOPLE, keep.identities).await;
     db.global_tx("auth.purge_identities", purged).await
 }

@@ -95,6 +95,10 @@ async fn live<P: Program>(config: P::Config, check_only: bool) -> Result<(), Box
     let mut args = P::telemetry(&config).clone();
     // The port may be in use by the very program that is to get this configuration.
     args.admin_listen = args.admin_listen.filter(|_| !check_only);
+    if check_only {
+        telemetry::check(&args)?;
+        args.otlp_endpoint = None;
+    }
     let telemetry = telemetry::init(&args, P::NAME)?;
     let served =
         if check_only { P::check(config).await } else { P::serve(config, Shutdown::on_signals()?).await };

@@ -144,10 +144,10 @@ mod tests {
             ("postgres://u:p@h/d", "postgres://u:p@h/d"),
             ("postgres://u:p@h/d?sslmode=verify-full", "postgres://u:p@h/d?"),
             (
-                "postgres://u:p?sslmode=x@h/d?a=b&sslmode=verify-full&c=d",
-                "postgres://u:p?sslmode=x@h/d?a=b&c=d",
+                "postgres://u:p?sslmode=x@h/d?connect_timeout=3&sslmode=verify-full&application_name=d",
+                "postgres://u:p?sslmode=x@h/d?connect_timeout=3&application_name=d",
             ),
-            ("postgresql://h/d?a=b&sslmode=verify-full", "postgresql://h/d?a=b&"),
+            ("postgresql://h/d?connect_timeout=3&sslmode=verify-full", "postgresql://h/d?connect_timeout=3&"),
             ("host=h sslmode=verify-full user='a \\'b'", "host=h user='a \\'b'"),
             (
                 "host=h password='sslmode=disable' sslmode = 'verify-full'",

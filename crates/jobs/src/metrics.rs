@@ -132,7 +132,11 @@ pub(crate) async fn count_due_jobs(db: TenantDb, known: Vec<(&'static str, &'sta
         interval.tick().await;
         match db.global_tx("jobs.statistics", due_jobs).await {
             Ok(due) => *counted.lock().unwrap_or_else(PoisonError::into_inner) = with_idle(due, &known),
-            Err(error) => tracing::debug!(%error, "due jobs cannot be counted: {error}"),
+            Err(error) => {
+                // An old number would look like a healthy queue.
+                counted.lock().unwrap_or_else(PoisonError::into_inner).clear();
+                tracing::warn!(%error, "due jobs cannot be counted: {error}");
+            }
         }
     }
 }

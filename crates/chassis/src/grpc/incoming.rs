@@ -15,6 +15,7 @@ use tokio_rustls::server::TlsStream;
 use tokio_util::either::Either;
 use tonic::transport::server::{Connected, TcpIncoming};
 
+use crate::network::Network;
 use crate::tls::ServerTls;
 
 /// The time limit of a handshake.
@@ -127,13 +128,13 @@ impl Stream for Incoming {
 }
 
 async fn handshake(acceptor: TlsAcceptor, tcp: TcpStream) -> Option<Connection> {
-    let peer = tcp.peer_addr().ok();
+    let peer = tcp.peer_addr().ok().map(|peer| Network::from(peer.ip()));
     let failure = match tokio::time::timeout(HANDSHAKE, acceptor.accept(tcp)).await {
         Ok(Ok(stream)) => return Some(Connection(Either::Right(Box::new(stream)))),
         Ok(Err(error)) => error.to_string(),
         Err(_elapsed) => format!("it took longer than {} s", HANDSHAKE.as_secs()),
     };
-    // Anybody who reaches the port can cause it, so it is no warning.
-    tracing::info!(?peer, "a TLS handshake failed: {failure}");
+    // Anybody who reaches the port can cause it as often as they like.
+    tracing::debug!(peer = peer.map(tracing::field::display), "a TLS handshake failed: {failure}");
     None
 }

@@ -35,6 +35,7 @@ pub(super) async fn audit_regularly(db: TenantDb, service: ServiceName) {
         schema: AtomicU64::new(required),
     });
     observe(service, &last);
+    ask_version(&db, &last).await;
     loop {
         sleep(INTERVAL).await;
         audit(&db, service, &last).await;
@@ -52,6 +53,10 @@ async fn audit(db: &TenantDb, service: ServiceName, last: &LastAudit) {
         }
         Err(error) => tracing::warn!(%error, "the database could not be audited: {error}"),
     }
+    ask_version(db, last).await;
+}
+
+async fn ask_version(db: &TenantDb, last: &LastAudit) {
     if let Ok(Some(version)) = db.schema_version().await
         && let Ok(newest) = version.newest.parse()
     {

@@ -65,7 +65,11 @@ impl<'a> Collector<'a> {
     }
 
     fn refused(self, source: ExporterBuildError) -> TelemetryError {
-        TelemetryError::Endpoint { endpoint: self.endpoint.to_owned(), source }
+        // The part before `@` may be a password.
+        let (scheme, rest) = self.endpoint.split_once("://").unwrap_or(("", self.endpoint));
+        let host = rest.rsplit_once('@').map_or(rest, |(_, host)| host);
+        let separator = if scheme.is_empty() { "" } else { "://" };
+        TelemetryError::Endpoint { endpoint: format!("{scheme}{separator}{host}"), source }
     }
 }
 

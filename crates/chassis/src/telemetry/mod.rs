@@ -94,6 +94,17 @@ pub enum TelemetryError {
     Twice(#[from] TryInitError),
 }
 
+/// Checks the collector's address, without sending anything. Needs a tokio runtime.
+pub fn check(args: &TelemetryArgs) -> Result<(), TelemetryError> {
+    if let Some(collector) = Collector::of(args, args.traces_exporter) {
+        drop(collector.traces()?);
+    }
+    if let Some(collector) = Collector::of(args, args.metrics_exporter) {
+        drop(collector.metrics()?);
+    }
+    Ok(())
+}
+
 /// Sets up logs, traces and metrics for the process, and serves the admin listener. `service` is the name under which the
 /// process appears in all of them. Needs a tokio runtime.
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {

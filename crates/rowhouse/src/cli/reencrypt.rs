@@ -15,12 +15,15 @@ use super::database::DatabaseArgs;
 use super::operator::{ActorArgs, NoActor};
 use super::output::{OutputArgs, Row, print_all};
 
-pub(super) const EXAMPLES: &str = "1. Put a new key into the first line of the file, such as `openssl rand -base64 32` prints, and wait until all instances use it.
+pub(super) const EXAMPLES: &str = "1. Append a new key to the file, such as `openssl rand -base64 32` prints, and wait until all instances have read it, or some would
+   not understand what others encrypt. Then move it to the first line, and wait again.
 2. Run this. What an old key has encrypted is encrypted with the new one, tenant after tenant; the next run continues an
    interrupted one. It prints which keys are still in use. Emails and other work that is about to be done is not changed, but
    used up: if such rows are left, run it again later.
 3. With --retire, old keys that are not in use any more are replaced in the file by keys that decrypt nothing: they only recognise
-   the API keys, invitations and refresh tokens of before, which would be refused without them. Bring the file to all instances.
+   the API keys, invitations and refresh tokens of before, which would be refused without them. Devices that were known by an old
+   key are known again after the next login. The file is written for its owner alone: give it back the owner and the mode that
+   the services need, and bring it to all instances.
 
 The exit code is 0 if no old key is in use any more. Each service that has its own file needs its own run.
 
@@ -54,6 +57,10 @@ pub(super) struct ReencryptArgs {
 pub(super) enum ReencryptCliError {
     #[error("the encryption keys {} cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
+    #[error("the service {service} still has rows that are encrypted with the key {key} of this file: re-encrypt them as well")]
+    OtherService { service: String, key: String },
+    #[error("{} was changed meanwhile: run it again", .0.display())]
+    Changed(PathBuf),
     #[error("the encryption keys {} cannot be written: {source}", path.display())]
     Write { path: PathBuf, source: io::Error },
     #[error("{} is not a file of encryption keys: each line has to be 32 random bytes in base64", .0.display())]
@@ -108,6 +115,17 @@ pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliErr
         return Ok(ExitCode::FAILURE);
     }
     if args.retire {
+        // The file may be of further services, and somebody may have changed it meanwhile.
+        for service in SERVICES.iter().filter(|service| !services.iter().any(|named| named == *service)) {
+            let old = usage(&mut owner, service, &keys).await?.into_iter().find(|used| used.state == "old");
+            if let Some(KeyUse { service, key, .. }) = old {
+                return Err(ReencryptCliError::OtherService { service, key });
+            }
+        }
+        let now = std::fs::read_to_string(&path).map(zeroize::Zeroizing::new);
+        if now.map_err(|source| ReencryptCliError::Read { path: path.clone(), source })? != text {
+            return Err(ReencryptCliError::Changed(path));
+        }
         let retired = digest_only(&text).ok_or_else(|| ReencryptCliError::Invalid(path.clone()))?;
         let written = rowhouse_files::write_private(&path, retired.as_bytes());
         written.map_err(|source| ReencryptCliError::Write { path: path.clone(), source })?;

@@ -26,6 +26,8 @@ use crate::{TenantContext, audit};
 /// for a dead connection, and a dead one must be replaced within five seconds of the query.
 const ANSWER: Duration = Duration::from_secs(3);
 const NEW_ANSWER: Duration = Duration::from_secs(1);
+/// The time for which readiness waits for an idle connection, which others may take first.
+const AT_ONCE: Duration = Duration::from_millis(100);
 const NO_CONNECTION: &str = "a new connection was not made in time";
 
 /// A service's connections. Clones share them.
@@ -249,9 +251,10 @@ impl TenantDb {
         let writable = self.ask(&mut own).await;
         // An idle connection may be dead although the own one, which is newer, is not. It has no say in readiness.
         if self.pool.state().idle_connections > 0
-            && let Ok(mut idle) = self.acquire(None).await
+            && let Ok(Ok(mut idle)) = timeout(AT_ONCE, self.acquire(None)).await
         {
-            drop(self.ask(&mut idle).await);
+            let db = self.clone();
+            tokio::spawn(async move { drop(db.ask(&mut idle).await) });
         }
         writable
     }

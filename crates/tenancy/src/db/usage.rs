@@ -43,7 +43,10 @@ impl Usage {
     }
 
     fn take(&self) -> Vec<(TenantId, Used)> {
-        std::mem::take(&mut *self.lock()).into_iter().collect()
+        let mut used: Vec<_> = std::mem::take(&mut *self.lock()).into_iter().collect();
+        // Two instances lock the rows of their tenants in the same order.
+        used.sort_unstable_by_key(|(tenant, _)| tenant.as_uuid());
+        used
     }
 
     /// Locks the map. No code panics while it holds the lock.
