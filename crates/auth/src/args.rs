@@ -4,7 +4,7 @@ use std::fmt;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use clap::builder::BoolishValueParser;
+use clap::builder::{BoolishValueParser, RangedI64ValueParser};
 use clap::{ArgGroup, Args};
 use rowhouse_chassis::config::{ProxyArgs, SigningArgs, seconds};
 use rowhouse_jobs::WorkerArgs;
@@ -58,6 +58,54 @@ pub struct AuthArgs {
     /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,
+    /// The times after which old data is deleted.
+    #[command(flatten)]
+    pub retention: RetentionArgs,
+}
+
+/// The times after which old data is deleted, in days.
+#[derive(Args, Clone, Copy, Debug)]
+#[command(next_help_heading = "Retention")]
+pub struct RetentionArgs {
+    /// Time after which an entry of a tenant's audit log is deleted, in days; 30 at least
+    #[arg(
+        long = "audit-log-retention",
+        env = "ROWHOUSE_AUDIT_LOG_RETENTION",
+        value_name = "DAYS",
+        default_value_t = Self::default().audit_log,
+        value_parser = days(30),
+    )]
+    pub audit_log: i32,
+    /// Time after which a person is deleted who is in no tenant, is not disabled and did not change, in days; 90 at least
+    #[arg(
+        long = "identity-retention",
+        env = "ROWHOUSE_IDENTITY_RETENTION",
+        value_name = "DAYS",
+        default_value_t = Self::default().identities,
+        value_parser = days(90),
+    )]
+    pub identities: i32,
+    /// Time after which an entry of the record of operators' actions is deleted, in days; 365 at least
+    #[arg(
+        long = "operator-actions-retention",
+        env = "ROWHOUSE_OPERATOR_ACTIONS_RETENTION",
+        value_name = "DAYS",
+        default_value_t = Self::default().operator_actions,
+        value_parser = days(365),
+    )]
+    pub operator_actions: i32,
+}
+
+impl Default for RetentionArgs {
+    /// Entries of more than a year, so that a year can be compared with the one before.
+    fn default() -> Self {
+        Self { audit_log: 400, identities: 400, operator_actions: 1100 }
+    }
+}
+
+/// Parses days, at least as many as the database keeps in any case.
+fn days(least: i64) -> RangedI64ValueParser<i32> {
+    RangedI64ValueParser::new().range(least..=36_500)
 }
 
 /// The lifetimes of sessions.

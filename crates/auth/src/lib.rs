@@ -23,7 +23,7 @@ mod store;
 mod tasks;
 mod throttle;
 
-pub use args::{AuthArgs, MailArgs, SessionArgs, SignUpArgs};
+pub use args::{AuthArgs, MailArgs, RetentionArgs, SessionArgs, SignUpArgs};
 pub use encryption::EncryptionKeysError;
 pub use mail::MailError;
 pub use service::Auth;

@@ -62,7 +62,7 @@ impl Service for Auth {
                 tasks.clone(),
                 TaskHandler { tasks: tasks.clone(), encryption: encryption.clone(), mailer },
             );
-        let purge = purge_regularly(db.clone());
+        let purge = purge_regularly(db.clone(), args.retention);
         let hashing =
             Hashing::new(cost).await.map_err(|error| format!("passwords cannot be hashed: {error}"))?;
         let rpc = Arc::new(Rpc {

@@ -3,6 +3,8 @@
 //! The keys are in a file apart from the database, so a stolen dump reveals no second factor, no emailed link and no
 //! session.
 
+mod key_file;
+
 use std::io;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, PoisonError, RwLock};
@@ -14,6 +16,8 @@ use chacha20poly1305::{KeyInit, XChaCha20Poly1305, XNonce};
 use hmac::{Hmac, Mac};
 use sha2::{Digest, Sha256};
 use zeroize::Zeroizing;
+
+pub use key_file::{KeyId, digest_only, key_ids};
 
 use crate::reread;
 
@@ -38,7 +42,8 @@ pub enum EncryptionKeysError {
     },
     /// A line is not a key, or there is none.
     #[error(
-        "{0} has to have one key a line, each 32 random bytes in base64, such as `openssl rand -base64 32` prints"
+        "{0} has to have one key a line, each 32 random bytes in base64, such as `openssl rand -base64 32` prints, and after the \
+         first one perhaps lines that begin with digest:"
     )]
     Invalid(PathBuf),
 }
@@ -54,7 +59,8 @@ pub struct EncryptionKeys(Arc<RwLock<Arc<[Key]>>>);
 
 struct Key {
     id: [u8; KEY_ID_LENGTH],
-    cipher: XChaCha20Poly1305,
+    /// None for what is left of an old key by [`digest_only`].
+    cipher: Option<XChaCha20Poly1305>,
     mac: Hmac<Sha256>,
 }
 
@@ -106,8 +112,8 @@ impl EncryptionKeys {
         let key = keys.first().ok_or(DecryptError)?;
         let nonce = random::<NONCE_LENGTH>().or(Err(DecryptError))?;
         let associated = associated(purpose, owner);
-        let ciphertext = key
-            .cipher
+        let cipher = key.cipher.as_ref().ok_or(DecryptError)?;
+        let ciphertext = cipher
             .encrypt(&XNonce::from(nonce), Payload { msg: secret, aad: &associated })
             .or(Err(DecryptError))?;
         Ok([&key.id[..], &nonce, &ciphertext].concat())
@@ -125,7 +131,8 @@ impl EncryptionKeys {
         let keys = self.keys();
         let key = keys.iter().find(|key| key.id == id).ok_or(DecryptError)?;
         let payload = Payload { msg: ciphertext, aad: &associated(purpose, owner) };
-        key.cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(DecryptError))
+        let cipher = key.cipher.as_ref().ok_or(DecryptError)?;
+        cipher.decrypt(&XNonce::from(*nonce), payload).map(Zeroizing::new).or(Err(DecryptError))
     }
 
     /// Computes a digest that only holders of the current key can compute.
@@ -156,23 +163,35 @@ async fn read(path: &Path) -> Result<Arc<[Key]>, EncryptionKeysError> {
 fn parse(text: &str) -> Option<Arc<[Key]>> {
     let lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let keys: Arc<[Key]> = lines.map(Key::parse).collect::<Option<_>>()?;
-    (!keys.is_empty()).then_some(keys)
+    // The first key encrypts.
+    keys.first()?.cipher.is_some().then_some(keys)
 }
 
 impl Key {
     fn parse(line: &str) -> Option<Self> {
-        let bytes = Zeroizing::new(BASE64_STANDARD.decode(line).ok()?);
-        let master: &[u8; KEY_LENGTH] = bytes.as_slice().try_into().ok()?;
-        // Each use has a key of its own, so that no two algorithms share one.
-        let derive = |use_: &[u8]| -> Option<Zeroizing<Digest32>> {
-            let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).ok()?;
-            Some(Zeroizing::new(mac.chain_update(use_).finalize().into_bytes().into()))
-        };
-        let id = *sha256(&*derive(b"id")?).first_chunk()?;
-        let cipher = XChaCha20Poly1305::new_from_slice(&*derive(b"encrypt")?).ok()?;
-        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*derive(b"digest")?).ok()?;
-        Some(Self { id, cipher, mac })
+        if let Some(digest_key) = line.strip_prefix(key_file::DIGEST_ONLY) {
+            let digest_key = decode(digest_key)?;
+            let id = *sha256(&*digest_key).first_chunk()?;
+            let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*digest_key).ok()?;
+            return Some(Self { id, cipher: None, mac });
+        }
+        let master = decode(line)?;
+        let id = *sha256(&*derive(&master, b"id")?).first_chunk()?;
+        let cipher = XChaCha20Poly1305::new_from_slice(&*derive(&master, b"encrypt")?).ok()?;
+        let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&*derive(&master, b"digest")?).ok()?;
+        Some(Self { id, cipher: Some(cipher), mac })
     }
+}
+
+fn decode(line: &str) -> Option<Zeroizing<[u8; KEY_LENGTH]>> {
+    let bytes = Zeroizing::new(BASE64_STANDARD.decode(line).ok()?);
+    bytes.as_slice().try_into().ok().map(Zeroizing::new)
+}
+
+/// Derives the key of one use, so that no two algorithms share one.
+fn derive(master: &[u8; KEY_LENGTH], use_: &[u8]) -> Option<Zeroizing<Digest32>> {
+    let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(master).ok()?;
+    Some(Zeroizing::new(mac.chain_update(use_).finalize().into_bytes().into()))
 }
 
 /// Encodes the two unambiguously.

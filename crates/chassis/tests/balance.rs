@@ -210,7 +210,7 @@ async fn no_call_fails_while_one_instance_after_the_other_is_restarted() {
             *server = Counting::start_at(Listener::bind(address).unwrap()).await;
             let called = async {
                 while server.calls() == 0 {
-                    make_calls(&channel, 8).await
+                    make_calls(&channel, 8).await;
                 }
             };
             timeout(PATIENCE, called).await.unwrap();

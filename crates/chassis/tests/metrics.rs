@@ -1,6 +1,6 @@
 //! Metrics that a collector receives, over gRPC and over HTTP. Telemetry is global to a process, so this file has one test.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 mod support;
 
@@ -19,7 +19,10 @@ use tonic::{Request, Response};
 
 /// A collector's HTTP server, which keeps the paths and bodies of what it is sent.
 #[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<(String, Vec<u8>)>>>);
+struct Collector(Arc<Mutex<Vec<Received>>>);
+
+/// The path and the body of a request.
+type Received = (String, Vec<u8>);
 
 impl Collector {
     async fn serve(self, listener: TcpListener) {

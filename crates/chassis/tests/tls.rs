@@ -42,19 +42,23 @@ impl Files {
         TlsArgs { tls_certificate: file("crt"), tls_key: file("key"), ..TlsArgs::default() }
     }
 
-    fn ca(&self) -> Option<std::path::PathBuf> {
-        Some(self.directory.path().join("ca.crt"))
+    fn ca(&self) -> std::path::PathBuf {
+        self.directory.path().join("ca.crt")
     }
 
     /// Returns the arguments of a server that wants a certificate of its callers.
     fn mutual(&self) -> ServerTlsArgs {
-        ServerTlsArgs { tls: self.identity("service"), tls_client_ca: self.ca(), ..ServerTlsArgs::default() }
+        ServerTlsArgs {
+            tls: self.identity("service"),
+            tls_client_ca: Some(self.ca()),
+            ..ServerTlsArgs::default()
+        }
     }
 
     /// Returns a channel to `localhost`, with the certificate of `name` if there is one.
     fn channel(&self, server: &Running, name: Option<&str>) -> TracedChannel {
         let own = name.map(|name| self.identity(name)).unwrap_or_default();
-        let calls = CallTls::new(&own, &CallTlsArgs { tls_ca: self.ca() }, Environment::Production);
+        let calls = CallTls::new(&own, &CallTlsArgs { tls_ca: Some(self.ca()) }, Environment::Production);
         channel_over(&format!("https://localhost:{}", server.address.port()), &calls).unwrap()
     }
 }
@@ -97,7 +101,7 @@ async fn the_servers_certificate_and_name_are_verified() {
     let channel = files.channel(&server, None);
     assert_eq!(ask(&channel).await.unwrap(), "false 127.0.0.1");
 
-    let own = CallTlsArgs { tls_ca: files.ca() };
+    let own = CallTlsArgs { tls_ca: Some(files.ca()) };
     let by_address = CallTls::new(&TlsArgs::default(), &own, Environment::Production);
     let another_name = channel_over(&format!("https://{}", server.address), &by_address).unwrap();
     assert_eq!(ask(&another_name).await, Err(Code::Unavailable));

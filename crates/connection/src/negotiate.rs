@@ -14,7 +14,7 @@ use crate::stream::SqlStateStream;
 
 type BoxError = Box<dyn StdError + Send + Sync>;
 
-/// PostgreSQL's SSLRequest: its length, and the code that is no protocol version.
+/// PostgreSQL's `SSLRequest`: its length, and the code that is no protocol version.
 const SSL_REQUEST: [u8; 8] = [0, 0, 0, 8, 0x04, 0xd2, 0x16, 0x2f];
 /// The answer of a server that goes on with TLS.
 const OFFERED: u8 = b'S';
@@ -66,10 +66,11 @@ impl TlsConnect<Socket> for NegotiationWith {
     fn connect(self, mut socket: Socket) -> Self::Future {
         async move {
             let mut tls = match self.negotiation {
-                Negotiation::Plaintext => return Ok(plaintext(socket)),
                 Negotiation::Direct(tls) => tls,
                 Negotiation::IfOffered(tls) if offered(&mut socket).await? => tls,
-                Negotiation::IfOffered(_) => return Ok(plaintext(socket)),
+                Negotiation::Plaintext | Negotiation::IfOffered(_) => {
+                    return Ok(SqlStateStream::new(socket, ChannelBinding::none()));
+                }
                 Negotiation::Tls(tls) if offered(&mut socket).await? => tls,
                 Negotiation::Tls(_) => return Err(TlsFailure::NotOffered.into()),
             };
@@ -86,10 +87,6 @@ impl TlsConnect<Socket> for NegotiationWith {
         }
         .boxed()
     }
-}
-
-fn plaintext(socket: Socket) -> SqlStateStream {
-    SqlStateStream::new(socket, ChannelBinding::none())
 }
 
 /// Asks the server for TLS. Exactly one byte is read, so that nothing that precedes TLS counts as a part of it.

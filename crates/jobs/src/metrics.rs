@@ -116,7 +116,7 @@ struct Due {
     #[diesel(sql_type = Text)]
     kind: String,
     #[diesel(sql_type = BigInt)]
-    due: i64,
+    count: i64,
     #[diesel(sql_type = Double)]
     oldest_seconds: f64,
 }
@@ -142,14 +142,14 @@ fn with_idle(mut due: Vec<Due>, known: &[(&str, &str)]) -> Vec<Due> {
     for (class, kind) in known {
         if !due.iter().any(|due| due.class == *class && due.kind == *kind) {
             let (class, kind) = ((*class).to_owned(), (*kind).to_owned());
-            due.push(Due { class, kind, due: 0, oldest_seconds: 0.0 });
+            due.push(Due { class, kind, count: 0, oldest_seconds: 0.0 });
         }
     }
     due
 }
 
 async fn due_jobs(tx: &mut GlobalTx) -> Result<Vec<Due>, DbError> {
-    let query = "SELECT class, kind, sum(due)::bigint AS due, max(oldest_seconds) AS oldest_seconds
+    let query = "SELECT class, kind, sum(due)::bigint AS count, max(oldest_seconds) AS oldest_seconds
         FROM jobs.statistics($1) GROUP BY class, kind";
     Ok(diesel::sql_query(query).bind::<Integer, _>(TENANTS).load(tx).await?)
 }
@@ -167,7 +167,7 @@ fn observe(queue: &str, counted: &Arc<Mutex<Vec<Due>>>) {
         .with_callback(move |observer| {
             let Some(counted) = count.upgrade() else { return };
             for due in counted.lock().unwrap_or_else(PoisonError::into_inner).iter() {
-                observer.observe(due.due, &of(due, &of_queue));
+                observer.observe(due.count, &of(due, &of_queue));
             }
         })
         .build();

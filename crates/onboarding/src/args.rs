@@ -35,4 +35,19 @@ pub struct OnboardingArgs {
     /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,
+    /// Time after which the record of a set-up that has ended, and the key of a sign-up, are deleted, in days; 7 at least
+    #[arg(
+        long,
+        env = "ROWHOUSE_ONBOARDING_RETENTION",
+        value_name = "DAYS",
+        default_value_t = Self::RETENTION,
+        value_parser = clap::value_parser!(i32).range(7..=36_500),
+        help_heading = "Retention",
+    )]
+    pub onboarding_retention: i32,
+}
+
+impl OnboardingArgs {
+    /// The default of `onboarding_retention`.
+    pub const RETENTION: i32 = 30;
 }

@@ -13,6 +13,7 @@ mod error;
 mod jobs;
 mod orders_client;
 mod proofs;
+mod purge;
 mod rpc;
 mod schema;
 mod service;

@@ -17,6 +17,7 @@ use crate::auth_client::AuthClient;
 use crate::jobs::{SetUpTenantHandler, TakeBackTenantHandler};
 use crate::orders_client::OrdersClient;
 use crate::proofs::Proofs;
+use crate::purge::purge_regularly;
 use crate::rpc::Rpc;
 use crate::store::onboardings::ENDED;
 
@@ -41,6 +42,7 @@ impl Service for Onboarding {
             .handle(SetUpTenantHandler { auth: Arc::clone(&auth), orders: Arc::clone(&orders) })
             .handle(TakeBackTenantHandler { auth: Arc::clone(&auth), orders });
 
+        let purge = purge_regularly(db.clone(), args.onboarding_retention);
         let rpc = Rpc {
             db: db.clone(),
             auth,
@@ -54,6 +56,7 @@ impl Service for Onboarding {
         Ok(Parts::new()
             .grpc(grpc_service!(OnboardingServiceServer::new(rpc)))
             .signing(signing)
+            .companion("purge", purge)
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

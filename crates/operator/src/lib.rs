@@ -1,7 +1,13 @@
-//! The operator's commands, for the command line: suspending tenants, backfills, and rewriting email addresses.
+//! The operator's commands, for the command line: tenants, people, backfills, encryption, and the record of what operators did.
 //!
 //! They work as `rowhouse_owner`, which is subject to row-level security like every other role.
 
+pub mod actions;
 pub mod addresses;
 pub mod backfill;
+pub mod encryption;
+mod page;
+pub mod people;
 pub mod tenants;
+
+pub use page::{Page, Search};

@@ -5,9 +5,11 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use rowhouse_chassis::config::{CallTlsArgs, Environment, TlsArgs};
 use rowhouse_chassis::grpc;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{ServiceName, TestDatabase};
+use rowhouse_chassis::tls::CallTls;
+use rowhouse_testkit::{CertificateAuthority, ServiceName, TestDatabase};
 use rowhouse_tokens::{JwkSet, SigningKey, issuer};
 use tempfile::TempDir;
 
@@ -41,7 +43,7 @@ fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
     let mut line = String::new();
     while log.read_line(&mut line).unwrap() > 0 {
         let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = entry.pointer("/fields/address").and_then(serde_json::Value::as_str) {
+        if let Some(address) = entry.get("address").and_then(serde_json::Value::as_str) {
             return (address.to_owned(), log);
         }
         line.clear();
@@ -66,6 +68,36 @@ async fn the_program_serves_until_sigterm() {
     let mut rest = String::new();
     log.read_to_string(&mut rest).unwrap();
     assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_program_serves_callers_with_a_certificate_only() {
+    let database = TestDatabase::create().await;
+    let trust = trust();
+    let directory = trust.path();
+    let authority = CertificateAuthority::new();
+    let ca = directory.join("ca.crt");
+    std::fs::write(&ca, authority.pem()).unwrap();
+    let (certificate, key) = authority.issue(&["localhost"]).write(directory, "orders");
+    let own = authority.issue(&["rowhouse-gateway"]).write(directory, "gateway");
+    let mut child = program(&database.url(ServiceName::Orders), &trust)
+        .env("ROWHOUSE_TLS_CERTIFICATE", certificate)
+        .env("ROWHOUSE_TLS_KEY", key)
+        .env("ROWHOUSE_TLS_CLIENT_CA", &ca)
+        .env("ROWHOUSE_TLS_CLIENT_NAMES", "rowhouse-gateway,rowhouse-onboarding")
+        .spawn()
+        .unwrap();
+    let (address, _log) = address(&mut child);
+    let (_, port) = address.rsplit_once(':').unwrap();
+    let call = CallTlsArgs { tls_ca: Some(ca) };
+    let with = TlsArgs { tls_certificate: Some(own.0), tls_key: Some(own.1), ..TlsArgs::default() };
+    for (own, served) in [(with, true), (TlsArgs::default(), false)] {
+        let tls = CallTls::new(&own, &call, Environment::Production);
+        let channel = grpc::channel_over(&format!("https://localhost:{port}"), &tls).unwrap();
+        assert_eq!(is_serving(&channel, "").await, served);
+    }
+    child.kill().unwrap();
+    child.wait().unwrap();
 }
 
 #[test]

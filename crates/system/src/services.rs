@@ -3,7 +3,7 @@
 use std::net::SocketAddr;
 
 use clap::CommandFactory;
-use rowhouse_auth::{Auth, AuthArgs};
+use rowhouse_auth::{Auth, AuthArgs, RetentionArgs};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{CallTlsArgs, ProxyArgs};
 use rowhouse_chassis::grpc::Listener;
@@ -52,6 +52,7 @@ fn auth(parts: &Parts) -> AuthArgs {
         sign_ups: parts.sign_ups.clone(),
         mail: parts.mail.clone(),
         jobs: parts.jobs.clone(),
+        retention: RetentionArgs::default(),
     }
 }
 
@@ -64,6 +65,7 @@ fn onboarding(parts: &Parts, at: &PerService<SocketAddr>) -> OnboardingArgs {
         signing: parts.signing(ServiceName::Onboarding),
         proxies: ProxyArgs::this_machine(),
         jobs: parts.jobs.clone(),
+        onboarding_retention: OnboardingArgs::RETENTION,
     }
 }
 

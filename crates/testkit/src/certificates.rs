@@ -51,6 +51,7 @@ impl CertificateAuthority {
 
 impl IssuedCertificate {
     /// Writes `<name>.crt` and `<name>.key`, and returns their paths. Existing files are replaced, as a mounted Secret's are.
+    #[allow(clippy::must_use_candidate, reason = "the files have these names wherever they are needed")]
     pub fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {
         let put = |extension: &str, content: &str| {
             let path = directory.join(format!("{name}.{extension}"));

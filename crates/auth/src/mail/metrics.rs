@@ -29,9 +29,9 @@ static EMAILS: LazyLock<Counter<u64>> = LazyLock::new(|| {
 
 /// Makes the counters begin at 0, so that the first failure is an increase.
 pub(super) fn expect_emails() {
-    [Fate::Delivered, Fate::Postponed, Fate::Failed, Fate::Suppressed]
-        .into_iter()
-        .for_each(|fate| add(0, fate));
+    for fate in [Fate::Delivered, Fate::Postponed, Fate::Failed, Fate::Suppressed] {
+        add(0, fate);
+    }
 }
 
 /// Counts an email.

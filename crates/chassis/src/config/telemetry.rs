@@ -125,7 +125,7 @@ pub enum TracesSampler {
 }
 
 fn ratio(text: &str) -> Result<f64, String> {
-    let ratio: f64 = text.parse().map_err(|_| format!("`{text}` is not a number"))?;
+    let ratio: f64 = text.parse().map_err(|error| format!("`{text}` is not a number: {error}"))?;
     if (0.0..=1.0).contains(&ratio) { Ok(ratio) } else { Err("write a number from 0 to 1".to_owned()) }
 }
 

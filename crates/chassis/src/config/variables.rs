@@ -33,9 +33,8 @@ fn unknown_variables(
         .filter_map(|(name, value)| {
             let name = name.as_ref().to_str()?.to_owned();
             let value = value.as_ref().to_string_lossy();
-            let unknown = name.starts_with(PREFIX)
-                && !known.iter().any(|one| *one == name)
-                && !is_service_link(&name, &value);
+            let unknown =
+                name.starts_with(PREFIX) && !known.contains(&name) && !is_service_link(&name, &value);
             unknown.then_some(name)
         })
         .map(|name| {

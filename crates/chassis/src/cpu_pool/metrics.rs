@@ -44,7 +44,9 @@ pub(super) fn finished(time: Duration) {
 /// Observes the queues of a pool as long as it exists.
 pub(super) fn observe(queues: &Arc<Mutex<Queues>>) {
     // An increase needs a beginning.
-    [true, false].into_iter().for_each(|known| REFUSED.add(0, &[KeyValue::new(CALLER, caller(known))]));
+    for known in [true, false] {
+        REFUSED.add(0, &[KeyValue::new(CALLER, caller(known))]);
+    }
     let queues = Arc::downgrade(queues);
     meter()
         .u64_observable_gauge("rowhouse.hashing.queued")

@@ -3,7 +3,7 @@
 use std::sync::LazyLock;
 use std::time::Duration;
 
-use opentelemetry::metrics::Histogram;
+use opentelemetry::metrics::{Counter, Histogram};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute::{
     ERROR_TYPE, RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME,
@@ -20,6 +20,30 @@ static SERVER: LazyLock<Histogram<f64>> =
     LazyLock::new(|| durations(RPC_SERVER_CALL_DURATION, "Duration of the calls that this process answered"));
 static CLIENT: LazyLock<Histogram<f64>> =
     LazyLock::new(|| durations(RPC_CLIENT_CALL_DURATION, "Duration of the calls that this process made"));
+
+static RETRIES: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.rpc.retries")
+        .with_unit("{attempt}")
+        .with_description("Calls that were sent again, by reason")
+        .build()
+});
+
+/// Makes the counters begin at 0, so that the first retry is an increase.
+pub(super) fn expect_retries() {
+    for reason in ["not_accepted", "unreachable", "lost", "unavailable"] {
+        add_retries(0, reason);
+    }
+}
+
+/// Records that a call is sent again.
+pub(super) fn retried(reason: &'static str) {
+    add_retries(1, reason);
+}
+
+fn add_retries(count: u64, reason: &'static str) {
+    RETRIES.add(count, &[KeyValue::new("rowhouse.rpc.retry.reason", reason)]);
+}
 
 fn durations(name: &'static str, description: &'static str) -> Histogram<f64> {
     let meter = meter();

@@ -156,13 +156,9 @@ mod tests {
     async fn invalid_arguments_are_reported() {
         let args = TelemetryArgs { log: "info,=".into(), ..TelemetryArgs::default() };
         assert!(init(&args, "test").unwrap_err().to_string().contains("`info,=` is not a log filter"));
-        for endpoint in ["not a url"] {
-            let args = TelemetryArgs { otlp_endpoint: Some(endpoint.into()), ..TelemetryArgs::default() };
-            let error = init(&args, "test").unwrap_err().to_string();
-            assert!(
-                error.starts_with(&format!("traces and metrics cannot be sent to `{endpoint}`")),
-                "{error}"
-            );
-        }
+        let endpoint = "not a url";
+        let args = TelemetryArgs { otlp_endpoint: Some(endpoint.into()), ..TelemetryArgs::default() };
+        let error = init(&args, "test").unwrap_err().to_string();
+        assert!(error.starts_with("traces and metrics cannot be sent to `not a url`"), "{error}");
     }
 }

@@ -10,14 +10,14 @@ use opentelemetry_semantic_conventions::metric::{
     PROCESS_UNIX_FILE_DESCRIPTOR_COUNT, PROCESS_UPTIME,
 };
 use procfs::process::{Process, Stat};
-use tokio::runtime::Handle;
+use tokio::runtime::{Handle, RuntimeMetrics};
 
 /// Registers the metrics, which are read when they are asked for.
 pub(super) fn observe(meter: &Meter) {
     observe_process(meter);
     // Telemetry is set up in the runtime that it observes.
     if let Ok(runtime) = Handle::try_current() {
-        observe_runtime(meter, runtime);
+        observe_runtime(meter, &runtime);
     }
 }
 
@@ -94,15 +94,17 @@ fn seconds(ticks: u64) -> f64 {
     seconds
 }
 
-fn observe_runtime(meter: &Meter, runtime: Handle) {
+type Count = fn(&RuntimeMetrics) -> usize;
+
+fn observe_runtime(meter: &Meter, runtime: &Handle) {
     let metrics = runtime.metrics();
-    let counts: [(_, _, fn(&tokio::runtime::RuntimeMetrics) -> usize); 3] = [
-        ("tokio.workers", "Threads of the runtime", tokio::runtime::RuntimeMetrics::num_workers),
-        ("tokio.tasks.alive", "Tasks that have not ended", tokio::runtime::RuntimeMetrics::num_alive_tasks),
+    let counts: [(_, _, Count); 3] = [
+        ("tokio.workers", "Threads of the runtime", RuntimeMetrics::num_workers),
+        ("tokio.tasks.alive", "Tasks that have not ended", RuntimeMetrics::num_alive_tasks),
         (
             "tokio.tasks.queued",
             "Tasks that wait in the runtime's shared queue for a thread",
-            tokio::runtime::RuntimeMetrics::global_queue_depth,
+            RuntimeMetrics::global_queue_depth,
         ),
     ];
     for (name, description, count) in counts {

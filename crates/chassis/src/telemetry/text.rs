@@ -77,11 +77,11 @@ impl Visit for Texts {
     }
 
     fn record_debug(&mut self, field: &Field, value: &dyn fmt::Debug) {
-        // Writing into a String does not fail.
-        let _ = if field.name() == "message" {
+        let written = if field.name() == "message" {
             write!(self.message, "{value:?}")
         } else {
             write!(self.fields, " {}={value:?}", field.name())
         };
+        debug_assert!(written.is_ok(), "writing into a String does not fail");
     }
 }

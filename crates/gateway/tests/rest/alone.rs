@@ -31,7 +31,7 @@ pub(crate) struct Alone {
     address: SocketAddr,
     keys: Keys,
     trigger: Trigger,
-    served: JoinHandle<Result<(), ServeError>>,
+    serving: JoinHandle<Result<(), ServeError>>,
 }
 
 /// Auth's key, and the directory of the gateway's trusted keys.
@@ -77,14 +77,15 @@ fn config(keys: &Keys, upstream: PerService<String>, request_timeout: Duration) 
 pub(crate) struct Served {
     pub(crate) address: SocketAddr,
     trigger: Trigger,
-    served: JoinHandle<Result<(), ServeError>>,
+    serving: JoinHandle<Result<(), ServeError>>,
 }
 
 impl Served {
     /// Starts a gateway before no service, with other settings.
     pub(crate) async fn with(change: impl FnOnce(&mut Config)) -> Self {
-        let mut config =
-            config(&Keys::generate(), PerService::from_fn(|_| CLOSED.to_owned()), Duration::from_secs(10));
+        let keys = Keys::generate();
+        let nowhere = PerService::from_fn(|_| CLOSED.to_owned());
+        let mut config = config(&keys, nowhere, Duration::from_secs(10));
         change(&mut config);
         Self::start(config).await
     }
@@ -93,12 +94,12 @@ impl Served {
         let app = App::build(config).await.unwrap();
         let address = app.address();
         let (trigger, shutdown) = Shutdown::new();
-        Self { address, trigger, served: tokio::spawn(app.serve(shutdown)) }
+        Self { address, trigger, serving: tokio::spawn(app.serve(shutdown)) }
     }
 
     pub(crate) async fn stop(self) {
         self.trigger.request();
-        self.served.await.unwrap().unwrap();
+        self.serving.await.unwrap().unwrap();
     }
 }
 
@@ -115,9 +116,9 @@ impl Alone {
     pub(crate) async fn before_each(upstream: PerService<String>, request_timeout: Duration) -> Self {
         let keys = Keys::generate();
         let config = config(&keys, upstream, request_timeout);
-        let Served { address, trigger, served } = Served::start(config).await;
+        let Served { address, trigger, serving } = Served::start(config).await;
         let api = Api::of(format!("http://{address}")).await;
-        Self { api, address, keys, trigger, served }
+        Self { api, address, keys, trigger, serving }
     }
 
     pub(crate) fn address(&self) -> SocketAddr {
@@ -154,7 +155,7 @@ impl Alone {
 
     pub(crate) async fn stopped(self) {
         self.trigger.request();
-        self.served.await.unwrap().unwrap();
+        self.serving.await.unwrap().unwrap();
     }
 }
 

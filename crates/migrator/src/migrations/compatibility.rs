@@ -13,10 +13,10 @@ use crate::MigrateError;
 /// roll-back there is nothing to do.
 pub(super) fn check(conn: &mut Connection, known: &[Box<dyn Migration<Pg>>]) -> Result<(), MigrateError> {
     let expands = known.iter().filter(|migration| !migration.name().to_string().ends_with(CONTRACT));
-    let newest = expands.map(|migration| migration.name().version().to_string()).max().unwrap_or_default();
-    match oldest_supported(conn).map_err(refused)? {
+    let newest = expands.map(|migration| migration.name().version().to_string()).max();
+    match newest.zip(oldest_supported(conn).map_err(refused)?) {
         // All versions have the same number of digits, so they sort as texts.
-        Some(oldest_supported) if newest < oldest_supported => {
+        Some((newest, oldest_supported)) if newest < oldest_supported => {
             Err(MigrateError::TooNew { newest, oldest_supported })
         }
         _ => Ok(()),

@@ -35,7 +35,7 @@ pub struct MigrationStatus {
 /// The state of a migration.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum MigrationState {
-    /// It was applied at this time, in UTC.
+    /// It was applied at this time, such as `2026-11-23T08:30:00Z`.
     Applied(String),
     /// It was applied by a newer program than this one.
     Newer(String),
@@ -124,7 +124,7 @@ async fn read_status(client: &Client) -> Result<(BTreeMap<String, String>, Vec<S
     if list.is_some() {
         let rows = client
             .query(
-                "SELECT m.version::text, pg_catalog.to_char(m.run_on, 'YYYY-MM-DD HH24:MI:SS')
+                "SELECT m.version::text, pg_catalog.to_char(m.run_on, 'YYYY-MM-DD\"T\"HH24:MI:SS\"Z\"')
                  FROM public.__diesel_schema_migrations m",
                 &[],
             )

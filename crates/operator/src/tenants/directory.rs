@@ -2,14 +2,18 @@
 
 use clap::ValueEnum;
 use rowhouse_tenancy::TenantId;
+use serde::{Serialize, Serializer};
 use tokio_postgres::{GenericClient, Row};
 
 use super::{TenantError, enter};
+use crate::page::{contains, rfc3339};
+use crate::{Page, Search};
 
 /// A tenant's entry in the directory.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Tenant {
     /// The tenant's id.
+    #[serde(serialize_with = "as_text")]
     pub id: TenantId,
     /// The tenant's slug.
     pub slug: String,
@@ -17,7 +21,7 @@ pub struct Tenant {
     pub name: String,
     /// The name of a [`TenantStatus`].
     pub status: String,
-    /// The time of creation, such as `2026-11-23 08:30:00`, in UTC.
+    /// The time of creation, such as `2026-11-23T08:30:00Z`.
     pub created_at: String,
 }
 
@@ -47,19 +51,26 @@ impl TenantStatus {
     }
 }
 
-const COLUMNS: &str = "t.id::text, t.slug, t.name, t.status,
-    pg_catalog.to_char(t.created_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS')";
+/// Returns the columns of a [`Tenant`] in the table or function `t`.
+fn columns() -> String {
+    format!("t.id::text, t.slug, t.name, t.status, {}", rfc3339("t.created_at"))
+}
 
-/// Returns all tenants, or those with a status, in the order of their creation. The connection is the owner's.
+/// Returns tenants, or those with a status, the newest first. The connection is the owner's.
 pub async fn list(
     owner: &impl GenericClient,
     status: Option<TenantStatus>,
-) -> Result<Vec<Tenant>, TenantError> {
+    search: &Search,
+) -> Result<Page<Tenant>, TenantError> {
     let query = format!(
-        "SELECT {COLUMNS} FROM tenancy.directory() t WHERE t.status = coalesce($1, t.status) ORDER BY t.id"
+        "SELECT {}, count(*) OVER () AS total FROM tenancy.directory() t
+         WHERE t.status = coalesce($3, t.status) AND {} ORDER BY t.id DESC LIMIT $2",
+        columns(),
+        contains(&["t.slug", "t.name", "t.id::text"])
     );
-    let rows = owner.query(&query, &[&status.map(TenantStatus::as_str)]).await?;
-    rows.iter().map(tenant).collect()
+    let status = status.map(TenantStatus::as_str);
+    let rows = owner.query(&query, &[&search.text, &i64::from(search.limit), &status]).await?;
+    Page::read(&rows, tenant)
 }
 
 /// Returns the tenant with this slug or id and enters it, inside a transaction of the owner.
@@ -74,7 +85,7 @@ pub async fn find(transaction: &impl GenericClient, slug_or_id: &str) -> Result<
         id_of(&found.ok_or_else(unknown)?)?
     };
     enter(transaction, id).await?;
-    let query = format!("SELECT {COLUMNS} FROM tenancy.tenants t WHERE t.id = $1::text::uuid");
+    let query = format!("SELECT {} FROM tenancy.tenants t WHERE t.id = $1::text::uuid", columns());
     tenant(&transaction.query_opt(&query, &[&id.to_string()]).await?.ok_or_else(unknown)?)
 }
 
@@ -91,4 +102,8 @@ fn tenant(row: &Row) -> Result<Tenant, TenantError> {
 fn id_of(row: &Row) -> Result<TenantId, TenantError> {
     let id: String = row.try_get(0)?;
     id.parse().map_err(|error| TenantError::Schema(format!("{id}: {error}")))
+}
+
+pub(crate) fn as_text<S: Serializer>(id: &TenantId, serializer: S) -> Result<S::Ok, S::Error> {
+    serializer.collect_str(id)
 }

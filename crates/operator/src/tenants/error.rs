@@ -10,6 +10,9 @@ pub enum TenantError {
     /// There is no such slug or id.
     #[error("no tenant has the slug or id {0}")]
     Unknown(String),
+    /// Nobody has this address or id.
+    #[error("nobody has the e-mail address {0}")]
+    UnknownPerson(String),
     /// The tenant is already suspended.
     #[error("{0} is suspended already")]
     Suspended(String),

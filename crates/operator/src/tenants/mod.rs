@@ -6,14 +6,15 @@ mod directory;
 mod error;
 mod overview;
 mod owner;
-mod reason;
+mod size;
 mod suspension;
 mod transactions;
 
+pub(crate) use directory::as_text;
 pub use directory::{Tenant, TenantStatus, find, list};
 pub use error::TenantError;
 pub use overview::{Overview, Suspension, overview};
 pub use owner::connect_as_owner;
 pub(crate) use owner::enter;
-pub use reason::Reason;
+pub use size::{DataSize, TableSize};
 pub use suspension::{Suspended, resume, suspend};

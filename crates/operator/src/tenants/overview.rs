@@ -1,26 +1,40 @@
 //! An overview of one tenant.
 
-use tokio_postgres::Client;
+use std::collections::BTreeMap;
 
-use super::{Tenant, TenantError, find};
+use serde::Serialize;
+use tokio_postgres::{Client, GenericClient};
+
+use super::size::measure;
+use super::{DataSize, Tenant, TenantError, find};
+use crate::page::rfc3339;
 
 /// An operator's overview of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Overview {
     /// Its entry in the directory.
+    #[serde(flatten)]
     pub tenant: Tenant,
-    /// The number of members.
-    pub members: i64,
+    /// The number of members by role.
+    pub members: BTreeMap<String, i64>,
+    /// The number of sessions that can be used.
+    pub sessions: i64,
+    /// The number of API keys that can be used.
+    pub api_keys: i64,
+    /// The number of invitations that can be accepted.
+    pub invitations: i64,
     /// The number of jobs by status, without those that are zero.
-    pub jobs: Vec<(String, i64)>,
+    pub jobs: BTreeMap<String, i64>,
     /// The latest suspension, if there was one.
     pub last_suspension: Option<Suspension>,
+    /// The size of the data.
+    pub data: DataSize,
 }
 
 /// A suspension of a tenant.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Suspension {
-    /// The time of the suspension, such as `2026-11-23 08:30:00`, in UTC.
+    /// The time of the suspension, such as `2026-11-23T08:30:00Z`.
     pub at: String,
     /// The operator's reason.
     pub reason: String,
@@ -28,33 +42,63 @@ pub struct Suspension {
 
 /// Returns the overview of the tenant with this slug or id. The connection is the owner's.
 pub async fn overview(owner: &mut Client, slug_or_id: &str) -> Result<Overview, TenantError> {
-    let tx = owner.transaction().await?;
+    let tx = owner.build_transaction().read_only(true).start().await?;
     let tenant = find(&tx, slug_or_id).await?;
     let id = tenant.id.to_string();
-    let members = "SELECT count(*) FROM auth.memberships m WHERE m.tenant_id = $1::text::uuid";
-    let members = tx.query_one(members, &[&id]).await?.try_get(0)?;
-    let jobs = tx
-        .query(
-            "SELECT j.status, count(*) FROM jobs.jobs j WHERE j.tenant_id = $1::text::uuid
-             GROUP BY j.status ORDER BY j.status",
+    let members =
+        "SELECT m.role, count(*) FROM auth.memberships m WHERE m.tenant_id = $1::text::uuid GROUP BY 1";
+    let members = counts(&tx, members, &id).await?;
+    let jobs = "SELECT j.status, count(*) FROM jobs.jobs j WHERE j.tenant_id = $1::text::uuid GROUP BY 1";
+    let jobs = counts(&tx, jobs, &id).await?;
+    let usable = tx
+        .query_one(
+            "SELECT
+                 (SELECT count(*) FROM auth.sessions s WHERE s.tenant_id = t.id AND s.ended_at IS NULL
+                     AND least(s.expires_at, s.idle_expires_at) > now()),
+                 (SELECT count(*) FROM auth.api_keys k WHERE k.tenant_id = t.id AND k.revoked_at IS NULL
+                     AND coalesce(k.expires_at, 'infinity') > now()),
+                 (SELECT count(*) FROM auth.invitations i WHERE i.tenant_id = t.id AND i.expires_at > now())
+             FROM tenancy.tenants t WHERE t.id = $1::text::uuid",
             &[&id],
         )
         .await?;
-    let jobs = jobs.iter().map(|row| Ok((row.try_get(0)?, row.try_get(1)?)));
-    let jobs = jobs.collect::<Result<_, tokio_postgres::Error>>()?;
-    let last_suspension = tx
-        .query_opt(
-            "SELECT pg_catalog.to_char(l.occurred_at AT TIME ZONE 'UTC', 'YYYY-MM-DD HH24:MI:SS'),
-                 coalesce(l.details ->> 'reason', '')
-             FROM auth.audit_log l WHERE l.tenant_id = $1::text::uuid AND l.action = 'tenant.suspend'
-             ORDER BY l.occurred_at DESC LIMIT 1",
-            &[&id],
-        )
-        .await?;
-    let last_suspension = match last_suspension {
-        Some(row) => Some(Suspension { at: row.try_get(0)?, reason: row.try_get(1)? }),
-        None => None,
-    };
+    let last_suspension = last_suspension(&tx, &id).await?;
+    let data = measure(&tx, &id).await?;
     tx.commit().await?;
-    Ok(Overview { tenant, members, jobs, last_suspension })
+    Ok(Overview {
+        tenant,
+        members,
+        sessions: usable.try_get(0)?,
+        api_keys: usable.try_get(1)?,
+        invitations: usable.try_get(2)?,
+        jobs,
+        last_suspension,
+        data,
+    })
+}
+
+async fn counts(
+    transaction: &impl GenericClient,
+    query: &str,
+    id: &str,
+) -> Result<BTreeMap<String, i64>, TenantError> {
+    let rows = transaction.query(query, &[&id]).await?;
+    Ok(rows
+        .iter()
+        .map(|row| Ok((row.try_get(0)?, row.try_get(1)?)))
+        .collect::<Result<_, tokio_postgres::Error>>()?)
+}
+
+async fn last_suspension(
+    transaction: &impl GenericClient,
+    id: &str,
+) -> Result<Option<Suspension>, TenantError> {
+    let query = format!(
+        "SELECT {}, coalesce(l.details ->> 'reason', '')
+         FROM auth.audit_log l WHERE l.tenant_id = $1::text::uuid AND l.action = 'tenant.suspend'
+         ORDER BY l.occurred_at DESC LIMIT 1",
+        rfc3339("l.occurred_at")
+    );
+    let Some(row) = transaction.query_opt(&query, &[&id]).await? else { return Ok(None) };
+    Ok(Some(Suspension { at: row.try_get(0)?, reason: row.try_get(1)? }))
 }

@@ -3,7 +3,8 @@
 use tokio_postgres::Client;
 
 use super::transactions::end_transactions;
-use super::{Reason, Tenant, TenantError, find};
+use super::{Tenant, TenantError, find};
+use crate::actions::{NewAction, Operator, Reason, record};
 
 /// A suspended tenant.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -22,9 +23,9 @@ pub struct Suspended {
 pub async fn suspend(
     admin: &mut Client,
     slug_or_id: &str,
-    reason: &Reason,
+    operator: &Operator,
 ) -> Result<Suspended, TenantError> {
-    let outcome = change(admin, slug_or_id, reason, &SUSPEND).await?;
+    let outcome = change(admin, slug_or_id, operator, &SUSPEND).await?;
     let tenant = match &outcome {
         Ok(tenant) | Err(tenant) => tenant,
     };
@@ -39,12 +40,17 @@ pub async fn suspend(
 }
 
 /// Resumes a tenant: existing tokens are valid again, and its jobs continue.
-pub async fn resume(admin: &mut Client, slug_or_id: &str, reason: &Reason) -> Result<Tenant, TenantError> {
+pub async fn resume(
+    admin: &mut Client,
+    slug_or_id: &str,
+    operator: &Operator,
+) -> Result<Tenant, TenantError> {
     let refused = |Tenant { slug, status, .. }| TenantError::NotSuspended { slug, status };
-    change(admin, slug_or_id, reason, &RESUME).await?.map_err(refused)
+    change(admin, slug_or_id, operator, &RESUME).await?.map_err(refused)
 }
 
-/// A change of status with its name in the audit log.
+/// A change of status with its name in the tenant's audit log, which has the reason but not the operator's name, and in the record of
+/// operators' actions, which has both.
 struct Change {
     from: &'static str,
     to: &'static str,
@@ -59,7 +65,7 @@ const RESUME: Change = Change { from: "suspended", to: "active", action: "tenant
 async fn change(
     admin: &mut Client,
     slug_or_id: &str,
-    reason: &Reason,
+    operator: &Operator,
     Change { from, to, action }: &Change,
 ) -> Result<Result<Tenant, Tenant>, TenantError> {
     let tx = admin.transaction().await?;
@@ -77,9 +83,10 @@ async fn change(
         "INSERT INTO auth.audit_log (tenant_id, id, actor_type, action, outcome, target_type, target_id, details)
          VALUES ($1::text::uuid, pg_catalog.gen_random_uuid(), 'system', $2, 'success', 'tenant', $1::text::uuid,
              pg_catalog.jsonb_build_object('reason', $3::text))",
-        &[&id, action, &reason.as_str()],
+        &[&id, action, &operator.reason.as_ref().map(Reason::as_str)],
     )
     .await?;
+    record(&tx, operator, &NewAction::on(action, "tenant", &id, &tenant.slug)).await?;
     tx.commit().await?;
     (*to).clone_into(&mut tenant.status);
     Ok(Ok(tenant))

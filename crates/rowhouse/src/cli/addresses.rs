@@ -74,7 +74,7 @@ fn print_remaining(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
         let holders: Vec<String> = collision.holders.iter().map(ToString::to_string).collect();
         writeln!(
             out,
-            "collision: {} is one address of {} people, {}; disable all but one by `rowhouse user disable ADDRESS`",
+            "collision: {} is one address of {} people, {}; disable all but one by `rowhouse user disable ADDRESS --reason TEXT`",
             collision.address,
             holders.len(),
             holders.join(" and ")

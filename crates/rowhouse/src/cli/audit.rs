@@ -1,7 +1,6 @@
 //! The command `rowhouse audit`, which checks the isolation guarantees of a database.
 
-use std::io::{self, Write};
-use std::path::PathBuf;
+use std::io;
 use std::process::ExitCode;
 
 use clap::Args;
@@ -9,12 +8,16 @@ use diesel::dsl::sql;
 use diesel::sql_types::Text;
 use diesel::{OptionalExtension, QueryResult};
 use diesel_async::{AsyncPgConnection, RunQueryDsl};
-use rowhouse_tenancy::audit::{AuditScope, run as look};
+use rowhouse_tenancy::audit::{AuditScope, Violation, run as look};
+use serde::Serialize;
+
+use super::database::DatabaseArgs;
+use super::output::{OutputArgs, OutputFormat, Row, print_all};
 
 use rowhouse_migrator::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
-    "Prints a line for each violation: the rule, the object, the remedy. The exit code is 1 if there is any.
+    "Prints a row for each violation: the rule, the object, the remedy. The exit code is 1 if there is any.
 The result is the same for a superuser, an administrator (a member of rowhouse_administrators) and a service.
 
 Examples:
@@ -23,12 +26,11 @@ Examples:
 
 #[derive(Args)]
 pub(super) struct AuditArgs {
-    /// URL of the database, for a superuser, an administrator or a service
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    output: OutputArgs,
+    /// The database; a service's URL is enough.
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -47,20 +49,38 @@ pub(super) enum AuditError {
 }
 
 pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
-    let mut conn = connect_diesel(&args.database_url, args.database_ca_file.as_deref()).await?;
+    let mut conn = connect_diesel(&args.database.url, args.database.ca_file()).await?;
     if let Some(role) = shut_out(&mut conn).await? {
         return Err(AuditError::Closed(role));
     }
     let violations = look(&mut conn, &AuditScope::All).await?;
-    let mut out = io::stdout().lock();
-    for violation in &violations {
-        writeln!(out, "{violation}")?;
+    let found = !violations.is_empty();
+    if found || args.output.format == OutputFormat::Json {
+        let rows =
+            violations.iter().map(|Violation { rule, object, remedy }| ViolationRow { rule, object, remedy });
+        print_all(&mut io::stdout().lock(), args.output.format, rows.collect())?;
     }
-    if violations.is_empty() {
-        eprintln!("rowhouse: no violation found");
-        return Ok(ExitCode::SUCCESS);
+    if found {
+        return Ok(ExitCode::FAILURE);
     }
-    Ok(ExitCode::FAILURE)
+    eprintln!("rowhouse: no violation found");
+    Ok(ExitCode::SUCCESS)
+}
+
+/// A violation as it is printed.
+#[derive(Serialize)]
+struct ViolationRow<'a> {
+    rule: &'a str,
+    object: &'a str,
+    remedy: &'a str,
+}
+
+impl Row for ViolationRow<'_> {
+    const COLUMNS: &'static [&'static str] = &["RULE", "OBJECT", "REMEDY"];
+
+    fn cells(&self) -> Vec<String> {
+        [self.rule, self.object, self.remedy].map(str::to_owned).into()
+    }
 }
 
 /// Returns the connected role if it may not read the lists that the audit needs.

@@ -1,18 +1,24 @@
 //! The command `rowhouse backfill`, which lists and runs backfills.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 use std::process::ExitCode;
 
 use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::addresses::{self, AddressesError};
-use rowhouse_operator::addresses::{NAME, PURPOSE};
+use super::backfill_list;
+use super::database::DatabaseArgs;
+use super::operator::{ActorArgs, NoActor};
+use super::output::OutputArgs;
+use rowhouse_migrator::MigrateError;
+use rowhouse_operator::actions::{NewAction, Operator, is_recordable, record};
+use rowhouse_operator::addresses::NAME;
 use rowhouse_operator::backfill::{
-    self, Backfill, BackfillCount, BackfillError, BackfillProgress, BackfillReport, BackfillTarget,
-    LedgerSummary, Options, Runner, TenantFailure,
+    self, Backfill, BackfillCount, BackfillError, BackfillProgress, BackfillReport, BackfillTarget, Options,
+    Runner, TenantFailure,
 };
+use rowhouse_operator::tenants::TenantError;
 
 pub(super) const EXAMPLES: &str = "Processes all tenants, each in its own context, in batches, and records its progress: after an \
 interruption, even by kill -9, the next run continues. The rows of a tenant are counted first. A tenant whose number of changed rows differs \
@@ -31,9 +37,11 @@ pub(super) struct BackfillArgs {
     /// Name of the backfill; --list shows the names
     #[arg(required_unless_present = "list")]
     name: Option<String>,
-    /// List the backfills, and the number of tenants that each has completed
+    /// List the backfills: whether there is something to do, and the number of tenants that each has completed
     #[arg(long, conflicts_with = "name")]
     list: bool,
+    #[command(flatten)]
+    output: OutputArgs,
     /// Count the rows to change, without changing them
     #[arg(long)]
     dry_run: bool,
@@ -49,12 +57,10 @@ pub(super) struct BackfillArgs {
     /// Number of tenants to process at the same time, each on a connection of its own
     #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
     concurrency: u32,
-    /// URL of the database, for the role that migrates it
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    actor: ActorArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -65,27 +71,32 @@ pub(super) enum BackfillCliError {
     Backfill(#[from] BackfillError),
     #[error(transparent)]
     Addresses(#[from] AddressesError),
+    #[error(transparent)]
+    Tenant(#[from] TenantError),
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error(transparent)]
+    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
 
 pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError> {
-    let ca_file = args.database_ca_file.as_deref();
+    let DatabaseArgs { url, .. } = &args.database;
+    let ca_file = args.database.ca_file();
     let Some(name) = args.name.filter(|_| !args.list) else {
-        let summaries = backfill::summaries(&args.database_url, ca_file).await?;
-        let mut out = io::stdout().lock();
-        print_list(&mut out, &summaries)?;
-        writeln!(
-            out,
-            "{NAME}  {PURPOSE}\n    goes through people and not through tenants; --dry-run shows what is left"
-        )?;
+        backfill_list::print(&args.database, args.output.format).await?;
         return Ok(ExitCode::SUCCESS);
     };
+    let operator = args.actor.operator()?;
     if name == NAME {
         if !args.tenants.is_empty() || args.rate.is_some() || args.concurrency != CONCURRENCY {
             return Err(AddressesError::OfTenants.into());
         }
-        return Ok(addresses::run(&args.database_url, ca_file, args.dry_run).await?);
+        if !args.dry_run {
+            record_run(&args.database, &operator, &name).await?;
+        }
+        return Ok(addresses::run(url, ca_file, args.dry_run).await?);
     }
     let Some(backfill) = Backfill::find(&name) else { return Err(BackfillCliError::Unknown(name)) };
     let options = Options {
@@ -94,7 +105,7 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
         tenants: args.tenants,
         concurrency: args.concurrency,
     };
-    let runner = Runner::new(backfill, &args.database_url, ca_file)
+    let runner = Runner::new(backfill, url, ca_file)
         .with_options(options)
         .with_progress(BackfillProgress::on_stderr());
     if args.dry_run {
@@ -103,10 +114,24 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
         print_counted(&mut io::stdout().lock(), &name, &counted)?;
         return Ok(exit_code(counted.failed.is_empty() && counted.left_out == 0));
     }
+    record_run(&args.database, &operator, &name).await?;
     let report = runner.run().await?;
     print_failures(&report.failed, report.left_out);
     print_report(&mut io::stdout().lock(), &name, &report)?;
     Ok(exit_code(report.is_complete()))
+}
+
+/// Records that a run begins, since it has a transaction for each batch.
+async fn record_run(database: &DatabaseArgs, operator: &Operator, name: &str) -> Result<(), TenantError> {
+    let owner = database.owner().await?;
+    if !is_recordable(&owner).await? {
+        eprintln!(
+            "rowhouse: the run is not recorded, since the schema is older than the record of operators' actions"
+        );
+        return Ok(());
+    }
+    let details = serde_json::json!({ "backfill": name }).to_string();
+    record(&owner, operator, &NewAction { action: "backfill.run", target: None, details: &details }).await
 }
 
 fn exit_code(success: bool) -> ExitCode {
@@ -124,14 +149,6 @@ fn print_failures(failed: &[(BackfillTarget, TenantFailure)], left_out: usize) {
     if left_out > 0 {
         eprintln!("rowhouse: no connection was left for {}", tenants(left_out));
     }
-}
-
-fn print_list(out: &mut impl Write, summaries: &[LedgerSummary]) -> io::Result<()> {
-    for LedgerSummary { backfill, tenants, completed, changed_rows } in summaries {
-        writeln!(out, "{}  {}", backfill.name, backfill.purpose)?;
-        writeln!(out, "    completed for {completed} of {tenants} tenants, {changed_rows} rows changed")?;
-    }
-    Ok(())
 }
 
 fn print_counted(out: &mut impl Write, name: &str, counted: &BackfillCount) -> io::Result<()> {

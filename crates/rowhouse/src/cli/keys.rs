@@ -1,13 +1,16 @@
-//! The command `rowhouse keys`, which creates and rotates signing keys.
+//! The command `rowhouse keys`, which creates and rotates signing keys, and makes old encryption keys removable.
 
+use std::error::Error;
 use std::io::{self, Write};
 use std::path::PathBuf;
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::builder::PossibleValuesParser;
 use clap::{Args, Subcommand};
 use rowhouse_chassis::config::seconds;
 
+use super::reencrypt::{self, ReencryptArgs};
 use rowhouse_keys::{KeyDirectory, KeysError, Rotation, RotationError, RotationStep, issuers};
 
 const GENERATE_EXAMPLES: &str = "Examples:
@@ -46,6 +49,9 @@ enum KeysCommand {
     /// Replace the signing keys, without refusing a request
     #[command(after_help = ROTATE_EXAMPLES)]
     Rotate(RotateArgs),
+    /// Encrypt the secrets in the database with the current encryption key, so that old ones can be removed
+    #[command(after_help = reencrypt::EXAMPLES)]
+    ReEncrypt(Box<ReencryptArgs>),
 }
 
 #[derive(Args)]
@@ -68,11 +74,13 @@ struct RotateArgs {
     step: Option<RotationStep>,
 }
 
-pub(super) async fn run(args: KeysArgs) -> Result<(), RotationError> {
+pub(super) async fn run(args: KeysArgs) -> Result<ExitCode, Box<dyn Error>> {
     match args.command {
-        KeysCommand::Generate { directory } => Ok(generate(directory)?),
-        KeysCommand::Rotate(args) => rotate(args).await,
+        KeysCommand::Generate { directory } => generate(directory)?,
+        KeysCommand::Rotate(args) => rotate(args).await?,
+        KeysCommand::ReEncrypt(args) => return Ok(reencrypt::run(*args).await?),
     }
+    Ok(ExitCode::SUCCESS)
 }
 
 fn generate(directory: PathBuf) -> Result<(), KeysError> {

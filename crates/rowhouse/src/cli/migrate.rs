@@ -1,7 +1,7 @@
 //! The command `rowhouse migrate`, which creates roles and schemas, and lists migrations.
 
 use std::io::{self, Write};
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::process::ExitCode;
 use std::time::Duration;
 
@@ -9,9 +9,14 @@ use clap::{Arg, Args};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{EachService, OfEachService, seconds};
 use rowhouse_connection::Address;
+use serde::Serialize;
 
 use super::addresses;
-use rowhouse_migrator::{MigrateError, MigrateReport, MigrationState, Migrator, RolePasswords, Status};
+use super::database::DatabaseArgs;
+use super::output::{OutputArgs, OutputFormat, Row, print_all, print_json};
+use rowhouse_migrator::{
+    MigrateError, MigrateReport, MigrationState, MigrationStatus, Migrator, RolePasswords, Status,
+};
 
 /// The exit code of `--status` if there is something to do.
 const PENDING: u8 = 3;
@@ -32,12 +37,8 @@ Examples:
 
 #[derive(Args)]
 pub(super) struct MigrateArgs {
-    /// URL of the database, for a role that may create roles and owns the database, or a superuser
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+    #[command(flatten)]
+    database: DatabaseArgs,
     /// The URLs with which the services connect to the database.
     #[command(flatten)]
     service_urls: OfEachService<DatabaseUrl>,
@@ -47,6 +48,8 @@ pub(super) struct MigrateArgs {
     /// List the migrations and their states, and change nothing
     #[arg(long)]
     status: bool,
+    #[command(flatten)]
+    output: OutputArgs,
 }
 
 /// The URL with which a service connects to the database. Its role gets the password in it.
@@ -68,18 +71,18 @@ impl EachService for DatabaseUrl {
 }
 
 pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
-    let migrator = Migrator::new(&args.database_url, args.database_ca_file.as_deref())
+    let (url, ca_file) = (&args.database.url, args.database.ca_file());
+    let migrator = Migrator::new(url, ca_file)
         .with_lock_wait(args.lock_wait)
         .with_notice(|line| eprintln!("rowhouse: {line}"));
     if args.status {
         let status = migrator.status().await?;
-        if let Err(error) = print_status(&mut io::stdout().lock(), &status) {
+        if let Err(error) = print_status(&mut io::stdout().lock(), args.output.format, &status) {
             eprintln!("rowhouse: {error}");
         }
         return Ok(if status.is_current() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
     }
     let urls = &args.service_urls.0;
-    let ca_file = args.database_ca_file.as_deref();
     let passwords = PerService::try_from_fn(|service| password(urls[service].as_deref(), ca_file, service))?;
     let passwords = RolePasswords::new(passwords);
     let report = migrator.run(&passwords).await?;
@@ -87,7 +90,7 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
         eprintln!("rowhouse: {error}");
     }
     // The schema is complete, whatever this returns.
-    if let Err(error) = addresses::report(&args.database_url, args.database_ca_file.as_deref()).await {
+    if let Err(error) = addresses::report(url, ca_file).await {
         eprintln!("rowhouse: the e-mail addresses were not checked: {error}");
     }
     Ok(ExitCode::SUCCESS)
@@ -140,24 +143,58 @@ fn print(out: &mut impl Write, report: &MigrateReport, passwords: &RolePasswords
     Ok(())
 }
 
-fn print_status(out: &mut impl Write, status: &Status) -> io::Result<()> {
-    for migration in &status.migrations {
-        let name = &migration.name;
-        match &migration.state {
-            MigrationState::Applied(at) => writeln!(out, "applied {at}  {name}")?,
-            MigrationState::Newer(at) => {
-                writeln!(out, "applied {at}  {name} (this program is older and does not know it)")?;
-            }
-            MigrationState::Pending => writeln!(out, "pending                      {name}")?,
-            MigrationState::AfterBackfill(backfill) => {
-                writeln!(
-                    out,
-                    "waiting                      {name} (needs `rowhouse backfill {backfill}` first)"
-                )?;
-            }
-        }
+/// A migration as it is printed.
+#[derive(Serialize)]
+struct StatusRow<'a> {
+    name: &'a str,
+    /// `applied`, `newer`, `pending` or `waiting`.
+    state: &'static str,
+    applied_at: Option<&'a str>,
+    /// The backfill that it waits for.
+    backfill: Option<&'a str>,
+}
+
+impl<'a> StatusRow<'a> {
+    fn of(migration: &'a MigrationStatus) -> Self {
+        let (state, applied_at, backfill) = match &migration.state {
+            MigrationState::Applied(at) => ("applied", Some(at.as_str()), None),
+            MigrationState::Newer(at) => ("newer", Some(at.as_str()), None),
+            MigrationState::Pending => ("pending", None, None),
+            MigrationState::AfterBackfill(backfill) => ("waiting", None, Some(backfill.as_str())),
+        };
+        Self { name: &migration.name, state, applied_at, backfill }
     }
-    for index in &status.invalid_indexes {
+}
+
+impl Row for StatusRow<'_> {
+    const COLUMNS: &'static [&'static str] = &["STATE", "APPLIED", "MIGRATION", "NOTE"];
+
+    fn cells(&self) -> Vec<String> {
+        let note = match (self.state, self.backfill) {
+            ("newer", _) => "this program is older and does not know it".to_owned(),
+            (_, Some(backfill)) => format!("needs `rowhouse backfill {backfill}` first"),
+            _ => String::new(),
+        };
+        vec![
+            self.state.to_owned(),
+            self.applied_at.unwrap_or_default().to_owned(),
+            self.name.to_owned(),
+            note,
+        ]
+    }
+}
+
+fn print_status(out: &mut impl Write, format: OutputFormat, status: &Status) -> io::Result<()> {
+    let rows: Vec<StatusRow<'_>> = status.migrations.iter().map(StatusRow::of).collect();
+    let invalid_indexes = &status.invalid_indexes;
+    if format == OutputFormat::Json {
+        let total = rows.len();
+        let document =
+            serde_json::json!({ "items": rows, "total": total, "invalid_indexes": invalid_indexes });
+        return print_json(out, &document);
+    }
+    print_all(out, format, rows)?;
+    for index in invalid_indexes {
         writeln!(
             out,
             "invalid index {index}: it is being built, or was left unfinished and is built again by migrate"

@@ -1,10 +1,18 @@
 //! The commands of `rowhouse`: parsing their arguments, and running one.
 
+mod actions;
 mod addresses;
 mod audit;
 mod backfill;
+mod backfill_list;
+mod completions;
+mod database;
 mod keys;
 mod migrate;
+mod operator;
+mod output;
+mod psql;
+mod reencrypt;
 mod settings;
 mod tenant;
 mod user;
@@ -52,15 +60,24 @@ enum Command {
     /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Create and rotate signing keys
+    /// Create and rotate signing keys, and make old encryption keys removable
     Keys(keys::KeysArgs),
-    /// Disable a person's account, or enable it again
+    /// List and show people, disable a person's account, or enable it again
     User(user::UserArgs),
     /// Suspend, resume, list and show tenants
     Tenant(tenant::TenantArgs),
     /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
+    /// List what operators did, to which tenant or person, and why
+    #[command(after_help = actions::EXAMPLES)]
+    Actions(actions::ActionsArgs),
+    /// Open the database in psql, as an administrator
+    #[command(after_help = psql::EXAMPLES)]
+    Psql(psql::PsqlArgs),
+    /// Print a script that completes commands and arguments in a shell
+    #[command(after_help = completions::EXAMPLES)]
+    Completions(completions::CompletionsArgs),
 }
 
 /// Returns the whole command line, with the files of secrets.
@@ -100,10 +117,13 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Migrate(args) => return Ok(Box::pin(migrate::run(args)).await?),
         Command::WaitForMigrations(args) => Box::pin(wait_for_migrations::run(args)).await?,
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
-        Command::Keys(args) => Box::pin(keys::run(args)).await?,
+        Command::Keys(args) => return Box::pin(keys::run(args)).await,
         Command::User(args) => Box::pin(user::run(args)).await?,
         Command::Tenant(args) => Box::pin(tenant::run(args)).await?,
         Command::Backfill(args) => return Ok(Box::pin(backfill::run(args)).await?),
+        Command::Actions(args) => Box::pin(actions::run(args)).await?,
+        Command::Psql(args) => psql::run(&args)?,
+        Command::Completions(args) => completions::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
 }

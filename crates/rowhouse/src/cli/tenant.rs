@@ -1,24 +1,28 @@
 //! The command `rowhouse tenant`, which suspends, resumes, lists and shows tenants.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use rowhouse_text::printable;
-
-use rowhouse_migrator::connect;
+use rowhouse_migrator::MigrateError;
+use rowhouse_operator::Search;
 use rowhouse_operator::tenants::{
-    self, Overview, Reason, Suspended, Tenant, TenantError, TenantStatus, connect_as_owner,
+    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantError, TenantStatus,
 };
+
+use super::database::DatabaseArgs;
+use super::operator::{NoActor, ReasonArgs};
+use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page};
 
 const EXAMPLES: &str =
     "The database refuses every entry into a suspended tenant, even with valid tokens. Open transactions \
-are ended, and its jobs wait. Resuming it undoes that. The tenant's audit log records both, with the reason.
+are ended, and its jobs wait. Resuming it undoes that. The tenant's audit log records both, with the reason, and the record of \
+operators' actions (`rowhouse actions`) also who did it.
 
 Examples:
   rowhouse tenant suspend acme --reason 'invoice 2026-117 is unpaid'
-  rowhouse tenant resume acme --reason 'paid'
-  rowhouse tenant list --status suspended
+  rowhouse tenant resume acme --reason 'paid' --actor ada
+  rowhouse tenant list --status suspended --search corp --limit 200
+  rowhouse tenant list --output json
   rowhouse tenant show 01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f";
 
 #[derive(Args)]
@@ -34,9 +38,9 @@ enum TenantCommand {
     Suspend(Change),
     /// Resume a suspended tenant
     Resume(Change),
-    /// List the tenants, the oldest first
+    /// List the tenants, the newest first
     List(List),
-    /// Show one tenant: its status, the numbers of its members and jobs, and the reason for which it was suspended
+    /// Show one tenant: its status, members, sessions, keys, jobs, the size of its data, and why it was suspended
     Show(Show),
 }
 
@@ -45,11 +49,10 @@ struct Change {
     /// The tenant's slug or id
     #[arg(value_name = "SLUG-OR-ID")]
     tenant: String,
-    /// Reason, in 1 to 500 characters; the tenant's administrators see it in their audit log
-    #[arg(long, value_name = "TEXT")]
-    reason: Reason,
     #[command(flatten)]
-    database: Database,
+    reason: ReasonArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Args)]
@@ -58,7 +61,9 @@ struct List {
     #[arg(long)]
     status: Option<TenantStatus>,
     #[command(flatten)]
-    database: Database,
+    rows: ListArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Args)]
@@ -67,23 +72,19 @@ struct Show {
     #[arg(value_name = "SLUG-OR-ID")]
     tenant: String,
     #[command(flatten)]
-    database: Database,
-}
-
-#[derive(Args)]
-struct Database {
-    /// URL of the database, for a superuser or a member of `rowhouse_administrators`, such as the role that migrates it
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+    output: OutputArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum TenantCliError {
     #[error(transparent)]
     Tenant(#[from] TenantError),
+    #[error(transparent)]
+    Connect(#[from] MigrateError),
+    #[error(transparent)]
+    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -92,115 +93,121 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
     let mut out = io::stdout();
     match args.command {
         TenantCommand::Suspend(Change { tenant, reason, database }) => {
+            let operator = reason.operator()?;
             let mut admin = database.admin().await?;
             let Suspended { tenant, ended_transactions } =
-                tenants::suspend(&mut admin, &tenant, &reason).await?;
+                tenants::suspend(&mut admin, &tenant, &operator).await?;
             writeln!(out, "suspended {}", tenant.slug)?;
             if ended_transactions > 0 {
                 writeln!(out, "ended transactions that had begun before: {ended_transactions}")?;
             }
         }
         TenantCommand::Resume(Change { tenant, reason, database }) => {
+            let operator = reason.operator()?;
             let mut admin = database.admin().await?;
-            let tenant = tenants::resume(&mut admin, &tenant, &reason).await?;
+            let tenant = tenants::resume(&mut admin, &tenant, &operator).await?;
             writeln!(out, "resumed {}", tenant.slug)?;
         }
-        TenantCommand::List(List { status, database }) => {
+        TenantCommand::List(List { status, rows: ListArgs { limit, search, output }, database }) => {
             let owner = database.owner().await?;
-            print_list(&mut out.lock(), &tenants::list(&owner, status).await?)?;
+            let page = tenants::list(&owner, status, &Search { text: search, limit }).await?;
+            print_page(&mut out.lock(), output.format, &page)?;
         }
-        TenantCommand::Show(Show { tenant, database }) => {
+        TenantCommand::Show(Show { tenant, output, database }) => {
             let mut owner = database.owner().await?;
-            print_overview(&mut out.lock(), &tenants::overview(&mut owner, &tenant).await?)?;
+            let overview = tenants::overview(&mut owner, &tenant).await?;
+            print_details(&mut out.lock(), output.format, &overview)?;
         }
     }
     Ok(())
 }
 
-impl Database {
-    async fn admin(&self) -> Result<tokio_postgres::Client, TenantError> {
-        Ok(connect(&self.database_url, self.database_ca_file.as_deref()).await?)
-    }
+impl Row for Tenant {
+    const COLUMNS: &'static [&'static str] = &["ID", "SLUG", "STATUS", "CREATED", "NAME"];
 
-    async fn owner(&self) -> Result<tokio_postgres::Client, TenantError> {
-        connect_as_owner(&self.database_url, self.database_ca_file.as_deref()).await
+    fn cells(&self) -> Vec<String> {
+        let Self { id, slug, name, status, created_at } = self.clone();
+        vec![id.to_string(), slug, status, created_at, name]
     }
 }
 
-fn print_list(out: &mut impl Write, tenants: &[Tenant]) -> io::Result<()> {
-    let width = tenants.iter().map(|tenant| tenant.slug.len()).max().unwrap_or_default();
-    for Tenant { id, slug, name, status, created_at } in tenants {
-        writeln!(out, "{id}  {status:12}  {created_at}  {slug:width$}  {}", printable(name))?;
+impl Details for Overview {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let Tenant { id, slug, name, status, created_at } = self.tenant.clone();
+        let DataSize { rows, bytes, tables } = &self.data;
+        let mut fields = vec![
+            ("id", id.to_string()),
+            ("slug", slug),
+            ("name", name),
+            ("status", status),
+            ("created", created_at),
+            ("members", counted(&self.members)),
+            ("sessions", self.sessions.to_string()),
+            ("API keys", self.api_keys.to_string()),
+            ("invitations", self.invitations.to_string()),
+            ("jobs", counted(&self.jobs)),
+            ("data", format!("{bytes} bytes in {rows} rows, without indexes")),
+        ];
+        fields.extend(
+            tables.iter().map(|TableSize { table, rows, bytes }| {
+                ("", format!("{table}: {bytes} bytes in {rows} rows"))
+            }),
+        );
+        if let Some(suspension) = &self.last_suspension {
+            fields.push(("last suspended", format!("{}: {}", suspension.at, suspension.reason)));
+        }
+        fields
     }
-    Ok(())
-}
-
-fn print_overview(out: &mut impl Write, overview: &Overview) -> io::Result<()> {
-    let Overview { tenant: Tenant { id, slug, name, status, created_at }, members, jobs, last_suspension } =
-        overview;
-    writeln!(out, "id              {id}")?;
-    writeln!(out, "slug            {slug}")?;
-    writeln!(out, "name            {}", printable(name))?;
-    writeln!(out, "status          {status}")?;
-    writeln!(out, "created         {created_at} UTC")?;
-    writeln!(out, "members         {members}")?;
-    let jobs: Vec<String> = jobs.iter().map(|(status, count)| format!("{count} {status}")).collect();
-    writeln!(out, "jobs            {}", if jobs.is_empty() { "none".to_owned() } else { jobs.join(", ") })?;
-    if let Some(suspension) = last_suspension {
-        writeln!(out, "last suspended  {} UTC: {}", suspension.at, printable(&suspension.reason))?;
-    }
-    Ok(())
 }
 
 #[cfg(test)]
 mod tests {
+    use rowhouse_operator::tenants::Suspension;
     use rowhouse_tenancy::TenantId;
 
+    use super::super::output::OutputFormat;
     use super::*;
-    use rowhouse_operator::tenants::Suspension;
 
-    fn acme() -> Tenant {
-        Tenant {
+    #[test]
+    fn an_overview_says_what_there_is() {
+        let tenant = Tenant {
             id: TenantId::from_uuid(uuid::Uuid::nil()),
             slug: "acme".to_owned(),
             name: "Acme\u{1b}[2J".to_owned(),
             status: "suspended".to_owned(),
-            created_at: "2026-11-23 08:30:00".to_owned(),
-        }
-    }
-
-    #[test]
-    fn a_tenant_is_a_line_of_the_list() {
-        let other = Tenant { slug: "globex-europe".to_owned(), name: "Globex".to_owned(), ..acme() };
-        let mut out = Vec::new();
-        print_list(&mut out, &[acme(), other]).unwrap();
-        assert_eq!(
-            String::from_utf8(out).unwrap(),
-            "00000000-0000-0000-0000-000000000000  suspended     2026-11-23 08:30:00  acme           Acme\u{fffd}[2J\n\
-             00000000-0000-0000-0000-000000000000  suspended     2026-11-23 08:30:00  globex-europe  Globex\n"
-        );
-    }
-
-    #[test]
-    fn an_overview_says_why_it_was_suspended() {
-        let suspension = Suspension { at: "2026-11-24 09:00:00".to_owned(), reason: "unpaid".to_owned() };
+            created_at: "2026-11-23T08:30:00Z".to_owned(),
+        };
+        let table = TableSize { table: "orders.orders".to_owned(), rows: 2, bytes: 400 };
         let overview = Overview {
-            tenant: acme(),
-            members: 3,
-            jobs: vec![("queued".to_owned(), 2), ("succeeded".to_owned(), 7)],
-            last_suspension: Some(suspension),
+            tenant,
+            members: [("owner".to_owned(), 1), ("viewer".to_owned(), 2)].into(),
+            sessions: 4,
+            api_keys: 0,
+            invitations: 0,
+            jobs: [].into(),
+            last_suspension: Some(Suspension {
+                at: "2026-11-24T09:00:00Z".to_owned(),
+                reason: "unpaid".to_owned(),
+            }),
+            data: DataSize { rows: 2, bytes: 400, tables: vec![table] },
         };
         let mut out = Vec::new();
-        print_overview(&mut out, &overview).unwrap();
-        let text = String::from_utf8(out).unwrap();
-        for line in [
-            "status          suspended\n",
-            "created         2026-11-23 08:30:00 UTC\n",
-            "members         3\n",
-            "jobs            2 queued, 7 succeeded\n",
-            "last suspended  2026-11-24 09:00:00 UTC: unpaid\n",
-        ] {
-            assert!(text.contains(line), "{line} in {text}");
-        }
+        print_details(&mut out, OutputFormat::Table, &overview).unwrap();
+        assert_eq!(
+            String::from_utf8(out).unwrap(),
+            "id              00000000-0000-0000-0000-000000000000\n\
+             slug            acme\n\
+             name            Acme\u{fffd}[2J\n\
+             status          suspended\n\
+             created         2026-11-23T08:30:00Z\n\
+             members         1 owner, 2 viewer\n\
+             sessions        4\n\
+             API keys        0\n\
+             invitations     0\n\
+             jobs            none\n\
+             data            400 bytes in 2 rows, without indexes\n\
+             \u{20}               orders.orders: 400 bytes in 2 rows\n\
+             last suspended  2026-11-24T09:00:00Z: unpaid\n"
+        );
     }
 }

@@ -1,20 +1,25 @@
-//! The command `rowhouse user`, which disables and enables people.
+//! The command `rowhouse user`, which lists and shows people, and disables and enables them.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use clap::{Args, Subcommand};
-use rowhouse_text::EmailAddress;
-use tokio_postgres::Transaction;
+use rowhouse_operator::Search;
+use rowhouse_operator::people::{self, Disabled, Membership, Person, PersonOverview};
+use rowhouse_operator::tenants::TenantError;
 
-use rowhouse_migrator::{MigrateError, connect};
+use super::database::DatabaseArgs;
+use super::operator::{NoActor, ReasonArgs};
+use super::output::{Details, ListArgs, OutputArgs, Row, print_details, print_page};
 
 const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company, as do
 their API keys and the invitations that they have sent; enabling them again brings none of these back. What they did stays.
+Both are recorded (`rowhouse actions`).
 
 Examples:
-  rowhouse user disable ada@example.com --database-url postgres://postgres:secret@db/rowhouse
-  DATABASE_URL=postgres://postgres:secret@db/rowhouse rowhouse user enable ada@example.com";
+  rowhouse user list --search @example.com
+  rowhouse user show ada@example.com --output json
+  rowhouse user disable ada@example.com --reason 'her laptop was stolen'
+  rowhouse user enable ada@example.com --reason 'new password' --database-url postgres://postgres:secret@db/rowhouse";
 
 #[derive(Args)]
 #[command(after_help = EXAMPLES)]
@@ -26,87 +31,131 @@ pub(super) struct UserArgs {
 #[derive(Subcommand)]
 enum UserCommand {
     /// Disable a person: end all of their sessions, API keys and invitations, and refuse logins
-    Disable(OneUser),
+    Disable(Change),
     /// Enable a disabled person, who can log in again
-    Enable(OneUser),
+    Enable(Change),
+    /// List people, the newest first
+    List(List),
+    /// Show one person: their tenants with roles, sessions and API keys, and whether they can log in
+    Show(Show),
 }
 
 #[derive(Args)]
-struct OneUser {
-    /// The person's e-mail address
-    email: String,
-    /// URL of the database, for the role that migrates it
-    #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
-    database_url: String,
-    /// PEM file with the authorities that may have signed the database's certificate
-    #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
-    database_ca_file: Option<PathBuf>,
+struct Change {
+    /// The person's e-mail address or id
+    #[arg(value_name = "EMAIL-OR-ID")]
+    person: String,
+    #[command(flatten)]
+    reason: ReasonArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Args)]
+struct List {
+    #[command(flatten)]
+    rows: ListArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Args)]
+struct Show {
+    /// The person's e-mail address or id
+    #[arg(value_name = "EMAIL-OR-ID")]
+    person: String,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
 }
 
 #[derive(Debug, thiserror::Error)]
 pub(super) enum UserError {
-    #[error("nobody has the e-mail address {0}")]
-    Unknown(String),
     #[error(transparent)]
-    Connect(#[from] MigrateError),
-    #[error("PostgreSQL refused: {0}")]
-    Query(#[from] tokio_postgres::Error),
+    Tenant(#[from] TenantError),
+    #[error(transparent)]
+    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
 
 pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
-    let (user, disable) = match args.command {
-        UserCommand::Disable(user) => (user, true),
-        UserCommand::Enable(user) => (user, false),
-    };
-    // In the order in which auth looks them up. The table may contain addresses that auth would refuse now.
-    let typed = user.email.trim().to_lowercase();
-    let spellings = match user.email.parse::<EmailAddress>() {
-        Ok(address) => address.spellings().to_vec(),
-        Err(_) => vec![typed.clone()],
-    };
-    let mut admin = connect(&user.database_url, user.database_ca_file.as_deref()).await?;
-    let tx = admin.transaction().await?;
-    tx.batch_execute("SET LOCAL ROLE rowhouse_owner").await?;
-    let disabled_at = if disable { "coalesce(disabled_at, now())" } else { "NULL" };
-    let found = tx
-        .query_opt(
-            &format!(
-                "UPDATE auth.identities SET disabled_at = {disabled_at}, updated_at = now()
-                 WHERE auth.identities.id = (
-                     SELECT i.id FROM auth.identities i WHERE i.email = ANY ($1)
-                     ORDER BY array_position($1, i.email) LIMIT 1
-                 )
-                 RETURNING auth.identities.id::text, auth.identities.email"
-            ),
-            &[&spellings],
-        )
-        .await?;
-    let Some(found) = found else { return Err(UserError::Unknown(typed)) };
-    let email: String = found.try_get(1)?;
-    let ended = if disable { Some(end_everywhere(&tx, found.try_get(0)?).await?) } else { None };
-    tx.commit().await?;
-    if let Some(EndedCounts { sessions, api_keys, invitations }) = ended {
-        let ended = format!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
-        writeln!(io::stderr().lock(), "{ended}")?;
+    let mut out = io::stdout();
+    match args.command {
+        UserCommand::Disable(Change { person, reason, database }) => {
+            let operator = reason.operator()?;
+            let mut owner = database.owner().await?;
+            let Disabled { email, sessions, api_keys, invitations } =
+                people::disable(&mut owner, &person, &operator).await?;
+            let ended =
+                format!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
+            writeln!(io::stderr().lock(), "{ended}")?;
+            writeln!(out, "disabled {email}")?;
+        }
+        UserCommand::Enable(Change { person, reason, database }) => {
+            let operator = reason.operator()?;
+            let mut owner = database.owner().await?;
+            let email = people::enable(&mut owner, &person, &operator).await?;
+            writeln!(out, "enabled {email}")?;
+        }
+        UserCommand::List(List { rows: ListArgs { limit, search, output }, database }) => {
+            let owner = database.owner().await?;
+            let page = people::list(&owner, &Search { text: search, limit }).await?;
+            print_page(&mut out.lock(), output.format, &page)?;
+        }
+        UserCommand::Show(Show { person, output, database }) => {
+            let mut owner = database.owner().await?;
+            let overview = people::overview(&mut owner, &person).await?;
+            print_details(&mut out.lock(), output.format, &overview)?;
+        }
     }
-    let outcome = if disable { "disabled" } else { "enabled" };
-    Ok(writeln!(io::stdout().lock(), "{outcome} {email}")?)
+    Ok(())
 }
 
-/// The numbers of a person's sessions, API keys and invitations that were ended, in all tenants together.
-struct EndedCounts {
-    sessions: i32,
-    api_keys: i32,
-    invitations: i32,
+fn or_no(time: Option<&String>) -> String {
+    time.map_or_else(|| "no".to_owned(), Clone::clone)
 }
 
-/// Ends a person's sessions, API keys and invitations in all tenants.
-async fn end_everywhere(tx: &Transaction<'_>, id: &str) -> Result<EndedCounts, UserError> {
-    let sessions = "SELECT auth.end_sessions_of($1::text::uuid, 'disabled', NULL)";
-    let sessions = tx.query_one(sessions, &[&id]).await?.try_get(0)?;
-    let grants = "SELECT api_keys, invitations FROM auth.revoke_grants_of($1::text::uuid)";
-    let grants = tx.query_one(grants, &[&id]).await?;
-    Ok(EndedCounts { sessions, api_keys: grants.try_get(0)?, invitations: grants.try_get(1)? })
+impl Row for Person {
+    const COLUMNS: &'static [&'static str] =
+        &["ID", "EMAIL", "CREATED", "CONFIRMED", "DISABLED", "SECOND FACTOR", "TENANTS"];
+
+    fn cells(&self) -> Vec<String> {
+        let Self { id, email, created_at, verified_at, disabled_at, second_factor, tenants } = self;
+        vec![
+            id.clone(),
+            email.clone(),
+            created_at.clone(),
+            or_no(verified_at.as_ref()),
+            or_no(disabled_at.as_ref()),
+            if *second_factor { "yes" } else { "no" }.to_owned(),
+            tenants.to_string(),
+        ]
+    }
+}
+
+impl Details for PersonOverview {
+    fn fields(&self) -> Vec<(&'static str, String)> {
+        let Person { id, email, created_at, verified_at, disabled_at, second_factor, .. } = &self.person;
+        let second_factor = match second_factor {
+            true => format!("yes, with {} recovery codes", self.recovery_codes),
+            false => "no".to_owned(),
+        };
+        let mut fields = vec![
+            ("id", id.clone()),
+            ("email", email.clone()),
+            ("created", created_at.clone()),
+            ("confirmed", or_no(verified_at.as_ref())),
+            ("disabled", or_no(disabled_at.as_ref())),
+            ("second factor", second_factor),
+            ("tenants", self.memberships.len().to_string()),
+        ];
+        for Membership { slug, status, role, since, sessions, api_keys, .. } in &self.memberships {
+            let line =
+                format!("{slug} ({status}): {role} since {since}, {sessions} sessions, {api_keys} API keys");
+            fields.push(("", line));
+        }
+        fields
+    }
 }

@@ -1,9 +1,10 @@
 //! The file with the addresses of all parts, for programs.
 
+use std::io;
 use std::path::Path;
 
 use rowhouse_catalog::PerService;
-use serde::{Serialize, Serializer};
+use serde::{Deserialize, Serialize, Serializer};
 
 use super::DevError;
 use rowhouse_files as files;
@@ -31,6 +32,24 @@ impl Serialize for Services {
     }
 }
 
+/// The member of `endpoints.json` that the other commands need.
+#[derive(Deserialize)]
+struct Running {
+    database: String,
+}
+
+/// Returns the URL of the database of the system that runs on a data directory, for an administrator.
+pub(crate) fn database_url(directory: &Path) -> Result<String, DevError> {
+    let path = directory.join(FILE);
+    let read = match std::fs::read(&path) {
+        Err(error) if error.kind() == io::ErrorKind::NotFound => {
+            return Err(DevError::NotRunning(directory.to_owned()));
+        }
+        read => read.and_then(|content| serde_json::from_slice::<Running>(&content).map_err(io::Error::from)),
+    };
+    read.map(|running| running.database).map_err(|source| DevError::Endpoints { path, source })
+}
+
 impl Endpoints {
     pub(super) fn of(addresses: Addresses, database: String) -> Self {
         Self {
@@ -43,7 +62,7 @@ impl Endpoints {
     pub(super) fn write(&self, directory: &Path) -> Result<(), DevError> {
         let path = directory.join(FILE);
         let written = serde_json::to_vec_pretty(self)
-            .map_err(std::io::Error::from)
+            .map_err(io::Error::from)
             .and_then(|content| files::write_private(&path, &content));
         written.map_err(|source| DevError::Directory { path, source })
     }

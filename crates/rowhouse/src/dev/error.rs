@@ -31,6 +31,20 @@ pub enum DevError {
         /// The error of the operating system.
         source: io::Error,
     },
+    /// No system runs on the directory, whose database a command needs.
+    #[error(
+        "no rowhouse dev is running on {}: start it, name its directory with --data-dir, or give the URL of a database with \
+         --database-url or DATABASE_URL", .0.display()
+    )]
+    NotRunning(PathBuf),
+    /// The addresses of the running system cannot be read.
+    #[error("{} cannot be read: {source}", path.display())]
+    Endpoints {
+        /// The file.
+        path: PathBuf,
+        /// The error of the operating system, or of its contents.
+        source: io::Error,
+    },
     /// An address cannot be bound.
     #[error("{}", source.to_string().replace("--listen", flag))]
     Listen {

@@ -6,20 +6,21 @@ use super::endpoints::Endpoints;
 
 /// Returns the text. The example onboards with a fixed idempotency key, so its lines work after every start.
 pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) -> String {
-    let Endpoints { gateway, services, .. } = endpoints;
+    let Endpoints { gateway, services, database } = endpoints;
     let services = services.0.iter().map(|(service, url)| format!("  {:<10}  {url}\n", service.as_str()));
     let services = services.collect::<String>();
+    let directory = directory.display();
     let database = match log {
-        Some(log) => format!("private, its log is {}", log.display()),
+        Some(log) => format!("{}, its log is {}", without_password(database), log.display()),
         None => "the one of DATABASE_URL".to_owned(),
     };
-    let directory = directory.display();
     format!(
         r#"
 Rowhouse is up. Ctrl-C stops it; the data stays in {directory}.
 
   gateway     {gateway}  (reference: {gateway}/docs)
 {services}  PostgreSQL  {database}
+              `rowhouse psql --data-dir {directory}` opens it
   mail        {directory}/mail, the link in each email is shown here
 
 Try it from another terminal: onboard a company, log in as its owner, place an order.
@@ -30,4 +31,12 @@ curl -sS {gateway}/v1/orders -H "authorization: Bearer $TOKEN" -H 'content-type:
 
 "#
     )
+}
+
+/// Returns the URL of a private database without the password, which is in `endpoints.json`.
+fn without_password(url: &str) -> String {
+    let parts = url.split_once("://").and_then(|(scheme, rest)| Some((scheme, rest.rsplit_once('@')?)));
+    let Some((scheme, (login, place))) = parts else { return url.to_owned() };
+    let user = login.split(':').next().unwrap_or_default();
+    format!("{scheme}://{user}@{place}")
 }

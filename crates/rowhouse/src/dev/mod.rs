@@ -27,6 +27,7 @@ use database::Database;
 use directory::DataDirectory;
 use emails::EmailPrinter;
 use endpoints::Endpoints;
+pub(crate) use endpoints::database_url;
 pub use error::DevError;
 pub use listen::Listen;
 use secrets::Secrets;

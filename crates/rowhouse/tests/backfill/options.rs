@@ -2,7 +2,10 @@
 
 use std::time::{Duration, Instant};
 
-use crate::program::{backfill, stderr, stdout};
+use rowhouse_testkit::TestDatabase;
+use serde_json::Value;
+
+use crate::program::{backfill, migrate, stderr, stdout};
 use crate::world::{before_priorities, id, in_ledger, left, number, old_orders};
 
 const NAME: &str = "orders-priority";
@@ -36,14 +39,41 @@ async fn named_tenants_and_no_others() {
     );
     assert_eq!(number(&mut admin, &of_them).await, 10);
     assert_eq!(left(&mut admin).await, 50);
-    let listed = stdout(&backfill(&database, &["--list"]).await);
-    assert!(listed.starts_with("orders-priority  stores the priority"), "{listed}");
-    assert!(listed.contains("\n    completed for 2 of 12 tenants, 10 rows changed\n"), "{listed}");
+    let listed = listed(&database).await;
+    let (state, numbers) =
+        (&listed["state"], [&listed["completed"], &listed["tenants"], &listed["changed_rows"]]);
+    assert_eq!((state.as_str(), numbers.map(|number| number.as_i64().unwrap())), (Some("open"), [2, 12, 10]));
 
     let unknown = backfill(&database, &[NAME, "--tenant", "tenant-1", "--tenant", "tenant-99"]).await;
     assert_eq!(unknown.status.code(), Some(1));
-    assert_eq!(stderr(&unknown), "rowhouse: no tenant has the slug or id tenant-99\n");
+    let refused = stderr(&unknown);
+    assert!(refused.ends_with("rowhouse: no tenant has the slug or id tenant-99\n"), "{refused}");
+    assert!(refused.contains("the run is not recorded, since the schema is older"), "{refused}");
     assert_eq!(in_ledger(&mut admin).await, 10, "nothing is begun");
+}
+
+/// Returns the backfill as a list in JSON has it.
+async fn listed(database: &TestDatabase) -> Value {
+    let document = stdout(&backfill(database, &["--list", "--output", "json"]).await);
+    let document: Value = serde_json::from_str(&document).unwrap();
+    let found = document["items"].as_array().unwrap().iter().find(|backfill| backfill["name"] == NAME);
+    found.unwrap_or_else(|| panic!("{document}")).clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_new_database_has_nothing_to_do() {
+    let database = TestDatabase::create().await;
+    let shown = stdout(&backfill(&database, &["--list"]).await);
+    assert!(shown.starts_with("NAME "), "{shown}");
+    let states: Vec<_> = shown.lines().skip(1).map(|line| line.contains(" nothing to do ")).collect();
+    assert_eq!(states, [true, true], "{shown}");
+
+    let old = old_orders(2, 3).await;
+    assert_eq!(listed(&old).await["state"], "open");
+    stdout(&backfill(&old, &[NAME]).await);
+    assert_eq!(listed(&old).await["state"], "completed");
+    migrate(&old).await;
+    assert_eq!(listed(&old).await["state"], "completed");
 }
 
 #[tokio::test(flavor = "multi_thread")]

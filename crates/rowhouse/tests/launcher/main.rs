@@ -8,8 +8,10 @@
     reason = "a test fails by panicking"
 )]
 
+mod commands;
 mod databases;
 mod dev;
+mod encryption;
 #[cfg(target_os = "linux")]
 mod hangup;
 mod lifecycle;

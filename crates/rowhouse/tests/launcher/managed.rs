@@ -132,9 +132,15 @@ async fn every_command_works() {
     managed.connect("postgres", "managed").await.batch_execute(&rows).await.unwrap();
     let as_adm = |arguments: &[&str]| managed.succeed("adm", "managed", arguments);
     assert!(as_adm(&["tenant", "list"]).contains("  Acme\n"));
-    assert!(as_adm(&["tenant", "show", "acme"]).contains("status          active\n"));
-    assert_eq!(as_adm(&["user", "disable", "ada@example.com"]), "disabled ada@example.com\n");
-    assert_eq!(as_adm(&["user", "enable", "ada@example.com"]), "enabled ada@example.com\n");
+    assert!(as_adm(&["tenant", "show", "acme"]).contains("status       active\n"));
+    assert_eq!(
+        as_adm(&["user", "disable", "ada@example.com", "--reason", "left"]),
+        "disabled ada@example.com\n"
+    );
+    assert_eq!(
+        as_adm(&["user", "enable", "ada@example.com", "--reason", "back"]),
+        "enabled ada@example.com\n"
+    );
     as_adm(&["backfill", "orders-priority"]);
 
     let mut inside = Vec::new();
@@ -159,8 +165,8 @@ async fn every_command_works() {
     assert_eq!(
         managed.audit(&["adm", "postgres", "rowhouse_orders"], "managed"),
         format!(
-            "role_has_member: stranger: {remedy}, or GRANT rowhouse_administrators TO stranger if it is an \
-             administrator\n"
+            "RULE             OBJECT    REMEDY\n\
+             role_has_member  stranger  {remedy}, or GRANT rowhouse_administrators TO stranger if it is an administrator\n"
         )
     );
     managed.sql(remedy).await;

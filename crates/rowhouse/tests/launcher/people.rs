@@ -88,7 +88,9 @@ async fn a_disabled_person_is_locked_out_until_they_are_enabled() {
     let (gateway, database) = (dev.endpoint("gateway"), dev.endpoint("database"));
     dev.paste();
     let user = |command: &str, email: &str| {
-        rowhouse(&["user", command, email, "--database-url", &database]).output().unwrap()
+        rowhouse(&["user", command, email, "--reason", "a test", "--database-url", &database])
+            .output()
+            .unwrap()
     };
     assert_eq!(login(&gateway).await, 200);
     let made = make_key_and_invite(&gateway).await;

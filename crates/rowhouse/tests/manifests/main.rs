@@ -11,19 +11,18 @@
 mod images;
 mod network;
 mod read;
+mod secrets;
 mod settings;
 
 use std::collections::{BTreeMap, BTreeSet};
-use std::fs;
 use std::path::Path;
-use std::process::Command;
 
-use clap::ArgAction;
 use clap::builder::{OsStr, Resettable};
+use clap::{Arg, ArgAction};
 use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 
-use read::{Prepared, Setting, Workload, database_variables, list, number, render, run, text};
+use read::{Setting, Workload, list, number, render, text};
 
 const KUSTOMIZATIONS: [&str; 3] = ["base", "overlays/dev", "overlays/production"];
 
@@ -68,8 +67,16 @@ pub(crate) fn assert_accepted(workload: &Workload<'_>, variables: BTreeMap<Strin
             _ => line.push(format!("--{long}={value}")),
         }
     }
-    let deaf = program.mut_args(|argument| argument.env(Resettable::<OsStr>::Reset));
-    if let Err(error) = deaf.try_get_matches_from(line) {
+    let has_file = |argument: &Arg| {
+        let file = format!("--{}-file=", argument.get_long().unwrap_or_default());
+        line.iter().any(|written| written.starts_with(&file))
+    };
+    // A file is instead of its secret.
+    let deaf = program.mut_args(|argument| {
+        let required = argument.is_required_set() && !has_file(&argument);
+        argument.env(Resettable::<OsStr>::Reset).required(required)
+    });
+    if let Err(error) = deaf.try_get_matches_from(&line) {
         panic!("{name}: {error}");
     }
 }
@@ -206,85 +213,6 @@ fn every_server_is_spread_scaled_and_kept_from_disruptions() {
                 .find(|scaler| scaler["spec"]["scaleTargetRef"]["name"] == name)
                 .unwrap_or_else(|| panic!("nothing scales {name}"));
             assert!(number(&scaler["spec"]["minReplicas"]) >= 2, "{name}");
-        }
-    }
-}
-
-/// The base commits no Secret, and each overlay makes every one that is referenced.
-#[test]
-fn secrets_are_referred_to_and_made_elsewhere() {
-    let Some(base) = render("base") else { return };
-    assert_eq!(base.of_kind("Secret").count(), 0);
-
-    for (overlay, elsewhere) in [("overlays/dev", &[][..]), ("overlays/production", &["rowhouse-trust"])] {
-        let manifests = render(overlay).unwrap();
-        let data = manifests.data();
-        for workload in manifests.workloads() {
-            for setting in manifests.variables(workload.container).into_values() {
-                if let Setting::Secret(name, key) = setting {
-                    let keys = data.get(&name).unwrap_or_else(|| panic!("{overlay}: nothing makes {name}"));
-                    assert!(keys.contains_key(&key), "{overlay}: {name} has no {key}");
-                }
-            }
-            for name in workload.needed_volumes() {
-                assert!(
-                    data.contains_key(name) || elsewhere.contains(&name),
-                    "{overlay}: {} needs {name}, which nothing makes",
-                    workload.name()
-                );
-            }
-        }
-    }
-}
-
-#[test]
-fn preparing_the_overlay_again_keeps_what_is_there() {
-    let prepared = Prepared::new();
-    let overlay = prepared.overlay("dev");
-    let databases = overlay.join("secrets/databases.env");
-    let urls = fs::read_to_string(&databases).unwrap();
-    let named = urls.lines().map(|line| line.split_once('=').unwrap().0.to_owned());
-    assert_eq!(named.collect::<BTreeSet<_>>(), database_variables().collect());
-    // A service that comes later gets its own, and the others keep theirs.
-    let (kept, _) = urls.trim_end().rsplit_once('\n').unwrap();
-    fs::write(&databases, format!("{kept}\n")).unwrap();
-    prepared.prepare("dev");
-    let again = fs::read_to_string(&databases).unwrap();
-    assert!(again.starts_with(kept) && again.lines().count() == urls.lines().count(), "{again}");
-    // A rotation removes the next key, and preparing again removes none.
-    let keys = overlay.join("keys");
-    for step in ["publish", "sign"] {
-        let mut rotate = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-        rotate.args(["keys", "rotate", "--step", step, "--directory"]).arg(&keys);
-        run(rotate);
-    }
-    let current = keys.join("rowhouse-auth/current.pem");
-    let signing = fs::read(&current).unwrap();
-    prepared.prepare("dev");
-    assert_eq!(fs::read(&current).unwrap(), signing);
-    assert!(!fs::read(keys.join("rowhouse-auth/previous.pem")).unwrap().is_empty());
-    prepared.render("overlays/dev");
-}
-
-/// A service follows its keys in a mounted directory; it would not see a change of a file that is mounted alone.
-#[test]
-fn the_signing_keys_are_a_mounted_secret_with_a_current_key() {
-    for manifests in ["overlays/dev", "overlays/production"].into_iter().filter_map(render) {
-        for service in ServiceName::ALL.iter().filter(|service| service.signs()) {
-            let name = service.program();
-            let workload = manifests.servers().into_iter().find(|workload| workload.name() == name).unwrap();
-            let Setting::Written(directory) =
-                &manifests.variables(workload.container)["ROWHOUSE_SIGNING_KEYS"]
-            else {
-                panic!("{name}: a directory is no secret")
-            };
-            let mounts = list(&workload.container["volumeMounts"]);
-            let mount = mounts.iter().find(|mount| text(&mount["mountPath"]) == directory).unwrap();
-            assert!(mount.get("subPath").is_none(), "{name}");
-            let volumes = list(&workload.pod["volumes"]);
-            let volume = volumes.iter().find(|volume| volume["name"] == mount["name"]).unwrap();
-            let secret = text(&volume["secret"]["secretName"]);
-            assert!(manifests.data()[secret].contains_key("current.pem"), "{name}");
         }
     }
 }

@@ -115,7 +115,7 @@ impl Manifests {
         servers.collect()
     }
 
-    /// Returns the keys of each Secret and ConfigMap with the values that are written.
+    /// Returns the keys of each Secret and each `ConfigMap` with the values that are written.
     pub(crate) fn data(&self) -> BTreeMap<String, BTreeMap<String, Value>> {
         let mut data = BTreeMap::new();
         for object in &self.objects {
@@ -234,7 +234,7 @@ impl<'a> Workload<'a> {
         program
     }
 
-    /// Returns the names of the Secrets and ConfigMaps that have to be there for the pod to start.
+    /// Returns the names of the Secrets and `ConfigMap`s that have to be there for the pod to start.
     pub(crate) fn needed_volumes(&self) -> BTreeSet<&'a str> {
         let volumes = list(&self.pod["volumes"])
             .iter()

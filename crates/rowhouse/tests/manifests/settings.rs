@@ -8,38 +8,41 @@ use clap::Arg;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::rate_limit::RateLimit;
 
-use crate::read::{REPOSITORY, Setting, programs, render};
+use crate::read::{REPOSITORY, Setting, database_variables, programs, render};
 
 /// The settings that the base leaves at their defaults, with the reasons.
 const LEFT: &[(&str, &str)] = &[
-    ("DATABASE_URL", "the services read a file, which may change"),
+    ("DATABASE_URL", "the programs read a file, and the migration has its own"),
     ("OTEL_EXPORTER_OTLP_ENDPOINT", "there is no collector in the base"),
     ("OTEL_EXPORTER_OTLP_PROTOCOL", "there is no collector in the base"),
     ("OTEL_METRICS_EXPORTER", "there is no collector in the base"),
     ("OTEL_TRACES_EXPORTER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER_ARG", "there is no collector in the base"),
-    ("ROWHOUSE_AUTH_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
+    ("ROWHOUSE_AUDIT_LOG_RETENTION", "its default is more than a year, see docs/retention.md"),
     ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),
     ("ROWHOUSE_BEHIND_TLS", "an overlay with an ingress that terminates TLS sets it"),
     ("ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT", "half of the request's time, which is set"),
     ("ROWHOUSE_DATABASE_MAX_LIFETIME", "does anywhere"),
-    ("ROWHOUSE_DATABASE_URL_FILE", "the migration and the audit read the URL from a Secret"),
+    ("ROWHOUSE_DATABASE_URL_FILE", "the migration reads its URLs once, as variables"),
+    ("ROWHOUSE_DATA_DIR", "for development"),
     ("ROWHOUSE_HSTS_MAX_AGE", "does anywhere"),
     ("ROWHOUSE_HTTP_TLS_CERTIFICATE", "the ingress terminates TLS"),
     ("ROWHOUSE_HTTP_TLS_KEY", "the ingress terminates TLS"),
+    ("ROWHOUSE_IDENTITY_RETENTION", "its default is more than a year, see docs/retention.md"),
     ("ROWHOUSE_JOB_LEASE", "does anywhere"),
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
     ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
     ("ROWHOUSE_METRICS_INTERVAL", "there is no collector in the base"),
     ("ROWHOUSE_MIGRATION_WAIT", "does anywhere"),
-    ("ROWHOUSE_ONBOARDING_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
-    ("ROWHOUSE_ORDERS_DATABASE_URL_FILE", "the migration reads the URL from a Secret"),
+    ("ROWHOUSE_ONBOARDING_RETENTION", "does anywhere"),
+    ("ROWHOUSE_OPERATOR_ACTIONS_RETENTION", "its default is three years, see docs/retention.md"),
+    ("ROWHOUSE_OUTPUT", "for people at a terminal"),
     ("ROWHOUSE_REFRESH_GRACE", "does anywhere"),
     ("ROWHOUSE_REQUIRE_VERIFIED_EMAIL", "follows the environment, which is set"),
     ("ROWHOUSE_SMTP_CA_FILE", "a mail server of the internet has a certificate of a public authority"),
-    ("ROWHOUSE_SMTP_URL_FILE", "the URL is a Secret's variable"),
+    ("ROWHOUSE_SMTP_URL", "auth reads a file, which may change"),
     ("ROWHOUSE_TLS_CA", "the pods have no certificates in the base"),
     ("ROWHOUSE_TLS_CERTIFICATE", "the pods have no certificates in the base"),
     ("ROWHOUSE_TLS_CLIENT_CA", "the pods have no certificates in the base"),
@@ -60,7 +63,9 @@ fn every_setting_is_set_or_left_for_a_reason() {
     for workload in base.programs() {
         let set = base.variables(workload.container);
         let known = workload.program().get_arguments().filter_map(variable).collect::<Vec<_>>();
-        unset.extend(known.into_iter().filter(|variable| !set.contains_key(variable)));
+        // The migration reads the services' URLs as variables, which their files would be instead of.
+        let file = |variable: &str| database_variables().any(|url| variable == format!("{url}_FILE"));
+        unset.extend(known.into_iter().filter(|variable| !set.contains_key(variable) && !file(variable)));
     }
     unset.sort_unstable();
     unset.dedup();

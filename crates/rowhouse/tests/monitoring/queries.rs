@@ -86,6 +86,18 @@ pub(crate) fn metrics_of(expression: &str) -> BTreeSet<String> {
     names
 }
 
+/// Checks that the documentation has each metric of a scrape.
+pub(crate) fn documented(scrape: &str) {
+    let pages = deployed("../docs/observability.md");
+    let page = fs::read_to_string(pages).unwrap();
+    let types = scrape.lines().filter_map(|line| line.strip_prefix("# TYPE "));
+    let missing: Vec<_> = types
+        .filter_map(|line| line.split(' ').next())
+        .filter(|name| !page.contains(&format!("`{name}`")))
+        .collect();
+    assert!(missing.is_empty(), "docs/observability.md lacks {missing:?}");
+}
+
 /// Calls a method that need not exist.
 pub(crate) async fn call(endpoint: &str, path: &'static str) {
     let channel = Channel::from_shared(endpoint.to_owned()).unwrap().connect().await.unwrap();

@@ -8,14 +8,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod actions;
 mod commands;
 mod doors;
 mod presets;
+mod retention;
 mod suspend;
 
 use std::process::{Command, Output, Stdio};
 
 use rowhouse_testkit::TestDatabase;
+use serde_json::Value;
 
 /// Runs `rowhouse tenant` on a database, without the environment of the tests.
 pub(crate) async fn tenant(database: &TestDatabase, arguments: &[&str]) -> Output {
@@ -24,10 +27,25 @@ pub(crate) async fn tenant(database: &TestDatabase, arguments: &[&str]) -> Outpu
 
 /// Runs it with another role's URL.
 pub(crate) async fn run(url: &str, arguments: &[&str]) -> Output {
+    rowhouse(url, &[&["tenant"], arguments].concat()).await
+}
+
+/// Runs any command.
+pub(crate) async fn rowhouse(url: &str, arguments: &[&str]) -> Output {
     let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.arg("tenant").args(arguments).args(["--database-url", url]);
-    command.env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG").stdin(Stdio::null());
+    command.args(arguments).args(["--database-url", url]);
+    for variable in ["DATABASE_URL", "ROWHOUSE_LOG", "ROWHOUSE_ACTOR", "ROWHOUSE_OUTPUT"] {
+        command.env_remove(variable);
+    }
+    command.stdin(Stdio::null());
     tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+}
+
+/// Returns the JSON document of a command that succeeded.
+pub(crate) async fn json(database: &TestDatabase, arguments: &[&str]) -> Value {
+    let arguments = [arguments, &["--output", "json"]].concat();
+    let printed = stdout(&rowhouse(&database.admin_url(), &arguments).await);
+    serde_json::from_str(&printed).unwrap_or_else(|error| panic!("{error}: {printed}"))
 }
 
 pub(crate) fn stdout(output: &Output) -> String {

@@ -65,7 +65,9 @@ impl TenantDb {
                 result = self.record(batch, keep).await;
             }
             if result.is_err() {
-                batch.iter().for_each(|(tenant, used)| self.usage().add(*tenant, *used));
+                for (tenant, used) in batch {
+                    self.usage().add(*tenant, *used);
+                }
             }
         }
         result

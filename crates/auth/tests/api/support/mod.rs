@@ -65,6 +65,7 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
             sign_ups: SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),
             jobs: WorkerArgs::default(),
+            retention: rowhouse_auth::RetentionArgs::default(),
         },
     }
 }

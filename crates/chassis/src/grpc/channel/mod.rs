@@ -54,6 +54,7 @@ pub fn channel_resolved_by(
     tls: &CallTls,
     resolve: Resolve,
 ) -> Result<TracedChannel, EndpointError> {
+    metrics::expect_retries();
     let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, tls)?, resolve));
     Ok(TracedChannel { balancer })
 }

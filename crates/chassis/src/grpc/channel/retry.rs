@@ -22,6 +22,7 @@ use super::balancer::Balancer;
 use super::failure::Failure;
 use super::instance::{Instance, Place};
 use crate::grpc::deadline::{self, Deadline};
+use crate::grpc::metrics;
 
 /// The most times that a call is sent.
 const ATTEMPTS: u32 = 5;
@@ -83,6 +84,7 @@ pub(super) async fn send(
         let in_time = deadline.is_none_or(|deadline| deadline.remaining() > began.elapsed());
         let next = if number < ATTEMPTS && in_time { balancer.place(&avoided) } else { None };
         let Some(next) = next.filter(|_| balancer.may_retry()) else { return answer };
+        metrics::retried(reason);
         tracing::debug!(reason, from = ?place.instance(), to = ?next.instance(), "a call is sent again");
         place = next;
         if let Some(doublings) = number.checked_sub(2) {

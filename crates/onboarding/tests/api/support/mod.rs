@@ -57,6 +57,7 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
             sign_ups: rowhouse_auth::SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),
             jobs: jobs(),
+            retention: rowhouse_auth::RetentionArgs::default(),
         },
     }
 }
@@ -97,6 +98,7 @@ pub(crate) fn config(
             signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
             proxies: ProxyArgs::this_machine(),
             jobs: jobs(),
+            onboarding_retention: OnboardingArgs::RETENTION,
         },
     }
 }

@@ -57,7 +57,7 @@ impl Program {
                 let log = self.log.lock().unwrap().clone();
                 let said = log.lines().find_map(|line| {
                     let line: serde_json::Value = serde_json::from_str(line).ok()?;
-                    Some(line.pointer("/fields/address")?.as_str()?.to_owned())
+                    Some(line.get("address")?.as_str()?.to_owned())
                 });
                 if let Some(address) = said {
                     return format!("http://{address}");

@@ -1,0 +1,25 @@
+//! The command `rowhouse completions`, which prints a script for a shell.
+
+use std::io::{self, Write};
+
+use clap::{Args, CommandFactory};
+use clap_complete::Shell;
+
+use super::Cli;
+
+pub(super) const EXAMPLES: &str = "Examples:
+  rowhouse completions bash > /etc/bash_completion.d/rowhouse
+  rowhouse completions zsh > ~/.zfunc/_rowhouse
+  rowhouse completions fish > ~/.config/fish/completions/rowhouse.fish";
+
+#[derive(Args)]
+pub(super) struct CompletionsArgs {
+    /// The shell
+    shell: Shell,
+}
+
+pub(super) fn run(args: &CompletionsArgs) -> io::Result<()> {
+    let mut script = Vec::new();
+    clap_complete::generate(args.shell, &mut Cli::command(), "rowhouse", &mut script);
+    io::stdout().lock().write_all(&script)
+}

@@ -1,0 +1,117 @@
+//! The command `rowhouse keys re-encrypt`, which makes old encryption keys removable.
+
+use std::io::{self, Write};
+use std::path::PathBuf;
+use std::process::ExitCode;
+
+use clap::Args;
+use clap::builder::PossibleValuesParser;
+use rowhouse_chassis::encryption::digest_only;
+use rowhouse_operator::actions::{NewAction, record};
+use rowhouse_operator::encryption::{KeyUse, ReencryptError, SERVICES, ServiceKeys, reencrypt, usage};
+use rowhouse_operator::tenants::TenantError;
+
+use super::database::DatabaseArgs;
+use super::operator::{ActorArgs, NoActor};
+use super::output::{OutputArgs, Row, print_all};
+
+pub(super) const EXAMPLES: &str = "1. Put a new key into the first line of the file, such as `openssl rand -base64 32` prints, and wait until all instances use it.
+2. Run this. What an old key has encrypted is encrypted with the new one, tenant after tenant; the next run continues an
+   interrupted one. It prints which keys are still in use. Emails and other work that is about to be done is not changed, but
+   used up: if such rows are left, run it again later.
+3. With --retire, old keys that are not in use any more are replaced in the file by keys that decrypt nothing: they only recognise
+   the API keys, invitations and refresh tokens of before, which would be refused without them. Bring the file to all instances.
+
+The exit code is 0 if no old key is in use any more. Each service that has its own file needs its own run.
+
+Examples:
+  rowhouse keys re-encrypt --encryption-keys .rowhouse/keys/encryption.keys --dry-run
+  rowhouse keys re-encrypt --service orders --encryption-keys orders-encryption.keys --retire";
+
+#[derive(Args)]
+pub(super) struct ReencryptArgs {
+    /// File with the encryption keys, the current one first
+    #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
+    encryption_keys: PathBuf,
+    /// Service whose keys are in the file; all services when absent
+    #[arg(long = "service", value_name = "NAME", value_parser = PossibleValuesParser::new(SERVICES))]
+    services: Vec<String>,
+    /// Print which keys are in use, and change nothing
+    #[arg(long, conflicts_with = "retire")]
+    dry_run: bool,
+    /// Take from old keys in the file what decrypts, if they are not in use any more
+    #[arg(long)]
+    retire: bool,
+    #[command(flatten)]
+    output: OutputArgs,
+    #[command(flatten)]
+    actor: ActorArgs,
+    #[command(flatten)]
+    database: DatabaseArgs,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum ReencryptCliError {
+    #[error("the encryption keys {} cannot be read: {source}", path.display())]
+    Read { path: PathBuf, source: io::Error },
+    #[error("the encryption keys {} cannot be written: {source}", path.display())]
+    Write { path: PathBuf, source: io::Error },
+    #[error("{} is not a file of encryption keys: each line has to be 32 random bytes in base64", .0.display())]
+    Invalid(PathBuf),
+    #[error(transparent)]
+    Reencrypt(#[from] ReencryptError),
+    #[error(transparent)]
+    Database(#[from] TenantError),
+    #[error(transparent)]
+    NoActor(#[from] NoActor),
+    #[error("the outcome cannot be printed: {0}")]
+    Print(#[from] io::Error),
+}
+
+impl Row for KeyUse {
+    const COLUMNS: &'static [&'static str] = &["SERVICE", "KEY", "STATE", "ROWS", "IN"];
+
+    fn cells(&self) -> Vec<String> {
+        let Self { service, key, state, column, rows, .. } = self;
+        vec![service.clone(), key.clone(), (*state).to_owned(), rows.to_string(), (*column).to_owned()]
+    }
+}
+
+pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliError> {
+    let path = args.encryption_keys;
+    let text = std::fs::read_to_string(&path);
+    let text = zeroize::Zeroizing::new(
+        text.map_err(|source| ReencryptCliError::Read { path: path.clone(), source })?,
+    );
+    let keys = ServiceKeys::parse(&text).ok_or_else(|| ReencryptCliError::Invalid(path.clone()))?;
+    let operator = args.actor.operator()?;
+    let services = match args.services.as_slice() {
+        [] => SERVICES.map(str::to_owned).to_vec(),
+        named => named.to_vec(),
+    };
+    let mut owner = args.database.owner().await?;
+    let mut uses = Vec::new();
+    for service in &services {
+        if !args.dry_run {
+            let details = serde_json::json!({ "service": service, "key": keys.current() }).to_string();
+            let action = NewAction { action: "keys.re_encrypt", target: None, details: &details };
+            record(&owner, &operator, &action).await?;
+            let rows = reencrypt(&mut owner, service, &keys).await?;
+            eprintln!("rowhouse: {service}: encrypted {rows} rows with the key {}", keys.current());
+        }
+        uses.extend(usage(&mut owner, service, &keys).await?);
+    }
+    let old = uses.iter().filter(|used| used.state != "current").map(|used| used.rows).sum::<i64>();
+    print_all(&mut io::stdout().lock(), args.output.format, uses)?;
+    if old > 0 {
+        eprintln!("rowhouse: {old} rows are encrypted with other keys than the current one: keep those keys");
+        return Ok(ExitCode::FAILURE);
+    }
+    if args.retire {
+        let retired = digest_only(&text).ok_or_else(|| ReencryptCliError::Invalid(path.clone()))?;
+        let written = rowhouse_files::write_private(&path, retired.as_bytes());
+        written.map_err(|source| ReencryptCliError::Write { path: path.clone(), source })?;
+        writeln!(io::stderr(), "rowhouse: {} has no old key that decrypts any more", path.display())?;
+    }
+    Ok(ExitCode::SUCCESS)
+}
