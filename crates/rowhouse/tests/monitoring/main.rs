@@ -111,6 +111,7 @@ async fn an_operator_sees_what_happens() {
     // The dashboards and the alerts use metrics that exist, and each panel shows something.
     let names = names(&text);
     queries::documented(&text);
+    queries::runbooks_exist();
     prometheus.scrapes(3).await;
     for (what, expression) in queries::of_the_dashboards().into_iter().chain(queries::of_the_rules()) {
         for name in queries::metrics_of(&expression) {

@@ -44,6 +44,19 @@ pub(crate) fn rules() -> String {
     serde_json::to_string(&specification()).unwrap()
 }
 
+/// Checks that the runbook of each alert is a section of a document.
+pub(crate) fn runbooks_exist() {
+    let groups = specification();
+    let rules = groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    for rule in rules.filter(|rule| rule["alert"].is_string()) {
+        let runbook = rule["annotations"]["runbook"].as_str().unwrap();
+        let (page, anchor) = runbook.split_once('#').unwrap();
+        let page = fs::read_to_string(deployed("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+        assert!(headings.map(str::to_lowercase).any(|heading| heading == anchor), "{runbook} is no section");
+    }
+}
+
 /// Returns each rule's name and expression.
 pub(crate) fn of_the_rules() -> Vec<(String, String)> {
     let groups = specification();
