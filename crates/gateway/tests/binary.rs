@@ -91,10 +91,12 @@ async fn traces_are_sent_over_tls() {
     for (protocol, alpn, expected) in
         [("grpc", "h2", "PRI * HTTP/2.0"), ("http/protobuf", "http/1.1", "POST /v1/trace")]
     {
-        let chain = CertificateDer::pem_slice_iter(issued.certificate.as_bytes()).map(Result::unwrap).collect();
+        let chain =
+            CertificateDer::pem_slice_iter(issued.certificate.as_bytes()).map(Result::unwrap).collect();
         let key = PrivateKeyDer::from_pem_slice(issued.key.as_bytes()).unwrap();
         let provider = Arc::new(rustls::crypto::ring::default_provider());
-        let config = ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
+        let config =
+            ServerConfig::builder_with_provider(provider).with_safe_default_protocol_versions().unwrap();
         let mut config = config.with_no_client_auth().with_single_cert(chain, key).unwrap();
         config.alpn_protocols = vec![alpn.as_bytes().to_vec()];
         let listener = TcpStreamListener::bind("127.0.0.1:0").await.unwrap();
@@ -119,7 +121,11 @@ async fn traces_are_sent_over_tls() {
             received.await.unwrap()
         };
         let received = tokio::time::timeout(LIMIT, run).await.unwrap();
-        assert!(received.starts_with(expected.as_bytes()), "{protocol}: {}", String::from_utf8_lossy(&received));
+        assert!(
+            received.starts_with(expected.as_bytes()),
+            "{protocol}: {}",
+            String::from_utf8_lossy(&received)
+        );
     }
 }
 

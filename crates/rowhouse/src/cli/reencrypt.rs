@@ -57,7 +57,9 @@ pub(super) struct ReencryptArgs {
 pub(super) enum ReencryptCliError {
     #[error("the encryption keys {} cannot be read: {source}", path.display())]
     Read { path: PathBuf, source: io::Error },
-    #[error("the service {service} still has rows that are encrypted with the key {key} of this file: re-encrypt them as well")]
+    #[error(
+        "the service {service} still has rows that are encrypted with the key {key} of this file: re-encrypt them as well"
+    )]
     OtherService { service: String, key: String },
     #[error("{} was changed meanwhile: run it again", .0.display())]
     Changed(PathBuf),

@@ -47,12 +47,15 @@ pub(crate) fn rules() -> String {
 /// Checks that the runbook of each alert is a section of a document.
 pub(crate) fn runbooks_exist() {
     let groups = specification();
-    let rules = groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    let rules =
+        groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
     for rule in rules.filter(|rule| rule["alert"].is_string()) {
         let runbook = rule["annotations"]["runbook"].as_str().unwrap();
         let (page, anchor) = runbook.split_once('#').unwrap();
-        let page = fs::read_to_string(deployed("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        let headings = page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+        let page =
+            fs::read_to_string(deployed("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let headings =
+            page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
         assert!(headings.map(str::to_lowercase).any(|heading| heading == anchor), "{runbook} is no section");
     }
 }
@@ -109,7 +112,8 @@ pub(crate) fn documented(scrape: &str) {
         .filter(|name| !page.contains(&format!("`{name}`")))
         .collect();
     assert!(missing.is_empty(), "docs/observability.md lacks {missing:?}");
-    let first_cells = page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
+    let first_cells =
+        page.lines().filter(|line| line.starts_with("| `")).filter_map(|line| line.split('|').nth(1));
     let documented = first_cells.flat_map(|cell| cell.split('`').skip(1).step_by(2));
     let gone: Vec<_> = documented
         .filter(|name| name.contains('_') && name.chars().all(|c| c.is_ascii_lowercase() || c == '_'))

@@ -38,7 +38,8 @@ async fn restore(backup: &TestDatabase, live: &TestDatabase, rest: &[&str]) -> O
 #[tokio::test(flavor = "multi_thread")]
 async fn one_tenants_rows_come_back_and_no_others_change() {
     let (backup, live) = (two_tenants().await, two_tenants().await);
-    let orders = async |database: &TestDatabase, tenant: &str| database.value(&format!("{ORDERS}'{tenant}'")).await;
+    let orders =
+        async |database: &TestDatabase, tenant: &str| database.value(&format!("{ORDERS}'{tenant}'")).await;
     let damage = format!(
         "DELETE FROM orders.order_lines WHERE tenant_id = '{ACME}';
          DELETE FROM orders.orders WHERE tenant_id = '{ACME}' AND number > 10;
@@ -58,9 +59,10 @@ async fn one_tenants_rows_come_back_and_no_others_change() {
     assert_eq!(orders(&live, ACME).await, orders(&backup, ACME).await);
     assert_eq!(orders(&live, GLOBEX).await, other, "the other tenant's rows are untouched");
 
-    for (rest, reason) in
-        [(["initech", "add", "orders"], "has no tenant initech"), (["acme", "merge", "orders"], "add or replace")]
-    {
+    for (rest, reason) in [
+        (["initech", "add", "orders"], "has no tenant initech"),
+        (["acme", "merge", "orders"], "add or replace"),
+    ] {
         let refused = restore(&backup, &live, &rest).await;
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains(reason), "{said}");
