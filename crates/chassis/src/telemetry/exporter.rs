@@ -21,14 +21,22 @@ impl<'a> Collector<'a> {
         if exporter == Exporter::None {
             return None;
         }
-        // The HTTP client takes the provider of cryptography of the process. It fails only if somebody has chosen one before.
-        let _chosen = rustls::crypto::ring::default_provider().install_default();
         let endpoint = args.otlp_endpoint.as_deref().filter(|endpoint| !endpoint.is_empty())?;
         Some(Self { endpoint, protocol: args.otlp_protocol })
     }
 
+    /// Refuses what the HTTP client cannot do.
+    fn check(self) -> Result<(), TelemetryError> {
+        let https = self.endpoint.get(..8).is_some_and(|scheme| scheme.eq_ignore_ascii_case("https://"));
+        if https && self.protocol == OtlpProtocol::HttpProtobuf {
+            return Err(TelemetryError::HttpWithTls);
+        }
+        Ok(())
+    }
+
     /// Creates the exporter of traces. Needs a tokio runtime.
     pub(super) fn traces(self) -> Result<SpanExporter, TelemetryError> {
+        self.check()?;
         let builder = SpanExporter::builder();
         let exporter = match self.protocol {
             OtlpProtocol::Grpc => {
@@ -45,6 +53,7 @@ impl<'a> Collector<'a> {
 
     /// Creates the exporter of metrics. Needs a tokio runtime.
     pub(super) fn metrics(self) -> Result<MetricExporter, TelemetryError> {
+        self.check()?;
         let builder = MetricExporter::builder();
         let exporter = match self.protocol {
             OtlpProtocol::Grpc => {

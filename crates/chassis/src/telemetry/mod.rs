@@ -78,6 +78,11 @@ pub enum TelemetryError {
         /// The reason why it is invalid.
         source: ExporterBuildError,
     },
+    /// The collector is to be reached by TLS over a protocol for which there is none.
+    #[error(
+        "OTLP over HTTP is not encrypted here: for https:// set OTEL_EXPORTER_OTLP_PROTOCOL=grpc (--otlp-protocol)"
+    )]
+    HttpWithTls,
     /// Metrics cannot be collected.
     #[error("metrics cannot be collected: {0}")]
     Metrics(String),
@@ -162,6 +167,7 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::config::OtlpProtocol;
 
     #[tokio::test]
     async fn invalid_arguments_are_reported() {
@@ -171,5 +177,11 @@ mod tests {
         let args = TelemetryArgs { otlp_endpoint: Some(endpoint.into()), ..TelemetryArgs::default() };
         let error = init(&args, "test").unwrap_err().to_string();
         assert!(error.starts_with("traces and metrics cannot be sent to `not a url`"), "{error}");
+        let args = TelemetryArgs {
+            otlp_endpoint: Some("https://collector:4318".into()),
+            otlp_protocol: OtlpProtocol::HttpProtobuf,
+            ..TelemetryArgs::default()
+        };
+        assert!(init(&args, "test").unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL=grpc"));
     }
 }
