@@ -91,7 +91,7 @@ fn in_query(url: &str) -> Vec<Pair<'_>> {
     for pair in url.get(start..).unwrap_or_default().split('&') {
         let end = start.saturating_add(pair.len()).saturating_add(1).min(url.len());
         let (name, value) = pair.split_once('=').unwrap_or((pair, ""));
-        // What is not UTF-8 is left as it is: no file of ours is called so.
+        // A value that is not UTF-8 is left as it is, and names no file.
         let value = percent_encoding::percent_decode_str(value).decode_utf8().unwrap_or(value.into());
         pairs.push(Pair { name, value, place: start..end });
         start = end;

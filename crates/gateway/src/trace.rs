@@ -1,7 +1,7 @@
 //! The layers around every request: its span, its log line, the handling of panics.
 
 use std::panic::AssertUnwindSafe;
-use std::time::{Duration, Instant};
+use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
@@ -12,7 +12,7 @@ use futures_util::FutureExt;
 use opentelemetry::trace::Status;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{was_handed_on, watch_calls};
-use rowhouse_chassis::telemetry::{self, REQUEST, TRACEPARENT};
+use rowhouse_chassis::telemetry::{self, REQUEST, TRACEPARENT, milliseconds};
 use tracing::field::{self, Empty};
 use tracing::{Instrument, Span};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
@@ -148,11 +148,6 @@ impl Drop for RequestLog {
             );
         }
     }
-}
-
-/// Returns a duration in milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 #[cfg(test)]

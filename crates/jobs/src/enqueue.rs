@@ -65,7 +65,7 @@ pub async fn enqueue<J: Job>(tx: &mut TenantTx, new: NewJob<J>) -> Result<JobId,
         Due::At(moment) => (Some(moment), 0.0),
     };
     let every = every.map(|every| i64::try_from(every.as_secs().max(1)).unwrap_or(i64::MAX));
-    // What recurs for ever is part of no request.
+    // A recurring job is part of no request.
     let trace_parent = if every.is_none() { traceparent() } else { None };
     let tenant = tx.tenant();
     let kept: Kept = diesel::sql_query(INSERT)

@@ -6,7 +6,7 @@ use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use rowhouse_chassis::telemetry::meter;
 
-/// What became of an email.
+/// The result of an attempt to send an email, or to enqueue one.
 #[derive(Clone, Copy, Debug)]
 pub(super) enum Fate {
     /// The server took it.

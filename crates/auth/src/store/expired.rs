@@ -12,9 +12,9 @@ struct Purged {
     done: Option<Uuid>,
 }
 
-/// Deletes at most `most` rows of at most `tenants` tenants after this id: old sessions, revocations of expired
-/// tokens, old answers to repeatable calls, old invitations, and entries of the audit log that are older than so many days. It works across tenants through a function. Returns
-/// the id from which to continue, if there is more.
+/// Deletes at most `most` rows of at most `tenants` tenants after this id: old sessions, revocations of expired tokens, old answers to
+/// repeatable calls, old invitations, and entries of the audit log that are older than so many days. It works across tenants
+/// through a function. Returns the id from which to continue, if there is more.
 pub(crate) async fn purge_expired(
     tx: &mut GlobalTx,
     after: Uuid,

@@ -1,7 +1,5 @@
 //! The method of a call, with its span and log line.
 
-use std::time::Duration;
-
 use http::{HeaderMap, Response};
 use opentelemetry::Value;
 use tokio::time::Instant;
@@ -13,7 +11,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::metrics::{self, Ended};
 use crate::error::code_name;
-use crate::telemetry::{self, REQUEST};
+use crate::telemetry::{self, REQUEST, milliseconds};
 
 /// The name of a method from the path of a call.
 pub(super) struct Rpc<'a> {
@@ -134,11 +132,6 @@ impl Drop for CallLog {
             self.measure(rpc, Ended { code, reason: None, duration });
         }
     }
-}
-
-/// Returns a duration in milliseconds, to the microsecond.
-fn milliseconds(duration: Duration) -> f64 {
-    (duration.as_secs_f64() * 1e6).round() / 1e3
 }
 
 /// Records a call's status in its span, and returns it.

@@ -25,8 +25,7 @@ struct LastAudit {
 }
 
 /// Audits the service's schema every hour and measures the verdict. The audit at the start found nothing, or the service would not
-/// run.
-/// A violation is logged as an error and does not stop the service: an operator decides.
+/// run. A violation is logged as an error and does not stop the service: an operator decides.
 pub(super) async fn audit_regularly(db: TenantDb, service: ServiceName) {
     let required = REQUIRED_SCHEMA.parse().unwrap_or_default();
     let last = Arc::new(LastAudit {

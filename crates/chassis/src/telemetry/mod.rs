@@ -40,7 +40,7 @@ pub use metrics::{SECONDS, meter};
 pub(crate) use propagation::inject_trace;
 pub use propagation::{TRACEPARENT, continue_trace, traceparent};
 pub use readiness::report_readiness;
-pub use text::REQUEST;
+pub use text::{REQUEST, milliseconds};
 
 use crate::config::TelemetryArgs;
 use exporter::Collector;

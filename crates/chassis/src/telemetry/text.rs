@@ -1,6 +1,7 @@
 //! Log lines for people.
 
 use std::fmt::{self, Write};
+use std::time::Duration;
 
 use tracing::field::{Field, Visit};
 use tracing::{Event, Level, Subscriber};
@@ -11,6 +12,12 @@ use tracing_subscriber::registry::LookupSpan;
 
 /// The target of the line of a request. Its message says everything, and its fields, which repeat that, are for programs.
 pub const REQUEST: &str = "rowhouse::request";
+
+/// Returns a duration in milliseconds, to the microsecond: the latency in the line of a request.
+#[must_use]
+pub fn milliseconds(duration: Duration) -> f64 {
+    (duration.as_secs_f64() * 1e6).round() / 1e3
+}
 
 /// The format of short lines: the time of day, the level, the program's part, the message, and the fields. Spans are left out.
 pub(super) struct ShortLines(ChronoLocal);

@@ -29,11 +29,11 @@ pub struct Overview {
     pub last_suspension: Option<Suspension>,
     /// The size of the data.
     pub data: DataSize,
-    /// What it used in the last 30 days, by service.
+    /// Its use in the last 30 days, by service.
     pub usage: Vec<Usage>,
 }
 
-/// What a tenant used of one service.
+/// A tenant's use of one service.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Usage {
     /// The service, such as `orders`.

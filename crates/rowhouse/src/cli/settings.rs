@@ -1,4 +1,4 @@
-//! What all commands that connect to a database have: secrets that are read from files, and the environment, which decides whether a
+//! The arguments that all commands with a database have: files of secrets, and the environment, which decides whether a
 //! connection has to be encrypted.
 
 use std::collections::BTreeMap;

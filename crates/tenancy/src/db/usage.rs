@@ -1,4 +1,4 @@
-//! What each tenant used, added up in memory and written to the table `tenancy.usage` from time to time.
+//! The use of each tenant, which is added up in memory and written to the table `tenancy.usage` from time to time.
 
 use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -14,7 +14,7 @@ use crate::TenantId;
 /// The number of tenants that are written in one transaction.
 const BATCH: usize = 500;
 
-/// What one tenant used.
+/// The use of one tenant.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Used {
     pub(super) transactions: u64,
@@ -33,7 +33,7 @@ impl Used {
     }
 }
 
-/// What the tenants used since it was last written. It has an entry for each tenant that was active.
+/// The use of all tenants since it was last written, with an entry for each tenant that was active.
 #[derive(Default)]
 pub(super) struct Usage(Mutex<HashMap<TenantId, Used>>);
 
