@@ -174,7 +174,7 @@ fn major_version(printed: &str) -> Option<u32> {
 
 #[cfg(test)]
 mod tests {
-    use std::os::unix::fs::{PermissionsExt, symlink};
+    use std::os::unix::fs::symlink;
 
     use super::*;
 
@@ -187,9 +187,12 @@ mod tests {
         directory.to_owned()
     }
 
+    /// Writes a script, in a process of its own: a program that is started by another thread would inherit the open file for a
+    /// moment, and a file that is open for writing cannot be executed.
     fn script(path: &Path, line: &str) {
-        fs::write(path, format!("#!/bin/sh\n{line}\n")).unwrap();
-        fs::set_permissions(path, fs::Permissions::from_mode(0o755)).unwrap();
+        let text = format!("#!/bin/sh\n{line}\n");
+        let write = ["-c", r#"printf %s "$1" > "$0" && chmod 755 "$0""#];
+        assert!(Command::new("sh").args(write).arg(path).arg(text).status().unwrap().success());
     }
 
     #[test]
