@@ -10,6 +10,7 @@
 
 mod context;
 pub mod grpc;
+pub mod shares;
 mod tenant_id;
 
 #[cfg(feature = "db")]

@@ -16,10 +16,10 @@ use opentelemetry_semantic_conventions::metric::{
 };
 
 use super::manager::Manager;
-use super::share::Shares;
 use super::statement::StatementLog;
 use super::usage::{Usage, Used};
 use crate::TenantId;
+use crate::shares::Shares;
 
 /// The limits of the buckets of durations, in seconds.
 const SECONDS: [f64; 13] = [0.0005, 0.001, 0.0025, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0];
@@ -121,7 +121,7 @@ pub(super) struct PoolMetrics([KeyValue; 1]);
 
 impl PoolMetrics {
     /// Registers what is read when it is asked for, as long as the pool exists.
-    pub(super) fn observe(role: String, size: u32, pool: &Arc<Pool<Manager>>, shares: &Shares) -> Self {
+    pub(super) fn observe(role: String, size: u32, pool: &Arc<Pool<Manager>>, shares: &Shares<TenantId>) -> Self {
         let name = KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, role);
         let meter = meter();
         let (pool, attribute) = (Arc::downgrade(pool), name.clone());
@@ -151,8 +151,8 @@ impl PoolMetrics {
             .with_unit("{request}")
             .with_description("Transactions that wait for a connection")
             .with_callback(move |observer| {
-                if let Some(waiting) = shares.waiting() {
-                    observer.observe(waiting, &attribute);
+                if let Some(occupancy) = shares.occupancy() {
+                    observer.observe(u64::try_from(occupancy.waiting).unwrap_or(u64::MAX), &attribute);
                 }
             })
             .build();

@@ -15,7 +15,7 @@ mod pooler;
 mod schema;
 mod scope;
 mod session;
-mod share;
+mod shared;
 mod statement;
 mod table;
 mod transaction;

@@ -14,13 +14,14 @@ use super::connect::Connector;
 use super::manager::{Manager, PoolConnection};
 use super::metrics::{End, Measured, PoolMetrics};
 use super::session::{self, BEGIN};
-use super::share::{Party, Shared, Shares};
+use super::shared::{Party, Shared, WhyFull};
 use super::usage::Usage;
 use super::{
     ConnectError, DatabaseConfig, DbError, Global, GlobalTx, SchemaVersion, Tenant, TenantTx,
     TransactionBody, TransactionScope, Tx, schema,
 };
-use crate::{TenantContext, audit};
+use crate::shares::Shares;
+use crate::{TenantContext, TenantId, audit};
 
 /// The time limits for an open connection to answer a query and for a new one to be made. A busy server must not be taken
 /// for a dead connection, and a dead one must be replaced within five seconds of the query.
@@ -34,7 +35,7 @@ const NO_CONNECTION: &str = "a new connection was not made in time";
 #[derive(Clone)]
 pub struct TenantDb {
     pool: Arc<Pool<Manager>>,
-    shares: Shares,
+    shares: Shares<TenantId>,
     acquire_timeout: Duration,
     connector: Connector,
     availability: Arc<Availability>,
@@ -303,7 +304,7 @@ impl TenantDb {
         let asked = Instant::now();
         let permit = self.shares.acquire(party, self.acquire_timeout).await.map_err(|full| {
             self.metrics.timed_out();
-            unavailable(&full)
+            unavailable(&WhyFull(party, full))
         })?;
         // With a permit there is always a connection that is idle or being made.
         let conn = self.pool.get_owned().await.map_err(|_unusable| {

@@ -3,7 +3,7 @@
 use diesel::pg::Pg;
 use diesel_async::AsyncConnectionCore;
 
-use super::share::Party;
+use super::shared::Party;
 use super::transaction::Tx;
 use crate::TenantId;
 

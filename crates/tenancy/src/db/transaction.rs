@@ -22,7 +22,7 @@ use super::availability::Availability;
 use super::by_text::ByText;
 use super::connect::Connector;
 use super::scope::{Global, Tenant, TransactionScope};
-use super::share::Shared;
+use super::shared::Shared;
 use super::statement::{Rows, StatementLog, record_statement, span_of, statement_span};
 use crate::TenantId;
 

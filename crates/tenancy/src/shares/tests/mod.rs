@@ -1,43 +1,51 @@
+mod queue;
+
 use std::pin::Pin;
 
 use futures_util::FutureExt;
 
+use super::recent::Recent;
+use super::state::Limits;
 use super::*;
+use crate::TenantId;
 
 const LONG: Duration = Duration::from_secs(60);
 
-type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit, Full>> + 'a>>;
+type Tenant = Option<TenantId>;
+type Places = Shares<TenantId>;
+type Waiting<'a> = Pin<Box<dyn Future<Output = Result<Permit<TenantId>, Full>> + 'a>>;
 
 #[expect(clippy::unnecessary_wraps, reason = "the tests also use None, work without a tenant")]
-fn tenant() -> Party {
+fn tenant() -> Tenant {
     Some(TenantId::generate())
 }
 
 /// Takes a permit that is free.
-fn take(shares: &Shares, party: Party) -> Permit {
+fn take(shares: &Places, party: Tenant) -> Permit<TenantId> {
     shares.acquire(party, LONG).now_or_never().expect("a permit is free").unwrap()
 }
 
 /// Asks for a permit that is not free.
-fn wait(shares: &Shares, party: Party) -> Waiting<'_> {
+fn wait(shares: &Places, party: Tenant) -> Waiting<'_> {
     let mut waiting: Waiting<'_> = Box::pin(shares.acquire(party, LONG));
     assert!((&mut waiting).now_or_never().is_none(), "a permit was granted");
     waiting
 }
 
-fn granted(waiting: &mut Waiting<'_>) -> Option<Permit> {
+fn granted(waiting: &mut Waiting<'_>) -> Option<Permit<TenantId>> {
     waiting.now_or_never().map(Result::unwrap)
 }
 
 /// Forgets who asked recently.
-fn forget(shares: &Shares) {
+fn forget(shares: &Places) {
     shares.0.lock().recent = Recent::default();
 }
 
 /// Asserts that no permit is held, that no party waits, and that no state is left.
-fn assert_idle(shares: &Shares, size: usize) {
+fn assert_idle(shares: &Places, size: usize) {
     let state = shares.0.lock();
-    assert_eq!((state.free, state.parties.len(), state.turns.len()), (size, 0, 0));
+    let queued: usize = state.turns.iter().map(|turns| turns.len()).sum();
+    assert_eq!((state.size(), state.held, state.parties.len(), queued), (size, 0, 0, 0));
 }
 
 #[test]
@@ -51,7 +59,7 @@ fn limits_by_size() {
 
 #[tokio::test]
 async fn a_tenant_that_is_alone_takes_all_but_one() {
-    let shares = Shares::new(8);
+    let shares = Places::new(8);
     let (busy, quiet) = (tenant(), tenant());
     let held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
     let waiting = wait(&shares, busy);
@@ -62,7 +70,7 @@ async fn a_tenant_that_is_alone_takes_all_but_one() {
 
 #[tokio::test]
 async fn a_tenant_takes_half_while_another_asks_now_and_then() {
-    let shares = Shares::new(8);
+    let shares = Places::new(8);
     let (busy, quiet) = (tenant(), tenant());
     drop(take(&shares, quiet));
     let mut held: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
@@ -83,7 +91,7 @@ async fn a_tenant_takes_half_while_another_asks_now_and_then() {
 
 #[tokio::test]
 async fn a_tenant_over_its_half_takes_nothing_more_until_it_is_below() {
-    let shares = Shares::new(8);
+    let shares = Places::new(8);
     let (busy, quiet) = (tenant(), tenant());
     let mut held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
     let mut backlog: Vec<_> = (0..9).map(|_| wait(&shares, busy)).collect();
@@ -102,7 +110,7 @@ async fn a_tenant_over_its_half_takes_nothing_more_until_it_is_below() {
 
 #[tokio::test]
 async fn tenants_take_turns() {
-    let shares = Shares::new(1);
+    let shares = Places::new(1);
     let (first, second, third) = (tenant(), tenant(), tenant());
     let mut permit = Some(take(&shares, tenant()));
     let asked = [first, first, first, second, second, None, third];
@@ -122,7 +130,7 @@ async fn tenants_take_turns() {
 
 #[tokio::test]
 async fn a_tenant_at_its_limit_does_not_delay_others() {
-    let shares = Shares::new(4);
+    let shares = Places::new(4);
     let (busy, quiet) = (tenant(), tenant());
     let others = [take(&shares, None), take(&shares, quiet)];
     let mine = [take(&shares, busy), take(&shares, busy)];
@@ -137,7 +145,7 @@ async fn a_tenant_at_its_limit_does_not_delay_others() {
 
 #[tokio::test]
 async fn work_without_a_tenant_neither_starves_nor_starves_others() {
-    let shares = Shares::new(8);
+    let shares = Places::new(8);
     let busy = tenant();
     let held: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
     let one = take(&shares, None);
@@ -152,7 +160,7 @@ async fn work_without_a_tenant_neither_starves_nor_starves_others() {
 
 #[tokio::test]
 async fn a_cancelled_waiter_loses_no_permit() {
-    let shares = Shares::new(1);
+    let shares = Places::new(1);
     let (first, second) = (tenant(), tenant());
     let held = take(&shares, first);
     // One is cancelled before the permit is sent, one after that and before it is received.
@@ -168,48 +176,43 @@ async fn a_cancelled_waiter_loses_no_permit() {
 
 #[tokio::test]
 async fn cancelled_waiters_are_removed() {
-    let shares = Shares::new(1);
+    let shares = Places::new(1);
     let (holder, other) = (tenant(), tenant());
     let held = take(&shares, holder);
     for _ in 0..100 {
         drop(wait(&shares, other));
     }
-    assert_eq!(shares.0.lock().parties[&other].waiters.len(), 1);
+    assert_eq!(shares.weak().occupancy(), Some(Occupancy { size: 1, held: 1, waiting: 0 }));
     drop(held);
     assert_idle(&shares, 1);
 }
 
 #[tokio::test]
 async fn waiting_times_out() {
-    let shares = Shares::new(1);
+    let shares = Places::new(1);
     let held = take(&shares, tenant());
     let refused = shares.acquire(tenant(), Duration::from_millis(20)).await;
-    assert_eq!(refused.err(), Some(Full::Pool { size: 1 }));
+    assert_eq!(refused.err(), Some(Full::All { size: 1 }));
     drop(held);
     assert_idle(&shares, 1);
 }
 
-/// Connections that a tenant may not take are not reported as in use.
+/// Places that a party may not take are not reported as taken.
 #[tokio::test]
-async fn an_exhausted_share_is_not_reported_as_a_full_pool() {
-    let shares = Shares::new(8);
+async fn an_exhausted_share_is_not_reported_as_full() {
+    let shares = Places::new(8);
     let (busy, quiet, late) = (tenant(), tenant(), tenant());
     let refused = async |party| shares.acquire(party, Duration::from_millis(20)).await.err().unwrap();
     let alone: Vec<_> = (0..7).map(|_| take(&shares, busy)).collect();
-    assert_eq!(refused(busy).await, Full::Share { whose: "the tenant", held: 7, size: 8 });
+    assert_eq!(refused(busy).await, Full::Share { held: 7, size: 8 });
     drop(alone);
 
     drop(take(&shares, quiet));
     let mine: Vec<_> = (0..4).map(|_| take(&shares, busy)).collect();
-    assert_eq!(refused(busy).await, Full::Share { whose: "the tenant", held: 4, size: 8 });
+    assert_eq!(refused(busy).await, Full::Share { held: 4, size: 8 });
     let others: Vec<_> = (0..4).map(|_| take(&shares, None)).collect();
-    let said = refused(None).await.to_string();
-    assert_eq!(
-        said,
-        "work that is in no tenant has 4 of the 8 connections of the pool in use, which is its share at the moment, and none \
-         of them became free in time"
-    );
-    assert_eq!(refused(late).await, Full::Pool { size: 8 });
+    assert_eq!(refused(None).await, Full::Share { held: 4, size: 8 });
+    assert_eq!(refused(late).await, Full::All { size: 8 });
     drop((mine, others));
     assert_idle(&shares, 8);
 }
@@ -242,9 +245,9 @@ fn only_another_tenant_counts_and_only_for_a_while() {
 #[tokio::test]
 async fn nothing_is_lost_in_any_order() {
     for size in [1, 2, 3, 8] {
-        let shares = Shares::new(size);
+        let shares = Places::new(size);
         let parties = [None, tenant(), tenant(), tenant()];
-        let (mut held, mut waiting) = (Vec::new(), Vec::<(Party, Waiting<'_>)>::new());
+        let (mut held, mut waiting) = (Vec::new(), Vec::<(Tenant, Waiting<'_>)>::new());
         let mut random: usize = 0x2545_f491;
         for step in 0..4_000 {
             random = random.wrapping_mul(6_364_136_223_846_793_005).wrapping_add(1_442_695_040_888_963_407);
@@ -269,14 +272,16 @@ async fn nothing_is_lost_in_any_order() {
             }
             let state = shares.0.lock();
             let out: usize = state.parties.values().map(|account| account.held).sum();
-            assert_eq!(state.free + out, size, "step {step}");
+            assert_eq!(state.held, out, "step {step}");
             for (party, account) in &state.parties {
-                assert!(account.held <= shares.0.limits.alone, "step {step}");
-                assert_eq!(!account.waiters.is_empty(), state.turns.contains(party), "step {step}");
-                assert!(account.held > 0 || !account.waiters.is_empty(), "step {step}");
-                let alive = account.waiters.iter().any(|waiter| !waiter.is_closed());
+                assert!(account.held <= state.limits.alone, "step {step}");
+                let [interactive, batch] = &account.waiters;
+                assert!(batch.is_empty(), "step {step}");
+                assert_eq!(!interactive.is_empty(), state.turns[0].contains(party), "step {step}");
+                assert!(account.held > 0 || !interactive.is_empty(), "step {step}");
+                assert!(interactive.iter().all(|waiter| !waiter.is_closed()), "step {step}");
                 assert!(
-                    !alive || state.free == 0 || account.held >= shares.0.limits.contended,
+                    interactive.is_empty() || state.held == size || account.held >= state.limits.contended,
                     "step {step}: {party:?} waits in vain"
                 );
             }

@@ -1,0 +1,215 @@
+//! [`Shares`], a fair queue: nobody holds the places that others wait for.
+//!
+//! There is a number of places, such as the connections of a pool. Waiters queue per party, and parties take turns. While others
+//! ask, a party holds at most half of the places.
+
+mod recent;
+mod state;
+#[cfg(test)]
+mod tests;
+
+use std::fmt::Debug;
+use std::hash::Hash;
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, Weak};
+use std::time::Duration;
+
+use tokio::sync::oneshot;
+use tokio::time::{Instant, timeout};
+
+use state::State;
+
+/// A competitor for places, such as a tenant. Everybody without a party counts as one more.
+pub trait Party: Copy + Eq + Hash + Debug + Send {}
+
+impl<P: Copy + Eq + Hash + Debug + Send> Party for P {}
+
+/// The order in which waiters are served.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Urgency {
+    /// Somebody waits for the answer.
+    Interactive,
+    /// It waits while anything interactive waits.
+    Batch,
+}
+
+/// The reason why no place became free in time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Full {
+    /// All places are taken, by others or by the caller's own party.
+    All {
+        /// The number of places.
+        size: usize,
+    },
+    /// The caller's own party has its share; the other places are for other parties.
+    Share {
+        /// The number of places that the party holds.
+        held: usize,
+        /// The number of places.
+        size: usize,
+    },
+}
+
+/// The waiters before a caller that would wait as well.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Ahead {
+    /// The number of those that are served first if parties take turns.
+    pub waiters: usize,
+    /// The time for which somebody has been waiting without a break.
+    pub standing: Duration,
+}
+
+/// The places. Clones share them.
+pub struct Shares<P: Party>(Arc<Inner<P>>);
+
+impl<P: Party> Clone for Shares<P> {
+    fn clone(&self) -> Self {
+        Self(Arc::clone(&self.0))
+    }
+}
+
+struct Inner<P: Party>(Mutex<State<P>>);
+
+/// The right to a place. Dropping it frees the place.
+#[must_use = "the place is free again when this is dropped"]
+pub struct Permit<P: Party> {
+    /// `None` after an unused permit was taken back.
+    shares: Option<Arc<Inner<P>>>,
+    party: Option<P>,
+}
+
+/// The turn of a waiter. Dropping it leaves the queue.
+#[must_use = "the waiter leaves the queue when this is dropped"]
+pub struct Turn<P: Party> {
+    shares: Arc<Inner<P>>,
+    permit: oneshot::Receiver<Permit<P>>,
+    party: Option<P>,
+    urgency: Urgency,
+}
+
+/// A caller that got a place or waits for one.
+pub enum Entered<P: Party> {
+    /// It has a place.
+    Now(Permit<P>),
+    /// It waits.
+    Waits(Turn<P>),
+}
+
+impl<P: Party> Shares<P> {
+    /// Creates a number of places, one at least.
+    #[must_use]
+    pub fn new(size: usize) -> Self {
+        Self(Arc::new(Inner(Mutex::new(State::new(size)))))
+    }
+
+    /// Takes a place or, if there is none for the party, a place in the queue. `may_wait` decides by those ahead whether to wait;
+    /// if not, they are returned.
+    pub fn enter(
+        &self,
+        party: Option<P>,
+        urgency: Urgency,
+        may_wait: impl FnOnce(Ahead) -> bool,
+    ) -> Result<Entered<P>, Ahead> {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        if state.take_if_free(party, now) {
+            return Ok(Entered::Now(Permit { shares: Some(Arc::clone(&self.0)), party }));
+        }
+        let ahead = state.ahead(party, urgency, now);
+        if !may_wait(ahead) {
+            return Err(ahead);
+        }
+        let permit = state.enqueue(party, urgency, now);
+        Ok(Entered::Waits(Turn { shares: Arc::clone(&self.0), permit, party, urgency }))
+    }
+
+    /// Waits for a place, for at most `limit`. A caller that stops waiting loses no place.
+    pub async fn acquire(&self, party: Option<P>, limit: Duration) -> Result<Permit<P>, Full> {
+        let why_full = || self.0.lock().why_full(party, Instant::now());
+        match self.enter(party, Urgency::Interactive, |_| true) {
+            Ok(Entered::Now(permit)) => Ok(permit),
+            Ok(Entered::Waits(turn)) => {
+                timeout(limit, turn.come()).await.ok().flatten().ok_or_else(why_full)
+            }
+            Err(_) => Err(why_full()),
+        }
+    }
+
+    /// Changes the number of places, to one at least. Those that are taken stay taken.
+    pub fn resize(&self, size: usize) {
+        let mut state = self.0.lock();
+        state.resize(size);
+        state.grant(&self.0, Instant::now());
+    }
+
+    /// Returns the number of places.
+    #[must_use]
+    pub fn size(&self) -> usize {
+        self.0.lock().size()
+    }
+
+    /// Returns the places, as long as somebody else keeps them.
+    #[must_use]
+    pub fn weak(&self) -> WeakShares<P> {
+        WeakShares(Arc::downgrade(&self.0))
+    }
+}
+
+/// Places that do not exist longer because of this.
+pub struct WeakShares<P: Party>(Weak<Inner<P>>);
+
+/// The use of the places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Occupancy {
+    /// The number of places.
+    pub size: usize,
+    /// The number of places that are taken.
+    pub held: usize,
+    /// The number of callers that wait.
+    pub waiting: usize,
+}
+
+impl<P: Party> WeakShares<P> {
+    /// Returns the use of the places, or `None` when they are gone.
+    #[must_use]
+    pub fn occupancy(&self) -> Option<Occupancy> {
+        Some(self.0.upgrade()?.lock().occupancy())
+    }
+}
+
+impl<P: Party> Inner<P> {
+    /// Locks the state. No code panics while it holds the lock, and the state would be consistent all the same.
+    fn lock(&self) -> MutexGuard<'_, State<P>> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+impl<P: Party> Turn<P> {
+    /// Waits for the turn. `None` cannot happen while the places exist.
+    pub async fn come(mut self) -> Option<Permit<P>> {
+        (&mut self.permit).await.ok()
+    }
+}
+
+impl<P: Party> Drop for Turn<P> {
+    fn drop(&mut self) {
+        // Dropping a permit locks the state, so it is done after the lock is released.
+        let mut sent = None;
+        let mut state = self.shares.lock();
+        self.permit.close();
+        match self.permit.try_recv() {
+            Ok(permit) => sent = Some(permit),
+            Err(_) => state.leave(self.party, self.urgency),
+        }
+        drop(state);
+        drop(sent);
+    }
+}
+
+impl<P: Party> Drop for Permit<P> {
+    fn drop(&mut self) {
+        let Some(shares) = self.shares.take() else { return };
+        let mut state = shares.lock();
+        state.put_back(self.party);
+        state.grant(&shares, Instant::now());
+    }
+}
