@@ -20,6 +20,7 @@ use tokio::task::{JoinError, spawn_blocking};
 use tracing::Span;
 use uuid::Uuid;
 
+use crate::admission::step_aside;
 use crate::grpc::Deadline;
 use crate::network::Network;
 use queues::Queues;
@@ -77,12 +78,13 @@ impl CpuPool {
     }
 
     /// Runs `work` on a thread when its turn comes. A caller that disconnects before that leaves the queue; after
-    /// that the work is finished, and counts until then.
+    /// that the work is finished, and counts until then. A call gives its place up, since the pool has a limit of its own.
     pub async fn run<R: Send + 'static>(
         &self,
         asker: Asker,
         work: impl FnOnce() -> R + Send + 'static,
     ) -> Result<R, CpuPoolError> {
+        step_aside();
         let turn = match self.enter(asker)? {
             Entered::Now(turn) => turn,
             // A turn is sent before its sender is dropped.

@@ -11,6 +11,7 @@
 //! * [`cpu_pool`] runs CPU-bound work such as hashing, known callers first;
 //! * [`page`] has what all lists share; [`entity_tags`] parses the preconditions of changes;
 //! * [`rate_limit`] limits the requests of a tenant or an API key, and [`limits`] has the other limits;
+//! * [`admission`] bounds the calls that run at once, and refuses those that would wait for long;
 //! * [`client`] determines the address that a request comes from, and [`network`] the network that it is counted
 //!   under;
 //! * [`shutdown`] signals when to stop, and [`health`] whether a server is ready;
@@ -20,6 +21,7 @@
 //!   built in.
 
 pub mod access;
+pub mod admission;
 pub mod client;
 pub mod config;
 pub mod cpu_pool;

@@ -43,6 +43,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
         request_timeout: base.request_timeout,
         max_connection_age: base.max_connection_age,
         limiter: base.limiter,
+        admission: base.admission,
         services: base.services,
     };
     let server = start(options, Echo::default());

@@ -11,7 +11,7 @@ mod tls;
 mod variables;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::ParseIntError;
+use std::num::{NonZeroUsize, ParseIntError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -33,6 +33,10 @@ pub use variables::matches;
 use rate_limits::SERVICE_TENANT_RATE;
 
 use crate::rate_limit::RateLimits;
+
+/// The default of the calls that run at once in a service: eight for each of its connections, so that a connection never waits for
+/// a call, and a call waits for a connection for some milliseconds.
+const MAX_CONCURRENT_CALLS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// Parses a whole number of seconds. It is the value parser of every duration.
 pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
@@ -64,6 +68,15 @@ pub struct GrpcArgs {
         value_parser = seconds,
     )]
     pub max_connection_age: Duration,
+    /// Maximum number of calls that run at once; half as many wait, and others are refused as overloaded. Calls that wait for a pause,
+    /// a password hash or a job do not count
+    #[arg(
+        long,
+        env = "ROWHOUSE_MAX_CONCURRENT_CALLS",
+        value_name = "NUMBER",
+        default_value_t = MAX_CONCURRENT_CALLS,
+    )]
+    pub max_concurrent_calls: NonZeroUsize,
     /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
@@ -81,6 +94,7 @@ impl GrpcArgs {
             reflection: false,
             request_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_secs(300),
+            max_concurrent_calls: MAX_CONCURRENT_CALLS,
             rate_limits: RateLimits::default().into(),
             tls: ServerTlsArgs::default(),
         }

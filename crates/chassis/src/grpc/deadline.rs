@@ -68,7 +68,7 @@ pub(super) async fn enforce(
     }
 }
 
-pub(super) fn exceeded() -> tonic::Status {
+pub(crate) fn exceeded() -> tonic::Status {
     status(Code::DEADLINE_EXCEEDED, "the request took longer than its deadline: ask for less, or wait longer")
 }
 

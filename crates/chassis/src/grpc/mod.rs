@@ -1,6 +1,7 @@
 //! A gRPC server and client channels with tracing, deadlines, verified tokens, and handling of panics and errors.
 
 mod access;
+mod admission;
 mod answer;
 mod channel;
 mod deadline;
@@ -23,6 +24,7 @@ mod tenant;
 pub use channel::{
     EndpointError, Resolve, TracedChannel, channel, channel_over, channel_resolved_by, mark_repeatable,
 };
+pub(crate) use deadline::exceeded;
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use handed_on::{was_handed_on, watch_calls};
 pub use incoming::Peer;

@@ -16,6 +16,7 @@ use tonic::transport::Server;
 use tonic::transport::server::TcpIncoming;
 
 use super::access::AccessLayer;
+use super::admission::AdmissionLayer;
 use super::envelope::EnvelopeLayer;
 use super::health;
 use super::incoming::Incoming;
@@ -25,6 +26,7 @@ use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
+use crate::admission::Admission;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 use crate::tls::ServerTls;
@@ -71,6 +73,8 @@ pub struct GrpcOptions<R> {
     pub tls: Option<ServerTls>,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
+    /// The places of the calls that run at once. Health and reflection take none.
+    pub admission: Admission,
     /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
     /// always ready.
     pub readiness: Option<R>,
@@ -96,7 +100,7 @@ pub enum ServeError {
 /// [`Shutdown::limit`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
-/// verification of its token, the limit of its tenant's rate, its access. Needs a tokio runtime.
+/// verification of its token, the limit of its tenant's rate, the wait for a place, its access. Needs a tokio runtime.
 pub async fn serve<R, F>(
     listener: Listener,
     options: GrpcOptions<R>,
@@ -146,6 +150,7 @@ where
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
         .layer(RateLimitLayer { limiter: options.limiter })
+        .layer(AdmissionLayer { admission: options.admission })
         .layer(AccessLayer { rules: options.access })
         .add_routes(routes)
         .serve_with_incoming_shutdown(until(health.follow(&shutdown), incoming), std::future::pending());

@@ -5,6 +5,8 @@ use std::time::Duration;
 use tokio::time::sleep;
 use tonic::Status;
 
+use crate::admission::step_aside;
+
 /// The shortest pause before a refusal, and the difference to the longest.
 const PAUSE: Duration = Duration::from_millis(250);
 const SPREAD: Duration = Duration::from_millis(500);
@@ -25,6 +27,7 @@ impl Refusal {
             tracing::warn!(%error, "there is no randomness");
         }
         let [random] = random;
+        step_aside();
         sleep(PAUSE + SPREAD.mul_f64(f64::from(random) / f64::from(u8::MAX))).await;
         self.0
     }

@@ -1,6 +1,7 @@
 //! [`App`], the service from its configuration to its end.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -15,6 +16,7 @@ use super::tasks::{self, Task, TaskError};
 use super::usage::{record_regularly, record_rest};
 use super::{Config, Service};
 use crate::access::AccessRules;
+use crate::admission::Admission;
 use crate::database;
 use crate::grpc::{self, GrpcOptions, Listener, ServeError};
 use crate::program::StartError;
@@ -39,6 +41,7 @@ struct Unbound {
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
     max_connection_age: Duration,
+    max_concurrent_calls: NonZeroUsize,
     tls: Option<ServerTls>,
 }
 
@@ -92,6 +95,7 @@ impl App {
             reflection,
             request_timeout,
             max_connection_age,
+            max_concurrent_calls,
             tls,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
@@ -106,6 +110,7 @@ impl App {
             max_connection_age,
             tls,
             limiter,
+            admission: Admission::at_server(name, max_concurrent_calls),
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -174,6 +179,7 @@ impl Unbound {
             reflection: grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
+            max_concurrent_calls: grpc.max_concurrent_calls,
             tls,
         })
     }

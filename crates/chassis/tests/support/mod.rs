@@ -8,6 +8,7 @@ use std::convert::Infallible;
 use std::fs;
 use std::future::Ready;
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::Duration;
@@ -15,7 +16,9 @@ use std::time::Duration;
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use http::uri::PathAndQuery;
+use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::access::{AccessRules, Rule};
+use rowhouse_chassis::admission::Admission;
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
 use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
@@ -136,6 +139,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
         request_timeout: Duration::from_secs(10),
         max_connection_age: Duration::ZERO,
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),
+        admission: Admission::at_server(ServiceName::Orders, NonZeroUsize::new(64).unwrap()),
         readiness: None,
         services: vec!["test.v1.EchoService"],
     }

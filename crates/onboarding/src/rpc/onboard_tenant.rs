@@ -2,6 +2,7 @@
 
 use std::time::Duration;
 
+use rowhouse_chassis::admission::step_aside;
 use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::onboarding::v1::{Admin, OnboardTenantRequest, OnboardTenantResponse};
@@ -170,6 +171,7 @@ impl Rpc {
     async fn outcome(&self, tenant: TenantId, time: Time) -> Result<Onboarded, Error> {
         let cx = TenantContext::system(SystemOrigin::Onboarding, tenant);
         let mut ended = self.set_ups.subscribe();
+        step_aside();
         loop {
             let found = self.db.tx(&cx, "onboarding.find_outcome", async |tx| {
                 find_onboarded(tx).await?.ok_or(Error::TenantGone)

@@ -121,7 +121,12 @@ pub(super) struct PoolMetrics([KeyValue; 1]);
 
 impl PoolMetrics {
     /// Registers what is read when it is asked for, as long as the pool exists.
-    pub(super) fn observe(role: String, size: u32, pool: &Arc<Pool<Manager>>, shares: &Shares<TenantId>) -> Self {
+    pub(super) fn observe(
+        role: String,
+        size: u32,
+        pool: &Arc<Pool<Manager>>,
+        shares: &Shares<TenantId>,
+    ) -> Self {
         let name = KeyValue::new(DB_CLIENT_CONNECTION_POOL_NAME, role);
         let meter = meter();
         let (pool, attribute) = (Arc::downgrade(pool), name.clone());

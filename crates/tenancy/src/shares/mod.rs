@@ -52,8 +52,12 @@ pub enum Full {
 /// The waiters before a caller that would wait as well.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Ahead {
-    /// The number of those that are served first if parties take turns.
+    /// The number of places, free or not.
+    pub places: usize,
+    /// The number of waiters that are served first if parties take turns.
     pub waiters: usize,
+    /// True if one of them is interactive.
+    pub interactive: bool,
     /// The time for which somebody has been waiting without a break.
     pub standing: Duration,
 }
@@ -127,9 +131,7 @@ impl<P: Party> Shares<P> {
         let why_full = || self.0.lock().why_full(party, Instant::now());
         match self.enter(party, Urgency::Interactive, |_| true) {
             Ok(Entered::Now(permit)) => Ok(permit),
-            Ok(Entered::Waits(turn)) => {
-                timeout(limit, turn.come()).await.ok().flatten().ok_or_else(why_full)
-            }
+            Ok(Entered::Waits(turn)) => timeout(limit, turn.come()).await.ok().flatten().ok_or_else(why_full),
             Err(_) => Err(why_full()),
         }
     }
@@ -141,10 +143,10 @@ impl<P: Party> Shares<P> {
         state.grant(&self.0, Instant::now());
     }
 
-    /// Returns the number of places.
+    /// Returns the number of places that are taken.
     #[must_use]
-    pub fn size(&self) -> usize {
-        self.0.lock().size()
+    pub fn held(&self) -> usize {
+        self.0.lock().held
     }
 
     /// Returns the places, as long as somebody else keeps them.

@@ -69,10 +69,6 @@ impl<P: Party> State<P> {
         }
     }
 
-    pub(super) const fn size(&self) -> usize {
-        self.limits.size
-    }
-
     pub(super) fn resize(&mut self, size: usize) {
         self.limits = Limits::of(size);
     }
@@ -141,7 +137,12 @@ impl<P: Party> State<P> {
             Urgency::Batch => all(Urgency::Interactive, usize::MAX),
         };
         let standing = self.standing.map_or(Duration::ZERO, |since| now.duration_since(since));
-        Ahead { waiters: before + all(urgency, own + 1), standing }
+        Ahead {
+            places: self.limits.size,
+            waiters: before + all(urgency, own + 1),
+            interactive: !self.turns[Urgency::Interactive as usize].is_empty(),
+            standing,
+        }
     }
 
     pub(super) fn enqueue(

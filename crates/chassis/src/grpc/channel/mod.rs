@@ -32,7 +32,8 @@ use super::deadline::{self, Deadline};
 use super::handed_on;
 use super::metrics::{self, Ended};
 use super::rpc::{Rpc, record_status};
-use crate::error::{Chain, Code, RETRY_AFTER, retryable};
+use crate::admission::{Admission, Asker, Place};
+use crate::error::{Chain, Code, RETRY_AFTER, code_name, retryable};
 use crate::telemetry;
 use crate::tls::CallTls;
 
@@ -56,7 +57,7 @@ pub fn channel_resolved_by(
 ) -> Result<TracedChannel, EndpointError> {
     metrics::expect_retries();
     let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, tls)?, resolve));
-    Ok(TracedChannel { balancer })
+    Ok(TracedChannel { balancer, admission: None })
 }
 
 /// A channel whose calls continue the current trace, end at their deadline with `DEADLINE_EXCEEDED`, and fail with
@@ -64,6 +65,15 @@ pub fn channel_resolved_by(
 #[derive(Clone)]
 pub struct TracedChannel {
     balancer: Arc<Balancer>,
+    admission: Option<Admission>,
+}
+
+impl TracedChannel {
+    /// Returns the channel with a bound on the calls that run at once. An [`Asker`] in a call's extensions says for whom it is.
+    #[must_use]
+    pub fn admitted_by(self, admission: Admission) -> Self {
+        Self { admission: Some(admission), ..self }
+    }
 }
 
 impl fmt::Debug for TracedChannel {
@@ -87,8 +97,15 @@ impl Service<Request<Body>> for TracedChannel {
         let (method, started) = (rpc.measured_name(), Instant::now());
         telemetry::inject_trace(&span, request.headers_mut());
         let deadline = deadline::requested(request.headers()).map(Deadline::after);
-        let balancer = Arc::clone(&self.balancer);
+        let (balancer, admission) = (Arc::clone(&self.balancer), self.admission.clone());
         let call = async move {
+            let place = match admission {
+                Some(admission) => match admit(&admission, &mut request, deadline).await {
+                    Ok(place) => Some(place),
+                    Err(refusal) => return Ok(refusal.into_http()),
+                },
+                None => None,
+            };
             let sent = retry::send(&balancer, request, deadline);
             let answered = match deadline {
                 // tonic's own timer starts when the request leaves its queue, where it may have waited for failing
@@ -105,6 +122,9 @@ impl Service<Request<Body>> for TracedChannel {
                 Err(_elapsed) => deadline::exceeded().into_http(),
             };
             let code = record_status(&Span::current(), &response);
+            if let Some(place) = place {
+                place.ended(is_overloaded(&response, code));
+            }
             if let Some(method) = method {
                 metrics::client(method, Ended { code, reason: None, duration: started.elapsed() });
             }
@@ -112,6 +132,27 @@ impl Service<Request<Body>> for TracedChannel {
         };
         Box::pin(call.instrument(span))
     }
+}
+
+/// Waits for a place, and tells the service how much time is left after that.
+async fn admit(
+    admission: &Admission,
+    request: &mut Request<Body>,
+    deadline: Option<Deadline>,
+) -> Result<Place, Status> {
+    let asker = request.extensions().get::<Asker>().copied().unwrap_or(Asker::NOBODY);
+    let place = admission.enter(asker, deadline).await?;
+    if let Some(deadline) = deadline {
+        deadline::set_header(request.headers_mut(), deadline.remaining());
+    }
+    Ok(place)
+}
+
+/// Returns whether the service refused the call for its load.
+fn is_overloaded(response: &Response<Body>, code: tonic::Code) -> bool {
+    code == Code::OVERLOADED.grpc()
+        && Status::from_header_map(response.headers())
+            .is_some_and(|status| code_name(&status) == Code::OVERLOADED.as_str())
 }
 
 /// Returns the status for a call without an answer.

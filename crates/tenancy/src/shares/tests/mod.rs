@@ -45,7 +45,7 @@ fn forget(shares: &Places) {
 fn assert_idle(shares: &Places, size: usize) {
     let state = shares.0.lock();
     let queued: usize = state.turns.iter().map(|turns| turns.len()).sum();
-    assert_eq!((state.size(), state.held, state.parties.len(), queued), (size, 0, 0, 0));
+    assert_eq!((state.limits.size, state.held, state.parties.len(), queued), (size, 0, 0, 0));
 }
 
 #[test]

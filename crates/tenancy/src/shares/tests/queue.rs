@@ -24,8 +24,7 @@ async fn what_is_interactive_comes_first() {
     let (first, second) = (tenant(), tenant());
     let held = take(&shares, tenant());
     let later = queue(&shares, first, Urgency::Batch);
-    let sooner =
-        [queue(&shares, first, Urgency::Interactive), queue(&shares, second, Urgency::Interactive)];
+    let sooner = [queue(&shares, first, Urgency::Interactive), queue(&shares, second, Urgency::Interactive)];
     let mut later = Box::pin(later.come());
     drop(held);
     for turn in sooner {

@@ -1,0 +1,107 @@
+//! [`Asker`], the caller for whom a call is made.
+
+use rowhouse_tenancy::shares::Urgency;
+use rowhouse_tenancy::{TenantContext, TenantId};
+use rowhouse_tokens::Principal;
+
+use crate::network::Network;
+
+/// The header and the metadata key with the priority of a call (RFC 9218), such as `u=5`.
+pub const PRIORITY: &str = "priority";
+
+/// The urgency of RFC 9218 that a call has without the header. Higher ones, up to 7, are less urgent.
+const USUAL: u8 = 3;
+
+/// A competitor for places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum Party {
+    /// A tenant, with everybody in it.
+    Tenant(TenantId),
+    /// The network of somebody who belongs to no tenant yet.
+    Network(Network),
+}
+
+/// The caller for whom a call is made, and how urgent it is.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Asker {
+    /// The party whose share the call takes. All calls without one are a party together.
+    pub party: Option<Party>,
+    /// The order in which the call is served.
+    pub urgency: Urgency,
+}
+
+impl Asker {
+    /// The asker of a call of which nothing is known.
+    pub const NOBODY: Self = Self { party: None, urgency: Urgency::Interactive };
+
+    /// Creates the asker for a call in a tenant. `priority` has the values of [`PRIORITY`].
+    #[must_use]
+    pub fn in_tenant<'a>(
+        tenant: TenantId,
+        principal: Option<&Principal>,
+        priority: impl Iterator<Item = &'a [u8]>,
+    ) -> Self {
+        // A person waits for the answer, a program can come back.
+        let urgency = match principal {
+            Some(Principal::ApiKey { .. }) => Urgency::Batch,
+            _ => urgency(priority),
+        };
+        Self { party: Some(Party::Tenant(tenant)), urgency }
+    }
+
+    /// Creates the asker for a call with a verified token.
+    #[must_use]
+    pub fn of<'a>(caller: &TenantContext, priority: impl Iterator<Item = &'a [u8]>) -> Self {
+        Self::in_tenant(caller.tenant(), caller.principal(), priority)
+    }
+
+    /// Creates the asker for a call of somebody who belongs to no tenant.
+    #[must_use]
+    pub fn stranger<'a>(network: Option<Network>, priority: impl Iterator<Item = &'a [u8]>) -> Self {
+        Self { party: network.map(Party::Network), urgency: urgency(priority) }
+    }
+}
+
+/// Returns the urgency that the values of [`PRIORITY`] say: a batch if it is lower than usual. What cannot be read is ignored, as
+/// RFC 9218 demands.
+pub fn urgency<'a>(priority: impl Iterator<Item = &'a [u8]>) -> Urgency {
+    let parameters = priority.flat_map(|value| value.split(|byte| *byte == b','));
+    let urgency = parameters.filter_map(|parameter| match parameter.trim_ascii() {
+        [b'u', b'=', digit @ b'0'..=b'7'] => Some(digit - b'0'),
+        _ => None,
+    });
+    // The last one counts (RFC 9651).
+    if urgency.last().unwrap_or(USUAL) > USUAL { Urgency::Batch } else { Urgency::Interactive }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_priority_below_the_usual_is_a_batch() {
+        for (values, expected) in [
+            (&[][..], Urgency::Interactive),
+            (&["u=3"], Urgency::Interactive),
+            (&["u=0, i"], Urgency::Interactive),
+            (&["u=4"], Urgency::Batch),
+            (&["i", " u=7 "], Urgency::Batch),
+            (&["u=7, u=1"], Urgency::Interactive),
+            (&["u=8"], Urgency::Interactive),
+            (&["u=77"], Urgency::Interactive),
+            (&["background"], Urgency::Interactive),
+        ] {
+            assert_eq!(urgency(values.iter().map(|value| value.as_bytes())), expected, "{values:?}");
+        }
+    }
+
+    #[test]
+    fn a_program_does_not_come_before_people() {
+        let none = || std::iter::empty();
+        let tenant = TenantId::generate();
+        let id = uuid::Uuid::nil();
+        let key = Principal::ApiKey { id, scopes: Vec::new() };
+        assert_eq!(Asker::in_tenant(tenant, Some(&key), none()).urgency, Urgency::Batch);
+        assert_eq!(Asker::in_tenant(tenant, None, none()).urgency, Urgency::Interactive);
+    }
+}
