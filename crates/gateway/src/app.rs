@@ -16,6 +16,7 @@ use rowhouse_chassis::telemetry::report_readiness;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
+use crate::arrival::{TimeLimit, set_deadline};
 use crate::clients::Clients;
 use crate::head::head;
 use crate::https::{self, Https};
@@ -35,6 +36,7 @@ pub struct App {
 /// The gateway without its socket.
 struct Unbound {
     clients: Clients,
+    time_limit: TimeLimit,
     proxies: TrustedProxies,
     verifier: Verifier,
     limiter: RateLimiter,
@@ -101,8 +103,10 @@ impl App {
 
     /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let Unbound { clients, proxies, verifier, limiter, api, authorization, https } = self.unbound;
+        let Unbound { clients, time_limit, proxies, verifier, limiter, api, authorization, https } =
+            self.unbound;
         let clients = web::Data::new(clients);
+        let time_limit = web::Data::new(time_limit);
         let proxies = web::Data::new(proxies);
         let verifier = web::Data::new(verifier);
         let limiter = web::Data::new(limiter);
@@ -116,6 +120,7 @@ impl App {
                 .configure(routes::configure)
                 .configure(rest::configure)
                 .app_data(clients.clone())
+                .app_data(time_limit.clone())
                 .app_data(proxies.clone())
                 .app_data(verifier.clone())
                 .app_data(limiter.clone())
@@ -130,6 +135,7 @@ impl App {
                 .wrap(from_fn(uri::limit))
                 .wrap(https.headers())
                 .wrap(from_fn(trace))
+                .wrap(from_fn(set_deadline))
         });
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
@@ -164,6 +170,7 @@ impl Unbound {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
             clients: Clients::new(config).await?,
+            time_limit: TimeLimit(config.request_timeout),
             https: Https::load(&config.http_tls).await?,
             limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.clone().into(),

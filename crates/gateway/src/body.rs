@@ -1,20 +1,16 @@
 //! Reading a request's body of any media type.
 
-use std::time::Duration;
-
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use futures_util::StreamExt;
 use rowhouse_chassis::error::Code;
+use rowhouse_chassis::grpc::Deadline;
 
 use crate::error::Problem;
 
 /// The size limit of a body.
 pub(crate) const LIMIT: usize = 1024 * 1024;
-
-/// The time limit for a body to arrive.
-const PATIENCE: Duration = Duration::from_secs(30);
 
 /// Returns the media type without its parameters, in lower case, or `None` unless there is exactly one.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -39,10 +35,20 @@ pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
     if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
 }
 
-/// Reads the whole body. `announced` is its expected length.
-pub(crate) async fn read(payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
-    let arrived = tokio::time::timeout(PATIENCE, collect(payload, announced)).await;
-    arrived.map_err(|_elapsed| Problem::new(Code::INVALID_ARGUMENT, "the body did not arrive within 30 s"))?
+/// Reads the whole body, which has to arrive before the request's deadline. `announced` is its expected length.
+pub(crate) async fn read(
+    payload: Payload,
+    announced: usize,
+    deadline: Option<Deadline>,
+) -> Result<Vec<u8>, Problem> {
+    let arriving = collect(payload, announced);
+    let Some(deadline) = deadline else { return arriving.await };
+    let arrived = tokio::time::timeout(deadline.remaining(), arriving).await;
+    arrived.map_err(|_elapsed| {
+        let detail =
+            "the body did not arrive in the time that a request has: send it faster, or send less at once";
+        Problem::new(Code::REQUEST_TOO_SLOW, detail)
+    })?
 }
 
 async fn collect(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {

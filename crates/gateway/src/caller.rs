@@ -7,7 +7,7 @@ use futures_util::future::LocalBoxFuture;
 use rowhouse_chassis::error::Code;
 use rowhouse_tenancy::grpc::{TENANT_ID_KEY, bearer_token};
 use rowhouse_tenancy::{InvalidTenantId, TenantId};
-use rowhouse_tokens::{TokenError, VerifiedToken, Verifier};
+use rowhouse_tokens::{Principal, TokenError, VerifiedToken, Verifier};
 use tracing::{Span, field};
 
 use crate::error::Problem;
@@ -33,6 +33,10 @@ impl Caller {
         self.token.raw()
     }
 
+    pub(crate) fn principal(&self) -> &Principal {
+        self.token.principal()
+    }
+
     pub(crate) const fn origin(&self) -> &Origin {
         &self.origin
     }
@@ -41,7 +45,7 @@ impl Caller {
         let token = verifier(request)?.verify(bearer(request.headers())?).await?;
         let caller = Self { token, origin: Origin::of(request)? };
         Span::current().record("tenant_id", field::display(caller.tenant()));
-        admit(request, caller.tenant(), Some(caller.token.principal())).await?;
+        admit(request, caller.tenant(), Some(caller.principal())).await?;
         check_tenant(request.headers(), caller.tenant())?;
         Ok(caller)
     }

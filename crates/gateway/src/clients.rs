@@ -3,8 +3,9 @@
 use std::time::Duration;
 
 use rowhouse_catalog::{PerService, ServiceName};
+use rowhouse_chassis::admission::{Admission, Asker};
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::grpc::{TracedChannel, channel_over, mark_repeatable, set_deadline};
+use rowhouse_chassis::grpc::{Deadline, TracedChannel, channel_over, mark_repeatable, set_deadline};
 use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_tenancy::grpc::carry_token;
@@ -44,6 +45,9 @@ impl Clients {
         tls.check().await?;
         let channels = PerService::try_from_fn(|service| {
             channel_over(&config.endpoints.0[service], &tls)
+                .map(|channel| {
+                    channel.admitted_by(Admission::at_client(service, config.max_concurrent_calls))
+                })
                 .map_err(|error| StartError::Own(format!("--{service}-endpoint: {error}").into()))
         })?;
         Ok(Self { channels, timeout: config.request_timeout })
@@ -55,16 +59,23 @@ impl Clients {
 
     /// Creates a call without a caller, with the deadline and the origin of the request.
     pub(crate) fn anonymous<T>(&self, origin: &Origin, message: T) -> Request<T> {
+        self.call(origin, Asker::stranger(origin.client().network(), origin.urgency()), message)
+    }
+
+    fn call<T>(&self, origin: &Origin, asker: Asker, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        set_deadline(&mut request, self.timeout);
+        set_deadline(&mut request, origin.deadline().map_or(self.timeout, Deadline::remaining));
+        asker.carry(&mut request);
         origin.client().carry(request.metadata_mut());
         request
     }
 
     /// Creates a call with the caller's token, the deadline and the origin of the request.
     pub(crate) fn of<T>(&self, caller: &Caller, message: T) -> Request<T> {
-        let mut request = self.anonymous(caller.origin(), message);
-        carry_token(request.metadata_mut(), caller.tenant(), caller.token());
+        let (tenant, urgency) = (caller.tenant(), caller.origin().urgency());
+        let asker = Asker::in_tenant(tenant, Some(caller.principal()), urgency);
+        let mut request = self.call(caller.origin(), asker, message);
+        carry_token(request.metadata_mut(), tenant, caller.token());
         request
     }
 
@@ -78,7 +89,8 @@ impl Clients {
 
     /// Creates a call with the token of somebody who reads one tenant.
     pub(crate) fn of_viewer<T>(&self, viewer: &Viewer, message: T) -> Request<T> {
-        let mut request = self.anonymous(viewer.origin(), message);
+        let asker = Asker::in_tenant(viewer.tenant(), None, viewer.origin().urgency());
+        let mut request = self.call(viewer.origin(), asker, message);
         carry_token(request.metadata_mut(), viewer.tenant(), viewer.token());
         request
     }

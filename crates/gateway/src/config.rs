@@ -1,6 +1,7 @@
 //! The service's configuration.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -85,6 +86,10 @@ impl Default for HttpTlsArgs {
     }
 }
 
+/// The default of the calls to a service that run at once. It only bounds the memory, since the services refuse what is too much
+/// for them.
+pub const MAX_CONCURRENT_CALLS: NonZeroUsize = NonZeroUsize::new(1024).unwrap();
+
 /// Rowhouse's gateway: the REST API in front of the services.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -99,7 +104,7 @@ pub struct Config {
     /// The endpoints of the services.
     #[command(flatten)]
     pub endpoints: Endpoints,
-    /// Maximum time that a service may take to answer, in seconds
+    /// Maximum duration of a request, in seconds, from the arrival of its head to the beginning of the answer
     #[arg(
         long,
         env = "ROWHOUSE_REQUEST_TIMEOUT",
@@ -108,6 +113,15 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
+    /// Maximum number of calls to a service that run at once. There are fewer while the service refuses some as overloaded; half as
+    /// many wait, and other requests are refused
+    #[arg(
+        long,
+        env = "ROWHOUSE_MAX_CONCURRENT_CALLS",
+        value_name = "NUMBER",
+        default_value_t = MAX_CONCURRENT_CALLS,
+    )]
+    pub max_concurrent_calls: NonZeroUsize,
     /// The TLS of its own server.
     #[command(flatten)]
     pub http_tls: HttpTlsArgs,

@@ -4,6 +4,7 @@
 //! JSON. It holds no state and has no database; the services validate the values of a request.
 
 mod app;
+mod arrival;
 mod body;
 mod caller;
 mod clients;
@@ -27,5 +28,5 @@ mod trace;
 mod uri;
 
 pub use app::{App, Gateway, ServeError};
-pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs};
+pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs, MAX_CONCURRENT_CALLS};
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;

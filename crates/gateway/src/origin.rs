@@ -1,16 +1,23 @@
-//! The origin of a request.
+//! The origin of a request: where it comes from, and when it has to be answered.
 
 use std::future::{Ready, ready};
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderName, USER_AGENT};
+use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
 use actix_web::{FromRequest, HttpRequest, web};
+use rowhouse_chassis::admission::{PRIORITY, Urgency, urgency};
 use rowhouse_chassis::client::{Client, FORWARDED_FOR, TrustedProxies, user_agent};
+use rowhouse_chassis::grpc::Deadline;
 
+use crate::arrival::deadline;
 use crate::error::Problem;
 
-/// The client's address and program, to be passed on to the services.
-pub(crate) struct Origin(Client);
+/// The client's address and program, the priority that it asked for, and the deadline, to be passed on to the services.
+pub(crate) struct Origin {
+    client: Client,
+    urgency: Urgency,
+    deadline: Option<Deadline>,
+}
 
 impl Origin {
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
@@ -24,11 +31,26 @@ impl Origin {
         let forwarded = forwarded.iter().map(AsRef::as_ref);
         let address = request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded));
         let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-        Ok(Self(Client { address, user_agent: agent.and_then(user_agent) }))
+        let priority = request.headers().get_all(HeaderName::from_static(PRIORITY));
+        Ok(Self {
+            client: Client { address, user_agent: agent.and_then(user_agent) },
+            urgency: urgency(priority.map(HeaderValue::as_bytes)),
+            deadline: deadline(request),
+        })
     }
 
     pub(crate) const fn client(&self) -> &Client {
-        &self.0
+        &self.client
+    }
+
+    /// Returns the urgency that the client asked for.
+    pub(crate) const fn urgency(&self) -> Urgency {
+        self.urgency
+    }
+
+    /// Returns the deadline of the request.
+    pub(crate) const fn deadline(&self) -> Option<Deadline> {
+        self.deadline
     }
 }
 
@@ -53,7 +75,7 @@ mod tests {
         let request =
             TestRequest::default().peer_addr(peer.parse().unwrap()).app_data(web::Data::new(proxies));
         let request = headers.iter().fold(request, |request, header| request.append_header(*header));
-        Origin::of(&request.to_http_request()).unwrap().0
+        Origin::of(&request.to_http_request()).unwrap().client
     }
 
     #[test]

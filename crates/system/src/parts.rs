@@ -7,12 +7,12 @@ use std::time::Duration;
 use rowhouse_auth::{MailArgs, SessionArgs, SignUpArgs};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{
-    CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs, TelemetryArgs,
-    TlsArgs, TrustArgs,
+    AdmissionArgs, CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, OfEachService, ProxyArgs, SigningArgs,
+    TelemetryArgs, TlsArgs, TrustArgs,
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::service::{Config, Service};
-use rowhouse_gateway::HttpTlsArgs;
+use rowhouse_gateway::{HttpTlsArgs, MAX_CONCURRENT_CALLS};
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::Issuers;
 
@@ -34,6 +34,8 @@ pub struct Parts {
     pub telemetry: TelemetryArgs,
     /// The time limit of a request.
     pub request_timeout: Duration,
+    /// The calls that run at once in each service.
+    pub admission: AdmissionArgs,
     /// The gateway's rate limits for a tenant, a person and an API key. The services, which can also be called
     /// directly, have twice as high ones.
     pub rate_limits: RateLimits,
@@ -76,6 +78,7 @@ impl Parts {
             sign_ups: SignUpArgs::default(),
             telemetry: TelemetryArgs::default(),
             request_timeout: Duration::from_secs(10),
+            admission: AdmissionArgs::default(),
             rate_limits: RateLimits::default(),
             bcrypt_cost: 12,
             token_lifetime: Duration::from_mins(10),
@@ -89,6 +92,7 @@ impl Parts {
             grpc: GrpcArgs {
                 reflection: true,
                 request_timeout: self.request_timeout,
+                admission: self.admission,
                 rate_limits: self.rate_limits.twice().into(),
                 ..GrpcArgs::new(self.addresses.services[S::NAME])
             },
@@ -114,6 +118,7 @@ impl Parts {
             listen: self.addresses.gateway,
             endpoints: OfEachService(services.map(|_, address| url(address))),
             request_timeout: self.request_timeout,
+            max_concurrent_calls: MAX_CONCURRENT_CALLS,
             rate_limits: self.rate_limits.into(),
             http_tls: HttpTlsArgs::default(),
             tls: TlsArgs::default(),

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use rowhouse_auth::SignUpArgs;
 use rowhouse_catalog::{PerService, ServiceName};
-use rowhouse_chassis::config::TelemetryArgs;
+use rowhouse_chassis::config::{AdmissionArgs, TelemetryArgs};
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
 use rowhouse_jobs::WorkerArgs;
 
@@ -24,6 +24,8 @@ pub struct TestOptions {
     pub acquire_timeout: Duration,
     /// The time limit of a request.
     pub request_timeout: Duration,
+    /// The calls that run at once in each service.
+    pub admission: AdmissionArgs,
     /// The gateway's rate limits for a tenant, a person and an API key. The services' limits are twice as high.
     pub rate_limits: RateLimits,
     /// The lifetime of an access token.
@@ -57,6 +59,7 @@ impl Default for TestOptions {
             pool_size: 4,
             acquire_timeout: Duration::from_secs(5),
             request_timeout: Duration::from_secs(10),
+            admission: AdmissionArgs::default(),
             rate_limits: RateLimits { tenant: UNREACHED, user: UNREACHED, api_key: UNREACHED },
             token_lifetime: Duration::from_mins(10),
             bcrypt_cost: 4,

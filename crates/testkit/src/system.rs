@@ -55,6 +55,7 @@ impl TestSystem {
         let parts = Parts {
             telemetry: options.telemetry.clone().unwrap_or_default(),
             request_timeout: options.request_timeout,
+            admission: options.admission,
             rate_limits: options.rate_limits,
             bcrypt_cost: options.bcrypt_cost,
             token_lifetime: options.token_lifetime,

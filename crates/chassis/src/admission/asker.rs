@@ -1,8 +1,9 @@
 //! [`Asker`], the caller for whom a call is made.
 
+use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::shares::Urgency;
-use rowhouse_tenancy::{TenantContext, TenantId};
 use rowhouse_tokens::Principal;
+use tonic::metadata::MetadataValue;
 
 use crate::network::Network;
 
@@ -34,31 +35,30 @@ impl Asker {
     /// The asker of a call of which nothing is known.
     pub const NOBODY: Self = Self { party: None, urgency: Urgency::Interactive };
 
-    /// Creates the asker for a call in a tenant. `priority` has the values of [`PRIORITY`].
+    /// Creates the asker for a call in a tenant.
     #[must_use]
-    pub fn in_tenant<'a>(
-        tenant: TenantId,
-        principal: Option<&Principal>,
-        priority: impl Iterator<Item = &'a [u8]>,
-    ) -> Self {
+    pub const fn in_tenant(tenant: TenantId, principal: Option<&Principal>, urgency: Urgency) -> Self {
         // A person waits for the answer, a program can come back.
         let urgency = match principal {
             Some(Principal::ApiKey { .. }) => Urgency::Batch,
-            _ => urgency(priority),
+            _ => urgency,
         };
         Self { party: Some(Party::Tenant(tenant)), urgency }
     }
 
-    /// Creates the asker for a call with a verified token.
-    #[must_use]
-    pub fn of<'a>(caller: &TenantContext, priority: impl Iterator<Item = &'a [u8]>) -> Self {
-        Self::in_tenant(caller.tenant(), caller.principal(), priority)
-    }
-
     /// Creates the asker for a call of somebody who belongs to no tenant.
     #[must_use]
-    pub fn stranger<'a>(network: Option<Network>, priority: impl Iterator<Item = &'a [u8]>) -> Self {
-        Self { party: network.map(Party::Network), urgency: urgency(priority) }
+    pub fn stranger(network: Option<Network>, urgency: Urgency) -> Self {
+        Self { party: network.map(Party::Network), urgency }
+    }
+
+    /// Adds the asker to an outgoing call, for a channel that is [admitted](crate::grpc::TracedChannel::admitted_by), and its urgency
+    /// for the service.
+    pub fn carry<T>(self, call: &mut tonic::Request<T>) {
+        call.extensions_mut().insert(self);
+        if self.urgency == Urgency::Batch {
+            call.metadata_mut().insert(PRIORITY, MetadataValue::from_static("u=5"));
+        }
     }
 }
 
@@ -97,11 +97,10 @@ mod tests {
 
     #[test]
     fn a_program_does_not_come_before_people() {
-        let none = || std::iter::empty();
         let tenant = TenantId::generate();
         let id = uuid::Uuid::nil();
         let key = Principal::ApiKey { id, scopes: Vec::new() };
-        assert_eq!(Asker::in_tenant(tenant, Some(&key), none()).urgency, Urgency::Batch);
-        assert_eq!(Asker::in_tenant(tenant, None, none()).urgency, Urgency::Interactive);
+        assert_eq!(Asker::in_tenant(tenant, Some(&key), Urgency::Interactive).urgency, Urgency::Batch);
+        assert_eq!(Asker::in_tenant(tenant, None, Urgency::Interactive).urgency, Urgency::Interactive);
     }
 }

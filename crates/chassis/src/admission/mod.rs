@@ -19,11 +19,12 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_tenancy::shares::{Ahead, Entered, Permit, Shares, Urgency};
+use rowhouse_tenancy::shares::{Ahead, Entered, Permit, Shares};
 use tokio::time::timeout;
 use tonic::Status;
 
 pub use asker::{Asker, PRIORITY, Party, urgency};
+pub use rowhouse_tenancy::shares::Urgency;
 pub use step_aside::{step_aside, while_admitted};
 
 use crate::error::{Code, retryable};

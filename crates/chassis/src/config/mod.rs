@@ -1,6 +1,7 @@
 //! Arguments that several programs share. Each has an environment variable. A program flattens those that it needs
 //! into its own parser.
 
+mod admission;
 #[cfg(feature = "db")]
 mod database;
 mod each_service;
@@ -11,7 +12,7 @@ mod tls;
 mod variables;
 
 use std::net::{Ipv4Addr, Ipv6Addr, SocketAddr};
-use std::num::{NonZeroUsize, ParseIntError};
+use std::num::ParseIntError;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -20,6 +21,7 @@ use clap::{ArgAction, Args};
 use ipnet::{IpNet, Ipv4Net, Ipv6Net};
 use rowhouse_tokens::Issuers;
 
+pub use admission::AdmissionArgs;
 #[cfg(feature = "db")]
 pub use database::DatabaseArgs;
 pub use each_service::{EachService, OfEachService};
@@ -33,10 +35,6 @@ pub use variables::matches;
 use rate_limits::SERVICE_TENANT_RATE;
 
 use crate::rate_limit::RateLimits;
-
-/// The default of the calls that run at once in a service: eight for each of its connections, so that a connection never waits for
-/// a call, and a call waits for a connection for some milliseconds.
-const MAX_CONCURRENT_CALLS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// Parses a whole number of seconds. It is the value parser of every duration.
 pub fn seconds(text: &str) -> Result<Duration, ParseIntError> {
@@ -68,15 +66,9 @@ pub struct GrpcArgs {
         value_parser = seconds,
     )]
     pub max_connection_age: Duration,
-    /// Maximum number of calls that run at once; half as many wait, and others are refused as overloaded. Calls that wait for a pause,
-    /// a password hash or a job do not count
-    #[arg(
-        long,
-        env = "ROWHOUSE_MAX_CONCURRENT_CALLS",
-        value_name = "NUMBER",
-        default_value_t = MAX_CONCURRENT_CALLS,
-    )]
-    pub max_concurrent_calls: NonZeroUsize,
+    /// The calls that run at once.
+    #[command(flatten)]
+    pub admission: AdmissionArgs,
     /// The limits on calls.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
@@ -94,7 +86,7 @@ impl GrpcArgs {
             reflection: false,
             request_timeout: Duration::from_secs(10),
             max_connection_age: Duration::from_secs(300),
-            max_concurrent_calls: MAX_CONCURRENT_CALLS,
+            admission: AdmissionArgs::default(),
             rate_limits: RateLimits::default().into(),
             tls: ServerTlsArgs::default(),
         }

@@ -9,7 +9,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::deadline::Deadline;
-use crate::admission::{Admission, Asker, PRIORITY, while_admitted};
+use crate::admission::{Admission, Asker, PRIORITY, urgency, while_admitted};
 
 /// A layer after the verification of the token, since parties take turns, and after the rate limits, whose refusals take no place.
 #[derive(Clone)]
@@ -61,9 +61,9 @@ where
 }
 
 fn asker<B>(request: &Request<B>) -> Asker {
-    let priority = request.headers().get_all(PRIORITY).iter().map(HeaderValue::as_bytes);
+    let urgency = urgency(request.headers().get_all(PRIORITY).iter().map(HeaderValue::as_bytes));
     match request.extensions().get::<TenantContext>() {
-        Some(caller) => Asker::of(caller, priority),
-        None => Asker::stranger(None, priority),
+        Some(caller) => Asker::in_tenant(caller.tenant(), caller.principal(), urgency),
+        None => Asker::stranger(None, urgency),
     }
 }

@@ -1,7 +1,6 @@
 //! [`App`], the service from its configuration to its end.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -41,7 +40,7 @@ struct Unbound {
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
     max_connection_age: Duration,
-    max_concurrent_calls: NonZeroUsize,
+    admission: Admission,
     tls: Option<ServerTls>,
 }
 
@@ -95,7 +94,7 @@ impl App {
             reflection,
             request_timeout,
             max_connection_age,
-            max_concurrent_calls,
+            admission,
             tls,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
@@ -110,7 +109,7 @@ impl App {
             max_connection_age,
             tls,
             limiter,
-            admission: Admission::at_server(name, max_concurrent_calls),
+            admission,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -179,7 +178,7 @@ impl Unbound {
             reflection: grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
-            max_concurrent_calls: grpc.max_concurrent_calls,
+            admission: Admission::at_server(S::NAME, grpc.admission.max_concurrent_calls),
             tls,
         })
     }

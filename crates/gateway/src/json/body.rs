@@ -10,6 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::explain::explain;
 use super::shape::Object;
+use crate::arrival::deadline;
 use crate::body::{announced, media_type, read};
 use crate::error::Problem;
 
@@ -34,8 +35,8 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             let detail = "send the body as JSON, with `Content-Type: application/json`";
             Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
         };
-        let payload = payload.take();
-        Box::pin(async move { parse(&read(payload, announced?).await?).map(Self) })
+        let (payload, deadline) = (payload.take(), deadline(request));
+        Box::pin(async move { parse(&read(payload, announced?, deadline).await?).map(Self) })
     }
 }
 

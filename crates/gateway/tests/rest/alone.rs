@@ -62,6 +62,7 @@ fn config(keys: &Keys, upstream: PerService<String>, request_timeout: Duration) 
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         endpoints: OfEachService(upstream),
         request_timeout,
+        max_concurrent_calls: MAX_CONCURRENT_CALLS,
         rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
         http_tls: HttpTlsArgs::default(),
         tls: TlsArgs::default(),

@@ -20,7 +20,9 @@ use std::time::Duration;
 
 use clap::Args;
 use rowhouse_auth::{MailArgs, SignUpArgs};
-use rowhouse_chassis::config::{GATEWAY_TENANT_RATE, OfEachService, RateLimitArgs, TelemetryArgs};
+use rowhouse_chassis::config::{
+    AdmissionArgs, GATEWAY_TENANT_RATE, OfEachService, RateLimitArgs, TelemetryArgs,
+};
 use rowhouse_chassis::telemetry;
 
 use database::Database;
@@ -70,6 +72,9 @@ pub struct DevArgs {
     /// The gateway's request limits. Those of the services are twice as high.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
+    /// The calls that run at once in each service.
+    #[command(flatten)]
+    pub admission: AdmissionArgs,
     /// The limits on sign-ups.
     #[command(flatten)]
     pub sign_ups: SignUpArgs,
@@ -131,7 +136,8 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let rate_limits = args.rate_limits.limits();
     let sign_ups = args.sign_ups.clone();
     let issuer = args.issuer.clone();
-    let parts = Parts { issuer, telemetry: args.telemetry.clone(), rate_limits, sign_ups, ..parts };
+    let (telemetry, admission) = (args.telemetry.clone(), args.admission);
+    let parts = Parts { issuer, telemetry, rate_limits, admission, sign_ups, ..parts };
     let emails = EmailPrinter::announce(MailDirectory::at(mail_directory));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;

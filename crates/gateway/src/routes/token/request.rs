@@ -9,6 +9,7 @@ use rowhouse_proto::auth::v1::error_code;
 use serde::Deserialize;
 use url::form_urlencoded;
 
+use crate::arrival::deadline;
 use crate::body::{announced, media_type, read};
 use crate::error::Problem;
 use crate::json;
@@ -42,7 +43,7 @@ impl TokenRequest {
                 return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         };
-        let request = parse(&read(payload, announced(headers)?).await?)?;
+        let request = parse(&read(payload, announced(headers)?, deadline(request)).await?)?;
         if request.grant_type != "client_credentials" {
             let detail = "an API key is exchanged with the grant type client_credentials";
             return Err(Problem::new(error_code::UNSUPPORTED_GRANT_TYPE, detail));
