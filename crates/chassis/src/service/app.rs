@@ -15,6 +15,7 @@ use super::tasks::{self, Task, TaskError};
 use super::usage::{record_regularly, record_rest};
 use super::{Config, Service};
 use crate::access::AccessRules;
+use crate::client::TrustedProxies;
 use crate::database;
 use crate::grpc::{self, GrpcOptions, Listener, ServeError};
 use crate::program::StartError;
@@ -40,6 +41,7 @@ struct Unbound {
     request_timeout: Duration,
     max_connection_age: Duration,
     tls: Option<ServerTls>,
+    proxies: TrustedProxies,
 }
 
 /// The reason why a service ended without a request to stop.
@@ -93,6 +95,7 @@ impl App {
             request_timeout,
             max_connection_age,
             tls,
+            proxies,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
@@ -105,6 +108,7 @@ impl App {
             request_timeout,
             max_connection_age,
             tls,
+            proxies,
             limiter,
             readiness: Some(move || {
                 let db = db.clone();
@@ -175,6 +179,7 @@ impl Unbound {
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
             tls,
+            proxies: grpc.proxies.into(),
         })
     }
 }
