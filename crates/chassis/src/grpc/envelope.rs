@@ -67,11 +67,8 @@ where
         let rpc = Rpc::of(request.uri().path());
         let client = self.options.proxies.client(request.headers(), request.extensions().get());
         let operational = rpc.is_operational();
-        let span = if operational {
-            Span::none()
-        } else {
-            rpc.server_span(request.headers(), client.network())
-        };
+        let span =
+            if operational { Span::none() } else { rpc.server_span(request.headers(), client.network()) };
         let stop = self.options.stop.clone();
         let exists = self.options.access.declares(request.uri().path());
         let pending = span.in_scope(|| CallLog::pending(&rpc, exists));

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, Config, MailArgs, SessionArgs, SignUpArgs};
-use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs,
-};
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{TracedChannel, channel};
 use rowhouse_chassis::service::{App, RunError};
