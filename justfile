@@ -82,6 +82,11 @@ bench-flood seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench flood --seconds {{ seconds }}
 
+# Measure getting an order with metrics and without, in turns.
+bench-metrics seconds="10" rounds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench metrics --seconds {{ seconds }} --rounds {{ rounds }}
+
 # Measure jobs per second beside graphile_worker on the same PostgreSQL.
 bench-jobs workers="8":
     cargo build --release -p rowhouse-bench

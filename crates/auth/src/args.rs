@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use clap::builder::{BoolishValueParser, RangedI64ValueParser};
 use clap::{ArgGroup, Args};
-use rowhouse_chassis::config::{ProxyArgs, SigningArgs, seconds};
+use rowhouse_chassis::config::{SigningArgs, seconds};
 use rowhouse_jobs::WorkerArgs;
 
 /// The longest lifetime of an access token.
@@ -43,9 +43,6 @@ pub struct AuthArgs {
     /// The keys that sign access tokens.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// The trusted proxies: the gateway, for the origin of a login.
-    #[command(flatten)]
-    pub proxies: ProxyArgs,
     /// The lifetimes of sessions.
     #[command(flatten)]
     pub sessions: SessionArgs,

@@ -78,7 +78,6 @@ impl Service for Auth {
                 absolute: args.sessions.session_lifetime,
                 grace: args.sessions.refresh_grace,
             },
-            proxies: args.proxies.into(),
             sign_ups: SignUpRates {
                 from_network: Rate::hourly(args.sign_ups.sign_ups_per_network),
                 of_address: Rate::hourly(args.sign_ups.sign_ups_per_address),

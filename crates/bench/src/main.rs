@@ -7,6 +7,7 @@
 mod flood;
 mod grpc;
 mod jobs;
+mod metrics;
 mod neighbours;
 mod pgbench;
 mod report;
@@ -59,6 +60,8 @@ enum Measurement {
     Flood,
     /// Jobs per second, compared with `graphile_worker` on the same PostgreSQL.
     Jobs,
+    /// Getting an order, with metrics and without.
+    Metrics,
     /// The requests of one tenant, alone and beside tenants that use all the capacity they can get.
     Neighbours,
 }
@@ -88,7 +91,13 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
         jobs::run(arguments.concurrency, arguments.job_count, arguments.rounds).await?;
         return Ok(None);
     }
-    let system = System::start(arguments.rate_limits).await?;
+    if arguments.measurement == Measurement::Metrics {
+        let &Arguments { concurrency, seconds, rounds, tenants, orders, .. } = arguments;
+        let size = metrics::Size { concurrency, seconds, rounds, tenants, orders };
+        metrics::run(arguments.rate_limits, size).await?;
+        return Ok(None);
+    }
+    let system = System::start(arguments.rate_limits, &[]).await?;
     if arguments.measurement == Measurement::Neighbours {
         neighbours::run(&system, arguments.seconds, arguments.rounds, arguments.maintenance).await?;
         system.stop()?;

@@ -5,6 +5,7 @@ use std::process::{Child, Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
+use procfs::process::Process;
 use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 use uuid::Uuid;
@@ -28,8 +29,8 @@ pub(crate) struct Tenant {
 }
 
 impl System {
-    /// Starts a system. `rate_limits`: with the default rate limits, or with none.
-    pub(crate) async fn start(rate_limits: bool) -> Result<Self, Failure> {
+    /// Starts a system. `rate_limits`: with the default rate limits, or with none. `arguments` are further ones.
+    pub(crate) async fn start(rate_limits: bool, arguments: &[&str]) -> Result<Self, Failure> {
         let unlimited =
             ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"].map(|limit| (limit, "0"));
         let unlimited = unlimited.into_iter().filter(|_| !rate_limits);
@@ -43,6 +44,7 @@ impl System {
             .args(ServiceName::ALL.iter().map(|service| format!("--{service}-listen=127.0.0.1:0")))
             .arg("--data-dir")
             .arg(directory.path().join("data"))
+            .args(arguments)
             .env_remove("DATABASE_URL")
             .env("ROWHOUSE_LOG", "warn")
             .envs(unlimited)
@@ -162,6 +164,14 @@ impl System {
             .arg(format!("{}{path}", self.endpoint("gateway")))
             .output()?;
         Ok(serde_json::from_str(&output(&curl)?)?)
+    }
+
+    /// Returns the processor time that the services and the gateway have used, without PostgreSQL's.
+    pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
+        let stat = Process::new(self.process.id().try_into()?)?.stat()?;
+        let ticks = u32::try_from(stat.utime.saturating_add(stat.stime))?;
+        let per_second = u32::try_from(procfs::ticks_per_second())?;
+        Ok(Duration::from_secs_f64(f64::from(ticks) / f64::from(per_second)))
     }
 
     pub(crate) fn stop(mut self) -> Result<(), Failure> {

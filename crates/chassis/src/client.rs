@@ -1,7 +1,10 @@
 //! The origin of a request: the client's address and program, as far as known.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
+use http::HeaderMap;
+use http::header::USER_AGENT;
 use ipnet::IpNet;
 use rowhouse_text::printable;
 use tonic::metadata::{Ascii, MetadataMap, MetadataValue};
@@ -33,11 +36,11 @@ pub struct Client {
 /// They determine what attempts to log in are counted against and what the audit log shows. They never determine what
 /// a caller may do.
 #[derive(Clone, Debug)]
-pub struct TrustedProxies(Vec<IpNet>);
+pub struct TrustedProxies(Arc<[IpNet]>);
 
 impl From<ProxyArgs> for TrustedProxies {
     fn from(args: ProxyArgs) -> Self {
-        Self(args.trusted_proxies)
+        Self(args.trusted_proxies.into())
     }
 }
 
@@ -68,24 +71,28 @@ impl TrustedProxies {
     }
 
     /// Returns the origin of a gRPC call. A caller that is verified by mutual TLS is trusted to say for whom it calls.
-    #[must_use]
-    pub fn client<T>(&self, request: &tonic::Request<T>) -> Client {
-        let metadata = request.metadata();
-        let texts: Vec<_> = metadata
+    pub(crate) fn client(&self, headers: &HeaderMap, peer: Option<&Peer>) -> Client {
+        let texts: Vec<_> = headers
             .get_all(FORWARDED_FOR)
             .iter()
-            .map(|value| String::from_utf8_lossy(value.as_encoded_bytes()))
+            .map(|value| String::from_utf8_lossy(value.as_bytes()))
             .collect();
-        let address = request.extensions().get::<Peer>().and_then(|peer| {
+        let address = peer.and_then(|peer| {
             let address = peer.address?.ip().to_canonical();
             Some(self.last_untrusted(address, peer.is_verified, texts.iter().map(AsRef::as_ref)))
         });
-        let agent = metadata.get(FORWARDED_USER_AGENT).or_else(|| metadata.get("user-agent"));
+        let agent = headers.get(FORWARDED_USER_AGENT).or_else(|| headers.get(USER_AGENT));
         Client { address, user_agent: agent.and_then(|value| value.to_str().ok()).and_then(user_agent) }
     }
 }
 
 impl Client {
+    /// Returns the origin of a call, as the server has determined it. Of a call that came past the server nothing is known.
+    #[must_use]
+    pub fn of<T>(request: &tonic::Request<T>) -> Self {
+        request.extensions().get().cloned().unwrap_or_default()
+    }
+
     /// Returns the network that the client is counted under, or `None` if its address is unknown.
     #[must_use]
     pub fn network(&self) -> Option<Network> {
@@ -121,9 +128,13 @@ fn parse(hop: &str) -> Option<IpAddr> {
 mod tests {
     use super::*;
 
+    fn trusted(networks: &[&str]) -> TrustedProxies {
+        TrustedProxies(networks.iter().map(|network| network.parse().unwrap()).collect())
+    }
+
     #[test]
     fn only_trusted_proxies_are_believed() {
-        let proxies = TrustedProxies(vec!["10.0.0.0/8".parse().unwrap(), "::1/128".parse().unwrap()]);
+        let proxies = trusted(&["10.0.0.0/8", "::1/128"]);
         for (peer, forwarded, expected) in [
             ("203.0.113.9", &[][..], "203.0.113.9"),
             ("203.0.113.9", &["198.51.100.1"], "203.0.113.9"),
@@ -149,25 +160,25 @@ mod tests {
     fn the_client_survives_the_metadata() {
         let sent =
             Client { address: Some("2001:db8::1".parse().unwrap()), user_agent: Some("curl/8".into()) };
-        let mut request = tonic::Request::new(());
-        sent.carry(request.metadata_mut());
+        let mut metadata = MetadataMap::new();
+        sent.carry(&mut metadata);
         let sent_from = sent.address;
         let peer = Peer { address: Some("127.0.0.1:1".parse().unwrap()), is_verified: false };
-        request.extensions_mut().insert(peer);
-        let proxies = TrustedProxies(vec!["127.0.0.0/8".parse().unwrap()]);
-        assert_eq!(proxies.client(&request), sent);
-        request.metadata_mut().insert("user-agent", "tonic/0".parse().unwrap());
-        assert_eq!(proxies.client(&request), sent);
+        let received = |metadata: &MetadataMap, trusted: &TrustedProxies, peer| {
+            trusted.client(&metadata.clone().into_headers(), Some(&peer))
+        };
+        let (proxies, nobody) = (trusted(&["127.0.0.0/8"]), trusted(&[]));
+        assert_eq!(received(&metadata, &proxies, peer), sent);
+        metadata.insert("user-agent", "tonic/0".parse().unwrap());
+        assert_eq!(received(&metadata, &proxies, peer), sent);
         let unknown = Client { user_agent: None, ..sent };
-        unknown.carry(request.metadata_mut());
-        assert_eq!(proxies.client(&request), unknown);
-        request.metadata_mut().remove(FORWARDED_USER_AGENT);
-        assert_eq!(proxies.client(&request).user_agent.as_deref(), Some("tonic/0"));
-        let nobody = TrustedProxies(Vec::new()).client(&request);
-        assert_eq!(nobody.address, Some("127.0.0.1".parse().unwrap()));
-        request.extensions_mut().insert(Peer { is_verified: true, ..peer });
-        let verified = TrustedProxies(Vec::new()).client(&request);
-        assert_eq!(verified.address, sent_from);
+        unknown.carry(&mut metadata);
+        assert_eq!(received(&metadata, &proxies, peer), unknown);
+        metadata.remove(FORWARDED_USER_AGENT);
+        assert_eq!(received(&metadata, &proxies, peer).user_agent.as_deref(), Some("tonic/0"));
+        assert_eq!(received(&metadata, &nobody, peer).address, Some("127.0.0.1".parse().unwrap()));
+        let verified = Peer { is_verified: true, ..peer };
+        assert_eq!(received(&metadata, &nobody, verified).address, sent_from);
     }
 
     #[test]

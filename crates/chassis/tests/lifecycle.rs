@@ -33,6 +33,7 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
     let base = options().await;
     let options = GrpcOptions {
         tls: None,
+        proxies: base.proxies,
         readiness: Some(move || {
             let answer = Arc::clone(&answer);
             async move { answer.load(Ordering::Relaxed) }

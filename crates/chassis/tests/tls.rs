@@ -8,8 +8,8 @@ use std::fs;
 use std::path::Path;
 use std::time::Duration;
 
-use rowhouse_chassis::client::TrustedProxies;
-use rowhouse_chassis::config::{CallTlsArgs, Environment, ProxyArgs, ServerTlsArgs, TlsArgs};
+use rowhouse_chassis::client::Client;
+use rowhouse_chassis::config::{CallTlsArgs, Environment, ServerTlsArgs, TlsArgs};
 use rowhouse_chassis::grpc::{GrpcOptions, Peer, TracedChannel, channel, channel_over};
 use rowhouse_chassis::tls::{CallTls, ServerTls};
 use rowhouse_testkit::CertificateAuthority;
@@ -70,8 +70,8 @@ async fn serve(args: &ServerTlsArgs) -> Running {
     }
     let echo = Echo::default().method("Echo", async |request: Request<String>| {
         let peer = *request.extensions().get::<Peer>().unwrap();
-        let client = TrustedProxies::from(ProxyArgs::default()).client(&request);
-        Ok(Response::new(format!("{} {}", peer.is_verified, client.address.unwrap())))
+        let client = Client::of(&request).address.unwrap();
+        Ok(Response::new(format!("{} {client}", peer.is_verified)))
     });
     start(GrpcOptions { tls, ..options().await }, echo)
 }

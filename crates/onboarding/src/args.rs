@@ -1,7 +1,7 @@
 //! [`OnboardingArgs`], the arguments that only the onboarding service has.
 
 use clap::Args;
-use rowhouse_chassis::config::{CallTlsArgs, ProxyArgs, SigningArgs};
+use rowhouse_chassis::config::{CallTlsArgs, SigningArgs};
 use rowhouse_jobs::WorkerArgs;
 
 /// The arguments of the onboarding service besides those of every service.
@@ -29,9 +29,6 @@ pub struct OnboardingArgs {
     /// The keys that sign tokens for calls to auth and orders.
     #[command(flatten)]
     pub signing: SigningArgs,
-    /// The trusted proxies: the gateway, for the origin of a sign-up.
-    #[command(flatten)]
-    pub proxies: ProxyArgs,
     /// The job workers.
     #[command(flatten)]
     pub jobs: WorkerArgs,

@@ -50,7 +50,6 @@ impl Service for Onboarding {
             issuer: signing.issuer(),
             proofs: Proofs::new(args.bcrypt_cost),
             verifier: Arc::clone(&core.verifier),
-            proxies: Arc::new(args.proxies.into()),
             limiter: Arc::clone(&core.limiter),
         };
         Ok(Parts::new()

@@ -5,13 +5,18 @@
 use std::io::{BufRead, BufReader, Read};
 use std::process::{Child, Command, Stdio};
 
+use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::config::{CallTlsArgs, Environment, TlsArgs};
 use rowhouse_chassis::grpc;
 use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::tls::CallTls;
+use rowhouse_proto::orders::v1::ListOrdersRequest;
+use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
 use rowhouse_testkit::{CertificateAuthority, ServiceName, TestDatabase};
 use rowhouse_tokens::{JwkSet, SigningKey, issuer};
+use serde_json::Value;
 use tempfile::TempDir;
+use tonic::{Code, Request};
 
 fn program(database_url: &str, trust: &TempDir) -> Command {
     let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-orders"));
@@ -42,8 +47,8 @@ fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
     let mut log = BufReader::new(child.stderr.take().unwrap());
     let mut line = String::new();
     while log.read_line(&mut line).unwrap() > 0 {
-        let entry: serde_json::Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = entry.get("address").and_then(serde_json::Value::as_str) {
+        let entry: Value = serde_json::from_str(&line).unwrap();
+        if let Some(address) = entry.get("address").and_then(Value::as_str) {
             return (address.to_owned(), log);
         }
         line.clear();
@@ -98,6 +103,32 @@ async fn the_program_serves_callers_with_a_certificate_only() {
     }
     child.kill().unwrap();
     child.wait().unwrap();
+}
+
+/// Calls from 127.0.0.1 on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
+async fn logged_client(database: &TestDatabase, trusted: &[(&str, &str)]) -> Value {
+    let trust = trust();
+    let mut child =
+        program(&database.url(ServiceName::Orders), &trust).envs(trusted.iter().copied()).spawn().unwrap();
+    let (address, log) = address(&mut child);
+    let mut orders = OrderServiceClient::new(grpc::channel(&format!("http://{address}")).unwrap());
+    let mut request = Request::new(ListOrdersRequest::default());
+    request.metadata_mut().insert(FORWARDED_FOR, "2001:db8:1:2::3".parse().unwrap());
+    assert_eq!(orders.list_orders(request).await.unwrap_err().code(), Code::Unauthenticated);
+    child.kill().unwrap();
+    child.wait().unwrap();
+    let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["target"] == "rowhouse::request").collect();
+    let [line] = lines.as_slice() else { panic!("{lines:?}") };
+    line["client"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_line_of_a_call_has_the_network_of_a_client_that_a_trusted_caller_names() {
+    let database = TestDatabase::create().await;
+    let trusted = [("ROWHOUSE_TRUSTED_PROXIES", "127.0.0.0/8")];
+    assert_eq!(logged_client(&database, &trusted).await, "2001:db8:1:2::/64");
+    assert_eq!(logged_client(&database, &[]).await, "127.0.0.1", "nobody is trusted by default");
 }
 
 #[test]

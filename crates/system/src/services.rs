@@ -5,7 +5,7 @@ use std::net::SocketAddr;
 use clap::CommandFactory;
 use rowhouse_auth::{Auth, AuthArgs, RetentionArgs};
 use rowhouse_catalog::{PerService, ServiceName};
-use rowhouse_chassis::config::{CallTlsArgs, ProxyArgs};
+use rowhouse_chassis::config::CallTlsArgs;
 use rowhouse_chassis::grpc::Listener;
 use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::service::{App, Config};
@@ -47,7 +47,6 @@ fn auth(parts: &Parts) -> AuthArgs {
         encryption_keys: parts.encryption_keys.clone(),
         require_verified_email: None,
         signing: parts.signing(ServiceName::Auth),
-        proxies: ProxyArgs::this_machine(),
         sessions: parts.sessions.clone(),
         sign_ups: parts.sign_ups.clone(),
         mail: parts.mail.clone(),
@@ -63,7 +62,6 @@ fn onboarding(parts: &Parts, at: &PerService<SocketAddr>) -> OnboardingArgs {
         orders_endpoint: url(at[ServiceName::Orders]),
         calls: CallTlsArgs::default(),
         signing: parts.signing(ServiceName::Onboarding),
-        proxies: ProxyArgs::this_machine(),
         jobs: parts.jobs.clone(),
         onboarding_retention: OnboardingArgs::RETENTION,
     }

@@ -16,7 +16,6 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use rowhouse_chassis::access::{self, Denied};
-use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::wire;
 use rowhouse_tenancy::{TenantContext, TenantDb, TenantTx};
@@ -42,7 +41,6 @@ pub(crate) struct Rpc {
     pub(crate) verifier: Arc<Verifier>,
     pub(crate) token_lifetime: Duration,
     pub(crate) sessions: SessionLifetimes,
-    pub(crate) proxies: TrustedProxies,
     pub(crate) sign_ups: SignUpRates,
     /// True if people must confirm their address before they can log in.
     pub(crate) require_verified_email: bool,

@@ -75,10 +75,14 @@ pub struct GrpcArgs {
     /// The certificates.
     #[command(flatten)]
     pub tls: ServerTlsArgs,
+    /// The trusted proxies: the gateway, for the origin of a call.
+    #[command(flatten)]
+    pub proxies: ProxyArgs,
 }
 
 impl GrpcArgs {
-    /// Creates arguments for a server at `listen`, with defaults for the rest and without rate limits.
+    /// Creates arguments for a server at `listen` that trusts the gateway on this machine, with defaults for the rest and without
+    /// rate limits.
     #[must_use]
     pub fn new(listen: SocketAddr) -> Self {
         Self {
@@ -89,6 +93,7 @@ impl GrpcArgs {
             admission: AdmissionArgs::default(),
             rate_limits: RateLimits::default().into(),
             tls: ServerTlsArgs::default(),
+            proxies: ProxyArgs::this_machine(),
         }
     }
 }
@@ -159,8 +164,6 @@ mod tests {
         #[command(flatten)]
         signing: SigningArgs,
         #[command(flatten)]
-        proxies: ProxyArgs,
-        #[command(flatten)]
         telemetry: TelemetryArgs,
         #[command(flatten)]
         environment: Environment,
@@ -191,6 +194,7 @@ mod tests {
         assert_eq!(parsed.grpc.request_timeout, Duration::from_secs(10));
         assert_eq!(parsed.grpc.max_connection_age, Duration::from_secs(300));
         assert!(!parsed.grpc.reflection);
+        assert!(parsed.grpc.proxies.trusted_proxies.is_empty());
         let of_one = "100:500".parse().unwrap();
         let rates = RateLimits { tenant: "200:1000".parse().unwrap(), user: of_one, api_key: of_one };
         assert_eq!(parsed.grpc.rate_limits.limits(), rates);

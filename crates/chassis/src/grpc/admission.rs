@@ -10,6 +10,7 @@ use tower::{Layer, Service};
 
 use super::deadline::Deadline;
 use crate::admission::{Admission, Asker, PRIORITY, urgency, while_admitted};
+use crate::client::Client;
 
 /// A layer after the verification of the token, since parties take turns, and after the rate limits, whose refusals take no place.
 #[derive(Clone)]
@@ -64,6 +65,9 @@ fn asker<B>(request: &Request<B>) -> Asker {
     let urgency = urgency(request.headers().get_all(PRIORITY).iter().map(HeaderValue::as_bytes));
     match request.extensions().get::<TenantContext>() {
         Some(caller) => Asker::in_tenant(caller.tenant(), caller.principal(), urgency),
-        None => Asker::stranger(None, urgency),
+        None => {
+            let network = request.extensions().get().and_then(Client::network);
+            Asker::stranger(network, urgency)
+        }
     }
 }

@@ -18,12 +18,15 @@ use super::malformed;
 use super::panics;
 use super::rpc::{CallLog, Rpc, begins_well};
 use crate::access::AccessRules;
+use crate::client::TrustedProxies;
 
 #[derive(Clone)]
 pub(super) struct EnvelopeLayer {
     pub(super) request_timeout: Duration,
     /// Knows the methods.
     pub(super) access: Arc<AccessRules>,
+    /// Determines the origin of each call, for the layers and handlers inside.
+    pub(super) proxies: TrustedProxies,
     /// Cancels every running call.
     pub(super) stop: CancellationToken,
 }
@@ -62,11 +65,14 @@ where
         let budget = deadline::budget(request.headers(), self.options.request_timeout);
         let deadline = Deadline::after(budget);
         let rpc = Rpc::of(request.uri().path());
+        let client = self.options.proxies.client(request.headers(), request.extensions().get());
         let operational = rpc.is_operational();
-        let span = if operational { Span::none() } else { rpc.server_span(request.headers()) };
+        let span =
+            if operational { Span::none() } else { rpc.server_span(request.headers(), client.network()) };
         let stop = self.options.stop.clone();
         let exists = self.options.access.declares(request.uri().path());
         let pending = span.in_scope(|| CallLog::pending(&rpc, exists));
+        request.extensions_mut().insert(client);
         request.extensions_mut().insert(deadline);
         let call = async move {
             let handler = panics::catch_panic(async move {

@@ -6,11 +6,12 @@ use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code as GrpcCode, Status};
 use tracing::Span;
-use tracing::field::Empty;
+use tracing::field::{self, Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::metrics::{self, Ended};
 use crate::error::code_name;
+use crate::network::Network;
 use crate::telemetry::{self, REQUEST, milliseconds};
 
 /// The name of a method from the path of a call.
@@ -49,7 +50,9 @@ impl<'a> Rpc<'a> {
     }
 
     /// Creates the span of a call to this server. It continues the caller's trace.
-    pub(super) fn server_span(&self, headers: &HeaderMap) -> Span {
+    ///
+    /// It has the client's network and not the address: the log is kept for longer than the address of a person is needed.
+    pub(super) fn server_span(&self, headers: &HeaderMap, client: Option<Network>) -> Span {
         let span = tracing::info_span!(
             "rpc",
             otel.name = self.name(),
@@ -57,6 +60,7 @@ impl<'a> Rpc<'a> {
             tenant_id = Empty,
             trace_id = Empty,
             span_id = Empty,
+            client = client.map(field::display),
         );
         self.describe(&span);
         telemetry::continue_trace(&span, |name| headers.get(name)?.to_str().ok());

@@ -27,6 +27,7 @@ use super::reject::reject;
 use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
 use crate::admission::Admission;
+use crate::client::TrustedProxies;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 use crate::tls::ServerTls;
@@ -71,6 +72,8 @@ pub struct GrpcOptions<R> {
     pub max_connection_age: Duration,
     /// The certificates, if calls are served over TLS.
     pub tls: Option<ServerTls>,
+    /// The networks whose machines are trusted to say for whom they call.
+    pub proxies: TrustedProxies,
     /// Counts the calls of each tenant, person and API key. A service that verifies tokens by itself counts their callers with it, too.
     pub limiter: Arc<RateLimiter>,
     /// The places of the calls that run at once. Health and reflection take none.
@@ -144,6 +147,7 @@ where
         .layer(EnvelopeLayer {
             request_timeout: options.request_timeout,
             access: Arc::clone(&options.access),
+            proxies: options.proxies,
             stop: stop.clone(),
         })
         .layer(OperationsLayer { routes: operations.prepare() })

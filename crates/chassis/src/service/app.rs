@@ -16,6 +16,7 @@ use super::usage::{record_regularly, record_rest};
 use super::{Config, Service};
 use crate::access::AccessRules;
 use crate::admission::Admission;
+use crate::client::TrustedProxies;
 use crate::database;
 use crate::grpc::{self, GrpcOptions, Listener, ServeError};
 use crate::program::StartError;
@@ -42,6 +43,7 @@ struct Unbound {
     max_connection_age: Duration,
     admission: Admission,
     tls: Option<ServerTls>,
+    proxies: TrustedProxies,
 }
 
 /// The reason why a service ended without a request to stop.
@@ -96,6 +98,7 @@ impl App {
             max_connection_age,
             admission,
             tls,
+            proxies,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
@@ -108,6 +111,7 @@ impl App {
             request_timeout,
             max_connection_age,
             tls,
+            proxies,
             limiter,
             admission,
             readiness: Some(move || {
@@ -180,6 +184,7 @@ impl Unbound {
             max_connection_age: grpc.max_connection_age,
             admission: Admission::at_server(S::NAME, grpc.admission.max_concurrent_calls),
             tls,
+            proxies: grpc.proxies.into(),
         })
     }
 }

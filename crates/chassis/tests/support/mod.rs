@@ -19,6 +19,7 @@ use http::uri::PathAndQuery;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::access::{AccessRules, Rule};
 use rowhouse_chassis::admission::Admission;
+use rowhouse_chassis::config::ProxyArgs;
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
 use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
@@ -130,6 +131,7 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
     let (_issuer, verifier) = trusted_issuer().await;
     GrpcOptions {
         tls: None,
+        proxies: ProxyArgs::default().into(),
         verifier,
         access: rules(
             &["Echo", "Forward", "Hang", "Panic", "Refuse", "Remaining", "Stream", "TraceId", "Wait"],

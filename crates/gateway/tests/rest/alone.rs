@@ -14,7 +14,7 @@ use rowhouse_chassis::config::{
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_gateway::{App, Config, HttpTlsArgs, ServeError};
+use rowhouse_gateway::{App, Config, HttpTlsArgs, MAX_CONCURRENT_CALLS, ServeError};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use serde_json::{Value, json};
 use tempfile::TempDir;

@@ -6,7 +6,6 @@ mod tenant;
 
 use std::sync::Arc;
 
-use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_proto::onboarding::v1::onboarding_service_server::OnboardingService;
@@ -35,7 +34,6 @@ pub(crate) struct Rpc {
     pub(crate) issuer: TokenIssuer,
     /// Verifies the tokens that callers of public methods send.
     pub(crate) verifier: Arc<Verifier>,
-    pub(crate) proxies: Arc<TrustedProxies>,
     /// Counts the callers of methods that verify tokens themselves, together with all others.
     pub(crate) limiter: Arc<RateLimiter>,
 }

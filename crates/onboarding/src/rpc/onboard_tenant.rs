@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_chassis::admission::step_aside;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::onboarding::v1::{Admin, OnboardTenantRequest, OnboardTenantResponse};
@@ -80,7 +81,7 @@ impl Rpc {
     /// Returns the caller. A token is optional, but one that was sent must be valid, since its sender wants to be
     /// recognised.
     async fn caller<T>(&self, request: &Request<T>, deadline: Option<Deadline>) -> Result<Caller, Error> {
-        let client = self.proxies.client(request);
+        let client = Client::of(request);
         let metadata = request.metadata();
         if !metadata.contains_key("authorization") {
             return Ok(Caller { client, token: None, deadline });

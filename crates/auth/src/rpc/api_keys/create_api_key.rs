@@ -30,7 +30,7 @@ pub(super) async fn create_api_key(
 ) -> Result<CreateApiKeyResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let CreateApiKeyRequest { name, scopes, expires_at, idempotency_key } = request.get_ref();
     let mut violations = Violations::default();
     let name = violations.check("name", name.parse::<ApiKeyName>());

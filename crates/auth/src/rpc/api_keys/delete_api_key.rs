@@ -1,6 +1,7 @@
 //! The method that deletes an API key.
 
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteApiKeyRequest, DeleteApiKeyResponse, error_code, permission};
 use tonic::Request;
 
@@ -18,7 +19,7 @@ pub(super) async fn delete_api_key(
 ) -> Result<DeleteApiKeyResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let id = parse_id(&request.get_ref().id, error_code::API_KEY_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_api_key", async |tx| {
         current_role(tx, caller, permission::API_KEYS_MANAGE).await?;

@@ -30,7 +30,7 @@ pub(super) async fn change_password(
 ) -> Result<ChangePasswordResponse, Error> {
     let cx = context(&request)?;
     let user = person(&cx)?;
-    let client = rpc.proxies.client(&request);
+    let client = Client::of(&request);
     // A caller with a session is known.
     let (person, network) = (Some(user.as_uuid()), client.network());
     let asker = Asker { known: true, person, network, deadline: deadline(&request) };

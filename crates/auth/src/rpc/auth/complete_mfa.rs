@@ -1,5 +1,6 @@
 //! The method for the second step of a login.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{CompleteMfaRequest, CompleteMfaResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantTx};
 use rowhouse_tokens::Role;
@@ -19,7 +20,7 @@ pub(super) async fn complete_mfa(
     rpc: &Rpc,
     request: Request<CompleteMfaRequest>,
 ) -> Result<CompleteMfaResponse, Error> {
-    let client = rpc.proxies.client(&request);
+    let client = Client::of(&request);
     let CompleteMfaRequest { mfa_token, code } = request.into_inner();
     let token = MfaToken::parse(&rpc.encryption, &mfa_token).or(Err(Error::InvalidMfaToken))?;
     let (user, tenant) = (token.user(), token.tenant());

@@ -1,6 +1,7 @@
 //! The job that removes what was done for a tenant that cannot be set up.
 
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_jobs::withdraw;
 use rowhouse_proto::auth::v1::{DeleteMembershipRequest, DeleteMembershipResponse};
 use tonic::Request;
@@ -26,7 +27,7 @@ pub(super) async fn delete_membership(
 ) -> Result<DeleteMembershipResponse, Error> {
     let cx = context(request)?;
     let email = parse_email(&request.get_ref().email)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     rpc.db
         .tx(&cx, "auth.delete_membership", async |tx| {
             if !is_provisioning(tx).await? {

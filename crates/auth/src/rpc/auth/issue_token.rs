@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use chrono::Utc;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{IssueTokenRequest, IssueTokenResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
 use rowhouse_tokens::{Permission, Principal, scope};
@@ -20,7 +21,7 @@ pub(super) async fn issue_token(
     rpc: &Rpc,
     request: &Request<IssueTokenRequest>,
 ) -> Result<IssueTokenResponse, Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let IssueTokenRequest { client_id, client_secret, scope: asked } = request.get_ref();
     // An invented key is refused before a tenant is entered, so strangers fill no log.
     let key = OpaqueToken::parse(&rpc.encryption, TokenKind::ApiKey, client_secret)

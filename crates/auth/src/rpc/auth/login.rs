@@ -26,7 +26,7 @@ const ROUNDS: usize = 3;
 /// Logs a person in. A wrong address or password is reported only after a hash was computed. Requests that are
 /// invalid for everybody are refused before.
 pub(super) async fn login(rpc: &Rpc, request: Request<LoginRequest>) -> Result<LoginResponse, Error> {
-    let (client, deadline) = (rpc.proxies.client(&request), deadline(&request));
+    let (client, deadline) = (Client::of(&request), deadline(&request));
     let LoginRequest { email, password, tenant, device_token } = request.into_inner();
     let (email, password) = parse(&email, password, tenant.as_deref())?;
     let attempt = Login { rpc, email, tenant, client, device_token, password, deadline };

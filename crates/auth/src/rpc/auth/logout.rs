@@ -1,5 +1,6 @@
 //! The method that ends the caller's session.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{LogoutRequest, LogoutResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
 use tonic::Request;
@@ -13,7 +14,7 @@ use crate::store::sessions::{SessionSelection, end_sessions, find_state};
 /// Ends the session. Every refresh token that the session ever had is accepted. An unknown token gets the same answer
 /// (RFC 7009 §2.2).
 pub(super) async fn logout(rpc: &Rpc, request: &Request<LogoutRequest>) -> Result<LogoutResponse, Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let text = &request.get_ref().refresh_token;
     let Ok(token) = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, text) else {
         return Ok(LogoutResponse {});

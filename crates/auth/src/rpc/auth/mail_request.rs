@@ -1,5 +1,6 @@
 //! The methods that request an email by naming an address: a link to set a new password, and the confirmation link.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_proto::auth::v1::{
     RequestPasswordResetRequest, RequestPasswordResetResponse, ResendEmailVerificationRequest,
@@ -40,7 +41,7 @@ async fn ask<T>(
     operation: &'static str,
     task: fn(Permit) -> Task,
 ) -> Result<(), Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let mut violations = Violations::default();
     let email = violations.check("email", email.parse::<EmailAddress>());
     let email = email.ok_or_else(|| Error::from(violations))?;

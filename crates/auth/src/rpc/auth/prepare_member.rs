@@ -26,7 +26,7 @@ pub(super) async fn prepare_member(
     request: Request<PrepareMemberRequest>,
 ) -> Result<PrepareMemberResponse, Error> {
     let cx = context(&request)?;
-    let client = rpc.proxies.client(&request);
+    let client = Client::of(&request);
     let deadline = deadline(&request);
     let candidate = Candidate::parse(request.into_inner(), client)?;
     let standing = identify(rpc, &candidate, deadline).await?;

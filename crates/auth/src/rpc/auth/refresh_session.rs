@@ -1,6 +1,7 @@
 //! The method that exchanges a refresh token for the next one.
 
 use chrono::Utc;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{RefreshSessionRequest, RefreshSessionResponse};
 use rowhouse_tenancy::{SystemOrigin, TenantContext, TenantTx};
 use rowhouse_tokens::Role;
@@ -21,7 +22,7 @@ pub(super) async fn refresh_session(
     rpc: &Rpc,
     request: &Request<RefreshSessionRequest>,
 ) -> Result<RefreshSessionResponse, Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Refresh, &request.get_ref().refresh_token)
         .or(Err(Error::InvalidRefreshToken))?;
     let successors: Vec<OpaqueToken> = token.successors(&rpc.encryption).collect();

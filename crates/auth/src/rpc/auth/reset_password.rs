@@ -1,5 +1,6 @@
 //! The method that sets a password by an emailed link.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::grpc::deadline;
@@ -25,7 +26,7 @@ pub(super) async fn reset_password(
     rpc: &Rpc,
     request: Request<ResetPasswordRequest>,
 ) -> Result<ResetPasswordResponse, Error> {
-    let client = rpc.proxies.client(&request);
+    let client = Client::of(&request);
     let asker = Asker { known: false, person: None, network: client.network(), deadline: deadline(&request) };
     let ResetPasswordRequest { token, password } = request.into_inner();
     let token = OneTimeToken::parse(&token).or(Err(Error::InvalidOneTimeToken))?;

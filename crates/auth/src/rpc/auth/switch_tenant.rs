@@ -1,6 +1,7 @@
 //! The method that continues in another tenant.
 
 use chrono::Utc;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_proto::auth::v1::{SwitchTenantRequest, SwitchTenantResponse};
 use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext};
@@ -23,7 +24,7 @@ pub(super) async fn switch_tenant(
     rpc: &Rpc,
     request: &Request<SwitchTenantRequest>,
 ) -> Result<SwitchTenantResponse, Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let SwitchTenantRequest { refresh_token, tenant } = request.get_ref();
     if tenant.is_empty() {
         let violation = FieldViolation::new("tenant", "send the other tenant's slug or id");

@@ -1,5 +1,6 @@
 //! The method that confirms an address.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{VerifyEmailRequest, VerifyEmailResponse};
 use tonic::Request;
 
@@ -14,7 +15,7 @@ pub(super) async fn verify_email(
     rpc: &Rpc,
     request: &Request<VerifyEmailRequest>,
 ) -> Result<VerifyEmailResponse, Error> {
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let token = OneTimeToken::parse(&request.get_ref().token).or(Err(Error::InvalidOneTimeToken))?;
     rpc.db
         .global_tx("auth.verify_email", async |tx| {

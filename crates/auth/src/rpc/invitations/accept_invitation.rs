@@ -41,7 +41,7 @@ pub(super) async fn accept_invitation(
     rpc: &Rpc,
     request: Request<AcceptInvitationRequest>,
 ) -> Result<AcceptInvitationResponse, Error> {
-    let client = rpc.proxies.client(&request);
+    let client = Client::of(&request);
     let asker = Asker { known: false, person: None, network: client.network(), deadline: deadline(&request) };
     let AcceptInvitationRequest { token, password, access_token } = request.into_inner();
     let token = OpaqueToken::parse(&rpc.encryption, TokenKind::Invitation, &token)

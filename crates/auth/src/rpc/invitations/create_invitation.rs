@@ -5,6 +5,7 @@ use std::time::Duration;
 use chrono::Utc;
 use prost::Message;
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::idempotency::{IdempotencyKey, Repeatable, answered_once};
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
@@ -38,7 +39,7 @@ pub(super) async fn create_invitation(
 ) -> Result<CreateInvitationResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let CreateInvitationRequest { email, role, idempotency_key } = request.get_ref();
     let mut violations = Violations::default();
     let email = violations.check("email", email.parse::<EmailAddress>());

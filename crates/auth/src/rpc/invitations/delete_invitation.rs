@@ -1,6 +1,7 @@
 //! The method that deletes an invitation.
 
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteInvitationRequest, DeleteInvitationResponse, error_code, permission};
 use tonic::Request;
 
@@ -16,7 +17,7 @@ pub(super) async fn delete_invitation(
 ) -> Result<DeleteInvitationResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let id = parse_id(&request.get_ref().id, error_code::INVITATION_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_invitation", async |tx| {
         let own = current_role(tx, caller, permission::MEMBERS_WRITE).await?;

@@ -2,6 +2,7 @@
 
 use chrono::Utc;
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::limits::PENDING_INVITATIONS;
 use rowhouse_proto::auth::v1::{ResendInvitationRequest, ResendInvitationResponse, error_code, permission};
 use tonic::Request;
@@ -23,7 +24,7 @@ pub(super) async fn resend_invitation(
 ) -> Result<ResendInvitationResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let id = parse_id(&request.get_ref().id, error_code::INVITATION_NOT_FOUND)?;
     let inviter = Inviter { rpc, person: caller, client: &client };
     let resent = rpc.db.tx(&cx, "auth.resend_invitation", async |tx| {

@@ -1,5 +1,6 @@
 //! The method that removes a member, or by which a member leaves.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteMemberRequest, DeleteMemberResponse, error_code, permission};
 use rowhouse_tokens::Role;
 use tonic::Request;
@@ -21,7 +22,7 @@ pub(super) async fn delete_member(
 ) -> Result<DeleteMemberResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let id = parse_id(&request.get_ref().id, error_code::MEMBER_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_member", async |tx| {
         let owners = lock_with_owners(tx, id).await?;

@@ -1,6 +1,7 @@
 //! The method that changes a member's role.
 
 use rowhouse_chassis::access::context;
+use rowhouse_chassis::client::Client;
 use rowhouse_chassis::error::FieldViolation;
 use rowhouse_proto::auth::v1::{UpdateMemberRequest, UpdateMemberResponse, error_code, permission};
 use rowhouse_tokens::Role;
@@ -23,7 +24,7 @@ pub(super) async fn update_member(
 ) -> Result<UpdateMemberResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let UpdateMemberRequest { id, role } = request.get_ref();
     let Some(new) = role::from_proto(*role) else {
         let violation = FieldViolation::new("role", "send the role: owner, admin, member or viewer");

@@ -1,6 +1,7 @@
 //! The method that activates the second factor.
 
 use chrono::Utc;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{ConfirmTotpRequest, ConfirmTotpResponse};
 use rowhouse_tenancy::TenantTx;
 use tonic::Request;
@@ -21,7 +22,7 @@ pub(super) async fn confirm_totp(
     rpc: &Rpc,
     request: &Request<ConfirmTotpRequest>,
 ) -> Result<ConfirmTotpResponse, Error> {
-    let (cx, client) = (context(request)?, rpc.proxies.client(request));
+    let (cx, client) = (context(request)?, Client::of(request));
     let user = person(&cx)?;
     let code = &request.get_ref().code;
     let attempt = CodeAttempt::new(&rpc.encryption, user, code, Action::MfaEnable, &client)?;

@@ -1,5 +1,6 @@
 //! The method that removes the second factor.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteTotpRequest, DeleteTotpResponse};
 use tonic::Request;
 
@@ -18,7 +19,7 @@ pub(super) async fn delete_totp(
     rpc: &Rpc,
     request: &Request<DeleteTotpRequest>,
 ) -> Result<DeleteTotpResponse, Error> {
-    let (cx, client) = (context(request)?, rpc.proxies.client(request));
+    let (cx, client) = (context(request)?, Client::of(request));
     let user = person(&cx)?;
     let code = &request.get_ref().code;
     let attempt = CodeAttempt::new(&rpc.encryption, user, code, Action::MfaDisable, &client)?;

@@ -1,6 +1,7 @@
 //! The method that ends all sessions but the current one.
 
 use rowhouse_chassis::access::Denied;
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteOtherSessionsRequest, DeleteOtherSessionsResponse};
 use tonic::Request;
 
@@ -19,7 +20,7 @@ pub(super) async fn delete_other_sessions(
     let cx = context(request)?;
     let user = person(&cx)?;
     let own = cx.session().map(|session| session.id).ok_or(Denied::PeopleOnly)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let deleted = rpc.db.tx(&cx, "auth.delete_other_sessions", async |tx| {
         // Concurrent logins with a checked password have ended by now, so their sessions are ended here.
         lock_identity(tx, user).await?;

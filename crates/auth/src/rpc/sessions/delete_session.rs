@@ -1,5 +1,6 @@
 //! The method that ends a session.
 
+use rowhouse_chassis::client::Client;
 use rowhouse_proto::auth::v1::{DeleteSessionRequest, DeleteSessionResponse, error_code, permission};
 use tonic::Request;
 
@@ -18,7 +19,7 @@ pub(super) async fn delete_session(
 ) -> Result<DeleteSessionResponse, Error> {
     let cx = context(request)?;
     let caller = person(&cx)?;
-    let client = rpc.proxies.client(request);
+    let client = Client::of(request);
     let id = parse_id(&request.get_ref().id, error_code::SESSION_NOT_FOUND)?;
     let deleted = rpc.db.tx(&cx, "auth.delete_session", async |tx| {
         let missing = Error::Missing(error_code::SESSION_NOT_FOUND);

@@ -10,9 +10,7 @@ use std::time::Duration;
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, Config, MailArgs, SessionArgs, SignUpArgs};
-use rowhouse_chassis::config::{
-    DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
-};
+use rowhouse_chassis::config::{DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{TracedChannel, channel};
 use rowhouse_chassis::service::{App, RunError};
@@ -60,7 +58,6 @@ pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
             encryption_keys: keys.encryption_keys(),
             require_verified_email: None,
             signing: SigningArgs { signing_keys: keys.signing_keys() },
-            proxies: ProxyArgs::this_machine(),
             sessions: SessionArgs::default(),
             sign_ups: SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),

@@ -9,7 +9,7 @@ use std::time::Duration;
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_auth::{AuthArgs, MailArgs, SessionArgs};
 use rowhouse_chassis::config::{
-    CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, ProxyArgs, SigningArgs, TelemetryArgs, TrustArgs,
+    CallTlsArgs, DatabaseArgs, Environment, GrpcArgs, SigningArgs, TelemetryArgs, TrustArgs,
 };
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{TracedChannel, channel};
@@ -52,7 +52,6 @@ pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAd
             encryption_keys: keys.encryption_keys(),
             require_verified_email: None,
             signing: SigningArgs { signing_keys: keys.signing_keys(issuer::AUTH) },
-            proxies: ProxyArgs::this_machine(),
             sessions: SessionArgs::default(),
             sign_ups: rowhouse_auth::SignUpArgs::generous(),
             mail: MailArgs::into_directory(keys.mail_dir()),
@@ -96,7 +95,6 @@ pub(crate) fn config(
             orders_endpoint: format!("http://{orders}"),
             calls: CallTlsArgs::default(),
             signing: SigningArgs { signing_keys: keys.signing_keys(issuer::ONBOARDING) },
-            proxies: ProxyArgs::this_machine(),
             jobs: jobs(),
             onboarding_retention: OnboardingArgs::RETENTION,
         },
