@@ -3,6 +3,7 @@
 //! Auth signs the tokens of people and API keys. A service that calls another one on its own behalf signs its own token,
 //! for one callee and one tenant. RFC 9068 and RFC 8725 are the references.
 
+mod cache;
 mod claims;
 mod ed25519;
 mod error;

@@ -44,6 +44,8 @@ pub(crate) struct Keys {
     by_id: HashMap<String, Trusted>,
     /// The time at which the read began.
     read: Instant,
+    /// A number that changes with the keys.
+    version: u64,
 }
 
 #[derive(Debug)]
@@ -51,6 +53,13 @@ pub(crate) struct Trusted {
     pub(crate) issuer: String,
     pub(crate) key: DecodingKey,
     x: String,
+}
+
+impl PartialEq for Trusted {
+    fn eq(&self, other: &Self) -> bool {
+        // `key` is made of `x`.
+        self.issuer == other.issuer && self.x == other.x
+    }
 }
 
 /// The reason why the trusted keys cannot be read.
@@ -112,7 +121,7 @@ impl TrustStore {
         let reading = tokio::spawn(async move {
             *refreshed = Some(Instant::now());
             match read(&shared.directory, shared.issuers()).await {
-                Ok(keys) => *shared.keys.write().unwrap_or_else(PoisonError::into_inner) = Arc::new(keys),
+                Ok(keys) => shared.replace(keys),
                 Err(error) => tracing::warn!(%error, "the trusted keys stay as they are"),
             }
         });
@@ -146,6 +155,16 @@ impl TrustStore {
 }
 
 impl Keys {
+    #[cfg(test)]
+    pub(crate) fn of_version(version: u64) -> Self {
+        Self { by_id: HashMap::new(), read: Instant::now(), version }
+    }
+
+    /// Returns a number that changes with the keys.
+    pub(crate) const fn version(&self) -> u64 {
+        self.version
+    }
+
     pub(crate) fn get(&self, kid: &str) -> Option<&Trusted> {
         self.by_id.get(kid)
     }
@@ -154,6 +173,12 @@ impl Keys {
 impl Shared {
     fn keys(&self) -> Arc<Keys> {
         Arc::clone(&self.keys.read().unwrap_or_else(PoisonError::into_inner))
+    }
+
+    fn replace(&self, new: Keys) {
+        let mut keys = self.keys.write().unwrap_or_else(PoisonError::into_inner);
+        let version = if keys.by_id == new.by_id { keys.version } else { keys.version + 1 };
+        *keys = Arc::new(Keys { version, ..new });
     }
 
     fn issuers(&self) -> BTreeSet<String> {
@@ -200,7 +225,7 @@ async fn read(directory: &Path, known: BTreeSet<String>) -> Result<Keys, TrustEr
     if keys.is_empty() {
         return Err(TrustError::Empty(directory.to_owned()));
     }
-    Ok(Keys { by_id: keys, read: began })
+    Ok(Keys { by_id: keys, read: began, version: 0 })
 }
 
 #[cfg(test)]

@@ -10,9 +10,10 @@ use jsonwebtoken::{Algorithm, Validation, get_current_timestamp};
 use serde::Deserialize;
 use uuid::Uuid;
 
+use crate::cache::Cache;
 use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::metrics;
-use crate::trust::Trusted;
+use crate::trust::{Keys, Trusted};
 use crate::{
     FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession,
     TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
@@ -21,7 +22,7 @@ use crate::{
 /// The longest token that is decoded. The system's own have about 500 bytes.
 const LONGEST_TOKEN: usize = 4096;
 /// The clock skew that is tolerated, in seconds.
-const LEEWAY: u64 = 5;
+pub(crate) const LEEWAY: u64 = 5;
 /// The longest lifetime of an access token that is accepted, from any issuer.
 const LONGEST_LIFETIME: u64 = 3600;
 
@@ -41,6 +42,7 @@ pub struct Verifier {
     trust: Arc<TrustStore>,
     user: Validation,
     service: Option<Validation>,
+    verified: Cache,
 }
 
 #[derive(Deserialize)]
@@ -85,10 +87,10 @@ impl Verifier {
     pub fn new(trust: Arc<TrustStore>, issuers: &Issuers, accepts: Accepts<'_>) -> Self {
         let of_services = accepts.service_issuers.iter().copied();
         let service = accepts.service_audience.map(|audience| validation(audience, of_services));
-        Self { trust, user: validation(USER_AUDIENCE, issuers.accepted()), service }
+        Self { trust, user: validation(USER_AUDIENCE, issuers.accepted()), service, verified: Cache::new() }
     }
 
-    /// Verifies a token. Reads the trusted keys again if the token's key is unknown (at most every five seconds), or if
+    /// Verifies a token, or finds that it was verified lately. Reads the trusted keys again if the token's key is unknown (at most every five seconds), or if
     /// they were last read more than a minute ago.
     pub async fn verify(&self, token: &str) -> Result<VerifiedToken, TokenError> {
         self.trust.refresh_old().await;
@@ -138,9 +140,18 @@ impl Verifier {
     }
 
     fn check(&self, token: &str) -> Result<VerifiedToken, TokenError> {
+        let keys = self.trust.keys();
+        if let Some(known) = self.verified.get(token, &keys, get_current_timestamp()) {
+            return Ok(known);
+        }
+        let verified = self.check_with(&keys, token)?;
+        self.verified.insert(&verified, &keys);
+        Ok(verified)
+    }
+
+    fn check_with(&self, keys: &Keys, token: &str) -> Result<VerifiedToken, TokenError> {
         let header = header_of(token)?;
         let header = Header::parse(&header)?;
-        let keys = self.trust.keys();
         let Trusted { issuer: key_issuer, key, .. } =
             header.kid.and_then(|kid| keys.get(kid)).ok_or(TokenError::UnknownKey)?;
         match header.typ {

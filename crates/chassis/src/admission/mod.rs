@@ -24,7 +24,7 @@ use tokio::time::timeout;
 use tonic::Status;
 
 pub use asker::{Asker, PRIORITY, Party, urgency};
-pub use rowhouse_tenancy::shares::Urgency;
+pub use rowhouse_tenancy::shares::{Occupancy, Urgency};
 pub use step_aside::{step_aside, while_admitted};
 
 use crate::error::{Code, retryable};
@@ -37,6 +37,8 @@ const BURST: Duration = Duration::from_millis(100);
 const BURST_WAITERS: usize = 4;
 /// The number of places for each waiter in a queue that stands. A call then takes half as long again as without a queue.
 const PLACES_PER_WAITER: usize = 2;
+/// The number of waiters that a queue has room for all the same.
+const FEWEST_WAITERS: usize = 4;
 /// The times after which callers that were refused come back, in turns, so that they do not come back together.
 const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
@@ -99,6 +101,12 @@ impl Admission {
         Ok(Place { admission: self.clone(), permit: Some(permit) })
     }
 
+    /// Returns the numbers of calls that run and wait.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        self.0.shares.occupancy()
+    }
+
     fn refuse(&self, urgency: Urgency) -> Status {
         let number = self.0.refused.count(self.0.service, urgency);
         let turn = usize::try_from(number).unwrap_or(usize::MAX) % RETRY_AFTER.len();
@@ -127,7 +135,7 @@ fn may_wait(ahead: Ahead, urgency: Urgency) -> bool {
     } else if urgency == Urgency::Batch && ahead.interactive {
         0
     } else {
-        ahead.places.div_ceil(PLACES_PER_WAITER)
+        (ahead.places / PLACES_PER_WAITER).max(FEWEST_WAITERS)
     };
     ahead.waiters < most
 }

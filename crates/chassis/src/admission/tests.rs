@@ -37,7 +37,7 @@ async fn a_call_too_many_is_refused_at_once() {
     drop(held);
     let place = waiting.remove(0).now_or_never().expect("it is its turn").unwrap();
     drop((place, waiting));
-    assert_eq!(admission.0.shares.held(), 0);
+    assert_eq!(admission.occupancy().held, 0);
 }
 
 #[test]
@@ -59,8 +59,8 @@ fn a_queue_that_stands_is_short_and_a_batch_does_not_wait_in_it() {
         assert_eq!(may_wait(ahead, Urgency::Interactive), interactive, "{ahead:?}");
         assert_eq!(may_wait(ahead, Urgency::Batch), batch, "{ahead:?}");
     }
-    let one = Ahead { places: 1, waiters: 0, interactive: false, standing: BURST };
-    assert!(may_wait(one, Urgency::Interactive));
+    let few = |waiters| Ahead { places: 1, waiters, interactive: false, standing: BURST };
+    assert!(may_wait(few(3), Urgency::Interactive) && !may_wait(few(4), Urgency::Interactive));
 }
 
 #[tokio::test]
@@ -78,7 +78,7 @@ async fn the_deadline_holds_in_the_queue() {
 async fn a_call_that_steps_aside_frees_its_place_and_goes_on() {
     let admission = places(1);
     let place = take(&admission, Asker::NOBODY);
-    let held = || admission.0.shares.held();
+    let held = || admission.occupancy().held;
     let call = async {
         assert_eq!(held(), 1);
         step_aside();
@@ -98,7 +98,7 @@ async fn a_call_that_steps_aside_frees_its_place_and_goes_on() {
 async fn a_client_sends_fewer_calls_when_the_service_refuses_some() {
     let admission = Admission::at_client(ServiceName::Orders, NonZeroUsize::new(100).unwrap());
     let running: Vec<_> = (0..50).map(|_| take(&admission, tenant(Urgency::Interactive))).collect();
-    let size = || admission.0.shares.weak().occupancy().unwrap().size;
+    let size = || admission.occupancy().size;
     for (at, place) in running.into_iter().enumerate() {
         place.ended(at == 0);
         // The other refusals of the same round would not count.

@@ -31,6 +31,7 @@ mod members;
 mod mfa;
 mod onboarding;
 mod orders;
+mod overload;
 mod password;
 mod people;
 mod read_only;

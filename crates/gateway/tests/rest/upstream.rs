@@ -55,7 +55,7 @@ async fn a_lost_service_takes_only_the_requests_that_need_it() {
 }
 
 /// Accepts connections and reads, but does not answer.
-async fn silent() -> (String, tokio::sync::mpsc::Receiver<TcpStream>) {
+pub(crate) async fn silent() -> (String, tokio::sync::mpsc::Receiver<TcpStream>) {
     let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
     let url = format!("http://{}", listener.local_addr().unwrap());
     let (sender, receiver) = tokio::sync::mpsc::channel(8);

@@ -143,6 +143,12 @@ impl<P: Party> Shares<P> {
         state.grant(&self.0, Instant::now());
     }
 
+    /// Returns the use of the places.
+    #[must_use]
+    pub fn occupancy(&self) -> Occupancy {
+        self.0.lock().occupancy()
+    }
+
     /// Returns the number of places that are taken.
     #[must_use]
     pub fn held(&self) -> usize {

@@ -152,3 +152,28 @@ async fn a_removed_key_is_soon_refused() {
     assert_eq!(verifier.verify(&of_previous).await.unwrap_err(), TokenError::UnknownKey);
     verifier.verify(&token_of(current)).await.unwrap();
 }
+
+/// A token that was verified before is known, and its key may be gone since.
+#[tokio::test]
+async fn a_known_token_of_a_retired_key_is_refused() {
+    let directory = TempDir::new().unwrap();
+    let (retired, current) = (SigningKey::generate().unwrap(), SigningKey::generate().unwrap());
+    publish(&directory, &[&retired, &current]);
+    let trust = TrustStore::load_throttled(directory.path().to_owned(), Duration::ZERO, Duration::ZERO);
+    let trust = Arc::new(trust.await.unwrap());
+    let verifier = Verifier::new(Arc::clone(&trust), &Issuers::development(), Accepts::default());
+    let without = JwkSet { keys: vec![current.jwk().clone()] };
+    let (of_retired, of_current) = (token_of(retired), token_of(current));
+    for _ in 0..2 {
+        verifier.verify(&of_retired).await.unwrap();
+        verifier.verify(&of_current).await.unwrap();
+    }
+    let before = trust.keys().version();
+    trust.refresh().await;
+    assert_eq!(trust.keys().version(), before, "the keys are the same");
+    let path = directory.path().join("rowhouse-auth.jwks.json");
+    std::fs::write(path, serde_json::to_vec(&without).unwrap()).unwrap();
+    assert_eq!(verifier.verify(&of_retired).await.unwrap_err(), TokenError::UnknownKey);
+    verifier.verify(&of_current).await.unwrap();
+    assert_ne!(trust.keys().version(), before);
+}
