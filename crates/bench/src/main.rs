@@ -9,6 +9,7 @@ mod grpc;
 mod jobs;
 mod metrics;
 mod neighbours;
+mod overload;
 mod pgbench;
 mod report;
 mod system;
@@ -62,6 +63,8 @@ enum Measurement {
     Jobs,
     /// Getting an order, with metrics and without.
     Metrics,
+    /// Getting and creating orders at five times the rate of the peak, compared with the peak.
+    Overload,
     /// The requests of one tenant, alone and beside tenants that use all the capacity they can get.
     Neighbours,
 }
@@ -100,6 +103,11 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
     let system = System::start(arguments.rate_limits, &[]).await?;
     if arguments.measurement == Measurement::Neighbours {
         neighbours::run(&system, arguments.seconds, arguments.rounds, arguments.maintenance).await?;
+        system.stop()?;
+        return Ok(None);
+    }
+    if arguments.measurement == Measurement::Overload {
+        overload::run(&system, arguments.seconds, arguments.rounds).await?;
         system.stop()?;
         return Ok(None);
     }

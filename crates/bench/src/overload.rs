@@ -5,11 +5,11 @@
 
 mod client;
 
+use std::collections::VecDeque;
 use std::io::Write;
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
-use tokio::sync::Mutex;
 use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
@@ -38,7 +38,10 @@ pub(crate) async fn run(system: &System, seconds: u64, rounds: usize) -> Result<
     }
     let lasting = Duration::from_secs(seconds);
     let mut out = std::io::stdout().lock();
-    writeln!(out, "| operation | asked/s | good/s | p50 ms | p99 ms | refused/s | p50 ms | p99 ms | failed | not sent |")?;
+    writeln!(
+        out,
+        "| operation | asked/s | good/s | p50 ms | p99 ms | refused/s | p50 ms | p99 ms | failed | not sent |"
+    )?;
     writeln!(out, "|---|--:|--:|--:|--:|--:|--:|--:|--:|--:|")?;
     for operation in [Operation::Get, Operation::Create] {
         let targets = targets(system, &tenants, operation)?;
@@ -142,13 +145,26 @@ async fn peak(targets: &[Arc<Target>], lasting: Duration) -> Result<Outcome, Fai
     Ok(outcome.sorted())
 }
 
+/// The connections without a request, in the order in which they became free.
+#[derive(Default)]
+struct Free(Mutex<VecDeque<Connection>>);
+
+impl Free {
+    fn take(&self) -> Option<Connection> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).pop_front()
+    }
+
+    fn put(&self, connection: Connection) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).push_back(connection);
+    }
+}
+
 /// Sends requests at a rate, each over a connection that is free.
 async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -> Result<Outcome, Failure> {
-    let mut free = Vec::new();
+    let free = Arc::new(Free::default());
     for target in targets.iter().cycle().take(CONNECTIONS) {
-        free.push(Connection::open(target).await?);
+        free.put(Connection::open(target).await?);
     }
-    let free = Arc::new(Mutex::new(free));
     let mut requests = JoinSet::new();
     let mut outcome = Outcome::default();
     let (began, mut sent) = (Instant::now(), 0.0);
@@ -159,7 +175,7 @@ async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -
         let due = began.elapsed().as_secs_f64() * per_second;
         while sent < due {
             sent += 1.0;
-            let Some(mut connection) = free.lock().await.pop() else {
+            let Some(mut connection) = free.take() else {
                 outcome.not_sent += 1;
                 continue;
             };
@@ -167,7 +183,7 @@ async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -
             requests.spawn(async move {
                 let answer = connection.send().await;
                 if answer.status != 0 {
-                    free.lock().await.insert(0, connection);
+                    free.put(connection);
                 }
                 answer
             });

@@ -58,7 +58,13 @@ impl World {
     }
 
     /// Makes a call, and waits until so many run and wait.
-    async fn call(&self, text: &str, priority: &str, running: usize, waiting: usize) -> JoinHandle<support::Reply> {
+    async fn call(
+        &self,
+        text: &str,
+        priority: &str,
+        running: usize,
+        waiting: usize,
+    ) -> JoinHandle<support::Reply> {
         let mut request = Request::new(text.to_owned());
         request.metadata_mut().insert(PRIORITY, priority.parse().unwrap());
         let channel = self.server.channel.clone();

@@ -43,7 +43,12 @@ async fn flood(api: Api, stop: Arc<AtomicBool>, tally: Arc<Tally>) {
                     tally.answered.fetch_add(1, Ordering::Relaxed);
                     continue;
                 }
-                assert_eq!((answer.status, &answer.body["code"]), (503, &json!("overloaded")), "{}", answer.text);
+                assert_eq!(
+                    (answer.status, &answer.body["code"]),
+                    (503, &json!("overloaded")),
+                    "{}",
+                    answer.text
+                );
                 let after: u64 = answer.header("retry-after").parse().unwrap();
                 assert!((1..=3).contains(&after), "{after}");
                 tally.refused.fetch_add(1, Ordering::Relaxed);
