@@ -17,7 +17,7 @@ const BASE: &str = "openapi.base.yaml";
 
 /// The errors of operations in addition to their own.
 const ERRORS: ErrorSets<'static> = ErrorSets {
-    every_call: &["RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "DEADLINE_EXCEEDED"],
+    every_call: &["RESOURCE_EXHAUSTED", "INTERNAL", "UNAVAILABLE", "OVERLOADED", "DEADLINE_EXCEEDED"],
     with_token: &[
         "RATE_LIMITED",
         "INVALID_ARGUMENT",
@@ -30,7 +30,13 @@ const ERRORS: ErrorSets<'static> = ErrorSets {
         "TENANT_SUSPENDED",
         "PERMISSION_DENIED",
     ],
-    with_body: &["MALFORMED_JSON", "INVALID_ARGUMENT", "BODY_TOO_LARGE", "UNSUPPORTED_MEDIA_TYPE"],
+    with_body: &[
+        "MALFORMED_JSON",
+        "INVALID_ARGUMENT",
+        "BODY_TOO_LARGE",
+        "REQUEST_TOO_SLOW",
+        "UNSUPPORTED_MEDIA_TYPE",
+    ],
     with_parameters: &["INVALID_ARGUMENT", "URI_TOO_LONG"],
 };
 
