@@ -1,4 +1,4 @@
-//! The services and gateways as processes, two instances of each, under load: a rolling restart fails
+//! The services and gateways as processes, two instances of each, under load: instances share the requests, a rolling restart fails
 //! none, and a fail-over of PostgreSQL loses nothing that was acknowledged.
 //!
 //! A short run restarts each process once or twice; `ROWHOUSE_RESTARTS_REQUESTS=100000` restarts them until so many requests were made.
@@ -11,6 +11,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod balance;
 mod failover;
 mod forwarder;
 mod front;

@@ -70,6 +70,13 @@ impl World {
         world
     }
 
+    /// Reserves addresses for another instance of a program, and returns its number. Callers that are started from now on know them.
+    pub(crate) fn add_instance(&mut self, program: ProgramName) -> usize {
+        let instances = self.instances.get_mut(&program).unwrap();
+        instances.push(Instance::new());
+        instances.len() - 1
+    }
+
     /// Restarts one instance after the other, of each program.
     pub(crate) async fn restart_all(&mut self) {
         for program in ProgramName::all() {
@@ -119,6 +126,20 @@ impl World {
         }
     }
 
+    /// Returns the number of calls that each instance of a service has answered, by its own metrics.
+    pub(crate) async fn answered_calls(&self, service: ServiceName) -> Vec<u64> {
+        let mut counts = Vec::new();
+        for instance in &self.instances[&ProgramName::Service(service)] {
+            let metrics = reqwest::get(format!("http://{}/metrics", instance.admin)).await;
+            counts.push(match metrics {
+                Ok(metrics) => answered_calls(&metrics.text().await.unwrap()),
+                // It does not run yet.
+                Err(_) => 0,
+            });
+        }
+        counts
+    }
+
     /// Returns the number of orders of each customer.
     pub(crate) async fn orders(&self) -> BTreeMap<String, i64> {
         let admin = self.postgres.admin().await;
@@ -159,4 +180,10 @@ impl World {
         }
         settings
     }
+}
+
+/// Returns the number of calls of all methods in a scrape.
+fn answered_calls(scrape: &str) -> u64 {
+    let counts = scrape.lines().filter(|line| line.starts_with("rpc_server_call_duration_seconds_count"));
+    counts.map(|line| line.rsplit(' ').next().unwrap().parse::<u64>().unwrap()).sum()
 }
