@@ -24,21 +24,25 @@
     reason = "a test fails by panicking"
 )]
 
+mod addresses;
 mod certificates;
 mod cluster;
 mod database;
 pub mod mail;
 mod options;
+mod processes;
 mod proxy;
 mod server;
 mod system;
 mod tenant;
 mod watchdog;
 
+pub use addresses::own_address;
 pub use certificates::{CertificateAuthority, IssuedCertificate};
 pub use database::TestDatabase;
 pub use mail::Email;
 pub use options::TestOptions;
+pub use processes::{Processes, ProgramName, Settings, serve_as_a_process, stop_process};
 pub use proxy::{Flight, Proxy};
 pub use rowhouse_auth::SignUpArgs;
 pub use rowhouse_catalog::{PerService, ServiceName};

@@ -1,11 +1,14 @@
 //! [`TestServer`], a PostgreSQL server for one test.
 
+mod standby;
+
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
 
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_migrator::RolePasswords;
 use rowhouse_postgres::{Cluster, ClusterOptions, random_password};
+use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
@@ -72,7 +75,15 @@ impl TestServer {
         }
     }
 
-    /// Starts the server again after [`TestServer::stop`], on another port.
+    /// Kills the server with SIGKILL. A commit that was acknowledged survives that if `synchronous_commit` is on.
+    pub fn kill(&mut self) {
+        let pid = fs::read_to_string(self.directory.path().join("postgres/postmaster.pid")).unwrap();
+        let pid: i32 = pid.lines().next().unwrap().parse().unwrap();
+        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        drop(self.cluster.take());
+    }
+
+    /// Starts the server again after [`TestServer::stop`] or [`TestServer::kill`], on another port.
     pub async fn restart(&mut self) {
         let cluster = Cluster::start(&self.options).await.unwrap_or_else(|error| panic!("{error}"));
         self.cluster = Some(cluster);

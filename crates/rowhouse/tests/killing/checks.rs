@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_catalog::ServiceName;
+use rowhouse_testkit::ProgramName;
 use tokio::time::{sleep, timeout};
 
 use crate::world::World;
@@ -45,7 +46,7 @@ const WRONG: &str = "
 
 /// Waits until no work is in progress, and checks everything. Returns the number of tenants.
 pub(crate) async fn check(world: &World) -> usize {
-    let admin = rowhouse_migrator::connect(&world.admin_url().await, None).await.unwrap();
+    let admin = world.admin().await;
     let at_rest = async {
         while admin.query_one(UNDER_WAY, &[]).await.unwrap().get::<_, i64>(0) > 0 {
             sleep(Duration::from_millis(50)).await;
@@ -56,16 +57,14 @@ pub(crate) async fn check(world: &World) -> usize {
         admin.query(WRONG, &[]).await.unwrap().iter().map(|row| row.get::<_, String>(0)).collect();
     if at_rest.is_err() || !wrong.is_empty() {
         for service in ServiceName::ALL {
-            let said = world.said(*service);
-            let lines: Vec<&str> = said.lines().collect();
-            eprintln!("-- {service}\n{}", lines[lines.len().saturating_sub(60)..].join("\n"));
+            eprintln!("-- {service}\n{}", world.processes.output(ProgramName::Service(*service), 0));
         }
     }
     assert!(wrong.is_empty(), "{} things are wrong: {wrong:#?}", wrong.len());
     at_rest.expect("everything comes to rest");
 
     let tenants = admin.query("SELECT email FROM onboarding.onboardings", &[]).await.unwrap();
-    let messages = world.mail_directory().emails();
+    let messages = world.processes.mail_directory().emails();
     let welcomes: Vec<&str> = messages
         .iter()
         .filter(|message| message.subject.starts_with("Welcome"))

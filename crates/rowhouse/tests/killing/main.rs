@@ -17,10 +17,15 @@ mod checks;
 mod client;
 mod link;
 mod random;
-mod service;
 mod world;
 
 /// Returns whether all boundaries are taken.
 fn is_thorough() -> bool {
     std::env::var_os("ROWHOUSE_KILLING").is_some_and(|value| value == "all")
+}
+
+/// Not a test of anything: the services are started as this.
+#[test]
+fn as_a_process() {
+    rowhouse_testkit::serve_as_a_process();
 }

@@ -1,18 +1,24 @@
-//! [`Load`], clients that create and read orders without a pause.
+//! [`Load`], clients that create and read orders without a pause, and others that sign up.
 
+use std::fmt;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
-use reqwest::{RequestBuilder, StatusCode};
+use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
+use tokio::time::{sleep, timeout};
 
 use crate::front::Front;
+use crate::newcomers::{self, Export};
 
 const PASSWORD: &str = "correct horse battery";
 const TENANTS: usize = 3;
 const CLIENTS_PER_TENANT: usize = 4;
+/// The number of sign-ups at once.
+const NEWCOMERS: usize = 2;
+const PATIENCE: Duration = Duration::from_secs(60);
 /// Tokens live for ten minutes.
 const TOKEN_AGE: Duration = Duration::from_mins(5);
 
@@ -28,10 +34,32 @@ pub(crate) struct Record {
     stop: AtomicBool,
     answered: AtomicUsize,
     failures: Mutex<Vec<String>>,
-    /// The customers of the orders that were acknowledged, each of which is unique.
-    acknowledged: Mutex<Vec<String>>,
+    pub(crate) acknowledged: Mutex<Acknowledged>,
     /// The time of the latest order that was acknowledged.
     latest: Mutex<Option<Instant>>,
+}
+
+/// What was acknowledged, and so must not be lost.
+#[derive(Default)]
+pub(crate) struct Acknowledged {
+    /// The customers of the orders, each of which is unique.
+    pub(crate) orders: Vec<String>,
+    /// The addresses of those who signed up.
+    pub(crate) sign_ups: Vec<String>,
+    pub(crate) exports: Vec<Export>,
+}
+
+impl fmt::Display for Acknowledged {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { orders, sign_ups, exports } = self;
+        write!(f, "{} orders, {} sign-ups and {} exports", orders.len(), sign_ups.len(), exports.len())
+    }
+}
+
+impl Record {
+    pub(crate) fn is_over(&self) -> bool {
+        self.stop.load(Ordering::Relaxed)
+    }
 }
 
 impl Load {
@@ -39,21 +67,21 @@ impl Load {
     pub(crate) async fn start(front: &Arc<Front>) -> Self {
         let record = Arc::new(Record::default());
         let mut clients = JoinSet::new();
+        let client = |name: String, email: String| Client {
+            name,
+            email,
+            front: Arc::clone(front),
+            record: Arc::clone(&record),
+        };
         for tenant in 0..TENANTS {
-            let admin = json!({ "email": email(tenant), "password": PASSWORD });
-            let body = json!({ "name": format!("Company {tenant}"), "admin": admin });
-            let place = front.place();
-            let made = place.client.post(place.url("/v1/tenants")).json(&body).send().await.unwrap();
-            assert!(made.status().is_success(), "{}", made.text().await.unwrap());
+            let email = format!("owner-{tenant}@example.com");
+            client(format!("Company {tenant}"), email.clone()).sign_up().await.expect("a tenant");
             for number in 0..CLIENTS_PER_TENANT {
-                let client = Client {
-                    name: format!("{tenant}-{number}"),
-                    email: email(tenant),
-                    front: Arc::clone(front),
-                    record: Arc::clone(&record),
-                };
-                clients.spawn(client.run());
+                clients.spawn(client(format!("{tenant}-{number}"), email.clone()).use_orders());
             }
+        }
+        for number in 0..NEWCOMERS {
+            clients.spawn(newcomers::sign_up_repeatedly(client(format!("newcomer-{number}"), String::new())));
         }
         Self { clients, record }
     }
@@ -72,33 +100,41 @@ impl Load {
         *self.record.latest.lock().unwrap()
     }
 
-    /// Stops the clients. Returns the failures and the customers of the acknowledged orders.
-    pub(crate) async fn finish(self) -> (Vec<String>, Vec<String>) {
+    /// Stops the clients. Returns the failures, and what was acknowledged.
+    pub(crate) async fn finish(self) -> (Vec<String>, Acknowledged) {
         self.record.stop.store(true, Ordering::Relaxed);
         self.clients.join_all().await;
-        let take = |list: &Mutex<Vec<String>>| std::mem::take(&mut *list.lock().unwrap());
-        (take(&self.record.failures), take(&self.record.acknowledged))
+        let failures = std::mem::take(&mut *self.record.failures.lock().unwrap());
+        (failures, std::mem::take(&mut *self.record.acknowledged.lock().unwrap()))
     }
 }
 
-fn email(tenant: usize) -> String {
-    format!("owner-{tenant}@example.com")
+/// Waits until a condition is met.
+pub(crate) async fn until(condition: impl Fn() -> bool) {
+    let met = async {
+        while !condition() {
+            sleep(Duration::from_millis(10)).await;
+        }
+    };
+    timeout(PATIENCE, met).await.expect("in time");
 }
 
-struct Client {
-    name: String,
-    email: String,
-    front: Arc<Front>,
-    record: Arc<Record>,
+#[derive(Clone)]
+pub(crate) struct Client {
+    pub(crate) name: String,
+    pub(crate) email: String,
+    pub(crate) front: Arc<Front>,
+    pub(crate) record: Arc<Record>,
 }
 
 impl Client {
-    async fn run(self) {
+    /// Creates and reads orders until the end.
+    async fn use_orders(self) {
         let mut token = self.log_in().await;
         let mut logged_in = Instant::now();
         let mut latest = None;
         for number in 0.. {
-            if self.record.stop.load(Ordering::Relaxed) {
+            if self.record.is_over() {
                 return;
             }
             if token.is_none() || logged_in.elapsed() > TOKEN_AGE {
@@ -106,7 +142,6 @@ impl Client {
             }
             let Some(token) = &token else { continue };
             let path = match (number % 6, &latest) {
-                (0 | 3, _) => "/v1/orders".to_owned(),
                 (1 | 4, Some(id)) => format!("/v1/orders/{id}"),
                 (2, _) => "/v1/orders?page_size=5".to_owned(),
                 _ => "/v1/me".to_owned(),
@@ -114,42 +149,60 @@ impl Client {
             match number % 6 {
                 0 | 3 => {
                     let customer = format!("{}-{number}", self.name);
-                    let lines = json!([{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }]);
-                    let order = json!({ "customer": &customer, "currency": "EUR", "lines": lines });
-                    let place = self.front.place();
-                    let mut request = place.client.post(place.url(&path)).bearer_auth(token).json(&order);
-                    if number % 6 == 0 {
-                        request = request.header("idempotency-key", &customer);
-                    }
-                    if let Some(made) = self.send(request, StatusCode::CREATED).await {
-                        latest = made["id"].as_str().map(ToOwned::to_owned);
-                        self.record.acknowledged.lock().unwrap().push(customer);
-                        *self.record.latest.lock().unwrap() = Some(Instant::now());
+                    if let Some(order) = self.place_order(token, &customer, number % 6 == 0).await {
+                        latest = order["id"].as_str().map(ToOwned::to_owned);
                     }
                 }
                 _ => {
-                    let place = self.front.place();
-                    self.send(place.client.get(place.url(&path)).bearer_auth(token), StatusCode::OK).await;
+                    self.get(&path, token).await;
                 }
             }
         }
     }
 
-    async fn log_in(&self) -> Option<String> {
-        let place = self.front.place();
-        let body = json!({ "email": self.email, "password": PASSWORD });
-        let answer =
-            self.send(place.client.post(place.url("/v1/auth/login")).json(&body), StatusCode::OK).await;
+    /// Creates a tenant, and returns the answer.
+    pub(crate) async fn sign_up(&self) -> Option<Value> {
+        let admin = json!({ "email": self.email, "password": PASSWORD });
+        self.post("/v1/tenants", &json!({ "name": self.name, "admin": admin })).await
+    }
+
+    pub(crate) async fn log_in(&self) -> Option<String> {
+        let answer = self.post("/v1/auth/login", &json!({ "email": self.email, "password": PASSWORD })).await;
         answer?["access_token"].as_str().map(ToOwned::to_owned)
     }
 
-    /// Returns the answer if it is the expected one, and otherwise records a failure.
-    async fn send(&self, request: RequestBuilder, expected: StatusCode) -> Option<Value> {
+    /// Creates an order, and returns it.
+    pub(crate) async fn place_order(&self, token: &str, customer: &str, with_key: bool) -> Option<Value> {
+        let lines = json!([{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }]);
+        let order = json!({ "customer": customer, "currency": "EUR", "lines": lines });
+        let place = self.front.place();
+        let mut request = place.client.post(place.url("/v1/orders")).bearer_auth(token).json(&order);
+        if with_key {
+            request = request.header("idempotency-key", customer);
+        }
+        let placed = self.send(request).await?;
+        self.record.acknowledged.lock().unwrap().orders.push(customer.to_owned());
+        *self.record.latest.lock().unwrap() = Some(Instant::now());
+        Some(placed)
+    }
+
+    pub(crate) async fn get(&self, path: &str, token: &str) -> Option<Value> {
+        let place = self.front.place();
+        self.send(place.client.get(place.url(path)).bearer_auth(token)).await
+    }
+
+    async fn post(&self, path: &str, body: &Value) -> Option<Value> {
+        let place = self.front.place();
+        self.send(place.client.post(place.url(path)).json(body)).await
+    }
+
+    /// Returns the answer if it is a success, and otherwise records a failure.
+    pub(crate) async fn send(&self, request: RequestBuilder) -> Option<Value> {
         let failure = match request.send().await {
             Ok(answer) => {
                 let (status, path) = (answer.status(), answer.url().path().to_owned());
                 match answer.text().await {
-                    Ok(text) if status == expected => {
+                    Ok(text) if status.is_success() => {
                         self.record.answered.fetch_add(1, Ordering::Relaxed);
                         return Some(serde_json::from_str(&text).unwrap());
                     }
@@ -161,7 +214,7 @@ impl Client {
         };
         self.record.failures.lock().unwrap().push(failure);
         // The time that a client waits before it tries again; a retry is another request.
-        tokio::time::sleep(Duration::from_millis(100)).await;
+        sleep(Duration::from_millis(100)).await;
         None
     }
 }

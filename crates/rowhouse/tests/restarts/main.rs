@@ -1,5 +1,5 @@
-//! Restarts under load, with the services and gateways as processes, two instances of each: a rolling restart fails no request, and
-//! a fail-over of PostgreSQL loses nothing that was acknowledged.
+//! The services and gateways as processes, two instances of each, under load: instances share the requests, a rolling restart fails
+//! none, and a fail-over of PostgreSQL loses nothing that was acknowledged.
 //!
 //! A short run restarts each process once or twice; `ROWHOUSE_RESTARTS_REQUESTS=100000` restarts them until so many requests were made.
 
@@ -11,11 +11,17 @@
     reason = "a test fails by panicking"
 )]
 
+mod balance;
 mod failover;
 mod forwarder;
 mod front;
 mod load;
-mod process;
+mod newcomers;
 mod rolling;
-mod standby;
 mod world;
+
+/// Not a test of anything: the programs are started as this.
+#[test]
+fn as_a_process() {
+    rowhouse_testkit::serve_as_a_process();
+}

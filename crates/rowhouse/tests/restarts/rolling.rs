@@ -3,6 +3,7 @@
 use std::time::Instant;
 
 use crate::load::Load;
+use crate::newcomers;
 use crate::world::World;
 
 /// The fewest requests of a short run, which all programs are restarted in at least once.
@@ -27,12 +28,12 @@ async fn a_rolling_restart_fails_no_request() {
     assert!(failures.is_empty(), "{} of {answered} failed: {failures:#?}", failures.len());
 
     let orders = world.orders().await;
-    for customer in &acknowledged {
+    for customer in &acknowledged.orders {
         assert_eq!(orders.get(customer), Some(&1), "{customer}");
     }
-    assert_eq!(orders.len(), acknowledged.len());
+    assert_eq!(orders.len(), acknowledged.orders.len());
+    newcomers::check(&world, &acknowledged).await;
     eprintln!(
-        "{answered} requests in {took:?}, {rounds} rounds of restarts, 0 failed; {} orders, each once",
-        orders.len()
+        "{answered} requests in {took:?}, {rounds} rounds of restarts, 0 failed; {acknowledged}, each once"
     );
 }
