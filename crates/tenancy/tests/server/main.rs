@@ -14,7 +14,6 @@ mod forwarder;
 mod language;
 mod listening;
 mod outages;
-mod pgbouncer;
 mod pooler;
 mod reasons;
 mod refused_settings;
