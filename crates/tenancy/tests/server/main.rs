@@ -19,4 +19,5 @@ mod reasons;
 mod refused_settings;
 mod settings;
 mod tls;
+mod url_file;
 mod world;
