@@ -9,12 +9,17 @@ use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_catalog::ServiceName;
 use rowhouse_migrator::{connect_diesel, quote_identifier};
 
+use crate::PgBouncer;
 use crate::cluster::SharedCluster;
+
+/// The variable that puts a `PgBouncer` in transaction mode between all services of a test and their database.
+const POOLER: &str = "TEST_BEHIND_PGBOUNCER";
 
 /// A migrated database without rows. It is dropped together with this value.
 pub struct TestDatabase {
     cluster: &'static SharedCluster,
     name: String,
+    pooler: Option<PgBouncer>,
 }
 
 impl TestDatabase {
@@ -23,9 +28,19 @@ impl TestDatabase {
         static COUNT: AtomicU32 = AtomicU32::new(0);
         let cluster = SharedCluster::get().await;
         let number = COUNT.fetch_add(1, Ordering::Relaxed);
-        let database = Self { cluster, name: format!("test_{}_{number}", std::process::id()) };
+        let mut database =
+            Self { cluster, name: format!("test_{}_{number}", std::process::id()), pooler: None };
         cluster.copy_template(&database.name).await;
+        if std::env::var_os(POOLER).is_some() {
+            database.insert_pooler().await;
+        }
         database
+    }
+
+    /// Puts a `PgBouncer` in transaction mode between the services and the database.
+    pub async fn insert_pooler(&mut self) {
+        assert!(PgBouncer::keeps_prepared_statements(), "PgBouncer 1.21 or newer is not installed");
+        self.pooler = PgBouncer::start("transaction", |service| self.direct_url(service)).await;
     }
 
     /// Returns the URL for the superuser.
@@ -37,6 +52,12 @@ impl TestDatabase {
     /// Returns the URL for a service's role.
     #[must_use]
     pub fn url(&self, service: ServiceName) -> String {
+        self.pooler.as_ref().map_or_else(|| self.direct_url(service), |pooler| pooler.url(service))
+    }
+
+    /// Returns the URL for a service's role past a pooler.
+    #[must_use]
+    pub fn direct_url(&self, service: ServiceName) -> String {
         self.cluster.url(service, &self.name)
     }
 
@@ -68,6 +89,7 @@ impl TestDatabase {
 
 impl Drop for TestDatabase {
     fn drop(&mut self) {
+        self.pooler = None;
         let cluster = self.cluster;
         let drop_it = format!("DROP DATABASE IF EXISTS {} WITH (FORCE)", quote_identifier(&self.name));
         // The test's own runtime may have one thread, which is blocked here.

@@ -1,7 +1,7 @@
 //! Connecting to PostgreSQL, and cancelling statements.
 
-use std::path::PathBuf;
-use std::sync::Arc;
+use std::path::{Path, PathBuf};
+use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
@@ -29,6 +29,18 @@ pub enum ConnectError {
         path: PathBuf,
         /// The error of the operating system.
         reason: std::io::Error,
+    },
+    /// The file with the address names another role than it did first, such as another service's.
+    #[error(
+        "the file with the database URL, {path}, names the role {found}, and this program works as {expected}"
+    )]
+    OtherRole {
+        /// The file.
+        path: PathBuf,
+        /// The role of the file now.
+        found: String,
+        /// The role that it named first.
+        expected: String,
     },
     /// The server does not answer, or refuses the role.
     #[error("no connection to the database: {0}")]
@@ -58,13 +70,15 @@ impl From<ConnectFailure> for ConnectError {
 #[derive(Clone)]
 pub(super) struct Connector {
     config: Arc<DatabaseConfig>,
+    /// The role of the first address that was read from the file.
+    role: Arc<OnceLock<String>>,
     /// Only for a check of the configuration: no connection is made.
     unconnected: bool,
 }
 
 impl Connector {
     pub(super) fn new(config: &DatabaseConfig) -> Self {
-        Self { config: Arc::new(config.clone()), unconnected: false }
+        Self { config: Arc::new(config.clone()), role: Arc::default(), unconnected: false }
     }
 
     /// Checks the address and the files of certificates, and returns a connector that makes no connection.
@@ -85,6 +99,9 @@ impl Connector {
             &config.url
         };
         let mut address = Address::parse(url, config.ca_file.as_deref())?;
+        if let Some(path) = &config.url_file {
+            self.check_role(path, &address)?;
+        }
         if config.refuse_plaintext {
             address.refuse_plaintext()?;
         }
@@ -92,6 +109,18 @@ impl Connector {
             address.config_mut().connect_timeout(HOST_TIMEOUT);
         }
         Ok(address)
+    }
+
+    /// Refuses an address with another role than the first one's. A pool with such connections would fail in every query, and keep
+    /// them after the file is right again.
+    fn check_role(&self, path: &Path, address: &Address) -> Result<(), ConnectError> {
+        let found = address.config().get_user().unwrap_or_default();
+        let expected = self.role.get_or_init(|| found.to_owned());
+        if found == expected {
+            return Ok(());
+        }
+        let (path, found, expected) = (path.to_owned(), found.to_owned(), expected.clone());
+        Err(ConnectError::OtherRole { path, found, expected })
     }
 
     /// Returns the address to connect to.

@@ -6,7 +6,7 @@ use rowhouse_testkit::{ServiceName, TestDatabase};
 use tokio_postgres::NoTls;
 
 use crate::forwarder::Forwarder;
-use crate::pgbouncer::PgBouncer;
+use crate::pooler;
 use crate::settings::rowhouse_admin;
 use crate::world::{connect, number, until};
 
@@ -61,21 +61,18 @@ async fn a_half_open_connection_is_detected_within_ten_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_drops_notifications_is_detected() {
     let database = TestDatabase::create().await;
-    let Some(pooler) = PgBouncer::start(&database, "transaction").await else {
-        eprintln!("pgbouncer is not installed");
-        return;
-    };
-    let url = database.url(ServiceName::Orders);
+    let Some(pooler) = pooler::start(&database, "transaction").await else { return };
+    let url = database.direct_url(ServiceName::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
     // The pool connects directly, since it may refuse this version of the pooler.
     let forwarder = Forwarder::start(server).await;
     let db = connect(at(&url, &forwarder.address())).await;
     number(&db, "1::bigint").await.unwrap();
-    forwarder.lead_to(pooler.address());
+    forwarder.lead_to(pooler.address().to_owned());
     let listener = db.listen(CHANNEL);
 
-    // The pooler has one server process, so this query sees its state.
-    let (through, connection) = tokio_postgres::connect(&at(&url, &pooler.address()), NoTls).await.unwrap();
+    // The pooler has one server process for this name of the database, so this query sees its state.
+    let (through, connection) = tokio_postgres::connect(&at(&url, pooler.address()), NoTls).await.unwrap();
     tokio::spawn(connection);
     let channels = async || {
         let count = "SELECT count(*) FROM pg_catalog.pg_listening_channels()";
@@ -92,11 +89,8 @@ async fn a_pooler_that_drops_notifications_is_detected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn notifications_pass_a_pooler_in_session_mode() {
     let database = TestDatabase::create().await;
-    let Some(pooler) = PgBouncer::start(&database, "session").await else {
-        eprintln!("pgbouncer is not installed");
-        return;
-    };
-    let db = pooler.connect().await.unwrap_or_else(|error| panic!("{error}"));
+    let Some(pooler) = pooler::start(&database, "session").await else { return };
+    let db = connect(pooler.url(ServiceName::Orders)).await;
     let mut listener = db.listen(CHANNEL);
     listener.notified().await;
     assert!(listener.is_listening());
