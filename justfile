@@ -82,6 +82,11 @@ bench-flood seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench flood --seconds {{ seconds }}
 
+# Measure getting and creating orders at five times the rate of the peak.
+bench-overload seconds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --seconds {{ seconds }} overload
+
 # Measure getting an order with metrics and without, in turns.
 bench-metrics seconds="10" rounds="10":
     cargo build --release -p rowhouse -p rowhouse-bench

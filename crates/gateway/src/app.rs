@@ -3,6 +3,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use actix_web::middleware::{Compat, Compress, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
@@ -17,6 +18,7 @@ use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
 use crate::arrival::{TimeLimit, set_deadline};
+use crate::body::LargeBodies;
 use crate::clients::Clients;
 use crate::head::head;
 use crate::https::{self, Https};
@@ -55,6 +57,10 @@ pub enum ServeError {
     #[error("HTTPS cannot be served: {0}")]
     Tls(#[from] rustls::Error),
 }
+
+/// The time for which an idle connection is kept. It is longer than the minute after which usual load balancers close theirs: a request
+/// that is sent into a connection at its end would be lost.
+const KEEP_ALIVE: Duration = Duration::from_secs(75);
 
 /// The name under which the gateway's readiness is reported.
 const PART: &str = "gateway";
@@ -108,6 +114,7 @@ impl App {
         let clients = web::Data::new(clients);
         let time_limit = web::Data::new(time_limit);
         let proxies = web::Data::new(proxies);
+        let large_bodies = web::Data::new(LargeBodies::new());
         let verifier = web::Data::new(verifier);
         let limiter = web::Data::new(limiter);
         let api = web::Data::new(api);
@@ -122,6 +129,7 @@ impl App {
                 .app_data(clients.clone())
                 .app_data(time_limit.clone())
                 .app_data(proxies.clone())
+                .app_data(large_bodies.clone())
                 .app_data(verifier.clone())
                 .app_data(limiter.clone())
                 .app_data(api.clone())
@@ -140,6 +148,7 @@ impl App {
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
+            .keep_alive(KEEP_ALIVE)
             .shutdown_signal(async move {
                 shutdown.requested().await;
                 report_readiness(PART, false);

@@ -3,14 +3,25 @@
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
+use actix_web::{HttpRequest, web};
 use futures_util::StreamExt;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::Deadline;
+use rowhouse_chassis::network::Network;
+use rowhouse_tenancy::shares::{Entered, Permit, Shares, Urgency};
 
+use crate::arrival::deadline;
 use crate::error::Problem;
+use crate::origin::Origin;
 
 /// The size limit of a body.
 pub(crate) const LIMIT: usize = 1024 * 1024;
+
+/// The size from which on a body is large: far more than that of usual requests.
+pub(crate) const LARGE: usize = 64 * 1024;
+
+/// The number of large bodies that there is room for.
+pub(crate) const LARGE_BODIES: usize = 64;
 
 /// Returns the media type without its parameters, in lower case, or `None` unless there is exactly one.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -24,43 +35,95 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
     }
 }
 
-/// Returns the length in the headers, if they announce a body that can be read.
-pub(crate) fn announced(headers: &HeaderMap) -> Result<usize, Problem> {
-    if headers.get_all(CONTENT_ENCODING).any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity")) {
-        let detail = "send the body as it is, without a Content-Encoding";
-        return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
+/// The bodies that take much memory: there is room for a number of them, and a network gets half of it while others ask.
+pub(crate) struct LargeBodies(Shares<Network>);
+
+impl LargeBodies {
+    pub(crate) fn new() -> Self {
+        Self(Shares::new(LARGE_BODIES))
     }
-    let announced =
-        headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
-    if announced > LIMIT { Err(too_large()) } else { Ok(announced) }
 }
 
-/// Reads the whole body, which has to arrive before the request's deadline. `announced` is its expected length.
-pub(crate) async fn read(
-    payload: Payload,
+/// A body that is about to arrive.
+pub(crate) struct Incoming {
+    /// The length in the headers, or 0.
     announced: usize,
     deadline: Option<Deadline>,
-) -> Result<Vec<u8>, Problem> {
-    let arriving = collect(payload, announced);
-    let Some(deadline) = deadline else { return arriving.await };
-    let arrived = tokio::time::timeout(deadline.remaining(), arriving).await;
-    arrived.map_err(|_elapsed| {
-        let detail =
-            "the body did not arrive in the time that a request has: send it faster, or send less at once";
-        Problem::new(Code::REQUEST_TOO_SLOW, detail)
-    })?
+    network: Option<Network>,
+    large: web::Data<LargeBodies>,
 }
 
-async fn collect(mut payload: Payload, announced: usize) -> Result<Vec<u8>, Problem> {
-    let mut body = Vec::with_capacity(announced);
-    while let Some(chunk) = payload.next().await {
-        let chunk = chunk.map_err(|error| broken(&error))?;
-        if body.len() + chunk.len() > LIMIT {
+/// A body that has arrived.
+pub(crate) struct Arrived {
+    pub(crate) bytes: Vec<u8>,
+    _room: Option<Permit<Network>>,
+}
+
+impl Incoming {
+    /// Reads the headers, and refuses what they announce if it cannot be read.
+    pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
+        let headers = request.headers();
+        if headers
+            .get_all(CONTENT_ENCODING)
+            .any(|coding| !coding.as_bytes().eq_ignore_ascii_case(b"identity"))
+        {
+            let detail = "send the body as it is, without a Content-Encoding";
+            return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
+        }
+        let announced =
+            headers.get(CONTENT_LENGTH).and_then(|value| value.to_str().ok()?.parse().ok()).unwrap_or(0);
+        if announced > LIMIT {
             return Err(too_large());
         }
-        body.extend_from_slice(&chunk);
+        let Some(large) = request.app_data::<web::Data<LargeBodies>>() else {
+            tracing::error!("the application does not know its large bodies");
+            return Err(Problem::internal());
+        };
+        let network = Origin::of(request)?.client().network();
+        Ok(Self { announced, deadline: deadline(request), network, large: large.clone() })
     }
-    Ok(body)
+
+    /// Reads the whole body, which has to arrive before the request's deadline.
+    pub(crate) async fn read(self, payload: Payload) -> Result<Arrived, Problem> {
+        let deadline = self.deadline;
+        let arriving = self.collect(payload);
+        let Some(deadline) = deadline else { return arriving.await };
+        let arrived = tokio::time::timeout(deadline.remaining(), arriving).await;
+        arrived.map_err(|_elapsed| {
+            let detail =
+                "the body did not arrive in the time that a request has: send it faster, or send less at once";
+            Problem::new(Code::REQUEST_TOO_SLOW, detail)
+        })?
+    }
+
+    async fn collect(self, mut payload: Payload) -> Result<Arrived, Problem> {
+        let mut room = None;
+        let mut bytes = Vec::with_capacity(self.announced.min(LARGE));
+        while let Some(chunk) = payload.next().await {
+            let chunk = chunk.map_err(|error| broken(&error))?;
+            let length = bytes.len() + chunk.len();
+            if length > LIMIT {
+                return Err(too_large());
+            }
+            if length > LARGE && room.is_none() {
+                room = Some(self.room()?);
+                bytes.reserve_exact(self.announced.saturating_sub(bytes.len()));
+            }
+            bytes.extend_from_slice(&chunk);
+        }
+        Ok(Arrived { bytes, _room: room })
+    }
+
+    fn room(&self) -> Result<Permit<Network>, Problem> {
+        match self.large.0.enter(self.network, Urgency::Interactive, |_| false) {
+            Ok(Entered::Now(room)) => Ok(room),
+            Ok(Entered::Waits(_)) | Err(_) => {
+                let detail =
+                    "many large requests arrive at the moment: try again later, or send less at once";
+                Err(Problem::new(Code::OVERLOADED, detail))
+            }
+        }
+    }
 }
 
 fn too_large() -> Problem {
@@ -70,4 +133,15 @@ fn too_large() -> Problem {
 fn broken(error: &PayloadError) -> Problem {
     tracing::debug!(%error, "a body was interrupted");
     Problem::new(Code::INVALID_ARGUMENT, "the body was interrupted: send it again")
+}
+
+/// Begins a request with what reading its body needs.
+#[cfg(test)]
+pub(crate) fn test_request() -> actix_web::test::TestRequest {
+    use rowhouse_chassis::client::TrustedProxies;
+    use rowhouse_chassis::config::ProxyArgs;
+
+    actix_web::test::TestRequest::default()
+        .app_data(web::Data::new(LargeBodies::new()))
+        .app_data(web::Data::new(TrustedProxies::from(ProxyArgs::default())))
 }

@@ -128,8 +128,8 @@ impl RequestLog {
         let (status, code) = (status.as_u16(), code.map(Code::as_str));
         if status == 500 {
             tracing::error!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
-        } else if was_handed_on() {
-            // The service that answered has written a line.
+        } else if was_handed_on() || code == Some(Code::OVERLOADED.as_str()) {
+            // The service that answered has written a line, and refusals for the load are too many.
             tracing::debug!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
         } else {
             tracing::info!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");

@@ -58,6 +58,8 @@ struct Inner {
 pub struct Place {
     admission: Admission,
     permit: Option<Permit<Party>>,
+    /// True if the call waited for it.
+    pub waited: bool,
 }
 
 impl Admission {
@@ -87,18 +89,18 @@ impl Admission {
     pub async fn enter(&self, asker: Asker, deadline: Option<Deadline>) -> Result<Place, Status> {
         let Asker { party, urgency } = asker;
         let entered = self.0.shares.enter(party, urgency, |ahead| may_wait(ahead, urgency));
-        let permit = match entered {
-            Ok(Entered::Now(permit)) => permit,
+        let (permit, waited) = match entered {
+            Ok(Entered::Now(permit)) => (permit, false),
             Ok(Entered::Waits(turn)) => {
                 let came = match deadline {
                     Some(deadline) => timeout(deadline.remaining(), turn.come()).await.ok(),
                     None => Some(turn.come().await),
                 };
-                came.flatten().ok_or_else(crate::grpc::exceeded)?
+                (came.flatten().ok_or_else(crate::grpc::exceeded)?, true)
             }
             Err(_) => return Err(self.refuse(urgency)),
         };
-        Ok(Place { admission: self.clone(), permit: Some(permit) })
+        Ok(Place { admission: self.clone(), permit: Some(permit), waited })
     }
 
     /// Returns the numbers of calls that run and wait.

@@ -10,7 +10,7 @@ use tracing::field::{self, Empty};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use super::metrics::{self, Ended};
-use crate::error::code_name;
+use crate::error::{Code, code_name};
 use crate::network::Network;
 use crate::telemetry::{self, REQUEST, milliseconds};
 
@@ -114,6 +114,9 @@ impl CallLog {
         let latency_ms = milliseconds(duration);
         if matches!(code, GrpcCode::Internal | GrpcCode::Unknown | GrpcCode::DataLoss) {
             tracing::error!(target: REQUEST, rpc, ?code, reason, latency_ms, "{rpc} {code:?} {latency_ms} ms");
+        } else if reason.as_deref() == Some(Code::OVERLOADED.as_str()) {
+            // There are too many of them; `chassis::admission` says that there are some.
+            tracing::debug!(target: REQUEST, rpc, ?code, reason, latency_ms, "{rpc} {code:?} {latency_ms} ms");
         } else {
             tracing::info!(target: REQUEST, rpc, ?code, reason, latency_ms, "{rpc} {code:?} {latency_ms} ms");
         }

@@ -10,8 +10,7 @@ use serde::de::DeserializeOwned;
 
 use super::explain::explain;
 use super::shape::Object;
-use crate::arrival::deadline;
-use crate::body::{announced, media_type, read};
+use crate::body::{Incoming, media_type};
 use crate::error::Problem;
 
 /// The media type of a change (RFC 7396): what it leaves out stays as it is.
@@ -29,14 +28,14 @@ impl<T: DeserializeOwned + 'static> FromRequest for Body<T> {
             media_type == "application/json"
                 || (media_type == MERGE_PATCH && request.method() == Method::PATCH)
         };
-        let announced = if media_type(request.headers()).as_deref().is_some_and(is_json) {
-            announced(request.headers())
+        let incoming = if media_type(request.headers()).as_deref().is_some_and(is_json) {
+            Incoming::of(request)
         } else {
             let detail = "send the body as JSON, with `Content-Type: application/json`";
             Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail))
         };
-        let (payload, deadline) = (payload.take(), deadline(request));
-        Box::pin(async move { parse(&read(payload, announced?, deadline).await?).map(Self) })
+        let payload = payload.take();
+        Box::pin(async move { parse(&incoming?.read(payload).await?.bytes).map(Self) })
     }
 }
 
@@ -54,10 +53,11 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 #[cfg(test)]
 mod tests {
     use actix_web::test::TestRequest;
+    use actix_web::web;
     use serde::Deserialize;
 
     use super::*;
-    use crate::body::LIMIT;
+    use crate::body::{LARGE, LARGE_BODIES, LIMIT, LargeBodies, test_request};
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -66,7 +66,7 @@ mod tests {
     }
 
     async fn read_as(content_type: &str, body: impl Into<Vec<u8>>) -> Result<Named, u16> {
-        let request = TestRequest::default().insert_header(("content-type", content_type));
+        let request = test_request().insert_header(("content-type", content_type));
         let (request, mut payload) = request.set_payload(body.into()).to_http_parts();
         let Body(named) =
             Body::from_request(&request, &mut payload).await.map_err(|problem| problem.code().http())?;
@@ -83,7 +83,7 @@ mod tests {
             assert_eq!(read_as(other, body).await, Err(415), "{other}");
         }
         let coded = [("content-type", "application/json"), ("content-encoding", "gzip")];
-        let coded = coded.into_iter().fold(TestRequest::default(), TestRequest::insert_header);
+        let coded = coded.into_iter().fold(test_request(), TestRequest::insert_header);
         let (request, mut payload) = coded.set_payload(body).to_http_parts();
         let problem = Body::<Named>::from_request(&request, &mut payload).await.err().unwrap();
         assert_eq!(problem.code(), Code::UNSUPPORTED_MEDIA_TYPE);
@@ -103,5 +103,28 @@ mod tests {
         }
         assert_eq!(read_as("application/json", b"{\"name\":\"\xff\"}").await, Err(400));
         assert!(read_as("application/json", " {\"name\" : \"Acme\"}\n").await.is_ok());
+    }
+
+    #[actix_web::test]
+    async fn there_is_room_for_so_many_large_bodies() {
+        let large = web::Data::new(LargeBodies::new());
+        let read = |length| {
+            let body = format!("{{\"name\":\"{}\"}}", "a".repeat(length));
+            let request =
+                test_request().app_data(large.clone()).insert_header(("content-type", "application/json"));
+            let (request, payload) = request.set_payload(body).to_http_parts();
+            Incoming::of(&request).unwrap().read(payload)
+        };
+        let mut held = Vec::new();
+        let refused = loop {
+            match read(LARGE).await {
+                Ok(arrived) => held.push(arrived),
+                Err(problem) => break problem,
+            }
+        };
+        assert_eq!((held.len(), refused.code()), (LARGE_BODIES - 1, Code::OVERLOADED), "one is for others");
+        assert!(read(LARGE / 2).await.is_ok(), "a usual body needs no room");
+        held.pop();
+        assert!(read(LARGE).await.is_ok());
     }
 }

@@ -142,7 +142,7 @@ async fn admit(
 ) -> Result<Place, Status> {
     let asker = request.extensions().get::<Asker>().copied().unwrap_or(Asker::NOBODY);
     let place = admission.enter(asker, deadline).await?;
-    if let Some(deadline) = deadline {
+    if let (true, Some(deadline)) = (place.waited, deadline) {
         deadline::set_header(request.headers_mut(), deadline.remaining());
     }
     Ok(place)

@@ -9,8 +9,7 @@ use rowhouse_proto::auth::v1::error_code;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::arrival::deadline;
-use crate::body::{announced, media_type, read};
+use crate::body::{Incoming, media_type};
 use crate::error::Problem;
 use crate::json;
 use crate::query::parameters;
@@ -43,7 +42,7 @@ impl TokenRequest {
                 return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         };
-        let request = parse(&read(payload, announced(headers)?, deadline(request)).await?)?;
+        let request = parse(&Incoming::of(request)?.read(payload).await?.bytes)?;
         if request.grant_type != "client_credentials" {
             let detail = "an API key is exchanged with the grant type client_credentials";
             return Err(Problem::new(error_code::UNSUPPORTED_GRANT_TYPE, detail));
@@ -76,12 +75,12 @@ fn parse_form(body: &[u8]) -> Result<TokenRequest, Problem> {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::test::TestRequest;
 
     use super::*;
+    use crate::body::test_request;
 
     async fn read_as(content_type: &str, body: &'static str) -> Result<TokenRequest, Problem> {
-        let request = TestRequest::default().insert_header(("content-type", content_type));
+        let request = test_request().insert_header(("content-type", content_type));
         let (request, payload) = request.set_payload(body).to_http_parts();
         TokenRequest::read(&request, payload).await
     }
