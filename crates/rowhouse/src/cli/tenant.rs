@@ -10,7 +10,7 @@ use rowhouse_operator::tenants::{
 };
 
 use super::database::DatabaseArgs;
-use super::operator::{NoActor, ReasonArgs};
+use super::operator::ReasonArgs;
 use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page};
 
 const EXAMPLES: &str =
@@ -83,8 +83,6 @@ pub(super) enum TenantCliError {
     Tenant(#[from] TenantError),
     #[error(transparent)]
     Connect(#[from] MigrateError),
-    #[error(transparent)]
-    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -93,7 +91,7 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
     let mut out = io::stdout();
     match args.command {
         TenantCommand::Suspend(Change { tenant, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut admin = database.admin().await?;
             let Suspended { tenant, ended_transactions } =
                 tenants::suspend(&mut admin, &tenant, &operator).await?;
@@ -103,7 +101,7 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
             }
         }
         TenantCommand::Resume(Change { tenant, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut admin = database.admin().await?;
             let tenant = tenants::resume(&mut admin, &tenant, &operator).await?;
             writeln!(out, "resumed {}", tenant.slug)?;

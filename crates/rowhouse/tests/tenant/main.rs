@@ -12,6 +12,7 @@ mod actions;
 mod commands;
 mod doors;
 mod presets;
+mod reencrypt;
 mod restore;
 mod retention;
 mod suspend;
