@@ -16,6 +16,7 @@ mod reencrypt;
 mod restore;
 mod retention;
 mod suspend;
+mod usage;
 
 use std::process::{Command, Output, Stdio};
 
