@@ -91,12 +91,21 @@ pub struct RetentionArgs {
         value_parser = days(365),
     )]
     pub operator_actions: i32,
+    /// Time after which the usage of a tenant on a day is deleted, in days; 90 at least
+    #[arg(
+        long = "usage-retention",
+        env = "ROWHOUSE_USAGE_RETENTION",
+        value_name = "DAYS",
+        default_value_t = Self::default().usage,
+        value_parser = days(90),
+    )]
+    pub usage: i32,
 }
 
 impl Default for RetentionArgs {
     /// Entries of more than a year, so that a year can be compared with the one before.
     fn default() -> Self {
-        Self { audit_log: 400, identities: 400, operator_actions: 1100 }
+        Self { audit_log: 400, identities: 400, operator_actions: 1100, usage: 400 }
     }
 }
 

@@ -9,7 +9,7 @@ use uuid::Uuid;
 use crate::args::RetentionArgs;
 use crate::store::allowances::purge_allowances;
 use crate::store::attempts::{purge_attempts, purge_familiar};
-use crate::store::expired::{purge_expired, purge_identities, purge_operator_actions};
+use crate::store::expired::{purge_expired, purge_identities, purge_operator_actions, purge_usage};
 use crate::store::one_time_tokens::purge_tokens;
 
 /// The delay of the first purge. At the start, the first connection belongs to the readiness check.
@@ -24,14 +24,15 @@ const PEOPLE: i32 = 20;
 /// The number of tenants in one transaction.
 const TENANTS: i32 = 50;
 
-/// Deletes expired data once an hour, in small pieces, and looks for people without a tenant once a day.
+/// Deletes expired data once an hour, in small pieces, and people without a tenant and old usage once a day.
 pub(crate) async fn purge_regularly(db: TenantDb, keep: RetentionArgs) {
     let retention = |name| Retention { name, first: FIRST, every: INTERVAL };
     let global = retention("expired data without a tenant").sweep(|()| purge_global(&db, keep));
     let tenants = retention("expired data of tenants").sweep(|after| purge_tenants(&db, after, keep));
-    let people = Retention { every: DAILY, ..retention("people without a tenant") };
-    let people = people.sweep(|after| purge_people(&db, after, keep));
-    tokio::join!(global, tenants, people);
+    let daily = |name| Retention { every: DAILY, ..retention(name) };
+    let people = daily("people without a tenant").sweep(|after| purge_people(&db, after, keep));
+    let usage = daily("old usage").sweep(|after| purge_old_usage(&db, after, keep));
+    tokio::join!(global, tenants, people, usage);
 }
 
 /// Deletes expired data without a tenant.
@@ -58,4 +59,10 @@ async fn purge_tenants(db: &TenantDb, after: Uuid, keep: RetentionArgs) -> Resul
 async fn purge_people(db: &TenantDb, after: Uuid, keep: RetentionArgs) -> Result<Option<Uuid>, DbError> {
     let purged = async |tx: &mut _| purge_identities(tx, after, PEOPLE, keep.identities).await;
     db.global_tx("auth.purge_identities", purged).await
+}
+
+/// Deletes old days of the usage of some tenants after this one, and returns the last one, if there are more.
+async fn purge_old_usage(db: &TenantDb, after: Uuid, keep: RetentionArgs) -> Result<Option<Uuid>, DbError> {
+    db.global_tx("auth.purge_usage", async |tx: &mut _| purge_usage(tx, after, TENANTS, keep.usage).await)
+        .await
 }

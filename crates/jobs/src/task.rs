@@ -113,7 +113,7 @@ pub(crate) async fn succeed(tx: &mut TenantTx, claimed: &ClaimedJob) -> Result<L
     })
 }
 
-/// Reschedules the job after a failure.
+/// Reschedules the job after a failure. If its cancellation was requested, it is due at once, so that it is cancelled.
 pub(crate) async fn postpone(
     tx: &mut TenantTx,
     claimed: &ClaimedJob,
@@ -122,7 +122,7 @@ pub(crate) async fn postpone(
 ) -> Result<(), DbError> {
     diesel::sql_query(
         "UPDATE jobs.jobs SET status = 'queued', lease = NULL, last_error = $5,
-             due_at = clock_timestamp() + make_interval(secs => $4)
+             due_at = clock_timestamp() + make_interval(secs => CASE WHEN cancel_requested THEN 0 ELSE $4 END)
          WHERE tenant_id = $1 AND id = $2 AND lease = $3",
     )
     .bind::<SqlUuid, _>(claimed.tenant)

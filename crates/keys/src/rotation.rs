@@ -52,8 +52,13 @@ pub enum RotationProgress {
         /// The key id.
         kid: String,
     },
-    /// The rotation waits for this time.
-    Waiting(Duration),
+    /// The rotation waits.
+    Waiting {
+        /// The time.
+        time: Duration,
+        /// The service whose previous key is still needed for so long; without it, the services have to see the next key.
+        expiring: Option<&'static str>,
+    },
     /// A key signs from now on, and the one before is still trusted.
     Signs {
         /// The service that the key belongs to.
@@ -74,13 +79,15 @@ impl fmt::Display for RotationProgress {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
             Self::Published { issuer, kid } => write!(f, "{issuer}: the next key {kid} is published"),
-            Self::Waiting(time) => {
-                write!(
-                    f,
-                    "waiting {} s for verifiers to see it and old tokens to expire",
-                    time.as_secs_f32().ceil()
-                )
+            Self::Waiting { time, expiring: None } => {
+                write!(f, "waiting {} s until every service has seen the next key", time.as_secs_f32().ceil())
             }
+            Self::Waiting { time, expiring: Some(issuer) } => write!(
+                f,
+                "waiting {} s until the tokens of {issuer}'s previous key have expired, since it is not trusted after this. You \
+                 can interrupt this and run it again later; --retire-after 0 does not wait, and those tokens are refused",
+                time.as_secs_f32().ceil()
+            ),
             Self::Signs { issuer, kid, previous: None } => write!(f, "{issuer}: the key {kid} signs"),
             Self::Signs { issuer, kid, previous: Some(previous) } => {
                 write!(f, "{issuer}: the key {kid} signs; {previous} is still trusted")
@@ -188,12 +195,15 @@ impl KeyDirectory {
             if rotation.step.is_none() {
                 rotating.iter().try_for_each(|set| begin(set, &mut report))?;
             }
-            let mut time = publish_for;
+            let (mut time, mut expiring) = (publish_for, None);
             for set in &rotating {
-                time = time.max(set.tokens_live_for(rotation.retire_after)?);
+                let live = set.tokens_live_for(rotation.retire_after)?;
+                if live > time {
+                    (time, expiring) = (live, Some(set.issuer));
+                }
             }
             if !time.is_zero() {
-                report(RotationProgress::Waiting(time));
+                report(RotationProgress::Waiting { time, expiring });
                 wait(time).await;
             }
             for set in &rotating {

@@ -1,15 +1,25 @@
 //! Expired rows that functions of the database delete.
 
-use diesel::prelude::*;
-use diesel::sql_types::{Integer, Nullable, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use rowhouse_tenancy::{DbError, GlobalTx};
 use uuid::Uuid;
 
-#[derive(QueryableByName)]
-struct Purged {
-    #[diesel(sql_type = Nullable<SqlUuid>)]
-    done: Option<Uuid>,
+/// The functions. Each returns the id from which to continue, or the number of deleted rows.
+mod functions {
+    use diesel::sql_types::{Integer, Uuid};
+
+    #[diesel::declare_sql_function]
+    extern "SQL" {
+        #[sql_name = "auth.purge_expired"]
+        fn purge_expired(after: Uuid, tenants: Integer, most: Integer, audit_days: Integer)
+        -> Nullable<Uuid>;
+        #[sql_name = "auth.purge_identities"]
+        fn purge_identities(after: Uuid, people: Integer, days: Integer) -> Nullable<Uuid>;
+        #[sql_name = "tenancy.purge_operator_actions"]
+        fn purge_operator_actions(days: Integer, most: Integer) -> Integer;
+        #[sql_name = "tenancy.purge_usage"]
+        fn purge_usage(after: Uuid, tenants: Integer, days: Integer) -> Nullable<Uuid>;
+    }
 }
 
 /// Deletes at most `most` rows of at most `tenants` tenants after this id: old sessions, revocations of expired tokens, old answers to
@@ -22,14 +32,8 @@ pub(crate) async fn purge_expired(
     most: i32,
     audit_days: i32,
 ) -> Result<Option<Uuid>, DbError> {
-    let Purged { done } = diesel::sql_query("SELECT auth.purge_expired($1, $2, $3, $4) AS done")
-        .bind::<SqlUuid, _>(after)
-        .bind::<Integer, _>(tenants)
-        .bind::<Integer, _>(most)
-        .bind::<Integer, _>(audit_days)
-        .get_result(tx)
-        .await?;
-    Ok(done)
+    let purge = functions::purge_expired(after, tenants, most, audit_days);
+    Ok(diesel::select(purge).get_result(tx).await?)
 }
 
 /// Looks at `people` people after this id, and deletes those who are in no tenant and did not change for so many days. Returns the id
@@ -40,19 +44,18 @@ pub(crate) async fn purge_identities(
     people: i32,
     days: i32,
 ) -> Result<Option<Uuid>, DbError> {
-    let Purged { done } = diesel::sql_query("SELECT auth.purge_identities($1, $2, $3) AS done")
-        .bind::<SqlUuid, _>(after)
-        .bind::<Integer, _>(people)
-        .bind::<Integer, _>(days)
-        .get_result(tx)
-        .await?;
-    Ok(done)
+    Ok(diesel::select(functions::purge_identities(after, people, days)).get_result(tx).await?)
 }
 
-#[derive(QueryableByName)]
-struct Count {
-    #[diesel(sql_type = Integer)]
-    removed: i32,
+/// Deletes the usage of `tenants` tenants after this id on days that are older than so many days, of all services. Returns the id from
+/// which to continue, if there are more.
+pub(crate) async fn purge_usage(
+    tx: &mut GlobalTx,
+    after: Uuid,
+    tenants: i32,
+    days: i32,
+) -> Result<Option<Uuid>, DbError> {
+    Ok(diesel::select(functions::purge_usage(after, tenants, days)).get_result(tx).await?)
 }
 
 /// Deletes at most `most` operators' actions that are older than so many days, and returns their number.
@@ -61,10 +64,6 @@ pub(crate) async fn purge_operator_actions(
     days: i32,
     most: i32,
 ) -> Result<usize, DbError> {
-    let Count { removed } = diesel::sql_query("SELECT tenancy.purge_operator_actions($1, $2) AS removed")
-        .bind::<Integer, _>(days)
-        .bind::<Integer, _>(most)
-        .get_result(tx)
-        .await?;
+    let removed: i32 = diesel::select(functions::purge_operator_actions(days, most)).get_result(tx).await?;
     Ok(usize::try_from(removed).unwrap_or_default())
 }

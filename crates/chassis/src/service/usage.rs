@@ -7,8 +7,6 @@ use tokio::time::{sleep, timeout};
 
 /// The interval at which usage is written. What a process that is killed has not written yet is lost.
 const INTERVAL: Duration = Duration::from_mins(1);
-/// The time for which the usage of a day is kept: a year and a bit, so that years can be compared.
-const KEEP: Duration = Duration::from_hours(400 * 24);
 /// The time limit at the end of the process.
 const LAST: Duration = Duration::from_secs(1);
 
@@ -16,7 +14,7 @@ const LAST: Duration = Duration::from_secs(1);
 pub(super) async fn record_regularly(db: TenantDb) {
     loop {
         sleep(INTERVAL).await;
-        if let Err(error) = db.flush_usage(KEEP).await {
+        if let Err(error) = db.flush_usage().await {
             tracing::warn!(%error, "usage could not be written, and is written later: {error}");
         }
     }
@@ -24,7 +22,7 @@ pub(super) async fn record_regularly(db: TenantDb) {
 
 /// Writes the rest, after the last call.
 pub(super) async fn record_rest(db: &TenantDb) {
-    match timeout(LAST, db.flush_usage(KEEP)).await {
+    match timeout(LAST, db.flush_usage()).await {
         Ok(Ok(())) => {}
         Ok(Err(error)) => tracing::warn!(%error, "the last usage could not be written: {error}"),
         Err(_elapsed) => tracing::warn!("the last usage could not be written in time"),

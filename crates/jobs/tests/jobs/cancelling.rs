@@ -56,6 +56,24 @@ async fn a_running_job_stops_and_commits_nothing_more() {
     assert_eq!(world.notes(&cx).await, ["silent: Cancelled", "told: Cancelled"]);
 }
 
+/// The delay before the next attempt may be an hour.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_cancelled_run_that_fails_is_not_attempted_again() {
+    let world = World::new().await;
+    let cx = world.tenant().await;
+    let db = connect(&world.database.url(ServiceName::Auth)).await;
+    // The run is not stopped by itself meanwhile.
+    let mut crew = Crew::start(world.db.clone(), 1, Duration::from_secs(600));
+    let id = world.enqueue(&cx, note("never")).await;
+    let run = crew.next().await;
+    cancel(&db, &cx, id).await.unwrap();
+    run.fail(Failure::retry_after("no paper", Duration::from_secs(3_600)));
+    let job = world.until(&cx, id, |job| job.status == JobStatus::Cancelled).await;
+    assert_eq!((job.attempts, job.last_error.as_deref()), (2, Some("no paper")));
+    assert!(crew.is_idle());
+    assert_eq!(world.notes(&cx).await, ["never: Cancelled"]);
+}
+
 #[derive(Serialize, Deserialize)]
 struct Internal;
 

@@ -83,7 +83,9 @@ async fn a_key_is_published_before_it_signs_and_after() {
             told.iter().position(|one| *one == RotationProgress::Published { issuer, kid: second.clone() });
         let signs = RotationProgress::Signs { issuer, kid: second, previous: Some(first.clone()) };
         let signs = told.iter().position(|one| *one == signs);
-        let waiting = told.iter().position(|one| *one == RotationProgress::Waiting(LEAST_TIME_PUBLISHED));
+        let waiting = told
+            .iter()
+            .position(|one| *one == RotationProgress::Waiting { time: LEAST_TIME_PUBLISHED, expiring: None });
         assert!(published.is_some() && published < waiting && waiting < signs, "{told:?}");
     }
 }
@@ -102,8 +104,14 @@ async fn the_key_before_last_is_dropped_when_its_tokens_have_expired() {
         assert_eq!(world.published(issuer::AUTH), [second.clone(), third, first.clone()]);
         ready(())
     };
-    world.keys.rotate_waiting(&patient, |_| {}, wait).await.unwrap();
+    let mut told = String::new();
+    let report = |progress: RotationProgress| told += &format!("{progress}\n");
+    world.keys.rotate_waiting(&patient, report, wait).await.unwrap();
     assert_eq!(world.published(issuer::AUTH), [world.current(issuer::AUTH), second]);
+    // The operator learns what the wait is for, and how to do without.
+    let waiting = told.lines().find(|line| line.starts_with("waiting ")).unwrap();
+    assert!(waiting.contains(&format!("the tokens of {}'s previous key", issuer::AUTH)), "{waiting}");
+    assert!(waiting.contains("--retire-after 0"), "{waiting}");
 }
 
 /// After each change of a file the services can start, and the next rotation continues the same one.

@@ -99,7 +99,8 @@ fn tenant(row: &Row) -> Result<Tenant, TenantError> {
     })
 }
 
-fn id_of(row: &Row) -> Result<TenantId, TenantError> {
+/// Returns the id in the first column.
+pub(super) fn id_of(row: &Row) -> Result<TenantId, TenantError> {
     let id: String = row.try_get(0)?;
     id.parse().map_err(|error| TenantError::Schema(format!("{id}: {error}")))
 }

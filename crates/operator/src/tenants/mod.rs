@@ -1,4 +1,4 @@
-//! Operators' commands on tenants: listing, showing, suspending and resuming them.
+//! Operators' commands on tenants: listing, showing, suspending and resuming them, and what they used.
 //!
 //! All of them work as `rowhouse_owner`, which is subject to row-level security, and enter one tenant after another.
 
@@ -9,6 +9,7 @@ mod owner;
 mod size;
 mod suspension;
 mod transactions;
+mod usage;
 
 pub(crate) use directory::as_text;
 pub use directory::{Tenant, TenantStatus, find, list};
@@ -18,3 +19,4 @@ pub use owner::connect_as_owner;
 pub(crate) use owner::enter;
 pub use size::{DataSize, TableSize};
 pub use suspension::{Suspended, resume, suspend};
+pub use usage::{Span, TenantUsage, usage};

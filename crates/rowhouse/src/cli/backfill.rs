@@ -9,10 +9,10 @@ use clap::builder::RangedU64ValueParser;
 use super::addresses::{self, AddressesError};
 use super::backfill_list;
 use super::database::DatabaseArgs;
-use super::operator::{ActorArgs, NoActor};
+use super::operator::{OperatorArgs, record_action};
 use super::output::OutputArgs;
 use rowhouse_migrator::MigrateError;
-use rowhouse_operator::actions::{NewAction, Operator, is_recordable, record};
+use rowhouse_operator::actions::Operator;
 use rowhouse_operator::addresses::NAME;
 use rowhouse_operator::backfill::{
     self, Backfill, BackfillCount, BackfillError, BackfillProgress, BackfillReport, BackfillTarget, Options,
@@ -58,7 +58,7 @@ pub(super) struct BackfillArgs {
     #[arg(long, value_name = "NUMBER", default_value_t = CONCURRENCY, value_parser = RangedU64ValueParser::<u32>::new().range(1..=64))]
     concurrency: u32,
     #[command(flatten)]
-    actor: ActorArgs,
+    operator: OperatorArgs,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -75,8 +75,6 @@ pub(super) enum BackfillCliError {
     Tenant(#[from] TenantError),
     #[error(transparent)]
     Migrate(#[from] MigrateError),
-    #[error(transparent)]
-    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -88,7 +86,7 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
         backfill_list::print(&args.database, args.output.format).await?;
         return Ok(ExitCode::SUCCESS);
     };
-    let operator = args.actor.operator()?;
+    let operator = args.operator.operator();
     if name == NAME {
         if !args.tenants.is_empty() || args.rate.is_some() || args.concurrency != CONCURRENCY {
             return Err(AddressesError::OfTenants.into());
@@ -124,14 +122,7 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
 /// Records that a run begins, since it has a transaction for each batch.
 async fn record_run(database: &DatabaseArgs, operator: &Operator, name: &str) -> Result<(), TenantError> {
     let owner = database.owner().await?;
-    if !is_recordable(&owner).await? {
-        eprintln!(
-            "rowhouse: the run is not recorded, since the schema is older than the record of operators' actions"
-        );
-        return Ok(());
-    }
-    let details = serde_json::json!({ "backfill": name }).to_string();
-    record(&owner, operator, &NewAction { action: "backfill.run", target: None, details: &details }).await
+    record_action(&owner, operator, "backfill.run", &serde_json::json!({ "backfill": name })).await
 }
 
 fn exit_code(success: bool) -> ExitCode {

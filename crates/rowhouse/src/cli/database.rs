@@ -32,6 +32,23 @@ struct Written {
     data_dir: PathBuf,
 }
 
+/// The arguments' ids.
+const URL: &str = "database_url";
+const DATA_DIR: &str = "data_dir";
+
+fn is_on_the_line(matches: &ArgMatches, argument: &str) -> bool {
+    // A command may not have it.
+    matches.try_contains_id(argument).is_ok()
+        && matches.value_source(argument) == Some(ValueSource::CommandLine)
+}
+
+/// Returns the URL that a command uses: none if there is none, an empty one in the environment, or one in the environment beside a
+/// directory on the command line.
+pub(super) fn written_url(matches: &ArgMatches) -> Option<&str> {
+    let url = matches.try_get_one::<String>(URL).ok().flatten().filter(|url| !url.is_empty())?;
+    (is_on_the_line(matches, URL) || !is_on_the_line(matches, DATA_DIR)).then_some(url)
+}
+
 impl DatabaseArgs {
     pub(super) fn ca_file(&self) -> Option<&Path> {
         self.ca_file.as_deref()
@@ -50,16 +67,14 @@ impl DatabaseArgs {
 
 impl FromArgMatches for DatabaseArgs {
     fn from_arg_matches(matches: &ArgMatches) -> Result<Self, Error> {
-        let Written { database_url, database_ca_file, data_dir } = Written::from_arg_matches(matches)?;
-        let on_the_line = |argument| matches.value_source(argument) == Some(ValueSource::CommandLine);
-        // An empty variable means none.
-        let url = match database_url.filter(|url| !url.is_empty()) {
-            Some(_) if on_the_line("database_url") && on_the_line("data_dir") => {
-                let both = "give --database-url or --data-dir, not both: each names a database\n";
-                return Err(Error::raw(ErrorKind::ArgumentConflict, both));
-            }
-            Some(url) if !on_the_line("data_dir") => url,
-            _ => dev::database_url(&data_dir)
+        let Written { database_url: _, database_ca_file, data_dir } = Written::from_arg_matches(matches)?;
+        if is_on_the_line(matches, URL) && is_on_the_line(matches, DATA_DIR) {
+            let both = "give --database-url or --data-dir, not both: each names a database\n";
+            return Err(Error::raw(ErrorKind::ArgumentConflict, both));
+        }
+        let url = match written_url(matches) {
+            Some(url) => url.to_owned(),
+            None => dev::database_url(&data_dir)
                 .map_err(|error| Error::raw(ErrorKind::MissingRequiredArgument, format!("{error}\n")))?,
         };
         Ok(Self { url, ca_file: database_ca_file })

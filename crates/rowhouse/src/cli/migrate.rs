@@ -13,10 +13,13 @@ use serde::Serialize;
 
 use super::addresses;
 use super::database::DatabaseArgs;
+use super::operator::{OperatorArgs, record_action};
 use super::output::{OutputArgs, OutputFormat, Row, print_all, print_json};
 use rowhouse_migrator::{
     MigrateError, MigrateReport, MigrationState, MigrationStatus, Migrator, RolePasswords, Status,
 };
+use rowhouse_operator::actions::Operator;
+use rowhouse_operator::tenants::TenantError;
 
 /// The exit code of `--status` if there is something to do.
 const PENDING: u8 = 3;
@@ -50,6 +53,16 @@ pub(super) struct MigrateArgs {
     status: bool,
     #[command(flatten)]
     output: OutputArgs,
+    #[command(flatten)]
+    operator: OperatorArgs,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub(super) enum MigrateCliError {
+    #[error(transparent)]
+    Migrate(#[from] MigrateError),
+    #[error("the migration is done, but it could not be recorded who did it: {0}")]
+    Record(#[from] TenantError),
 }
 
 /// The URL with which a service connects to the database. Its role gets the password in it.
@@ -70,7 +83,7 @@ impl EachService for DatabaseUrl {
     }
 }
 
-pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
+pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateCliError> {
     let (url, ca_file) = (&args.database.url, args.database.ca_file());
     let migrator = Migrator::new(url, ca_file)
         .with_lock_wait(args.lock_wait)
@@ -89,11 +102,38 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateError> {
     if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
         eprintln!("rowhouse: {error}");
     }
+    record_run(&args.database, &args.operator.operator(), &report, &passwords).await?;
     // The schema is complete, whatever this returns.
     if let Err(error) = addresses::report(url, ca_file).await {
         eprintln!("rowhouse: the e-mail addresses were not checked: {error}");
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Records a run that has changed something: afterwards, since the record is a table that the first run makes.
+async fn record_run(
+    database: &DatabaseArgs,
+    operator: &Operator,
+    report: &MigrateReport,
+    passwords: &RolePasswords,
+) -> Result<(), TenantError> {
+    let MigrateReport { created_database, created_roles, rebuilt_indexes, applied, waiting: _ } = report;
+    let set = ServiceName::ALL.iter().filter(|service| passwords.of(**service).is_some());
+    let passwords: Vec<_> = set.map(|service| service.role()).collect();
+    let is_changed = created_database.is_some()
+        || [created_roles.is_empty(), rebuilt_indexes.is_empty(), applied.is_empty(), passwords.is_empty()]
+            .contains(&false);
+    if !is_changed {
+        return Ok(());
+    }
+    let details = serde_json::json!({
+        "created_database": created_database,
+        "created_roles": created_roles,
+        "passwords_of": passwords,
+        "rebuilt_indexes": rebuilt_indexes,
+        "applied": applied,
+    });
+    record_action(&database.owner().await?, operator, "database.migrate", &details).await
 }
 
 fn password(

@@ -15,6 +15,7 @@ mod psql;
 mod reencrypt;
 mod settings;
 mod tenant;
+mod tenant_usage;
 mod user;
 mod wait_for_migrations;
 
@@ -64,7 +65,7 @@ enum Command {
     Keys(keys::KeysArgs),
     /// List and show people, disable a person's account, or enable it again
     User(user::UserArgs),
-    /// Suspend, resume, list and show tenants
+    /// Suspend, resume, list and show tenants, and list what they used
     Tenant(tenant::TenantArgs),
     /// Run a backfill, which changes the rows of all tenants, one tenant after the other
     #[command(after_help = backfill::EXAMPLES)]

@@ -1,14 +1,25 @@
 //! Who acts, and why, for the record of operators' actions.
 
 use clap::Args;
-use rowhouse_operator::actions::{Actor, Operator, Reason};
+use rowhouse_operator::actions::{Actor, NewAction, Operator, Reason, is_recordable, record};
+use rowhouse_operator::tenants::TenantError;
+use tokio_postgres::Client;
 
-/// The arguments of commands that need no reason.
 #[derive(Args)]
-pub(super) struct ActorArgs {
+struct ActorArgs {
     /// Your name for the record of operators' actions, in 1 to 100 characters; by default the user of the operating system
     #[arg(long, env = "ROWHOUSE_ACTOR", value_name = "NAME")]
     actor: Option<Actor>,
+}
+
+/// The arguments of actions that need no reason.
+#[derive(Args)]
+pub(super) struct OperatorArgs {
+    /// Reason for the record of operators' actions, in 1 to 500 characters; none by default
+    #[arg(long, value_name = "TEXT")]
+    reason: Option<Reason>,
+    #[command(flatten)]
+    actor: ActorArgs,
 }
 
 /// The arguments of actions against a tenant or a person.
@@ -22,24 +33,50 @@ pub(super) struct ReasonArgs {
     actor: ActorArgs,
 }
 
-#[derive(Debug, thiserror::Error)]
-#[error(
-    "the user of the operating system has no name that can be recorded: say who you are with --actor or ROWHOUSE_ACTOR"
-)]
-pub(super) struct NoActor;
-
 impl ActorArgs {
-    pub(super) fn operator(self) -> Result<Operator, NoActor> {
-        let actor = match self.actor {
-            Some(actor) => actor,
-            None => whoami::username().ok().and_then(|name| name.parse().ok()).ok_or(NoActor)?,
-        };
-        Ok(Operator { actor, reason: None })
+    fn operator(self, reason: Option<Reason>) -> Operator {
+        Operator { actor: self.actor.unwrap_or_else(this_user), reason }
+    }
+}
+
+impl OperatorArgs {
+    pub(super) fn operator(self) -> Operator {
+        self.actor.operator(self.reason)
     }
 }
 
 impl ReasonArgs {
-    pub(super) fn operator(self) -> Result<Operator, NoActor> {
-        Ok(Operator { reason: Some(self.reason), ..self.actor.operator()? })
+    pub(super) fn operator(self) -> Operator {
+        self.actor.operator(Some(self.reason))
     }
+}
+
+/// Returns the name of the user of the operating system, or the number if there is no name, as in a container.
+fn this_user() -> Actor {
+    let name = whoami::username().ok().and_then(|name| name.parse().ok());
+    name.unwrap_or_else(|| {
+        let number = format!("uid {}", rustix::process::getuid().as_raw());
+        #[expect(
+            clippy::expect_used,
+            reason = "an actor is a line of 1 to 100 characters, and this is one of at most 14"
+        )]
+        number.parse().expect("a number can be recorded")
+    })
+}
+
+/// Records an action that is more than one transaction, or changes the schema. `details` is an object. A schema that is older than the
+/// record cannot have it, which is said.
+pub(super) async fn record_action(
+    owner: &Client,
+    operator: &Operator,
+    action: &str,
+    details: &serde_json::Value,
+) -> Result<(), TenantError> {
+    if !is_recordable(owner).await? {
+        eprintln!(
+            "rowhouse: {action} is not recorded, since the schema is older than the record of operators' actions"
+        );
+        return Ok(());
+    }
+    record(owner, operator, &NewAction { action, target: None, details: &details.to_string() }).await
 }

@@ -7,12 +7,12 @@ use std::process::ExitCode;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
 use rowhouse_chassis::encryption::digest_only;
-use rowhouse_operator::actions::{NewAction, record};
 use rowhouse_operator::encryption::{KeyUse, ReencryptError, SERVICES, ServiceKeys, reencrypt, usage};
 use rowhouse_operator::tenants::TenantError;
+use tokio_postgres::Client;
 
 use super::database::DatabaseArgs;
-use super::operator::{ActorArgs, NoActor};
+use super::operator::{OperatorArgs, record_action};
 use super::output::{OutputArgs, Row, print_all};
 
 pub(super) const EXAMPLES: &str = "1. Append a new key to the file, such as `openssl rand -base64 32` prints, and wait until all instances have read it, or some would
@@ -36,7 +36,7 @@ pub(super) struct ReencryptArgs {
     /// File with the encryption keys, the current one first
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     encryption_keys: PathBuf,
-    /// Service whose keys are in the file; all services when absent
+    /// Service whose keys are in the file; when absent, all services with rows that a key of the file has encrypted
     #[arg(long = "service", value_name = "NAME", value_parser = PossibleValuesParser::new(SERVICES))]
     services: Vec<String>,
     /// Print which keys are in use, and change nothing
@@ -48,7 +48,7 @@ pub(super) struct ReencryptArgs {
     #[command(flatten)]
     output: OutputArgs,
     #[command(flatten)]
-    actor: ActorArgs,
+    operator: OperatorArgs,
     #[command(flatten)]
     database: DatabaseArgs,
 }
@@ -71,8 +71,6 @@ pub(super) enum ReencryptCliError {
     Reencrypt(#[from] ReencryptError),
     #[error(transparent)]
     Database(#[from] TenantError),
-    #[error(transparent)]
-    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -93,18 +91,17 @@ pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliErr
         text.map_err(|source| ReencryptCliError::Read { path: path.clone(), source })?,
     );
     let keys = ServiceKeys::parse(&text).ok_or_else(|| ReencryptCliError::Invalid(path.clone()))?;
-    let operator = args.actor.operator()?;
+    let operator = args.operator.operator();
+    let mut owner = args.database.owner().await?;
     let services = match args.services.as_slice() {
-        [] => SERVICES.map(str::to_owned).to_vec(),
+        [] => of_file(&mut owner, &keys).await?,
         named => named.to_vec(),
     };
-    let mut owner = args.database.owner().await?;
     let mut uses = Vec::new();
     for service in &services {
         if !args.dry_run {
-            let details = serde_json::json!({ "service": service, "key": keys.current() }).to_string();
-            let action = NewAction { action: "keys.re_encrypt", target: None, details: &details };
-            record(&owner, &operator, &action).await?;
+            let details = serde_json::json!({ "service": service, "key": keys.current() });
+            record_action(&owner, &operator, "keys.re_encrypt", &details).await?;
             let rows = reencrypt(&mut owner, service, &keys).await?;
             eprintln!("rowhouse: {service}: encrypted {rows} rows with the key {}", keys.current());
         }
@@ -134,4 +131,27 @@ pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliErr
         writeln!(io::stderr(), "rowhouse: {} has no old key that decrypts any more", path.display())?;
     }
     Ok(ExitCode::SUCCESS)
+}
+
+/// Returns the services whose keys the file has, and says which ones it leaves out: those whose rows were all encrypted with keys of
+/// another file. If that is true of each service, the file is a wrong one, and none is left out.
+async fn of_file(owner: &mut Client, keys: &ServiceKeys) -> Result<Vec<String>, ReencryptCliError> {
+    let (mut own, mut others) = (Vec::new(), Vec::new());
+    let mut any_known = false;
+    for service in SERVICES {
+        let uses = usage(owner, service, keys).await?;
+        let is_known = uses.iter().any(|used| used.state != "unknown");
+        any_known |= is_known;
+        if is_known || uses.is_empty() { own.push(service) } else { others.push(service) }
+    }
+    if !any_known {
+        return Ok(SERVICES.map(str::to_owned).to_vec());
+    }
+    for service in others {
+        eprintln!(
+            "rowhouse: {service} is left out, since none of its rows is encrypted with a key of this file: run it with \
+             --service {service} and the file of that service"
+        );
+    }
+    Ok(own.into_iter().map(str::to_owned).collect())
 }

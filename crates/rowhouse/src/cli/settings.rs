@@ -12,6 +12,8 @@ use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 use rowhouse_chassis::config::{self, Environment};
 use rowhouse_connection::Address;
 
+use super::database::written_url;
+
 /// The argument of the database that a command connects to, and of its authorities.
 const DATABASE: &str = "database_url";
 const AUTHORITIES: &str = "database_ca_file";
@@ -135,9 +137,8 @@ fn refuse_plaintext(matches: &ArgMatches) -> Result<(), Error> {
     if !environment.is_some_and(|environment| environment.is_production()) {
         return Ok(());
     }
-    let url = matches.try_get_one::<String>(DATABASE).ok().flatten();
+    let Some(url) = written_url(matches) else { return Ok(()) };
     let authorities = matches.try_get_one::<PathBuf>(AUTHORITIES).ok().flatten();
-    let Some(url) = url.filter(|url| !url.is_empty()) else { return Ok(()) };
     let checked =
         Address::parse(url, authorities.map(PathBuf::as_path)).and_then(|address| address.refuse_plaintext());
     checked.map_err(|error| Error::raw(ErrorKind::ValueValidation, format!("{error}\n")))

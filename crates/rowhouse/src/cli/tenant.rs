@@ -2,6 +2,7 @@
 
 use std::io::{self, Write};
 
+use chrono::NaiveDate;
 use clap::{Args, Subcommand};
 use rowhouse_migrator::MigrateError;
 use rowhouse_operator::Search;
@@ -10,8 +11,9 @@ use rowhouse_operator::tenants::{
 };
 
 use super::database::DatabaseArgs;
-use super::operator::{NoActor, ReasonArgs};
+use super::operator::ReasonArgs;
 use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page};
+use super::tenant_usage::{self, UsageArgs};
 
 const EXAMPLES: &str =
     "The database refuses every entry into a suspended tenant, even with valid tokens. Open transactions \
@@ -23,6 +25,7 @@ Examples:
   rowhouse tenant resume acme --reason 'paid' --actor ada
   rowhouse tenant list --status suspended --search corp --limit 200
   rowhouse tenant list --output json
+  rowhouse tenant usage --from 2026-11-01 --to 2026-11-30
   rowhouse tenant show 01990a5e-0b7c-7d31-8f5e-6a1b2c3d4e5f";
 
 #[derive(Args)]
@@ -40,6 +43,8 @@ enum TenantCommand {
     Resume(Change),
     /// List the tenants, the newest first
     List(List),
+    /// List what the tenants used, the one that held database connections longest first
+    Usage(UsageArgs),
     /// Show one tenant: its status, members, sessions, keys, jobs, the size of its data, and why it was suspended
     Show(Show),
 }
@@ -83,8 +88,8 @@ pub(super) enum TenantCliError {
     Tenant(#[from] TenantError),
     #[error(transparent)]
     Connect(#[from] MigrateError),
-    #[error(transparent)]
-    NoActor(#[from] NoActor),
+    #[error("--from {from} is after --to {to}")]
+    Span { from: NaiveDate, to: NaiveDate },
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -93,7 +98,7 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
     let mut out = io::stdout();
     match args.command {
         TenantCommand::Suspend(Change { tenant, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut admin = database.admin().await?;
             let Suspended { tenant, ended_transactions } =
                 tenants::suspend(&mut admin, &tenant, &operator).await?;
@@ -103,7 +108,7 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
             }
         }
         TenantCommand::Resume(Change { tenant, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut admin = database.admin().await?;
             let tenant = tenants::resume(&mut admin, &tenant, &operator).await?;
             writeln!(out, "resumed {}", tenant.slug)?;
@@ -113,6 +118,7 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
             let page = tenants::list(&owner, status, &Search { text: search, limit }).await?;
             print_page(&mut out.lock(), output.format, &page)?;
         }
+        TenantCommand::Usage(args) => tenant_usage::run(args).await?,
         TenantCommand::Show(Show { tenant, output, database }) => {
             let mut owner = database.owner().await?;
             let overview = tenants::overview(&mut owner, &tenant).await?;

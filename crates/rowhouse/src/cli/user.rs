@@ -8,7 +8,7 @@ use rowhouse_operator::people::{self, Disabled, Membership, Person, PersonOvervi
 use rowhouse_operator::tenants::TenantError;
 
 use super::database::DatabaseArgs;
-use super::operator::{NoActor, ReasonArgs};
+use super::operator::ReasonArgs;
 use super::output::{Details, ListArgs, OutputArgs, Row, print_details, print_page};
 
 const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company, as do
@@ -74,8 +74,6 @@ struct Show {
 pub(super) enum UserError {
     #[error(transparent)]
     Tenant(#[from] TenantError),
-    #[error(transparent)]
-    NoActor(#[from] NoActor),
     #[error("the outcome cannot be printed: {0}")]
     Print(#[from] io::Error),
 }
@@ -84,7 +82,7 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
     let mut out = io::stdout();
     match args.command {
         UserCommand::Disable(Change { person, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut owner = database.owner().await?;
             let Disabled { email, sessions, api_keys, invitations } =
                 people::disable(&mut owner, &person, &operator).await?;
@@ -94,7 +92,7 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
             writeln!(out, "disabled {email}")?;
         }
         UserCommand::Enable(Change { person, reason, database }) => {
-            let operator = reason.operator()?;
+            let operator = reason.operator();
             let mut owner = database.owner().await?;
             let email = people::enable(&mut owner, &person, &operator).await?;
             writeln!(out, "enabled {email}")?;

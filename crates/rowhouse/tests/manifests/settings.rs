@@ -49,6 +49,7 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_TLS_CLIENT_NAMES", "the pods have no certificates in the base"),
     ("ROWHOUSE_TLS_KEY", "the pods have no certificates in the base"),
     ("ROWHOUSE_TOKEN_LIFETIME", "does anywhere"),
+    ("ROWHOUSE_USAGE_RETENTION", "its default is more than a year, see docs/retention.md"),
 ];
 
 fn variable(argument: &Arg) -> Option<String> {

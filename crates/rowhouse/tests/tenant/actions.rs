@@ -32,7 +32,7 @@ async fn each_action_is_recorded_with_its_actor_and_reason() {
     stdout(&tenant(&database, &["resume", "acme", "--reason", "paid"]).await);
     stdout(&rowhouse(&url, &["user", "disable", "ada@example.com", "--reason", "stolen laptop"]).await);
     stdout(&rowhouse(&url, &["user", "enable", ADA, "--reason", "new laptop"]).await);
-    stdout(&rowhouse(&url, &["backfill", "orders-priority"]).await);
+    stdout(&rowhouse(&url, &["backfill", "orders-priority", "--reason", "release 7"]).await);
     stdout(&rowhouse(&url, &["backfill", "orders-priority", "--dry-run"]).await);
 
     let actions = recorded(&database, &[]).await;
@@ -51,6 +51,7 @@ async fn each_action_is_recorded_with_its_actor_and_reason() {
     }
     assert_eq!((&actions[2]["target_id"], &actions[2]["reason"]), (&ADA.into(), &"stolen laptop".into()));
     assert_eq!(actions[0]["details"]["backfill"], "orders-priority");
+    assert_eq!(actions[0]["reason"], "release 7");
     // Who said nothing is the user of the operating system.
     let user = std::process::Command::new("id").arg("-un").output().unwrap();
     assert_eq!(actions[3]["actor"], String::from_utf8_lossy(&user.stdout).trim());
@@ -114,4 +115,30 @@ async fn nobody_changes_the_record() {
     assert_eq!(recorded(&database, &[]).await.len(), 1);
     let audit = rowhouse(&database.admin_url(), &["audit"]).await;
     assert_eq!(stdout(&audit), "", "{}", stderr(&audit));
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_migration_that_changes_something_is_recorded() {
+    let database = TestDatabase::create().await;
+    let url = database.admin_url();
+    stdout(&rowhouse(&url, &["migrate", "--reason", "nothing to do"]).await);
+    assert_eq!(recorded(&database, &[]).await, [Value::Null; 0]);
+
+    let index = "DROP INDEX orders.orders_by_priority;
+        DELETE FROM public.__diesel_schema_migrations WHERE version = '20261123000013'";
+    database.admin().await.batch_execute(index).await.unwrap();
+    stdout(&rowhouse(&url, &["migrate", "--actor", "grace", "--reason", "release 7"]).await);
+    // Its role gets the password in the URL.
+    let password = ["migrate", "--orders-database-url", &database.url(ServiceName::Orders)];
+    stdout(&rowhouse(&url, &password).await);
+    let actions = recorded(&database, &[]).await;
+    let [set, migrated] = actions.as_slice() else { panic!("{actions:?}") };
+    for (member, value) in [("action", "database.migrate"), ("actor", "grace"), ("reason", "release 7")] {
+        assert_eq!(migrated[member], value, "{member} in {migrated}");
+    }
+    assert_eq!(
+        migrated["details"]["applied"],
+        serde_json::json!(["2026-11-23-000013_orders_priority_index"])
+    );
+    assert_eq!(set["details"]["passwords_of"], serde_json::json!(["rowhouse_orders"]));
 }

@@ -173,3 +173,22 @@ async fn the_list_is_the_directorys() {
     let listed = stdout(&tenant(&database, &["list"]).await);
     assert!(listed.contains(ACME) && !listed.contains(GLOBEX), "{listed}");
 }
+
+/// A directory on the command line goes before a URL in the environment, which is then not looked at either.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_directory_is_used_beside_a_url_that_production_refuses() {
+    let directory = tempfile::tempdir().unwrap();
+    let list = |data_dir: bool| {
+        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rowhouse"));
+        command.args(["tenant", "list"]).env("ROWHOUSE_ENVIRONMENT", "production");
+        command.env("DATABASE_URL", "postgres://postgres@db.invalid/rowhouse");
+        if data_dir {
+            command.arg("--data-dir").arg(directory.path());
+        }
+        stderr(&command.output().unwrap())
+    };
+    let without = list(false);
+    assert!(without.contains("sslmode=verify-full"), "{without}");
+    let with = list(true);
+    assert!(with.contains("no rowhouse dev is running") && !with.contains("sslmode"), "{with}");
+}

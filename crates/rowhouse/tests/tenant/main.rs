@@ -12,9 +12,11 @@ mod actions;
 mod commands;
 mod doors;
 mod presets;
+mod reencrypt;
 mod restore;
 mod retention;
 mod suspend;
+mod usage;
 
 use std::process::{Command, Output, Stdio};
 

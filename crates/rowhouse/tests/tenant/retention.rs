@@ -26,6 +26,9 @@ async fn old_and_new() -> TestDatabase {
          DELETE FROM auth.memberships m USING auth.identities i WHERE i.id = m.user_id AND i.email = 'left@example.com';
          INSERT INTO tenancy.operator_actions (acted_at, actor, action)
          SELECT now() - make_interval(days => d), 'ada', 'age.' || d FROM unnest(ARRAY[1, 1000, 1200]) d;
+         INSERT INTO tenancy.usage (tenant_id, id, day, service, transactions, round_trips, rows, milliseconds)
+         SELECT '{ACME}', d::text, (now() AT TIME ZONE 'UTC')::date - d, 'probe', 1, 1, 1, 1
+         FROM unnest(ARRAY[1, 100, 399, 401]) d;
          INSERT INTO onboarding.onboardings (tenant_id, id, email, owner_id, finished_at)
          VALUES ('{ACME}', gen_random_uuid(), 'member@example.com', gen_random_uuid(), now() - interval '31 days');
          INSERT INTO onboarding.idempotency_keys (key_digest, fingerprint, tenant_id, created_at)
@@ -44,6 +47,7 @@ async fn left(admin: &mut AsyncPgConnection) -> String {
              (SELECT string_agg(action, ' ' ORDER BY action) FROM auth.audit_log WHERE tenant_id = '{ACME}'),
              (SELECT string_agg(split_part(email, '@', 1), ' ' ORDER BY email) FROM auth.identities),
              (SELECT string_agg(action, ' ' ORDER BY action) FROM tenancy.operator_actions),
+             (SELECT string_agg(id, ' ' ORDER BY day DESC) FROM tenancy.usage WHERE service = 'probe'),
              (SELECT count(*) FROM onboarding.onboardings),
              (SELECT count(*) FROM onboarding.idempotency_keys)
          )"
@@ -57,7 +61,7 @@ async fn left(admin: &mut AsyncPgConnection) -> String {
 async fn what_is_older_than_its_retention_is_deleted() {
     let system = TestSystem::start_on(old_and_new().await, TestOptions::default()).await;
     let mut admin = system.database().admin().await;
-    let expected = "age.1 age.20 age.399; disabled left member recent; age.1 age.1000; 0; 1";
+    let expected = "age.1 age.20 age.399; disabled left member recent; age.1 age.1000; 1 100 399; 0; 1";
     let begun = Instant::now();
     loop {
         let left = left(&mut admin).await;
@@ -78,7 +82,7 @@ async fn the_database_keeps_a_least_number_of_days() {
     let mut auth = database.connect_as(ServiceName::Auth).await;
     auth.batch_execute(&format!(
         "SELECT auth.purge_expired('{nil}', 50, 1000, 0), auth.purge_identities('{nil}', 50, 0),
-             tenancy.purge_operator_actions(0, 1000)"
+             tenancy.purge_operator_actions(0, 1000), tenancy.purge_usage('{nil}', 50, 0)"
     ))
     .await
     .unwrap();
@@ -90,10 +94,11 @@ async fn the_database_keeps_a_least_number_of_days() {
         .await
         .unwrap();
     let mut admin = database.admin().await;
-    assert_eq!(left(&mut admin).await, "age.1 age.20; disabled left member; age.1; 0; 0");
+    assert_eq!(left(&mut admin).await, "age.1 age.20; disabled left member; age.1; 1; 0; 0");
     for (service, function) in [
         (ServiceName::Orders, format!("auth.purge_expired('{nil}', 50, 1000, 400)")),
         (ServiceName::Onboarding, "tenancy.purge_operator_actions(1000, 10)".to_owned()),
+        (ServiceName::Orders, format!("tenancy.purge_usage('{nil}', 50, 400)")),
         (ServiceName::Auth, "onboarding.purge_keys(30, 10)".to_owned()),
     ] {
         let refused = database.connect_as(service).await.batch_execute(&format!("SELECT {function}")).await;

@@ -12,7 +12,8 @@ const RENEWAL: Duration = Duration::from_secs(1);
 /// The interval at which the log repeats a reason that lasts.
 const REPEAT: Duration = Duration::from_secs(60);
 
-/// The availability of the database as far as a pool knows it. The reason for an outage is logged once, and again when it changes.
+/// The availability of the database as far as a pool knows it. The reason for an outage is logged once, and again when it changes, at most
+/// once in each [`REPEAT`].
 pub(super) struct Availability {
     /// The latest failure to connect since the last success.
     failure: Mutex<Option<Failure>>,
@@ -26,7 +27,23 @@ pub(super) struct Availability {
 
 struct Failure {
     reason: String,
+    /// The time at which the log said a reason, except that it had changed.
     said: Instant,
+    /// True if the log has said since then that the reason changed. Reasons may alternate with each attempt.
+    is_change_said: bool,
+}
+
+impl Failure {
+    /// Returns the failure after this one, and whether the log says it.
+    fn next(before: Option<&Self>, reason: String, now: Instant) -> (Self, bool) {
+        match before {
+            Some(Self { reason: of_before, said, is_change_said }) if now.duration_since(*said) < REPEAT => {
+                let is_said = *of_before != reason && !is_change_said;
+                (Self { reason, said: *said, is_change_said: *is_change_said || is_said }, is_said)
+            }
+            _ => (Self { reason, said: now, is_change_said: false }, true),
+        }
+    }
 }
 
 impl Availability {
@@ -55,14 +72,12 @@ impl Availability {
 
     pub(super) fn failed(&self, reason: String) {
         let mut failure = locked(&self.failure);
-        let said = match &*failure {
-            Some(before) if before.reason == reason && before.said.elapsed() < REPEAT => before.said,
-            _ => {
-                tracing::warn!(reason, "no connection to the database: {reason}");
-                Instant::now()
-            }
-        };
-        *failure = Some(Failure { reason, said });
+        let (next, is_said) = Failure::next(failure.as_ref(), reason, Instant::now());
+        if is_said {
+            let reason = &next.reason;
+            tracing::warn!(reason, "no connection to the database: {reason}");
+        }
+        *failure = Some(next);
     }
 
     /// Returns whether the latest attempt to connect failed.
@@ -104,4 +119,43 @@ impl Availability {
 /// Locks a mutex, also after a panic: the values are consistent between any two statements.
 fn locked<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Returns the reasons that the log says, with the second. There is an attempt each second.
+    fn said(reasons: impl Iterator<Item = &'static str>) -> Vec<(u64, &'static str)> {
+        let (begun, mut last, mut said) = (Instant::now(), None, Vec::new());
+        for (second, reason) in (0..).zip(reasons) {
+            let now = begun + Duration::from_secs(second);
+            let (next, is_said) = Failure::next(last.as_ref(), reason.to_owned(), now);
+            if is_said {
+                said.push((second, reason));
+            }
+            last = Some(next);
+        }
+        said
+    }
+
+    #[test]
+    fn a_reason_is_said_once_a_minute_and_so_is_a_change() {
+        let lasting = std::iter::repeat_n("refused", 61);
+        assert_eq!(said(lasting), [(0, "refused"), (60, "refused")]);
+        let changing = std::iter::repeat_n("refused", 30).chain(std::iter::repeat_n("timeout", 31));
+        assert_eq!(said(changing), [(0, "refused"), (30, "timeout"), (60, "timeout")]);
+        let alternating = ["refused", "timeout"].into_iter().cycle().take(122);
+        assert_eq!(
+            said(alternating),
+            [
+                (0, "refused"),
+                (1, "timeout"),
+                (60, "refused"),
+                (61, "timeout"),
+                (120, "refused"),
+                (121, "timeout")
+            ]
+        );
+    }
 }

@@ -4,7 +4,7 @@ use std::collections::HashMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::Duration;
 
-use diesel::sql_types::{Array, BigInt, Double, Uuid as SqlUuid};
+use diesel::sql_types::{Array, BigInt, Uuid as SqlUuid};
 use diesel_async::RunQueryDsl;
 use uuid::Uuid;
 
@@ -55,17 +55,16 @@ impl Usage {
     }
 }
 
-const RECORD: &str = "SELECT tenancy.record_usage($1, $2, $3, $4, $5, make_interval(secs => $6))";
+const RECORD: &str = "SELECT tenancy.record_usage($1, $2, $3, $4, $5)";
 
 impl TenantDb {
-    /// Writes what the tenants used to the table `tenancy.usage`, and removes days of theirs that are older than `keep`. What could
-    /// not be written is kept for the next time.
-    pub async fn flush_usage(&self, keep: Duration) -> Result<(), DbError> {
+    /// Writes what the tenants used to the table `tenancy.usage`. What could not be written is kept for the next time.
+    pub async fn flush_usage(&self) -> Result<(), DbError> {
         let used = self.usage().take();
         let mut result = Ok(());
         for batch in used.chunks(BATCH) {
             if result.is_ok() {
-                result = self.record(batch, keep).await;
+                result = self.record(batch).await;
             }
             if result.is_err() {
                 for (tenant, used) in batch {
@@ -76,7 +75,7 @@ impl TenantDb {
         result
     }
 
-    async fn record(&self, used: &[(TenantId, Used)], keep: Duration) -> Result<(), DbError> {
+    async fn record(&self, used: &[(TenantId, Used)]) -> Result<(), DbError> {
         let tenants: Vec<Uuid> = used.iter().map(|(tenant, _)| tenant.as_uuid()).collect();
         let count = |of: fn(&Used) -> u64| -> Vec<i64> {
             used.iter().map(|(_, used)| i64::try_from(of(used)).unwrap_or(i64::MAX)).collect()
@@ -89,7 +88,6 @@ impl TenantDb {
                 .bind::<Array<BigInt>, _>(count(|used| used.round_trips))
                 .bind::<Array<BigInt>, _>(count(|used| used.rows))
                 .bind::<Array<BigInt>, _>(milliseconds)
-                .bind::<Double, _>(keep.as_secs_f64())
                 .execute(tx)
                 .await?;
             Ok(())
