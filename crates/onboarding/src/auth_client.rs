@@ -164,7 +164,7 @@ impl From<Fault> for AuthError {
             Code::LIMIT_EXCEEDED => Self::TooManyTenants,
             Code::TOO_MANY_ATTEMPTS => Self::TooMany { retry_after },
             Code::RESOURCE_EXHAUSTED => Self::Busy { retry_after },
-            Code::UNAVAILABLE => Self::Unavailable { retry_after },
+            Code::UNAVAILABLE | Code::OVERLOADED => Self::Unavailable { retry_after },
             Code::DEADLINE_EXCEEDED => Self::DeadlineExceeded,
             other => Self::Unexpected(other),
         }
