@@ -9,9 +9,10 @@ use std::sync::{Arc, Mutex};
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_chassis::admission::{Admission, Asker, PRIORITY, Urgency, step_aside};
+use rowhouse_chassis::admission::{Admission, Applicant, PRIORITY, Party, Urgency, step_aside};
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{GrpcOptions, set_deadline};
+use rowhouse_tenancy::TenantId;
 use support::{Echo, NoReadiness, Running, call, options, rules, start};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
@@ -35,8 +36,9 @@ struct World {
 }
 
 impl World {
-    async fn with(number: usize) -> Self {
-        let admission = Admission::at_server(ServiceName::Orders, places(number));
+    /// Starts a server that runs one call of strangers at once.
+    async fn start() -> Self {
+        let admission = Admission::at_server(ServiceName::Orders, places(2));
         let (go, begun) = (Arc::new(Semaphore::new(0)), Arc::<Mutex<Vec<String>>>::default());
         let (gate, log) = (Arc::clone(&go), Arc::clone(&begun));
         let wait = move |request: Request<String>| {
@@ -71,7 +73,7 @@ impl World {
         let called = tokio::spawn(async move { call(&channel, "Wait", request).await });
         let began = Instant::now();
         loop {
-            let occupancy = self.admission.occupancy();
+            let occupancy = self.admission.occupancy_by_strangers();
             if (occupancy.held, occupancy.waiting) == (running, waiting) {
                 return called;
             }
@@ -83,7 +85,7 @@ impl World {
 
 #[tokio::test]
 async fn calls_wait_for_a_place_and_the_interactive_ones_come_first() {
-    let world = World::with(1).await;
+    let world = World::start().await;
     let mut calls = vec![
         world.call("first", "u=3", 1, 0).await,
         world.call("batch", "u=5", 1, 1).await,
@@ -96,12 +98,12 @@ async fn calls_wait_for_a_place_and_the_interactive_ones_come_first() {
         called.await.unwrap().unwrap();
     }
     assert_eq!(*world.begun.lock().unwrap(), ["first", "second", "third", "batch"]);
-    assert_eq!(world.admission.occupancy().held, 0);
+    assert_eq!(world.admission.occupancy_by_strangers().held, 0);
 }
 
 #[tokio::test]
 async fn a_call_too_many_is_refused_with_the_time_to_come_back_and_health_answers() {
-    let world = World::with(1).await;
+    let world = World::start().await;
     let mut waiting = vec![world.call("runs", "u=3", 1, 0).await];
     for number in 1..=4 {
         waiting.push(world.call("waits", "u=3", 1, number).await);
@@ -121,22 +123,27 @@ async fn a_call_too_many_is_refused_with_the_time_to_come_back_and_health_answer
 
 #[tokio::test]
 async fn a_call_that_only_waits_leaves_its_place_to_others() {
-    let world = World::with(1).await;
+    let world = World::start().await;
     let aside = world.call("aside", "u=3", 0, 0);
     let aside = aside.await;
     let next = world.call("next", "u=3", 1, 0).await;
     world.go.add_permits(2);
     aside.await.unwrap().unwrap();
     next.await.unwrap().unwrap();
-    assert_eq!(world.admission.occupancy().held, 0);
+    assert_eq!(world.admission.occupancy_by_strangers().held, 0);
 }
 
 #[tokio::test]
 async fn a_caller_that_disconnects_leaves_the_queue() {
-    let world = World::with(1).await;
+    let world = World::start().await;
     let runs = world.call("runs", "u=3", 1, 0).await;
     let waits = world.call("waits", "u=3", 1, 1).await;
     waits.abort();
+    let began = Instant::now();
+    while world.admission.occupancy_by_strangers().waiting > 0 {
+        assert!(began.elapsed() < PATIENCE, "it still waits");
+        tokio::task::yield_now().await;
+    }
     let mut late = Request::new("late".to_owned());
     set_deadline(&mut late, Duration::from_millis(300));
     let late = call(&world.server.channel, "Wait", late).await.unwrap_err();
@@ -146,10 +153,30 @@ async fn a_caller_that_disconnects_leaves_the_queue() {
     assert_eq!(*world.begun.lock().unwrap(), ["runs"]);
 }
 
+/// A client that has sent no message yet takes no place.
+#[tokio::test]
+async fn a_call_without_its_message_takes_no_place() {
+    let world = World::start().await;
+    let connection = tokio::net::TcpStream::connect(world.server.address).await.unwrap();
+    let (mut client, connection) = h2::client::handshake(connection).await.unwrap();
+    tokio::spawn(connection);
+    let mut silent = Vec::new();
+    for _ in 0..20 {
+        let head = http::Request::post(format!("http://{}/test.v1.EchoService/Wait", world.server.address));
+        let head = head.header("content-type", "application/grpc").header("te", "trailers");
+        silent.push(client.send_request(head.body(()).unwrap(), false).unwrap());
+        client = client.ready().await.unwrap();
+    }
+    let runs = world.call("runs", "u=3", 1, 0).await;
+    world.go.add_permits(1);
+    runs.await.unwrap().unwrap();
+    drop(silent);
+}
+
 /// The client's channel bounds the calls itself, and takes refusals by the service as a sign to send fewer.
 #[tokio::test]
 async fn a_channel_bounds_its_calls_and_learns_from_refusals() {
-    let world = World::with(1).await;
+    let world = World::start().await;
     let admission = Admission::at_client(ServiceName::Orders, places(40));
     let channel = world.server.channel.clone().admitted_by(admission.clone());
     let calls: Vec<_> = (0..40)
@@ -157,7 +184,8 @@ async fn a_channel_bounds_its_calls_and_learns_from_refusals() {
             let channel = channel.clone();
             tokio::spawn(async move {
                 let mut request = Request::new(number.to_string());
-                Asker { urgency: Urgency::Batch, ..Asker::NOBODY }.carry(&mut request);
+                let party = Party::Tenant(TenantId::generate());
+                Applicant { party, urgency: Urgency::Interactive }.carry(&mut request);
                 call(&channel, "Wait", request).await
             })
         })

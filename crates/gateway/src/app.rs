@@ -17,7 +17,7 @@ use rowhouse_chassis::telemetry::report_readiness;
 use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
-use crate::arrival::{TimeLimit, set_deadline};
+use crate::arrival::{TimeLimit, begin_deadline};
 use crate::body::LargeBodies;
 use crate::clients::Clients;
 use crate::head::head;
@@ -61,6 +61,9 @@ pub enum ServeError {
 /// The time for which an idle connection is kept. It is longer than the minute after which usual load balancers close theirs: a request
 /// that is sent into a connection at its end would be lost.
 const KEEP_ALIVE: Duration = Duration::from_secs(75);
+
+/// The time for the head of a request to arrive. actix answers a slower one with 408 and without a body.
+const SLOW_HEAD: Duration = Duration::from_secs(5);
 
 /// The name under which the gateway's readiness is reported.
 const PART: &str = "gateway";
@@ -142,13 +145,14 @@ impl App {
                 .wrap(from_fn(head))
                 .wrap(from_fn(uri::limit))
                 .wrap(https.headers())
+                .wrap(from_fn(begin_deadline))
                 .wrap(from_fn(trace))
-                .wrap(from_fn(set_deadline))
         });
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
             .keep_alive(KEEP_ALIVE)
+            .client_request_timeout(SLOW_HEAD)
             .shutdown_signal(async move {
                 shutdown.requested().await;
                 report_readiness(PART, false);

@@ -7,19 +7,23 @@ use actix_web::middleware::Next;
 use actix_web::{Error, HttpMessage, HttpRequest, web};
 use rowhouse_chassis::grpc::Deadline;
 
+use crate::error::Problem;
+
 /// The time limit of a request, from the arrival of its head to the beginning of the answer.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct TimeLimit(pub(crate) Duration);
 
 /// Sets the deadline of a request. The time until its body has arrived counts, and so does the wait for a place.
-pub(crate) async fn set_deadline<B>(
+pub(crate) async fn begin_deadline<B>(
     request: ServiceRequest,
     next: Next<B>,
 ) -> Result<ServiceResponse<B>, Error> {
-    if let Some(limit) = request.app_data::<web::Data<TimeLimit>>() {
-        let deadline = Deadline::after(limit.0);
-        request.extensions_mut().insert(deadline);
-    }
+    let Some(limit) = request.app_data::<web::Data<TimeLimit>>() else {
+        tracing::error!("the application has no time limit");
+        return Err(Problem::internal().into());
+    };
+    let deadline = Deadline::after(limit.0);
+    request.extensions_mut().insert(deadline);
     next.call(request).await
 }
 

@@ -3,12 +3,12 @@
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
-use actix_web::{HttpRequest, web};
+use actix_web::{HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::Deadline;
 use rowhouse_chassis::network::Network;
-use rowhouse_tenancy::shares::{Entered, Permit, Shares, Urgency};
+use rowhouse_tenancy::shares::{Entry, Permit, Shares, Urgency};
 
 use crate::arrival::deadline;
 use crate::error::Problem;
@@ -16,6 +16,9 @@ use crate::origin::Origin;
 
 /// The size limit of a body.
 pub(crate) const LIMIT: usize = 1024 * 1024;
+
+/// The size that most bodies do not exceed, for which memory is taken before they arrive.
+const USUAL: usize = 4 * 1024;
 
 /// The size from which on a body is large: far more than that of usual requests.
 pub(crate) const LARGE: usize = 64 * 1024;
@@ -45,21 +48,16 @@ impl LargeBodies {
 }
 
 /// A body that is about to arrive.
-pub(crate) struct Incoming {
+pub(crate) struct IncomingBody {
     /// The length in the headers, or 0.
     announced: usize,
     deadline: Option<Deadline>,
     network: Option<Network>,
     large: web::Data<LargeBodies>,
+    request: HttpRequest,
 }
 
-/// A body that has arrived.
-pub(crate) struct Arrived {
-    pub(crate) bytes: Vec<u8>,
-    _room: Option<Permit<Network>>,
-}
-
-impl Incoming {
+impl IncomingBody {
     /// Reads the headers, and refuses what they announce if it cannot be read.
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
         let headers = request.headers();
@@ -80,11 +78,17 @@ impl Incoming {
             return Err(Problem::internal());
         };
         let network = Origin::of(request)?.client().network();
-        Ok(Self { announced, deadline: deadline(request), network, large: large.clone() })
+        Ok(Self {
+            announced,
+            deadline: deadline(request),
+            network,
+            large: large.clone(),
+            request: request.clone(),
+        })
     }
 
     /// Reads the whole body, which has to arrive before the request's deadline.
-    pub(crate) async fn read(self, payload: Payload) -> Result<Arrived, Problem> {
+    pub(crate) async fn read(self, payload: Payload) -> Result<Vec<u8>, Problem> {
         let deadline = self.deadline;
         let arriving = self.collect(payload);
         let Some(deadline) = deadline else { return arriving.await };
@@ -96,28 +100,30 @@ impl Incoming {
         })?
     }
 
-    async fn collect(self, mut payload: Payload) -> Result<Arrived, Problem> {
-        let mut room = None;
-        let mut bytes = Vec::with_capacity(self.announced.min(LARGE));
+    async fn collect(self, mut payload: Payload) -> Result<Vec<u8>, Problem> {
+        let mut has_room = false;
+        let mut bytes = Vec::with_capacity(self.announced.min(USUAL));
         while let Some(chunk) = payload.next().await {
             let chunk = chunk.map_err(|error| broken(&error))?;
             let length = bytes.len() + chunk.len();
             if length > LIMIT {
                 return Err(too_large());
             }
-            if length > LARGE && room.is_none() {
-                room = Some(self.room()?);
+            if length > LARGE && !has_room {
+                // What is made of the body takes as much, until the request is answered.
+                self.request.extensions_mut().insert(self.room()?);
+                has_room = true;
                 bytes.reserve_exact(self.announced.saturating_sub(bytes.len()));
             }
             bytes.extend_from_slice(&chunk);
         }
-        Ok(Arrived { bytes, _room: room })
+        Ok(bytes)
     }
 
     fn room(&self) -> Result<Permit<Network>, Problem> {
         match self.large.0.enter(self.network, Urgency::Interactive, |_| false) {
-            Ok(Entered::Now(room)) => Ok(room),
-            Ok(Entered::Waits(_)) | Err(_) => {
+            Ok(Entry::Now(room)) => Ok(room),
+            Ok(Entry::Waits(_)) | Err(_) => {
                 let detail =
                     "many large requests arrive at the moment: try again later, or send less at once";
                 Err(Problem::new(Code::OVERLOADED, detail))

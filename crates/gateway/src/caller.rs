@@ -64,6 +64,8 @@ impl FromRequest for Caller {
 /// Somebody who reads one tenant: a caller, or the holder of a status token of a tenant in set-up.
 pub(crate) struct Viewer {
     tenant: TenantId,
+    /// `None` with a status token.
+    principal: Option<Principal>,
     token: String,
     origin: Origin,
 }
@@ -71,6 +73,10 @@ pub(crate) struct Viewer {
 impl Viewer {
     pub(crate) const fn tenant(&self) -> TenantId {
         self.tenant
+    }
+
+    pub(crate) const fn principal(&self) -> Option<&Principal> {
+        self.principal.as_ref()
     }
 
     /// Returns the token. A secret.
@@ -94,7 +100,7 @@ impl Viewer {
         Span::current().record("tenant_id", field::display(tenant));
         admit(request, tenant, principal.as_ref()).await?;
         check_tenant(request.headers(), tenant)?;
-        Ok(Self { tenant, token: token.to_owned(), origin: Origin::of(request)? })
+        Ok(Self { tenant, principal, token: token.to_owned(), origin: Origin::of(request)? })
     }
 }
 

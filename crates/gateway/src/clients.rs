@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use rowhouse_catalog::{PerService, ServiceName};
-use rowhouse_chassis::admission::{Admission, Asker};
+use rowhouse_chassis::admission::{Admission, Applicant};
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{Deadline, TracedChannel, channel_over, mark_repeatable, set_deadline};
 use rowhouse_chassis::program::StartError;
@@ -59,13 +59,13 @@ impl Clients {
 
     /// Creates a call without a caller, with the deadline and the origin of the request.
     pub(crate) fn anonymous<T>(&self, origin: &Origin, message: T) -> Request<T> {
-        self.call(origin, Asker::stranger(origin.client().network(), origin.urgency()), message)
+        self.call(origin, Applicant::stranger(origin.client().network(), origin.urgency()), message)
     }
 
-    fn call<T>(&self, origin: &Origin, asker: Asker, message: T) -> Request<T> {
+    fn call<T>(&self, origin: &Origin, applicant: Applicant, message: T) -> Request<T> {
         let mut request = Request::new(message);
         set_deadline(&mut request, origin.deadline().map_or(self.timeout, Deadline::remaining));
-        asker.carry(&mut request);
+        applicant.carry(&mut request);
         origin.client().carry(request.metadata_mut());
         request
     }
@@ -73,8 +73,8 @@ impl Clients {
     /// Creates a call with the caller's token, the deadline and the origin of the request.
     pub(crate) fn of<T>(&self, caller: &Caller, message: T) -> Request<T> {
         let (tenant, urgency) = (caller.tenant(), caller.origin().urgency());
-        let asker = Asker::in_tenant(tenant, Some(caller.principal()), urgency);
-        let mut request = self.call(caller.origin(), asker, message);
+        let applicant = Applicant::in_tenant(tenant, Some(caller.principal()), urgency);
+        let mut request = self.call(caller.origin(), applicant, message);
         carry_token(request.metadata_mut(), tenant, caller.token());
         request
     }
@@ -89,8 +89,8 @@ impl Clients {
 
     /// Creates a call with the token of somebody who reads one tenant.
     pub(crate) fn of_viewer<T>(&self, viewer: &Viewer, message: T) -> Request<T> {
-        let asker = Asker::in_tenant(viewer.tenant(), None, viewer.origin().urgency());
-        let mut request = self.call(viewer.origin(), asker, message);
+        let applicant = Applicant::in_tenant(viewer.tenant(), viewer.principal(), viewer.origin().urgency());
+        let mut request = self.call(viewer.origin(), applicant, message);
         carry_token(request.metadata_mut(), viewer.tenant(), viewer.token());
         request
     }

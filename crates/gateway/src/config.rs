@@ -113,8 +113,8 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
-    /// Maximum number of calls to a service that run at once. There are fewer while the service refuses some as overloaded; half as
-    /// many wait, and other requests are refused
+    /// Maximum number of tenants' calls to a service that run at once, besides as many of strangers. There are fewer while the service
+    /// refuses some as overloaded; a short queue waits, and others are refused
     #[arg(
         long,
         env = "ROWHOUSE_MAX_CONCURRENT_CALLS",

@@ -1,18 +1,22 @@
-//! [`Limit`], the number of places, which follows what the service can do.
+//! [`Limit`], the number of a client's places, which follows what the service takes.
 
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// The fewest places of an adaptive limit.
-const LEAST: f64 = 4.0;
-/// The part that is left of the calls in progress after one was refused.
+/// The number of places at the beginning, and after a while without refusals: more than one instance of a service needs to be busy.
+const BEGINNING: f64 = 64.0;
+/// The fewest places.
+const LEAST: f64 = 8.0;
+/// The part that is left after a refusal.
 const REDUCTION: f64 = 0.8;
 /// The time after a reduction in which further refusals are those of calls that were on their way.
 const SETTLING: Duration = Duration::from_millis(100);
+/// The time without refusals after which those before say nothing any more.
+const MEMORY: Duration = Duration::from_secs(10);
 
-/// The number of places: as TCP's window, one more after each round of successes and fewer after a refusal (AIMD).
+/// The number of places: as TCP's window, one more after each round of answers and fewer after a refusal (AIMD).
 ///
-/// The signal is the service's own refusal and not the duration of calls, since a log-in takes a hundred times as long as a read.
+/// The signal is the service's own refusal and not the duration of calls, since a login takes a hundred times as long as a read.
 #[derive(Debug)]
 pub(super) struct Limit {
     most: f64,
@@ -21,11 +25,11 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Creates a limit that is never above `most`, at which it begins. Without refusals by the service it stays there.
+    /// Creates a limit that is never above `most`.
     pub(super) fn new(most: NonZeroUsize) -> Self {
         // No computer runs four billion calls at once.
         let most = f64::from(u32::try_from(most.get()).unwrap_or(u32::MAX));
-        Self { most, places: most, reduced: None }
+        Self { most, places: BEGINNING.min(most), reduced: None }
     }
 
     /// Returns the number of places, one at least.
@@ -38,28 +42,33 @@ impl Limit {
         self.places as usize
     }
 
-    /// Learns from a success, while so many places are taken. Returns the new number of places if it changed.
-    pub(super) fn succeeded(&mut self, held: usize) -> Option<usize> {
-        // Places that nobody takes need not become more.
-        if self.places >= self.most || held < self.places().div_ceil(2) {
-            return None;
-        }
+    /// Learns that the service answered a call, while so many places were taken. Returns the new number of places if it changed.
+    pub(super) fn answered(&mut self, held: usize, now: Instant) -> Option<usize> {
         let before = self.places();
-        self.places = (self.places + 1.0 / self.places).min(self.most);
+        // Places that nobody takes need not become more.
+        if held.saturating_mul(4) >= before.saturating_mul(3) {
+            self.places += 1.0 / self.places;
+        }
+        if self.places < BEGINNING && !self.was_reduced_within(MEMORY, now) {
+            self.places = BEGINNING;
+        }
+        self.places = self.places.min(self.most);
         (self.places() != before).then(|| self.places())
     }
 
-    /// Learns that the service refused a call as overloaded, while so many were in progress. Returns the new number of places if it
-    /// changed.
-    pub(super) fn overloaded(&mut self, held: usize, now: Instant) -> Option<usize> {
-        if self.reduced.is_some_and(|at| now.duration_since(at) < SETTLING) {
+    /// Learns that the service refused a call for its load. Returns the new number of places if it changed.
+    pub(super) fn overloaded(&mut self, now: Instant) -> Option<usize> {
+        if self.was_reduced_within(SETTLING, now) {
             return None;
         }
         self.reduced = Some(now);
         let before = self.places();
-        let held = f64::from(u32::try_from(held).unwrap_or(u32::MAX));
-        self.places = (held.min(self.places) * REDUCTION).max(LEAST).min(self.most);
+        self.places = (self.places * REDUCTION).max(LEAST).min(self.most);
         (self.places() != before).then(|| self.places())
+    }
+
+    fn was_reduced_within(&self, time: Duration, now: Instant) -> bool {
+        self.reduced.is_some_and(|at| now.saturating_duration_since(at) < time)
     }
 }
 
@@ -67,31 +76,45 @@ impl Limit {
 mod tests {
     use super::*;
 
-    #[test]
-    fn it_falls_with_refusals_and_rises_with_successes() {
-        let start = Instant::now();
-        let mut limit = Limit::new(NonZeroUsize::new(1000).unwrap());
-        assert_eq!(limit.succeeded(1000), None, "it is the most already");
-        assert_eq!(limit.overloaded(200, start), Some(160));
-        assert_eq!(limit.overloaded(160, start + SETTLING / 2), None, "that call was on its way");
-        assert_eq!(limit.overloaded(160, start + SETTLING), Some(128));
-        assert_eq!((0..128).filter_map(|_| limit.succeeded(63)).last(), None, "half is not needed");
-        assert_eq!((0..129).filter_map(|_| limit.succeeded(128)).last(), Some(129), "one more a round");
-        for round in 2..100 {
-            limit.overloaded(limit.places(), start + SETTLING * round);
+    fn limit(most: usize) -> Limit {
+        Limit::new(NonZeroUsize::new(most).unwrap())
+    }
+
+    /// Lets as many calls be answered as there are places, while so many are taken.
+    fn round(limit: &mut Limit, held: usize, now: Instant) -> usize {
+        for _ in 0..limit.places() {
+            limit.answered(held, now);
         }
-        assert_eq!(limit.places(), 4);
-        for _ in 0..1_000_000 {
-            limit.succeeded(usize::MAX);
-        }
-        assert_eq!(limit.places(), 1000);
+        limit.places()
     }
 
     #[test]
-    fn there_is_always_a_place() {
-        let mut limit = Limit::new(NonZeroUsize::MIN);
-        assert_eq!(limit.places(), 1);
-        limit.overloaded(0, Instant::now());
-        assert_eq!(limit.places(), 1);
+    fn it_falls_with_refusals_and_rises_with_answers() {
+        let start = Instant::now();
+        let mut limit = limit(70);
+        assert_eq!(limit.places(), 64);
+        assert_eq!(round(&mut limit, 47, start), 64, "three quarters are not taken");
+        let rounds: Vec<_> = (0..8).map(|_| round(&mut limit, 60, start)).collect();
+        assert!(rounds.is_sorted() && rounds.last() == Some(&70), "{rounds:?}");
+        assert_eq!(limit.overloaded(start), Some(56));
+        assert_eq!(limit.overloaded(start + SETTLING / 2), None, "that call was on its way");
+        assert_eq!(limit.overloaded(start + SETTLING), Some(44));
+        for again in 2..100 {
+            limit.overloaded(start + SETTLING * again);
+        }
+        assert_eq!(limit.places(), 8);
+        assert_eq!(limit.answered(1, start + SETTLING * 99 + MEMORY), Some(64), "that was long ago");
+    }
+
+    #[test]
+    fn it_is_never_above_the_most_or_nothing() {
+        for most in [1, 3, 8] {
+            let mut limit = limit(most);
+            assert_eq!(limit.places(), most);
+            limit.overloaded(Instant::now());
+            assert_eq!(limit.places(), most.min(8));
+            limit.answered(most, Instant::now() + MEMORY * 2);
+            assert_eq!(limit.places(), most);
+        }
     }
 }

@@ -7,13 +7,14 @@ use std::time::{Duration, Instant};
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use rowhouse_catalog::ServiceName;
-use rowhouse_tenancy::shares::{Occupancy, Shares, Urgency};
+use rowhouse_tenancy::shares::{self, Occupancy, Shares, Urgency};
 
-use super::Party;
+use super::{Applicant, Party};
 use crate::telemetry::meter;
 
 const SERVICE: &str = "rowhouse.admission.service";
 const SIDE: &str = "rowhouse.admission.side";
+const CALLER: &str = "rowhouse.admission.caller";
 const URGENCY: &str = "rowhouse.admission.urgency";
 
 /// The shortest time between two log lines about refusals.
@@ -28,9 +29,15 @@ static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
 });
 
 /// Registers what is read when it is asked for, as long as the places exist.
-pub(super) fn observe(service: ServiceName, side: &'static str, shares: &Shares<Party>) {
+pub(super) fn observe<P: shares::Party + 'static>(
+    service: ServiceName,
+    side: &'static str,
+    caller: &'static str,
+    shares: &Shares<P>,
+) {
     let gauge = |name, description, read: fn(Occupancy) -> usize| {
-        let (shares, attributes) = (shares.weak(), attributes(service, side));
+        let (shares, [service, side]) = (shares.weak(), attributes(service, side));
+        let attributes = [service, side, KeyValue::new(CALLER, caller)];
         meter()
             .u64_observable_gauge(name)
             .with_unit("{call}")
@@ -53,6 +60,7 @@ fn attributes(service: ServiceName, side: &'static str) -> [KeyValue; 2] {
 
 /// The number of calls that were refused.
 pub(super) struct Refused {
+    service: ServiceName,
     side: &'static str,
     count: AtomicU64,
     /// The time of the last log line, and the number then.
@@ -62,39 +70,45 @@ pub(super) struct Refused {
 impl Refused {
     /// Makes the counter begin at 0, so that the first refusal is an increase.
     pub(super) fn expect(service: ServiceName, side: &'static str) -> Self {
-        let refused = Self { side, count: AtomicU64::new(0), logged: Mutex::new(None) };
-        for urgency in [Urgency::Interactive, Urgency::Batch] {
-            refused.add(0, service, urgency);
+        let refused = Self { service, side, count: AtomicU64::new(0), logged: Mutex::new(None) };
+        for caller in ["tenant", "stranger"] {
+            for urgency in ["interactive", "batch"] {
+                refused.add(0, caller, urgency);
+            }
         }
         refused
     }
 
-    /// Counts a refusal and returns its number. The log says that there are some, not each of them: whoever has too much to do
-    /// does not write about it.
-    pub(super) fn count(&self, service: ServiceName, urgency: Urgency) -> u64 {
-        self.add(1, service, urgency);
+    /// Counts a refusal and returns its number. The log says that there are some, not each of them: a program that has too much to
+    /// do must not write about it.
+    pub(super) fn count(&self, applicant: Applicant) -> u64 {
+        let caller = match applicant.party {
+            Party::Tenant(_) => "tenant",
+            Party::Stranger(_) => "stranger",
+        };
+        let urgency = match applicant.urgency {
+            Urgency::Interactive => "interactive",
+            Urgency::Batch => "batch",
+        };
+        self.add(1, caller, urgency);
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        // Whoever finds it locked leaves the line to the other.
+        // A thread that finds it locked leaves the line to the other.
         if let Ok(mut logged) = self.logged.try_lock()
             && logged.is_none_or(|(at, _)| at.elapsed() >= LOG_INTERVAL)
         {
-            let before = logged.map_or(0, |(_, before)| before);
+            let refused = number + 1 - logged.map_or(0, |(_, before)| before);
             *logged = Some((Instant::now(), number + 1));
+            let Self { service, side, .. } = self;
             tracing::warn!(
-                refused = number + 1 - before,
-                "overloaded: calls to {service} were refused at the {}; the metric rowhouse.admission.refused counts them",
-                self.side
+                refused,
+                "overloaded: calls to {service} were refused at the {side}; rowhouse.admission.refused counts them"
             );
         }
         number
     }
 
-    fn add(&self, count: u64, service: ServiceName, urgency: Urgency) {
-        let [service, side] = attributes(service, self.side);
-        let urgency = match urgency {
-            Urgency::Interactive => "interactive",
-            Urgency::Batch => "batch",
-        };
-        REFUSED.add(count, &[service, side, KeyValue::new(URGENCY, urgency)]);
+    fn add(&self, count: u64, caller: &'static str, urgency: &'static str) {
+        let [service, side] = attributes(self.service, self.side);
+        REFUSED.add(count, &[service, side, KeyValue::new(CALLER, caller), KeyValue::new(URGENCY, urgency)]);
     }
 }

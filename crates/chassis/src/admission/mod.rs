@@ -1,13 +1,14 @@
 //! Admission control: a bounded number of calls at once, and a short queue in front.
 //!
 //! A program that takes every call under too much load answers all of them late, and none in the end. So a call that would wait for
-//! long is refused at once, with `OVERLOADED`, and the others are as quick as usual. Tenants take turns, and strangers do by their
-//! network; while others ask, none of them has more than half of the places. What is interactive comes before batches.
+//! long is refused at once, with `OVERLOADED`, and the others take little longer than usual. Tenants take turns, and while others
+//! ask, none of them has more than half of the places. Strangers have places of their own, so that a flood of logins takes none of the
+//! tenants'; their networks take turns. What is interactive comes before batches.
 //!
 //! The queue may be long for a moment, since requests come in bursts, but not for longer: a queue that stands only adds to the
-//! duration of every call (CoDel, RFC 8289).
+//! duration of every call (the observation behind CoDel, RFC 8289).
 
-mod asker;
+mod applicant;
 mod limit;
 mod metrics;
 mod step_aside;
@@ -15,27 +16,29 @@ mod step_aside;
 mod tests;
 
 use std::num::NonZeroUsize;
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_tenancy::shares::{Ahead, Entered, Permit, Shares};
+use rowhouse_tenancy::TenantId;
+use rowhouse_tenancy::shares::{Entry, Permit, Queue, Shares};
 use tokio::time::timeout;
 use tonic::Status;
 
-pub use asker::{Asker, PRIORITY, Party, urgency};
+pub use applicant::{Applicant, PRIORITY, Party, urgency};
 pub use rowhouse_tenancy::shares::{Occupancy, Urgency};
 pub use step_aside::{step_aside, while_admitted};
 
 use crate::error::{Code, retryable};
-use crate::grpc::Deadline;
+use crate::grpc::{Deadline, exceeded};
+use crate::network::Network;
 use limit::Limit;
 
 /// The time for which a queue may stand before it is taken for overload, as CoDel's interval.
 const BURST: Duration = Duration::from_millis(100);
 /// The number of waiters for each place in a burst.
 const BURST_WAITERS: usize = 4;
-/// The number of places for each waiter in a queue that stands. A call then takes half as long again as without a queue.
+/// The number of places for each waiter of a party whose queue stands.
 const PLACES_PER_WAITER: usize = 2;
 /// The number of waiters that a queue has room for all the same.
 const FEWEST_WAITERS: usize = 4;
@@ -47,111 +50,168 @@ const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(
 pub struct Admission(Arc<Inner>);
 
 struct Inner {
-    service: ServiceName,
-    shares: Shares<Party>,
-    limit: Mutex<Limit>,
+    tenants: Shares<TenantId>,
+    strangers: Shares<Network>,
+    /// The number of the tenants' places, if it changes.
+    limit: Option<Mutex<Limit>>,
     refused: metrics::Refused,
 }
 
 /// The right to run a call, until it is dropped.
-#[must_use = "the call's place is free again when this is dropped"]
-pub struct Place {
+#[must_use = "others may run a call when this is dropped"]
+pub struct CallPermit {
     admission: Admission,
-    permit: Option<Permit<Party>>,
-    /// True if the call waited for it.
-    pub waited: bool,
+    held: Held,
+    waited: bool,
+}
+
+enum Held {
+    OfTenant(#[expect(dead_code, reason = "it is dropped")] Permit<TenantId>),
+    OfStranger(#[expect(dead_code, reason = "it is dropped")] Permit<Network>),
+}
+
+/// The end of a call to a service.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Outcome {
+    /// The service answered.
+    Answered,
+    /// The service refused the call for its load.
+    Overloaded,
+    /// There was no answer, which says nothing about the load.
+    Failed,
 }
 
 impl Admission {
-    /// Creates a fixed number of places for the calls to this process.
+    /// Creates places for the calls to this process, and half as many for strangers.
     #[must_use]
     pub fn at_server(service: ServiceName, places: NonZeroUsize) -> Self {
-        Self::new(service, places, "server")
+        let places = places.get();
+        Self::new(service, [places, (places / 2).max(1)], None, "server")
     }
 
-    /// Creates places for the calls from this process to a service: at most so many, and fewer while the service itself refuses
-    /// calls as overloaded.
+    /// Creates places for the calls from this process to a service, `most` for tenants and as many for strangers. The tenants' are
+    /// fewer as long as the service refuses calls for its load.
     #[must_use]
     pub fn at_client(service: ServiceName, most: NonZeroUsize) -> Self {
-        Self::new(service, most, "client")
+        let limit = Limit::new(most);
+        Self::new(service, [limit.places(), most.get()], Some(limit), "client")
     }
 
-    fn new(service: ServiceName, most: NonZeroUsize, side: &'static str) -> Self {
-        let limit = Limit::new(most);
-        let shares = Shares::new(limit.places());
-        metrics::observe(service, side, &shares);
+    fn new(service: ServiceName, places: [usize; 2], limit: Option<Limit>, side: &'static str) -> Self {
+        let [tenants, strangers] = places;
+        let (tenants, strangers) = (Shares::new(tenants), Shares::new(strangers));
+        metrics::observe(service, side, "tenant", &tenants);
+        metrics::observe(service, side, "stranger", &strangers);
         let refused = metrics::Refused::expect(service, side);
-        Self(Arc::new(Inner { service, shares, limit: Mutex::new(limit), refused }))
+        Self(Arc::new(Inner { tenants, strangers, limit: limit.map(Mutex::new), refused }))
     }
 
     /// Takes a place for a call, now or after a short wait. Fails with `OVERLOADED`, at once, if too many wait, and with
     /// `DEADLINE_EXCEEDED` at the deadline.
-    pub async fn enter(&self, asker: Asker, deadline: Option<Deadline>) -> Result<Place, Status> {
-        let Asker { party, urgency } = asker;
-        let entered = self.0.shares.enter(party, urgency, |ahead| may_wait(ahead, urgency));
-        let (permit, waited) = match entered {
-            Ok(Entered::Now(permit)) => (permit, false),
-            Ok(Entered::Waits(turn)) => {
-                let came = match deadline {
-                    Some(deadline) => timeout(deadline.remaining(), turn.come()).await.ok(),
-                    None => Some(turn.come().await),
-                };
-                (came.flatten().ok_or_else(crate::grpc::exceeded)?, true)
+    pub async fn enter(
+        &self,
+        applicant: Applicant,
+        deadline: Option<Deadline>,
+    ) -> Result<CallPermit, Status> {
+        let Applicant { party, urgency } = applicant;
+        let Inner { tenants, strangers, .. } = &*self.0;
+        let entered = match party {
+            Party::Tenant(tenant) => {
+                let entered = wait(tenants, Some(tenant), urgency, deadline).await;
+                entered.map(|(permit, waited)| (Held::OfTenant(permit), waited))
             }
-            Err(_) => return Err(self.refuse(urgency)),
+            Party::Stranger(network) => {
+                let entered = wait(strangers, network, urgency, deadline).await;
+                entered.map(|(permit, waited)| (Held::OfStranger(permit), waited))
+            }
         };
-        Ok(Place { admission: self.clone(), permit: Some(permit), waited })
+        match entered {
+            Ok((held, waited)) => Ok(CallPermit { admission: self.clone(), held, waited }),
+            Err(NoPlace::Late) => Err(exceeded()),
+            Err(NoPlace::Full) => Err(self.refuse(applicant)),
+        }
     }
 
-    /// Returns the numbers of calls that run and wait.
+    /// Returns the use of the tenants' places.
     #[must_use]
     pub fn occupancy(&self) -> Occupancy {
-        self.0.shares.occupancy()
+        self.0.tenants.occupancy()
     }
 
-    fn refuse(&self, urgency: Urgency) -> Status {
-        let number = self.0.refused.count(self.0.service, urgency);
+    /// Returns the use of the strangers' places.
+    #[must_use]
+    pub fn occupancy_by_strangers(&self) -> Occupancy {
+        self.0.strangers.occupancy()
+    }
+
+    fn refuse(&self, applicant: Applicant) -> Status {
+        let number = self.0.refused.count(applicant);
         let turn = usize::try_from(number).unwrap_or(usize::MAX) % RETRY_AFTER.len();
         let after = RETRY_AFTER.get(turn).copied().unwrap_or(crate::error::RETRY_AFTER);
         retryable(Code::OVERLOADED, "there is more to do than can be done in time: try again later", after)
     }
+}
 
-    fn limit(&self) -> MutexGuard<'_, Limit> {
-        self.0.limit.lock().unwrap_or_else(PoisonError::into_inner)
-    }
+/// The reason why a call got no place.
+enum NoPlace {
+    Full,
+    Late,
+}
 
-    /// Changes the number of places if `change` says so.
-    fn adapt(&self, change: impl FnOnce(&mut Limit, Instant) -> Option<usize>) {
-        // The lock is held until the places are changed, so that an older number does not replace a newer one.
-        let mut limit = self.limit();
-        if let Some(places) = change(&mut limit, Instant::now()) {
-            self.0.shares.resize(places);
+/// Takes a place, and says whether it had to be waited for.
+async fn wait<P: rowhouse_tenancy::shares::Party>(
+    shares: &Shares<P>,
+    party: Option<P>,
+    urgency: Urgency,
+    deadline: Option<Deadline>,
+) -> Result<(Permit<P>, bool), NoPlace> {
+    match shares.enter(party, urgency, may_wait) {
+        Ok(Entry::Now(permit)) => Ok((permit, false)),
+        Ok(Entry::Waits(waiter)) => {
+            let permit = match deadline {
+                Some(deadline) => timeout(deadline.remaining(), waiter.turn()).await.ok(),
+                None => Some(waiter.turn().await),
+            };
+            permit.flatten().map(|permit| (permit, true)).ok_or(NoPlace::Late)
         }
+        Err(_) => Err(NoPlace::Full),
     }
 }
 
 /// Returns whether a call waits, or is refused.
-fn may_wait(ahead: Ahead, urgency: Urgency) -> bool {
-    let most = if ahead.standing < BURST {
-        ahead.places.saturating_mul(BURST_WAITERS)
-    } else if urgency == Urgency::Batch && ahead.interactive {
-        0
+fn may_wait(queue: Queue) -> bool {
+    let in_a_burst = queue.places.saturating_mul(BURST_WAITERS);
+    let own = if queue.own_standing < BURST {
+        in_a_burst
     } else {
-        (ahead.places / PLACES_PER_WAITER).max(FEWEST_WAITERS)
+        (queue.places / PLACES_PER_WAITER).max(FEWEST_WAITERS)
     };
-    ahead.waiters < most
+    let all = if queue.standing < BURST { in_a_burst } else { queue.places.max(FEWEST_WAITERS) };
+    queue.ahead < own && queue.waiting < all
 }
 
-impl Place {
-    /// Ends the call with the service's answer: `overloaded` if the service itself refused it for its load.
-    pub fn ended(mut self, overloaded: bool) {
-        // Before the place is free, since the number of those that are taken counts.
-        let held = self.admission.0.shares.held();
-        self.admission.adapt(
-            |limit, now| {
-                if overloaded { limit.overloaded(held, now) } else { limit.succeeded(held) }
-            },
-        );
-        self.permit = None;
+impl CallPermit {
+    /// Returns whether the call waited for it.
+    #[must_use]
+    pub const fn waited(&self) -> bool {
+        self.waited
+    }
+
+    /// Ends the call, and learns from its outcome how many the service takes.
+    pub fn ended(self, outcome: Outcome) {
+        let Inner { tenants, limit, .. } = &*self.admission.0;
+        let (Some(limit), Held::OfTenant(_)) = (limit, &self.held) else { return };
+        // The lock is held until the places are changed, so that an older number does not replace a newer one.
+        let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
+        let now = Instant::now();
+        let changed = match outcome {
+            // Before the place is free, since the number of those that are taken counts.
+            Outcome::Answered => limit.answered(tenants.held(), now),
+            Outcome::Overloaded => limit.overloaded(now),
+            Outcome::Failed => None,
+        };
+        if let Some(places) = changed {
+            tenants.resize(places);
+        }
     }
 }

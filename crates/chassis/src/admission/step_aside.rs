@@ -2,19 +2,19 @@
 
 use std::cell::Cell;
 
-use super::Place;
+use super::CallPermit;
 
 tokio::task_local! {
-    static PLACE: Cell<Option<Place>>;
+    static PERMIT: Cell<Option<CallPermit>>;
 }
 
-/// Runs a call that has a place, and frees the place at its end or when it steps aside.
-pub async fn while_admitted<T>(place: Place, call: impl Future<Output = T>) -> T {
-    PLACE.scope(Cell::new(Some(place)), call).await
+/// Runs a call that has a place, and frees the place when its answer begins or when it steps aside.
+pub async fn while_admitted<T>(permit: CallPermit, call: impl Future<Output = T>) -> T {
+    PERMIT.scope(Cell::new(Some(permit)), call).await
 }
 
 /// Frees the place of the current call, which goes on without it. For calls that only wait from now on: for a pause, for a queue
 /// with a limit of its own, for a job. Nothing happens outside of a call.
 pub fn step_aside() {
-    let _outside = PLACE.try_with(|place| drop(place.take()));
+    let _outside = PERMIT.try_with(|permit| drop(permit.take()));
 }

@@ -9,6 +9,9 @@ use tonic::body::Body;
 
 use crate::error::{Code, RETRY_AFTER, retryable, status};
 
+/// The longest time that counts: more than any request has.
+const LONGEST: Duration = Duration::from_hours(24);
+
 /// The time at which a request is abandoned. Handlers pass it to other services with [`set_deadline`].
 #[derive(Clone, Copy, Debug)]
 pub struct Deadline(Instant);
@@ -20,10 +23,10 @@ impl Deadline {
         self.0.saturating_duration_since(Instant::now())
     }
 
-    /// Returns the deadline after this time.
+    /// Returns the deadline after this time, a day at most.
     #[must_use]
     pub fn after(budget: Duration) -> Self {
-        Self(Instant::now() + budget)
+        Self(Instant::now() + budget.min(LONGEST))
     }
 }
 
@@ -42,8 +45,8 @@ pub fn deadline<T>(request: &tonic::Request<T>) -> Option<Deadline> {
 
 /// Sets the deadline of an outgoing call: after `remaining` the callee stops working and the caller stops waiting.
 pub fn set_deadline<T>(request: &mut tonic::Request<T>, remaining: Duration) {
-    // tonic chooses the unit by size, with at most eight digits; a day exceeds any request.
-    request.set_timeout(remaining.min(Duration::from_hours(24)));
+    // tonic chooses the unit by size, with at most eight digits.
+    request.set_timeout(remaining.min(LONGEST));
 }
 
 /// Sets the header of an outgoing call that is sent again.

@@ -111,6 +111,8 @@ impl Rpc {
             return if same { Ok(Some(claimed.tenant())) } else { Err(Error::IdempotencyKeyReused) };
         }
         let cx = TenantContext::system(SystemOrigin::Onboarding, TenantId::generate());
+        // auth may let the call wait for the password's hash.
+        step_aside();
         let prepared =
             self.auth.prepare_owner(cx.tenant(), &onboarding.admin, caller, time.remaining()).await?;
         self.proofs.add(onboarding, caller).await?;

@@ -1,7 +1,7 @@
-//! [`Shares`], a fair queue: nobody holds the places that others wait for.
+//! [`Shares`], a fair queue: no party holds all the places that others wait for.
 //!
 //! There is a number of places, such as the connections of a pool. Waiters queue per party, and parties take turns. While others
-//! ask, a party holds at most half of the places.
+//! ask, a party holds at most half of the places. What is interactive comes before batches, but for one place in eight.
 
 mod recent;
 mod state;
@@ -28,7 +28,7 @@ impl<P: Copy + Eq + Hash + Debug + Send> Party for P {}
 pub enum Urgency {
     /// Somebody waits for the answer.
     Interactive,
-    /// It waits while anything interactive waits.
+    /// It waits longer than what is interactive.
     Batch,
 }
 
@@ -49,17 +49,19 @@ pub enum Full {
     },
 }
 
-/// The waiters before a caller that would wait as well.
+/// The queue that a caller without a place finds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Ahead {
+pub struct Queue {
     /// The number of places, free or not.
     pub places: usize,
-    /// The number of waiters that are served first if parties take turns.
-    pub waiters: usize,
-    /// True if one of them is interactive.
-    pub interactive: bool,
-    /// The time for which somebody has been waiting without a break.
+    /// The number of waiters of the caller's urgency that are served before it, if parties take turns.
+    pub ahead: usize,
+    /// The number of all waiters.
+    pub waiting: usize,
+    /// The time for which all places have been taken, and somebody has been waiting, without a break.
     pub standing: Duration,
+    /// The time for which somebody of the caller's party has been waiting without a break.
+    pub own_standing: Duration,
 }
 
 /// The places. Clones share them.
@@ -81,21 +83,23 @@ pub struct Permit<P: Party> {
     party: Option<P>,
 }
 
-/// The turn of a waiter. Dropping it leaves the queue.
+/// A caller in the queue. Dropping it leaves the queue.
 #[must_use = "the waiter leaves the queue when this is dropped"]
-pub struct Turn<P: Party> {
+pub struct Waiter<P: Party> {
     shares: Arc<Inner<P>>,
     permit: oneshot::Receiver<Permit<P>>,
     party: Option<P>,
     urgency: Urgency,
+    /// True if the permit has come, so that the waiter is not in the queue any more.
+    served: bool,
 }
 
 /// A caller that got a place or waits for one.
-pub enum Entered<P: Party> {
+pub enum Entry<P: Party> {
     /// It has a place.
     Now(Permit<P>),
     /// It waits.
-    Waits(Turn<P>),
+    Waits(Waiter<P>),
 }
 
 impl<P: Party> Shares<P> {
@@ -105,33 +109,35 @@ impl<P: Party> Shares<P> {
         Self(Arc::new(Inner(Mutex::new(State::new(size)))))
     }
 
-    /// Takes a place or, if there is none for the party, a place in the queue. `may_wait` decides by those ahead whether to wait;
-    /// if not, they are returned.
+    /// Takes a place or, if there is none for the party, a place in the queue. `may_wait` decides by the queue whether to wait; if
+    /// not, the queue is returned.
     pub fn enter(
         &self,
         party: Option<P>,
         urgency: Urgency,
-        may_wait: impl FnOnce(Ahead) -> bool,
-    ) -> Result<Entered<P>, Ahead> {
+        may_wait: impl FnOnce(Queue) -> bool,
+    ) -> Result<Entry<P>, Queue> {
         let mut state = self.0.lock();
         let now = Instant::now();
         if state.take_if_free(party, now) {
-            return Ok(Entered::Now(Permit { shares: Some(Arc::clone(&self.0)), party }));
+            return Ok(Entry::Now(Permit { shares: Some(Arc::clone(&self.0)), party }));
         }
-        let ahead = state.ahead(party, urgency, now);
-        if !may_wait(ahead) {
-            return Err(ahead);
+        let queue = state.queue(party, urgency, now);
+        if !may_wait(queue) {
+            return Err(queue);
         }
         let permit = state.enqueue(party, urgency, now);
-        Ok(Entered::Waits(Turn { shares: Arc::clone(&self.0), permit, party, urgency }))
+        Ok(Entry::Waits(Waiter { shares: Arc::clone(&self.0), permit, party, urgency, served: false }))
     }
 
     /// Waits for a place, for at most `limit`. A caller that stops waiting loses no place.
     pub async fn acquire(&self, party: Option<P>, limit: Duration) -> Result<Permit<P>, Full> {
         let why_full = || self.0.lock().why_full(party, Instant::now());
         match self.enter(party, Urgency::Interactive, |_| true) {
-            Ok(Entered::Now(permit)) => Ok(permit),
-            Ok(Entered::Waits(turn)) => timeout(limit, turn.come()).await.ok().flatten().ok_or_else(why_full),
+            Ok(Entry::Now(permit)) => Ok(permit),
+            Ok(Entry::Waits(waiter)) => {
+                timeout(limit, waiter.turn()).await.ok().flatten().ok_or_else(why_full)
+            }
             Err(_) => Err(why_full()),
         }
     }
@@ -191,15 +197,20 @@ impl<P: Party> Inner<P> {
     }
 }
 
-impl<P: Party> Turn<P> {
+impl<P: Party> Waiter<P> {
     /// Waits for the turn. `None` cannot happen while the places exist.
-    pub async fn come(mut self) -> Option<Permit<P>> {
-        (&mut self.permit).await.ok()
+    pub async fn turn(mut self) -> Option<Permit<P>> {
+        let permit = (&mut self.permit).await.ok();
+        self.served = permit.is_some();
+        permit
     }
 }
 
-impl<P: Party> Drop for Turn<P> {
+impl<P: Party> Drop for Waiter<P> {
     fn drop(&mut self) {
+        if self.served {
+            return;
+        }
         // Dropping a permit locks the state, so it is done after the lock is released.
         let mut sent = None;
         let mut state = self.shares.lock();

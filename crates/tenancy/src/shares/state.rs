@@ -8,7 +8,11 @@ use tokio::sync::oneshot;
 use tokio::time::Instant;
 
 use super::recent::Recent;
-use super::{Ahead, Full, Inner, Occupancy, Party, Permit, Urgency};
+use super::{Full, Inner, Occupancy, Party, Permit, Queue, Urgency};
+
+/// The number of places that interactive waiters get before a batch gets one, if both wait: without it, programs would wait for as
+/// long as people are busy.
+const IN_A_ROW: usize = 7;
 
 /// The largest number of places that one party holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -31,29 +35,40 @@ impl Limits {
 pub(super) struct State<P: Party> {
     pub(super) limits: Limits,
     pub(super) held: usize,
+    waiting: usize,
     /// The parties that hold places or wait.
     pub(super) parties: HashMap<Option<P>, Account<P>>,
     /// The parties that wait, each once, in the order of their turns: the interactive ones, which come first, and the others.
     pub(super) turns: [VecDeque<Option<P>>; 2],
     pub(super) recent: Recent<P>,
-    /// The time since which somebody has been waiting without a break.
+    /// The time since which all places have been taken, and somebody has been waiting, without a break.
     standing: Option<Instant>,
+    /// The number of places that interactive waiters got in a row, while a batch waited.
+    in_a_row: usize,
 }
 
 pub(super) struct Account<P: Party> {
     pub(super) held: usize,
     pub(super) waiters: [VecDeque<oneshot::Sender<Permit<P>>>; 2],
+    /// The time since which somebody has been waiting without a break.
+    standing: Option<Instant>,
 }
 
 impl<P: Party> Default for Account<P> {
     fn default() -> Self {
-        Self { held: 0, waiters: Default::default() }
+        Self { held: 0, waiters: Default::default(), standing: None }
     }
 }
 
 impl<P: Party> Account<P> {
     fn is_idle(&self) -> bool {
         self.held == 0 && self.waiters.iter().all(VecDeque::is_empty)
+    }
+
+    fn note_end_of_queue(&mut self) {
+        if self.waiters.iter().all(VecDeque::is_empty) {
+            self.standing = None;
+        }
     }
 }
 
@@ -62,10 +77,12 @@ impl<P: Party> State<P> {
         Self {
             limits: Limits::of(size),
             held: 0,
+            waiting: 0,
             parties: HashMap::new(),
             turns: Default::default(),
             recent: Recent::default(),
             standing: None,
+            in_a_row: 0,
         }
     }
 
@@ -74,8 +91,7 @@ impl<P: Party> State<P> {
     }
 
     pub(super) fn occupancy(&self) -> Occupancy {
-        let waiting = self.parties.values().flat_map(|account| &account.waiters).map(VecDeque::len).sum();
-        Occupancy { size: self.limits.size, held: self.held, waiting }
+        Occupancy { size: self.limits.size, held: self.held, waiting: self.waiting }
     }
 
     /// Records that a party asks, and takes a place for it if one is free.
@@ -123,25 +139,23 @@ impl<P: Party> State<P> {
         }
     }
 
-    /// Returns those ahead of a party's next waiter. Another party comes as often as this one until then.
-    pub(super) fn ahead(&self, party: Option<P>, urgency: Urgency, now: Instant) -> Ahead {
-        let waiting = |party, urgency: Urgency| {
-            self.parties.get(&party).map_or(0, |account| account.waiters[urgency as usize].len())
+    /// Returns the queue that a party's next waiter finds. Another party is served as often as this one until then.
+    pub(super) fn queue(&self, party: Option<P>, urgency: Urgency, now: Instant) -> Queue {
+        let since = |standing: Option<Instant>| {
+            standing.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
         };
-        let own = waiting(party, urgency);
-        let all = |urgency: Urgency, most: usize| -> usize {
-            self.turns[urgency as usize].iter().map(|other| waiting(*other, urgency).min(most)).sum()
-        };
-        let before = match urgency {
-            Urgency::Interactive => 0,
-            Urgency::Batch => all(Urgency::Interactive, usize::MAX),
-        };
-        let standing = self.standing.map_or(Duration::ZERO, |since| now.duration_since(since));
-        Ahead {
+        let own = self.parties.get(&party);
+        let turns = own.map_or(0, |own| own.waiters[urgency as usize].len()) + 1;
+        let of =
+            |other: &Option<P>| self.parties.get(other).map(|account| &account.waiters[urgency as usize]);
+        let ahead =
+            self.turns[urgency as usize].iter().filter_map(of).map(|waiters| waiters.len().min(turns)).sum();
+        Queue {
             places: self.limits.size,
-            waiters: before + all(urgency, own + 1),
-            interactive: !self.turns[Urgency::Interactive as usize].is_empty(),
-            standing,
+            ahead,
+            waiting: self.waiting,
+            standing: since(self.standing),
+            own_standing: since(own.and_then(|own| own.standing)),
         }
     }
 
@@ -152,12 +166,17 @@ impl<P: Party> State<P> {
         now: Instant,
     ) -> oneshot::Receiver<Permit<P>> {
         let (permit, waiter) = oneshot::channel();
-        let waiters = &mut self.parties.entry(party).or_default().waiters[urgency as usize];
+        let account = self.parties.entry(party).or_default();
+        account.standing.get_or_insert(now);
+        let waiters = &mut account.waiters[urgency as usize];
         if waiters.is_empty() {
             self.turns[urgency as usize].push_back(party);
         }
         waiters.push_back(permit);
-        self.standing.get_or_insert(now);
+        self.waiting += 1;
+        if self.held >= self.limits.size {
+            self.standing.get_or_insert(now);
+        }
         waiter
     }
 
@@ -167,9 +186,11 @@ impl<P: Party> State<P> {
         let waiters = &mut account.waiters[urgency as usize];
         let before = waiters.len();
         waiters.retain(|waiter| !waiter.is_closed());
+        self.waiting -= before - waiters.len();
         if before > 0 && waiters.is_empty() {
             self.turns[urgency as usize].retain(|waiting| *waiting != party);
         }
+        account.note_end_of_queue();
         if account.is_idle() {
             self.parties.remove(&party);
         }
@@ -177,46 +198,66 @@ impl<P: Party> State<P> {
     }
 
     fn note_end_of_queue(&mut self) {
-        if self.turns.iter().all(VecDeque::is_empty) {
+        // With a free place, those who wait have their shares.
+        if self.waiting == 0 || self.held < self.limits.size {
             self.standing = None;
         }
     }
 
     /// Grants free places to waiting parties, one place a turn. A party at its limit keeps its place in the queue.
     pub(super) fn grant(&mut self, shares: &Arc<Inner<P>>, now: Instant) {
-        for urgency in [Urgency::Interactive, Urgency::Batch] {
-            let mut passed_over = 0;
-            while self.held < self.limits.size && passed_over < self.turns[urgency as usize].len() {
-                let Some(party) = self.turns[urgency as usize].pop_front() else { break };
-                // Others that wait limit it also while it is not in the queue itself.
-                if self.held(party) >= self.limit(party, now) {
-                    self.turns[urgency as usize].push_back(party);
-                    passed_over += 1;
-                } else {
-                    self.grant_to(party, urgency, shares);
-                }
-            }
+        while self.held < self.limits.size {
+            let order = if self.in_a_row < IN_A_ROW {
+                [Urgency::Interactive, Urgency::Batch]
+            } else {
+                [Urgency::Batch, Urgency::Interactive]
+            };
+            let Some(served) = order.into_iter().find(|urgency| self.grant_one(*urgency, shares, now)) else {
+                break;
+            };
+            let batch_waits = !self.turns[Urgency::Batch as usize].is_empty();
+            self.in_a_row = if served == Urgency::Interactive && batch_waits { self.in_a_row + 1 } else { 0 };
         }
         self.note_end_of_queue();
     }
 
-    /// Grants a place to a party's first waiter, and queues the party again if it has more.
-    fn grant_to(&mut self, party: Option<P>, urgency: Urgency, shares: &Arc<Inner<P>>) {
-        while let Some(waiter) = self.waiters(party, urgency).and_then(VecDeque::pop_front) {
+    /// Grants a place to the first party, of those that wait with this urgency, that is below its limit. Returns false if there is
+    /// none.
+    fn grant_one(&mut self, urgency: Urgency, shares: &Arc<Inner<P>>, now: Instant) -> bool {
+        for _ in 0..self.turns[urgency as usize].len() {
+            let Some(party) = self.turns[urgency as usize].pop_front() else { return false };
+            // Others that wait limit it also while it is not in the queue itself.
+            if self.held(party) >= self.limit(party, now) {
+                self.turns[urgency as usize].push_back(party);
+            } else if self.grant_to(party, urgency, shares) {
+                return true;
+            }
+        }
+        false
+    }
+
+    /// Grants a place to a party's first waiter, and queues the party again if it has more. Returns false if all are gone.
+    fn grant_to(&mut self, party: Option<P>, urgency: Urgency, shares: &Arc<Inner<P>>) -> bool {
+        let mut granted = false;
+        while !granted && let Some(waiter) = self.waiters(party, urgency).and_then(VecDeque::pop_front) {
+            self.waiting -= 1;
             match waiter.send(Permit { shares: Some(Arc::clone(shares)), party }) {
-                Ok(()) => {
-                    self.take(party);
-                    break;
-                }
+                Ok(()) => granted = true,
                 // The waiter is gone. The permit was never counted.
                 Err(mut permit) => drop(permit.shares.take()),
             }
         }
-        if self.waiters(party, urgency).is_some_and(|waiters| !waiters.is_empty()) {
+        if granted {
+            self.take(party);
+        }
+        let Some(account) = self.parties.get_mut(&party) else { return granted };
+        account.note_end_of_queue();
+        if !account.waiters[urgency as usize].is_empty() {
             self.turns[urgency as usize].push_back(party);
-        } else if self.parties.get(&party).is_some_and(Account::is_idle) {
+        } else if account.is_idle() {
             self.parties.remove(&party);
         }
+        granted
     }
 
     fn waiters(

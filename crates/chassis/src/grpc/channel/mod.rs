@@ -15,8 +15,8 @@ use std::task::{Context, Poll};
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use tokio::time::Instant;
-use tonic::Status;
 use tonic::body::Body;
+use tonic::{Code as GrpcCode, Status};
 use tower::Service;
 use tracing::{Instrument, Span};
 
@@ -32,7 +32,7 @@ use super::deadline::{self, Deadline};
 use super::handed_on;
 use super::metrics::{self, Ended};
 use super::rpc::{Rpc, record_status};
-use crate::admission::{Admission, Asker, Place};
+use crate::admission::{Admission, Applicant, Outcome};
 use crate::error::{Chain, Code, RETRY_AFTER, code_name, retryable};
 use crate::telemetry;
 use crate::tls::CallTls;
@@ -69,7 +69,41 @@ pub struct TracedChannel {
 }
 
 impl TracedChannel {
-    /// Returns the channel with a bound on the calls that run at once. An [`Asker`] in a call's extensions says for whom it is.
+    /// Sends a call when it has a place, and waits for the answer until the deadline.
+    async fn send(&self, mut request: Request<Body>, deadline: Option<Deadline>) -> Response<Body> {
+        let Some(admission) = &self.admission else { return self.send_admitted(request, deadline).await };
+        let applicant = request.extensions().get::<Applicant>().copied().unwrap_or(Applicant::UNKNOWN);
+        let permit = match admission.enter(applicant, deadline).await {
+            Ok(permit) => permit,
+            Err(refusal) => return refusal.into_http(),
+        };
+        if let (true, Some(deadline)) = (permit.waited(), deadline) {
+            deadline::set_header(request.headers_mut(), deadline.remaining());
+        }
+        let response = self.send_admitted(request, deadline).await;
+        permit.ended(outcome(&response));
+        response
+    }
+
+    async fn send_admitted(&self, request: Request<Body>, deadline: Option<Deadline>) -> Response<Body> {
+        let sent = retry::send(&self.balancer, request, deadline);
+        let answered = match deadline {
+            // tonic's own timer starts when the request leaves its queue, where it may have waited for failing
+            // connections.
+            Some(deadline) => tokio::time::timeout(deadline.remaining(), sent).await,
+            None => Ok(sent.await),
+        };
+        match answered {
+            Ok(Ok(response)) => {
+                handed_on::note();
+                response
+            }
+            Ok(Err(unanswered)) => status(&unanswered).into_http(),
+            Err(_elapsed) => deadline::exceeded().into_http(),
+        }
+    }
+
+    /// Returns the channel with a bound on the calls that run at once. An [`Applicant`] in a call's extensions says for whom it is.
     #[must_use]
     pub fn admitted_by(self, admission: Admission) -> Self {
         Self { admission: Some(admission), ..self }
@@ -97,34 +131,10 @@ impl Service<Request<Body>> for TracedChannel {
         let (method, started) = (rpc.measured_name(), Instant::now());
         telemetry::inject_trace(&span, request.headers_mut());
         let deadline = deadline::requested(request.headers()).map(Deadline::after);
-        let (balancer, admission) = (Arc::clone(&self.balancer), self.admission.clone());
+        let channel = self.clone();
         let call = async move {
-            let place = match admission {
-                Some(admission) => match admit(&admission, &mut request, deadline).await {
-                    Ok(place) => Some(place),
-                    Err(refusal) => return Ok(refusal.into_http()),
-                },
-                None => None,
-            };
-            let sent = retry::send(&balancer, request, deadline);
-            let answered = match deadline {
-                // tonic's own timer starts when the request leaves its queue, where it may have waited for failing
-                // connections.
-                Some(deadline) => tokio::time::timeout(deadline.remaining(), sent).await,
-                None => Ok(sent.await),
-            };
-            let response = match answered {
-                Ok(Ok(response)) => {
-                    handed_on::note();
-                    response
-                }
-                Ok(Err(unanswered)) => status(&unanswered).into_http(),
-                Err(_elapsed) => deadline::exceeded().into_http(),
-            };
+            let response = channel.send(request, deadline).await;
             let code = record_status(&Span::current(), &response);
-            if let Some(place) = place {
-                place.ended(is_overloaded(&response, code));
-            }
             if let Some(method) = method {
                 metrics::client(method, Ended { code, reason: None, duration: started.elapsed() });
             }
@@ -134,25 +144,18 @@ impl Service<Request<Body>> for TracedChannel {
     }
 }
 
-/// Waits for a place, and tells the service how much time is left after that.
-async fn admit(
-    admission: &Admission,
-    request: &mut Request<Body>,
-    deadline: Option<Deadline>,
-) -> Result<Place, Status> {
-    let asker = request.extensions().get::<Asker>().copied().unwrap_or(Asker::NOBODY);
-    let place = admission.enter(asker, deadline).await?;
-    if let (true, Some(deadline)) = (place.waited, deadline) {
-        deadline::set_header(request.headers_mut(), deadline.remaining());
+/// Returns what an answer says about the service's load.
+fn outcome(response: &Response<Body>) -> Outcome {
+    let Some(status) = Status::from_header_map(response.headers()) else { return Outcome::Answered };
+    match status.code() {
+        code if code == Code::OVERLOADED.grpc() && code_name(&status) == Code::OVERLOADED.as_str() => {
+            Outcome::Overloaded
+        }
+        GrpcCode::Unavailable | GrpcCode::DeadlineExceeded | GrpcCode::Internal | GrpcCode::Unknown => {
+            Outcome::Failed
+        }
+        _ => Outcome::Answered,
     }
-    Ok(place)
-}
-
-/// Returns whether the service refused the call for its load.
-fn is_overloaded(response: &Response<Body>, code: tonic::Code) -> bool {
-    code == Code::OVERLOADED.grpc()
-        && Status::from_header_map(response.headers())
-            .is_some_and(|status| code_name(&status) == Code::OVERLOADED.as_str())
 }
 
 /// Returns the status for a call without an answer.

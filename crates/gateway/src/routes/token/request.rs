@@ -9,7 +9,7 @@ use rowhouse_proto::auth::v1::error_code;
 use serde::Deserialize;
 use url::form_urlencoded;
 
-use crate::body::{Incoming, media_type};
+use crate::body::{IncomingBody, media_type};
 use crate::error::Problem;
 use crate::json;
 use crate::query::parameters;
@@ -42,7 +42,7 @@ impl TokenRequest {
                 return Err(Problem::new(Code::UNSUPPORTED_MEDIA_TYPE, detail));
             }
         };
-        let request = parse(&Incoming::of(request)?.read(payload).await?.bytes)?;
+        let request = parse(&IncomingBody::of(request)?.read(payload).await?)?;
         if request.grant_type != "client_credentials" {
             let detail = "an API key is exchanged with the grant type client_credentials";
             return Err(Problem::new(error_code::UNSUPPORTED_GRANT_TYPE, detail));

@@ -1,4 +1,4 @@
-//! [`Asker`], the caller for whom a call is made.
+//! [`Applicant`], the caller for whom a call is made.
 
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::shares::Urgency;
@@ -14,28 +14,28 @@ pub const PRIORITY: &str = "priority";
 const USUAL: u8 = 3;
 
 /// A competitor for places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Party {
     /// A tenant, with everybody in it.
     Tenant(TenantId),
-    /// The network of somebody who belongs to no tenant yet.
-    Network(Network),
+    /// Somebody who belongs to no tenant yet, with everybody in the same network. All whose network is unknown are one party.
+    Stranger(Option<Network>),
 }
 
 /// The caller for whom a call is made, and how urgent it is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Asker {
-    /// The party whose share the call takes. All calls without one are a party together.
-    pub party: Option<Party>,
+pub struct Applicant {
+    /// The party whose share the call takes.
+    pub party: Party,
     /// The order in which the call is served.
     pub urgency: Urgency,
 }
 
-impl Asker {
-    /// The asker of a call of which nothing is known.
-    pub const NOBODY: Self = Self { party: None, urgency: Urgency::Interactive };
+impl Applicant {
+    /// The applicant of a call of which nothing is known.
+    pub const UNKNOWN: Self = Self { party: Party::Stranger(None), urgency: Urgency::Interactive };
 
-    /// Creates the asker for a call in a tenant.
+    /// Creates the applicant for a call in a tenant.
     #[must_use]
     pub const fn in_tenant(tenant: TenantId, principal: Option<&Principal>, urgency: Urgency) -> Self {
         // A person waits for the answer, a program can come back.
@@ -43,16 +43,17 @@ impl Asker {
             Some(Principal::ApiKey { .. }) => Urgency::Batch,
             _ => urgency,
         };
-        Self { party: Some(Party::Tenant(tenant)), urgency }
+        Self { party: Party::Tenant(tenant), urgency }
     }
 
-    /// Creates the asker for a call of somebody who belongs to no tenant.
+    /// Creates the applicant for a call of somebody who belongs to no tenant. All of an IPv6 customer's networks are one party.
     #[must_use]
     pub fn stranger(network: Option<Network>, urgency: Urgency) -> Self {
-        Self { party: network.map(Party::Network), urgency }
+        let widest = network.map(|network| network.wider().unwrap_or(network));
+        Self { party: Party::Stranger(widest), urgency }
     }
 
-    /// Adds the asker to an outgoing call, for a channel that is [admitted](crate::grpc::TracedChannel::admitted_by), and its urgency
+    /// Adds the applicant to an outgoing call, for a channel that is [admitted](crate::grpc::TracedChannel::admitted_by), and its urgency
     /// for the service.
     pub fn carry<T>(self, call: &mut tonic::Request<T>) {
         call.extensions_mut().insert(self);
@@ -62,7 +63,7 @@ impl Asker {
     }
 }
 
-/// Returns the urgency that the values of [`PRIORITY`] say: a batch if it is lower than usual. What cannot be read is ignored, as
+/// Returns the urgency in the values of [`PRIORITY`]: a batch if it is lower than usual. What cannot be read is ignored, as
 /// RFC 9218 demands.
 pub fn urgency<'a>(priority: impl Iterator<Item = &'a [u8]>) -> Urgency {
     let parameters = priority.flat_map(|value| value.split(|byte| *byte == b','));
@@ -100,7 +101,7 @@ mod tests {
         let tenant = TenantId::generate();
         let id = uuid::Uuid::nil();
         let key = Principal::ApiKey { id, scopes: Vec::new() };
-        assert_eq!(Asker::in_tenant(tenant, Some(&key), Urgency::Interactive).urgency, Urgency::Batch);
-        assert_eq!(Asker::in_tenant(tenant, None, Urgency::Interactive).urgency, Urgency::Interactive);
+        assert_eq!(Applicant::in_tenant(tenant, Some(&key), Urgency::Interactive).urgency, Urgency::Batch);
+        assert_eq!(Applicant::in_tenant(tenant, None, Urgency::Interactive).urgency, Urgency::Interactive);
     }
 }
