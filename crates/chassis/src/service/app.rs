@@ -39,6 +39,7 @@ struct Unbound {
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
     max_connection_age: Duration,
+    audit_interval: Duration,
     tls: Option<ServerTls>,
 }
 
@@ -92,10 +93,11 @@ impl App {
             reflection,
             request_timeout,
             max_connection_age,
+            audit_interval,
             tls,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
-        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
+        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name, audit_interval)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
         let used = db.clone();
         let options = GrpcOptions {
@@ -174,6 +176,7 @@ impl Unbound {
             reflection: grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
+            audit_interval: config.database.audit_interval,
             tls,
         })
     }
