@@ -4,52 +4,26 @@
 
 mod support;
 
-use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rowhouse_chassis::config::{Exporter, TelemetryArgs};
 use rowhouse_chassis::telemetry;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
+use rowhouse_testkit::Collector;
 use rowhouse_tokens::{Principal, Role};
 use support::{Echo, call, options, rules, start, trusted_issuer};
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
+use tonic::{Request, Response};
 use tracing::Instrument;
 use uuid::Uuid;
 
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<ExportTraceServiceRequest>>>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        self.0.lock().unwrap().push(request.into_inner());
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn hops_form_one_trace() {
-    let collector = Collector::default();
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let endpoint = format!("http://{}", incoming.local_addr().unwrap());
-    let service = TraceServiceServer::new(collector.clone());
-    let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+    let collector = Collector::over_grpc();
     let args = TelemetryArgs {
-        otlp_endpoint: Some(endpoint),
+        otlp_endpoint: Some(collector.endpoint().to_owned()),
         metrics_exporter: Exporter::None,
         ..TelemetryArgs::default()
     };
@@ -85,19 +59,17 @@ async fn hops_form_one_trace() {
     inner.stop().await;
     telemetry.shutdown().await;
 
-    let received = collector.0.lock().unwrap().clone();
+    let received = collector.resource_spans();
     for secret in ["hunter2", &token] {
         assert!(!format!("{received:?}").contains(secret), "no token and no body is in a span");
     }
-    let resources = received.iter().flat_map(|request| &request.resource_spans);
-    for resource in resources.clone() {
+    for resource in &received {
         let attributes = &resource.resource.as_ref().unwrap().attributes;
         let name = attributes.iter().find(|attribute| attribute.key == "service.name").unwrap();
         let name = name.value.as_ref().unwrap().value.as_ref().unwrap();
         assert_eq!(*name, Value::StringValue("rowhouse-test".into()));
     }
-    let spans: Vec<_> =
-        resources.flat_map(|resource| &resource.scope_spans).flat_map(|scope| scope.spans.clone()).collect();
+    let spans = collector.spans();
     let mut chain = Vec::new();
     let mut parent = &[0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31][..];
     while let Some(span) = spans.iter().find(|span| span.parent_span_id == parent) {
@@ -127,7 +99,6 @@ async fn hops_form_one_trace() {
         matches!(names[..], [one] if one.name.ends_with("Forward") && kind(one) == "server"),
         "{names:?}"
     );
-    collecting.abort();
 }
 
 fn attribute(span: &Span, key: &str) -> Option<Value> {

@@ -1,10 +1,10 @@
 //! The program as it is deployed.
 
-#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::net::{IpAddr, SocketAddr, UdpSocket};
 
+use reqwest::{Client, StatusCode};
 use rowhouse_chassis::client::FORWARDED_FOR;
 use rowhouse_chassis::config::{CallTlsArgs, Environment, TlsArgs};
 use rowhouse_chassis::grpc;
@@ -12,131 +12,67 @@ use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_testkit::{CertificateAuthority, ServiceName, TestDatabase};
-use rowhouse_tokens::{JwkSet, SigningKey, issuer};
+use rowhouse_testkit::{Binary, CertificateAuthority, ProgramName, ServiceName, TestDatabase};
 use serde_json::Value;
-use tempfile::TempDir;
+use tokio::time::{Duration, sleep, timeout};
 use tonic::{Code, Request};
 
-fn program(database_url: &str, trust: &TempDir) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-orders"));
-    program
-        .env_clear()
-        .env("DATABASE_URL", database_url)
-        .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
-        .env("ROWHOUSE_TRUST_DIR", trust.path())
-        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
-        .env("ROWHOUSE_ENCRYPTION_KEYS", trust.path().join("encryption.keys"))
-        .env("ROWHOUSE_ENVIRONMENT", "dev")
-        .env("ROWHOUSE_LOG_FORMAT", "json")
-        .stderr(Stdio::piped());
-    program
+const PATIENCE: Duration = Duration::from_secs(30);
+
+fn orders() -> Binary {
+    Binary::new(ProgramName::Service(ServiceName::Orders), env!("CARGO_BIN_EXE_rowhouse-orders"))
 }
 
-fn trust() -> TempDir {
-    let directory = TempDir::new().unwrap();
-    let keys = JwkSet { keys: vec![SigningKey::generate().unwrap().jwk().clone()] };
-    let file = directory.path().join(format!("{}.jwks.json", issuer::AUTH));
-    std::fs::write(file, serde_json::to_vec(&keys).unwrap()).unwrap();
-    std::fs::write(directory.path().join("encryption.keys"), format!("{}=\n", "A".repeat(43))).unwrap();
-    directory
-}
-
-/// Returns the address in the line that announces it.
-fn address(child: &mut Child) -> (String, impl BufRead + use<>) {
-    let mut log = BufReader::new(child.stderr.take().unwrap());
-    let mut line = String::new();
-    while log.read_line(&mut line).unwrap() > 0 {
-        let entry: Value = serde_json::from_str(&line).unwrap();
-        if let Some(address) = entry.get("address").and_then(Value::as_str) {
-            return (address.to_owned(), log);
-        }
-        line.clear();
-    }
-    panic!("it ended with {:?} and did not say where it listens", child.wait());
+fn orders_on(database: &TestDatabase) -> Binary {
+    orders().with("DATABASE_URL", database.url(ServiceName::Orders))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_serves_until_sigterm() {
     let database = TestDatabase::create().await;
-    let trust = trust();
-    let mut child = program(&database.url(ServiceName::Orders), &trust).spawn().unwrap();
-    let (address, mut log) = address(&mut child);
-    let channel = grpc::channel(&format!("http://{address}")).unwrap();
+    let orders = orders_on(&database);
+    let running = orders.start().await;
+    let channel = grpc::channel(&format!("http://{}", orders.address())).unwrap();
     assert!(is_serving(&channel, "").await);
     while !is_serving(&channel, "orders.v1.OrderService").await {
         tokio::task::yield_now().await;
     }
-
-    let sent = Command::new("kill").args(["-TERM", &child.id().to_string()]).status().unwrap();
-    assert!(sent.success());
-    let mut rest = String::new();
-    log.read_to_string(&mut rest).unwrap();
-    assert_eq!(child.wait().unwrap().code(), Some(0), "{rest}");
+    let ended = running.stop().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_serves_callers_with_a_certificate_only() {
     let database = TestDatabase::create().await;
-    let trust = trust();
-    let directory = trust.path();
+    let orders = orders_on(&database);
+    let directory = orders.directory().to_owned();
     let authority = CertificateAuthority::new();
     let ca = directory.join("ca.crt");
     std::fs::write(&ca, authority.pem()).unwrap();
-    let (certificate, key) = authority.issue(&["localhost"]).write(directory, "orders");
-    let own = authority.issue(&["rowhouse-gateway"]).write(directory, "gateway");
-    let mut child = program(&database.url(ServiceName::Orders), &trust)
-        .env("ROWHOUSE_TLS_CERTIFICATE", certificate)
-        .env("ROWHOUSE_TLS_KEY", key)
-        .env("ROWHOUSE_TLS_CLIENT_CA", &ca)
-        .env("ROWHOUSE_TLS_CLIENT_NAMES", "rowhouse-gateway,rowhouse-onboarding")
-        .spawn()
-        .unwrap();
-    let (address, _log) = address(&mut child);
-    let (_, port) = address.rsplit_once(':').unwrap();
+    let address = orders.address();
+    let (certificate, key) = authority.issue(&[&address.ip().to_string()]).write(&directory, "orders");
+    let own = authority.issue(&["rowhouse-gateway"]).write(&directory, "gateway");
+    let orders = orders
+        .with("ROWHOUSE_TLS_CERTIFICATE", certificate.display())
+        .with("ROWHOUSE_TLS_KEY", key.display())
+        .with("ROWHOUSE_TLS_CLIENT_CA", ca.display())
+        .with("ROWHOUSE_TLS_CLIENT_NAMES", "rowhouse-gateway,rowhouse-onboarding");
+    let running = orders.start().await;
     let call = CallTlsArgs { tls_ca: Some(ca) };
     let with = TlsArgs { tls_certificate: Some(own.0), tls_key: Some(own.1), ..TlsArgs::default() };
     for (own, served) in [(with, true), (TlsArgs::default(), false)] {
         let tls = CallTls::new(&own, &call, Environment::Production);
-        let channel = grpc::channel_over(&format!("https://localhost:{port}"), &tls).unwrap();
+        let channel = grpc::channel_over(&format!("https://{address}"), &tls).unwrap();
         assert_eq!(is_serving(&channel, "").await, served);
     }
-    child.kill().unwrap();
-    child.wait().unwrap();
+    drop(running);
 }
 
-/// Calls from 127.0.0.1 on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
-async fn logged_client(database: &TestDatabase, trusted: &[(&str, &str)]) -> Value {
-    let trust = trust();
-    let mut child =
-        program(&database.url(ServiceName::Orders), &trust).envs(trusted.iter().copied()).spawn().unwrap();
-    let (address, log) = address(&mut child);
-    let mut orders = OrderServiceClient::new(grpc::channel(&format!("http://{address}")).unwrap());
-    let mut request = Request::new(ListOrdersRequest::default());
-    request.metadata_mut().insert(FORWARDED_FOR, "2001:db8:1:2::3".parse().unwrap());
-    assert_eq!(orders.list_orders(request).await.unwrap_err().code(), Code::Unauthenticated);
-    child.kill().unwrap();
-    child.wait().unwrap();
-    let lines = log.lines().map(|line| serde_json::from_str::<Value>(&line.unwrap()).unwrap());
-    let lines: Vec<_> = lines.filter(|line| line["target"] == "rowhouse::request").collect();
-    let [line] = lines.as_slice() else { panic!("{lines:?}") };
-    line["client"].clone()
-}
-
-#[tokio::test(flavor = "multi_thread")]
-async fn the_log_line_of_a_call_has_the_network_of_a_client_that_a_trusted_caller_names() {
-    let database = TestDatabase::create().await;
-    let trusted = [("ROWHOUSE_TRUSTED_PROXIES", "127.0.0.0/8")];
-    assert_eq!(logged_client(&database, &trusted).await, "2001:db8:1:2::/64");
-    assert_eq!(logged_client(&database, &[]).await, "127.0.0.1", "nobody is trusted by default");
-}
-
-#[test]
-fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
-    let trust = trust();
-    let output = program("postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse", &trust).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+#[tokio::test]
+async fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
+    let ended = orders().run(&[], &[]).await;
+    assert_eq!(ended.code, Some(1));
+    let said = ended.output;
     assert!(said.starts_with("rowhouse-orders: no connection to the database"), "{said}");
     assert_eq!(said.lines().count(), 1, "{said}");
     assert!(!said.contains("hunter2"), "{said}");
@@ -146,51 +82,142 @@ fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
     let database = TestDatabase::create().await;
-    let output = program(&database.url(ServiceName::Auth), &trust()).output().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let ended = orders().run(&[], &[("DATABASE_URL", &database.url(ServiceName::Auth))]).await;
+    assert_eq!(ended.code, Some(1));
     assert_eq!(
-        said.lines().last().unwrap(),
+        ended.output.lines().last().unwrap(),
         "rowhouse-orders: DATABASE_URL logs in as rowhouse_auth, and this service works as rowhouse_orders: set \
          DATABASE_URL (--database-url) to a URL with the login of rowhouse_orders"
     );
 }
 
 /// Neither the database nor the port is touched: nothing listens on port 1.
-#[test]
-fn a_configuration_can_be_checked() {
-    let trust = trust();
-    let url = "postgres://rowhouse_orders:hunter2@127.0.0.1:1/rowhouse";
-    let remote = url.replace("127.0.0.1", "db.invalid");
+#[tokio::test]
+async fn a_configuration_can_be_checked() {
+    let orders = orders();
+    let remote = "postgres://rowhouse_orders:hunter2@db.invalid:1/rowhouse";
     let remote_without_authorities = format!("{remote}?sslmode=verify-full&sslrootcert=/nowhere/ca.pem");
-    let missing = trust.path().join("missing").to_str().unwrap().to_owned();
-    for (variables, code, words) in [
-        (vec![], 0, "the configuration is valid"),
-        (vec![("DATABASE_URL", "mysql://db")], 1, "the database URL cannot be read"),
-        (vec![("DATABASE_URL", remote.as_str())], 0, "the configuration is valid"),
-        (
-            vec![("DATABASE_URL", remote.as_str()), ("ROWHOUSE_ENVIRONMENT", "production")],
-            1,
-            "write sslmode=verify-full",
-        ),
-        (vec![("DATABASE_URL", &remote_without_authorities)], 1, "/nowhere/ca.pem"),
-        (vec![("ROWHOUSE_DATABASE_URL_FILE", &missing)], 1, "missing"),
-        (vec![("ROWHOUSE_ENCRYPTION_KEYS", &missing)], 1, "missing"),
-        (vec![("ROWHOUSE_TLS_CERTIFICATE", &missing), ("ROWHOUSE_TLS_KEY", &missing)], 1, "missing"),
-        (
-            vec![("ROWHOUSE_LISTEN", "0.0.0.0:1"), ("ROWHOUSE_ENVIRONMENT", "production")],
-            1,
-            "--allow-plaintext-grpc",
-        ),
-        (
-            vec![("ROWHOUSE_DATABASE_POOLSIZE", "8")],
-            2,
-            "ROWHOUSE_DATABASE_POOLSIZE is no setting of this program: the nearest is ROWHOUSE_DATABASE_POOL_SIZE",
-        ),
-    ] {
-        let output = program(url, &trust).arg("--check-config").envs(variables.clone()).output().unwrap();
-        let said = String::from_utf8(output.stderr).unwrap();
-        assert_eq!(output.status.code(), Some(code), "{variables:?}: {said}");
-        assert!(said.contains(words) && !said.contains("hunter2"), "{variables:?}: {said}");
+    let missing = orders.directory().join("missing").to_str().unwrap().to_owned();
+    orders
+        .check_configurations(&[
+            (&[], 0, "the configuration is valid"),
+            (&[("DATABASE_URL", "mysql://db")], 1, "the database URL cannot be read"),
+            (&[("DATABASE_URL", remote)], 0, "the configuration is valid"),
+            (
+                &[("DATABASE_URL", remote), ("ROWHOUSE_ENVIRONMENT", "production")],
+                1,
+                "write sslmode=verify-full",
+            ),
+            (&[("DATABASE_URL", &remote_without_authorities)], 1, "/nowhere/ca.pem"),
+            (&[("ROWHOUSE_DATABASE_URL_FILE", &missing)], 1, "missing"),
+            (&[("ROWHOUSE_ENCRYPTION_KEYS", &missing)], 1, "missing"),
+            (&[("ROWHOUSE_TLS_CERTIFICATE", &missing), ("ROWHOUSE_TLS_KEY", &missing)], 1, "missing"),
+            (
+                &[("ROWHOUSE_LISTEN", "0.0.0.0:1"), ("ROWHOUSE_ENVIRONMENT", "production")],
+                1,
+                "--allow-plaintext-grpc",
+            ),
+            (
+                &[("ROWHOUSE_DATABASE_POOLSIZE", "8")],
+                2,
+                "ROWHOUSE_DATABASE_POOLSIZE is no setting of this program: the nearest is ROWHOUSE_DATABASE_POOL_SIZE",
+            ),
+        ])
+        .await;
+}
+
+/// Returns an address of this machine that other machines could use, if it has one. Nothing is sent.
+fn address_of_the_machine() -> Option<IpAddr> {
+    let socket = UdpSocket::bind("0.0.0.0:0").unwrap();
+    // An address for documentation (RFC 5737), to which the default route leads.
+    socket.connect("198.51.100.1:9").ok()?;
+    let address = socket.local_addr().unwrap().ip();
+    (!address.is_loopback()).then_some(address)
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn operators_see_the_program_and_change_its_log_from_the_machine_itself() {
+    let database = TestDatabase::create().await;
+    let orders = orders_on(&database)
+        .with("ROWHOUSE_ADMIN_LISTEN", "0.0.0.0:0")
+        .with("ROWHOUSE_LOG", "warn,rowhouse_chassis::telemetry=info");
+    let running = orders.start().await;
+    let line = running.line_with("metrics are at http://").await;
+    let port = line.split("0.0.0.0:").nth(1).unwrap().split('/').next().unwrap().parse::<u16>().unwrap();
+    let http = Client::new();
+    let url = |host: IpAddr, path: &str| format!("http://{}{path}", SocketAddr::new(host, port));
+    let here = |path: &str| url(IpAddr::from([127, 0, 0, 1]), path);
+    let get = async |path: &str| http.get(here(path)).send().await.unwrap();
+
+    let ready = async {
+        while get("/readyz").await.status() != StatusCode::OK {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, ready).await.expect("it is ready");
+    assert_eq!(get("/readyz").await.text().await.unwrap(), "ready\n");
+    assert_eq!(get("/healthz").await.text().await.unwrap(), "alive\n");
+
+    // Each call is refused, which is a line at the level info.
+    let call = async || {
+        let mut client = OrderServiceClient::connect(format!("http://{}", orders.address())).await.unwrap();
+        let refused = client.list_orders(ListOrdersRequest::default()).await.unwrap_err();
+        assert_eq!(refused.code(), Code::Unauthenticated);
+    };
+    call().await;
+    let metrics = get("/metrics").await.text().await.unwrap();
+    let count = metrics.lines().find(|line| {
+        line.starts_with("rpc_server_call_duration_seconds_count") && line.contains("ListOrders")
+    });
+    assert!(count.is_some_and(|count| count.ends_with(" 1")), "{count:?} in {metrics}");
+    assert!(metrics.contains("rowhouse_ready{rowhouse_part=\"orders.v1.OrderService\"} 1"), "{metrics}");
+
+    let put = async |host: IpAddr, filter: &'static str| {
+        http.put(url(host, "/log-filter")).body(filter).send().await.unwrap()
+    };
+    match address_of_the_machine() {
+        Some(other) => {
+            let refused = put(other, "trace").await;
+            assert_eq!(refused.status(), StatusCode::FORBIDDEN);
+            assert!(refused.text().await.unwrap().contains("from the machine itself"));
+            // It may be read.
+            let read = http.get(url(other, "/log-filter")).send().await.unwrap().text().await.unwrap();
+            assert_eq!(read, "warn,rowhouse_chassis::telemetry=info\n");
+        }
+        None => eprintln!("this machine has no address but loopback ones: the refusal is not tested"),
     }
+    let changed = put([127, 0, 0, 1].into(), "info").await;
+    assert_eq!(changed.status(), StatusCode::NO_CONTENT);
+    assert_eq!(get("/log-filter").await.text().await.unwrap(), "info\n");
+    call().await;
+    running.line_with("orders.v1.OrderService/ListOrders Unauthenticated").await;
+    let ended = running.stop().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
+    let lines = ended.output.lines().filter(|line| line.contains("ListOrders")).count();
+    assert_eq!(lines, 1, "the first call has no line: {}", ended.output);
+}
+
+/// Calls from this machine on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
+async fn logged_client(database: &TestDatabase, trusted: &str) -> Value {
+    let orders =
+        orders_on(database).with("ROWHOUSE_LOG_FORMAT", "json").with("ROWHOUSE_TRUSTED_PROXIES", trusted);
+    let running = orders.start().await;
+    let channel = grpc::channel(&format!("http://{}", orders.address())).unwrap();
+    let mut request = Request::new(ListOrdersRequest::default());
+    request.metadata_mut().insert(FORWARDED_FOR, "2001:db8:1:2::3".parse().unwrap());
+    let refused = OrderServiceClient::new(channel).list_orders(request).await.unwrap_err();
+    assert_eq!(refused.code(), Code::Unauthenticated);
+    let ended = running.stop().await.output;
+    let lines = ended.lines().map(|line| serde_json::from_str::<Value>(line).unwrap());
+    let lines: Vec<_> = lines.filter(|line| line["target"] == "rowhouse::request").collect();
+    let [line] = lines.as_slice() else { panic!("{ended}") };
+    line["client"].clone()
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_log_line_of_a_call_has_the_network_of_a_client_that_a_trusted_caller_names() {
+    let database = TestDatabase::create().await;
+    assert_eq!(logged_client(&database, "127.0.0.0/8").await, "2001:db8:1:2::/64");
+    let own = logged_client(&database, "").await;
+    assert!(own.as_str().is_some_and(|own| own.starts_with("127.")), "nobody is trusted by default: {own}");
 }

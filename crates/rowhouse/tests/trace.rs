@@ -4,42 +4,17 @@
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::collections::{HashMap, HashSet};
-use std::sync::{Arc, Mutex};
 
-use opentelemetry_proto::tonic::collector::trace::v1::trace_service_server::{
-    TraceService, TraceServiceServer,
-};
-use opentelemetry_proto::tonic::collector::trace::v1::{
-    ExportTraceServiceRequest, ExportTraceServiceResponse,
-};
 use opentelemetry_proto::tonic::common::v1::any_value::Value;
 use opentelemetry_proto::tonic::trace::v1::Span;
 use rowhouse_chassis::config::{Exporter, TelemetryArgs};
-use rowhouse_testkit::{TestOptions, TestSystem};
+use rowhouse_testkit::{Collector, TestOptions, TestSystem};
 use serde_json::json;
-use tonic::transport::Server;
-use tonic::transport::server::TcpIncoming;
-use tonic::{Request, Response, Status};
 
 const TRACE: [u8; 16] = [0x0a; 16];
 const PARENT: [u8; 8] = [0x0b; 8];
 const TRACEPARENT: &str = "00-0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a0a-0b0b0b0b0b0b0b0b-00";
 const PASSWORD: &str = "a secret that nobody may log";
-
-#[derive(Clone, Default)]
-struct Collector(Arc<Mutex<Vec<Span>>>);
-
-#[tonic::async_trait]
-impl TraceService for Collector {
-    async fn export(
-        &self,
-        request: Request<ExportTraceServiceRequest>,
-    ) -> Result<Response<ExportTraceServiceResponse>, Status> {
-        let spans = request.into_inner().resource_spans.into_iter().flat_map(|resource| resource.scope_spans);
-        self.0.lock().unwrap().extend(spans.flat_map(|scope| scope.spans));
-        Ok(Response::new(ExportTraceServiceResponse::default()))
-    }
-}
 
 fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a str> {
     let value = span.attributes.iter().find(|attribute| attribute.key == name)?.value.as_ref()?;
@@ -51,14 +26,10 @@ fn attribute<'a>(span: &'a Span, name: &str) -> Option<&'a str> {
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_request_is_one_trace_down_to_its_statements() {
-    let collector = Collector::default();
-    let incoming = TcpIncoming::bind("127.0.0.1:0".parse().unwrap()).unwrap();
-    let endpoint = format!("http://{}", incoming.local_addr().unwrap());
-    let service = TraceServiceServer::new(collector.clone());
-    let collecting = tokio::spawn(Server::builder().add_service(service).serve_with_incoming(incoming));
+    let collector = Collector::over_grpc();
     let telemetry = TelemetryArgs {
         log: "warn".to_owned(),
-        otlp_endpoint: Some(endpoint),
+        otlp_endpoint: Some(collector.endpoint().to_owned()),
         metrics_exporter: Exporter::None,
         ..TelemetryArgs::default()
     };
@@ -79,9 +50,8 @@ async fn a_request_is_one_trace_down_to_its_statements() {
     let tenant = tenant["tenant"]["id"].as_str().unwrap().to_owned();
     // This flushes the spans.
     system.shutdown().await;
-    collecting.abort();
 
-    let all = collector.0.lock().unwrap().clone();
+    let all = collector.spans();
     let spans: HashMap<_, _> =
         all.iter().filter(|span| span.trace_id == TRACE).map(|span| (span.span_id.clone(), span)).collect();
 

@@ -2,10 +2,15 @@
 
 use std::fs;
 use std::path::{Path, PathBuf};
+use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
 };
+use rustls::ServerConfig;
+use rustls::pki_types::pem::PemObject;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use tokio_rustls::TlsAcceptor;
 
 /// An authority that only a test trusts.
 pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
@@ -50,6 +55,19 @@ impl CertificateAuthority {
 }
 
 impl IssuedCertificate {
+    /// Returns the server's side of TLS connections with this certificate, for these protocols.
+    #[must_use]
+    pub fn acceptor(&self, protocols: &[&[u8]]) -> TlsAcceptor {
+        let chain = CertificateDer::pem_slice_iter(self.certificate.as_bytes()).map(Result::unwrap).collect();
+        let key = PrivateKeyDer::from_pem_slice(self.key.as_bytes()).unwrap();
+        let provider = Arc::new(rustls::crypto::ring::default_provider());
+        let config = ServerConfig::builder_with_provider(provider);
+        let config = config.with_safe_default_protocol_versions().unwrap().with_no_client_auth();
+        let mut config = config.with_single_cert(chain, key).unwrap();
+        config.alpn_protocols = protocols.iter().map(|protocol| protocol.to_vec()).collect();
+        TlsAcceptor::from(Arc::new(config))
+    }
+
     /// Writes `<name>.crt` and `<name>.key`, and returns their paths. Existing files are replaced, as a mounted Secret's are.
     #[allow(clippy::must_use_candidate, reason = "the files have these names wherever they are needed")]
     pub fn write(&self, directory: &Path, name: &str) -> (PathBuf, PathBuf) {

@@ -25,8 +25,10 @@
 )]
 
 mod addresses;
+mod binary;
 mod certificates;
 mod cluster;
+mod collector;
 mod database;
 pub mod mail;
 mod options;
@@ -39,7 +41,9 @@ mod tenant;
 mod watchdog;
 
 pub use addresses::own_address;
+pub use binary::{Binary, CheckedConfiguration, Ended, RunningBinary};
 pub use certificates::{CertificateAuthority, IssuedCertificate};
+pub use collector::Collector;
 pub use database::TestDatabase;
 pub use mail::Email;
 pub use options::TestOptions;

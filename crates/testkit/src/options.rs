@@ -22,6 +22,8 @@ pub struct TestOptions {
     pub pool_size: u32,
     /// The time for which a transaction waits for a free connection.
     pub acquire_timeout: Duration,
+    /// The interval at which each service audits its schema.
+    pub audit_interval: Duration,
     /// The time limit of a request.
     pub request_timeout: Duration,
     /// The calls that run at once in each service.
@@ -58,6 +60,7 @@ impl Default for TestOptions {
         Self {
             pool_size: 4,
             acquire_timeout: Duration::from_secs(5),
+            audit_interval: Duration::from_hours(1),
             request_timeout: Duration::from_secs(10),
             admission: AdmissionArgs::default(),
             rate_limits: RateLimits { tenant: UNREACHED, user: UNREACHED, api_key: UNREACHED },

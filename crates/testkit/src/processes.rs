@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 use std::fmt::{self, Display};
 use std::fs::File;
 use std::net::SocketAddr;
-use std::path::PathBuf;
+use std::path::{Path, PathBuf};
 use std::process::Stdio;
 
 use clap::Parser;
@@ -63,6 +63,11 @@ impl Settings {
     pub fn with(mut self, variable: impl Into<String>, value: impl Display) -> Self {
         self.0.insert(variable.into(), value.to_string());
         self
+    }
+
+    /// Returns the variables with their values.
+    pub(crate) const fn variables(&self) -> &BTreeMap<String, String> {
+        &self.0
     }
 
     /// Sets the endpoint of a service that the program calls.
@@ -158,6 +163,10 @@ impl Processes {
     #[must_use]
     pub fn mail_directory(&self) -> MailDirectory {
         MailDirectory::at(self.path("mail"))
+    }
+
+    pub(crate) fn directory(&self) -> &Path {
+        self.directory.path()
     }
 
     fn log(&self, program: ProgramName, number: usize) -> PathBuf {

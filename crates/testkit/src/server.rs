@@ -14,6 +14,7 @@ use tokio_postgres::Client;
 
 use crate::cluster::programs;
 use crate::database::AS_A_PERSON;
+use crate::watchdog;
 
 const NAME: &str = "rowhouse";
 
@@ -27,7 +28,7 @@ const SETTINGS: &[(&str, &str)] = &[
 ];
 
 /// A server for one test, with a migrated database. It is for tests that would disturb others: they change settings or
-/// passwords, or stop the server. It is removed on drop.
+/// passwords, or stop the server. It is removed on drop, and with the end of a process that is killed.
 pub struct TestServer {
     cluster: Option<Cluster>,
     options: ClusterOptions,
@@ -54,6 +55,7 @@ impl TestServer {
             sync: false,
         };
         let passwords = RolePasswords::new(PerService::from_fn(|_| Some(random_password().unwrap())));
+        watchdog::start(std::process::id(), &options.directory).unwrap();
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
         let server = Self { cluster: Some(cluster), options, passwords, directory };
         let migrated = rowhouse_migrator::migrate(&server.admin_url(), None, &server.passwords).await;

@@ -47,6 +47,7 @@ impl TestSystem {
         let databases = options.database_urls.clone().map(|service, url| DatabaseArgs {
             pool_size: options.pool_size,
             acquire_timeout: options.acquire_timeout,
+            audit_interval: options.audit_interval,
             ..DatabaseArgs::new(url.unwrap_or_else(|| database.url(service)))
         });
         let encryption_keys = directory.path().join("encryption.keys");

@@ -1,6 +1,7 @@
 //! [`DatabaseArgs`], the arguments for a service's connection to PostgreSQL.
 
 use std::fmt;
+use std::num::{NonZeroU64, ParseIntError};
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -74,6 +75,20 @@ pub struct DatabaseArgs {
         value_name = "FILE"
     )]
     pub ca_file: Option<PathBuf>,
+    /// Interval at which a running service audits its schema, in seconds; it takes less than half a second
+    #[arg(
+        id = "audit_interval",
+        long = "audit-interval",
+        env = "ROWHOUSE_AUDIT_INTERVAL",
+        value_name = "SECONDS",
+        default_value = "3600",
+        value_parser = interval,
+    )]
+    pub audit_interval: Duration,
+}
+
+fn interval(text: &str) -> Result<Duration, ParseIntError> {
+    text.parse::<NonZeroU64>().map(|interval| Duration::from_secs(interval.get()))
 }
 
 impl DatabaseArgs {
@@ -82,7 +97,8 @@ impl DatabaseArgs {
     pub fn new(url: impl Into<String>) -> Self {
         let DatabaseConfig { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file, .. } =
             DatabaseConfig::new(url);
-        Self { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file }
+        let audit_interval = Duration::from_hours(1);
+        Self { url, url_file, pool_size, acquire_timeout, max_lifetime, ca_file, audit_interval }
     }
 
     /// Returns the configuration for the `tenancy` crate. In production the connection has to be encrypted, unless the database is
@@ -110,6 +126,7 @@ impl fmt::Debug for DatabaseArgs {
             .field("acquire_timeout", &self.acquire_timeout)
             .field("max_lifetime", &self.max_lifetime)
             .field("ca_file", &self.ca_file)
+            .field("audit_interval", &self.audit_interval)
             .finish_non_exhaustive()
     }
 }

@@ -42,6 +42,7 @@ struct Unbound {
     request_timeout: Duration,
     max_connection_age: Duration,
     admission: Admission,
+    audit_interval: Duration,
     tls: Option<ServerTls>,
     proxies: TrustedProxies,
 }
@@ -97,11 +98,12 @@ impl App {
             request_timeout,
             max_connection_age,
             admission,
+            audit_interval,
             tls,
             proxies,
         } = unbound;
         let Parts { routes, services, mut tasks } = parts;
-        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name)));
+        tasks.push(Task::companion("audit", audit_regularly(db.clone(), name, audit_interval)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
         let used = db.clone();
         let options = GrpcOptions {
@@ -183,6 +185,7 @@ impl Unbound {
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
             admission: Admission::at_server(S::NAME, grpc.admission.max_concurrent_calls),
+            audit_interval: config.database.audit_interval,
             tls,
             proxies: grpc.proxies.into(),
         })

@@ -13,9 +13,6 @@ use tokio::time::{Instant, sleep};
 use crate::database::REQUIRED_SCHEMA;
 use crate::telemetry::meter;
 
-/// The interval between two audits. One takes less than half a second.
-const INTERVAL: Duration = Duration::from_hours(1);
-
 /// The last audit.
 struct LastAudit {
     violations: AtomicU64,
@@ -24,9 +21,9 @@ struct LastAudit {
     schema: AtomicU64,
 }
 
-/// Audits the service's schema every hour and measures the verdict. The audit at the start found nothing, or the service would not
+/// Audits the service's schema at each interval and measures the verdict. The audit at the start found nothing, or the service would not
 /// run. A violation is logged as an error and does not stop the service: an operator decides.
-pub(super) async fn audit_regularly(db: TenantDb, service: ServiceName) {
+pub(super) async fn audit_regularly(db: TenantDb, service: ServiceName, interval: Duration) {
     let required = REQUIRED_SCHEMA.parse().unwrap_or_default();
     let last = Arc::new(LastAudit {
         violations: AtomicU64::new(0),
@@ -36,7 +33,7 @@ pub(super) async fn audit_regularly(db: TenantDb, service: ServiceName) {
     observe(service, &last);
     ask_version(&db, &last).await;
     loop {
-        sleep(INTERVAL).await;
+        sleep(interval).await;
         audit(&db, service, &last).await;
     }
 }

@@ -29,6 +29,7 @@ use opentelemetry_sdk::error::OTelSdkResult;
 use opentelemetry_sdk::metrics::SdkMeterProvider;
 use opentelemetry_sdk::trace::SdkTracerProvider;
 use opentelemetry_semantic_conventions::attribute::{SERVICE_INSTANCE_ID, SERVICE_VERSION};
+use rowhouse_tls::TlsFileError;
 use tokio::task::AbortHandle;
 use tracing_subscriber::filter::ParseError;
 use tracing_subscriber::layer::SubscriberExt;
@@ -78,11 +79,12 @@ pub enum TelemetryError {
         /// The reason why it is invalid.
         source: ExporterBuildError,
     },
-    /// The collector is to be reached by TLS over a protocol for which there is none.
-    #[error(
-        "OTLP over HTTP is not encrypted here: for https:// set OTEL_EXPORTER_OTLP_PROTOCOL=grpc (--otlp-protocol)"
-    )]
-    HttpWithTls,
+    /// The authorities that may have signed the collector's certificate cannot be read.
+    #[error("traces and metrics cannot be sent over TLS: {0}")]
+    Authorities(#[from] TlsFileError),
+    /// TLS cannot be set up.
+    #[error("traces and metrics cannot be sent over TLS: {0}")]
+    Tls(#[from] rustls::Error),
     /// Metrics cannot be collected.
     #[error("metrics cannot be collected: {0}")]
     Metrics(String),
@@ -167,7 +169,6 @@ impl Telemetry {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::config::OtlpProtocol;
 
     #[tokio::test]
     async fn invalid_arguments_are_reported() {
@@ -177,11 +178,5 @@ mod tests {
         let args = TelemetryArgs { otlp_endpoint: Some(endpoint.into()), ..TelemetryArgs::default() };
         let error = init(&args, "test").unwrap_err().to_string();
         assert!(error.starts_with("traces and metrics cannot be sent to `not a url`"), "{error}");
-        let args = TelemetryArgs {
-            otlp_endpoint: Some("https://collector:4318".into()),
-            otlp_protocol: OtlpProtocol::HttpProtobuf,
-            ..TelemetryArgs::default()
-        };
-        assert!(init(&args, "test").unwrap_err().to_string().contains("OTEL_EXPORTER_OTLP_PROTOCOL=grpc"));
     }
 }

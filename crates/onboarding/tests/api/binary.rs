@@ -1,72 +1,41 @@
-//! The program.
-
-use std::process::Stdio;
-use std::time::Duration;
+//! The program as it is deployed.
 
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{ServiceName, TestDatabase};
-use rowhouse_tokens::issuer;
-use tokio::io::{AsyncBufReadExt, BufReader};
-use tokio::process::Command;
+use rowhouse_testkit::{Binary, ProgramName, ServiceName, TestDatabase};
 
-use crate::support::Keys;
+fn onboarding() -> Binary {
+    Binary::new(ProgramName::Service(ServiceName::Onboarding), env!("CARGO_BIN_EXE_rowhouse-onboarding"))
+}
 
-const LIMIT: Duration = Duration::from_secs(30);
-
-fn program(database: &TestDatabase, keys: &Keys) -> Command {
-    let mut program = Command::new(env!("CARGO_BIN_EXE_rowhouse-onboarding"));
-    program
-        .env_clear()
-        .env("ROWHOUSE_LISTEN", "127.0.0.1:0")
-        .env("DATABASE_URL", database.url(ServiceName::Onboarding))
-        .env("ROWHOUSE_TRUST_DIR", keys.trust_dir())
-        .env("ROWHOUSE_ISSUER", issuer::DEVELOPMENT)
-        .env("ROWHOUSE_SIGNING_KEYS", keys.signing_keys(issuer::ONBOARDING))
-        .env("ROWHOUSE_AUTH_ENDPOINT", "http://127.0.0.1:1")
-        .env("ROWHOUSE_ORDERS_ENDPOINT", "http://127.0.0.1:1")
-        .env("ROWHOUSE_ENVIRONMENT", "dev")
-        .stderr(Stdio::piped())
-        .kill_on_drop(true);
-    program
+fn onboarding_on(database: &TestDatabase) -> Binary {
+    onboarding().with("DATABASE_URL", database.url(ServiceName::Onboarding))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_serves_until_a_request_to_stop() {
-    let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let mut running = program(&database, &keys).spawn().unwrap();
-    let mut log = BufReader::new(running.stderr.take().unwrap()).lines();
-    let run = async {
-        let address = loop {
-            let line = log.next_line().await.unwrap().unwrap();
-            if let Some((_, address)) = line.split_once("onboarding listens on ") {
-                break address.split_whitespace().next().unwrap().to_owned();
-            }
-        };
-        let channel = channel(&format!("http://{address}")).unwrap();
-        while !is_serving(&channel, "onboarding.v1.OnboardingService").await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-        let pid = running.id().unwrap().to_string();
-        assert!(Command::new("kill").args(["-TERM", &pid]).status().await.unwrap().success());
-        while log.next_line().await.unwrap().is_some() {}
-        running.wait().await.unwrap()
-    };
-    let status = tokio::time::timeout(LIMIT, run).await.unwrap();
-    assert_eq!(status.code(), Some(0));
+    let database = TestDatabase::create().await;
+    let onboarding = onboarding_on(&database);
+    let running = onboarding.start().await;
+    let channel = channel(&format!("http://{}", onboarding.address())).unwrap();
+    while !is_serving(&channel, "onboarding.v1.OnboardingService").await {
+        tokio::task::yield_now().await;
+    }
+    let ended = running.stop().await;
+    assert_eq!(ended.code, Some(0), "{}", ended.output);
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn a_failed_start_is_one_message() {
-    let (database, keys) = (TestDatabase::create().await, Keys::generate());
+    let database = TestDatabase::create().await;
     let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
     let address = taken.local_addr().unwrap();
-    let mut program = program(&database, &keys);
-    program.env("ROWHOUSE_LISTEN", address.to_string()).env("ROWHOUSE_LOG", "off");
-    let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
-    assert_eq!(output.status.code(), Some(1));
+    let variables = [("ROWHOUSE_LISTEN", address.to_string()), ("ROWHOUSE_LOG", "off".to_owned())];
+    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
+    let ended = onboarding_on(&database).run(&[], &variables).await;
+    assert_eq!(ended.code, Some(1));
     assert_eq!(
-        String::from_utf8(output.stderr).unwrap(),
+        ended.output,
         format!(
             "rowhouse-onboarding: port {} on 127.0.0.1 is in use; choose another with --listen\n",
             address.port()
@@ -77,15 +46,44 @@ async fn a_failed_start_is_one_message() {
 /// The logins of two services are swapped.
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
-    let (database, keys) = (TestDatabase::create().await, Keys::generate());
-    let mut program = program(&database, &keys);
-    program.env("DATABASE_URL", database.url(ServiceName::Orders));
-    let output = tokio::time::timeout(LIMIT, program.output()).await.unwrap().unwrap();
-    assert_eq!(output.status.code(), Some(1));
-    let said = String::from_utf8(output.stderr).unwrap();
+    let database = TestDatabase::create().await;
+    let ended = onboarding().run(&[], &[("DATABASE_URL", &database.url(ServiceName::Orders))]).await;
+    assert_eq!(ended.code, Some(1));
     assert_eq!(
-        said.lines().last().unwrap(),
+        ended.output.lines().last().unwrap(),
         "rowhouse-onboarding: DATABASE_URL logs in as rowhouse_orders, and this service works as rowhouse_onboarding: \
          set DATABASE_URL (--database-url) to a URL with the login of rowhouse_onboarding"
     );
+}
+
+/// Neither the database nor the port is touched, and nobody is called.
+#[tokio::test]
+async fn a_configuration_can_be_checked() {
+    let onboarding = onboarding();
+    let taken = std::net::TcpListener::bind(onboarding.address()).unwrap();
+    let missing = onboarding.directory().join("missing").to_str().unwrap().to_owned();
+    onboarding
+        .check_configurations(&[
+            (&[], 0, "the configuration is valid"),
+            (&[("ROWHOUSE_SIGNING_KEYS", &missing)], 1, "missing"),
+            (&[("ROWHOUSE_TRUST_DIR", &missing)], 1, "missing"),
+            (&[("DATABASE_URL", "mysql://db")], 1, "the database URL cannot be read"),
+            (&[("ROWHOUSE_AUTH_ENDPOINT", "auth:50051")], 1, "--auth-endpoint"),
+            (&[("ROWHOUSE_TLS_CA", &missing)], 1, "missing"),
+            (
+                &[
+                    ("ROWHOUSE_ENVIRONMENT", "production"),
+                    ("ROWHOUSE_ORDERS_ENDPOINT", "http://orders:50053"),
+                ],
+                1,
+                "--allow-plaintext-grpc",
+            ),
+            (
+                &[("ROWHOUSE_ORDER_ENDPOINT", "http://orders:50053")],
+                2,
+                "the nearest is ROWHOUSE_ORDERS_ENDPOINT",
+            ),
+        ])
+        .await;
+    drop(taken);
 }

@@ -9,25 +9,25 @@ use crate::run::{directory, until};
 
 const PASSWORD: &str = "a secret that nobody may log";
 
-#[tokio::test]
-async fn each_line_is_json_and_no_line_has_a_secret() {
-    let parent = directory();
-    let data = parent.path().join("data");
-    let mut command = command(&data);
-    command.env("ROWHOUSE_LOG_FORMAT", "json").env("ROWHOUSE_LOG", "info,rowhouse::sql=debug");
-    let dev = Dev::launch(&data, &mut command).up();
+/// What a use of the system must not write to the log, and the id of its tenant.
+struct Used {
+    tenant: String,
+    secrets: Vec<String>,
+}
+
+/// Signs up, logs in, places an order, and creates an API key and a second factor: one request each.
+async fn use_it(dev: &Dev) -> Used {
     let (http, gateway) = (Client::new(), dev.endpoint("gateway"));
     let post = async |path: &str, body: Value, token: &str| -> Value {
-        let request = http.post(format!("{gateway}{path}")).bearer_auth(token).json(&body);
-        let request =
-            if token.is_empty() { http.post(format!("{gateway}{path}")).json(&body) } else { request };
+        let request = http.post(format!("{gateway}{path}")).json(&body);
+        let request = if token.is_empty() { request } else { request.bearer_auth(token) };
         request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
     };
     let admin = json!({ "email": "ada@acme.example", "password": PASSWORD });
     let onboarded = post("/v1/tenants", json!({ "name": "Acme", "admin": admin }), "").await;
     let login = post("/v1/auth/login", admin, "").await;
-    let secret = |name: &str| login[name].as_str().unwrap().to_owned();
-    let access = secret("access_token");
+    let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
+    let access = text(&login, "access_token");
     let order = json!({
         "customer": "Alice", "currency": "EUR",
         "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 4_950 }],
@@ -36,28 +36,79 @@ async fn each_line_is_json_and_no_line_has_a_secret() {
     let key = json!({ "name": "export", "scopes": ["orders:read"] });
     let key = post("/v1/api-keys", key, &access).await;
     let totp = post("/v1/mfa/totp", json!({}), &access).await;
+    let secrets = vec![
+        PASSWORD.to_owned(),
+        text(&login, "refresh_token"),
+        text(&login, "device_token"),
+        text(&key, "client_secret"),
+        text(&totp, "secret"),
+        access,
+        "$2b$".to_owned(),
+        "$bcrypt-sha256$".to_owned(),
+        "rowhouse_otl_".to_owned(),
+    ];
+    Used { tenant: text(&onboarded["tenant"], "id"), secrets }
+}
+
+fn assert_has_none_of(log: &str, secrets: &[String]) {
+    for secret in secrets {
+        assert!(!log.contains(secret), "the log has {secret}");
+    }
+}
+
+#[tokio::test]
+async fn each_line_is_json_and_no_line_has_a_secret() {
+    let parent = directory();
+    let data = parent.path().join("data");
+    let mut command = command(&data);
+    command.env("ROWHOUSE_LOG_FORMAT", "json").env("ROWHOUSE_LOG", "info,rowhouse::sql=debug");
+    let dev = Dev::launch(&data, &mut command).up();
+    let used = use_it(&dev).await;
     let written = data.with_extension("stderr");
     dev.stop(Signal::TERM);
 
     let log = std::fs::read_to_string(written).unwrap();
     let lines: Vec<Value> = log.lines().map(|line| serde_json::from_str(line).expect(line)).collect();
-    let tenant = onboarded["tenant"]["id"].as_str().unwrap();
-    let of_tenant = lines.iter().filter(|line| line.to_string().contains(tenant));
+    let of_tenant = lines.iter().filter(|line| line.to_string().contains(&used.tenant));
     assert!(of_tenant.count() >= 3, "calls say whose they are: {log}");
-    let text = |value: &Value, name: &str| value[name].as_str().unwrap().to_owned();
-    for secret in [
-        PASSWORD.to_owned(),
-        access,
-        secret("refresh_token"),
-        secret("device_token"),
-        text(&key, "client_secret"),
-        text(&totp, "secret"),
-        "$2b$".to_owned(),
-        "$bcrypt-sha256$".to_owned(),
-        "rowhouse_otl_".to_owned(),
-    ] {
-        assert!(!log.contains(&secret), "the log has {secret}");
+    assert_has_none_of(&log, &used.secrets);
+}
+
+#[tokio::test]
+async fn lines_for_people_are_short_and_there_is_one_for_each_request() {
+    let parent = directory();
+    let data = parent.path().join("data");
+    let dev = Dev::start(&data);
+    let used = use_it(&dev).await;
+    let orders = format!("{}/v1/orders", dev.endpoint("gateway"));
+    assert_eq!(Client::new().get(&orders).send().await.unwrap().status(), 401);
+    let written = data.with_extension("stderr");
+    dev.stop(Signal::TERM);
+
+    let log = std::fs::read_to_string(written).unwrap();
+    assert_has_none_of(&log, &used.secrets);
+    for line in log.lines() {
+        // The time of day, such as `14:03:59.123`.
+        let form = line.get(..13).unwrap_or_default().replace(|digit: char| digit.is_ascii_digit(), "0");
+        assert_eq!(form, "00:00:00.000 ", "{line}");
     }
+    for request in [
+        "onboarding.v1.OnboardingService/OnboardTenant Ok",
+        "auth.v1.AuthService/Login Ok",
+        "orders.v1.OrderService/CreateOrder Ok",
+        "auth.v1.ApiKeyService/CreateApiKey Ok",
+        // No service has seen it.
+        "GET /v1/orders 401",
+    ] {
+        let lines: Vec<_> = log.lines().filter(|line| line.contains(request)).collect();
+        let [line] = lines.as_slice() else { panic!("{request} has {} lines: {log}", lines.len()) };
+        // Its time, what was asked, what became of it, how long it took, and nothing else.
+        let latency = line[13..].strip_prefix(request).and_then(|rest| rest.strip_suffix(" ms"));
+        let latency = latency.unwrap_or_else(|| panic!("{line}")).trim();
+        assert!(latency.parse::<f64>().is_ok_and(|latency| latency > 0.0), "{line}");
+    }
+    let of_gateway = log.lines().filter(|line| line.contains(" /v1/"));
+    assert_eq!(of_gateway.count(), 1, "a service has written the line: {log}");
 }
 
 /// Returns the admin listener's address from the log, in JSON lines.

@@ -19,6 +19,7 @@ const LEFT: &[(&str, &str)] = &[
     ("OTEL_TRACES_EXPORTER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER", "there is no collector in the base"),
     ("OTEL_TRACES_SAMPLER_ARG", "there is no collector in the base"),
+    ("ROWHOUSE_AUDIT_INTERVAL", "does anywhere"),
     ("ROWHOUSE_AUDIT_LOG_RETENTION", "its default is more than a year, see docs/retention.md"),
     ("ROWHOUSE_BCRYPT_COST", "its default follows the recommendations, and production refuses less than 10"),
     ("ROWHOUSE_BEHIND_TLS", "an overlay with an ingress that terminates TLS sets it"),

@@ -13,7 +13,9 @@ mod prometheus;
 mod queries;
 
 use std::collections::BTreeSet;
+use std::time::Duration;
 
+use diesel_async::SimpleAsyncConnection;
 use prometheus::Prometheus;
 use reqwest::StatusCode;
 use rowhouse_chassis::config::TelemetryArgs;
@@ -72,6 +74,26 @@ fn names(scrape: &str) -> BTreeSet<&str> {
     samples.filter_map(|line| line.split(['{', ' ']).next()).collect()
 }
 
+/// Plants a violation in the schema of one service, and removes it.
+async fn a_violation_is_found_and_fires(system: &TestSystem, prometheus: &Prometheus) {
+    const ALERT: &str = "RowhouseAuditFindsViolations";
+    assert_eq!(prometheus.firing(ALERT).await, [] as [Value; 0]);
+    let mut admin = system.database().admin().await;
+    admin.batch_execute("ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY").await.unwrap();
+    let alerts = prometheus.until_firing(ALERT, 1).await;
+    let alert = &alerts[0];
+    assert_eq!(alert["labels"]["rowhouse_service"], "orders", "{alert}");
+    assert_eq!(alert["labels"]["severity"], "page", "{alert}");
+    assert_eq!(alert["annotations"]["description"], "The audit of the schema of orders found 1 violations.");
+    let text = scrape(system).await;
+    for (service, violations) in [("orders", 1), ("auth", 0), ("onboarding", 0)] {
+        let sample = format!("rowhouse_audit_violations{{rowhouse_service=\"{service}\"}} {violations}\n");
+        assert!(text.contains(&sample), "{sample}");
+    }
+    admin.batch_execute("ALTER TABLE orders.orders FORCE ROW LEVEL SECURITY").await.unwrap();
+    prometheus.until_firing(ALERT, 0).await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_sees_what_happens() {
     let telemetry = TelemetryArgs {
@@ -79,7 +101,11 @@ async fn an_operator_sees_what_happens() {
         admin_listen: Some("127.0.0.1:0".parse().unwrap()),
         ..TelemetryArgs::default()
     };
-    let options = TestOptions { telemetry: Some(telemetry), ..TestOptions::default() };
+    let options = TestOptions {
+        telemetry: Some(telemetry),
+        audit_interval: Duration::from_secs(1),
+        ..TestOptions::default()
+    };
     let system = TestSystem::start_with(options).await;
     let prometheus = Prometheus::start(&system.admin_url());
     prometheus.scrapes(2).await;
@@ -132,6 +158,8 @@ async fn an_operator_sees_what_happens() {
             "{alert} fires: {firing:?}"
         );
     }
+
+    a_violation_is_found_and_fires(&system, &prometheus).await;
 
     // What a stopped system has done for its tenants is in the table.
     let database = system.shutdown().await;

@@ -73,6 +73,29 @@ impl Prometheus {
         self.try_query(expression).await.unwrap_or_else(|| panic!("Prometheus refuses {expression}"))
     }
 
+    /// Waits until so many series of an alert fire, and returns them.
+    pub(crate) async fn until_firing(&self, alert: &str, count: usize) -> Vec<Value> {
+        let reached = async {
+            loop {
+                let firing = self.firing(alert).await;
+                if firing.len() == count {
+                    return firing;
+                }
+                tokio::time::sleep(Duration::from_millis(100)).await;
+            }
+        };
+        tokio::time::timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("{alert}: not {count}"))
+    }
+
+    /// Returns the series of an alert that fire, as they would be sent to an operator.
+    pub(crate) async fn firing(&self, alert: &str) -> Vec<Value> {
+        let answer = self.http.get(format!("{}/api/v1/alerts", self.url)).send().await.unwrap();
+        let answer: Value = answer.json().await.unwrap();
+        let alerts = answer["data"]["alerts"].as_array().unwrap().iter();
+        let firing = alerts.filter(|one| one["labels"]["alertname"] == alert && one["state"] == "firing");
+        firing.cloned().collect()
+    }
+
     async fn try_query(&self, expression: &str) -> Option<Vec<String>> {
         let url =
             Url::parse_with_params(&format!("{}/api/v1/query", self.url), [("query", expression)]).unwrap();

@@ -10,9 +10,8 @@ use crate::load::{Load, until};
 use crate::newcomers;
 use crate::world::World;
 
-/// The most time from the promotion until the services are ready and take orders. It takes less than 5 s, and more on a machine that
-/// is busy with other tests.
-const SOON: Duration = Duration::from_secs(15);
+/// The time limit from the promotion until the services are ready and take orders. It takes two seconds.
+const SOON: Duration = Duration::from_secs(5);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 #[tokio::test(flavor = "multi_thread")]

@@ -10,6 +10,7 @@ use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
 use rowhouse_testkit::{Processes, ProgramName, Settings, TestServer, own_address, stop_process};
 use tokio::process::Child;
+use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
 use crate::forwarder::Forwarder;
@@ -33,7 +34,12 @@ pub(crate) struct World {
     processes: Processes,
     instances: BTreeMap<ProgramName, Vec<Instance>>,
     running: BTreeMap<(ProgramName, usize), Child>,
+    /// Dropped last, when the processes have been killed.
+    _turn: MutexGuard<'static, ()>,
 }
+
+/// The test whose turn it is. Each has eight processes and a time limit, and together they would measure one another.
+static TURN: Mutex<()> = Mutex::const_new(());
 
 /// The addresses of an instance.
 struct Instance {
@@ -49,6 +55,7 @@ impl Instance {
 
 impl World {
     pub(crate) async fn start() -> Self {
+        let turn = TURN.lock().await;
         let postgres = TestServer::start_with(SETTINGS).await;
         let instances: BTreeMap<_, _> = ProgramName::all()
             .map(|program| (program, (0..INSTANCES).map(|_| Instance::new()).collect::<Vec<_>>()))
@@ -61,6 +68,7 @@ impl World {
             processes: Processes::new(),
             instances,
             running: BTreeMap::new(),
+            _turn: turn,
         };
         for program in ProgramName::all() {
             for number in 0..INSTANCES {
@@ -163,7 +171,9 @@ impl World {
             .settings(program, listen)
             .with("ROWHOUSE_ADMIN_LISTEN", admin)
             .with("ROWHOUSE_LOG", LOG)
-            .with("ROWHOUSE_TENANT_RATE_LIMIT", 0);
+            .with("ROWHOUSE_TENANT_RATE_LIMIT", 0)
+            // On a busy machine, a sign-up may take longer than the ten seconds that it has by default.
+            .with("ROWHOUSE_REQUEST_TIMEOUT", 50);
         if let ProgramName::Service(service) = program {
             let url = self.postgres.url_at(service, &self.database.address.to_string());
             settings = settings.with("DATABASE_URL", url);

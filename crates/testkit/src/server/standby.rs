@@ -10,6 +10,7 @@ use rowhouse_postgres::{Cluster, ClusterOptions};
 use tokio::time::{sleep, timeout};
 
 use super::TestServer;
+use crate::watchdog;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
@@ -38,6 +39,7 @@ impl TestServer {
         let owner = fs::metadata(self.directory.path().join("postgres")).unwrap();
         give(&data, owner.uid(), owner.gid());
         let options = ClusterOptions { directory: directory.path().to_owned(), ..self.options.clone() };
+        watchdog::start(std::process::id(), &options.directory).unwrap();
         let standby = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
 
         let admin = self.admin().await;

@@ -14,6 +14,7 @@ mod receiver;
 mod retries;
 mod secrets;
 mod tidying;
+mod trace;
 
 pub(crate) use client::Webhooks;
 pub(crate) use receiver::Receiver;
