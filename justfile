@@ -19,6 +19,10 @@ test *arguments:
 test-postgres version:
     .ci/test-postgres {{ version }}
 
+# Tests behind PgBouncer in transaction mode; a newer one is fetched if the installed one is older than 1.21.
+test-pgbouncer:
+    .ci/test-pgbouncer
+
 # Format, and deny every lint.
 lint:
     cargo fmt --all

@@ -40,7 +40,7 @@ impl TestDatabase {
     /// Puts a `PgBouncer` in transaction mode between the services and the database.
     pub async fn insert_pooler(&mut self) {
         assert!(PgBouncer::keeps_prepared_statements(), "PgBouncer 1.21 or newer is not installed");
-        self.pooler = PgBouncer::start("transaction", |service| self.direct_url(service)).await;
+        self.pooler = PgBouncer::start("transaction", 200, |service| self.direct_url(service)).await;
     }
 
     /// Returns the URL for the superuser.

@@ -43,9 +43,13 @@ impl PgBouncer {
         Self::version().is_some_and(|version| version >= (1, 21))
     }
 
-    /// Starts one in the pool mode `transaction` or `session`, or returns `None` if it is not installed. The URLs are those of the
-    /// services without it.
-    pub async fn start(pool_mode: &str, url: impl Fn(ServiceName) -> String) -> Option<Self> {
+    /// Starts one in the pool mode `transaction` or `session` that keeps so many prepared statements of each server connection, if it can
+    /// at all. Returns `None` if it is not installed. The URLs are those of the services without it.
+    pub async fn start(
+        pool_mode: &str,
+        prepared_statements: u32,
+        url: impl Fn(ServiceName) -> String,
+    ) -> Option<Self> {
         let version = Self::version()?;
         let (_, server) = login(&url(ServiceName::Orders));
         let (address, database) = server.split_once('/').unwrap();
@@ -76,7 +80,7 @@ impl PgBouncer {
             users.display()
         );
         if version >= (1, 21) {
-            config.push_str("max_prepared_statements = 200\n");
+            config.push_str(&format!("max_prepared_statements = {prepared_statements}\n"));
         }
         let config = write("pgbouncer.ini", config);
         let mut command = Command::new("sh");

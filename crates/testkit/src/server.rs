@@ -12,6 +12,7 @@ use rustix::process::{Pid, Signal, kill_process};
 use tempfile::TempDir;
 use tokio_postgres::Client;
 
+use crate::certificates::{CertificateAuthority, IssuedCertificate};
 use crate::cluster::programs;
 use crate::database::AS_A_PERSON;
 use crate::watchdog;
@@ -114,6 +115,33 @@ impl TestServer {
     pub fn url_at(&self, service: ServiceName, address: &str) -> String {
         let password = self.passwords.of(service).expect("each has one");
         format!("postgres://{}:{password}@{address}/{NAME}?sslmode=disable", service.role())
+    }
+
+    /// Makes the server accept TLS, present a certificate, and take clients' certificates of an authority.
+    pub async fn present(&self, issued: &IssuedCertificate, clients: &CertificateAuthority) {
+        let files =
+            [("server.crt", &issued.certificate), ("server.key", &issued.key), ("root.crt", &clients.pem())];
+        for (file, content) in files {
+            self.put(file, content).await;
+        }
+        let admin = self.admin().await;
+        admin.batch_execute("ALTER SYSTEM SET ssl_ca_file = 'root.crt'").await.unwrap();
+        admin.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
+        self.reload().await;
+    }
+
+    /// Writes a file of the server, as the server's own user.
+    pub async fn put(&self, file: &str, content: &str) {
+        let write = format!(
+            "COPY (SELECT pg_catalog.unnest(pg_catalog.string_to_array('{}', E'\\n'))) TO PROGRAM 'umask 077; cat > {file}'",
+            content.trim_end()
+        );
+        self.admin().await.batch_execute(&write).await.unwrap();
+    }
+
+    /// Makes the server read its settings and certificates again, which it does a moment later.
+    pub async fn reload(&self) {
+        self.admin().await.batch_execute("SELECT pg_catalog.pg_reload_conf()").await.unwrap();
     }
 
     /// Connects as the superuser, with the search path that the database presets.

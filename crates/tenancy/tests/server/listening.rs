@@ -61,7 +61,7 @@ async fn a_half_open_connection_is_detected_within_ten_seconds() {
 #[tokio::test(flavor = "multi_thread")]
 async fn a_pooler_that_drops_notifications_is_detected() {
     let database = TestDatabase::create().await;
-    let Some(pooler) = pooler::start(&database, "transaction").await else { return };
+    let Some(pooler) = pooler::start(&database, "transaction", 0).await else { return };
     let url = database.direct_url(ServiceName::Orders);
     let server = url.split(['@', '/']).nth(3).unwrap().to_owned();
     // The pool connects directly, since it may refuse this version of the pooler.
@@ -89,7 +89,7 @@ async fn a_pooler_that_drops_notifications_is_detected() {
 #[tokio::test(flavor = "multi_thread")]
 async fn notifications_pass_a_pooler_in_session_mode() {
     let database = TestDatabase::create().await;
-    let Some(pooler) = pooler::start(&database, "session").await else { return };
+    let Some(pooler) = pooler::start(&database, "session", 0).await else { return };
     let db = connect(pooler.url(ServiceName::Orders)).await;
     let mut listener = db.listen(CHANNEL);
     listener.notified().await;

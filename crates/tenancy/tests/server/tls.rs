@@ -7,14 +7,12 @@ use std::time::Duration;
 use rowhouse_tenancy::{ConnectError, DatabaseConfig, TenantDb};
 use rowhouse_testkit::{CertificateAuthority, IssuedCertificate, ServiceName, TestServer};
 use tempfile::TempDir;
-use tokio_postgres::Client;
 
 use crate::world::{config, text};
 
 /// A server with TLS, whose certificate is for `localhost`, and the authority that signed it.
 struct TlsServer {
     server: TestServer,
-    admin: Client,
     authority: CertificateAuthority,
     directory: TempDir,
 }
@@ -22,41 +20,23 @@ struct TlsServer {
 impl TlsServer {
     async fn start() -> Self {
         let server = TestServer::start().await;
-        let admin = server.admin().await;
         let authority = CertificateAuthority::new();
         let directory = tempfile::tempdir().unwrap();
         fs::write(directory.path().join("ca.pem"), authority.pem()).unwrap();
         fs::write(directory.path().join("other.pem"), CertificateAuthority::new().pem()).unwrap();
-        let this = Self { server, admin, authority, directory };
+        let this = Self { server, authority, directory };
         this.present(&this.authority.issue(&["localhost"])).await;
         this
     }
 
-    /// Makes the server present a certificate.
     async fn present(&self, issued: &IssuedCertificate) {
-        for (file, content) in [
-            ("server.crt", &issued.certificate),
-            ("server.key", &issued.key),
-            ("root.crt", &self.authority.pem()),
-        ] {
-            self.put(file, content).await;
-        }
-        self.admin.batch_execute("ALTER SYSTEM SET ssl_ca_file = 'root.crt'").await.unwrap();
-        self.admin.batch_execute("ALTER SYSTEM SET ssl = on").await.unwrap();
-        self.reload().await;
+        self.server.present(issued, &self.authority).await;
     }
 
-    /// Writes a file of the server, as the server's own user.
-    async fn put(&self, file: &str, content: &str) {
-        let write = format!(
-            "COPY (SELECT pg_catalog.unnest(pg_catalog.string_to_array('{}', E'\\n'))) TO PROGRAM 'umask 077; cat > {file}'",
-            content.trim_end()
-        );
-        self.admin.batch_execute(&write).await.unwrap();
-    }
-
-    async fn reload(&self) {
-        self.admin.batch_execute("SELECT pg_catalog.pg_reload_conf()").await.unwrap();
+    /// Replaces `pg_hba.conf`.
+    async fn admit(&self, hba: &str) {
+        self.server.put("pg_hba.conf", hba).await;
+        self.server.reload().await;
     }
 
     /// Returns the configuration for the host and the parameters; `@` stands for the directory of the files.
@@ -139,8 +119,7 @@ async fn the_other_way_is_tried_if_the_server_refuses_one() {
     let server = TlsServer::start().await;
     let trusting = "local all all trust\nhost all postgres all trust\n";
     for (kind, mode, expected) in [("hostssl", "allow", true), ("hostnossl", "prefer", false)] {
-        server.put("pg_hba.conf", &format!("{trusting}{kind} all all all scram-sha-256")).await;
-        server.reload().await;
+        server.admit(&format!("{trusting}{kind} all all all scram-sha-256")).await;
         until_encrypted(&server.config("localhost", &format!("sslmode={mode}")), Some(expected)).await;
     }
     let refused = encrypted(&server.config("localhost", "sslmode=require")).await.unwrap_err().to_string();
@@ -151,8 +130,7 @@ async fn the_other_way_is_tried_if_the_server_refuses_one() {
 async fn a_client_certificate_is_presented_and_read_again_for_each_connection() {
     let server = TlsServer::start().await;
     let hba = "local all all trust\nhost all postgres all trust\nhostssl all all all cert";
-    server.put("pg_hba.conf", hba).await;
-    server.reload().await;
+    server.admit(hba).await;
     let parameters = "sslmode=verify-full&sslrootcert=@/ca.pem&sslcert=@/client.crt&sslkey=@/client.key";
     let with = server.config("localhost", parameters);
     let issue = |name: &str| server.authority.issue(&[name]).write(server.directory.path(), "client");
