@@ -198,9 +198,8 @@ async fn operators_see_the_program_and_change_its_log_from_the_machine_itself() 
 }
 
 /// Calls from this machine on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
-async fn logged_client(database: &TestDatabase, trusted: &str) -> Value {
-    let orders =
-        orders_on(database).with("ROWHOUSE_LOG_FORMAT", "json").with("ROWHOUSE_TRUSTED_PROXIES", trusted);
+async fn logged_client(orders: Binary) -> Value {
+    let orders = orders.with("ROWHOUSE_LOG_FORMAT", "json");
     let running = orders.start().await;
     let channel = grpc::channel(&format!("http://{}", orders.address())).unwrap();
     let mut request = Request::new(ListOrdersRequest::default());
@@ -217,7 +216,8 @@ async fn logged_client(database: &TestDatabase, trusted: &str) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_line_of_a_call_has_the_network_of_a_client_that_a_trusted_caller_names() {
     let database = TestDatabase::create().await;
-    assert_eq!(logged_client(&database, "127.0.0.0/8").await, "2001:db8:1:2::/64");
-    let own = logged_client(&database, "").await;
+    let trusting = orders_on(&database).with("ROWHOUSE_TRUSTED_PROXIES", "127.0.0.0/8");
+    assert_eq!(logged_client(trusting).await, "2001:db8:1:2::/64");
+    let own = logged_client(orders_on(&database)).await;
     assert!(own.as_str().is_some_and(|own| own.starts_with("127.")), "nobody is trusted by default: {own}");
 }
