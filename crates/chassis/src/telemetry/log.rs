@@ -43,8 +43,11 @@ impl LogFilter {
     }
 }
 
+/// Libraries that announce at the level of a server's own messages that they have started. A filter that names them replaces this.
+const QUIET: &str = "actix_server=warn,opentelemetry=warn";
+
 fn parse(text: &str) -> Result<EnvFilter, TelemetryError> {
-    EnvFilter::try_new(text)
+    EnvFilter::try_new(format!("{QUIET},{text}"))
         .map_err(|source: ParseError| TelemetryError::Filter { filter: text.to_owned(), source })
 }
 
