@@ -13,12 +13,14 @@ use rowhouse_chassis::admission::{Admission, Applicant, PRIORITY, Party, Urgency
 use rowhouse_chassis::error::{Code, fault};
 use rowhouse_chassis::grpc::{GrpcOptions, set_deadline};
 use rowhouse_tenancy::TenantId;
-use support::{Echo, NoReadiness, Running, call, options, rules, start};
+use rowhouse_tokens::{Principal, Role};
+use support::{Echo, NoReadiness, Running, call, options, rules, start, trusted_issuer};
 use tokio::sync::Semaphore;
 use tokio::task::JoinHandle;
 use tonic::{Request, Response};
 use tonic_health::pb::HealthCheckRequest;
 use tonic_health::pb::health_client::HealthClient;
+use uuid::Uuid;
 
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -33,12 +35,13 @@ struct World {
     go: Arc<Semaphore>,
     /// The texts of the calls that have begun, in their order.
     begun: Arc<Mutex<Vec<String>>>,
+    bearer: String,
 }
 
 impl World {
-    /// Starts a server that runs one call of strangers at once.
+    /// Starts a server that runs one call at once.
     async fn start() -> Self {
-        let admission = Admission::at_server(ServiceName::Orders, places(2));
+        let admission = Admission::at_server(ServiceName::Orders, places(1));
         let (go, begun) = (Arc::new(Semaphore::new(0)), Arc::<Mutex<Vec<String>>>::default());
         let (gate, log) = (Arc::clone(&go), Arc::clone(&begun));
         let wait = move |request: Request<String>| {
@@ -53,10 +56,24 @@ impl World {
                 Ok(Response::new(text))
             }
         };
-        let options: GrpcOptions<NoReadiness> =
-            GrpcOptions { admission: admission.clone(), access: rules(&["Wait"], &[]), ..options().await };
+        let (issuer, verifier) = trusted_issuer().await;
+        let person = Principal::User { id: Uuid::now_v7(), role: Role::Member };
+        let token =
+            issuer.access_token(&person, Uuid::now_v7(), Uuid::now_v7(), PATIENCE * 10).unwrap().token;
+        let options: GrpcOptions<NoReadiness> = GrpcOptions {
+            verifier,
+            admission: admission.clone(),
+            access: rules(&[], &["Wait"]),
+            ..options().await
+        };
         let server = start(options, Echo::default().method("Wait", wait));
-        Self { server, admission, go, begun }
+        Self { server, admission, go, begun, bearer: format!("Bearer {token}") }
+    }
+
+    fn request(&self, text: &str) -> Request<String> {
+        let mut request = Request::new(text.to_owned());
+        request.metadata_mut().insert("authorization", self.bearer.parse().unwrap());
+        request
     }
 
     /// Makes a call, and waits until so many run and wait.
@@ -67,13 +84,13 @@ impl World {
         running: usize,
         waiting: usize,
     ) -> JoinHandle<support::Reply> {
-        let mut request = Request::new(text.to_owned());
+        let mut request = self.request(text);
         request.metadata_mut().insert(PRIORITY, priority.parse().unwrap());
         let channel = self.server.channel.clone();
         let called = tokio::spawn(async move { call(&channel, "Wait", request).await });
         let began = Instant::now();
         loop {
-            let occupancy = self.admission.occupancy_by_strangers();
+            let occupancy = self.admission.occupancy();
             if (occupancy.held, occupancy.waiting) == (running, waiting) {
                 return called;
             }
@@ -98,7 +115,7 @@ async fn calls_wait_for_a_place_and_the_interactive_ones_come_first() {
         called.await.unwrap().unwrap();
     }
     assert_eq!(*world.begun.lock().unwrap(), ["first", "second", "third", "batch"]);
-    assert_eq!(world.admission.occupancy_by_strangers().held, 0);
+    assert_eq!(world.admission.occupancy().held, 0);
 }
 
 #[tokio::test]
@@ -108,7 +125,7 @@ async fn a_call_too_many_is_refused_with_the_time_to_come_back_and_health_answer
     for number in 1..=4 {
         waiting.push(world.call("waits", "u=3", 1, number).await);
     }
-    let refused = world.server.call("Wait", "refused").await.unwrap_err();
+    let refused = call(&world.server.channel, "Wait", world.request("refused")).await.unwrap_err();
     let fault = fault(&refused, Code::COMMON);
     assert_eq!(fault.code, Code::OVERLOADED);
     assert!(fault.retry_after.is_some_and(|after| after >= Duration::from_secs(1)), "{fault:?}");
@@ -130,7 +147,7 @@ async fn a_call_that_only_waits_leaves_its_place_to_others() {
     world.go.add_permits(2);
     aside.await.unwrap().unwrap();
     next.await.unwrap().unwrap();
-    assert_eq!(world.admission.occupancy_by_strangers().held, 0);
+    assert_eq!(world.admission.occupancy().held, 0);
 }
 
 #[tokio::test]
@@ -140,11 +157,11 @@ async fn a_caller_that_disconnects_leaves_the_queue() {
     let waits = world.call("waits", "u=3", 1, 1).await;
     waits.abort();
     let began = Instant::now();
-    while world.admission.occupancy_by_strangers().waiting > 0 {
+    while world.admission.occupancy().waiting > 0 {
         assert!(began.elapsed() < PATIENCE, "it still waits");
         tokio::task::yield_now().await;
     }
-    let mut late = Request::new("late".to_owned());
+    let mut late = world.request("late");
     set_deadline(&mut late, Duration::from_millis(300));
     let late = call(&world.server.channel, "Wait", late).await.unwrap_err();
     assert_eq!(fault(&late, Code::COMMON).code, Code::DEADLINE_EXCEEDED);
@@ -163,7 +180,7 @@ async fn a_call_without_its_message_takes_no_place() {
     let mut silent = Vec::new();
     for _ in 0..20 {
         let head = http::Request::post(format!("http://{}/test.v1.EchoService/Wait", world.server.address));
-        let head = head.header("content-type", "application/grpc").header("te", "trailers");
+        let head = head.header("content-type", "application/grpc").header("authorization", &world.bearer);
         silent.push(client.send_request(head.body(()).unwrap(), false).unwrap());
         client = client.ready().await.unwrap();
     }
@@ -181,9 +198,8 @@ async fn a_channel_bounds_its_calls_and_learns_from_refusals() {
     let channel = world.server.channel.clone().admitted_by(admission.clone());
     let calls: Vec<_> = (0..40)
         .map(|number| {
-            let channel = channel.clone();
+            let (channel, mut request) = (channel.clone(), world.request(&number.to_string()));
             tokio::spawn(async move {
-                let mut request = Request::new(number.to_string());
                 let party = Party::Tenant(TenantId::generate());
                 Applicant { party, urgency: Urgency::Interactive }.carry(&mut request);
                 call(&channel, "Wait", request).await

@@ -42,6 +42,8 @@ const BURST_WAITERS: usize = 4;
 const PLACES_PER_WAITER: usize = 2;
 /// The number of waiters that a queue has room for all the same.
 const FEWEST_WAITERS: usize = 4;
+/// The number of strangers' places for each of the tenants' at a service.
+const STRANGERS: usize = 8;
 /// The times after which callers that were refused come back, in turns, so that they do not come back together.
 const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
 
@@ -82,11 +84,12 @@ pub enum Outcome {
 }
 
 impl Admission {
-    /// Creates places for the calls to this process, and half as many for strangers.
+    /// Creates places for the tenants' calls to this process, and many more for strangers', of whom the limits on attempts and the queue
+    /// for hashing do not let many through.
     #[must_use]
     pub fn at_server(service: ServiceName, places: NonZeroUsize) -> Self {
         let places = places.get();
-        Self::new(service, [places, (places / 2).max(1)], None, "server")
+        Self::new(service, [places, places.saturating_mul(STRANGERS)], None, "server")
     }
 
     /// Creates places for the calls from this process to a service, `most` for tenants and as many for strangers. The tenants' are

@@ -11,7 +11,7 @@ const PLACES: NonZeroUsize = NonZeroUsize::new(32).unwrap();
 /// The argument for the calls that run at once in a service.
 #[derive(Args, Clone, Copy, Debug)]
 pub struct AdmissionArgs {
-    /// Maximum number of tenants' calls that run at once in a service, besides half as many of strangers; a short queue waits, and others are
+    /// Maximum number of tenants' calls that run at once in a service, besides eight times as many of strangers; a short queue waits, and others are
     /// refused as overloaded. Calls that wait for a pause, a password's hash or a job do not count
     #[arg(long, env = "ROWHOUSE_MAX_CONCURRENT_CALLS", value_name = "NUMBER", default_value_t = PLACES)]
     pub max_concurrent_calls: NonZeroUsize,
