@@ -1,6 +1,6 @@
 //! The traces that the sampler chooses, by the program's settings and as a collector receives them.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::panic, clippy::indexing_slicing, reason = "a test fails by panicking")]
 
 use std::collections::{HashMap, HashSet};
 use std::hash::{BuildHasher, RandomState};
@@ -25,14 +25,14 @@ enum Caller {
 }
 
 /// A request, and whether its trace was recorded.
-struct Sampled {
+struct TracedRequest {
     trace: String,
     recorded: bool,
 }
 
 /// Makes requests to a gateway with this sampler, `count` for each kind of caller, and returns what the collector
 /// recorded of them.
-async fn sample(sampler: &str, ratio: &str, count: usize) -> HashMap<Caller, Vec<Sampled>> {
+async fn sample(sampler: &str, ratio: &str, count: usize) -> HashMap<Caller, Vec<TracedRequest>> {
     let collector = Collector::over_grpc();
     let gateway = Binary::new(ProgramName::Gateway, env!("CARGO_BIN_EXE_rowhouse-gateway"))
         .with("OTEL_EXPORTER_OTLP_ENDPOINT", collector.endpoint())
@@ -63,13 +63,13 @@ async fn sample(sampler: &str, ratio: &str, count: usize) -> HashMap<Caller, Vec
     assert_eq!(ended.code, Some(0), "{}", ended.output);
 
     let recorded: HashSet<_> = collector.spans().into_iter().map(|span| span.trace_id).collect();
-    let sampled = |(trace, flag): (String, bool)| {
+    let request_of = |(trace, flag): (String, bool)| {
         let id = Uuid::parse_str(&trace).unwrap();
         let recorded = recorded.contains(id.as_bytes().as_slice());
         assert_eq!(recorded, flag, "the answer says whether {trace} is recorded");
-        Sampled { trace, recorded }
+        TracedRequest { trace, recorded }
     };
-    made.into_iter().map(|(caller, made)| (caller, made.into_iter().map(&sampled).collect())).collect()
+    made.into_iter().map(|(caller, made)| (caller, made.into_iter().map(&request_of).collect())).collect()
 }
 
 fn random() -> u64 {
@@ -78,9 +78,9 @@ fn random() -> u64 {
 
 /// Returns the number of traces that were recorded, for a caller that sends none, one that traces and one that does not.
 async fn recorded(sampler: &str, ratio: &str) -> [usize; 3] {
-    let sampled = sample(sampler, ratio, 20).await;
+    let made = sample(sampler, ratio, 20).await;
     [Caller::Silent, Caller::Sampled, Caller::Unsampled]
-        .map(|caller| sampled[&caller].iter().filter(|one| one.recorded).count())
+        .map(|caller| made[&caller].iter().filter(|one| one.recorded).count())
 }
 
 #[tokio::test(flavor = "multi_thread")]

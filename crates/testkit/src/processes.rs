@@ -187,10 +187,10 @@ pub async fn stop_process(mut child: Child) {
 
 /// Serves as the program that [`Processes::start`] has named until a signal. Returns at once in a run of the tests.
 pub fn serve_as_a_process() {
-    let Ok(name) = std::env::var(PROGRAM) else { return };
+    let Some(name) = std::env::var_os(PROGRAM) else { return };
     // It does not survive the test, however that ends.
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
-    let program = ProgramName::all().find(|program| program.to_string() == name).unwrap();
+    let program = ProgramName::all().find(|program| name == program.to_string().as_str()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     runtime.block_on(async {
         match program {

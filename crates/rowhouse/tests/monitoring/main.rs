@@ -77,7 +77,7 @@ fn names(scrape: &str) -> BTreeSet<&str> {
 /// Plants a violation in the schema of one service, and removes it.
 async fn a_violation_is_found_and_fires(system: &TestSystem, prometheus: &Prometheus) {
     const ALERT: &str = "RowhouseAuditFindsViolations";
-    assert_eq!(prometheus.firing(ALERT).await, [] as [Value; 0]);
+    assert!(prometheus.firing(ALERT).await.is_empty());
     let mut admin = system.database().admin().await;
     admin.batch_execute("ALTER TABLE orders.orders NO FORCE ROW LEVEL SECURITY").await.unwrap();
     let alerts = prometheus.until_firing(ALERT, 1).await;
