@@ -105,7 +105,7 @@ async fn the_program_serves_callers_with_a_certificate_only() {
     child.wait().unwrap();
 }
 
-/// Calls from 127.0.0.1 on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
+/// Calls from 127.0.0.1 on behalf of `2001:db8:1:2::3`, and returns the client in the log line of the call.
 async fn logged_client(database: &TestDatabase, trusted: &[(&str, &str)]) -> Value {
     let trust = trust();
     let mut child =
