@@ -197,7 +197,7 @@ async fn operators_see_the_program_and_change_its_log_from_the_machine_itself() 
     assert_eq!(lines, 1, "the first call has no line: {}", ended.output);
 }
 
-/// Calls from this machine on behalf of 2001:db8:1:2::3, and returns the client in the log line of the call.
+/// Calls from this machine on behalf of `2001:db8:1:2::3`, and returns the client in the log line of the call.
 async fn logged_client(orders: Binary) -> Value {
     let orders = orders.with("ROWHOUSE_LOG_FORMAT", "json");
     let running = orders.start().await;

@@ -4,11 +4,9 @@ use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
 /// The number of places at the beginning, and after a while without refusals: more than one instance of a service needs to be busy.
-const BEGINNING: f64 = 64.0;
+const BEGINNING: usize = 64;
 /// The fewest places.
-const LEAST: f64 = 8.0;
-/// The part that is left after a refusal.
-const REDUCTION: f64 = 0.8;
+const LEAST: usize = 8;
 /// The time after a reduction in which further refusals are those of calls that were on their way.
 const SETTLING: Duration = Duration::from_millis(100);
 /// The time without refusals after which those before say nothing any more.
@@ -19,41 +17,41 @@ const MEMORY: Duration = Duration::from_secs(10);
 /// The signal is the service's own refusal and not the duration of calls, since a login takes a hundred times as long as a read.
 #[derive(Debug)]
 pub(super) struct Limit {
-    most: f64,
-    places: f64,
+    most: usize,
+    places: usize,
+    /// The number of answers of the current round, while the places were needed.
+    answers: usize,
     reduced: Option<Instant>,
 }
 
 impl Limit {
     /// Creates a limit that is never above `most`.
     pub(super) fn new(most: NonZeroUsize) -> Self {
-        // No computer runs four billion calls at once.
-        let most = f64::from(u32::try_from(most.get()).unwrap_or(u32::MAX));
-        Self { most, places: BEGINNING.min(most), reduced: None }
+        let most = most.get();
+        Self { most, places: BEGINNING.min(most), answers: 0, reduced: None }
     }
 
     /// Returns the number of places, one at least.
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "it is between 1 and u32::MAX"
-    )]
-    pub(super) fn places(&self) -> usize {
-        self.places as usize
+    pub(super) const fn places(&self) -> usize {
+        self.places
     }
 
     /// Learns that the service answered a call, while so many places were taken. Returns the new number of places if it changed.
     pub(super) fn answered(&mut self, held: usize, now: Instant) -> Option<usize> {
-        let before = self.places();
+        let before = self.places;
         // Places that nobody takes need not become more.
-        if held.saturating_mul(4) >= before.saturating_mul(3) {
-            self.places += 1.0 / self.places;
+        if held.saturating_mul(4) >= self.places.saturating_mul(3) {
+            self.answers += 1;
+        }
+        if self.answers >= self.places {
+            self.answers = 0;
+            self.places += 1;
         }
         if self.places < BEGINNING && !self.was_reduced_within(MEMORY, now) {
             self.places = BEGINNING;
         }
         self.places = self.places.min(self.most);
-        (self.places() != before).then(|| self.places())
+        (self.places != before).then_some(self.places)
     }
 
     /// Learns that the service refused a call for its load. Returns the new number of places if it changed.
@@ -62,9 +60,10 @@ impl Limit {
             return None;
         }
         self.reduced = Some(now);
-        let before = self.places();
-        self.places = (self.places * REDUCTION).max(LEAST).min(self.most);
-        (self.places() != before).then(|| self.places())
+        self.answers = 0;
+        let before = self.places;
+        self.places = (self.places.saturating_mul(4) / 5).max(LEAST).min(self.most);
+        (self.places != before).then_some(self.places)
     }
 
     fn was_reduced_within(&self, time: Duration, now: Instant) -> bool {
@@ -95,7 +94,7 @@ mod tests {
         assert_eq!(limit.places(), 64);
         assert_eq!(round(&mut limit, 47, start), 64, "three quarters are not taken");
         let rounds: Vec<_> = (0..8).map(|_| round(&mut limit, 60, start)).collect();
-        assert!(rounds.is_sorted() && rounds.last() == Some(&70), "{rounds:?}");
+        assert_eq!(rounds, [65, 66, 67, 68, 69, 70, 70, 70]);
         assert_eq!(limit.overloaded(start), Some(56));
         assert_eq!(limit.overloaded(start + SETTLING / 2), None, "that call was on its way");
         assert_eq!(limit.overloaded(start + SETTLING), Some(44));

@@ -6,7 +6,7 @@
 //! tenants'; their networks take turns. What is interactive comes before batches.
 //!
 //! The queue may be long for a moment, since requests come in bursts, but not for longer: a queue that stands only adds to the
-//! duration of every call (the observation behind CoDel, RFC 8289).
+//! duration of every call (the observation behind `CoDel`, RFC 8289).
 
 mod applicant;
 mod limit;
@@ -34,7 +34,7 @@ use crate::grpc::{Deadline, exceeded};
 use crate::network::Network;
 use limit::Limit;
 
-/// The time for which a queue may stand before it is taken for overload, as CoDel's interval.
+/// The time for which a queue may stand before it is taken for overload, as the interval of `CoDel`.
 const BURST: Duration = Duration::from_millis(100);
 /// The number of waiters for each place in a burst.
 const BURST_WAITERS: usize = 4;

@@ -98,16 +98,20 @@ async fn a_client_sends_fewer_calls_when_the_service_refuses_some() {
     let size = || admission.occupancy().size;
     assert_eq!(size(), 64);
     let calls = |number| (0..number).map(|_| take(&admission, tenant())).collect::<Vec<_>>();
-    calls(10).into_iter().for_each(|call| call.ended(Outcome::Failed));
+    for call in calls(10) {
+        call.ended(Outcome::Failed);
+    }
     assert_eq!(size(), 64, "a failure says nothing");
     take(&admission, Applicant::UNKNOWN).ended(Outcome::Overloaded);
     assert_eq!(size(), 64, "strangers' calls say nothing");
     // All of one round count once.
-    calls(50).into_iter().for_each(|call| call.ended(Outcome::Overloaded));
+    for call in calls(50) {
+        call.ended(Outcome::Overloaded);
+    }
     assert_eq!(size(), 51);
     for _ in 0..60 {
         let mut running = calls(51);
-        running.pop().into_iter().for_each(|call| call.ended(Outcome::Answered));
+        running.pop().unwrap().ended(Outcome::Answered);
     }
     assert!(size() > 51, "{}", size());
 }

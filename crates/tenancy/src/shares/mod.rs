@@ -3,6 +3,7 @@
 //! There is a number of places, such as the connections of a pool. Waiters queue per party, and parties take turns. While others
 //! ask, a party holds at most half of the places. What is interactive comes before batches, but for one place in eight.
 
+mod by_urgency;
 mod recent;
 mod state;
 #[cfg(test)]

@@ -7,6 +7,7 @@ use std::time::Duration;
 use tokio::sync::oneshot;
 use tokio::time::Instant;
 
+use super::by_urgency::ByUrgency;
 use super::recent::Recent;
 use super::{Full, Inner, Occupancy, Party, Permit, Queue, Urgency};
 
@@ -39,7 +40,7 @@ pub(super) struct State<P: Party> {
     /// The parties that hold places or wait.
     pub(super) parties: HashMap<Option<P>, Account<P>>,
     /// The parties that wait, each once, in the order of their turns: the interactive ones, which come first, and the others.
-    pub(super) turns: [VecDeque<Option<P>>; 2],
+    pub(super) turns: ByUrgency<VecDeque<Option<P>>>,
     pub(super) recent: Recent<P>,
     /// The time since which all places have been taken, and somebody has been waiting, without a break.
     standing: Option<Instant>,
@@ -49,14 +50,14 @@ pub(super) struct State<P: Party> {
 
 pub(super) struct Account<P: Party> {
     pub(super) held: usize,
-    pub(super) waiters: [VecDeque<oneshot::Sender<Permit<P>>>; 2],
+    pub(super) waiters: ByUrgency<VecDeque<oneshot::Sender<Permit<P>>>>,
     /// The time since which somebody has been waiting without a break.
     standing: Option<Instant>,
 }
 
 impl<P: Party> Default for Account<P> {
     fn default() -> Self {
-        Self { held: 0, waiters: Default::default(), standing: None }
+        Self { held: 0, waiters: ByUrgency::default(), standing: None }
     }
 }
 
@@ -79,7 +80,7 @@ impl<P: Party> State<P> {
             held: 0,
             waiting: 0,
             parties: HashMap::new(),
-            turns: Default::default(),
+            turns: ByUrgency::default(),
             recent: Recent::default(),
             standing: None,
             in_a_row: 0,
@@ -145,11 +146,9 @@ impl<P: Party> State<P> {
             standing.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
         };
         let own = self.parties.get(&party);
-        let turns = own.map_or(0, |own| own.waiters[urgency as usize].len()) + 1;
-        let of =
-            |other: &Option<P>| self.parties.get(other).map(|account| &account.waiters[urgency as usize]);
-        let ahead =
-            self.turns[urgency as usize].iter().filter_map(of).map(|waiters| waiters.len().min(turns)).sum();
+        let turns = own.map_or(0, |own| own.waiters[urgency].len()) + 1;
+        let of = |other: &Option<P>| self.parties.get(other).map(|account| &account.waiters[urgency]);
+        let ahead = self.turns[urgency].iter().filter_map(of).map(|waiters| waiters.len().min(turns)).sum();
         Queue {
             places: self.limits.size,
             ahead,
@@ -168,9 +167,9 @@ impl<P: Party> State<P> {
         let (permit, waiter) = oneshot::channel();
         let account = self.parties.entry(party).or_default();
         account.standing.get_or_insert(now);
-        let waiters = &mut account.waiters[urgency as usize];
+        let waiters = &mut account.waiters[urgency];
         if waiters.is_empty() {
-            self.turns[urgency as usize].push_back(party);
+            self.turns[urgency].push_back(party);
         }
         waiters.push_back(permit);
         self.waiting += 1;
@@ -183,12 +182,12 @@ impl<P: Party> State<P> {
     /// Removes a waiter that has closed its end.
     pub(super) fn leave(&mut self, party: Option<P>, urgency: Urgency) {
         let Some(account) = self.parties.get_mut(&party) else { return };
-        let waiters = &mut account.waiters[urgency as usize];
+        let waiters = &mut account.waiters[urgency];
         let before = waiters.len();
         waiters.retain(|waiter| !waiter.is_closed());
         self.waiting -= before - waiters.len();
         if before > 0 && waiters.is_empty() {
-            self.turns[urgency as usize].retain(|waiting| *waiting != party);
+            self.turns[urgency].retain(|waiting| *waiting != party);
         }
         account.note_end_of_queue();
         if account.is_idle() {
@@ -215,7 +214,7 @@ impl<P: Party> State<P> {
             let Some(served) = order.into_iter().find(|urgency| self.grant_one(*urgency, shares, now)) else {
                 break;
             };
-            let batch_waits = !self.turns[Urgency::Batch as usize].is_empty();
+            let batch_waits = !self.turns[Urgency::Batch].is_empty();
             self.in_a_row = if served == Urgency::Interactive && batch_waits { self.in_a_row + 1 } else { 0 };
         }
         self.note_end_of_queue();
@@ -224,11 +223,11 @@ impl<P: Party> State<P> {
     /// Grants a place to the first party, of those that wait with this urgency, that is below its limit. Returns false if there is
     /// none.
     fn grant_one(&mut self, urgency: Urgency, shares: &Arc<Inner<P>>, now: Instant) -> bool {
-        for _ in 0..self.turns[urgency as usize].len() {
-            let Some(party) = self.turns[urgency as usize].pop_front() else { return false };
+        for _ in 0..self.turns[urgency].len() {
+            let Some(party) = self.turns[urgency].pop_front() else { return false };
             // Others that wait limit it also while it is not in the queue itself.
             if self.held(party) >= self.limit(party, now) {
-                self.turns[urgency as usize].push_back(party);
+                self.turns[urgency].push_back(party);
             } else if self.grant_to(party, urgency, shares) {
                 return true;
             }
@@ -252,8 +251,8 @@ impl<P: Party> State<P> {
         }
         let Some(account) = self.parties.get_mut(&party) else { return granted };
         account.note_end_of_queue();
-        if !account.waiters[urgency as usize].is_empty() {
-            self.turns[urgency as usize].push_back(party);
+        if !account.waiters[urgency].is_empty() {
+            self.turns[urgency].push_back(party);
         } else if account.is_idle() {
             self.parties.remove(&party);
         }
@@ -265,6 +264,6 @@ impl<P: Party> State<P> {
         party: Option<P>,
         urgency: Urgency,
     ) -> Option<&mut VecDeque<oneshot::Sender<Permit<P>>>> {
-        Some(&mut self.parties.get_mut(&party)?.waiters[urgency as usize])
+        Some(&mut self.parties.get_mut(&party)?.waiters[urgency])
     }
 }

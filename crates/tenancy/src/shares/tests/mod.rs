@@ -1,5 +1,6 @@
 mod queue;
 
+use std::collections::VecDeque;
 use std::pin::Pin;
 
 use futures_util::FutureExt;
@@ -44,7 +45,7 @@ fn forget(shares: &Places) {
 /// Asserts that no permit is held, that no party waits, and that no state is left.
 fn assert_idle(shares: &Places, size: usize) {
     let state = shares.0.lock();
-    let queued: usize = state.turns.iter().map(|turns| turns.len()).sum();
+    let queued: usize = state.turns.iter().map(VecDeque::len).sum();
     assert_eq!((state.limits.size, state.held, state.parties.len(), queued), (size, 0, 0, 0));
 }
 
@@ -275,9 +276,14 @@ async fn nothing_is_lost_in_any_order() {
             assert_eq!(state.held, out, "step {step}");
             for (party, account) in &state.parties {
                 assert!(account.held <= state.limits.alone, "step {step}");
-                let [interactive, batch] = &account.waiters;
+                let (interactive, batch) =
+                    (&account.waiters[Urgency::Interactive], &account.waiters[Urgency::Batch]);
                 assert!(batch.is_empty(), "step {step}");
-                assert_eq!(!interactive.is_empty(), state.turns[0].contains(party), "step {step}");
+                assert_eq!(
+                    !interactive.is_empty(),
+                    state.turns[Urgency::Interactive].contains(party),
+                    "step {step}"
+                );
                 assert!(account.held > 0 || !interactive.is_empty(), "step {step}");
                 assert!(interactive.iter().all(|waiter| !waiter.is_closed()), "step {step}");
                 assert!(
