@@ -3,8 +3,6 @@
 use std::num::NonZeroUsize;
 use std::time::{Duration, Instant};
 
-/// The number of places at the beginning, and after a while without refusals: more than one instance of a service needs to be busy.
-const BEGINNING: usize = 64;
 /// The fewest places.
 const LEAST: usize = 8;
 /// The time after a reduction in which further refusals are those of calls that were on their way.
@@ -25,10 +23,10 @@ pub(super) struct Limit {
 }
 
 impl Limit {
-    /// Creates a limit that is never above `most`.
+    /// Creates a limit that is never above `most`, at which it begins.
     pub(super) fn new(most: NonZeroUsize) -> Self {
         let most = most.get();
-        Self { most, places: BEGINNING.min(most), answers: 0, reduced: None }
+        Self { most, places: most, answers: 0, reduced: None }
     }
 
     /// Returns the number of places, one at least.
@@ -39,6 +37,9 @@ impl Limit {
     /// Learns that the service answered a call, while so many places were taken. Returns the new number of places if it changed.
     pub(super) fn answered(&mut self, held: usize, now: Instant) -> Option<usize> {
         let before = self.places;
+        if before == self.most {
+            return None;
+        }
         // Places that nobody takes need not become more.
         if held.saturating_mul(4) >= self.places.saturating_mul(3) {
             self.answers += 1;
@@ -47,8 +48,8 @@ impl Limit {
             self.answers = 0;
             self.places += 1;
         }
-        if self.places < BEGINNING && !self.was_reduced_within(MEMORY, now) {
-            self.places = BEGINNING;
+        if !self.was_reduced_within(MEMORY, now) {
+            self.places = self.most;
         }
         self.places = self.places.min(self.most);
         (self.places != before).then_some(self.places)
@@ -91,18 +92,18 @@ mod tests {
     fn it_falls_with_refusals_and_rises_with_answers() {
         let start = Instant::now();
         let mut limit = limit(70);
-        assert_eq!(limit.places(), 64);
-        assert_eq!(round(&mut limit, 47, start), 64, "three quarters are not taken");
-        let rounds: Vec<_> = (0..8).map(|_| round(&mut limit, 60, start)).collect();
-        assert_eq!(rounds, [65, 66, 67, 68, 69, 70, 70, 70]);
+        assert_eq!(round(&mut limit, 70, start), 70);
         assert_eq!(limit.overloaded(start), Some(56));
         assert_eq!(limit.overloaded(start + SETTLING / 2), None, "that call was on its way");
         assert_eq!(limit.overloaded(start + SETTLING), Some(44));
+        assert_eq!(round(&mut limit, 32, start + SETTLING), 44, "three quarters are not taken");
+        let rounds: Vec<_> = (0..3).map(|_| round(&mut limit, 40, start + SETTLING)).collect();
+        assert_eq!(rounds, [45, 46, 47]);
         for again in 2..100 {
             limit.overloaded(start + SETTLING * again);
         }
         assert_eq!(limit.places(), 8);
-        assert_eq!(limit.answered(1, start + SETTLING * 99 + MEMORY), Some(64), "that was long ago");
+        assert_eq!(limit.answered(1, start + SETTLING * 99 + MEMORY), Some(70), "that was long ago");
     }
 
     #[test]

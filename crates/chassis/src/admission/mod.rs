@@ -38,11 +38,9 @@ use limit::Limit;
 const BURST: Duration = Duration::from_millis(100);
 /// The number of waiters for each place in a burst.
 const BURST_WAITERS: usize = 4;
-/// The number of places for each waiter of a party whose queue stands.
-const PLACES_PER_WAITER: usize = 2;
 /// The number of waiters that a queue has room for all the same.
 const FEWEST_WAITERS: usize = 4;
-/// The number of strangers' places for each of the tenants' at a service.
+/// The number of strangers' places for each of the tenants'.
 const STRANGERS: usize = 8;
 /// The times after which callers that were refused come back, in turns, so that they do not come back together.
 const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
@@ -52,11 +50,37 @@ const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(
 pub struct Admission(Arc<Inner>);
 
 struct Inner {
+    side: Side,
     tenants: Shares<TenantId>,
     strangers: Shares<Network>,
     /// The number of the tenants' places, if it changes.
     limit: Option<Mutex<Limit>>,
     refused: metrics::Refused,
+}
+
+/// The end of the connection at which the places are.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum Side {
+    Server,
+    Client,
+}
+
+impl Side {
+    const fn as_str(self) -> &'static str {
+        match self {
+            Self::Server => "server",
+            Self::Client => "client",
+        }
+    }
+
+    /// Returns the number of waiters, all together, in a queue that stands. Those of one party are half as many. A server's clients
+    /// may have a queue themselves, as the gateway has, or call from many threads without one.
+    const fn standing_waiters(self, places: usize) -> usize {
+        match self {
+            Self::Server => places.saturating_mul(2),
+            Self::Client => places,
+        }
+    }
 }
 
 /// The right to run a call, until it is dropped.
@@ -88,25 +112,23 @@ impl Admission {
     /// for hashing do not let many through.
     #[must_use]
     pub fn at_server(service: ServiceName, places: NonZeroUsize) -> Self {
-        let places = places.get();
-        Self::new(service, [places, places.saturating_mul(STRANGERS)], None, "server")
+        Self::new(service, Side::Server, places, None)
     }
 
-    /// Creates places for the calls from this process to a service, `most` for tenants and as many for strangers. The tenants' are
-    /// fewer as long as the service refuses calls for its load.
+    /// Creates places for the tenants' calls from this process to a service, and many more for strangers'. The tenants' are fewer as
+    /// long as the service refuses calls for its load.
     #[must_use]
-    pub fn at_client(service: ServiceName, most: NonZeroUsize) -> Self {
-        let limit = Limit::new(most);
-        Self::new(service, [limit.places(), most.get()], Some(limit), "client")
+    pub fn at_client(service: ServiceName, places: NonZeroUsize) -> Self {
+        Self::new(service, Side::Client, places, Some(Limit::new(places)))
     }
 
-    fn new(service: ServiceName, places: [usize; 2], limit: Option<Limit>, side: &'static str) -> Self {
-        let [tenants, strangers] = places;
-        let (tenants, strangers) = (Shares::new(tenants), Shares::new(strangers));
-        metrics::observe(service, side, "tenant", &tenants);
-        metrics::observe(service, side, "stranger", &strangers);
-        let refused = metrics::Refused::expect(service, side);
-        Self(Arc::new(Inner { tenants, strangers, limit: limit.map(Mutex::new), refused }))
+    fn new(service: ServiceName, side: Side, places: NonZeroUsize, limit: Option<Limit>) -> Self {
+        let tenants = Shares::new(places.get());
+        let strangers = Shares::new(places.get().saturating_mul(STRANGERS));
+        metrics::observe(service, side.as_str(), "tenant", &tenants);
+        metrics::observe(service, side.as_str(), "stranger", &strangers);
+        let refused = metrics::Refused::expect(service, side.as_str());
+        Self(Arc::new(Inner { side, tenants, strangers, limit: limit.map(Mutex::new), refused }))
     }
 
     /// Takes a place for a call, now or after a short wait. Fails with `OVERLOADED`, at once, if too many wait, and with
@@ -117,14 +139,15 @@ impl Admission {
         deadline: Option<Deadline>,
     ) -> Result<CallPermit, Status> {
         let Applicant { party, urgency } = applicant;
-        let Inner { tenants, strangers, .. } = &*self.0;
+        let Inner { side, tenants, strangers, .. } = &*self.0;
+        let may_wait = |queue| may_wait(*side, queue);
         let entered = match party {
             Party::Tenant(tenant) => {
-                let entered = wait(tenants, Some(tenant), urgency, deadline).await;
+                let entered = wait(tenants, Some(tenant), urgency, may_wait, deadline).await;
                 entered.map(|(permit, waited)| (Held::OfTenant(permit), waited))
             }
             Party::Stranger(network) => {
-                let entered = wait(strangers, network, urgency, deadline).await;
+                let entered = wait(strangers, network, urgency, may_wait, deadline).await;
                 entered.map(|(permit, waited)| (Held::OfStranger(permit), waited))
             }
         };
@@ -166,6 +189,7 @@ async fn wait<P: rowhouse_tenancy::shares::Party>(
     shares: &Shares<P>,
     party: Option<P>,
     urgency: Urgency,
+    may_wait: impl FnOnce(Queue) -> bool,
     deadline: Option<Deadline>,
 ) -> Result<(Permit<P>, bool), NoPlace> {
     match shares.enter(party, urgency, may_wait) {
@@ -182,14 +206,11 @@ async fn wait<P: rowhouse_tenancy::shares::Party>(
 }
 
 /// Returns whether a call waits, or is refused.
-fn may_wait(queue: Queue) -> bool {
+fn may_wait(side: Side, queue: Queue) -> bool {
     let in_a_burst = queue.places.saturating_mul(BURST_WAITERS);
-    let own = if queue.own_standing < BURST {
-        in_a_burst
-    } else {
-        (queue.places / PLACES_PER_WAITER).max(FEWEST_WAITERS)
-    };
-    let all = if queue.standing < BURST { in_a_burst } else { queue.places.max(FEWEST_WAITERS) };
+    let standing = side.standing_waiters(queue.places);
+    let own = if queue.own_standing < BURST { in_a_burst } else { (standing / 2).max(FEWEST_WAITERS) };
+    let all = if queue.standing < BURST { in_a_burst } else { standing.max(FEWEST_WAITERS) };
     queue.ahead < own && queue.waiting < all
 }
 

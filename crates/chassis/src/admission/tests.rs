@@ -58,10 +58,14 @@ fn a_queue_that_stands_is_short() {
         // A party that waits for its own share.
         (queue(4, 4, 0, 100), false),
     ] {
-        assert_eq!(may_wait(queue), waits, "{queue:?}");
+        assert_eq!(may_wait(Side::Client, queue), waits, "{queue:?}");
     }
     let few = |ahead| Queue { places: 1, ahead, waiting: ahead, standing: BURST, own_standing: BURST };
-    assert!(may_wait(few(3)) && !may_wait(few(4)));
+    for side in [Side::Client, Side::Server] {
+        assert!(may_wait(side, few(3)) && !may_wait(side, few(4)), "{side:?}");
+    }
+    let at_server = queue(7, 15, 100, 100);
+    assert!(may_wait(Side::Server, at_server) && !may_wait(Side::Client, at_server));
 }
 
 #[tokio::test]
@@ -94,7 +98,7 @@ async fn a_call_that_steps_aside_frees_its_place_and_goes_on() {
 
 #[tokio::test]
 async fn a_client_sends_fewer_calls_when_the_service_refuses_some() {
-    let admission = Admission::at_client(ServiceName::Orders, NonZeroUsize::new(100).unwrap());
+    let admission = Admission::at_client(ServiceName::Orders, NonZeroUsize::new(64).unwrap());
     let size = || admission.occupancy().size;
     assert_eq!(size(), 64);
     let calls = |number| (0..number).map(|_| take(&admission, tenant())).collect::<Vec<_>>();

@@ -4,9 +4,9 @@ use std::num::NonZeroUsize;
 
 use clap::Args;
 
-/// The default: four calls for each connection to the database, so that a connection never waits for a call, and a call waits for a
+/// The default: eight calls for each connection to the database, so that a connection never waits for a call, and a call waits for a
 /// connection for some milliseconds.
-const PLACES: NonZeroUsize = NonZeroUsize::new(32).unwrap();
+const PLACES: NonZeroUsize = NonZeroUsize::new(64).unwrap();
 
 /// The argument for the calls that run at once in a service.
 #[derive(Args, Clone, Copy, Debug)]

@@ -34,6 +34,7 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_JOB_LEASE", "does anywhere"),
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
+    ("ROWHOUSE_MAX_CONCURRENT_CALLS", "does for the pods' processors and pools"),
     ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
     ("ROWHOUSE_METRICS_INTERVAL", "there is no collector in the base"),
     ("ROWHOUSE_MIGRATION_WAIT", "does anywhere"),
@@ -97,8 +98,9 @@ fn services_take_twice_what_the_gateway_takes() {
 /// The headings of limits in `--help`.
 const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
 /// Limits under other headings.
-const OTHERS: [&str; 4] = [
+const OTHERS: [&str; 5] = [
     "ROWHOUSE_REQUEST_TIMEOUT",
+    "ROWHOUSE_MAX_CONCURRENT_CALLS",
     "ROWHOUSE_MAX_CONNECTION_AGE",
     "ROWHOUSE_DATABASE_POOL_SIZE",
     "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT",
