@@ -38,7 +38,7 @@ use limit::Limit;
 const BURST: Duration = Duration::from_millis(100);
 /// The number of waiters for each place in a burst.
 const BURST_WAITERS: usize = 4;
-/// The number of waiters that a queue has room for all the same.
+/// The number of waiters of a party that a queue has room for all the same, and half of that of all.
 const FEWEST_WAITERS: usize = 4;
 /// The number of strangers' places for each of the tenants'.
 const STRANGERS: usize = 8;
@@ -210,7 +210,7 @@ fn may_wait(side: Side, queue: Queue) -> bool {
     let in_a_burst = queue.places.saturating_mul(BURST_WAITERS);
     let standing = side.standing_waiters(queue.places);
     let own = if queue.own_standing < BURST { in_a_burst } else { (standing / 2).max(FEWEST_WAITERS) };
-    let all = if queue.standing < BURST { in_a_burst } else { standing.max(FEWEST_WAITERS) };
+    let all = if queue.standing < BURST { in_a_burst } else { standing.max(2 * FEWEST_WAITERS) };
     queue.ahead < own && queue.waiting < all
 }
 

@@ -61,6 +61,8 @@ fn a_queue_that_stands_is_short() {
         assert_eq!(may_wait(Side::Client, queue), waits, "{queue:?}");
     }
     let few = |ahead| Queue { places: 1, ahead, waiting: ahead, standing: BURST, own_standing: BURST };
+    let another = Queue { own_standing: Duration::ZERO, ahead: 1, ..few(4) };
+    assert!(may_wait(Side::Server, another), "one party does not fill the queue");
     for side in [Side::Client, Side::Server] {
         assert!(may_wait(side, few(3)) && !may_wait(side, few(4)), "{side:?}");
     }
