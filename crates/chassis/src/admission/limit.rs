@@ -29,11 +29,6 @@ impl Limit {
         Self { most, places: most, answers: 0, reduced: None }
     }
 
-    /// Returns the number of places, one at least.
-    pub(super) const fn places(&self) -> usize {
-        self.places
-    }
-
     /// Learns that the service answered a call, while so many places were taken. Returns the new number of places if it changed.
     pub(super) fn answered(&mut self, held: usize, now: Instant) -> Option<usize> {
         let before = self.places;
@@ -82,10 +77,10 @@ mod tests {
 
     /// Lets as many calls be answered as there are places, while so many are taken.
     fn round(limit: &mut Limit, held: usize, now: Instant) -> usize {
-        for _ in 0..limit.places() {
+        for _ in 0..limit.places {
             limit.answered(held, now);
         }
-        limit.places()
+        limit.places
     }
 
     #[test]
@@ -102,7 +97,7 @@ mod tests {
         for again in 2..100 {
             limit.overloaded(start + SETTLING * again);
         }
-        assert_eq!(limit.places(), 8);
+        assert_eq!(limit.places, 8);
         assert_eq!(limit.answered(1, start + SETTLING * 99 + MEMORY), Some(70), "that was long ago");
     }
 
@@ -110,11 +105,11 @@ mod tests {
     fn it_is_never_above_the_most_or_nothing() {
         for most in [1, 3, 8] {
             let mut limit = limit(most);
-            assert_eq!(limit.places(), most);
+            assert_eq!(limit.places, most);
             limit.overloaded(Instant::now());
-            assert_eq!(limit.places(), most.min(8));
+            assert_eq!(limit.places, most.min(8));
             limit.answered(most, Instant::now() + MEMORY * 2);
-            assert_eq!(limit.places(), most);
+            assert_eq!(limit.places, most);
         }
     }
 }
