@@ -30,24 +30,24 @@ impl Cache {
     }
 
     /// Returns the verified token, if it would be accepted at `now`, in seconds since 1970.
-    pub(crate) fn get(&self, token: &str, keys: &Keys, now: u64) -> Option<VerifiedToken> {
-        let digest = digest(token);
-        let entry = self.0.get(&digest)?;
+    pub(crate) fn get(&self, digest: &[u8; 32], keys: &Keys, now: u64) -> Option<VerifiedToken> {
+        let entry = self.0.get(digest)?;
         let until = entry.token.expires_at().saturating_add_unsigned(LEEWAY);
         if entry.keys == keys.version() && now.cast_signed() <= until {
             return Some(entry.token);
         }
-        self.0.remove(&digest);
+        self.0.remove(digest);
         None
     }
 
     /// Keeps a token that was verified against `keys`.
-    pub(crate) fn insert(&self, token: &VerifiedToken, keys: &Keys) {
-        self.0.insert(digest(token.raw()), Entry { token: token.clone(), keys: keys.version() });
+    pub(crate) fn insert(&self, digest: [u8; 32], token: &VerifiedToken, keys: &Keys) {
+        self.0.insert(digest, Entry { token: token.clone(), keys: keys.version() });
     }
 }
 
-fn digest(token: &str) -> [u8; 32] {
+/// Returns the SHA-256 of a token, by which it is kept.
+pub(crate) fn digest(token: &str) -> [u8; 32] {
     Sha256::digest(token).into()
 }
 
@@ -63,13 +63,13 @@ mod tests {
         let (cache, keys) = (Cache::new(), Keys::of_version(7));
         let principal = Principal::User { id: Uuid::nil(), role: Role::Member };
         let token = VerifiedToken::new(principal, Uuid::nil(), None, 1_000, "a.b.c");
-        cache.insert(&token, &keys);
-        assert!(cache.get("a.b.c", &keys, 1_000 + LEEWAY).is_some());
-        assert!(cache.get("a.b.d", &keys, 0).is_none());
-        assert!(cache.get("a.b.c", &keys, 1_001 + LEEWAY).is_none(), "it has expired");
-        assert!(cache.get("a.b.c", &keys, 0).is_none(), "it was dropped");
-        cache.insert(&token, &keys);
-        assert!(cache.get("a.b.c", &Keys::of_version(8), 0).is_none(), "the keys are others");
+        cache.insert(digest("a.b.c"), &token, &keys);
+        assert!(cache.get(&digest("a.b.c"), &keys, 1_000 + LEEWAY).is_some());
+        assert!(cache.get(&digest("a.b.d"), &keys, 0).is_none());
+        assert!(cache.get(&digest("a.b.c"), &keys, 1_001 + LEEWAY).is_none(), "it has expired");
+        assert!(cache.get(&digest("a.b.c"), &keys, 0).is_none(), "it was dropped");
+        cache.insert(digest("a.b.c"), &token, &keys);
+        assert!(cache.get(&digest("a.b.c"), &Keys::of_version(8), 0).is_none(), "the keys are others");
     }
 
     #[test]
@@ -78,7 +78,7 @@ mod tests {
         for number in 0..3 * TOKENS {
             let principal = Principal::User { id: Uuid::nil(), role: Role::Member };
             let token = VerifiedToken::new(principal, Uuid::nil(), None, 1_000, &format!("a.b.{number}"));
-            cache.insert(&token, &keys);
+            cache.insert(digest(token.raw()), &token, &keys);
         }
         assert!(cache.0.len() <= TOKENS, "{}", cache.0.len());
     }
