@@ -6,7 +6,6 @@ use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, He
 use actix_web::{HttpMessage, HttpRequest, web};
 use futures_util::StreamExt;
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::grpc::Deadline;
 use rowhouse_chassis::network::Network;
 use rowhouse_tenancy::shares::{Entry, Permit, Shares, Urgency};
 
@@ -51,9 +50,6 @@ impl LargeBodies {
 pub(crate) struct IncomingBody {
     /// The length in the headers, or 0.
     announced: usize,
-    deadline: Option<Deadline>,
-    network: Option<Network>,
-    large: web::Data<LargeBodies>,
     request: HttpRequest,
 }
 
@@ -73,23 +69,12 @@ impl IncomingBody {
         if announced > LIMIT {
             return Err(too_large());
         }
-        let Some(large) = request.app_data::<web::Data<LargeBodies>>() else {
-            tracing::error!("the application does not know its large bodies");
-            return Err(Problem::internal());
-        };
-        let network = Origin::of(request)?.client().network();
-        Ok(Self {
-            announced,
-            deadline: deadline(request),
-            network,
-            large: large.clone(),
-            request: request.clone(),
-        })
+        Ok(Self { announced, request: request.clone() })
     }
 
     /// Reads the whole body, which has to arrive before the request's deadline.
     pub(crate) async fn read(self, payload: Payload) -> Result<Vec<u8>, Problem> {
-        let deadline = self.deadline;
+        let deadline = deadline(&self.request);
         let arriving = self.collect(payload);
         let Some(deadline) = deadline else { return arriving.await };
         let arrived = tokio::time::timeout(deadline.remaining(), arriving).await;
@@ -110,8 +95,9 @@ impl IncomingBody {
                 return Err(too_large());
             }
             if length > LARGE && !has_room {
-                // What is made of the body takes as much, until the request is answered.
-                self.request.extensions_mut().insert(self.room()?);
+                // The values that are parsed from the body take as much, until the request is answered.
+                let room = self.room()?;
+                self.request.extensions_mut().insert(room);
                 has_room = true;
                 bytes.reserve_exact(self.announced.saturating_sub(bytes.len()));
             }
@@ -121,7 +107,12 @@ impl IncomingBody {
     }
 
     fn room(&self) -> Result<Permit<Network>, Problem> {
-        match self.large.0.enter(self.network, Urgency::Interactive, |_| false) {
+        let Some(large) = self.request.app_data::<web::Data<LargeBodies>>() else {
+            tracing::error!("the application does not know its large bodies");
+            return Err(Problem::internal());
+        };
+        let network = Origin::of(&self.request)?.client().network();
+        match large.0.enter(network, Urgency::Interactive, |_| false) {
             Ok(Entry::Now(room)) => Ok(room),
             Ok(Entry::Waits(_)) | Err(_) => {
                 let detail =
