@@ -1,4 +1,4 @@
-//! What a collector receives from the program as it is deployed, over each protocol.
+//! A collector receives traces and metrics from the program as it is deployed, over each protocol.
 
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 

@@ -25,7 +25,7 @@ async fn narrow() -> TestSystem {
     TestSystem::start_with(TestOptions { admission, ..TestOptions::default() }).await
 }
 
-/// What came of the flood's requests.
+/// The numbers of the flood's requests, by their answers.
 #[derive(Default)]
 struct Tally {
     answered: AtomicUsize,

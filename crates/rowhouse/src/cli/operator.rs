@@ -1,4 +1,4 @@
-//! Who acts, and why, for the record of operators' actions.
+//! The arguments that say who acts and why, for the record of operators' actions.
 
 use clap::Args;
 use rowhouse_operator::actions::{Actor, NewAction, Operator, Reason, is_recordable, record};

@@ -71,7 +71,7 @@ async fn a_restarted_service_is_reached_again() {
 #[tokio::test(flavor = "multi_thread")]
 async fn certificates_and_their_authority_are_replaced_under_load() {
     let mut world = World::start().await;
-    // What a caller has that is not renewed, and one that is renewed first.
+    // The certificates of a caller that is not renewed, and of one that is renewed first.
     let (old, renewed) = (Files::of(world.files.authority()), Files::new());
     for files in [&old, &renewed] {
         files.trust(&[old.authority(), renewed.authority()]);

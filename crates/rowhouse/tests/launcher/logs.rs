@@ -9,7 +9,7 @@ use crate::run::{directory, until};
 
 const PASSWORD: &str = "a secret that nobody may log";
 
-/// What a use of the system must not write to the log, and the id of its tenant.
+/// The secrets of a use of the system, which must not be in the log, and the id of its tenant.
 struct Used {
     tenant: String,
     secrets: Vec<String>,

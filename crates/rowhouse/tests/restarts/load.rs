@@ -39,7 +39,7 @@ pub(crate) struct Record {
     latest: Mutex<Option<Instant>>,
 }
 
-/// What was acknowledged, and so must not be lost.
+/// The work that was acknowledged, and so must not be lost.
 #[derive(Default)]
 pub(crate) struct Acknowledged {
     /// The customers of the orders, each of which is unique.

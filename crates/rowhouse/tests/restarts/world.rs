@@ -23,7 +23,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 const SETTINGS: &[(&str, &str)] =
     &[("synchronous_commit", "on"), ("autovacuum", "on"), ("max_connections", "150")];
 
-/// What the programs log: channels say which calls they send again, and services when they are ready.
+/// The log filter of the programs: channels say which calls they send again, and services when they are ready.
 const LOG: &str =
     "warn,rowhouse_tenancy=info,rowhouse_chassis::grpc::health=info,rowhouse_chassis::grpc::channel=debug";
 

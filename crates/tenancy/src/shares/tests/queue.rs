@@ -1,4 +1,4 @@
-//! Who is served before whom, and the number of places that changes.
+//! The order in which waiters are served, and a number of places that changes.
 
 use super::*;
 
