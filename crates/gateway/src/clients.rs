@@ -46,7 +46,7 @@ impl Clients {
         let channels = PerService::try_from_fn(|service| {
             channel_over(&config.endpoints.0[service], &tls)
                 .map(|channel| {
-                    channel.admitted_by(Admission::at_client(service, config.max_concurrent_calls))
+                    channel.admitted_by(Admission::at_client(service, config.admission.max_concurrent_calls))
                 })
                 .map_err(|error| StartError::Own(format!("--{service}-endpoint: {error}").into()))
         })?;

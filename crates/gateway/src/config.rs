@@ -1,7 +1,6 @@
 //! The service's configuration.
 
 use std::net::SocketAddr;
-use std::num::NonZeroUsize;
 use std::path::PathBuf;
 use std::time::Duration;
 
@@ -9,8 +8,8 @@ use clap::builder::BoolishValueParser;
 use clap::{Arg, ArgAction, Args, Parser};
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::config::{
-    CallTlsArgs, EachService, Environment, GATEWAY_TENANT_RATE, OfEachService, ProxyArgs, RateLimitArgs,
-    TelemetryArgs, TlsArgs, TrustArgs, seconds,
+    AdmissionArgs, CallTlsArgs, EachService, Environment, GATEWAY_TENANT_RATE, OfEachService, ProxyArgs,
+    RateLimitArgs, TelemetryArgs, TlsArgs, TrustArgs, seconds,
 };
 
 /// The endpoint of each service.
@@ -86,10 +85,6 @@ impl Default for HttpTlsArgs {
     }
 }
 
-/// The default of the tenants' calls to a service that run at once: what an instance of the service runs. At three milliseconds a call,
-/// they are 20,000 a second.
-pub const MAX_CONCURRENT_CALLS: NonZeroUsize = NonZeroUsize::new(64).unwrap();
-
 /// Rowhouse's gateway: the REST API in front of the services.
 #[derive(Clone, Debug, Parser)]
 #[command(
@@ -113,15 +108,9 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
-    /// Maximum number of tenants' calls to a service that run at once, besides eight times as many of strangers. There are fewer while the service
-    /// refuses some as overloaded; a short queue waits, and others are refused
-    #[arg(
-        long,
-        env = "ROWHOUSE_MAX_CONCURRENT_CALLS",
-        value_name = "NUMBER",
-        default_value_t = MAX_CONCURRENT_CALLS,
-    )]
-    pub max_concurrent_calls: NonZeroUsize,
+    /// The calls to each service that run at once.
+    #[command(flatten)]
+    pub admission: AdmissionArgs,
     /// The TLS of its own server.
     #[command(flatten)]
     pub http_tls: HttpTlsArgs,

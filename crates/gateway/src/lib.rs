@@ -28,5 +28,5 @@ mod trace;
 mod uri;
 
 pub use app::{App, Gateway, ServeError};
-pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs, MAX_CONCURRENT_CALLS};
+pub use config::{Config, Endpoint, Endpoints, HttpTlsArgs};
 pub use openapi::DOCUMENT as OPENAPI_DOCUMENT;

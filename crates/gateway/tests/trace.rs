@@ -9,12 +9,12 @@ use std::time::Duration;
 use reqwest::{Client, RequestBuilder, Response};
 use rowhouse_catalog::PerService;
 use rowhouse_chassis::config::{
-    CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
+    AdmissionArgs, CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::telemetry;
-use rowhouse_gateway::{App, Config, HttpTlsArgs, MAX_CONCURRENT_CALLS};
+use rowhouse_gateway::{App, Config, HttpTlsArgs};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use serde_json::Value;
 
@@ -49,7 +49,7 @@ async fn every_answer_and_every_problem_name_their_trace() {
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         endpoints: OfEachService(PerService::from_fn(|_| upstream.clone())),
         request_timeout: Duration::from_secs(10),
-        max_concurrent_calls: MAX_CONCURRENT_CALLS,
+        admission: AdmissionArgs::default(),
         rate_limits: RateLimits::default().into(),
         http_tls: HttpTlsArgs::default(),
         tls: TlsArgs::default(),

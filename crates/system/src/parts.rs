@@ -12,7 +12,7 @@ use rowhouse_chassis::config::{
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::service::{Config, Service};
-use rowhouse_gateway::{HttpTlsArgs, MAX_CONCURRENT_CALLS};
+use rowhouse_gateway::HttpTlsArgs;
 use rowhouse_jobs::WorkerArgs;
 use rowhouse_tokens::Issuers;
 
@@ -118,7 +118,7 @@ impl Parts {
             listen: self.addresses.gateway,
             endpoints: OfEachService(services.map(|_, address| url(address))),
             request_timeout: self.request_timeout,
-            max_concurrent_calls: MAX_CONCURRENT_CALLS,
+            admission: AdmissionArgs::default(),
             rate_limits: self.rate_limits.into(),
             http_tls: HttpTlsArgs::default(),
             tls: TlsArgs::default(),

@@ -46,7 +46,6 @@ impl Limit {
         if !self.was_reduced_within(MEMORY, now) {
             self.places = self.most;
         }
-        self.places = self.places.min(self.most);
         (self.places != before).then_some(self.places)
     }
 

@@ -38,12 +38,13 @@ use limit::Limit;
 const BURST: Duration = Duration::from_millis(100);
 /// The number of waiters for each place in a burst.
 const BURST_WAITERS: usize = 4;
-/// The number of waiters of a party that a queue has room for all the same, and half of that of all.
+/// The number of waiters that each party may have in any queue. All together may be twice as many.
 const FEWEST_WAITERS: usize = 4;
 /// The number of strangers' places for each of the tenants'.
 const STRANGERS: usize = 8;
-/// The times after which callers that were refused come back, in turns, so that they do not come back together.
-const RETRY_AFTER: [Duration; 3] = [Duration::from_secs(1), Duration::from_secs(2), Duration::from_secs(3)];
+/// The most seconds after which callers that were refused come back. Each number of seconds has its turn, so that they do not come back
+/// together.
+const LONGEST_RETRY: u64 = 3;
 
 /// The places for the calls of one service, at the service itself or at its client. Clones share them.
 #[derive(Clone)]
@@ -164,16 +165,9 @@ impl Admission {
         self.0.tenants.occupancy()
     }
 
-    /// Returns the use of the strangers' places.
-    #[must_use]
-    pub fn occupancy_by_strangers(&self) -> Occupancy {
-        self.0.strangers.occupancy()
-    }
-
     fn refuse(&self, applicant: Applicant) -> Status {
         let number = self.0.refused.count(applicant);
-        let turn = usize::try_from(number).unwrap_or(usize::MAX) % RETRY_AFTER.len();
-        let after = RETRY_AFTER.get(turn).copied().unwrap_or(crate::error::RETRY_AFTER);
+        let after = Duration::from_secs(1 + number % LONGEST_RETRY);
         retryable(Code::OVERLOADED, "there is more to do than can be done in time: try again later", after)
     }
 }
@@ -230,7 +224,7 @@ impl CallPermit {
         let now = Instant::now();
         let changed = match outcome {
             // Before the place is free, since the number of those that are taken counts.
-            Outcome::Answered => limit.answered(tenants.held(), now),
+            Outcome::Answered => limit.answered(tenants.occupancy().held, now),
             Outcome::Overloaded => limit.overloaded(now),
             Outcome::Failed => None,
         };

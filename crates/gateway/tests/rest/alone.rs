@@ -10,11 +10,11 @@ use ed25519_dalek::Signer;
 use ed25519_dalek::pkcs8::DecodePrivateKey;
 use rowhouse_catalog::PerService;
 use rowhouse_chassis::config::{
-    CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
+    AdmissionArgs, CallTlsArgs, Environment, OfEachService, ProxyArgs, TelemetryArgs, TlsArgs, TrustArgs,
 };
 use rowhouse_chassis::rate_limit::RateLimits;
 use rowhouse_chassis::shutdown::{Shutdown, Trigger};
-use rowhouse_gateway::{App, Config, HttpTlsArgs, MAX_CONCURRENT_CALLS, ServeError};
+use rowhouse_gateway::{App, Config, HttpTlsArgs, ServeError};
 use rowhouse_tokens::{SigningKey, TokenIssuer, issuer};
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -62,7 +62,7 @@ fn config(keys: &Keys, upstream: PerService<String>, request_timeout: Duration) 
         listen: (Ipv4Addr::LOCALHOST, 0).into(),
         endpoints: OfEachService(upstream),
         request_timeout,
-        max_concurrent_calls: MAX_CONCURRENT_CALLS,
+        admission: AdmissionArgs::default(),
         rate_limits: RateLimits { tenant: rate, user: rate, api_key: rate }.into(),
         http_tls: HttpTlsArgs::default(),
         tls: TlsArgs::default(),

@@ -156,12 +156,6 @@ impl<P: Party> Shares<P> {
         self.0.lock().occupancy()
     }
 
-    /// Returns the number of places that are taken.
-    #[must_use]
-    pub fn held(&self) -> usize {
-        self.0.lock().held
-    }
-
     /// Returns the places, as long as somebody else keeps them.
     #[must_use]
     pub fn weak(&self) -> WeakShares<P> {
@@ -199,7 +193,7 @@ impl<P: Party> Inner<P> {
 }
 
 impl<P: Party> Waiter<P> {
-    /// Waits for the turn. `None` cannot happen while the places exist.
+    /// Waits for the turn. `None` cannot happen: the other end is in the queue, which the waiter keeps.
     pub async fn turn(mut self) -> Option<Permit<P>> {
         let permit = (&mut self.permit).await.ok();
         self.served = permit.is_some();
