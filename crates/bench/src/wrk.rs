@@ -29,11 +29,7 @@ impl Load {
     pub(crate) fn command(self, system: &System, tenant: &Tenant) -> Result<Command, Failure> {
         let Self { operation, page_size, concurrency, seconds, pause } = self;
         let gateway = system.endpoint("gateway");
-        let url = match operation {
-            Operation::Get => format!("{gateway}/v1/orders/{}", tenant.order),
-            Operation::List => format!("{gateway}/v1/orders?page_size={page_size}"),
-            Operation::Create => format!("{gateway}/v1/orders"),
-        };
+        let url = format!("{gateway}{}", path(operation, tenant, page_size));
         let script = system.directory().join(format!("{operation:?}-{concurrency}.lua"));
         std::fs::write(&script, lua(operation, pause))?;
         let mut command = Command::new("wrk");
@@ -45,6 +41,18 @@ impl Load {
             .arg(&script)
             .arg(url);
         Ok(command)
+    }
+}
+
+/// The body that creates an order.
+pub(crate) const ORDER: &str = r#"{"customer":"Customer","currency":"EUR","lines":[{"sku":"sku-1","quantity":1,"unit_price_minor":1000},{"sku":"sku-2","quantity":2,"unit_price_minor":1000}]}"#;
+
+/// Returns the path of a request.
+pub(crate) fn path(operation: Operation, tenant: &Tenant, page_size: u32) -> String {
+    match operation {
+        Operation::Get => format!("/v1/orders/{}", tenant.order),
+        Operation::List => format!("/v1/orders?page_size={page_size}"),
+        Operation::Create => "/v1/orders".to_owned(),
     }
 }
 
@@ -64,17 +72,14 @@ pub(crate) fn measure(system: &System, tenant: &Tenant, load: Load) -> Result<Fi
 
 fn lua(operation: Operation, pause: Duration) -> String {
     let request = match operation {
-        Operation::Get | Operation::List => "",
-        Operation::Create => {
-            r#"wrk.method = "POST"
-wrk.headers["content-type"] = "application/json"
-wrk.body = '{"customer":"Customer","currency":"EUR","lines":[{"sku":"sku-1","quantity":1,"unit_price_minor":1000},{"sku":"sku-2","quantity":2,"unit_price_minor":1000}]}'
-"#
-        }
+        Operation::Get | Operation::List => String::new(),
+        Operation::Create => format!(
+            "wrk.method = \"POST\"\nwrk.headers[\"content-type\"] = \"application/json\"\nwrk.body = '{ORDER}'\n"
+        ),
     };
     let millis = pause.as_millis();
     // wrk looks at the clock for a connection only if there is such a function.
-    if millis == 0 { request.to_owned() } else { format!("{request}function delay() return {millis} end\n") }
+    if millis == 0 { request } else { format!("{request}function delay() return {millis} end\n") }
 }
 
 fn parse(printed: &str) -> Option<Figures> {

@@ -13,8 +13,7 @@ use tokio::net::TcpStream;
 use crate::Failure;
 use crate::report::Operation;
 use crate::system::Tenant;
-
-const ORDER: &str = r#"{"customer":"Customer","currency":"EUR","lines":[{"sku":"sku-1","quantity":1,"unit_price_minor":1000},{"sku":"sku-2","quantity":2,"unit_price_minor":1000}]}"#;
+use crate::wrk::{ORDER, path};
 
 /// A request, and where it is sent to.
 pub(super) struct Target {
@@ -25,14 +24,13 @@ pub(super) struct Target {
 impl Target {
     pub(super) fn of(gateway: &str, tenant: &Tenant, operation: Operation) -> Result<Self, Failure> {
         let server = gateway.strip_prefix("http://").ok_or("the gateway's address has another scheme")?;
-        let (method, path, body) = match operation {
-            Operation::Get => (Method::GET, format!("/v1/orders/{}", tenant.order), ""),
-            Operation::List => (Method::GET, "/v1/orders?page_size=20".to_owned(), ""),
-            Operation::Create => (Method::POST, "/v1/orders".to_owned(), ORDER),
+        let (method, body) = match operation {
+            Operation::Get | Operation::List => (Method::GET, ""),
+            Operation::Create => (Method::POST, ORDER),
         };
         let request = Request::builder()
             .method(method)
-            .uri(path)
+            .uri(path(operation, tenant, 20))
             .header("host", server)
             .header("authorization", format!("Bearer {}", tenant.token))
             .header("content-type", "application/json")
