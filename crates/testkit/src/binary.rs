@@ -6,7 +6,6 @@ use std::process::{ExitStatus, Stdio};
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
-use rowhouse_catalog::ServiceName;
 use rustix::process::{Pid, Signal, kill_process};
 use tokio::io::{AsyncBufReadExt, BufReader};
 use tokio::net::TcpStream;
@@ -54,13 +53,8 @@ impl Binary {
             let url = format!("postgres://{}:hunter2@127.0.0.1:1/rowhouse", service.role());
             settings = settings.with("DATABASE_URL", url);
         }
-        let callees = match name {
-            ProgramName::Gateway => ServiceName::ALL,
-            ProgramName::Service(ServiceName::Onboarding) => &[ServiceName::Auth, ServiceName::Orders],
-            ProgramName::Service(_) => &[],
-        };
         let settings =
-            callees.iter().fold(settings, |settings, callee| settings.with_endpoint(*callee, CLOSED));
+            name.callees().iter().fold(settings, |settings, callee| settings.with_endpoint(*callee, CLOSED));
         Self { file, name, listen, settings, processes }
     }
 

@@ -42,6 +42,16 @@ impl ProgramName {
     pub fn all() -> impl Iterator<Item = Self> {
         ServiceName::ALL.iter().map(|service| Self::Service(*service)).chain([Self::Gateway])
     }
+
+    /// Returns the services that the program calls.
+    #[must_use]
+    pub const fn callees(self) -> &'static [ServiceName] {
+        match self {
+            Self::Gateway => ServiceName::ALL,
+            Self::Service(ServiceName::Onboarding) => &[ServiceName::Auth, ServiceName::Orders],
+            Self::Service(_) => &[],
+        }
+    }
 }
 
 impl Display for ProgramName {

@@ -178,12 +178,7 @@ impl World {
             let url = self.postgres.url_at(service, &self.database.address.to_string());
             settings = settings.with("DATABASE_URL", url);
         }
-        let callees = match program {
-            ProgramName::Gateway => ServiceName::ALL,
-            ProgramName::Service(ServiceName::Onboarding) => &[ServiceName::Auth, ServiceName::Orders],
-            ProgramName::Service(_) => &[],
-        };
-        for callee in callees {
+        for callee in program.callees() {
             let endpoints = self.instances[&ProgramName::Service(*callee)].iter();
             let endpoints: Vec<_> = endpoints.map(|callee| format!("http://{}", callee.listen)).collect();
             settings = settings.with_endpoint(*callee, endpoints.join(","));
