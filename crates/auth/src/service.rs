@@ -21,7 +21,7 @@ use crate::domain::{Rate, SessionLifetimes};
 use crate::encryption::EncryptionKeys;
 use crate::hashing::Hashing;
 use crate::jobs::{EmailSender, ReportDisabledEndpointHandler};
-use crate::mail::Mailer;
+use crate::mail::{Mailer, OLDEST_EMAIL};
 use crate::purge::purge_regularly;
 use crate::rpc::{Rpc, SignUpRates};
 use crate::tasks::{TaskHandler, Tasks};
@@ -99,6 +99,7 @@ impl Service for Auth {
             .signing(signing)
             .encryption(encryption, args.encryption_keys)
             .companion("purge", purge)
+            .companion("oldest email", OLDEST_EMAIL.measure(db.clone()))
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

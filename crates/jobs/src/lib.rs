@@ -21,6 +21,7 @@ mod list;
 mod metrics;
 #[cfg(doctest)]
 mod must_not_compile;
+mod oldest;
 mod retention;
 mod rpc;
 mod run;
@@ -37,6 +38,7 @@ pub use global::{GlobalEnqueueError, GlobalHandler, GlobalJob, GlobalQueue, Glob
 pub use handler::{End, Failure, Handler};
 pub use job::{Job, JobId, NewJob};
 pub use list::{CancelError, JobRecord, JobStatus, ListJobs, Progress, cancel_job, find_job, list_jobs};
+pub use oldest::Oldest;
 pub use retention::Retention;
 pub use rpc::JobRpc;
 pub use run::{LostLease, Run};

@@ -13,9 +13,9 @@ use rowhouse_tenancy::{DbError, GlobalTx, TenantDb};
 use tokio::time::{MissedTickBehavior, interval};
 
 /// The interval at which due jobs are counted. Prometheus usually reads as often.
-const INTERVAL: Duration = Duration::from_secs(15);
+pub(crate) const INTERVAL: Duration = Duration::from_secs(15);
 /// The number of tenants whose due jobs are counted. With more, the count is too low, and the age still right.
-const TENANTS: i32 = 1000;
+pub(crate) const TENANTS: i32 = 1000;
 
 /// The class of jobs that belong to no tenant.
 pub(crate) const GLOBAL: &str = "global";

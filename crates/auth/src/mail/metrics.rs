@@ -5,6 +5,15 @@ use std::sync::LazyLock;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
 use rowhouse_chassis::telemetry::meter;
+use rowhouse_jobs::Oldest;
+
+/// The oldest email that is not sent yet.
+pub(crate) const OLDEST_EMAIL: Oldest = Oldest {
+    gauge: "rowhouse.emails.oldest_age",
+    description: "Time since the oldest email that is not sent yet was enqueued",
+    operation: "auth.oldest_email",
+    query: "SELECT auth.oldest_email($1) AS seconds",
+};
 
 /// The result of an attempt to send an email, or to enqueue one.
 #[derive(Clone, Copy, Debug)]

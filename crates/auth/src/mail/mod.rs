@@ -11,6 +11,7 @@ use serde::{Deserialize, Serialize};
 
 pub use mailer::MailError;
 pub(crate) use mailer::{Mailer, SendError};
+pub(crate) use metrics::OLDEST_EMAIL;
 
 /// The content of an email. Its tokens are secrets.
 #[derive(Clone, Serialize, Deserialize)]

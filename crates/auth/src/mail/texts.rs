@@ -21,19 +21,19 @@ pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
     };
     let (subject, body) = match content {
         EmailContent::VerifyEmail { token } => (
-            "Confirm your e-mail address".to_owned(),
+            "Confirm your email address".to_owned(),
             format!(
-                "please confirm that this is your e-mail address, by this link. It is good for seven days.\n\n{}\n\
-                 If you have not signed up, ignore this e-mail.\n",
+                "please confirm that this is your email address, by this link. It is good for seven days.\n\n{}\n\
+                 If you have not signed up, ignore this email.\n",
                 link("verify-email", token)
             ),
         ),
         EmailContent::SetPassword { token, first: true } => (
             "Set your password".to_owned(),
             format!(
-                "an account was made for this e-mail address. To log in, set its password by this link. It is good for \
+                "an account was made for this email address. To log in, set its password by this link. It is good for \
                  seven days, and once.\n\n{}\n\
-                 If you have not signed up, ignore this e-mail.\n",
+                 If you have not signed up, ignore this email.\n",
                 link("reset-password", token)
             ),
         ),
@@ -42,7 +42,7 @@ pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
             format!(
                 "somebody, probably you, has asked for a new password. Set it by this link. It is good for half an \
                  hour, and once.\n\n{}\n\
-                 If it was not you, ignore this e-mail: your password stays as it is.\n",
+                 If it was not you, ignore this email: your password stays as it is.\n",
                 link("reset-password", token)
             ),
         ),
@@ -51,7 +51,7 @@ pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
             let text = format!(
                 "{inviter} invites you to join \"{tenant}\" in the role {}. Accept by this link. It is good for seven \
                  days, and once.\n\n{}\n\
-                 If you do not want to join, ignore this e-mail.\n",
+                 If you do not want to join, ignore this email.\n",
                 quoted(role),
                 link("accept-invitation", token)
             );
@@ -60,10 +60,10 @@ pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
         EmailContent::Invitation { tenant, inviter: None, role, token } => {
             let tenant = quoted(tenant);
             let text = format!(
-                "somebody, probably you, has set up \"{tenant}\" with your e-mail address in the role {}. Join it by \
+                "somebody, probably you, has set up \"{tenant}\" with your email address in the role {}. Join it by \
                  this link. It is good for seven days, and once. Your account and its password stay as they \
                  are.\n\n{}\n\
-                 If it was not you, ignore this e-mail: nothing happens without the link.\n",
+                 If it was not you, ignore this email: nothing happens without the link.\n",
                 quoted(role),
                 link("accept-invitation", token)
             );
@@ -72,7 +72,7 @@ pub(super) fn write(content: &EmailContent, public_url: &str) -> Text {
         EmailContent::Welcome { tenant, slug } => {
             let tenant = quoted(tenant);
             let text = format!(
-                "\"{tenant}\" is set up, and you are its owner. Log in with your e-mail address; who belongs to several \
+                "\"{tenant}\" is set up, and you are its owner. Log in with your email address; who belongs to several \
                  companies names this one by \"{slug}\".\n\n{public_url}/login?tenant={slug}\n"
             );
             (WELCOME.to_owned(), text)

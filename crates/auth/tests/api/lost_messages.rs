@@ -13,7 +13,7 @@ use crate::team::{accept, logged, member, token_to};
 
 const ADA: &str = "ada@example.com";
 const BOB: &str = "bob@example.com";
-const CONFIRM: &str = "Confirm your e-mail address";
+const CONFIRM: &str = "Confirm your email address";
 const TASKS: &str = "SELECT count(*) FROM jobs.global_jobs";
 
 async fn in_production() -> Service {

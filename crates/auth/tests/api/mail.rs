@@ -42,7 +42,7 @@ async fn an_email_arrives_and_its_link_works() {
     for header in [
         "From: Rowhouse <noreply@rowhouse.example>",
         "To: ada@example.com",
-        "Subject: Confirm your e-mail address",
+        "Subject: Confirm your email address",
         "Auto-Submitted: auto-generated",
         "Date: ",
         "Message-ID: <",

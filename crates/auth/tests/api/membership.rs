@@ -248,7 +248,7 @@ async fn a_member_is_welcomed_once_and_when_they_can_log_in() {
         welcome().await;
     }
     service.until("SELECT max(attempts) >= 2 AND max(status) = 'queued' FROM jobs.jobs", "true").await;
-    let subjects = ["Confirm your e-mail address"];
+    let subjects = ["Confirm your email address"];
     assert_eq!(service.subjects_to("ada@example.com").await, subjects);
     service.sql("UPDATE tenancy.tenants SET status = 'active'").await;
     let message = service.mail_to("ada@example.com", "Welcome").await;

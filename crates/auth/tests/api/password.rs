@@ -163,7 +163,7 @@ async fn asking_for_a_link_never_says_whether_there_is_somebody() {
     let links = subjects.iter().filter(|subject| *subject == "Set a new password").count();
     assert!((1..=4).contains(&links), "{subjects:?}: who asks often is not flooded");
     assert!(service.subjects_to("nobody@example.com").await.is_empty());
-    assert_eq!(service.subjects_to("disabled@example.com").await, ["Confirm your e-mail address"]);
+    assert_eq!(service.subjects_to("disabled@example.com").await, ["Confirm your email address"]);
     service.running.stop().await;
 }
 

@@ -55,7 +55,7 @@ async fn a_known_address_is_answered_like_an_unknown_one() {
     let message = service.mail_to(ADA, "Invitation").await;
     assert!(message.body.contains("\"ada-0\""), "{}", message.body);
     assert!(message.link.contains("/accept-invitation?token=rowhouse_inv_"), "{}", message.link);
-    assert_eq!(service.subjects_to("new0@example.com").await, ["Confirm your e-mail address"]);
+    assert_eq!(service.subjects_to("new0@example.com").await, ["Confirm your email address"]);
     assert_eq!(service.subjects_to("new1@example.com").await, ["Set your password"]);
     service.running.stop().await;
 }

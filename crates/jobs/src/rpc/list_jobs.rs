@@ -17,7 +17,7 @@ impl JobRpc {
         let (status, page) = parse(request.get_ref())?;
         let list = ListJobs { limit: page.size.and_one(), before: page.after.map(JobId::from), status };
         let found =
-            self.db.tx(&cx, "jobs.list", async |tx| Ok::<_, Error>(list_jobs(tx, &list).await?)).await?;
+            self.db.read(&cx, "jobs.list", async |tx| Ok::<_, Error>(list_jobs(tx, &list).await?)).await?;
         let (jobs, next_page_token) = page.cut(found, |job| job.id.as_uuid());
         Ok(ListJobsResponse { jobs: jobs.into_iter().map(to_proto).collect(), next_page_token })
     }

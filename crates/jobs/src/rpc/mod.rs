@@ -42,7 +42,7 @@ impl JobRpc {
     async fn find(&self, request: &Request<GetJobRequest>) -> Result<GetJobResponse, Error> {
         let cx = context(request)?;
         let id = parse_id(&request.get_ref().id)?;
-        let found = self.db.tx(&cx, "jobs.get", async |tx| Ok::<_, Error>(find_job(tx, id).await?)).await?;
+        let found = self.db.read(&cx, "jobs.get", async |tx| Ok::<_, Error>(find_job(tx, id).await?)).await?;
         Ok(GetJobResponse { job: Some(to_proto(found.ok_or(Error::NotFound)?)) })
     }
 

@@ -6,6 +6,15 @@ use std::time::Duration;
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::{Counter, Histogram};
 use rowhouse_chassis::telemetry::{SECONDS, meter};
+use rowhouse_jobs::Oldest;
+
+/// The oldest event that an endpoint still has to get.
+pub(crate) const OLDEST_WEBHOOK: Oldest = Oldest {
+    gauge: "rowhouse.webhook.oldest_age",
+    description: "Time since the oldest event happened that an endpoint still has to get",
+    operation: "webhooks.oldest_delivery",
+    query: "SELECT orders.oldest_delivery($1) AS seconds",
+};
 
 const RESULT: &str = "rowhouse.webhook.result";
 
