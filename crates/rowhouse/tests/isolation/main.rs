@@ -15,6 +15,7 @@ mod background_grpc;
 mod caller;
 mod concurrency;
 mod every_address;
+mod growth;
 mod grpc;
 mod identity;
 mod life;

@@ -29,9 +29,11 @@ async fn two_tenants() -> TestDatabase {
     database
 }
 
+const SCRIPT: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/restore-tenant");
+
 async fn restore(backup: &TestDatabase, live: &TestDatabase, rest: &[&str]) -> Output {
-    let script = concat!(env!("CARGO_MANIFEST_DIR"), "/../../deploy/restore-tenant");
-    let mut command = Command::new(script);
+    let mut command = Command::new(SCRIPT);
+    command.args(["--actor", "grace", "--reason", "a mistake's rows"]);
     command.args([backup.admin_url(), live.admin_url()]).args(rest).output().await.unwrap()
 }
 
@@ -58,6 +60,13 @@ async fn one_tenants_rows_come_back_and_no_others_change() {
     assert!(replaced.status.success(), "{}", String::from_utf8_lossy(&replaced.stderr));
     assert_eq!(orders(&live, ACME).await, orders(&backup, ACME).await);
     assert_eq!(orders(&live, GLOBEX).await, other, "the other tenant's rows are untouched");
+    let recorded = "SELECT string_agg(concat_ws(' | ', actor, action, target_type, target_id, target_name, reason, details), E'\\n'
+        ORDER BY id) FROM tenancy.operator_actions";
+    let of = |mode: &str| {
+        let details = format!(r#"{{"mode": "{mode}", "schemas": ["orders"]}}"#);
+        format!("grace | tenant.restore | tenant | {ACME} | acme | a mistake's rows | {details}")
+    };
+    assert_eq!(live.value(recorded).await, [of("add"), of("replace")].join("\n"));
 
     for (rest, reason) in [
         (["initech", "add", "orders"], "has no tenant initech"),
@@ -67,4 +76,10 @@ async fn one_tenants_rows_come_back_and_no_others_change() {
         let said = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert!(!refused.status.success() && said.contains(reason), "{said}");
     }
+    let mut silent = Command::new(SCRIPT);
+    silent.args([backup.admin_url(), live.admin_url()]).args(["acme", "add", "orders"]);
+    let refused = silent.output().await.unwrap();
+    let said = String::from_utf8_lossy(&refused.stderr).into_owned();
+    assert!(refused.status.code() == Some(2) && said.contains("--reason"), "{said}");
+    assert_eq!(live.value("SELECT count(*) FROM tenancy.operator_actions").await, "2");
 }

@@ -33,7 +33,22 @@ async fn old_and_new() -> TestDatabase {
          VALUES ('{ACME}', gen_random_uuid(), 'member@example.com', gen_random_uuid(), now() - interval '31 days');
          INSERT INTO onboarding.idempotency_keys (key_digest, fingerprint, tenant_id, created_at)
          SELECT sha256(d::text::bytea), sha256('x'), gen_random_uuid(), now() - make_interval(days => d)
-         FROM unnest(ARRAY[29, 31]) d"
+         FROM unnest(ARRAY[29, 31]) d;
+         -- Tenants whose set-up failed, one of which an audit log speaks of, and one that has a member.
+         INSERT INTO tenancy.tenants (id, slug, name, status, created_at)
+         SELECT id::uuid, id, name, 'failed', now() - make_interval(days => d)
+         FROM (VALUES (1, 'gone', 500), (2, 'fresh', 6), (3, 'recent', 20), (4, 'logged', 500), (5, 'joined', 500)) f (n, name, d),
+             format('00000000-0000-7000-8000-00000000000%s', n + 1) id;
+         INSERT INTO jobs.jobs (tenant_id, id, queue, class, kind, payload, status, max_attempts, finished_at)
+         SELECT t.id, gen_random_uuid(), 'rowhouse_onboarding', 'interactive', 'onboarding.set_up', '{{}}', 'dead', 1, now()
+         FROM tenancy.tenants t WHERE t.name = 'gone';
+         INSERT INTO tenancy.usage (tenant_id, id, day, service, transactions, round_trips, rows, milliseconds)
+         SELECT t.id, 'today', now()::date, 'onboarding', 1, 1, 1, 1 FROM tenancy.tenants t WHERE t.status = 'failed';
+         INSERT INTO auth.audit_log (tenant_id, id, occurred_at, actor_type, action, outcome)
+         SELECT t.id, gen_random_uuid(), now(), 'system', 'member.remove', 'success' FROM tenancy.tenants t WHERE t.name = 'logged';
+         INSERT INTO auth.memberships (tenant_id, id, user_id, role)
+         SELECT t.id, gen_random_uuid(), i.id, 'owner' FROM tenancy.tenants t, auth.identities i
+         WHERE t.name = 'joined' AND i.email = 'member@example.com'"
     );
     database.admin().await.batch_execute(&rows).await.unwrap();
     database
@@ -49,7 +64,9 @@ async fn left(admin: &mut AsyncPgConnection) -> String {
              (SELECT string_agg(action, ' ' ORDER BY action) FROM tenancy.operator_actions),
              (SELECT string_agg(id, ' ' ORDER BY day DESC) FROM tenancy.usage WHERE service = 'probe'),
              (SELECT count(*) FROM onboarding.onboardings),
-             (SELECT count(*) FROM onboarding.idempotency_keys)
+             (SELECT count(*) FROM onboarding.idempotency_keys),
+             (SELECT string_agg(name, ' ' ORDER BY id) FROM tenancy.tenants),
+             (SELECT count(*) FROM tenancy.usage WHERE service = 'onboarding')
          )"
     ))
     .get_result(admin)
@@ -61,7 +78,7 @@ async fn left(admin: &mut AsyncPgConnection) -> String {
 async fn what_is_older_than_its_retention_is_deleted() {
     let system = TestSystem::start_on(old_and_new().await, TestOptions::default()).await;
     let mut admin = system.database().admin().await;
-    let expected = "age.1 age.20 age.399; disabled left member recent; age.1 age.1000; 1 100 399; 0; 1";
+    let expected = "age.1 age.20 age.399; disabled left member recent; age.1 age.1000; 1 100 399; 0; 1; Acme fresh recent logged joined; 4";
     let begun = Instant::now();
     loop {
         let left = left(&mut admin).await;
@@ -94,7 +111,8 @@ async fn the_database_keeps_a_least_number_of_days() {
         .await
         .unwrap();
     let mut admin = database.admin().await;
-    assert_eq!(left(&mut admin).await, "age.1 age.20; disabled left member; age.1; 1; 0; 0");
+    let expected = "age.1 age.20; disabled left member; age.1; 1; 0; 0; Acme fresh logged joined; 3";
+    assert_eq!(left(&mut admin).await, expected);
     for (service, function) in [
         (ServiceName::Orders, format!("auth.purge_expired('{nil}', 50, 1000, 400)")),
         (ServiceName::Onboarding, "tenancy.purge_operator_actions(1000, 10)".to_owned()),

@@ -1,0 +1,51 @@
+//! Each table that grows is in `docs/retention.md`, which says what deletes its rows.
+
+use std::collections::BTreeSet;
+use std::fs;
+use std::path::Path;
+
+use rowhouse_testkit::TestDatabase;
+
+/// The tables whose rows migrations write, and nobody else, and the one that a trigger keeps empty: what programs of the release before
+/// insert becomes a job.
+const DO_NOT_GROW: [&str; 6] = [
+    "auth.outbox",
+    "jobs.global_kinds",
+    "public.__diesel_schema_migrations",
+    "tenancy.definer_functions",
+    "tenancy.global_tables",
+    "tenancy.schema_compatibility",
+];
+
+/// Returns the tables in the first column of the page's first table. A name without a schema is in that of the name before it.
+fn documented() -> BTreeSet<String> {
+    let page = Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/retention.md");
+    let page = fs::read_to_string(page).unwrap();
+    let (_, rows) = page.split_once("| table | a row for |").unwrap();
+    let (rows, _) = rows.split_once("\n\n").unwrap();
+    let mut tables = BTreeSet::new();
+    for row in rows.lines().filter(|line| line.starts_with("| `")) {
+        let mut schema = "";
+        for name in row.split('|').nth(1).unwrap().split('`').skip(1).step_by(2) {
+            let (of, table) = name.split_once('.').unwrap_or((schema, name));
+            schema = of;
+            tables.insert(format!("{schema}.{table}"));
+        }
+    }
+    tables
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn the_retention_of_each_table_that_grows_is_documented() {
+    let database = TestDatabase::create().await;
+    let tables = "SELECT string_agg(concat_ws('.', n.nspname, c.relname), ' ')
+        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+        WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'";
+    let tables = database.value(tables).await.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
+    let mut covered = documented();
+    covered.extend(DO_NOT_GROW.map(str::to_owned));
+    let missing = tables.difference(&covered).collect::<Vec<_>>();
+    assert!(missing.is_empty(), "docs/retention.md does not say what deletes the rows of {missing:?}");
+    let gone = covered.difference(&tables).collect::<Vec<_>>();
+    assert!(gone.is_empty(), "docs/retention.md, or the list here, has {gone:?}, which no migration creates");
+}
