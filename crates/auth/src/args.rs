@@ -37,7 +37,7 @@ pub struct AuthArgs {
     /// encrypts, all of them decrypt
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     pub encryption_keys: PathBuf,
-    /// Require people to confirm their e-mail address before they can log in; by default in production only
+    /// Require people to confirm their email address before they can log in; by default in production only
     #[arg(long, env = "ROWHOUSE_REQUIRE_VERIFIED_EMAIL", value_name = "BOOLEAN", value_parser = BoolishValueParser::new())]
     pub require_verified_email: Option<bool>,
     /// The keys that sign access tokens.
@@ -179,7 +179,7 @@ pub struct SignUpArgs {
         value_parser = clap::value_parser!(i32).range(1..=100_000),
     )]
     pub sign_ups_per_network: i32,
-    /// Maximum number of tenants that are onboarded with one e-mail address per hour, and at once, by callers that have not
+    /// Maximum number of tenants that are onboarded with one email address per hour, and at once, by callers that have not
     /// proved that it is theirs
     #[arg(
         long,

@@ -24,10 +24,12 @@ use crate::hashing::HashingError;
 pub(crate) enum Error {
     #[error("the request has invalid fields")]
     Invalid(Vec<FieldViolation>),
-    #[error("the e-mail address, the password or the tenant is wrong")]
+    #[error("the email address, the password or the tenant is wrong")]
     InvalidCredentials,
     #[error("too many attempts")]
     TooManyAttempts { wait: Duration },
+    #[error("too many sign-ups")]
+    TooManySignUps { wait: Duration },
     #[error("too many messages")]
     TooManyMessages { wait: Duration },
     #[error("a second factor is needed")]

@@ -113,7 +113,7 @@ impl IntoStatus for Error {
                 "this idempotency key made a tenant that the person does not belong to any more: use a new key for a \
                  new tenant",
             ),
-            Self::Auth(AuthError::TooManyTenants) => LimitExceeded(limits::TENANTS_OF_PERSON).into(),
+            Self::Auth(AuthError::TooManyTenants) => LimitExceeded(limits::TENANTS_OF_PERSON).passed_on(),
             Self::PeopleOnly => status(
                 Code::PERMISSION_DENIED,
                 "a tenant's first owner is a person: send a person's access token, or none",
@@ -142,15 +142,18 @@ impl IntoStatus for Error {
             ),
             Self::Auth(AuthError::TooMany { retry_after }) => retryable(
                 Code::TOO_MANY_ATTEMPTS,
-                "too many sign-ups from this network or with this e-mail address: wait before the next one",
+                "too many sign-ups from this network or with this email address: wait before the next one",
                 retry_after.unwrap_or(RETRY_AFTER),
             ),
             Self::RateLimited(refusal) => *refusal,
-            Self::TooManyRepeats { wait } => retryable(
-                Code::TOO_MANY_ATTEMPTS,
-                "too many repeated requests from this network: wait before the next one",
-                wait,
-            ),
+            Self::TooManyRepeats { wait } => {
+                limits::refused(limits::SIGN_UPS);
+                retryable(
+                    Code::TOO_MANY_ATTEMPTS,
+                    "too many repeated requests from this network: wait before the next one",
+                    wait,
+                )
+            }
             Self::Hashing(CpuPoolError::Busy { retry_after }) => retryable(
                 Code::RESOURCE_EXHAUSTED,
                 "too many passwords are being checked at once: try again",

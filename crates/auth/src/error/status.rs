@@ -7,6 +7,7 @@ use rowhouse_chassis::error::{
     Code, IntoStatus, MAX_METADATA, from_db, internal, invalid_argument, missing, retryable, status,
     status_with,
 };
+use rowhouse_chassis::limits;
 use rowhouse_jobs::GlobalEnqueueError;
 use rowhouse_proto::auth::v1::error_code;
 use rowhouse_tokens::TokenError;
@@ -32,13 +33,23 @@ impl IntoStatus for Error {
         let (code, detail) = match self {
             Self::Invalid(violations) => return invalid_argument(violations),
             Self::TooManyAttempts { wait } => {
+                limits::refused(limits::ATTEMPTS);
                 return retryable(
                     Code::TOO_MANY_ATTEMPTS,
                     "too many attempts: wait before the next one",
                     wait,
                 );
             }
+            Self::TooManySignUps { wait } => {
+                limits::refused(limits::SIGN_UPS);
+                return retryable(
+                    Code::TOO_MANY_ATTEMPTS,
+                    "too many sign-ups: wait before the next one",
+                    wait,
+                );
+            }
             Self::TooManyMessages { wait } => {
+                limits::refused(limits::EMAILS);
                 return retryable(
                     Code::TOO_MANY_ATTEMPTS,
                     "too many emails were requested: wait before the next one",
@@ -89,7 +100,7 @@ impl IntoStatus for Error {
             | Self::Job(_)) => return internal(operation, &error),
             Self::InvalidCredentials => (
                 error_code::INVALID_CREDENTIALS,
-                "the e-mail address, the password or the tenant is wrong".into(),
+                "the email address, the password or the tenant is wrong".into(),
             ),
             Self::InvalidMfaToken => (
                 error_code::MFA_TOKEN_INVALID,
@@ -124,7 +135,7 @@ impl IntoStatus for Error {
             }
             Self::InvalidAccessToken(reason) => (Code::TOKEN_INVALID, reason.to_string()),
             Self::EmailMismatch => {
-                (error_code::EMAIL_MISMATCH, "this is for another e-mail address than the caller's".into())
+                (error_code::EMAIL_MISMATCH, "this is for another email address than the caller's".into())
             }
             Self::AlreadyMember => (error_code::ALREADY_MEMBER, "this person is a member already".into()),
             Self::LastOwner => {
@@ -203,6 +214,7 @@ mod tests {
             (Error::Denied(Denied::PeopleOnly), Code::PERMISSION_DENIED),
             (Error::Contended, Code::UNAVAILABLE),
             (Error::Hashing(busy().into()), Code::RESOURCE_EXHAUSTED),
+            (Error::TooManySignUps { wait: Duration::from_secs(7) }, Code::TOO_MANY_ATTEMPTS),
             (Error::TooManyMessages { wait: Duration::from_secs(7) }, Code::TOO_MANY_ATTEMPTS),
             (Error::Token(TokenError::Signing), Code::INTERNAL),
             (Error::Db(DbError::TenantSuspended), Code::TENANT_SUSPENDED),

@@ -15,7 +15,7 @@ impl Rpc {
         let cx = TenantContext::from_verified(believed);
         let user = person(&cx)?;
         let found =
-            self.db.tx(&cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, user).await?));
+            self.db.read(&cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, user).await?));
         match found.await {
             Ok(Some(identity)) if !identity.disabled => Ok(identity),
             // The call is about another tenant, so this must not say that its tenant is missing.

@@ -28,7 +28,7 @@ pub(super) async fn get_tenant(
     }
     let Onboarded { tenant, progress } = rpc
         .db
-        .tx(&cx, "onboarding.get_tenant", async |tx| find_onboarded(tx).await?.ok_or(Error::TenantNotFound))
+        .read(&cx, "onboarding.get_tenant", async |tx| find_onboarded(tx).await?.ok_or(Error::TenantNotFound))
         .await?;
     Ok(GetTenantResponse { tenant: Some(tenant::to_proto(tenant, progress.as_ref())) })
 }

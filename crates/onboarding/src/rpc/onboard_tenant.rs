@@ -176,7 +176,7 @@ impl Rpc {
         let mut ended = self.set_ups.subscribe();
         step_aside();
         loop {
-            let found = self.db.tx(&cx, "onboarding.find_outcome", async |tx| {
+            let found = self.db.read(&cx, "onboarding.find_outcome", async |tx| {
                 find_onboarded(tx).await?.ok_or(Error::TenantGone)
             });
             let onboarded = found.await?;

@@ -20,7 +20,7 @@ pub(super) async fn list_api_keys(
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, "api keys", &mut violations).ok_or(violations)?;
     let found =
-        rpc.db.tx(&cx, "auth.list_api_keys", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
+        rpc.db.read(&cx, "auth.list_api_keys", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
     let (keys, next_page_token) = page.cut(found, |key| key.id);
     Ok(ListApiKeysResponse { api_keys: keys.into_iter().map(to_proto).collect(), next_page_token })
 }

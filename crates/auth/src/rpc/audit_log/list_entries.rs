@@ -33,7 +33,7 @@ pub(super) async fn list_entries(
     let (Some(()), Some(page)) = (checked, page) else { return Err(violations.into()) };
     let action = (!action.is_empty()).then_some(action.as_str());
     let found =
-        rpc.db.tx(&cx, "auth.list_audit_log", async |tx| Ok::<_, Error>(list(tx, &page, action).await?));
+        rpc.db.read(&cx, "auth.list_audit_log", async |tx| Ok::<_, Error>(list(tx, &page, action).await?));
     let (entries, next_page_token) = page.cut(found.await?, |entry| (entry.occurred_at, entry.id));
     Ok(ListAuditLogEntriesResponse { entries: entries.into_iter().map(to_proto).collect(), next_page_token })
 }

@@ -87,10 +87,9 @@ struct Change<'a> {
 impl Change<'_> {
     /// Finds the person in the caller's tenant, so that an ended session is detected first.
     async fn identity(&self) -> Result<(Identity, EmailAddress), Error> {
-        let found = self
-            .rpc
-            .db
-            .tx(&self.cx, "auth.get_identity", async |tx| Ok::<_, Error>(get_identity(tx, self.user).await?));
+        let found = self.rpc.db.read(&self.cx, "auth.get_identity", async |tx| {
+            Ok::<_, Error>(get_identity(tx, self.user).await?)
+        });
         let identity = found.await?.ok_or(Error::NotAMember)?;
         // The table contains only parsed addresses.
         let email = identity.email.parse().or(Err(Error::NotAMember))?;

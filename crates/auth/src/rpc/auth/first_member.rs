@@ -68,7 +68,7 @@ impl<'a> SignUp<'a> {
                 allowances.push(Allowance::new(&rpc.encryption, "sign-ups of an address", &[email], rate));
             }
             if let Some(wait) = spend(tx, &allowances).await? {
-                return Err(Error::TooManyAttempts { wait });
+                return Err(Error::TooManySignUps { wait });
             }
             let admission = admit(tx, &self.guesses).await?;
             Ok(SignUpFindings { identity, guess: Guess::new(&self.guesses, admission), known })
@@ -82,7 +82,7 @@ impl<'a> SignUp<'a> {
             spend(tx, &self.network_allowances()).await.map_err(Error::from)
         });
         match admitted.await? {
-            Some(wait) => Err(Error::TooManyAttempts { wait }),
+            Some(wait) => Err(Error::TooManySignUps { wait }),
             None => Ok(()),
         }
     }

@@ -12,7 +12,7 @@ use crate::store::memberships::{Me, find_me};
 pub(super) async fn get_me(rpc: &Rpc, request: &Request<GetMeRequest>) -> Result<GetMeResponse, Error> {
     let cx = context(request)?;
     let user = person(&cx)?;
-    let me = rpc.db.tx(&cx, "auth.get_me", async |tx| Ok::<_, Error>(find_me(tx, user).await?)).await?;
+    let me = rpc.db.read(&cx, "auth.get_me", async |tx| Ok::<_, Error>(find_me(tx, user).await?)).await?;
     let Me { email, email_verified, tenant_slug, tenant_name, role } = me.ok_or(Error::NotAMember)?;
     Ok(GetMeResponse {
         user: Some(User { id: user.to_string(), email, email_verified }),

@@ -21,7 +21,7 @@ pub(super) async fn list_invitations(
     let page =
         PageRequest::parse(*page_size, page_token, "invitations", &mut violations).ok_or(violations)?;
     let found =
-        rpc.db.tx(&cx, "auth.list_invitations", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
+        rpc.db.read(&cx, "auth.list_invitations", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
     let (invitations, next_page_token) = page.cut(found, |invitation| (invitation.created_at, invitation.id));
     let invitations = invitations.into_iter().map(to_proto).collect();
     Ok(ListInvitationsResponse { invitations, next_page_token })

@@ -20,7 +20,7 @@ pub(super) async fn list_members(
     let mut violations = Violations::default();
     let page = PageRequest::parse(*page_size, page_token, "members", &mut violations).ok_or(violations)?;
     let found =
-        rpc.db.tx(&cx, "auth.list_members", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
+        rpc.db.read(&cx, "auth.list_members", async |tx| Ok::<_, Error>(list(tx, &page).await?)).await?;
     let (members, next_page_token) = page.cut(found, |member| member.id);
     Ok(ListMembersResponse { members: members.into_iter().map(to_proto).collect(), next_page_token })
 }
