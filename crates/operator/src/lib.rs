@@ -2,6 +2,8 @@
 //!
 //! They work as `rowhouse_owner`, which is subject to row-level security like every other role.
 
+#![warn(clippy::print_stderr, reason = "`eprintln!` panics if nobody reads standard error any more")]
+
 pub mod actions;
 pub mod addresses;
 pub mod backfill;

@@ -21,7 +21,7 @@ pub struct EmailAddress {
 
 /// The error of parsing a text that is not an email address.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("send an e-mail address such as ada@example.com, of 254 bytes at most")]
+#[error("send an email address such as ada@example.com, of 254 bytes at most")]
 pub struct InvalidEmailAddress;
 
 impl EmailAddress {

@@ -1,7 +1,7 @@
 //! Showing the progress of a backfill.
 
 use std::fmt;
-use std::io::IsTerminal;
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Mutex, MutexGuard, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -42,7 +42,7 @@ impl BackfillProgress {
     /// Shows a bar if standard error is a terminal, and otherwise lines.
     #[must_use]
     pub fn on_stderr() -> Self {
-        Self::to(if std::io::stderr().is_terminal() { Out::Bar(bar()) } else { Out::Lines })
+        Self::to(if io::stderr().is_terminal() { Out::Bar(bar()) } else { Out::Lines })
     }
 
     fn to(out: Out) -> Self {
@@ -94,7 +94,8 @@ impl BackfillProgress {
                 if state.last_line.elapsed() >= INTERVAL {
                     state.last_line = Instant::now();
                     let left = state.left().map(|left| format!(", about {} s left", left.as_secs()));
-                    eprintln!("rowhouse: {state}{}", left.unwrap_or_default());
+                    // Nobody may read it any more.
+                    let _unread = writeln!(io::stderr(), "rowhouse: {state}{}", left.unwrap_or_default());
                 }
             }
         }

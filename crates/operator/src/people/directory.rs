@@ -54,10 +54,9 @@ pub async fn list(owner: &impl GenericClient, search: &Search) -> Result<Page<Pe
 /// contain addresses that auth would refuse now.
 pub(super) async fn find(transaction: &impl GenericClient, email_or_id: &str) -> Result<Person, TenantError> {
     let typed = email_or_id.trim().to_lowercase();
-    let spellings = match email_or_id.parse::<EmailAddress>() {
-        Ok(address) => address.spellings().to_vec(),
-        Err(_) => vec![typed.clone()],
-    };
+    let address = email_or_id.parse::<EmailAddress>().ok();
+    let spellings =
+        address.as_ref().map_or_else(|| vec![typed.clone()], |address| address.spellings().to_vec());
     let id = typed.parse::<uuid::Uuid>().ok().map(|id| id.to_string());
     let query = format!(
         "SELECT {} FROM auth.identities i WHERE i.email = ANY ($1) OR i.id = $2::text::uuid
@@ -65,7 +64,9 @@ pub(super) async fn find(transaction: &impl GenericClient, email_or_id: &str) ->
         columns()
     );
     let found = transaction.query_opt(&query, &[&spellings, &id]).await?;
-    person(&found.ok_or(TenantError::UnknownPerson(typed))?)
+    let is_possible = address.is_some() || id.is_some();
+    let unknown = if is_possible { TenantError::UnknownPerson } else { TenantError::NoPerson };
+    person(&found.ok_or_else(|| unknown(typed))?)
 }
 
 fn person(row: &Row) -> Result<Person, TenantError> {

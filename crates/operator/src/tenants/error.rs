@@ -8,11 +8,21 @@ use rowhouse_migrator::MigrateError;
 #[derive(Debug, thiserror::Error)]
 pub enum TenantError {
     /// There is no such slug or id.
-    #[error("no tenant has the slug or id {0}")]
+    #[error(
+        "no tenant has the slug or id {0}: `rowhouse tenant list --search TEXT` finds one by a part of its name"
+    )]
     Unknown(String),
     /// Nobody has this address or id.
-    #[error("nobody has the e-mail address {0}")]
+    #[error(
+        "nobody has the email address or id {0}: `rowhouse user list --search TEXT` finds people by a part of their address"
+    )]
     UnknownPerson(String),
+    /// This cannot be what a person is called.
+    #[error(
+        "{0} is neither an email address nor an id: write an address such as ada@example.com, or the id that \
+         `rowhouse user list` shows"
+    )]
+    NoPerson(String),
     /// The tenant is already suspended.
     #[error("{0} is suspended already")]
     Suspended(String),

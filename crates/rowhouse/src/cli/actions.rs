@@ -8,10 +8,11 @@ use rowhouse_operator::actions::{self, RecordedAction};
 use rowhouse_operator::tenants::TenantError;
 
 use super::database::DatabaseArgs;
-use super::output::{ListArgs, Row, print_page};
+use super::output::{ListArgs, Row, print_page, stdout};
 
-pub(super) const EXAMPLES: &str = "The newest first. Each is recorded in the transaction that does it, and can be neither changed nor deleted by an
-operator. The actor is what --actor said; the database role is the one that was connected.
+pub(super) const EXAMPLES: &str = "Lists the newest action first. A change of a tenant or a person is recorded in the same transaction, a backfill or a re-encryption
+when it begins, and a migration when it has ended. No operator can change or delete a record. The actor is the name that was
+given by --actor; the database role is the one that the operator connected as.
 
 Examples:
   rowhouse actions --search acme
@@ -56,5 +57,5 @@ pub(super) async fn run(args: ActionsArgs) -> Result<(), ActionsError> {
     let ActionsArgs { rows: ListArgs { limit, search, output }, database } = args;
     let owner = database.owner().await?;
     let page = actions::list(&owner, &Search { text: search, limit }).await?;
-    Ok(print_page(&mut io::stdout().lock(), output.format, &page)?)
+    Ok(print_page(&mut stdout(), output.format, &page)?)
 }

@@ -4,6 +4,7 @@ use std::io::{self, Write};
 use std::path::Path;
 use std::process::ExitCode;
 
+use super::output::stdout;
 use rowhouse_operator::addresses::{NAME, Rewritten, Survey, rewrite, survey};
 use rowhouse_operator::tenants::{TenantError, connect_as_owner};
 
@@ -26,7 +27,7 @@ impl From<tokio_postgres::Error> for AddressesError {
 /// Reports the addresses to rewrite, after a migration.
 pub(super) async fn report(admin_url: &str, ca_file: Option<&Path>) -> Result<(), AddressesError> {
     let found = survey(&connect_as_owner(admin_url, ca_file).await?).await?;
-    let mut out = io::stdout().lock();
+    let mut out = stdout();
     if !found.outdated.is_empty() {
         let count = addresses(found.outdated.len());
         writeln!(
@@ -47,7 +48,7 @@ pub(super) async fn run(
     owner.batch_execute("SET lock_timeout = '5s'").await?;
     let mut found = survey(&owner).await?;
     if dry_run {
-        let mut out = io::stdout().lock();
+        let mut out = stdout();
         for (holder, address) in &found.outdated {
             writeln!(out, "{holder} becomes {}", address.as_str())?;
         }
@@ -56,7 +57,7 @@ pub(super) async fn run(
     } else {
         let Rewritten { changed, passed_over } = rewrite(&owner, &found).await?;
         found = survey(&owner).await?;
-        let mut out = io::stdout().lock();
+        let mut out = stdout();
         print_remaining(&mut out, &found)?;
         write!(out, "{NAME}: {changed} rewritten")?;
         if passed_over > 0 {
@@ -81,11 +82,11 @@ fn print_remaining(out: &mut impl Write, survey: &Survey) -> io::Result<()> {
         )?;
     }
     for holder in &survey.unusable {
-        writeln!(out, "no e-mail address any more: {holder}, who can log in no longer")?;
+        writeln!(out, "no email address any more: {holder}, who can log in no longer")?;
     }
     Ok(())
 }
 
 fn addresses(count: usize) -> String {
-    if count == 1 { "1 e-mail address".to_owned() } else { format!("{count} e-mail addresses") }
+    if count == 1 { "1 email address".to_owned() } else { format!("{count} email addresses") }
 }

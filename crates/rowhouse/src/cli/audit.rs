@@ -12,12 +12,12 @@ use rowhouse_tenancy::audit::{AuditScope, Violation, run as look};
 use serde::Serialize;
 
 use super::database::DatabaseArgs;
-use super::output::{OutputArgs, OutputFormat, Row, print_all};
+use super::output::{OutputArgs, OutputFormat, Row, note, print_all, stdout};
 
 use rowhouse_migrator::{MigrateError, connect_diesel};
 
 pub(super) const EXAMPLES: &str =
-    "Prints a row for each violation: the rule, the object, the remedy. The exit code is 1 if there is any.
+    "Prints a row for each violation: the rule, the object that violates it, and the remedy. The exit code is 1 if there is any.
 The result is the same for a superuser, an administrator (a member of rowhouse_administrators) and a service.
 
 Examples:
@@ -58,12 +58,12 @@ pub(super) async fn run(args: AuditArgs) -> Result<ExitCode, AuditError> {
     if found || args.output.format == OutputFormat::Json {
         let rows =
             violations.iter().map(|Violation { rule, object, remedy }| ViolationRow { rule, object, remedy });
-        print_all(&mut io::stdout().lock(), args.output.format, rows.collect())?;
+        print_all(&mut stdout(), args.output.format, rows.collect())?;
     }
     if found {
         return Ok(ExitCode::FAILURE);
     }
-    eprintln!("rowhouse: no violation found");
+    note!("no violation found");
     Ok(ExitCode::SUCCESS)
 }
 

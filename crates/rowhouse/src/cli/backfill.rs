@@ -10,7 +10,7 @@ use super::addresses::{self, AddressesError};
 use super::backfill_list;
 use super::database::DatabaseArgs;
 use super::operator::{OperatorArgs, record_action};
-use super::output::OutputArgs;
+use super::output::{OutputArgs, note, stdout};
 use rowhouse_migrator::MigrateError;
 use rowhouse_operator::actions::Operator;
 use rowhouse_operator::addresses::NAME;
@@ -20,9 +20,10 @@ use rowhouse_operator::backfill::{
 };
 use rowhouse_operator::tenants::TenantError;
 
-pub(super) const EXAMPLES: &str = "Processes all tenants, each in its own context, in batches, and records its progress: after an \
-interruption, even by kill -9, the next run continues. The rows of a tenant are counted first. A tenant whose number of changed rows differs \
-from that is reported, and the exit code is not 0. The other tenants are processed all the same.
+pub(super) const EXAMPLES: &str = "A backfill changes rows that existed before a migration, such as to fill a new column. It processes all tenants, each in \
+transactions of its own, in batches, and records its progress: after an interruption, even by kill -9, the next run continues.
+Before a tenant is processed, the rows to change are counted. If another number of rows was changed in the end, the tenant is \
+reported and the exit code is not 0; the other tenants are processed all the same.
 
 Examples:
   rowhouse backfill --list
@@ -109,13 +110,13 @@ pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError
     if args.dry_run {
         let counted = runner.count().await?;
         print_failures(&counted.failed, counted.left_out);
-        print_counted(&mut io::stdout().lock(), &name, &counted)?;
+        print_counted(&mut stdout(), &name, &counted)?;
         return Ok(exit_code(counted.failed.is_empty() && counted.left_out == 0));
     }
     record_run(&args.database, &operator, &name).await?;
     let report = runner.run().await?;
     print_failures(&report.failed, report.left_out);
-    print_report(&mut io::stdout().lock(), &name, &report)?;
+    print_report(&mut stdout(), &name, &report)?;
     Ok(exit_code(report.is_complete()))
 }
 
@@ -135,10 +136,10 @@ fn names() -> String {
 
 fn print_failures(failed: &[(BackfillTarget, TenantFailure)], left_out: usize) {
     for (target, failure) in failed {
-        eprintln!("rowhouse: {} ({}): {failure}", target.slug, target.id);
+        note!("{} ({}): {failure}", target.slug, target.id);
     }
     if left_out > 0 {
-        eprintln!("rowhouse: no connection was left for {}", tenants(left_out));
+        note!("no connection was left for {}", tenants(left_out));
     }
 }
 

@@ -1,7 +1,5 @@
 //! `rowhouse backfill --list`: the backfills, and whether there is something to do.
 
-use std::io;
-
 use rowhouse_migrator::{MigrationState, Migrator};
 use rowhouse_operator::addresses::{NAME, PURPOSE, survey};
 use rowhouse_operator::backfill::{self, LedgerSummary};
@@ -9,7 +7,7 @@ use serde::Serialize;
 
 use super::backfill::BackfillCliError;
 use super::database::DatabaseArgs;
-use super::output::{OutputFormat, Row, print_all};
+use super::output::{OutputFormat, Row, print_all, stdout};
 
 /// A backfill as it is printed.
 #[derive(Serialize)]
@@ -86,5 +84,5 @@ pub(super) async fn print(database: &DatabaseArgs, format: OutputFormat) -> Resu
     let state = if nothing { BackfillState::NothingToDo } else { BackfillState::Open };
     let (tenants, completed, changed_rows) = (None, None, None);
     rows.push(ListedBackfill { name: NAME, state, tenants, completed, changed_rows, purpose: PURPOSE });
-    Ok(print_all(&mut io::stdout().lock(), format, rows)?)
+    Ok(print_all(&mut stdout(), format, rows)?)
 }

@@ -2,10 +2,10 @@
 
 use std::io::{self, Write};
 
-use clap::{Args, CommandFactory};
+use clap::Args;
 use clap_complete::Shell;
 
-use super::Cli;
+use super::output::stdout;
 
 pub(super) const EXAMPLES: &str = "Examples:
   rowhouse completions bash > /etc/bash_completion.d/rowhouse
@@ -20,6 +20,6 @@ pub(super) struct CompletionsArgs {
 
 pub(super) fn run(args: &CompletionsArgs) -> io::Result<()> {
     let mut script = Vec::new();
-    clap_complete::generate(args.shell, &mut Cli::command(), "rowhouse", &mut script);
-    io::stdout().lock().write_all(&script)
+    clap_complete::generate(args.shell, &mut super::command(), "rowhouse", &mut script);
+    stdout().write_all(&script)
 }

@@ -14,7 +14,7 @@ use serde::Serialize;
 use super::addresses;
 use super::database::DatabaseArgs;
 use super::operator::{OperatorArgs, record_action};
-use super::output::{OutputArgs, OutputFormat, Row, print_all, print_json};
+use super::output::{OutputArgs, OutputFormat, Row, note, print_all, print_json, stdout};
 use rowhouse_migrator::{
     MigrateError, MigrateReport, MigrationState, MigrationStatus, Migrator, RolePasswords, Status,
 };
@@ -25,11 +25,12 @@ use rowhouse_operator::tenants::TenantError;
 const PENDING: u8 = 3;
 
 pub(super) const EXAMPLES: &str = "Creates the database if it does not exist, the roles, their grants and the schema. Repeating it changes nothing.
-The services' URLs are only read for the passwords in them, which their roles get.
-Roles belong to the cluster: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
-administer all databases of Rowhouse in it.
+Each service logs in as a role of its own, such as rowhouse_orders. The role gets the password in the service's URL; nothing else
+of that URL is used.
+Roles belong to the whole server: an administrator who is no superuser becomes a member of rowhouse_administrators, whose members
+administer all databases of Rowhouse on it.
 
-A migration that has to wait for other sessions' locks does not block them: it times out after a second and retries.
+A migration that needs a lock of another session waits a second for it, lets the others go first, and tries again.
 With --status nothing is changed: each migration is listed, and the exit code is 0 if there is nothing to do, else 3.
 
 Examples:
@@ -45,7 +46,7 @@ pub(super) struct MigrateArgs {
     /// The URLs with which the services connect to the database.
     #[command(flatten)]
     service_urls: OfEachService<DatabaseUrl>,
-    /// Total time to wait for locks that other sessions hold, and before that for another migration, in seconds
+    /// Maximum time to wait for locks of other sessions, and before that for another `rowhouse migrate`, in seconds
     #[arg(long, env = "ROWHOUSE_LOCK_WAIT", value_name = "SECONDS", default_value = "300", value_parser = seconds)]
     lock_wait: Duration,
     /// List the migrations and their states, and change nothing
@@ -74,7 +75,9 @@ impl EachService for DatabaseUrl {
     type Value = Option<String>;
 
     fn argument(service: ServiceName, argument: Arg) -> Arg {
-        let help = format!("URL with which the {service} service connects to the database");
+        let help = format!(
+            "URL with which the {service} service connects to the database; its role gets the password in it"
+        );
         argument.value_name("URL").hide_env_values(true).help(help)
     }
 
@@ -85,13 +88,12 @@ impl EachService for DatabaseUrl {
 
 pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateCliError> {
     let (url, ca_file) = (&args.database.url, args.database.ca_file());
-    let migrator = Migrator::new(url, ca_file)
-        .with_lock_wait(args.lock_wait)
-        .with_notice(|line| eprintln!("rowhouse: {line}"));
+    let migrator =
+        Migrator::new(url, ca_file).with_lock_wait(args.lock_wait).with_notice(|line| note!("{line}"));
     if args.status {
         let status = migrator.status().await?;
-        if let Err(error) = print_status(&mut io::stdout().lock(), args.output.format, &status) {
-            eprintln!("rowhouse: {error}");
+        if let Err(error) = print_status(&mut stdout(), args.output.format, &status) {
+            note!("{error}");
         }
         return Ok(if status.is_current() { ExitCode::SUCCESS } else { ExitCode::from(PENDING) });
     }
@@ -99,13 +101,13 @@ pub(super) async fn run(args: MigrateArgs) -> Result<ExitCode, MigrateCliError> 
     let passwords = PerService::try_from_fn(|service| password(urls[service].as_deref(), ca_file, service))?;
     let passwords = RolePasswords::new(passwords);
     let report = migrator.run(&passwords).await?;
-    if let Err(error) = print(&mut io::stdout().lock(), &report, &passwords) {
-        eprintln!("rowhouse: {error}");
+    if let Err(error) = print(&mut stdout(), &report, &passwords) {
+        note!("{error}");
     }
     record_run(&args.database, &args.operator.operator(), &report, &passwords).await?;
     // The schema is complete, whatever this returns.
     if let Err(error) = addresses::report(url, ca_file).await {
-        eprintln!("rowhouse: the e-mail addresses were not checked: {error}");
+        note!("the email addresses were not checked: {error}");
     }
     Ok(ExitCode::SUCCESS)
 }

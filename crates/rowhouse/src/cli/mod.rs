@@ -24,6 +24,7 @@ use std::process::ExitCode;
 
 use clap::{CommandFactory, Parser, Subcommand};
 
+use self::output::note;
 use crate::dev::{self, DevArgs};
 
 /// Rowhouse: a multi-tenant backend in which PostgreSQL keeps the tenants apart.
@@ -61,16 +62,16 @@ enum Command {
     /// Check the isolation guarantees of a database
     #[command(after_help = audit::EXAMPLES)]
     Audit(audit::AuditArgs),
-    /// Create and rotate signing keys, and make old encryption keys removable
+    /// Create and rotate signing keys, and encrypt secrets again with a new encryption key
     Keys(keys::KeysArgs),
     /// List and show people, disable a person's account, or enable it again
     User(user::UserArgs),
-    /// Suspend, resume, list and show tenants, and list what they used
+    /// Suspend, resume, list and show tenants, and list how much each has used the database
     Tenant(tenant::TenantArgs),
-    /// Run a backfill, which changes the rows of all tenants, one tenant after the other
+    /// List and run backfills: changes of all tenants' rows that a migration needs
     #[command(after_help = backfill::EXAMPLES)]
     Backfill(backfill::BackfillArgs),
-    /// List what operators did, to which tenant or person, and why
+    /// List the recorded actions of operators: who did what to which tenant or person, and why
     #[command(after_help = actions::EXAMPLES)]
     Actions(actions::ActionsArgs),
     /// Open the database in psql, as an administrator
@@ -106,7 +107,7 @@ pub async fn run(cli: Cli) -> ExitCode {
     match execute(command).await {
         Ok(code) => code,
         Err(error) => {
-            eprintln!("rowhouse: {error}");
+            note!("{error}");
             ExitCode::FAILURE
         }
     }
@@ -114,7 +115,7 @@ pub async fn run(cli: Cli) -> ExitCode {
 
 async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
     match command {
-        Command::Dev(args) => Box::pin(dev::run(*args)).await?,
+        Command::Dev(args) => return Ok(Box::pin(dev::run(*args)).await),
         Command::Migrate(args) => return Ok(Box::pin(migrate::run(args)).await?),
         Command::WaitForMigrations(args) => Box::pin(wait_for_migrations::run(args)).await?,
         Command::Audit(args) => return Ok(Box::pin(audit::run(args)).await?),
@@ -123,7 +124,7 @@ async fn execute(command: Command) -> Result<ExitCode, Box<dyn Error>> {
         Command::Tenant(args) => Box::pin(tenant::run(args)).await?,
         Command::Backfill(args) => return Ok(Box::pin(backfill::run(args)).await?),
         Command::Actions(args) => Box::pin(actions::run(args)).await?,
-        Command::Psql(args) => psql::run(&args)?,
+        Command::Psql(args) => Box::pin(psql::run(args)).await?,
         Command::Completions(args) => completions::run(&args)?,
     }
     Ok(ExitCode::SUCCESS)
@@ -150,6 +151,30 @@ mod tests {
         let command = Cli::command();
         command.clone().debug_assert();
         check(&command);
+    }
+
+    /// An argument that is added last would otherwise be under the heading of the one before it.
+    #[test]
+    fn the_file_of_a_secret_is_under_the_secrets_heading() {
+        fn check(command: &Command) -> usize {
+            let heading = |long: &str| {
+                let argument = command.get_arguments().find(|argument| argument.get_long() == Some(long));
+                argument.map(|argument| argument.get_help_heading().map(str::to_owned))
+            };
+            let longs = command.get_arguments().filter_map(|argument| argument.get_long());
+            let files: Vec<_> =
+                longs.filter_map(|long| Some((long, long.strip_suffix("-url-file")?))).collect();
+            for (file, secret) in &files {
+                assert_eq!(
+                    heading(file),
+                    heading(&format!("{secret}-url")),
+                    "{} --{file}",
+                    command.get_name()
+                );
+            }
+            files.len() + command.get_subcommands().map(check).sum::<usize>()
+        }
+        assert!(check(&command()) > 10);
     }
 
     #[test]

@@ -1,5 +1,6 @@
 //! The arguments that say who acts and why, for the record of operators' actions.
 
+use super::output::note;
 use clap::Args;
 use rowhouse_operator::actions::{Actor, NewAction, Operator, Reason, is_recordable, record};
 use rowhouse_operator::tenants::TenantError;
@@ -25,8 +26,8 @@ pub(super) struct OperatorArgs {
 /// The arguments of actions against a tenant or a person.
 #[derive(Args)]
 pub(super) struct ReasonArgs {
-    /// Reason for the record of operators' actions, in 1 to 500 characters; the administrators of a tenant that you suspend or
-    /// resume see it in their audit log
+    /// Reason for the record of operators' actions, in 1 to 500 characters; if you suspend or resume a tenant, its administrators see
+    /// the reason in their audit log
     #[arg(long, value_name = "TEXT")]
     reason: Reason,
     #[command(flatten)]
@@ -73,9 +74,7 @@ pub(super) async fn record_action(
     details: &serde_json::Value,
 ) -> Result<(), TenantError> {
     if !is_recordable(owner).await? {
-        eprintln!(
-            "rowhouse: {action} is not recorded, since the schema is older than the record of operators' actions"
-        );
+        note!("{action} is not recorded, since the schema is older than the record of operators' actions");
         return Ok(());
     }
     record(owner, operator, &NewAction { action, target: None, details: &details.to_string() }).await

@@ -1,7 +1,8 @@
 //! Printing lists and details, as tables for people and as JSON for programs.
 
 use std::collections::BTreeMap;
-use std::io::{self, Write};
+use std::fmt::Arguments;
+use std::io::{self, ErrorKind, Stdout, Write};
 
 use clap::builder::RangedU64ValueParser;
 use clap::{Args, ValueEnum};
@@ -38,11 +39,47 @@ pub(super) struct ListArgs {
     /// Maximum number of rows to show
     #[arg(long, value_name = "NUMBER", default_value_t = 50, value_parser = RangedU64ValueParser::<u32>::new().range(1..=100_000))]
     pub(super) limit: u32,
-    /// Show only rows with this text in a name, slug, address or other word, in upper or lower case; or with this id
+    /// Show only rows that contain this text, in upper or lower case, such as a part of a name, slug, address or id
     #[arg(long, value_name = "TEXT")]
     pub(super) search: Option<String>,
     #[command(flatten)]
     pub(super) output: OutputArgs,
+}
+
+/// Standard output. What nobody reads any more, as after `| head -1`, is dropped: the command does what it would have done, and ends
+/// with the same exit code.
+pub(super) struct Output(Stdout);
+
+pub(super) fn stdout() -> Output {
+    Output(io::stdout())
+}
+
+impl Write for Output {
+    fn write(&mut self, text: &[u8]) -> io::Result<usize> {
+        match self.0.write(text) {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(text.len()),
+            written => written,
+        }
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        match self.0.flush() {
+            Err(error) if error.kind() == ErrorKind::BrokenPipe => Ok(()),
+            flushed => flushed,
+        }
+    }
+}
+
+/// Prints a line on standard error, after the program's name. Unlike `eprintln!`, it does not panic if nobody reads that.
+macro_rules! note {
+    ($($line:tt)*) => {
+        $crate::cli::output::print_note(format_args!($($line)*))
+    };
+}
+pub(super) use note;
+
+pub(super) fn print_note(line: Arguments<'_>) {
+    let _unread = writeln!(io::stderr(), "rowhouse: {line}");
 }
 
 /// Something that is a row of a table and an object of a JSON document.
@@ -72,11 +109,7 @@ pub(super) fn print_page<T: Row>(
     }
     let shown = page.items.len();
     if u64::try_from(shown).is_ok_and(|shown| shown < page.total) {
-        writeln!(
-            io::stderr().lock(),
-            "rowhouse: {shown} of {} are shown: --limit shows more, --search finds some",
-            page.total
-        )?;
+        note!("{shown} of {} are shown: --limit shows more, --search finds some", page.total);
     }
     Ok(())
 }

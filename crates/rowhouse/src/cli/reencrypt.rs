@@ -1,6 +1,6 @@
 //! The command `rowhouse keys re-encrypt`, which makes old encryption keys removable.
 
-use std::io::{self, Write};
+use std::io;
 use std::path::PathBuf;
 use std::process::ExitCode;
 
@@ -13,19 +13,20 @@ use tokio_postgres::Client;
 
 use super::database::DatabaseArgs;
 use super::operator::{OperatorArgs, record_action};
-use super::output::{OutputArgs, Row, print_all};
+use super::output::{OutputArgs, Row, note, print_all, stdout};
 
-pub(super) const EXAMPLES: &str = "1. Append a new key to the file, such as `openssl rand -base64 32` prints, and wait until all instances have read it, or some would
-   not understand what others encrypt. Then move it to the first line, and wait again.
-2. Run this. What an old key has encrypted is encrypted with the new one, tenant after tenant; the next run continues an
-   interrupted one. It prints which keys are still in use. Emails and other work that is about to be done is not changed, but
-   used up: if such rows are left, run it again later.
-3. With --retire, old keys that are not in use any more are replaced in the file by keys that decrypt nothing: they only recognise
-   the API keys, invitations and refresh tokens of before, which would be refused without them. Devices that were known by an old
-   key are known again after the next login. The file is written for its owner alone: give it back the owner and the mode that
-   the services need, and bring it to all instances.
+pub(super) const EXAMPLES: &str = "How to replace an encryption key:
+1. Append a new key to the file, such as `openssl rand -base64 32` prints, and wait until all instances of the services have read
+   it, since otherwise some could not decrypt what others encrypt. Then move it to the first line, and wait again.
+2. Run this command. It encrypts with the new key what an old key has encrypted, tenant after tenant, and prints which keys are
+   still in use. The next run continues an interrupted one. Rows of emails and other jobs that are still to be done are not
+   changed; they disappear when the work is done. If such rows are left, run the command again later.
+3. Run it with --retire. In the file, it replaces old keys that are not in use any more by keys that cannot decrypt. These only
+   recognise API keys, invitations and refresh tokens that were issued before, which would be refused without them. Devices that
+   an old key recognised are recognised again after their next login. The file is written so that only its owner can read it: give
+   it the owner and the mode that the services need, and copy it to all instances.
 
-The exit code is 0 if no old key is in use any more. Each service that has its own file needs its own run.
+The exit code is 0 if no old key is in use any more. Run the command once for each service that has a file of its own.
 
 Examples:
   rowhouse keys re-encrypt --encryption-keys .rowhouse/keys/encryption.keys --dry-run
@@ -36,13 +37,13 @@ pub(super) struct ReencryptArgs {
     /// File with the encryption keys, the current one first
     #[arg(long, env = "ROWHOUSE_ENCRYPTION_KEYS", value_name = "FILE")]
     encryption_keys: PathBuf,
-    /// Service whose keys are in the file; when absent, all services with rows that a key of the file has encrypted
+    /// Service whose keys are in the file; by default all services with rows that a key of the file has encrypted
     #[arg(long = "service", value_name = "NAME", value_parser = PossibleValuesParser::new(SERVICES))]
     services: Vec<String>,
     /// Print which keys are in use, and change nothing
     #[arg(long, conflicts_with = "retire")]
     dry_run: bool,
-    /// Take from old keys in the file what decrypts, if they are not in use any more
+    /// Replace old keys in the file, if they are not in use any more, by keys that cannot decrypt
     #[arg(long)]
     retire: bool,
     #[command(flatten)]
@@ -103,14 +104,14 @@ pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliErr
             let details = serde_json::json!({ "service": service, "key": keys.current() });
             record_action(&owner, &operator, "keys.re_encrypt", &details).await?;
             let rows = reencrypt(&mut owner, service, &keys).await?;
-            eprintln!("rowhouse: {service}: encrypted {rows} rows with the key {}", keys.current());
+            note!("{service}: encrypted {rows} rows with the key {}", keys.current());
         }
         uses.extend(usage(&mut owner, service, &keys).await?);
     }
     let old = uses.iter().filter(|used| used.state != "current").map(|used| used.rows).sum::<i64>();
-    print_all(&mut io::stdout().lock(), args.output.format, uses)?;
+    print_all(&mut stdout(), args.output.format, uses)?;
     if old > 0 {
-        eprintln!("rowhouse: {old} rows are encrypted with other keys than the current one: keep those keys");
+        note!("{old} rows are encrypted with other keys than the current one: keep those keys");
         return Ok(ExitCode::FAILURE);
     }
     if args.retire {
@@ -128,7 +129,7 @@ pub(super) async fn run(args: ReencryptArgs) -> Result<ExitCode, ReencryptCliErr
         let retired = digest_only(&text).ok_or_else(|| ReencryptCliError::Invalid(path.clone()))?;
         let written = rowhouse_files::write_private(&path, retired.as_bytes());
         written.map_err(|source| ReencryptCliError::Write { path: path.clone(), source })?;
-        writeln!(io::stderr(), "rowhouse: {} has no old key that decrypts any more", path.display())?;
+        note!("{} has no old key that decrypts any more", path.display());
     }
     Ok(ExitCode::SUCCESS)
 }
@@ -148,8 +149,8 @@ async fn of_file(owner: &mut Client, keys: &ServiceKeys) -> Result<Vec<String>, 
         return Ok(SERVICES.map(str::to_owned).to_vec());
     }
     for service in others {
-        eprintln!(
-            "rowhouse: {service} is left out, since none of its rows is encrypted with a key of this file: run it with \
+        note!(
+            "{service} is left out, since none of its rows is encrypted with a key of this file: run it with \
              --service {service} and the file of that service"
         );
     }

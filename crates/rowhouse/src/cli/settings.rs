@@ -6,7 +6,7 @@ use std::ffi::OsString;
 use std::path::{Path, PathBuf};
 use std::{env, fs};
 
-use clap::builder::{OsStr, Resettable};
+use clap::builder::{OsStr, Resettable, Str};
 use clap::error::ErrorKind;
 use clap::{Arg, ArgMatches, Args, Command, Error, FromArgMatches, value_parser};
 use rowhouse_chassis::config::{self, Environment};
@@ -70,6 +70,9 @@ fn file_of(secret: &Arg) -> Arg {
         .env(format!("{prefix}{variable}_FILE"))
         .value_name("FILE")
         .value_parser(value_parser!(PathBuf))
+        .help_heading(Resettable::from(
+            secret.get_help_heading().map(|heading| Str::from(heading.to_owned())),
+        ))
         .help(format!("File that contains the value of --{long}, and overrides {variable}"))
 }
 
@@ -82,7 +85,7 @@ pub(super) fn parse<C: FromArgMatches>(command: &Command) -> C {
     let mut line = complete(command.clone());
     let result = lenient(command, &arguments).and_then(|contents| {
         line = with_contents(command.clone(), &contents);
-        let matches = config::matches(line.clone(), arguments);
+        let matches = config::matches(line.clone(), arguments)?;
         refuse_plaintext(&matches)?;
         C::from_arg_matches(&matches)
     });

@@ -12,13 +12,13 @@ use rowhouse_operator::tenants::{
 
 use super::database::DatabaseArgs;
 use super::operator::ReasonArgs;
-use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page};
+use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page, stdout};
 use super::tenant_usage::{self, UsageArgs};
 
 const EXAMPLES: &str =
-    "The database refuses every entry into a suspended tenant, even with valid tokens. Open transactions \
-are ended, and its jobs wait. Resuming it undoes that. The tenant's audit log records both, with the reason, and the record of \
-operators' actions (`rowhouse actions`) also who did it.
+    "In a suspended tenant, the database refuses every transaction, even with valid tokens. Open transactions are ended, and jobs \
+wait until the tenant is resumed. The tenant's audit log records both with the reason; the record of operators' actions \
+(`rowhouse actions`) also has who did it.
 
 Examples:
   rowhouse tenant suspend acme --reason 'invoice 2026-117 is unpaid'
@@ -37,13 +37,13 @@ pub(super) struct TenantArgs {
 
 #[derive(Subcommand)]
 enum TenantCommand {
-    /// Suspend a tenant: nobody can enter it any more, and its open transactions are ended
+    /// Suspend a tenant: nobody has access to it any more, and its open transactions are ended
     Suspend(Change),
     /// Resume a suspended tenant
     Resume(Change),
     /// List the tenants, the newest first
     List(List),
-    /// List what the tenants used, the one that held database connections longest first
+    /// List how much each tenant has used the database, the longest use of connections first
     Usage(UsageArgs),
     /// Show one tenant: its status, members, sessions, keys, jobs, the size of its data, and why it was suspended
     Show(Show),
@@ -95,7 +95,7 @@ pub(super) enum TenantCliError {
 }
 
 pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
-    let mut out = io::stdout();
+    let mut out = stdout();
     match args.command {
         TenantCommand::Suspend(Change { tenant, reason, database }) => {
             let operator = reason.operator();
@@ -116,13 +116,13 @@ pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
         TenantCommand::List(List { status, rows: ListArgs { limit, search, output }, database }) => {
             let owner = database.owner().await?;
             let page = tenants::list(&owner, status, &Search { text: search, limit }).await?;
-            print_page(&mut out.lock(), output.format, &page)?;
+            print_page(&mut out, output.format, &page)?;
         }
         TenantCommand::Usage(args) => tenant_usage::run(args).await?,
         TenantCommand::Show(Show { tenant, output, database }) => {
             let mut owner = database.owner().await?;
             let overview = tenants::overview(&mut owner, &tenant).await?;
-            print_details(&mut out.lock(), output.format, &overview)?;
+            print_details(&mut out, output.format, &overview)?;
         }
     }
     Ok(())

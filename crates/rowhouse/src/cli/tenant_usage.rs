@@ -1,7 +1,5 @@
 //! The command `rowhouse tenant usage`, which lists what the tenants used.
 
-use std::io;
-
 use chrono::NaiveDate;
 use clap::Args;
 use clap::builder::PossibleValuesParser;
@@ -10,18 +8,18 @@ use rowhouse_operator::Search;
 use rowhouse_operator::tenants::{Span, TenantUsage, usage};
 
 use super::database::DatabaseArgs;
-use super::output::{ListArgs, Row, print_page};
+use super::output::{ListArgs, Row, print_page, stdout};
 use super::tenant::TenantCliError;
 
 #[derive(Args)]
 pub(super) struct UsageArgs {
-    /// First day, in UTC; 30 days with the last one by default
+    /// First day, in UTC; by default the one with which there are 30 days
     #[arg(long, value_name = "YYYY-MM-DD")]
     from: Option<NaiveDate>,
     /// Last day, in UTC; today by default
     #[arg(long, value_name = "YYYY-MM-DD")]
     to: Option<NaiveDate>,
-    /// Service whose use is counted; all services when absent
+    /// Service whose use is counted; by default all services
     #[arg(long, value_name = "NAME", value_parser = PossibleValuesParser::new(ServiceName::ALL.iter().map(|service| service.as_str())))]
     service: Option<String>,
     #[command(flatten)]
@@ -52,5 +50,5 @@ pub(super) async fn run(args: UsageArgs) -> Result<(), TenantCliError> {
     let [first_day, last_day] = [from, to].map(|day| day.map(|day| day.to_string()));
     let span = Span { first_day, last_day, service };
     let page = usage(&owner, &span, &Search { text: search, limit }).await?;
-    Ok(print_page(&mut io::stdout().lock(), output.format, &page)?)
+    Ok(print_page(&mut stdout(), output.format, &page)?)
 }

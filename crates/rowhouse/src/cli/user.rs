@@ -9,11 +9,11 @@ use rowhouse_operator::tenants::TenantError;
 
 use super::database::DatabaseArgs;
 use super::operator::ReasonArgs;
-use super::output::{Details, ListArgs, OutputArgs, Row, print_details, print_page};
+use super::output::{Details, ListArgs, OutputArgs, Row, note, print_details, print_page, stdout};
 
-const EXAMPLES: &str = "A person who is disabled can log in nowhere, and all of their sessions end at once, in every company, as do
-their API keys and the invitations that they have sent; enabling them again brings none of these back. What they did stays.
-Both are recorded (`rowhouse actions`).
+const EXAMPLES: &str = "A disabled person cannot log in to any tenant. All of their sessions, API keys and sent invitations end at once, in every
+tenant, and do not come back when the person is enabled again. The data that they have created stays.
+Disabling and enabling are recorded: `rowhouse actions` lists them.
 
 Examples:
   rowhouse user list --search @example.com
@@ -32,7 +32,7 @@ pub(super) struct UserArgs {
 enum UserCommand {
     /// Disable a person: end all of their sessions, API keys and invitations, and refuse logins
     Disable(Change),
-    /// Enable a disabled person, who can log in again
+    /// Enable a disabled person, so that they can log in again
     Enable(Change),
     /// List people, the newest first
     List(List),
@@ -42,7 +42,7 @@ enum UserCommand {
 
 #[derive(Args)]
 struct Change {
-    /// The person's e-mail address or id
+    /// The person's email address or id
     #[arg(value_name = "EMAIL-OR-ID")]
     person: String,
     #[command(flatten)]
@@ -61,7 +61,7 @@ struct List {
 
 #[derive(Args)]
 struct Show {
-    /// The person's e-mail address or id
+    /// The person's email address or id
     #[arg(value_name = "EMAIL-OR-ID")]
     person: String,
     #[command(flatten)]
@@ -79,16 +79,14 @@ pub(super) enum UserError {
 }
 
 pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
-    let mut out = io::stdout();
+    let mut out = stdout();
     match args.command {
         UserCommand::Disable(Change { person, reason, database }) => {
             let operator = reason.operator();
             let mut owner = database.owner().await?;
             let Disabled { email, sessions, api_keys, invitations } =
                 people::disable(&mut owner, &person, &operator).await?;
-            let ended =
-                format!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
-            writeln!(io::stderr().lock(), "{ended}")?;
+            note!("ended {sessions} sessions, {api_keys} API keys and {invitations} invitations");
             writeln!(out, "disabled {email}")?;
         }
         UserCommand::Enable(Change { person, reason, database }) => {
@@ -100,12 +98,12 @@ pub(super) async fn run(args: UserArgs) -> Result<(), UserError> {
         UserCommand::List(List { rows: ListArgs { limit, search, output }, database }) => {
             let owner = database.owner().await?;
             let page = people::list(&owner, &Search { text: search, limit }).await?;
-            print_page(&mut out.lock(), output.format, &page)?;
+            print_page(&mut out, output.format, &page)?;
         }
         UserCommand::Show(Show { person, output, database }) => {
             let mut owner = database.owner().await?;
             let overview = people::overview(&mut owner, &person).await?;
-            print_details(&mut out.lock(), output.format, &overview)?;
+            print_details(&mut out, output.format, &overview)?;
         }
     }
     Ok(())

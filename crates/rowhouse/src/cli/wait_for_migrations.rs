@@ -2,6 +2,7 @@
 
 use std::time::{Duration, Instant};
 
+use super::output::note;
 use clap::Args;
 use rowhouse_chassis::config::{DatabaseArgs, Environment, seconds};
 use rowhouse_chassis::database::{DatabaseError, check_schema};
@@ -11,8 +12,8 @@ use rowhouse_tenancy::ConnectError;
 const INTERVAL: Duration = Duration::from_secs(1);
 
 pub(super) const EXAMPLES: &str =
-    "Connects with a service's own login, which the migration creates and gives its password. Ends with 0 as soon as a service
-of this release would start, and at once with 1 if the schema is too new for it.
+    "Connects with a service's own login, which exists with its password after the first migration. The exit code is 0 as soon as the
+schema is new enough for the services of this release, and 1 if it is too new for them or the time is over.
 
 Examples:
   rowhouse wait-for-migrations --database-url postgres://rowhouse_orders:secret@db/rowhouse
@@ -20,11 +21,11 @@ Examples:
 
 #[derive(Args)]
 pub(super) struct WaitArgs {
-    #[command(flatten)]
-    database: DatabaseArgs,
     /// Maximum time to wait, in seconds
     #[arg(long, env = "ROWHOUSE_MIGRATION_WAIT", value_name = "SECONDS", default_value = "600", value_parser = seconds)]
     migration_wait: Duration,
+    #[command(flatten)]
+    database: DatabaseArgs,
     #[command(flatten)]
     environment: Environment,
 }
@@ -38,7 +39,7 @@ pub(super) async fn run(args: WaitArgs) -> Result<(), DatabaseError> {
         }
         let reason = error.to_string();
         if reason != last {
-            eprintln!("rowhouse: waiting: {reason}");
+            note!("waiting: {reason}");
             last = reason;
         }
         tokio::time::sleep(INTERVAL).await;

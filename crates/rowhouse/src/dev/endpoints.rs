@@ -1,6 +1,7 @@
 //! The file with the addresses of all parts, for programs.
 
 use std::io;
+use std::net::SocketAddr;
 use std::path::Path;
 
 use rowhouse_catalog::PerService;
@@ -21,6 +22,9 @@ pub(super) struct Endpoints {
     pub(super) services: Services,
     /// The URL of the database for an administrator.
     pub(super) database: String,
+    /// The address of the admin listener, if there is one.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    pub(super) admin: Option<String>,
 }
 
 /// The address of each service.
@@ -51,11 +55,12 @@ pub(crate) fn database_url(directory: &Path) -> Result<String, DevError> {
 }
 
 impl Endpoints {
-    pub(super) fn of(addresses: Addresses, database: String) -> Self {
+    pub(super) fn of(addresses: Addresses, database: String, admin: Option<SocketAddr>) -> Self {
         Self {
             gateway: url(addresses.gateway),
             services: Services(addresses.services.map(|_, address| url(address))),
             database,
+            admin: admin.map(url),
         }
     }
 

@@ -6,7 +6,7 @@ use super::endpoints::Endpoints;
 
 /// Returns the text. The example onboards with a fixed idempotency key, so its lines work after every start.
 pub(super) fn text(endpoints: &Endpoints, directory: &Path, log: Option<&Path>) -> String {
-    let Endpoints { gateway, services, database } = endpoints;
+    let Endpoints { gateway, services, database, admin: _ } = endpoints;
     let services = services.0.iter().map(|(service, url)| format!("  {:<10}  {url}\n", service.as_str()));
     let services = services.collect::<String>();
     let directory = directory.display();

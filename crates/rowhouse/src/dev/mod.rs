@@ -16,6 +16,7 @@ mod stop;
 use std::io::{self, Write};
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::process::ExitCode;
 use std::time::Duration;
 
 use clap::Args;
@@ -23,6 +24,7 @@ use rowhouse_auth::{MailArgs, SignUpArgs};
 use rowhouse_chassis::config::{
     AdmissionArgs, GATEWAY_TENANT_RATE, OfEachService, RateLimitArgs, TelemetryArgs,
 };
+use rowhouse_chassis::program::raise_open_files;
 use rowhouse_chassis::telemetry;
 
 use database::Database;
@@ -40,6 +42,10 @@ use rowhouse_keys::encryption_keys;
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_system::{Parts, System, url};
 use rowhouse_tokens::Issuers;
+use tracing::Level;
+
+/// The name of this process in logs and traces.
+const NAME: &str = "rowhouse";
 
 /// The time to wait for readiness. Services that take longer log why.
 const READY_LIMIT: Duration = Duration::from_secs(10);
@@ -51,28 +57,28 @@ pub struct DevArgs {
     /// Directory for the data, the keys and the log of PostgreSQL
     #[arg(long, env = "ROWHOUSE_DATA_DIR", value_name = "DIRECTORY", default_value = ".rowhouse")]
     pub data_dir: PathBuf,
-    /// Address and port of the gateway; port 0 takes a free one, here and below
+    /// Address and port of the gateway; here and below, port 0 means any free one
     #[arg(long, env = "ROWHOUSE_HTTP_LISTEN", value_name = "ADDRESS:PORT", default_value = "127.0.0.1:8080")]
     pub http: SocketAddr,
-    /// The issuer of access tokens, by which clients find the gateway; its own address when absent
+    /// URL by which clients reach the gateway, which is the issuer of access tokens; by default the gateway's own address
     #[arg(long, env = "ROWHOUSE_ISSUER", value_name = "URL")]
     pub issuer: Option<Issuers>,
     /// The addresses that the services listen on.
     #[command(flatten)]
     pub listen: OfEachService<Listen>,
-    /// URL of a running PostgreSQL, as an administrator; without it a private one is started
+    /// URL of a database on a running PostgreSQL, with the login of an administrator; without it, a private PostgreSQL is started
     #[arg(long, env = "DATABASE_URL", value_name = "URL", hide_env_values = true)]
     pub database_url: Option<String>,
     /// PEM file with the authorities that may have signed the database's certificate
     #[arg(long, env = "ROWHOUSE_DATABASE_CA_FILE", value_name = "FILE")]
     pub database_ca_file: Option<PathBuf>,
-    /// Directory of PostgreSQL's programs; without it PATH and the usual places are searched
+    /// Directory of PostgreSQL's programs; without it, PATH and the usual places are searched
     #[arg(long, env = "PG_BIN_DIR", value_name = "DIRECTORY")]
     pub pg_bin_dir: Option<PathBuf>,
     /// The gateway's request limits. Those of the services are twice as high.
     #[command(flatten)]
     pub rate_limits: RateLimitArgs,
-    /// The calls that run at once in each service.
+    /// The calls that run at once in each service, and the connections to each part.
     #[command(flatten)]
     pub admission: AdmissionArgs,
     /// The limits on sign-ups.
@@ -94,12 +100,25 @@ impl DevArgs {
     }
 }
 
-/// Runs everything until a signal, or until a part ends by itself, which is an error.
-pub async fn run(args: DevArgs) -> Result<(), DevError> {
-    let telemetry = telemetry::init(&args.telemetry, "rowhouse")?;
+/// Runs everything until a signal, or until a part ends by itself, which is an error. An error is printed in the format of the log
+/// lines.
+pub async fn run(args: DevArgs) -> ExitCode {
+    let format = args.telemetry.log_format;
+    match Box::pin(serve(args)).await {
+        Ok(()) => ExitCode::SUCCESS,
+        Err(error) => {
+            telemetry::print_end(format, NAME, Level::ERROR, &error.to_string());
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn serve(args: DevArgs) -> Result<(), DevError> {
+    let telemetry = telemetry::init(&args.telemetry, NAME)?;
+    raise_open_files();
     let mut stop = Stop::on_signals().map_err(DevError::Signals)?;
     let outcome = tokio::select! {
-        started = Box::pin(start(&args)) => match started {
+        started = Box::pin(start(&args, telemetry.admin_address())) => match started {
             Ok(running) => Box::pin(running.until(&mut stop)).await,
             Err(error) => Err(error),
         },
@@ -118,7 +137,7 @@ struct Running {
     directory: DataDirectory,
 }
 
-async fn start(args: &DevArgs) -> Result<Running, DevError> {
+async fn start(args: &DevArgs, admin: Option<SocketAddr>) -> Result<Running, DevError> {
     let directory = DataDirectory::open(&args.data_dir)?;
     Endpoints::remove(directory.path())?;
     let addresses = listen::check(args)?;
@@ -141,7 +160,7 @@ async fn start(args: &DevArgs) -> Result<Running, DevError> {
     let emails = EmailPrinter::announce(MailDirectory::at(mail_directory));
     let system = Box::pin(System::start(parts)).await?;
     system.until_ready(READY_LIMIT).await;
-    let endpoints = Endpoints::of(system.addresses(), database.admin_url());
+    let endpoints = Endpoints::of(system.addresses(), database.admin_url(), admin);
     endpoints.write(directory.path())?;
     let greeting = greeting::text(&endpoints, directory.path(), database.log());
     if let Err(error) = io::stdout().lock().write_all(greeting.as_bytes()) {

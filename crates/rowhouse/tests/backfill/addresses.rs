@@ -63,9 +63,9 @@ async fn a_migration_reports_collisions() {
             found[2].contains("m@münchen.example (") && found[2].contains("m@mu\u{308}nchen.example ("),
             "{said}"
         );
-        assert!(said.contains("no e-mail address any more: x@xn--a.example (00000000-"), "{said}");
+        assert!(said.contains("no email address any more: x@xn--a.example (00000000-"), "{said}");
         assert!(
-            said.contains("2 e-mail addresses from before to rewrite by `rowhouse backfill email-addresses`"),
+            said.contains("2 email addresses from before to rewrite by `rowhouse backfill email-addresses`"),
             "{said}"
         );
     }
@@ -82,7 +82,7 @@ async fn addresses_without_a_collision_are_rewritten() {
     assert!(text.contains("a@bücher.example (00000000-0000-7000-8000-000000000002"), "{text}");
     assert!(
         text.contains(" becomes a@xn--bcher-kva.example\n")
-            && text.ends_with("2 e-mail addresses to rewrite\n"),
+            && text.ends_with("2 email addresses to rewrite\n"),
         "{text}"
     );
     let mut admin = database.admin().await;

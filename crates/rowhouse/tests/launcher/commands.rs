@@ -1,8 +1,8 @@
 //! Commands on the database of a running `rowhouse dev`, which need no URL.
 
-use std::net::TcpListener;
 use std::process::Output;
 
+use rowhouse_testkit::own_address;
 use rustix::process::Signal;
 
 use crate::dev::Dev;
@@ -27,7 +27,7 @@ fn the_data_directory_names_the_database() {
     let on_it = |arguments: &[&str]| {
         let mut command = rowhouse(arguments);
         // What the command line names goes before what the environment names.
-        let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+        let closed = own_address();
         command.arg("--data-dir").arg(&data).env("DATABASE_URL", format!("postgres://nobody@{closed}/x"));
         command
     };
@@ -58,14 +58,39 @@ fn the_data_directory_names_the_database() {
 fn shells_complete_commands_and_arguments() {
     for shell in ["bash", "zsh", "fish", "elvish", "powershell"] {
         let script = succeed(&rowhouse(&["completions", shell]).output().unwrap());
-        for word in ["tenant", "suspend", "reason", "psql"] {
+        for word in ["tenant", "suspend", "reason", "psql", "database-url-file", "environment"] {
             assert!(script.contains(word), "{shell}: {word}");
         }
     }
     let script = succeed(&rowhouse(&["completions", "bash"]).output().unwrap());
-    let complete = format!(
-        "{script}\nCOMP_WORDS=(rowhouse tenant su); COMP_CWORD=2; _rowhouse rowhouse su tenant; echo \"${{COMPREPLY[*]}}\""
-    );
-    let completed = std::process::Command::new("bash").args(["-c", &complete]).output().unwrap();
-    assert_eq!(stdout(&completed).trim(), "suspend", "{}", stderr(&completed));
+    for (words, begun, expected) in [
+        ("tenant su", "su", "suspend"),
+        ("audit --database-url-f", "--database-url-f", "--database-url-file"),
+    ] {
+        let (before, _) = words.rsplit_once(' ').unwrap();
+        let complete = format!(
+            "{script}\nCOMP_WORDS=(rowhouse {words}); COMP_CWORD=2; _rowhouse rowhouse {begun} {before}; echo \"${{COMPREPLY[*]}}\""
+        );
+        let completed = std::process::Command::new("bash").args(["-c", &complete]).output().unwrap();
+        assert_eq!(stdout(&completed).trim(), expected, "{}", stderr(&completed));
+    }
+}
+
+#[test]
+fn keys_are_made_and_rotated_in_a_directory_that_is_named_in_the_same_way() {
+    let parent = directory();
+    let keys = |arguments: &[&str]| {
+        let mut command = rowhouse(&["keys"]);
+        succeed(
+            &command
+                .args(arguments)
+                .args(["--directory", "own"])
+                .current_dir(parent.path())
+                .output()
+                .unwrap(),
+        )
+    };
+    assert!(keys(&["generate"]).contains("own/rowhouse-auth/current.pem\n"));
+    assert!(keys(&["rotate", "--step", "publish"]).contains("rowhouse-auth"));
+    assert!(parent.path().join("own/rowhouse-auth/next.pem").is_file());
 }

@@ -1,6 +1,7 @@
 //! A running `rowhouse dev`.
 
 use std::fs::{self, File};
+use std::io::pipe;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus};
 use std::time::{Duration, Instant};
@@ -31,8 +32,25 @@ impl Dev {
     /// Starts it without waiting.
     pub(crate) fn launch(data_dir: &Path, command: &mut Command) -> Self {
         let output = |name| File::create(data_dir.with_extension(name)).unwrap();
-        let process = command.stdout(output("stdout")).stderr(output("stderr")).spawn().unwrap();
-        Self { process, data_dir: data_dir.to_owned() }
+        Self::spawn(data_dir, command.stdout(output("stdout")).stderr(output("stderr")))
+    }
+
+    /// Starts it where nobody reads its output, and waits until it runs.
+    pub(crate) fn start_unread(data_dir: &Path) -> Self {
+        let (reader, writer) = pipe().unwrap();
+        drop(reader);
+        let mut command = command(data_dir);
+        let mut dev = Self::spawn(data_dir, command.stdout(writer.try_clone().unwrap()).stderr(writer));
+        let endpoints = data_dir.join("endpoints.json");
+        until("the endpoints", || {
+            assert_eq!(dev.process.try_wait().unwrap(), None, "rowhouse dev ended");
+            endpoints.exists().then_some(())
+        });
+        dev
+    }
+
+    fn spawn(data_dir: &Path, command: &mut Command) -> Self {
+        Self { process: command.spawn().unwrap(), data_dir: data_dir.to_owned() }
     }
 
     /// Starts it and waits until it runs.
@@ -55,8 +73,9 @@ impl Dev {
         fs::read_to_string(self.data_dir.with_extension("stdout")).unwrap()
     }
 
+    /// Returns the log lines, if anybody reads them.
     pub(crate) fn stderr(&self) -> String {
-        fs::read_to_string(self.data_dir.with_extension("stderr")).unwrap()
+        fs::read_to_string(self.data_dir.with_extension("stderr")).unwrap_or_default()
     }
 
     pub(crate) fn endpoint(&self, name: &str) -> String {

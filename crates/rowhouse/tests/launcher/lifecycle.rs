@@ -106,3 +106,16 @@ fn without_its_database_it_ends_with_an_error() {
     assert!(dev.stderr().contains("rowhouse: PostgreSQL stopped by itself"), "{}", dev.stderr());
     assert!(!data.join("endpoints.json").exists());
 }
+
+/// As after `rowhouse dev | head`, and where the program that took the log lines has ended.
+#[tokio::test]
+async fn a_system_whose_output_nobody_reads_serves() {
+    let parent = directory();
+    let dev = Dev::start_unread(&parent.path().join("data"));
+    let (client, gateway) = (Client::new(), dev.endpoint("gateway"));
+    // Each is a log line.
+    for _ in 0..3 {
+        assert_eq!(status(&client, &format!("{gateway}/v1/orders")).await, 401);
+    }
+    dev.stop(Signal::TERM);
+}

@@ -5,7 +5,7 @@ use rustix::process::Signal;
 use serde_json::{Value, json};
 
 use crate::dev::{Dev, command};
-use crate::run::{directory, until};
+use crate::run::{directory, stderr, until};
 
 const PASSWORD: &str = "a secret that nobody may log";
 
@@ -15,13 +15,16 @@ struct Used {
     secrets: Vec<String>,
 }
 
-/// Signs up, logs in, places an order, and creates an API key and a second factor: one request each.
+/// Signs up, logs in, places an order, creates an API key and a second factor, and is refused an order with the key: one request each.
 async fn use_it(dev: &Dev) -> Used {
     let (http, gateway) = (Client::new(), dev.endpoint("gateway"));
-    let post = async |path: &str, body: Value, token: &str| -> Value {
+    let send = async |path: &str, body: Value, token: &str| {
         let request = http.post(format!("{gateway}{path}")).json(&body);
         let request = if token.is_empty() { request } else { request.bearer_auth(token) };
-        request.send().await.unwrap().error_for_status().unwrap().json().await.unwrap()
+        request.send().await.unwrap()
+    };
+    let post = async |path: &str, body: Value, token: &str| -> Value {
+        send(path, body, token).await.error_for_status().unwrap().json().await.unwrap()
     };
     let admin = json!({ "email": "ada@acme.example", "password": PASSWORD });
     let onboarded = post("/v1/tenants", json!({ "name": "Acme", "admin": admin }), "").await;
@@ -32,9 +35,14 @@ async fn use_it(dev: &Dev) -> Used {
         "customer": "Alice", "currency": "EUR",
         "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 4_950 }],
     });
-    post("/v1/orders", order, &access).await;
+    post("/v1/orders", order.clone(), &access).await;
     let key = json!({ "name": "export", "scopes": ["orders:read"] });
     let key = post("/v1/api-keys", key, &access).await;
+    let exchange = json!({
+        "grant_type": "client_credentials", "client_id": key["client_id"], "client_secret": key["client_secret"],
+    });
+    let of_key = text(&post("/v1/auth/token", exchange, "").await, "access_token");
+    assert_eq!(send("/v1/orders", order, &of_key).await.status(), 403);
     let totp = post("/v1/mfa/totp", json!({}), &access).await;
     let secrets = vec![
         PASSWORD.to_owned(),
@@ -43,6 +51,7 @@ async fn use_it(dev: &Dev) -> Used {
         text(&key, "client_secret"),
         text(&totp, "secret"),
         access,
+        of_key,
         "$2b$".to_owned(),
         "$bcrypt-sha256$".to_owned(),
         "rowhouse_otl_".to_owned(),
@@ -96,6 +105,7 @@ async fn lines_for_people_are_short_and_there_is_one_for_each_request() {
         "onboarding.v1.OnboardingService/OnboardTenant Ok",
         "auth.v1.AuthService/Login Ok",
         "orders.v1.OrderService/CreateOrder Ok",
+        "orders.v1.OrderService/CreateOrder PermissionDenied",
         "auth.v1.ApiKeyService/CreateApiKey Ok",
         // No service has seen it.
         "GET /v1/orders 401",
@@ -109,14 +119,6 @@ async fn lines_for_people_are_short_and_there_is_one_for_each_request() {
     }
     let of_gateway = log.lines().filter(|line| line.contains(" /v1/"));
     assert_eq!(of_gateway.count(), 1, "a service has written the line: {log}");
-}
-
-/// Returns the admin listener's address from the log, in JSON lines.
-fn admin_url(log: &str) -> Option<String> {
-    let lines = log.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
-    lines
-        .filter_map(|line| Some(format!("http://{}", line["address"].as_str()?)))
-        .find(|_| log.contains("/metrics"))
 }
 
 #[tokio::test]
@@ -164,7 +166,7 @@ async fn json_lines_are_flat_and_there_is_one_for_each_request() {
     assert_eq!((refused["trace_id"].as_str(), refused["client"].as_str()), (Some(trace), Some("127.0.0.1")));
 
     // The filter changes while it runs, and the gateway's own lines appear.
-    let admin = admin_url(&dev.stderr()).unwrap() + "/log-filter";
+    let admin = dev.endpoint("admin") + "/log-filter";
     let put = async |filter: &'static str| http.put(&admin).body(filter).send().await.unwrap();
     assert_eq!(http.get(&admin).send().await.unwrap().text().await.unwrap(), "info\n");
     let wrong = put("info,=").await;
@@ -177,4 +179,42 @@ async fn json_lines_are_flat_and_there_is_one_for_each_request() {
     let of_gateway = || requests().iter().any(|line| line["request"] == "POST /v1/auth/login").then_some(());
     until("the gateway's line", of_gateway);
     dev.stop(Signal::TERM);
+}
+
+/// A log filter is a text of somebody else's that is logged as it is, in the message and in a field.
+#[tokio::test]
+async fn a_newline_in_a_logged_value_forges_no_line() {
+    const FORGED: &str = "12:34:56.789 forged";
+    for format in ["text", "json"] {
+        let parent = directory();
+        let data = parent.path().join("data");
+        let mut command = command(&data);
+        command.args(["--log-format", format, "--admin-listen", "127.0.0.1:0"]);
+        let dev = Dev::launch(&data, &mut command).up();
+        let filter = format!("info,[a\n{FORGED}\r\n{FORGED}]=debug");
+        let put = Client::new().put(dev.endpoint("admin") + "/log-filter").body(filter).send().await.unwrap();
+        assert_eq!(put.status(), 204, "{format}: {:?}", put.text().await);
+        let log = until("the line of the filter", || {
+            Some(dev.stderr()).filter(|log| log.contains("was changed from") && log.ends_with('\n'))
+        });
+        assert!(log.contains(FORGED), "{format}: {log}");
+        for line in log.lines() {
+            assert!(!line.starts_with(FORGED), "{format}: {log}");
+            assert!(format == "text" || serde_json::from_str::<Value>(line).is_ok(), "{format}: {line}");
+        }
+        dev.stop(Signal::TERM);
+    }
+}
+
+#[test]
+fn a_start_that_fails_is_a_json_line_as_well() {
+    let parent = directory();
+    let mut command = command(&parent.path().join("data"));
+    let command = command.args(["--log-format", "json", "--log", "off"]).env("PG_BIN_DIR", parent.path());
+    let output = command.output().unwrap();
+    let line: Value =
+        serde_json::from_slice(&output.stderr).unwrap_or_else(|_| panic!("{}", stderr(&output)));
+    assert_eq!((&line["level"], &line["service"]), (&json!("ERROR"), &json!("rowhouse")));
+    assert!(line["message"].as_str().unwrap().contains("there is no initdb"), "{line}");
+    assert_eq!(output.status.code(), Some(1));
 }

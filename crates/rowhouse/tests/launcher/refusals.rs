@@ -8,7 +8,7 @@ use std::process::{Command, Output, Stdio};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use rowhouse_catalog::ServiceName;
+use rowhouse_testkit::{ServiceName, own_address};
 use rustix::process::Signal;
 
 use crate::dev::{self, Dev};
@@ -107,7 +107,7 @@ fn no_programs_where_they_should_be() {
 fn a_database_that_does_not_answer() {
     let parent = directory();
     let data = parent.path().join("data");
-    let closed = TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let closed = own_address();
     let url = format!("postgres://postgres:a-secret@{closed}/rowhouse");
     let sentence = refusal(dev::command(&data).env("DATABASE_URL", url));
     assert!(sentence.contains("no connection to the database: "), "{sentence}");

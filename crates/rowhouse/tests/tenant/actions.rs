@@ -142,3 +142,19 @@ async fn a_migration_that_changes_something_is_recorded() {
     );
     assert_eq!(set["details"]["passwords_of"], serde_json::json!(["rowhouse_orders"]));
 }
+
+/// psql reads its commands from an empty input here.
+#[tokio::test(flavor = "multi_thread")]
+async fn opening_psql_is_recorded_or_it_is_not_opened() {
+    let database = TestDatabase::create().await;
+    let opened = ["psql", "--actor", "grace", "--reason", "slow queries"];
+    stdout(&rowhouse(&database.admin_url(), &opened).await);
+    let actions = recorded(&database, &[]).await;
+    let [action] = actions.as_slice() else { panic!("{actions:?}") };
+    for (member, value) in [("action", "database.psql"), ("actor", "grace"), ("reason", "slow queries")] {
+        assert_eq!(action[member], value, "{member} in {action}");
+    }
+    let refused = refusal(&rowhouse(&database.url(ServiceName::Orders), &opened).await);
+    assert!(refused.contains("psql is not opened"), "{refused}");
+    assert_eq!(recorded(&database, &[]).await.len(), 1);
+}

@@ -12,7 +12,7 @@ const ACME: &str = "00000000-0000-7000-8000-000000000001";
 const GLOBEX: &str = "00000000-0000-7000-8000-000000000002";
 
 /// Creates Acme, which is active and has a member with a session and a key, and jobs, and Globex, which is in set-up.
-async fn two_tenants() -> TestDatabase {
+pub(crate) async fn two_tenants() -> TestDatabase {
     let database = TestDatabase::create().await;
     let rows = format!(
         "INSERT INTO tenancy.tenants (id, slug, name, status, created_at) VALUES
@@ -109,8 +109,12 @@ async fn people_are_listed_and_looked_at() {
         shown.contains("acme (active): owner since 20") && shown.contains("disabled       no\n"),
         "{shown}"
     );
-    let nobody = rowhouse(&database.admin_url(), &["user", "show", "bob@example.com"]).await;
-    assert_eq!(refusal(&nobody), "nobody has the e-mail address bob@example.com");
+    for name in ["bob@example.com", "00000000-0000-7000-8000-000000000009"] {
+        let nobody = refusal(&rowhouse(&database.admin_url(), &["user", "show", name]).await);
+        assert!(nobody.starts_with(&format!("nobody has the email address or id {name}: ")), "{nobody}");
+    }
+    let nonsense = refusal(&rowhouse(&database.admin_url(), &["user", "show", "nonsense"]).await);
+    assert!(nonsense.starts_with("nonsense is neither an email address nor an id: write "), "{nonsense}");
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -149,7 +153,9 @@ async fn impossible_changes_are_refused() {
     assert_eq!(because("suspend", "acme").await, "acme is suspended already");
     let nobody = "00000000-0000-7000-8000-000000000009";
     for name in ["initech", nobody, "' OR true --"] {
-        let expected = format!("no tenant has the slug or id {name}");
+        let expected = format!(
+            "no tenant has the slug or id {name}: `rowhouse tenant list --search TEXT` finds one by a part of its name"
+        );
         assert_eq!(because("suspend", name).await, expected);
         assert_eq!(refusal(&tenant(&database, &["show", name]).await), expected);
     }

@@ -11,11 +11,13 @@
 mod actions;
 mod commands;
 mod doors;
+mod oldest;
 mod presets;
 mod reencrypt;
 mod restore;
 mod retention;
 mod suspend;
+mod unread;
 mod usage;
 
 use std::process::{Command, Output, Stdio};
