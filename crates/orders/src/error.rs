@@ -6,6 +6,7 @@ use rowhouse_chassis::error::{
     Code, FieldViolation, IntoStatus, RETRY_AFTER, Violations, from_db, internal, invalid_argument, missing,
     retryable, status,
 };
+use rowhouse_chassis::group_commit::GroupPanicked;
 use rowhouse_chassis::idempotency::{MayBeTaken, RepeatError};
 use rowhouse_chassis::limits::LimitExceeded;
 use rowhouse_jobs::EnqueueError;
@@ -48,6 +49,8 @@ pub(crate) enum Error {
     ExportNotReady(ExportStatus),
     #[error("an event cannot be written")]
     Event(#[from] serde_json::Error),
+    #[error(transparent)]
+    Group(#[from] GroupPanicked),
     #[error(transparent)]
     Db(#[from] DbError),
 }
@@ -92,7 +95,9 @@ impl IntoStatus for Error {
                 format!("the export is {export_status}: it has a file once it has succeeded"),
             ),
             Self::Db(error) => from_db(operation, &error),
-            error @ (Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_)) => internal(operation, &error),
+            error @ (Self::KeptAnswer(_) | Self::Secret(_) | Self::Event(_) | Self::Group(_)) => {
+                internal(operation, &error)
+            }
         }
     }
 }

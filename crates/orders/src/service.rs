@@ -18,7 +18,9 @@ use crate::purge::Purge;
 use crate::rpc::Rpc;
 use crate::rpc::exports::ExportRpc;
 use crate::rpc::webhooks::WebhookRpc;
-use crate::webhooks::{DeliverWebhookHandler, SendWebhooksHandler, Sender, TidyWebhooksHandler};
+use crate::webhooks::{
+    DeliverWebhookHandler, OLDEST_WEBHOOK, SendWebhooksHandler, Sender, TidyWebhooksHandler,
+};
 
 /// The orders service.
 #[derive(Clone, Copy, Debug)]
@@ -42,7 +44,7 @@ impl Service for Orders {
             .handle(DeleteExportHandler)
             .handle(Purge);
 
-        let orders = OrderServiceServer::new(Rpc { db: db.clone() });
+        let orders = OrderServiceServer::new(Rpc::new(db.clone()));
         let exports = ExportServiceServer::new(ExportRpc { db: db.clone(), encryption: encryption.clone() });
         let webhooks =
             WebhookServiceServer::new(WebhookRpc { db: db.clone(), encryption: encryption.clone(), guard });
@@ -51,6 +53,7 @@ impl Service for Orders {
             .grpc(grpc_service!(exports))
             .grpc(grpc_service!(webhooks))
             .encryption(encryption, args.encryption_keys)
+            .companion("oldest webhook", OLDEST_WEBHOOK.measure(db.clone()))
             .task("jobs", |stop: Shutdown| workers.run(stop.clone().into_requested(), stop.limit())))
     }
 }

@@ -12,7 +12,7 @@ use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_testkit::{Binary, CertificateAuthority, ProgramName, ServiceName, TestDatabase};
+use rowhouse_testkit::{Binary, CertificateAuthority, ServiceName, TestDatabase, TestServer, own_address};
 use serde_json::Value;
 use tokio::time::{Duration, sleep, timeout};
 use tonic::{Code, Request};
@@ -20,39 +20,33 @@ use tonic::{Code, Request};
 const PATIENCE: Duration = Duration::from_secs(30);
 
 fn orders() -> Binary {
-    Binary::new(ProgramName::Service(ServiceName::Orders), env!("CARGO_BIN_EXE_rowhouse-orders"))
-}
-
-fn orders_on(database: &TestDatabase) -> Binary {
-    orders().with("DATABASE_URL", database.url(ServiceName::Orders))
+    Binary::of_service(ServiceName::Orders, env!("CARGO_BIN_EXE_rowhouse-orders"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn the_program_serves_until_sigterm() {
-    let database = TestDatabase::create().await;
-    let orders = orders_on(&database);
-    let running = orders.start().await;
-    let channel = grpc::channel(&format!("http://{}", orders.address())).unwrap();
-    assert!(is_serving(&channel, "").await);
-    while !is_serving(&channel, "orders.v1.OrderService").await {
-        tokio::task::yield_now().await;
-    }
-    let ended = running.stop().await;
-    assert_eq!(ended.code, Some(0), "{}", ended.output);
+async fn the_program_serves_until_a_request_to_stop() {
+    orders().serves_until_a_request_to_stop().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_taken_port_is_one_message() {
+    orders().reports_a_taken_port().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_serves_callers_with_a_certificate_only() {
     let database = TestDatabase::create().await;
-    let orders = orders_on(&database);
+    let orders = orders().on(&database);
     let directory = orders.directory().to_owned();
     let authority = CertificateAuthority::new();
     let ca = directory.join("ca.crt");
     std::fs::write(&ca, authority.pem()).unwrap();
     let address = orders.address();
-    let (certificate, key) = authority.issue(&[&address.ip().to_string()]).write(&directory, "orders");
+    let (admin, name) = (own_address(), address.ip().to_string());
+    let (certificate, key) = authority.issue_until(2040, &[&name]).write(&directory, "orders");
     let own = authority.issue(&["rowhouse-gateway"]).write(&directory, "gateway");
     let orders = orders
+        .with("ROWHOUSE_ADMIN_LISTEN", admin)
         .with("ROWHOUSE_TLS_CERTIFICATE", certificate.display())
         .with("ROWHOUSE_TLS_KEY", key.display())
         .with("ROWHOUSE_TLS_CLIENT_CA", ca.display())
@@ -65,7 +59,47 @@ async fn the_program_serves_callers_with_a_certificate_only() {
         let channel = grpc::channel_over(&format!("https://{address}"), &tls).unwrap();
         assert_eq!(is_serving(&channel, "").await, served);
     }
+
+    // An operator sees until when.
+    let metrics =
+        Client::new().get(format!("http://{admin}/metrics")).send().await.unwrap().text().await.unwrap();
+    let expiry =
+        "rowhouse_certificate_expiry_timestamp_seconds{rowhouse_certificate=\"server\"} 2208988800\n";
+    assert!(metrics.contains(expiry), "{metrics}");
     drop(running);
+}
+
+/// A database with a certificate that the operating system trusts needs no file of authorities. `SSL_CERT_FILE` is the system's store.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_database_is_known_by_the_authorities_of_the_system() {
+    let (server, authority) = (TestServer::start().await, CertificateAuthority::new());
+    server.present(&authority.issue(&["localhost"]), &authority).await;
+    let setting = "SELECT setting FROM pg_settings WHERE name = 'ssl'";
+    let encrypts = async {
+        while server.admin().await.query_one(setting, &[]).await.unwrap().get::<_, String>(0) != "on" {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, encrypts).await.expect("the server reads its certificate");
+
+    let url = server.url(ServiceName::Orders).replace("127.0.0.1", "localhost");
+    let orders =
+        orders().with("DATABASE_URL", format!("{}?sslrootcert=system", url.split('?').next().unwrap()));
+    let store = |name: &str, authority: &CertificateAuthority| {
+        let file = orders.directory().join(name);
+        std::fs::write(&file, authority.pem()).unwrap();
+        file
+    };
+    let (own, other) = (store("own.pem", &authority), store("other.pem", &CertificateAuthority::new()));
+    let refused = orders.run(&[], &[("SSL_CERT_FILE", other.to_str().unwrap())]).await;
+    assert_eq!(refused.code, Some(1), "{}", refused.output);
+    assert!(refused.output.contains("invalid peer certificate"), "{}", refused.output);
+
+    let running = orders.with("SSL_CERT_FILE", own.display()).start().await;
+    let connections = "SELECT count(*), bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
+        WHERE usename = 'rowhouse_orders'";
+    let row = server.admin().await.query_one(connections, &[]).await.unwrap();
+    assert!(row.get::<_, i64>(0) > 0 && row.get::<_, bool>(1), "{}", running.output());
 }
 
 #[tokio::test]
@@ -78,17 +112,14 @@ async fn a_start_that_fails_is_one_sentence_and_exit_code_1() {
     assert!(!said.contains("hunter2"), "{said}");
 }
 
-/// The logins of two services are swapped.
+#[tokio::test]
+async fn a_failed_start_is_a_log_line_in_json() {
+    orders().reports_failures_as_json().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
-    let database = TestDatabase::create().await;
-    let ended = orders().run(&[], &[("DATABASE_URL", &database.url(ServiceName::Auth))]).await;
-    assert_eq!(ended.code, Some(1));
-    assert_eq!(
-        ended.output.lines().last().unwrap(),
-        "rowhouse-orders: DATABASE_URL logs in as rowhouse_auth, and this service works as rowhouse_orders: set \
-         DATABASE_URL (--database-url) to a URL with the login of rowhouse_orders"
-    );
+    orders().refuses_the_login_of_another_service().await;
 }
 
 /// Neither the database nor the port is touched: nothing listens on port 1.
@@ -138,7 +169,8 @@ fn address_of_the_machine() -> Option<IpAddr> {
 #[tokio::test(flavor = "multi_thread")]
 async fn operators_see_the_program_and_change_its_log_from_the_machine_itself() {
     let database = TestDatabase::create().await;
-    let orders = orders_on(&database)
+    let orders = orders()
+        .on(&database)
         .with("ROWHOUSE_ADMIN_LISTEN", "0.0.0.0:0")
         .with("ROWHOUSE_LOG", "warn,rowhouse_chassis::telemetry=info");
     let running = orders.start().await;
@@ -197,6 +229,54 @@ async fn operators_see_the_program_and_change_its_log_from_the_machine_itself() 
     assert_eq!(lines, 1, "the first call has no line: {}", ended.output);
 }
 
+#[tokio::test(flavor = "multi_thread")]
+async fn a_probe_and_the_metrics_say_that_the_program_cannot_write() {
+    let server = TestServer::start().await;
+    let admin = own_address();
+    let orders =
+        orders().with("DATABASE_URL", server.url(ServiceName::Orders)).with("ROWHOUSE_ADMIN_LISTEN", admin);
+    let running = orders.start().await;
+    let http = Client::new();
+    let get = async |path: &str| {
+        let answer = http.get(format!("http://{admin}{path}")).send().await.unwrap();
+        (answer.status(), answer.text().await.unwrap())
+    };
+    let until = async |wanted: StatusCode, ready: u8| {
+        let reached = async {
+            loop {
+                let (status, text) = get("/readyz").await;
+                if status == wanted {
+                    return text;
+                }
+                sleep(Duration::from_millis(20)).await;
+            }
+        };
+        let text =
+            timeout(PATIENCE, reached).await.unwrap_or_else(|_| panic!("not {wanted}: {}", running.output()));
+        let metrics = get("/metrics").await.1;
+        let sample = format!("rowhouse_ready{{rowhouse_part=\"orders.v1.OrderService\"}} {ready}\n");
+        assert!(metrics.contains(&sample), "{sample} in {metrics}");
+        text
+    };
+    assert_eq!(until(StatusCode::OK, 1).await, "ready\n");
+
+    // Of a session that began before, so that it can write.
+    let sql = server.admin().await;
+    let set = async |value: &str| {
+        sql.batch_execute(&format!("ALTER DATABASE rowhouse {value}")).await.unwrap();
+        let end = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE usename = 'rowhouse_orders'";
+        sql.batch_execute(end).await.unwrap();
+    };
+    set("SET default_transaction_read_only = on").await;
+    let said = until(StatusCode::SERVICE_UNAVAILABLE, 0).await;
+    assert!(said.starts_with("not ready: ") && said.contains("orders.v1.OrderService"), "{said}");
+    // The process runs: to restart it would not help.
+    assert_eq!(get("/healthz").await.0, StatusCode::OK);
+    running.line_with("read-only").await;
+    set("RESET default_transaction_read_only").await;
+    assert_eq!(until(StatusCode::OK, 1).await, "ready\n");
+}
+
 /// Calls from this machine on behalf of `2001:db8:1:2::3`, and returns the client in the log line of the call.
 async fn logged_client(orders: Binary) -> Value {
     let orders = orders.with("ROWHOUSE_LOG_FORMAT", "json");
@@ -216,8 +296,8 @@ async fn logged_client(orders: Binary) -> Value {
 #[tokio::test(flavor = "multi_thread")]
 async fn the_log_line_of_a_call_has_the_network_of_a_client_that_a_trusted_caller_names() {
     let database = TestDatabase::create().await;
-    let trusting = orders_on(&database).with("ROWHOUSE_TRUSTED_PROXIES", "127.0.0.0/8");
+    let trusting = orders().on(&database).with("ROWHOUSE_TRUSTED_PROXIES", "127.0.0.0/8");
     assert_eq!(logged_client(trusting).await, "2001:db8:1:2::/64");
-    let own = logged_client(orders_on(&database)).await;
+    let own = logged_client(orders().on(&database)).await;
     assert!(own.as_str().is_some_and(|own| own.starts_with("127.")), "nobody is trusted by default: {own}");
 }

@@ -5,7 +5,7 @@ use uuid::Uuid;
 
 /// One of the parts into which an endpoint's deliveries are divided, by the end of the order's id. One job sends each
 /// part, so an endpoint receives as many deliveries at once as there are parts, and those of one order in sequence.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Serialize, Deserialize)]
 pub(crate) struct Part(u8);
 
 impl Part {

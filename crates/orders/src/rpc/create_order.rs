@@ -2,17 +2,16 @@
 
 use prost::Message;
 use rowhouse_chassis::access::context;
-use rowhouse_proto::orders::v1::{self, CreateOrderRequest, CreateOrderResponse, OrderLine};
-use rowhouse_tenancy::TenantContext;
+use rowhouse_chassis::error::Violations;
+use rowhouse_proto::orders::v1::{CreateOrderRequest, CreateOrderResponse, OrderLine};
 use tonic::Request;
+use tracing::Span;
 
 use super::Rpc;
 use super::order::parse_priority;
-use crate::domain::{Fingerprint, IdempotencyKey, NewLine, NewLines, NewOrder, OrderId};
+use super::place_orders::{Placing, Repeatable};
+use crate::domain::{Fingerprint, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
-use crate::store::placement::{KeptAnswer, insert_order, read_placement_inputs};
-use crate::webhooks::prepare_created_event;
-use rowhouse_chassis::error::Violations;
 
 pub(super) async fn create_order(
     rpc: &Rpc,
@@ -20,61 +19,8 @@ pub(super) async fn create_order(
 ) -> Result<CreateOrderResponse, Error> {
     let cx = context(&request)?;
     let (new, repeatable) = parse(request.into_inner())?;
-    let repeatable = repeatable.as_ref();
-    match place(rpc, &cx, &new, repeatable).await {
-        // A concurrent call with the key was faster. It has been committed, so this finds its answer.
-        Err(Error::KeyTaken) => place(rpc, &cx, &new, repeatable).await,
-        outcome => outcome,
-    }
-}
-
-/// A call with a key.
-#[derive(Debug)]
-struct Repeatable {
-    key: IdempotencyKey,
-    fingerprint: Fingerprint,
-}
-
-/// Writes the order, its events and the stored answer in one transaction. While the tenant's other orders wait for
-/// the number, only COMMIT is sent.
-async fn place(
-    rpc: &Rpc,
-    cx: &TenantContext,
-    new: &NewOrder,
-    repeatable: Option<&Repeatable>,
-) -> Result<CreateOrderResponse, Error> {
-    rpc.db
-        .tx(cx, "orders.create", async |tx| {
-            let mut before = read_placement_inputs(tx, repeatable.map(|call| &call.key)).await?;
-            if let (Some(first), Some(call)) = (before.first_call(), repeatable) {
-                if !first.matches(&call.fingerprint) {
-                    return Err(Error::KeyReused);
-                }
-                return Ok(completed(CreateOrderResponse::decode(first.response.as_slice())?));
-            }
-            let order = new.placed_at(before.now);
-            let event = prepare_created_event(tx, &order, before.listeners).await?;
-            let mut response = CreateOrderResponse { order: Some(order.clone().into()) };
-            let answer = repeatable.map(|Repeatable { key, fingerprint }| KeptAnswer {
-                key,
-                fingerprint,
-                response: response.encode_to_vec(),
-            });
-            let number = insert_order(tx, &order, event, answer.as_ref()).await?;
-            response.order.get_or_insert_default().number = number;
-            Ok(response)
-        })
-        .await
-}
-
-/// Completes an answer that was kept by a release before priorities: such an order's is normal.
-fn completed(mut kept: CreateOrderResponse) -> CreateOrderResponse {
-    if let Some(order) = &mut kept.order
-        && order.priority() == v1::OrderPriority::Unspecified
-    {
-        order.set_priority(v1::OrderPriority::Normal);
-    }
-    kept
+    let tenant = cx.tenant();
+    rpc.placings.run(tenant, Placing { cx, new, repeatable, span: Span::current() }).await?
 }
 
 fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable>), Error> {
@@ -136,18 +82,6 @@ mod tests {
         match parse(request) {
             Err(Error::Invalid(violations)) => violations.into_iter().map(|one| one.field).collect(),
             other => panic!("{other:?}"),
-        }
-    }
-
-    #[test]
-    fn an_answer_from_before_priorities_is_normal() {
-        for (kept, expected) in [
-            (v1::OrderPriority::Unspecified, v1::OrderPriority::Normal),
-            (v1::OrderPriority::High, v1::OrderPriority::High),
-        ] {
-            let order = v1::Order { priority: kept.into(), ..v1::Order::default() };
-            let answer = completed(CreateOrderResponse { order: Some(order) });
-            assert_eq!(answer.order.unwrap().priority(), expected);
         }
     }
 

@@ -16,7 +16,7 @@ pub(super) async fn get_order(
 ) -> Result<GetOrderResponse, Error> {
     let cx = context(request)?;
     let id = parse(request.get_ref())?;
-    let order = rpc.db.tx(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
+    let order = rpc.db.read(&cx, "orders.get", async |tx| Ok::<_, Error>(find_order(tx, id).await?)).await?;
     Ok(GetOrderResponse { order: Some(order.ok_or(Error::Missing(error_code::ORDER_NOT_FOUND))?.into()) })
 }
 

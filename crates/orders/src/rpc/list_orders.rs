@@ -24,7 +24,7 @@ pub(super) async fn list_orders(
     let (status, page) = parse(request.get_ref())?;
     let found = rpc
         .db
-        .tx(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &page, status).await?));
+        .read(&cx, "orders.list", async |tx| Ok::<_, Error>(orders::list_orders(tx, &page, status).await?));
     let (orders, next_page_token) = cut(&page, found.await?);
     Ok(ListOrdersResponse { orders: orders.into_iter().map(Into::into).collect(), next_page_token })
 }

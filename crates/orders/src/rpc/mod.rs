@@ -5,11 +5,13 @@ pub(crate) mod exports;
 mod get_order;
 mod list_orders;
 mod order;
+mod place_orders;
 mod set_up_tenant;
 mod update_order;
 pub(crate) mod webhooks;
 
 use rowhouse_chassis::access::member;
+use rowhouse_chassis::group_commit::GroupCommit;
 use rowhouse_chassis::grpc::{Reply, reply};
 use rowhouse_chassis::idempotency::Repeatable;
 use rowhouse_proto::orders::v1::order_service_server::OrderService;
@@ -23,10 +25,18 @@ use tonic::Request;
 
 use crate::domain::IdempotencyKey;
 use crate::error::Error;
+use place_orders::{MOST_ROWS, Placings};
 
 /// The dependencies of the methods.
 pub(crate) struct Rpc {
-    pub(crate) db: TenantDb,
+    db: TenantDb,
+    placings: GroupCommit<Placings>,
+}
+
+impl Rpc {
+    pub(crate) fn new(db: TenantDb) -> Self {
+        Self { placings: GroupCommit::new(Placings { db: db.clone() }, MOST_ROWS), db }
+    }
 }
 
 #[tonic::async_trait]

@@ -1,14 +1,17 @@
 //! The events of orders.
 
+use std::collections::BTreeSet;
+
 use chrono::Utc;
+use rowhouse_chassis::telemetry::traceparent;
 use rowhouse_chassis::wire::rfc3339;
 use rowhouse_proto::orders::v1::error_code;
 use rowhouse_tenancy::TenantTx;
 use serde::Serialize;
 use uuid::Uuid;
 
-use super::jobs::{enqueue, probe_now};
-use crate::domain::{EventType, Order};
+use super::jobs::{enqueue, lock_jobs, probe_now};
+use crate::domain::{EventType, Order, Part};
 use crate::error::Error;
 use crate::json::OrderJson;
 use crate::store::placement::CreatedEvent;
@@ -30,29 +33,41 @@ pub(crate) async fn emit_event(
     listeners.sort_unstable();
     let new = NewEvent { id: Uuid::now_v7(), event, order: Some(order), body: body(event, order)? };
     for endpoint in &listeners {
-        enqueue(tx, *endpoint, new.sequence()).await?;
+        enqueue(tx, *endpoint, Part::of(new.sequence())).await?;
     }
     insert_event(tx, &new, &listeners).await?;
     Ok(())
 }
 
-/// Prepares the event of an order that will be placed and has no number yet: it enqueues the jobs, and the deliveries
-/// are written with the order.
-pub(crate) async fn prepare_created_event(
+/// Enqueues the jobs for the events of orders that will be placed; their deliveries are written with the orders.
+pub(crate) async fn enqueue_created_events(
     tx: &mut TenantTx,
-    order: &Order,
-    mut listeners: Vec<Uuid>,
-) -> Result<Option<CreatedEvent>, Error> {
+    orders: &[Order],
+    listeners: &[Uuid],
+) -> Result<(), Error> {
+    // In the same order as `emit_event` locks the jobs.
+    let mut listeners = listeners.to_vec();
+    listeners.sort_unstable();
+    let parts: BTreeSet<Part> = orders.iter().map(|order| Part::of(order.id.as_uuid())).collect();
+    for endpoint in listeners {
+        if parts.len() > 1 {
+            lock_jobs(tx, endpoint).await?;
+        }
+        for part in &parts {
+            enqueue(tx, endpoint, *part).await?;
+        }
+    }
+    Ok(())
+}
+
+/// Returns the event of an order that will be placed and has no number yet, or `None` if nobody listens.
+pub(crate) fn created_event(order: &Order, listeners: &[Uuid]) -> Result<Option<CreatedEvent>, Error> {
     if listeners.is_empty() {
         return Ok(None);
     }
-    // In the same order as `emit_event` locks the jobs.
-    listeners.sort_unstable();
-    for endpoint in &listeners {
-        enqueue(tx, *endpoint, order.id.as_uuid()).await?;
-    }
     let (before_number, after_number) = around_number(&body(EventType::OrderCreated, order)?)?;
-    Ok(Some(CreatedEvent { before_number, after_number, listeners }))
+    let (listeners, trace_parent) = (listeners.to_vec(), traceparent());
+    Ok(Some(CreatedEvent { before_number, after_number, listeners, trace_parent }))
 }
 
 /// Splits a body at the number 0, which is left out.
@@ -72,7 +87,7 @@ pub(crate) async fn send_test(tx: &mut TenantTx, endpoint: Uuid) -> Result<Uuid,
     let body =
         serde_json::to_string(&Payload { event_type: event.as_str(), timestamp: rfc3339(Utc::now()), data })?;
     let new = NewEvent { id: Uuid::now_v7(), event, order: None, body };
-    enqueue(tx, endpoint, new.sequence()).await?;
+    enqueue(tx, endpoint, Part::of(new.sequence())).await?;
     probe_now(tx, endpoint).await?;
     let deliveries = insert_event(tx, &new, &[endpoint]).await?;
     try_now(tx, endpoint).await?;

@@ -52,13 +52,13 @@ pub(crate) async fn lock_jobs(tx: &mut TenantTx, webhook_endpoint_id: Uuid) -> R
     lock(tx, &lock_of(webhook_endpoint_id)).await
 }
 
-/// Enqueues the job for the order's pending deliveries.
+/// Enqueues the job for a part's pending deliveries.
 pub(super) async fn enqueue(
     tx: &mut TenantTx,
     webhook_endpoint_id: Uuid,
-    order_id: Uuid,
+    part: Part,
 ) -> Result<(), EnqueueError> {
-    let job = SendWebhooks { webhook_endpoint_id, part: Some(Part::of(order_id)) };
+    let job = SendWebhooks { webhook_endpoint_id, part: Some(part) };
     rowhouse_jobs::enqueue(tx, job.new_job()).await.map(drop)
 }
 

@@ -21,8 +21,9 @@ mod send_error;
 mod tidy;
 
 pub(crate) use deliver::SendWebhooksHandler;
-pub(crate) use event::{emit_event, prepare_created_event, send_test};
+pub(crate) use event::{created_event, emit_event, enqueue_created_events, send_test};
 pub(crate) use jobs::{DeliverWebhookHandler, lock_jobs, look_at_all, probe_now};
+pub(crate) use metrics::OLDEST_WEBHOOK;
 pub(crate) use record::{FAILING, GONE};
 pub(crate) use secret::Secret;
 pub(crate) use send::Sender;

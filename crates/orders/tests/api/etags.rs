@@ -47,7 +47,7 @@ async fn of_many_who_have_seen_the_same_version_one_changes_it() {
         let status = if call % 2 == 0 { Paid } else { Cancelled };
         async move { orders.update(&placed.id, status, &placed.etag).await }
     });
-    let outcomes = world.at_the_same_moment(calls).await;
+    let outcomes = world.at_the_same_moment(16, calls).await;
     let (changed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(changed.len(), 1);
     for outcome in refused {

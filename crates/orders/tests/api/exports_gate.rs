@@ -5,9 +5,6 @@ use std::time::Duration;
 use diesel::QueryableByName;
 use diesel::sql_types::BigInt;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_chassis::service::App;
-use rowhouse_chassis::shutdown::Shutdown;
-use rowhouse_orders::Config;
 use tokio::time::Instant;
 
 use crate::exports_support::PATIENCE;
@@ -77,29 +74,5 @@ impl Gate {
 
     pub(crate) async fn open(&mut self, position: i32) {
         self.holder.batch_execute(&format!("SELECT pg_advisory_unlock(7, {position})")).await.unwrap();
-    }
-}
-
-/// A second instance of the service on the same database.
-pub(crate) struct Instance {
-    serving: tokio::task::JoinHandle<()>,
-}
-
-impl Instance {
-    pub(crate) async fn start(world: &World, change: impl FnOnce(&mut Config)) -> Self {
-        let mut config = world.config();
-        change(&mut config);
-        let app = App::build(config).await.unwrap();
-        let serving = tokio::spawn(async move {
-            let (_trigger, shutdown) = Shutdown::new();
-            app.serve(shutdown).await.unwrap();
-        });
-        Self { serving }
-    }
-
-    /// Drops the instance: nothing is finished or released.
-    pub(crate) async fn kill(self) {
-        self.serving.abort();
-        assert!(self.serving.await.unwrap_err().is_cancelled());
     }
 }

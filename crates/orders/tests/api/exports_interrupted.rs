@@ -11,8 +11,9 @@ use rowhouse_proto::orders::v1::error_code;
 use rowhouse_proto::orders::v1::{ExportFormat, ExportStatus};
 use rowhouse_tokens::Role;
 
-use crate::exports_gate::{Gate, Instance, until_count};
+use crate::exports_gate::{Gate, until_count};
 use crate::exports_support::{Exports, assert_has, listed, place_many};
+use crate::instance::Instance;
 use crate::world::{World, an_order, refusal};
 
 const WORKERS: WorkerArgs = WorkerArgs { workers: 2, lease: Duration::from_secs(1), ..WorkerArgs::DEFAULT };

@@ -4,7 +4,8 @@ use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::orders::v1::{CreateOrderRequest, ListOrdersRequest, OrderStatus};
 
-use crate::world::{World, an_order, refusal};
+use crate::instance::Instance;
+use crate::world::{Orders, World, an_order, refusal};
 
 fn keyed(key: &str) -> CreateOrderRequest {
     CreateOrderRequest { idempotency_key: Some(key.to_owned()), ..an_order() }
@@ -50,11 +51,13 @@ async fn a_repeat_has_the_number_however_long_it_is() {
 async fn sixteen_at_the_same_moment_place_one_order() {
     let world = World::start().await;
     let orders = world.tenant("acme").await;
-    let calls = (0..16).map(|_| {
+    let another = Instance::start(&world, |_| {}).await;
+    let callers = [orders.clone(), another.orders(&orders).await];
+    let calls = callers.iter().cycle().take(16).map(|orders| {
         let orders = orders.clone();
         async move { orders.create(keyed("monday")).await.unwrap() }
     });
-    let answers = world.at_the_same_moment(calls).await;
+    let answers = world.at_the_same_moment(2, calls).await;
     assert!(answers.iter().all(|answer| *answer == answers[0]), "{answers:?}");
     assert_eq!(orders.list(ListOrdersRequest::default()).await.unwrap().orders, answers[..1]);
     assert_eq!(orders.create(an_order()).await.unwrap().number, 2, "the other fifteen took no number");
@@ -82,12 +85,14 @@ async fn a_key_is_good_for_one_request() {
 async fn different_requests_with_one_key_at_the_same_moment_place_one_order() {
     let world = World::start().await;
     let orders = world.tenant("acme").await;
-    let calls = (0..8).map(|call| {
-        let orders = orders.clone();
-        let request = CreateOrderRequest { customer: format!("Ada {call}"), ..keyed("monday") };
-        async move { orders.create(request).await }
-    });
-    let outcomes = world.at_the_same_moment(calls).await;
+    let another = Instance::start(&world, |_| {}).await;
+    let callers = [orders.clone(), another.orders(&orders).await];
+    let calls =
+        callers.iter().cycle().take(8).cloned().enumerate().map(async |(call, orders): (usize, Orders)| {
+            let request = CreateOrderRequest { customer: format!("Ada {call}"), ..keyed("monday") };
+            orders.create(request).await
+        });
+    let outcomes = world.at_the_same_moment(2, calls).await;
     let (placed, refused): (Vec<_>, Vec<_>) = outcomes.into_iter().partition(Result::is_ok);
     assert_eq!(placed.len(), 1);
     for outcome in refused {

@@ -78,15 +78,27 @@ impl World {
     /// Returns a tenant's orders for another caller.
     pub(crate) async fn orders(&self, tenant: TenantId, role: Role) -> Orders {
         let client = OrderServiceClient::connect(self.endpoint()).await.unwrap();
-        Orders { tenant, client, token: self.token(tenant, role) }
+        let session = Uuid::now_v7();
+        Orders { tenant, client, session, token: self.token_of(tenant, role, session) }
     }
 
     /// Returns an access token.
     pub(crate) fn token(&self, tenant: TenantId, role: Role) -> String {
+        self.token_of(tenant, role, Uuid::now_v7())
+    }
+
+    fn token_of(&self, tenant: TenantId, role: Role, session: Uuid) -> String {
         let lifetime = Duration::from_secs(600);
         let principal = Principal::User { id: Uuid::now_v7(), role };
-        let token = self.issuer.access_token(&principal, tenant.as_uuid(), Uuid::now_v7(), lifetime).unwrap();
-        token.token
+        self.issuer.access_token(&principal, tenant.as_uuid(), session, lifetime).unwrap().token
+    }
+
+    /// Ends a caller's session.
+    pub(crate) async fn revoke(&self, Orders { tenant, session, .. }: &Orders) {
+        let insert = format!(
+            "INSERT INTO tenancy.token_revocations (tenant_id, id, issued_until) VALUES ('{tenant}', '{session}', now())"
+        );
+        self.database.admin().await.batch_execute(&insert).await.unwrap();
     }
 
     /// Returns the URL of the gRPC server.
@@ -104,9 +116,13 @@ impl World {
         config(&self.database.url(ServiceName::Orders), &self.trust)
     }
 
-    /// Makes calls that write, and blocks their first write until all of them want to write, so that each has read
+    /// Makes calls that write, and blocks the first write of their transactions until all of those want to write, so that each has read
     /// the state before the others' changes.
-    pub(crate) async fn at_the_same_moment<F>(&self, calls: impl IntoIterator<Item = F>) -> Vec<F::Output>
+    pub(crate) async fn at_the_same_moment<F>(
+        &self,
+        transactions: i64,
+        calls: impl IntoIterator<Item = F>,
+    ) -> Vec<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -121,13 +137,15 @@ impl World {
                      AND usename = 'rowhouse_orders' AND wait_event_type = 'Lock'",
                 );
                 let waiting: i64 = waiting.get_result(&mut observer).await.unwrap();
-                if usize::try_from(waiting).unwrap() == calls.len() {
+                if waiting == transactions {
                     break;
                 }
                 tokio::task::yield_now().await;
             }
         };
-        tokio::time::timeout(Duration::from_secs(30), all_wait).await.expect("all calls want to write");
+        tokio::time::timeout(Duration::from_secs(30), all_wait)
+            .await
+            .expect("all transactions want to write");
         holder.batch_execute("COMMIT").await.unwrap();
         join_all(calls).await.into_iter().map(Result::unwrap).collect()
     }
@@ -167,8 +185,9 @@ pub(crate) fn config(database_url: &str, trust: &TempDir) -> Config {
 #[derive(Clone)]
 pub(crate) struct Orders {
     pub(crate) tenant: TenantId,
-    client: OrderServiceClient<Channel>,
-    token: String,
+    pub(crate) client: OrderServiceClient<Channel>,
+    pub(crate) token: String,
+    pub(crate) session: Uuid,
 }
 
 impl Orders {

@@ -17,6 +17,7 @@ pub(super) async fn get_export(
     let cx = context(request)?;
     let mut violations = Violations::default();
     let id = violations.check("id", parse_id(&request.get_ref().id)).ok_or(violations)?;
-    let export = rpc.db.tx(&cx, "exports.get", async |tx| Ok::<_, Error>(find_export(tx, id).await?)).await?;
+    let export =
+        rpc.db.read(&cx, "exports.get", async |tx| Ok::<_, Error>(find_export(tx, id).await?)).await?;
     Ok(GetExportResponse { export: Some(export.ok_or(Error::Missing(error_code::EXPORT_NOT_FOUND))?.into()) })
 }

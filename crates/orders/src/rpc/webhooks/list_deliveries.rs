@@ -19,7 +19,7 @@ pub(super) async fn list_deliveries(
 ) -> Result<ListWebhookDeliveriesResponse, Error> {
     let cx = context(request)?;
     let (filter, page) = parse(request.get_ref())?;
-    let found = rpc.db.tx(&cx, "webhook_deliveries.list", async |tx| {
+    let found = rpc.db.read(&cx, "webhook_deliveries.list", async |tx| {
         Ok::<_, Error>(webhook_log::list_deliveries(tx, &filter, &page).await?)
     });
     let (deliveries, next_page_token) = page.cut(found.await?, |delivery| delivery.id);

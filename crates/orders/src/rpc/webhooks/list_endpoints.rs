@@ -19,7 +19,7 @@ pub(super) async fn list_endpoints(
     let mut violations = Violations::default();
     let page =
         PageRequest::parse(*page_size, page_token, "webhook_endpoints", &mut violations).ok_or(violations)?;
-    let found = rpc.db.tx(&cx, "webhook_endpoints.list", async |tx| {
+    let found = rpc.db.read(&cx, "webhook_endpoints.list", async |tx| {
         Ok::<_, Error>(webhook_endpoints::list_endpoints(tx, &page).await?)
     });
     let (endpoints, next_page_token) = page.cut(found.await?, |endpoint| endpoint.id);

@@ -3,6 +3,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use std::time::Instant;
 
 use rcgen::{CertificateParams, CertifiedIssuer, KeyPair};
+use rowhouse_testkit::own_address;
 use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use rustls::{RootCertStore, ServerConfig};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -118,10 +119,9 @@ async fn invalid_answers() {
         assert_eq!(sent, Err(SendError::NoAnswer), "{answer:?}");
         receiver.await.unwrap();
     }
-    // Nothing listens on a port that was just released.
-    let port = TcpListener::bind("127.0.0.1:0").await.unwrap().local_addr().unwrap().port();
+    let closed = own_address();
     let sent = sender(Guard::Open, RootCertStore::empty());
-    let sent = sent.send(&target(&format!("http://127.0.0.1:{port}/")), &message()).await;
+    let sent = sent.send(&target(&format!("http://{closed}/")), &message()).await;
     assert_eq!(sent, Err(SendError::Connect));
 }
 

@@ -17,7 +17,7 @@ mod tidying;
 mod trace;
 
 pub(crate) use client::Webhooks;
-pub(crate) use receiver::Receiver;
+pub(crate) use receiver::{Received, Receiver};
 use rowhouse_tokens::Role;
 
 use crate::world::{Orders, World};

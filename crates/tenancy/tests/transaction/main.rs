@@ -3,90 +3,18 @@
 #![allow(missing_docs, reason = "what diesel::table! makes is public")]
 #![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
-use std::time::Duration;
+mod read;
+mod world;
+
+use std::iter;
 
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::BigInt;
 use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
-use rowhouse_tenancy::{
-    DatabaseConfig, DbError, SystemOrigin, TenantContext, TenantDb, TenantId, TenantTx, of_tenant,
-    tenant_table,
-};
-use rowhouse_testkit::{ServiceName, TestDatabase};
-use uuid::Uuid;
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantId, TenantTx};
 
-diesel::table! {
-    orders.orders (tenant_id, id) {
-        tenant_id -> Uuid,
-        id -> Uuid,
-        number -> BigInt,
-        customer -> Text,
-        currency -> Text,
-        total_minor -> BigInt,
-    }
-}
-tenant_table!(orders);
-
-/// A database with one active tenant, and a pool of the orders service.
-struct World {
-    database: TestDatabase,
-    db: TenantDb,
-    cx: TenantContext,
-}
-
-impl World {
-    async fn new(pool_size: u32) -> Self {
-        let database = TestDatabase::create().await;
-        let cx = add_tenant(&database, "acme").await;
-        let db = TenantDb::connect(&DatabaseConfig {
-            pool_size,
-            ..DatabaseConfig::new(database.url(ServiceName::Orders))
-        })
-        .await
-        .unwrap();
-        Self { database, db, cx }
-    }
-
-    async fn numbers(&self) -> Vec<i64> {
-        self.db.tx::<_, DbError, _>(&self.cx, "numbers", async |tx| Ok(numbers(tx).await?)).await.unwrap()
-    }
-
-    /// Returns the id of the server process of the pool's connection.
-    async fn process(&self) -> i64 {
-        let process = sql::<BigInt>("SELECT pg_backend_pid()::bigint");
-        let asked =
-            self.db.global_tx::<_, DbError, _>("process", async |tx| Ok(process.get_result(tx).await?));
-        asked.await.unwrap()
-    }
-}
-
-async fn add_tenant(database: &TestDatabase, slug: &str) -> TenantContext {
-    let tenant = TenantId::generate();
-    let insert = format!(
-        "INSERT INTO tenancy.tenants (id, slug, name, status) VALUES ('{tenant}', '{slug}', '{slug}', 'active')"
-    );
-    database.admin().await.batch_execute(&insert).await.unwrap();
-    TenantContext::system(SystemOrigin::Operator, tenant)
-}
-
-async fn numbers(tx: &mut TenantTx) -> QueryResult<Vec<i64>> {
-    of_tenant(orders::table, tx.tenant()).select(orders::number).order(orders::number).load(tx).await
-}
-
-async fn insert(tx: &mut TenantTx) -> QueryResult<usize> {
-    let tenant = tx.tenant();
-    diesel::insert_into(orders::table)
-        .values((
-            orders::tenant_id.eq(tenant),
-            orders::id.eq(Uuid::now_v7()),
-            orders::customer.eq("Alice"),
-            orders::currency.eq("EUR"),
-            orders::total_minor.eq(100),
-        ))
-        .execute(tx)
-        .await
-}
+use world::{World, add_tenant, insert, numbers, orders, until};
 
 #[tokio::test(flavor = "multi_thread")]
 async fn ok_commits_and_an_error_rolls_back() {
@@ -277,17 +205,14 @@ async fn closed_connections_are_replaced() {
     assert_eq!(world.numbers().await, [0_i64; 0]);
 }
 
-async fn until(conn: &mut diesel_async::AsyncPgConnection, query: &str, expected: i64) {
-    #[derive(QueryableByName)]
-    struct Count {
-        #[diesel(sql_type = BigInt)]
-        count: i64,
+#[tokio::test(flavor = "multi_thread")]
+async fn callers_of_two_tenants_share_no_transaction() {
+    let world = World::new(1).await;
+    let other = add_tenant(&world.database, "globex").await;
+    for (another, refused) in [(&world.cx, None), (&other, Some("one_tenant_per_transaction"))] {
+        let body = async |tx: &mut TenantTx| Ok(insert(tx).await?);
+        let inserted = world.db.tx_together::<_, DbError, _>(&world.cx, iter::once(another), "insert", body);
+        assert_eq!(inserted.await.as_ref().err().map(DbError::constraint), refused.map(Some));
     }
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while diesel::sql_query(query).get_result::<Count>(conn).await.unwrap().count != expected {
-            tokio::task::yield_now().await;
-        }
-    })
-    .await
-    .expect("the condition came about in time");
+    assert_eq!(world.numbers().await, [1]);
 }
