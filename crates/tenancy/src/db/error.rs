@@ -44,6 +44,21 @@ impl DbError {
             _ => None,
         }
     }
+
+    /// Returns the error for another caller of the same transaction ([`TenantDb::tx_together`](crate::TenantDb::tx_together)).
+    #[must_use]
+    pub fn for_another(&self) -> Self {
+        match self {
+            Self::UnknownTenant => Self::UnknownTenant,
+            Self::TenantSuspended => Self::TenantSuspended,
+            Self::TokenRevoked => Self::TokenRevoked,
+            Self::Unavailable(said) => Self::Unavailable(said.clone()),
+            Self::TimedOut(said) => Self::TimedOut(said.clone()),
+            Self::Contended(said) => Self::Contended(said.clone()),
+            Self::SwallowedFailure => Self::SwallowedFailure,
+            Self::Query(error) => Self::Query(DieselError::QueryBuilderError(error.to_string().into())),
+        }
+    }
 }
 
 /// The constraints that the entry into a tenant names when it refuses.

@@ -5,12 +5,13 @@ use std::sync::{Arc, Weak};
 use std::time::{Duration, Instant};
 
 use bb8::ManageConnection;
-use diesel_async::AsyncPgConnection;
 use diesel_async::pooled_connection::PoolableConnection;
+use diesel_async::{AsyncConnection, AsyncPgConnection};
 
 use super::ConnectError;
 use super::availability::Availability;
 use super::connect::Connector;
+use super::prepared::Prepared;
 use super::session::SessionState;
 
 /// The pause between two attempts to connect.
@@ -26,6 +27,7 @@ const LONGEST_LIFE: Duration = Duration::from_hours(24 * 365);
 /// A connection of the pool.
 pub(super) struct PoolConnection {
     conn: AsyncPgConnection,
+    prepared: Prepared,
     /// The time before the attempt to connect, so that events during the attempt count as later.
     made: Instant,
     expires: Instant,
@@ -43,6 +45,11 @@ impl PoolConnection {
     /// Marks the connection as having answered.
     pub(super) const fn answered(&mut self) {
         self.asked = false;
+    }
+
+    /// Returns the statements that the connection has prepared.
+    pub(super) const fn prepared(&self) -> &Prepared {
+        &self.prepared
     }
 
     /// Returns whether the connection was read-only when it was made.
@@ -91,11 +98,13 @@ impl Manager {
     async fn attempt(&self) -> Result<PoolConnection, Unusable> {
         let made = Instant::now();
         match self.connector.connect().await {
-            Ok((conn, SessionState { read_only })) => {
+            Ok((mut conn, SessionState { read_only })) => {
+                let prepared = Prepared::default();
+                conn.set_instrumentation(prepared.clone());
                 self.availability.connected(read_only);
                 let life = if read_only { READ_ONLY_LIFE } else { jittered(self.lifetime) };
                 let expires = made.checked_add(life).unwrap_or(made);
-                Ok(PoolConnection { conn, made, expires, read_only, asked: false })
+                Ok(PoolConnection { conn, prepared, made, expires, read_only, asked: false })
             }
             Err(error) => {
                 self.availability.failed(match error {
@@ -108,7 +117,7 @@ impl Manager {
     }
 
     fn is_unusable(&self, held: &mut PoolConnection) -> bool {
-        // There is no `SELECT 1` before each use: it would be a third round trip. A closed socket is known without
+        // There is no `SELECT 1` before each use: it would be one more round trip. A closed socket is known without
         // a query.
         held.asked
             || held.conn.is_broken()

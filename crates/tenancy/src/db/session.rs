@@ -9,13 +9,6 @@ use rowhouse_connection::SESSION;
 
 use super::ConnectError;
 
-/// The opening of every transaction. The session's settings are not enough: a pooler in transaction mode can run each
-/// transaction in another session. It costs no round trip, since it travels with the first statement.
-///
-/// It does not override a read-only default, which the server's administrator sets for a reason.
-pub(super) const BEGIN: &str = "BEGIN ISOLATION LEVEL READ COMMITTED; \
-    SET LOCAL search_path = pg_catalog, pg_temp; SET LOCAL row_security = on; SET LOCAL app.tenant_id = ''";
-
 /// The properties of a new connection.
 #[derive(Clone, Copy, Debug)]
 pub(super) struct SessionState {

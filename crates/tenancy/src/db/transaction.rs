@@ -8,22 +8,22 @@ use std::sync::atomic::Ordering;
 
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
-use diesel::pg::Pg;
-use diesel::query_builder::{AsQuery, QueryFragment, QueryId};
 use diesel::result::Error;
-use diesel_async::{
-    AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
-};
+use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
-use futures_util::{FutureExt, TryFutureExt};
+use rowhouse_connection::sqlstate;
 use tracing::{Instrument, Span};
 
 use super::availability::Availability;
-use super::by_text::ByText;
 use super::connect::Connector;
+use super::error::READ_ONLY;
+use super::flight::{Ending, Flight, send_together};
+use super::opening::Opening;
+use super::prepared::StatementKey;
 use super::scope::{Global, Tenant, TransactionScope};
 use super::shared::Shared;
-use super::statement::{Rows, StatementLog, record_statement, span_of, statement_span};
+use super::statement::StatementLog;
 use crate::TenantId;
 
 /// A transaction in one tenant, as [`TenantDb::tx`](crate::TenantDb::tx) hands it to its body.
@@ -39,15 +39,20 @@ pub struct Tx<S: TransactionScope> {
     connector: Connector,
     availability: Arc<Availability>,
     scope: S,
-    /// `BEGIN` and the entry into the tenant.
-    opening: String,
+    pub(super) opening: Opening,
     state: State,
     /// True while the connection is marked as being in a transaction, which the pool checks.
     marked: bool,
     /// The failures of the statements so far. After a failed statement, the server answers COMMIT with ROLLBACK and without an
     /// error.
-    log: Arc<StatementLog>,
+    pub(super) log: Arc<StatementLog>,
 }
+
+/// The error for a body that has more statements than it may have.
+const SECOND_STATEMENT: &str = "a read has one statement: use `TenantDb::tx` for more";
+
+/// The error for a body that writes and said that it reads.
+const WRITES: &str = "a read writes: use `TenantDb::tx`";
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum State {
@@ -56,6 +61,8 @@ enum State {
     /// The opening was sent. A transaction that is dropped in this state was abandoned.
     Opening,
     Open,
+    /// COMMIT was sent with the statement, and the server has ended the transaction.
+    Committed,
     /// The opening failed at an unknown point; the connection cannot be used any more.
     Refused,
     Ended,
@@ -75,7 +82,7 @@ impl<S: TransactionScope> Tx<S> {
         connector: Connector,
         availability: Arc<Availability>,
         scope: S,
-        opening: String,
+        opening: Opening,
         log: Arc<StatementLog>,
     ) -> Self {
         let state = State::Unsent;
@@ -106,10 +113,17 @@ impl<S: TransactionScope> Tx<S> {
         self.mark(TransactionDepthChange::DecreaseDepth)
     }
 
+    fn mark_ended(&mut self) -> QueryResult<()> {
+        self.mark_closed()?;
+        self.state = State::Ended;
+        Ok(())
+    }
+
     /// Runs a statement, together with the opening if it is the first.
-    fn run<'conn, R: Send + 'conn>(
+    pub(super) fn run<'conn, R: Send + 'conn>(
         &'conn mut self,
         span: Span,
+        key: Option<StatementKey>,
         statement: impl FnOnce(&'conn AsyncPgConnection) -> BoxFuture<'conn, QueryResult<R>>,
     ) -> BoxFuture<'conn, QueryResult<R>> {
         match self.state {
@@ -118,20 +132,40 @@ impl<S: TransactionScope> Tx<S> {
                     return std::future::ready(Err(error)).boxed();
                 }
             }
+            State::Open | State::Committed if self.opening.single_read => {
+                let refused = Error::QueryBuilderError(SECOND_STATEMENT.into());
+                self.log.record(&refused);
+                return std::future::ready(Err(refused)).boxed();
+            }
             State::Open => {}
-            State::Opening | State::Refused | State::Ended => {
+            State::Opening | State::Committed | State::Refused | State::Ended => {
                 return std::future::ready(Err(Error::BrokenTransactionManager)).boxed();
             }
         }
+        let prepared = self.conn.prepared().clone();
+        let server_is_read_only = self.conn.is_read_only();
         let Self { conn, opening, state, log, .. } = self;
         log.round_trips.fetch_add(1, Ordering::Relaxed);
         let mut conn: &AsyncPgConnection = conn;
         let statement = statement(conn);
         async move {
-            let result = if *state == State::Unsent {
+            let result = if key.is_some_and(|key| prepared.has(key)) {
+                *state = State::Opening;
+                let mut last = conn;
+                let flight = send_together(
+                    conn.batch_execute(&opening.sql),
+                    statement,
+                    last.batch_execute("COMMIT"),
+                    &prepared,
+                )
+                .await;
+                let (ended, result) = outcome_of(flight);
+                *state = ended;
+                result
+            } else if *state == State::Unsent {
                 *state = State::Opening;
                 // `join` polls in order, so the opening is sent first.
-                let (opened, result) = join(conn.batch_execute(opening), statement).await;
+                let (opened, result) = join(conn.batch_execute(&opening.sql), statement).await;
                 if let Err(refusal) = opened {
                     // The server refuses further statements until the rollback.
                     log.record(&refusal);
@@ -139,6 +173,9 @@ impl<S: TransactionScope> Tx<S> {
                     return Err(refusal);
                 }
                 *state = State::Open;
+                if let (Some(key), Ok(_)) = (key, &result) {
+                    prepared.add(key);
+                }
                 result
             } else {
                 // A dropped statement may fail on the server without anybody noticing, so it counts as failed until it has ended.
@@ -147,10 +184,14 @@ impl<S: TransactionScope> Tx<S> {
                 log.failed.store(failed_before, Ordering::Relaxed);
                 result
             };
-            if let Err(error) = &result {
-                log.record(error);
-            }
-            result
+            result.map_err(|error| {
+                // The server is not read-only, the body is.
+                let writes =
+                    opening.single_read && sqlstate(&error) == Some(READ_ONLY) && !server_is_read_only;
+                let error = if writes { Error::QueryBuilderError(WRITES.into()) } else { error };
+                log.record(&error);
+                error
+            })
         }
         .instrument(span)
         .boxed()
@@ -168,16 +209,17 @@ impl<S: TransactionScope> Tx<S> {
     pub(super) async fn commit(&mut self) -> Result<(), super::DbError> {
         match self.state {
             State::Unsent => self.end_unsent(),
-            State::Open if self.log.failed.load(Ordering::Relaxed) => {
+            State::Open | State::Committed if self.log.failed.load(Ordering::Relaxed) => {
                 self.rollback().await;
                 return Err(super::DbError::SwallowedFailure);
             }
+            // An error among rows that were not read says nothing about those that were.
+            State::Committed => self.mark_ended()?,
             State::Open if self.log.unread.load(Ordering::Relaxed) => self.commit_unread().await?,
             State::Open => {
                 self.log.round_trips.fetch_add(1, Ordering::Relaxed);
                 self.conn.batch_execute("COMMIT").await.inspect_err(|error| self.log.record(error))?;
-                self.mark_closed()?;
-                self.state = State::Ended;
+                self.mark_ended()?;
             }
             State::Opening | State::Refused | State::Ended => {
                 return Err(super::DbError::SwallowedFailure);
@@ -191,11 +233,7 @@ impl<S: TransactionScope> Tx<S> {
     async fn commit_unread(&mut self) -> Result<(), super::DbError> {
         self.log.round_trips.fetch_add(1, Ordering::Relaxed);
         match self.conn.batch_execute("SELECT; COMMIT").await.map_err(super::DbError::from) {
-            Ok(()) => {
-                self.mark_closed()?;
-                self.state = State::Ended;
-                Ok(())
-            }
+            Ok(()) => Ok(self.mark_ended()?),
             Err(error) => {
                 self.rollback().await;
                 match error {
@@ -216,12 +254,35 @@ impl<S: TransactionScope> Tx<S> {
             State::Open if self.log.unusable.load(Ordering::Relaxed) => self.state = State::Ended,
             State::Open => {
                 self.log.round_trips.fetch_add(1, Ordering::Relaxed);
-                if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_closed().is_ok() {
+                if self.conn.batch_execute("ROLLBACK").await.is_ok() && self.mark_ended().is_err() {
+                    tracing::debug!("a connection is thrown away after a rollback");
+                }
+            }
+            State::Committed => {
+                if self.log.unusable.load(Ordering::Relaxed) || self.mark_ended().is_err() {
                     self.state = State::Ended;
                 }
             }
             State::Opening | State::Refused | State::Ended => {}
         }
+    }
+}
+
+/// Returns the state after a flight, and the result of its statement.
+fn outcome_of<R>(Flight { opened, statement, ending }: Flight<R>) -> (State, QueryResult<R>) {
+    match (opened, ending) {
+        (_, Ending::Overtaken) => {
+            tracing::error!(
+                "a statement was sent after its COMMIT: its result and its connection are thrown away"
+            );
+            (State::Refused, Err(Error::BrokenTransactionManager))
+        }
+        (Err(refusal), Ending::Sent(Ok(()))) if is_refusal(&refusal) => (State::Committed, Err(refusal)),
+        (Err(refusal), Ending::Unsent) if is_refusal(&refusal) => (State::Open, Err(refusal)),
+        (Err(error), _) => (State::Refused, Err(error)),
+        (Ok(()), Ending::Sent(Ok(()))) => (State::Committed, statement),
+        (Ok(()), Ending::Sent(Err(error))) => (State::Refused, Err(statement.err().unwrap_or(error))),
+        (Ok(()), Ending::Unsent) => (State::Open, statement),
     }
 }
 
@@ -242,67 +303,5 @@ impl<S: TransactionScope> Drop for Tx<S> {
             let (connector, token) = (self.connector.clone(), self.conn.cancel_token());
             runtime.spawn(async move { connector.cancel(token).await });
         }
-    }
-}
-
-impl<S: TransactionScope> SimpleAsyncConnection for Tx<S> {
-    async fn batch_execute(&mut self, statements: &str) -> QueryResult<()> {
-        let span = statement_span();
-        if !span.is_disabled() {
-            record_statement(&span, statements);
-        }
-        let statements = statements.to_owned();
-        self.run(span, |mut conn| async move { conn.batch_execute(&statements).await }.boxed()).await
-    }
-}
-
-impl<S: TransactionScope> AsyncConnectionCore for Tx<S> {
-    type ExecuteFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<usize>>;
-    type LoadFuture<'conn, 'query> = BoxFuture<'conn, QueryResult<Rows>>;
-    type Stream<'conn, 'query> = Rows;
-    type Row<'conn, 'query> = <AsyncPgConnection as AsyncConnectionCore>::Row<'conn, 'query>;
-    type Backend = Pg;
-
-    fn load<'conn, 'query, T>(&'conn mut self, source: T) -> Self::LoadFuture<'conn, 'query>
-    where
-        T: AsQuery + 'query,
-        T::Query: QueryFragment<Pg> + QueryId + 'query,
-    {
-        let query = source.as_query();
-        let span = span_of(&query);
-        let log = Arc::clone(&self.log);
-        let kept = query.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
-        self.run(span, move |mut conn| {
-            let loading = if kept {
-                AsyncConnectionCore::load(&mut conn, query)
-            } else {
-                AsyncConnectionCore::load(&mut conn, ByText(query))
-            };
-            async move { Ok(Rows::new(loading.await?, log)) }.boxed()
-        })
-    }
-
-    fn execute_returning_count<'conn, 'query, T>(
-        &'conn mut self,
-        source: T,
-    ) -> Self::ExecuteFuture<'conn, 'query>
-    where
-        T: QueryFragment<Pg> + QueryId + 'query,
-    {
-        let span = span_of(&source);
-        let kept = source.is_safe_to_cache_prepared(&Pg).unwrap_or(false);
-        let log = Arc::clone(&self.log);
-        self.run(span, move |mut conn| {
-            let executing = if kept {
-                AsyncConnectionCore::execute_returning_count(&mut conn, source)
-            } else {
-                AsyncConnectionCore::execute_returning_count(&mut conn, ByText(source))
-            };
-            executing
-                .inspect_ok(move |changed| {
-                    log.rows.fetch_add(u64::try_from(*changed).unwrap_or(u64::MAX), Ordering::Relaxed);
-                })
-                .boxed()
-        })
     }
 }

@@ -76,12 +76,13 @@ impl<P: Party> Clone for Shares<P> {
 
 struct Inner<P: Party>(Mutex<State<P>>);
 
-/// The right to a place. Dropping it frees the place.
+/// The right to a place, or to several. Dropping it frees them.
 #[must_use = "the place is free again when this is dropped"]
 pub struct Permit<P: Party> {
     /// `None` after an unused permit was taken back.
     shares: Option<Arc<Inner<P>>>,
     party: Option<P>,
+    places: usize,
 }
 
 /// A caller in the queue. Dropping it leaves the queue.
@@ -107,7 +108,14 @@ impl<P: Party> Shares<P> {
     /// Creates a number of places, one at least.
     #[must_use]
     pub fn new(size: usize) -> Self {
-        Self(Arc::new(Inner(Mutex::new(State::new(size)))))
+        Self::with_most(size, usize::MAX)
+    }
+
+    /// Creates a number of places, of which no party ever holds more than `most`. For places that are held for long: those that one
+    /// party took while it was alone would not become free for others.
+    #[must_use]
+    pub fn with_most(size: usize, most: usize) -> Self {
+        Self(Arc::new(Inner(Mutex::new(State::new(size, most)))))
     }
 
     /// Takes a place or, if there is none for the party, a place in the queue. `may_wait` decides by the queue whether to wait; if
@@ -120,8 +128,8 @@ impl<P: Party> Shares<P> {
     ) -> Result<Entry<P>, Queue> {
         let mut state = self.0.lock();
         let now = Instant::now();
-        if state.take_if_free(party, now) {
-            return Ok(Entry::Now(Permit { shares: Some(Arc::clone(&self.0)), party }));
+        if state.take_if_free(party, 1, now) {
+            return Ok(Entry::Now(Permit { shares: Some(Arc::clone(&self.0)), party, places: 1 }));
         }
         let queue = state.queue(party, urgency, now);
         if !may_wait(queue) {
@@ -129,6 +137,22 @@ impl<P: Party> Shares<P> {
         }
         let permit = state.enqueue(party, urgency, now);
         Ok(Entry::Waits(Waiter { shares: Arc::clone(&self.0), permit, party, urgency, served: false }))
+    }
+
+    /// Takes so many places at once, or none and returns `None` if they are not free for the party.
+    #[must_use = "the places are free again when this is dropped"]
+    pub fn take(&self, party: Option<P>, places: usize) -> Option<Permit<P>> {
+        let taken = self.0.lock().take_if_free(party, places, Instant::now());
+        taken.then(|| Permit { shares: Some(Arc::clone(&self.0)), party, places })
+    }
+
+    /// Returns the queue that a caller without a place would find, or `None` if a place is free for it. Nothing is taken, so that others
+    /// may come first; that the party asks is noted.
+    #[must_use]
+    pub fn queue(&self, party: Option<P>, urgency: Urgency) -> Option<Queue> {
+        let mut state = self.0.lock();
+        let now = Instant::now();
+        (!state.is_free(party, 1, now)).then(|| state.queue(party, urgency, now))
     }
 
     /// Waits for a place, for at most `limit`. A caller that stops waiting loses no place.
@@ -219,11 +243,24 @@ impl<P: Party> Drop for Waiter<P> {
     }
 }
 
+impl<P: Party> Permit<P> {
+    /// Takes so many places more, or none and returns false if they are not free for the party.
+    #[must_use]
+    pub fn take_more(&mut self, places: usize) -> bool {
+        let Some(shares) = &self.shares else { return false };
+        let taken = shares.lock().take_if_free(self.party, places, Instant::now());
+        if taken {
+            self.places += places;
+        }
+        taken
+    }
+}
+
 impl<P: Party> Drop for Permit<P> {
     fn drop(&mut self) {
         let Some(shares) = self.shares.take() else { return };
         let mut state = shares.lock();
-        state.put_back(self.party);
+        state.put_back(self.party, self.places);
         state.grant(&shares, Instant::now());
     }
 }

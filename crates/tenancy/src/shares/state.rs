@@ -31,10 +31,17 @@ impl Limits {
         let size = size.max(1);
         Self { size, contended: size.div_ceil(2), alone: if size > 2 { size - 1 } else { size } }
     }
+
+    /// Returns the limits under which no party ever holds more than `most`.
+    fn at_most(self, most: usize) -> Self {
+        Self { contended: self.contended.min(most), alone: self.alone.min(most), ..self }
+    }
 }
 
 pub(super) struct State<P: Party> {
     pub(super) limits: Limits,
+    /// The number of places that no party ever exceeds.
+    most: usize,
     pub(super) held: usize,
     waiting: usize,
     /// The parties that hold places or wait.
@@ -74,9 +81,10 @@ impl<P: Party> Account<P> {
 }
 
 impl<P: Party> State<P> {
-    pub(super) fn new(size: usize) -> Self {
+    pub(super) fn new(size: usize, most: usize) -> Self {
         Self {
-            limits: Limits::of(size),
+            limits: Limits::of(size).at_most(most),
+            most,
             held: 0,
             waiting: 0,
             parties: HashMap::new(),
@@ -88,19 +96,25 @@ impl<P: Party> State<P> {
     }
 
     pub(super) fn resize(&mut self, size: usize) {
-        self.limits = Limits::of(size);
+        self.limits = Limits::of(size).at_most(self.most);
     }
 
     pub(super) fn occupancy(&self) -> Occupancy {
         Occupancy { size: self.limits.size, held: self.held, waiting: self.waiting }
     }
 
-    /// Records that a party asks, and takes a place for it if one is free.
-    pub(super) fn take_if_free(&mut self, party: Option<P>, now: Instant) -> bool {
+    /// Records that a party asks, and returns whether so many places are free for it.
+    pub(super) fn is_free(&mut self, party: Option<P>, places: usize, now: Instant) -> bool {
         self.recent.note(party, now);
-        let free = self.held < self.limits.size && self.held(party) < self.limit(party, now);
+        let fits = |held: usize, limit| held.checked_add(places).is_some_and(|held| held <= limit);
+        fits(self.held, self.limits.size) && fits(self.held(party), self.limit(party, now))
+    }
+
+    /// Does the same, and takes the places.
+    pub(super) fn take_if_free(&mut self, party: Option<P>, places: usize, now: Instant) -> bool {
+        let free = self.is_free(party, places, now);
         if free {
-            self.take(party);
+            self.take(party, places);
         }
         free
     }
@@ -125,15 +139,15 @@ impl<P: Party> State<P> {
         if contended { self.limits.contended } else { self.limits.alone }
     }
 
-    fn take(&mut self, party: Option<P>) {
-        self.held += 1;
-        self.parties.entry(party).or_default().held += 1;
+    fn take(&mut self, party: Option<P>, places: usize) {
+        self.held += places;
+        self.parties.entry(party).or_default().held += places;
     }
 
-    pub(super) fn put_back(&mut self, party: Option<P>) {
-        self.held -= 1;
+    pub(super) fn put_back(&mut self, party: Option<P>, places: usize) {
+        self.held -= places;
         if let Some(account) = self.parties.get_mut(&party) {
-            account.held -= 1;
+            account.held -= places;
             if account.is_idle() {
                 self.parties.remove(&party);
             }
@@ -240,14 +254,14 @@ impl<P: Party> State<P> {
         let mut granted = false;
         while !granted && let Some(waiter) = self.waiters(party, urgency).and_then(VecDeque::pop_front) {
             self.waiting -= 1;
-            match waiter.send(Permit { shares: Some(Arc::clone(shares)), party }) {
+            match waiter.send(Permit { shares: Some(Arc::clone(shares)), party, places: 1 }) {
                 Ok(()) => granted = true,
                 // The waiter is gone. The permit was never counted.
                 Err(mut permit) => drop(permit.shares.take()),
             }
         }
         if granted {
-            self.take(party);
+            self.take(party, 1);
         }
         let Some(account) = self.parties.get_mut(&party) else { return granted };
         account.note_end_of_queue();

@@ -2,10 +2,9 @@
 
 use std::time::{Duration, Instant};
 
-use rowhouse_testkit::{ServiceName, TestDatabase};
+use rowhouse_testkit::{Forwarder, ServiceName, TestDatabase};
 use tokio_postgres::NoTls;
 
-use crate::forwarder::Forwarder;
 use crate::pooler;
 use crate::settings::rowhouse_admin;
 use crate::world::{connect, number, until};

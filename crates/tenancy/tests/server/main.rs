@@ -10,7 +10,6 @@
 )]
 
 mod all_settings;
-mod forwarder;
 mod language;
 mod listening;
 mod outages;

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantContext, TenantDb};
-use rowhouse_testkit::{ServiceName, TestServer};
+use rowhouse_testkit::{Forwarder, ServiceName, TestServer};
 
-use crate::forwarder::Forwarder;
 use crate::world::{connect, number, place, read, tenant, until};
 
 /// The time within which writes succeed after the server becomes writable.
@@ -144,6 +143,29 @@ async fn no_write_fails_first_after_a_read_only_period() {
     let (one, two) = tokio::join!(place(&db, &cx), place(&db, &cx));
     one.and(two).unwrap();
     asking.abort();
+}
+
+/// Commits wait for a standby that is not there. Reads do not.
+#[tokio::test(flavor = "multi_thread")]
+async fn without_its_synchronous_standby_the_database_is_not_available() {
+    let server = TestServer::start_with(&[("synchronous_commit", "on")]).await;
+    let (cx, add) = tenant("acme", "active");
+    let admin = server.admin().await;
+    admin.batch_execute(&add).await.unwrap();
+    let db = connect(server.url(ServiceName::Orders)).await;
+    place(&db, &cx).await.unwrap();
+    db.ping().await.unwrap();
+    admin.batch_execute("ALTER SYSTEM SET synchronous_standby_names = 'missing'").await.unwrap();
+    server.reload().await;
+    // The session that checks may not have the new setting yet, and succeeds once more.
+    until(async || matches!(db.ping().await, Err(DbError::Unavailable(said)) if said.contains("does not answer")))
+        .await;
+    assert_eq!(read(&db, &cx).await.unwrap().len(), 1, "it can be read");
+
+    admin.batch_execute("ALTER SYSTEM RESET synchronous_standby_names").await.unwrap();
+    server.reload().await;
+    until(async || db.ping().await.is_ok()).await;
+    until(async || place(&db, &cx).await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

@@ -3,9 +3,8 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantDb};
-use rowhouse_testkit::{ServiceName, TestServer};
+use rowhouse_testkit::{Forwarder, ServiceName, TestServer};
 
-use crate::forwarder::Forwarder;
 use crate::world::{number, until};
 
 const PROCESS: &str = "pg_catalog.pg_backend_pid()::bigint";

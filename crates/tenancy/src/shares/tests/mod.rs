@@ -70,6 +70,21 @@ async fn a_tenant_that_is_alone_takes_all_but_one() {
 }
 
 #[tokio::test]
+async fn a_tenant_that_is_alone_takes_no_more_than_the_most() {
+    let shares = Places::with_most(8, 3);
+    let busy = tenant();
+    let held: Vec<_> = (0..3).map(|_| take(&shares, busy)).collect();
+    let waiting = wait(&shares, busy);
+    let others: Vec<_> = (0..5).map(|_| take(&shares, tenant())).collect();
+    drop((held, waiting, others));
+    assert_idle(&shares, 8);
+    shares.resize(4);
+    let held: Vec<_> = (0..2).map(|_| take(&shares, busy)).collect();
+    drop((wait(&shares, busy), held));
+    assert_idle(&shares, 4);
+}
+
+#[tokio::test]
 async fn a_tenant_takes_half_while_another_asks_now_and_then() {
     let shares = Places::new(8);
     let (busy, quiet) = (tenant(), tenant());

@@ -70,11 +70,11 @@ async fn a_party_is_behind_as_many_of_each_other_as_it_has_itself() {
 
 #[test]
 fn a_queue_stands_until_it_is_empty_or_a_place_is_free() {
-    let mut state = State::new(1);
+    let mut state = State::new(1, usize::MAX);
     let start = Instant::now();
     let later = |millis| start + Duration::from_millis(millis);
     let (first, second) = (tenant(), tenant());
-    assert!(state.take_if_free(tenant(), start));
+    assert!(state.take_if_free(tenant(), 1, start));
     let standing = |state: &State<TenantId>, party, millis| {
         let Queue { standing, own_standing, .. } = state.queue(party, Urgency::Interactive, later(millis));
         (standing.as_millis(), own_standing.as_millis())
@@ -121,4 +121,21 @@ async fn the_number_of_places_changes_while_they_are_taken() {
     assert_eq!(shares.weak().occupancy(), Some(Occupancy { size: 1, held: 3, waiting: 0 }));
     drop((held, waiting));
     assert_idle(&shares, 1);
+}
+
+#[test]
+fn several_places_are_taken_at_once_or_none() {
+    let shares = Places::with_most(8, 4);
+    let (first, second) = (tenant(), tenant());
+    let mut held = shares.take(first, 3).unwrap();
+    assert!(!held.take_more(2), "four are the most");
+    assert!(held.take_more(1));
+    assert!(shares.take(first, 1).is_none() && shares.take(second, 5).is_none());
+    assert!(shares.take(second, usize::MAX).is_none());
+    let other = shares.take(second, 4).unwrap();
+    assert!(shares.take(tenant(), 1).is_none(), "all are taken");
+    drop(held);
+    assert!(shares.take(tenant(), 4).is_some());
+    drop(other);
+    assert_idle(&shares, 8);
 }
