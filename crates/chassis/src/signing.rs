@@ -85,17 +85,17 @@ impl Signing {
         self.issuer.clone()
     }
 
-    /// Measures the key that signs: the time since its file was written.
+    /// Measures the age of the key that signs.
     fn observe(&self) {
         let (issuer, path, name) = (self.issuer.clone(), self.directory.join(CURRENT), self.name);
         meter()
             .f64_observable_gauge("rowhouse.signing_key.age")
             .with_unit("s")
-            .with_description("Time since the key that signs was put in its place")
+            .with_description("Age of the key that signs")
             .with_callback(move |observer| {
-                let written = std::fs::metadata(&path).and_then(|file| file.modified()).ok();
-                let Some(age) = written.and_then(|written| written.elapsed().ok()) else { return };
-                let kid = issuer.keys().current.kid().to_owned();
+                let keys = issuer.keys();
+                let Some(age) = age(&keys.current, &path) else { return };
+                let kid = keys.current.kid().to_owned();
                 let attributes = [KeyValue::new("rowhouse.issuer", name), KeyValue::new("rowhouse.key", kid)];
                 observer.observe(age.as_secs_f64(), &attributes);
             })
@@ -151,6 +151,13 @@ async fn check_trusted(
     }
     let (directory, kid) = (trust.directory().to_owned(), keys.current.kid().to_owned());
     Err(SigningKeyError::Untrusted { issuer, directory, kid })
+}
+
+/// Returns the time since the key was created. That of a key whose file does not say it counts from when the file was written, which
+/// for a mounted Secret is the start of the pod.
+fn age(key: &SigningKey, path: &Path) -> Option<Duration> {
+    let written = || std::fs::metadata(path).and_then(|file| file.modified()).ok();
+    key.created().or_else(written)?.elapsed().ok()
 }
 
 /// Reads the files in the order in which a key moves through them, so that a key that is moved meanwhile is read

@@ -2,12 +2,15 @@
 
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
+use std::time::Duration;
 
 use rustls::RootCertStore;
 use rustls::crypto::CryptoProvider;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use rustls::sign::CertifiedKey;
+use x509_cert::Certificate;
+use x509_cert::der::Decode;
 
 /// The name that stands for the authorities that the operating system trusts, where a file of authorities is expected.
 pub const SYSTEM: &str = "system";
@@ -90,6 +93,16 @@ pub fn identity(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsFileE
     })
 }
 
+/// Returns the time since 1970 at which the first of the certificates in PEM expires, or `None` if one of them cannot be read.
+#[must_use]
+pub fn expiry(pem: &[u8]) -> Option<Duration> {
+    let expiries = CertificateDer::pem_slice_iter(pem).map(|certificate| {
+        let certificate = Certificate::from_der(&certificate.ok()?).ok()?;
+        Some(certificate.tbs_certificate.validity.not_after.to_unix_duration())
+    });
+    expiries.collect::<Option<Vec<_>>>()?.into_iter().min()
+}
+
 fn certificates(path: &Path) -> Result<Vec<CertificateDer<'static>>, TlsFileError> {
     let unusable = |reason: String| TlsFileError::Certificates { path: path.to_owned(), reason };
     let read = CertificateDer::pem_file_iter(path).map_err(|error| unusable(error.to_string()))?;
@@ -110,6 +123,25 @@ mod tests {
     use std::fs;
 
     use super::*;
+
+    #[test]
+    fn a_chain_expires_with_its_first_certificate() {
+        let until = |year: i32| {
+            let mut params = rcgen::CertificateParams::new(vec!["a.example".to_owned()]).unwrap();
+            params.not_after = rcgen::date_time_ymd(year, 1, 1);
+            params.self_signed(&rcgen::KeyPair::generate().unwrap()).unwrap().pem()
+        };
+        let of_2040 = Duration::from_secs(2_208_988_800);
+        assert_eq!(expiry(until(2040).as_bytes()), Some(of_2040));
+        assert_eq!(expiry((until(2060) + &until(2040)).as_bytes()), Some(of_2040));
+        assert_eq!(expiry(b""), None);
+        assert_eq!(
+            expiry(
+                (until(2040) + "-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n").as_bytes()
+            ),
+            None
+        );
+    }
 
     #[test]
     fn each_error_names_its_file() {

@@ -1,9 +1,11 @@
 //! Signing keys, and the public keys that issuers publish.
 
 use std::fmt;
+use std::time::SystemTime;
 
 use base64::Engine;
 use base64::prelude::BASE64_URL_SAFE_NO_PAD as URL_SAFE_NO_PAD;
+use chrono::{DateTime, SecondsFormat, Utc};
 use ed25519_dalek::pkcs8::spki::der::pem::LineEnding;
 use ed25519_dalek::pkcs8::spki::der::zeroize::Zeroizing;
 use ed25519_dalek::pkcs8::{DecodePrivateKey, EncodePrivateKey};
@@ -12,6 +14,10 @@ use serde::{Deserialize, Serialize};
 use sha2::{Digest, Sha256};
 
 use crate::ed25519;
+
+/// The beginning of the line before a key's PEM that has the time of its creation. Readers of PEM skip what is before the key (RFC
+/// 7468), and a copy of the file keeps it.
+const CREATED: &str = "Created: ";
 
 /// The error of generating, reading or writing a key.
 #[derive(Debug, thiserror::Error)]
@@ -34,6 +40,7 @@ pub struct SigningKey {
     pub(crate) encoding: EncodingKey,
     private: ed25519_dalek::SigningKey,
     public: Jwk,
+    created: Option<SystemTime>,
 }
 
 /// The keys of one issuer. A key is `next`, then `current`, then `previous`.
@@ -77,17 +84,29 @@ impl SigningKey {
     pub fn generate() -> Result<Self, KeyError> {
         let mut seed = Zeroizing::new([0; ed25519_dalek::SECRET_KEY_LENGTH]);
         getrandom::fill(&mut *seed)?;
-        Self::from_private(ed25519_dalek::SigningKey::from_bytes(&seed))
+        Self::from_private(ed25519_dalek::SigningKey::from_bytes(&seed), Some(SystemTime::now()))
     }
 
-    /// Reads PKCS#8 PEM (`-----BEGIN PRIVATE KEY-----`).
+    /// Reads PKCS#8 PEM (`-----BEGIN PRIVATE KEY-----`), with or without the time of the key's creation before it.
     pub fn from_pem(pem: &str) -> Result<Self, KeyError> {
-        Self::from_private(ed25519_dalek::SigningKey::from_pkcs8_pem(pem).or(Err(KeyError::Pem))?)
+        let time = pem.lines().find_map(|line| line.strip_prefix(CREATED));
+        let created =
+            time.and_then(|time| DateTime::parse_from_rfc3339(time.trim()).ok()).map(SystemTime::from);
+        Self::from_private(ed25519_dalek::SigningKey::from_pkcs8_pem(pem).or(Err(KeyError::Pem))?, created)
     }
 
-    /// Writes PKCS#8 PEM. The text is wiped from memory when it is dropped.
+    /// Writes PKCS#8 PEM, and before it the time of the key's creation. The text is wiped from memory when it is dropped.
     pub fn to_pem(&self) -> Result<Zeroizing<String>, KeyError> {
-        self.private.to_pkcs8_pem(LineEnding::LF).or(Err(KeyError::Encoding))
+        let pem = self.private.to_pkcs8_pem(LineEnding::LF).or(Err(KeyError::Encoding))?;
+        let Some(created) = self.created else { return Ok(pem) };
+        let created = DateTime::<Utc>::from(created).to_rfc3339_opts(SecondsFormat::Secs, true);
+        Ok(Zeroizing::new(format!("{CREATED}{created}\n{}", *pem)))
+    }
+
+    /// Returns the time of the key's creation, if its PEM had it.
+    #[must_use]
+    pub fn created(&self) -> Option<SystemTime> {
+        self.created
     }
 
     /// Returns the key's id, for the header `kid`.
@@ -102,12 +121,15 @@ impl SigningKey {
         &self.public
     }
 
-    fn from_private(private: ed25519_dalek::SigningKey) -> Result<Self, KeyError> {
+    fn from_private(
+        private: ed25519_dalek::SigningKey,
+        created: Option<SystemTime>,
+    ) -> Result<Self, KeyError> {
         ed25519::install();
         let document = private.to_pkcs8_der().or(Err(KeyError::Encoding))?;
         let encoding = EncodingKey::from_ed_der(document.as_bytes());
         let public = Jwk::new(&private.verifying_key());
-        Ok(Self { encoding, private, public })
+        Ok(Self { encoding, private, public, created })
     }
 }
 
@@ -166,8 +188,23 @@ mod tests {
     fn the_example_of_rfc_8037_has_the_thumbprint_that_it_states() {
         let seed = URL_SAFE_NO_PAD.decode("nWGxne_9WmC6hEr0kuwsxERJxWl7MmkZcDusAxyuf2A").unwrap();
         let private = ed25519_dalek::SigningKey::from_bytes(seed.as_slice().try_into().unwrap());
-        let key = SigningKey::from_private(private).unwrap();
+        let key = SigningKey::from_private(private, None).unwrap();
         assert_eq!(key.jwk().x, "11qYAYKxCrfVS_7TyWQHOg7hcvPapiMlrwIaaPcHURo");
         assert_eq!(key.kid(), "kPrK_qmxVWaYVA9wwBF6Iuo3vVzz7TxHCTwXBygrS4k");
+    }
+
+    #[test]
+    fn the_pem_keeps_the_time_of_creation_to_the_second() {
+        let key = SigningKey::generate().unwrap();
+        let pem = key.to_pem().unwrap();
+        let read = SigningKey::from_pem(&pem).unwrap();
+        assert_eq!(read.jwk(), key.jwk());
+        assert!(key.created().unwrap().duration_since(read.created().unwrap()).unwrap().as_secs() < 1);
+        assert_eq!(read.to_pem().unwrap(), pem);
+
+        let (_, without) = pem.split_once('\n').unwrap();
+        let read = SigningKey::from_pem(without).unwrap();
+        assert_eq!((read.jwk(), read.created()), (key.jwk(), None));
+        assert_eq!(*read.to_pem().unwrap(), without);
     }
 }

@@ -166,3 +166,25 @@ async fn a_swapped_link_is_followed_until_a_stop() {
         () = following => panic!("it ends by itself"),
     }
 }
+
+/// A mounted Secret is written when its pod starts.
+#[tokio::test]
+async fn a_key_keeps_its_age_in_a_file_that_is_written_afresh() {
+    const DAY: Duration = Duration::from_secs(86_400);
+    let current = key();
+    let world = World::trusting(&[&current]).await;
+    let path = world.keys().join(CURRENT);
+    let read = async || age(&world.load().await.unwrap().issuer().keys().current, &path).unwrap();
+    assert!(read().await < DAY);
+
+    let pem = fs::read_to_string(&path).unwrap();
+    let (_, without) = pem.split_once('\n').unwrap();
+    let created = chrono::Utc::now() - 100 * DAY;
+    fs::write(&path, format!("Created: {}\n{without}", created.to_rfc3339())).unwrap();
+    assert!((100 * DAY..101 * DAY).contains(&read().await), "{:?}", read().await);
+
+    fs::write(&path, without).unwrap();
+    let file = fs::File::options().write(true).open(&path).unwrap();
+    file.set_modified(std::time::SystemTime::now() - 10 * DAY).unwrap();
+    assert!((10 * DAY..11 * DAY).contains(&read().await), "without a time of its own: {:?}", read().await);
+}

@@ -18,6 +18,7 @@ use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 use tower::Service;
 
+use super::expiry;
 use super::reloaded::blocking;
 use crate::config::{CallTlsArgs, Environment, TlsArgs};
 use crate::program::BoxError;
@@ -36,13 +37,17 @@ pub struct CallTls {
 }
 
 impl CallTls {
-    /// Takes the files from the arguments. In production, services beyond this machine are called over TLS, unless the arguments
-    /// allow plaintext.
+    /// Takes the files from the arguments, and measures when the caller's own certificate expires. In production, services beyond this
+    /// machine are called over TLS, unless the arguments allow plaintext.
     #[must_use]
     pub fn new(own: &TlsArgs, call: &CallTlsArgs, environment: Environment) -> Self {
+        let identity = own.identity();
+        if let Some((certificate, _)) = identity.clone() {
+            expiry::observe("client", move || std::fs::read(&certificate).ok());
+        }
         Self {
             authorities: call.tls_ca.clone(),
-            identity: own.identity(),
+            identity,
             refuse_plaintext: environment.is_production() && !own.allow_plaintext_grpc,
         }
     }

@@ -8,6 +8,7 @@ use rowhouse_tls::{TlsFileError, identity};
 use rustls::server::{ClientHello, ResolvesServerCert};
 use rustls::sign::CertifiedKey;
 
+use super::expiry;
 use crate::reread;
 
 type Make<T> = dyn Fn() -> Result<T, TlsFileError> + Send + Sync;
@@ -45,6 +46,17 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
             Ok(Self(Arc::new(Inner { files, make: Box::new(make), state })))
         })
         .await
+    }
+
+    /// Measures the expiry of the certificate in the first of the files, as it is in use, as long as the value exists.
+    pub(super) fn measured(self, certificate: &'static str) -> Self {
+        let inner = Arc::downgrade(&self.0);
+        expiry::observe(certificate, move || {
+            let inner = inner.upgrade()?;
+            let state = inner.state.read().unwrap_or_else(PoisonError::into_inner);
+            state.contents.first().cloned()
+        });
+        self
     }
 
     /// Returns the value of this moment.
@@ -91,10 +103,10 @@ pub(super) async fn blocking<T: Send + 'static>(
     done.unwrap_or_else(|error| Err(TlsFileError::System(error.to_string())))
 }
 
-/// Reads a server's certificate and its key. The result answers each handshake with those that the files have then.
+/// Reads the certificate of an HTTPS server and its key. The result answers each handshake with those that the files have then.
 pub async fn certificate(certificate: PathBuf, key: PathBuf) -> Result<Reloaded<CertifiedKey>, TlsFileError> {
     let files = vec![certificate.clone(), key.clone()];
-    Reloaded::load(files, move || identity(&certificate, &key)).await
+    Ok(Reloaded::load(files, move || identity(&certificate, &key)).await?.measured("https"))
 }
 
 impl std::fmt::Debug for Reloaded<CertifiedKey> {

@@ -37,7 +37,8 @@ impl ServerTls {
         let callers = args.tls_client_ca.clone();
         let source = Source { certificate, key, callers, names: args.tls_client_names.clone() };
         let files = [&source.certificate, &source.key].into_iter().chain(&source.callers).cloned();
-        Ok(Some(Self(Reloaded::load(files.collect(), move || source.config()).await?)))
+        let config = Reloaded::load(files.collect(), move || source.config()).await?;
+        Ok(Some(Self(config.measured("server"))))
     }
 
     /// Returns the configuration of this moment.
