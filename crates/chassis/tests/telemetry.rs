@@ -74,8 +74,17 @@ async fn hops_form_one_trace() {
     let mut parent = &[0xb7, 0xad, 0x6b, 0x71, 0x69, 0x20, 0x33, 0x31][..];
     while let Some(span) = spans.iter().find(|span| span.parent_span_id == parent) {
         if kind(span) != "internal" {
-            for key in ["rpc.system", "rpc.service", "rpc.method", "rpc.grpc.status_code"] {
-                assert!(attribute(span, key).is_some(), "{key} of {span:?}");
+            // As in the metrics, and nothing by a name that the conventions have given up.
+            for (key, value) in [
+                ("rpc.system.name", Some("grpc")),
+                ("rpc.method", Some(span.name.as_str())),
+                ("rpc.response.status_code", Some("OK")),
+                ("rpc.system", None),
+                ("rpc.service", None),
+                ("rpc.grpc.status_code", None),
+            ] {
+                let value = value.map(|value| Value::StringValue(value.to_owned()));
+                assert_eq!(attribute(span, key), value, "{key} of {span:?}");
             }
         }
         assert_eq!(span.trace_id, 0x0af7_6519_16cd_43dd_8448_eb21_1c80_319c_u128.to_be_bytes());

@@ -2,6 +2,7 @@
 //!
 //! Where OpenTelemetry defines a variable, it is that one, so that collectors' guides apply.
 
+use std::ffi::OsString;
 use std::net::SocketAddr;
 use std::time::Duration;
 
@@ -20,10 +21,10 @@ pub struct TelemetryArgs {
     #[arg(long, env = "ROWHOUSE_LOG", value_name = "FILTER", default_value = "info")]
     pub log: String,
     /// Address and port at which `/metrics` (Prometheus), `/healthz`, `/readyz` and `/log-filter` are served, such as `0.0.0.0:9464`;
-    /// none when absent. It has no authentication: keep strangers away from it
+    /// none by default. There is no authentication, so only the monitoring may reach it
     #[arg(long, env = "ROWHOUSE_ADMIN_LISTEN", value_name = "ADDRESS:PORT")]
     pub admin_listen: Option<SocketAddr>,
-    /// URL of the collector to which traces and metrics are sent by OTLP, such as `http://localhost:4317`; none when absent
+    /// URL of the collector to which traces and metrics are sent by OTLP, such as `http://localhost:4317`; none by default
     #[arg(long, env = "OTEL_EXPORTER_OTLP_ENDPOINT", value_name = "URL")]
     pub otlp_endpoint: Option<String>,
     /// Protocol of the collector
@@ -35,7 +36,7 @@ pub struct TelemetryArgs {
     /// Whether metrics are sent to the collector: `none` for one that takes traces only
     #[arg(long, env = "OTEL_METRICS_EXPORTER", value_enum, default_value_t)]
     pub metrics_exporter: Exporter,
-    /// Which requests are traced, if there is a collector. `parentbased_…` honours the caller's decision, which strangers could make
+    /// Which requests are traced, if there is a collector. `parentbased_…` follows the caller's decision, which any client could make
     #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
     pub traces_sampler: TracesSampler,
     /// The part of the requests that `traceidratio` and `parentbased_traceidratio` trace, from 0 to 1
@@ -100,6 +101,24 @@ pub enum Exporter {
     None,
 }
 
+impl LogFormat {
+    /// Returns the format that arguments or the environment ask for, also if they are invalid otherwise.
+    pub(crate) fn asked_for(arguments: &[OsString]) -> Self {
+        let mut rest = arguments.iter().filter_map(|argument| argument.to_str());
+        let mut asked = None;
+        while let Some(argument) = rest.next() {
+            match argument.strip_prefix("--log-format") {
+                Some("") => asked = rest.next().map(OsString::from),
+                Some(value) => asked = value.strip_prefix('=').map(OsString::from).or(asked),
+                None => {}
+            }
+        }
+        let asked = asked.or_else(|| std::env::var_os("ROWHOUSE_LOG_FORMAT"));
+        let parsed = asked.and_then(|asked| Self::from_str(asked.to_str()?, false).ok());
+        parsed.unwrap_or_default()
+    }
+}
+
 /// The decision which requests are traced, by its name in OpenTelemetry.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, ValueEnum)]
 pub enum TracesSampler {
@@ -150,6 +169,21 @@ mod tests {
     #[test]
     fn defaults() {
         assert_eq!(format!("{:?}", parse("").unwrap()), format!("{:?}", TelemetryArgs::default()));
+    }
+
+    #[test]
+    fn the_format_is_known_though_another_argument_is_invalid() {
+        for (line, expected) in [
+            ("program --log-format json --nonsense", LogFormat::Json),
+            ("program --nonsense --log-format=json", LogFormat::Json),
+            ("program --log-format=text --log-format json", LogFormat::Json),
+            ("program --log-format", LogFormat::Text),
+            ("program --log-format=jason", LogFormat::Text),
+            ("program --log-formats=json", LogFormat::Text),
+        ] {
+            let arguments: Vec<_> = line.split(' ').map(OsString::from).collect();
+            assert_eq!(LogFormat::asked_for(&arguments), expected, "{line}");
+        }
     }
 
     #[test]

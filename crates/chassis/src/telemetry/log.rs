@@ -1,13 +1,15 @@
 //! Log lines on standard error, and their filter, which can be changed while the program runs.
 
-use std::io::{self, IsTerminal};
+use std::io::{self, IsTerminal, Write};
 use std::sync::{Arc, Mutex, PoisonError};
 
 use json_subscriber::JsonLayer;
 use serde_json::Value;
+use tracing::Level;
 use tracing_subscriber::filter::{EnvFilter, ParseError};
 use tracing_subscriber::fmt::time::SystemTime;
-use tracing_subscriber::{Layer, Registry, fmt, reload};
+use tracing_subscriber::layer::SubscriberExt;
+use tracing_subscriber::{Layer, Registry, fmt, registry, reload};
 
 use super::text::ShortLines;
 use super::{TelemetryError, panics};
@@ -60,6 +62,8 @@ pub(super) fn layer(
     let lines = match args.log_format {
         LogFormat::Text => {
             let lines = fmt::layer().event_format(ShortLines::default()).with_writer(io::stderr);
+            // It would say on standard error that nothing can be written there, and panic.
+            let lines = lines.log_internal_errors(false);
             // This only switches colours off: the default honours NO_COLOR.
             if io::stderr().is_terminal() { lines.boxed() } else { lines.with_ansi(false).boxed() }
         }
@@ -82,4 +86,19 @@ fn json_lines(service: &'static str) -> JsonLayer<Registry, fn() -> io::Stderr> 
     lines.with_top_level_flattened_span_list();
     lines.with_flattened_event();
     lines
+}
+
+/// Prints why a process ends, in the format of the log lines, whatever their filter is and even if telemetry is not set up. If nobody
+/// reads standard error, nobody can be told.
+pub fn print_end(format: LogFormat, service: &'static str, level: Level, text: &str) {
+    match format {
+        LogFormat::Text => {
+            let _unread = writeln!(io::stderr(), "{service}: {text}");
+        }
+        LogFormat::Json => {
+            tracing::subscriber::with_default(registry().with(json_lines(service)), || {
+                if level == Level::ERROR { tracing::error!("{text}") } else { tracing::info!("{text}") }
+            });
+        }
+    }
 }

@@ -12,9 +12,11 @@ mod exporter;
 mod log;
 mod metrics;
 mod panics;
+mod position;
 mod process;
 mod propagation;
 mod readiness;
+mod seldom;
 mod text;
 mod traces;
 
@@ -37,10 +39,12 @@ use tracing_subscriber::registry;
 use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use uuid::Uuid;
 
+pub use log::print_end;
 pub use metrics::{SECONDS, meter};
 pub(crate) use propagation::inject_trace;
-pub use propagation::{TRACEPARENT, continue_trace, traceparent};
+pub use propagation::{TRACEPARENT, continue_trace, traceparent, traceparent_without_span};
 pub use readiness::report_readiness;
+pub(crate) use seldom::Seldom;
 pub use text::{REQUEST, milliseconds};
 
 use crate::config::TelemetryArgs;
@@ -53,7 +57,7 @@ const FLUSH_LIMIT: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 #[must_use = "the last spans are lost without a shutdown"]
 pub struct Telemetry {
-    traces: SdkTracerProvider,
+    traces: Option<SdkTracerProvider>,
     metrics: Option<SdkMeterProvider>,
     admin: Option<(SocketAddr, AbortHandle)>,
 }
@@ -117,8 +121,9 @@ pub fn check(args: &TelemetryArgs) -> Result<(), TelemetryError> {
 pub fn init(args: &TelemetryArgs, service: &'static str) -> Result<Telemetry, TelemetryError> {
     let (lines, filter) = log::layer(args, service)?;
     let collector = Collector::of(args, args.traces_exporter);
-    let traces = traces::provider(args, collector, resource(service))?;
-    registry().with(lines).with(traces::layer(&traces, collector.is_some())).try_init()?;
+    let traces = collector.map(|collector| traces::provider(args, collector, resource(service)));
+    let traces = traces.transpose()?;
+    registry().with(lines).with(traces::layer(traces.as_ref())).try_init()?;
     let metrics = metrics::provider(args, Collector::of(args, args.metrics_exporter), resource(service))?;
     let (metrics, exposition) = metrics.unzip();
     let admin = args.admin_listen.zip(exposition);
@@ -153,7 +158,8 @@ impl Telemetry {
         // The exporters need the runtime's threads, so none of them may block on it.
         let flushed = tokio::task::spawn_blocking(move || -> OTelSdkResult {
             let metrics = metrics.map_or(Ok(()), |metrics| metrics.shutdown_with_timeout(FLUSH_LIMIT));
-            traces.shutdown_with_timeout(FLUSH_LIMIT).and(metrics)
+            let traces = traces.map_or(Ok(()), |traces| traces.shutdown_with_timeout(FLUSH_LIMIT));
+            traces.and(metrics)
         });
         match flushed.await {
             Ok(Ok(())) => {}

@@ -10,6 +10,8 @@ use opentelemetry_sdk::propagation::TraceContextPropagator;
 use tracing::{Span, field};
 use tracing_opentelemetry::OpenTelemetrySpanExt;
 
+use super::position;
+
 /// The header with the position of a request in its trace (W3C Trace Context).
 pub const TRACEPARENT: &str = "traceparent";
 
@@ -18,12 +20,10 @@ pub const TRACEPARENT: &str = "traceparent";
 ///
 /// `header` looks a header up by its lower-case name.
 pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>) {
-    let headers = Headers { header, lifetime: PhantomData };
-    let parent = TraceContextPropagator::new().extract_with_context(&Context::new(), &headers);
-    // This fails without a subscriber for traces, or if it rejects the span: then there is no trace.
-    if span.set_parent(parent).is_ok()
-        && let Some(context) = context_of(span)
-    {
+    let parent = parent(header);
+    // Only a span of the layer that records traces takes a parent.
+    let recorded = span.set_parent(parent.clone()).ok().and_then(|()| recorded(span));
+    if let Some(context) = recorded.or_else(|| position::begin(span, parent.span().span_context())) {
         span.record("trace_id", field::display(context.trace_id()));
         span.record("span_id", field::display(context.span_id()));
     }
@@ -32,20 +32,42 @@ pub fn continue_trace<'h>(span: &Span, header: impl Fn(&str) -> Option<&'h str>)
 /// Returns the current span in the form of the header `traceparent` (W3C Trace Context), for an answer or an error report.
 #[must_use]
 pub fn traceparent() -> Option<String> {
-    let context = context_of(&Span::current())?;
+    context_of(&Span::current()).map(|context| written(&context))
+}
+
+/// Returns the header `traceparent` for the answer to a request that gets no span: a position in the trace in its headers, or in a new
+/// one.
+pub fn traceparent_without_span<'h>(header: impl Fn(&str) -> Option<&'h str>) -> String {
+    let parent = parent(header);
+    written(&position::inside(parent.span().span_context()))
+}
+
+fn parent<'h>(header: impl Fn(&str) -> Option<&'h str>) -> Context {
+    let headers = Headers { header, lifetime: PhantomData };
+    TraceContextPropagator::new().extract_with_context(&Context::new(), &headers)
+}
+
+fn written(context: &SpanContext) -> String {
     let (trace, span, flags) = (context.trace_id(), context.span_id(), context.trace_flags());
-    Some(format!("00-{trace}-{span}-{flags:02x}"))
+    format!("00-{trace}-{span}-{flags:02x}")
 }
 
 /// Returns the span's position in its trace, if it is part of one.
 fn context_of(span: &Span) -> Option<SpanContext> {
+    recorded(span).or_else(|| position::of(span))
+}
+
+/// Returns the same if a layer records the trace.
+fn recorded(span: &Span) -> Option<SpanContext> {
     let context = span.context().span().span_context().clone();
     context.is_valid().then_some(context)
 }
 
 /// Adds the span's trace to the headers of an outgoing request.
 pub(crate) fn inject_trace(span: &Span, headers: &mut HeaderMap) {
-    TraceContextPropagator::new().inject_context(&span.context(), &mut Outgoing(headers));
+    let Some(position) = context_of(span) else { return };
+    let context = Context::new().with_remote_span_context(position);
+    TraceContextPropagator::new().inject_context(&context, &mut Outgoing(headers));
 }
 
 struct Headers<'h, F> {
@@ -75,18 +97,21 @@ impl Injector for Outgoing<'_> {
 
 #[cfg(test)]
 mod tests {
-    use opentelemetry::trace::TracerProvider;
     use opentelemetry_sdk::trace::SdkTracerProvider;
     use tracing_subscriber::layer::SubscriberExt;
 
+    use super::super::traces;
     use super::*;
 
     const PARENT: &str = "00-0af7651916cd43dd8448eb211c80319c-b7ad6b7169203331-01";
 
-    fn with_traces(test: impl FnOnce()) {
+    /// Runs a test with a layer that records traces, and with the one that takes its place.
+    fn with_traces(test: impl Fn()) {
         let provider = SdkTracerProvider::builder().build();
-        let layer = tracing_opentelemetry::layer().with_tracer(provider.tracer("test"));
-        tracing::subscriber::with_default(tracing_subscriber::registry().with(layer), test);
+        for provider in [Some(&provider), None] {
+            let subscriber = tracing_subscriber::registry().with(traces::layer(provider));
+            tracing::subscriber::with_default(subscriber, &test);
+        }
     }
 
     #[test]
@@ -119,6 +144,24 @@ mod tests {
                 let id = parent.split('-').nth(1).unwrap();
                 assert!(id.len() == 32 && id.bytes().any(|digit| digit != b'0'), "{id}");
             }
+        });
+    }
+
+    #[test]
+    fn what_is_inside_of_a_span_is_in_its_trace() {
+        with_traces(|| {
+            let outer = tracing::info_span!("rpc");
+            continue_trace(&outer, |name| (name == "traceparent").then_some(PARENT));
+            let _entered = outer.enter();
+            let inner = tracing::info_span!("rpc call");
+            let mut headers = HeaderMap::new();
+            inject_trace(&inner, &mut headers);
+            let sent = headers["traceparent"].to_str().unwrap();
+            assert!(sent.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{sent}");
+            let hidden = tracing::debug_span!("statement");
+            let _entered = hidden.enter();
+            let seen = traceparent().unwrap();
+            assert!(seen.starts_with("00-0af7651916cd43dd8448eb211c80319c-"), "{seen}");
         });
     }
 

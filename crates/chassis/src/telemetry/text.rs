@@ -56,14 +56,22 @@ where
         }
         let mut texts = Texts::default();
         event.record(&mut texts);
-        // A message may quote what a stranger sent.
-        let harmless = |c: char| if c.is_control() && c != '\n' { char::REPLACEMENT_CHARACTER } else { c };
-        texts.message.chars().map(harmless).try_for_each(|c| writer.write_char(c))?;
+        write_harmless(&mut writer, &texts.message)?;
         if metadata.target() != REQUEST {
-            writer.write_str(&texts.fields)?;
+            write_harmless(&mut writer, &texts.fields)?;
         }
         writeln!(writer)
     }
+}
+
+/// Writes a text that may quote what a stranger sent: without control characters, and with its further lines indented, so that none of them
+/// looks like a line of the log.
+fn write_harmless(writer: &mut Writer<'_>, text: &str) -> fmt::Result {
+    text.chars().try_for_each(|char| match char {
+        '\n' => writer.write_str("\n    "),
+        char if char.is_control() => writer.write_char(char::REPLACEMENT_CHARACTER),
+        char => writer.write_char(char),
+    })
 }
 
 #[derive(Default)]

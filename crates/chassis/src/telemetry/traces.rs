@@ -10,19 +10,17 @@ use tracing_subscriber::registry::LookupSpan;
 
 use super::TelemetryError;
 use super::exporter::Collector;
+use super::position::Unrecorded;
 use crate::config::{TelemetryArgs, TracesSampler};
 
-/// Creates the source of traces. Without a collector nothing is recorded, but every request still has a trace id.
+/// Creates the source of traces, which sends them to a collector.
 pub(super) fn provider(
     args: &TelemetryArgs,
-    collector: Option<Collector<'_>>,
+    collector: Collector<'_>,
     resource: Resource,
 ) -> Result<SdkTracerProvider, TelemetryError> {
-    let builder = SdkTracerProvider::builder().with_resource(resource);
-    let Some(collector) = collector else {
-        return Ok(builder.with_sampler(Sampler::AlwaysOff).build());
-    };
-    Ok(builder.with_sampler(sampler(args)).with_batch_exporter(collector.traces()?).build())
+    let builder = SdkTracerProvider::builder().with_resource(resource).with_sampler(sampler(args));
+    Ok(builder.with_batch_exporter(collector.traces()?).build())
 }
 
 fn sampler(args: &TelemetryArgs) -> Sampler {
@@ -41,19 +39,21 @@ fn parent_based(root: Sampler) -> Sampler {
     Sampler::ParentBased(Box::new(root))
 }
 
-/// Returns the layer that makes traces of spans.
-pub(super) fn layer<S>(provider: &SdkTracerProvider, collected: bool) -> impl Layer<S>
+/// Returns the layer that makes traces of spans, or without a source of traces, the one that only gives them ids.
+pub(super) fn layer<S>(provider: Option<&SdkTracerProvider>) -> Box<dyn Layer<S> + Send + Sync>
 where
-    S: Subscriber + for<'a> LookupSpan<'a>,
+    S: Subscriber + for<'a> LookupSpan<'a> + Send + Sync,
 {
-    // The log's filter may be stricter, but a trace needs its spans. Statements are spans only with a collector,
-    // since they record their SQL.
-    let sql = if collected { LevelFilter::DEBUG } else { LevelFilter::INFO };
-    let wanted = Targets::new().with_default(LevelFilter::INFO).with_target("rowhouse::sql", sql);
+    // The log's filter may be stricter, but a trace needs its spans.
+    let Some(provider) = provider else { return Unrecorded.with_filter(LevelFilter::INFO).boxed() };
+    // Statements are spans only here, since they record their SQL.
+    let wanted =
+        Targets::new().with_default(LevelFilter::INFO).with_target("rowhouse::sql", LevelFilter::DEBUG);
     tracing_opentelemetry::layer()
         .with_tracer(provider.tracer("rowhouse"))
         .with_location(false)
         .with_threads(false)
         .with_context_activation(false)
         .with_filter(wanted)
+        .boxed()
 }
