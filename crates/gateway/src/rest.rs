@@ -10,7 +10,7 @@ mod generated {
     include!(concat!(env!("OUT_DIR"), "/rest.rs"));
 }
 
-pub(crate) use generated::configure;
+pub(crate) use generated::{configure, route};
 pub(crate) use rowhouse_catalog::ServiceName;
 
 pub(crate) use crate::caller::{Caller, OptionalCaller, Viewer};
@@ -24,4 +24,5 @@ pub(crate) use crate::json::{
 pub(crate) use crate::origin::Origin;
 pub(crate) use crate::query::{NoQuery, filled, non_empty_list, number, one_of, parameters};
 pub(crate) use crate::reply::Reply;
+pub(crate) use crate::route::Route;
 pub(crate) use crate::routes::{fallback, path_value};

@@ -92,6 +92,11 @@ impl Operation {
         Ok(Self { name, method, service, host, options, http, path, query, body, reply })
     }
 
+    /// Returns whether a call with an access token is made in the token's tenant.
+    pub(crate) fn is_in_tenant(&self) -> bool {
+        self.takes_token() && !matches!(self.options.access, Access::Service(_))
+    }
+
     /// Returns whether an access token can be sent.
     pub(crate) fn takes_token(&self) -> bool {
         self.options.access != (Access::Public { optional_token: false })

@@ -56,9 +56,28 @@ fn has(code: &str, part: &str) -> bool {
 #[test]
 fn each_method_with_a_binding_is_registered() {
     let code = code();
-    assert!(has(&code, r#"web::resource("/v1/notes")"#), "{code}");
+    assert!(has(&code, r#"web::scope("/v1/notes").service(web::resource("")"#), "{code}");
+    assert!(has(&code, r#".service(web::resource("/{id}")"#), "{code}");
     assert!(has(&code, "web::post().to(create_note)") && has(&code, "web::get().to(list_notes)"));
     assert!(has(&code, "web::patch().to(update_note)") && !has(&code, "fn clear"));
+}
+
+#[test]
+fn an_address_is_found_without_the_router() {
+    let code = code();
+    for (segments, route) in [
+        (
+            r#"[Some("v1"), Some("notes"), None, None]"#,
+            r#"template: "/v1/notes", service: ServiceName::Notes, in_tenant: &["POST"]"#,
+        ),
+        (
+            r#"[Some("v1"), Some("notes"), Some(_), None]"#,
+            r#"template: "/v1/notes/{id}", service: ServiceName::Notes, in_tenant: &["PATCH"]"#,
+        ),
+    ] {
+        let found = code.split_once(&compact(segments)).unwrap_or_else(|| panic!("{segments}: {code}"));
+        assert!(found.1.starts_with(&compact(&format!("=> {{ Route {{ {route} }}"))), "{code}");
+    }
 }
 
 #[test]

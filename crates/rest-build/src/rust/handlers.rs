@@ -33,7 +33,7 @@ fn handler(operation: &Operation) -> Result<TokenStream, OptionError> {
     if needs_request(operation) {
         parameters.push(quote!(request: HttpRequest));
     }
-    parameters.push(quote!(clients: web::Data<Clients>));
+    parameters.push(quote!(clients: Clients));
     if let Some(field) = &operation.options.idempotency_key {
         let field = names::ident(field);
         parameters.push(quote!(IdempotencyKey(#field): IdempotencyKey));

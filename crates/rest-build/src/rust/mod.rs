@@ -19,6 +19,7 @@ pub(crate) fn file(model: &Model) -> Result<String, Error> {
     let responses = responses::all(model)?;
     let handlers = handlers::all(model)?;
     let routes = routes::configure(model);
+    let route = routes::route(model)?;
     let tokens: TokenStream = quote! {
         use actix_web::http::StatusCode;
         use actix_web::{HttpRequest, HttpResponse, web};
@@ -28,6 +29,7 @@ pub(crate) fn file(model: &Model) -> Result<String, Error> {
         use crate::rest::*;
 
         #routes
+        #route
         #handlers
         #requests
         #responses
