@@ -12,6 +12,7 @@
 //! * [`page`] has what all lists share; [`entity_tags`] parses the preconditions of changes;
 //! * [`rate_limit`] limits the requests of a tenant or an API key, and [`limits`] has the other limits;
 //! * [`admission`] bounds the calls that run at once, and refuses those that would wait for long;
+//! * [`group_commit`] does the writes of a tenant that wait for each other in one transaction;
 //! * [`client`] determines the address that a request comes from, and [`network`] the network that it is counted
 //!   under;
 //! * [`shutdown`] signals when to stop, and [`health`] whether a server is ready;
@@ -20,10 +21,13 @@
 //! * [`program`] runs a process from start to exit, and `service` is the frame of a service, with all of the above
 //!   built in.
 
+#![warn(clippy::print_stderr, reason = "`eprintln!` panics if nobody reads standard error any more")]
+
 pub mod access;
 pub mod admission;
 pub mod client;
 pub mod config;
+pub mod connections;
 pub mod cpu_pool;
 #[cfg(feature = "db")]
 pub mod database;
@@ -31,12 +35,14 @@ pub mod database;
 pub mod encryption;
 mod entity_tag;
 pub mod error;
+pub mod group_commit;
 pub mod grpc;
 pub mod health;
 #[cfg(feature = "encryption")]
 pub mod idempotency;
 pub mod limits;
 pub mod network;
+mod open_files;
 pub mod page;
 pub mod program;
 pub mod rate_limit;
@@ -52,3 +58,8 @@ pub mod wire;
 
 pub use entity_tag::entity_tags;
 pub use program::run;
+
+/// The allocator of every program. The operating system's takes a good part of a request's time. It asks for no huge pages
+/// (`no_thp`), which would double the memory of a program and save hardly any time.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;

@@ -1,10 +1,14 @@
-//! Limits on the number of objects. `docs/limits.md` has the same table.
+//! Limits on the number of objects, of which `docs/limits.md` has the same table, and the count of what limits refuse.
 
 use std::fmt;
+use std::sync::LazyLock;
 
+use opentelemetry::KeyValue;
+use opentelemetry::metrics::Counter;
 use tonic::Status;
 
 use crate::error::{Code, status_with};
+use crate::telemetry::meter;
 
 /// The key of the limit's name in an error's metadata.
 pub const LIMIT_KEY: &str = "limit";
@@ -88,14 +92,54 @@ impl Limit {
     }
 }
 
-impl From<LimitExceeded> for Status {
-    /// Waiting alone does not help, so the error has no time for a retry.
-    fn from(exceeded: LimitExceeded) -> Self {
-        let Limit { name, maximum, .. } = exceeded.0;
+impl LimitExceeded {
+    /// Returns the error for a caller, of a refusal that another service has counted. Waiting alone does not help, so the error has no
+    /// time for a retry.
+    #[must_use]
+    pub fn passed_on(self) -> Status {
+        let Limit { name, maximum, .. } = self.0;
         let metadata = [(LIMIT_KEY, name.to_owned()), (MAXIMUM_KEY, maximum.to_string())];
         let metadata = metadata.map(|(key, value)| (key.to_owned(), value));
-        status_with(Code::LIMIT_EXCEEDED, exceeded.to_string(), metadata)
+        status_with(Code::LIMIT_EXCEEDED, self.to_string(), metadata)
     }
+}
+
+impl From<LimitExceeded> for Status {
+    /// Counts the refusal, and returns the error for the caller.
+    fn from(exceeded: LimitExceeded) -> Self {
+        refused(exceeded.0.name);
+        exceeded.passed_on()
+    }
+}
+
+/// The name of the limits on attempts to log in, and on other guesses, among the refusals.
+pub const ATTEMPTS: &str = "attempts";
+/// The name of the limits on emails among the refusals.
+pub const EMAILS: &str = "emails";
+/// The name of the limits on sign-ups among the refusals.
+pub const SIGN_UPS: &str = "sign_ups";
+
+static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.limit.refused")
+        .with_unit("{call}")
+        .with_description("Calls that a limit refused, other than a rate limit, by its name")
+        .build()
+});
+
+/// Counts a refusal by the limit of this name.
+pub fn refused(limit: &'static str) {
+    count(limit, 1);
+}
+
+/// Makes the counters of all limits begin at 0, so that the first refusal is an increase.
+pub(crate) fn expect_refusals() {
+    let counted = LIMITS.iter().filter(|limit| **limit != SESSIONS).map(|limit| limit.name);
+    counted.chain([ATTEMPTS, EMAILS, SIGN_UPS]).for_each(|limit| count(limit, 0));
+}
+
+fn count(limit: &'static str, refusals: u64) {
+    REFUSED.add(refusals, &[KeyValue::new("rowhouse.limit", limit)]);
 }
 
 #[cfg(test)]

@@ -6,11 +6,13 @@ use std::process::ExitCode;
 use clap::{Arg, ArgAction, Command, CommandFactory, FromArgMatches, Parser};
 use rowhouse_tls::TlsFileError;
 use rowhouse_tokens::TrustError;
+use tracing::Level;
 
-use crate::config::{self, PlaintextError, TelemetryArgs};
+use crate::config::{self, LogFormat, PlaintextError, TelemetryArgs};
 #[cfg(feature = "db")]
 use crate::database::DatabaseError;
 use crate::grpc::BindError;
+pub use crate::open_files::raise_open_files;
 use crate::shutdown::Shutdown;
 use crate::telemetry;
 
@@ -71,21 +73,33 @@ fn command<P: Program>() -> Command {
 /// Runs the program of this process: reads its arguments, serves until a signal, and sends the last spans whatever happens.
 #[must_use]
 pub fn run<P: Program>() -> ExitCode {
-    let matches = config::matches(command::<P>(), std::env::args_os());
-    let config = P::Config::from_arg_matches(&matches).unwrap_or_else(|error| error.exit());
-    let check_only = matches.get_flag(CHECK);
+    let arguments: Vec<_> = std::env::args_os().collect();
+    let format = LogFormat::asked_for(&arguments);
+    let parsed = config::matches(command::<P>(), arguments)
+        .and_then(|matches| Ok((P::Config::from_arg_matches(&matches)?, matches.get_flag(CHECK))));
+    let (config, check_only) = match parsed {
+        Ok(parsed) => parsed,
+        // People see colours, and the help that they ask for.
+        Err(error) if format == LogFormat::Text || !error.use_stderr() => error.exit(),
+        Err(error) => {
+            let (text, code) = (error.to_string(), error.exit_code());
+            let text = text.trim().trim_start_matches("error: ");
+            telemetry::print_end(format, P::NAME, Level::ERROR, text);
+            return u8::try_from(code).map_or(ExitCode::FAILURE, ExitCode::from);
+        }
+    };
     let runtime = tokio::runtime::Builder::new_multi_thread().enable_all().build();
     let ended = runtime
         .map_err(BoxError::from)
         .and_then(|runtime| runtime.block_on(Box::pin(live::<P>(config, check_only))));
     match ended {
         Ok(()) if check_only => {
-            eprintln!("{}: the configuration is valid", P::NAME);
+            telemetry::print_end(format, P::NAME, Level::INFO, "the configuration is valid");
             ExitCode::SUCCESS
         }
         Ok(()) => ExitCode::SUCCESS,
         Err(error) => {
-            eprintln!("{}: {error}", P::NAME);
+            telemetry::print_end(format, P::NAME, Level::ERROR, &error.to_string());
             ExitCode::FAILURE
         }
     }
@@ -100,6 +114,7 @@ async fn live<P: Program>(config: P::Config, check_only: bool) -> Result<(), Box
         args.otlp_endpoint = None;
     }
     let telemetry = telemetry::init(&args, P::NAME)?;
+    raise_open_files();
     let served =
         if check_only { P::check(config).await } else { P::serve(config, Shutdown::on_signals()?).await };
     telemetry.shutdown().await;

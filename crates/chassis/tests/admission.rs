@@ -11,7 +11,7 @@ use std::time::{Duration, Instant};
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::admission::{Admission, Applicant, PRIORITY, Party, Urgency, step_aside};
 use rowhouse_chassis::error::{Code, fault};
-use rowhouse_chassis::grpc::{GrpcOptions, set_deadline};
+use rowhouse_chassis::grpc::{GrpcOptions, StreamedMethods, set_deadline};
 use rowhouse_tenancy::TenantId;
 use rowhouse_tokens::{Principal, Role};
 use support::{Echo, NoReadiness, Running, call, options, rules, start, trusted_issuer};
@@ -195,7 +195,8 @@ async fn a_call_without_its_message_takes_no_place() {
 async fn a_channel_bounds_its_calls_and_learns_from_refusals() {
     let world = World::start().await;
     let admission = Admission::at_client(ServiceName::Orders, places(40));
-    let channel = world.server.channel.clone().admitted_by(admission.clone());
+    let channel =
+        world.server.channel.clone().admitted_by(admission.clone(), StreamedMethods::default(), PATIENCE);
     let calls: Vec<_> = (0..40)
         .map(|number| {
             let (channel, mut request) = (channel.clone(), world.request(&number.to_string()));

@@ -4,11 +4,11 @@
 
 mod support;
 
-use std::net::TcpListener;
 use std::time::{Duration, Instant};
 
 use rowhouse_chassis::error::{Code, fault, status};
 use rowhouse_chassis::grpc::{Listener, channel, deadline, set_deadline};
+use rowhouse_testkit::own_address;
 use support::{Echo, OnDrop, call, options, start, start_at};
 use tokio::time::timeout;
 use tokio_util::sync::CancellationToken;
@@ -112,15 +112,13 @@ async fn an_error_arrives_with_its_code_and_sentence() {
 
 #[tokio::test]
 async fn a_service_that_cannot_be_reached_is_unavailable_and_comes_back() {
-    let reserved = TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = reserved.local_addr().unwrap();
-    drop(reserved);
+    let address = own_address();
     let nobody = channel(&format!("http://{address}")).unwrap();
     let error = call(&nobody, "Echo", Request::new(String::new())).await.unwrap_err();
     let fault = fault(&error, Code::COMMON);
     assert_eq!(fault.code, Code::UNAVAILABLE);
     assert!(fault.retry_after.is_some());
-    assert!(!fault.detail.contains("127.0.0.1"), "{fault:?}");
+    assert!(!fault.detail.contains(&address.ip().to_string()), "{fault:?}");
 
     let echo = |request: Request<String>| async move { Ok(Response::new(request.into_inner())) };
     let listener = Listener::bind(address).unwrap();

@@ -43,8 +43,10 @@ async fn readiness_shows_in_the_services_health_and_aliveness_in_the_servers() {
         reflection: None,
         request_timeout: base.request_timeout,
         max_connection_age: base.max_connection_age,
+        max_connections: base.max_connections,
         limiter: base.limiter,
         admission: base.admission,
+        streamed: base.streamed,
         services: base.services,
     };
     let server = start(options, Echo::default());

@@ -1,10 +1,11 @@
 //! Streamed answers: the layers around a call last until their end.
 
-#![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
+#![allow(clippy::unwrap_used, clippy::expect_used, clippy::panic, reason = "a test fails by panicking")]
 
 mod support;
 
 use std::convert::Infallible;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::task::{Context, Poll};
@@ -13,9 +14,14 @@ use std::time::{Duration, Instant};
 use futures_util::future::BoxFuture;
 use futures_util::stream::{self, BoxStream};
 use futures_util::{FutureExt, StreamExt};
+use rowhouse_catalog::ServiceName;
+use rowhouse_chassis::admission::{Admission, Applicant, Party, Urgency};
+use rowhouse_chassis::client::FORWARDED_FOR;
+use rowhouse_chassis::config::ProxyArgs;
 use rowhouse_chassis::error::{Code, fault, status};
-use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener};
-use support::{OnDrop, Running, options, start_routes};
+use rowhouse_chassis::grpc::{DRAIN_LIMIT, GrpcOptions, Listener, StreamedMethods, TracedChannel};
+use rowhouse_tenancy::TenantId;
+use support::{NoReadiness, OnDrop, Running, options, start_routes};
 use tokio_util::sync::CancellationToken;
 use tonic::body::Body;
 use tonic::server::NamedService;
@@ -23,6 +29,8 @@ use tonic::service::Routes;
 use tonic::{Request, Response, Status, Streaming};
 use tonic_prost::ProstCodec;
 use tower::Service;
+
+const PATIENCE: Duration = Duration::from_secs(30);
 
 type Pieces = BoxStream<'static, Result<String, Status>>;
 
@@ -57,18 +65,29 @@ impl Service<http::Request<Body>> for Streams {
 }
 
 async fn start(request_timeout: Duration, pieces: impl Fn() -> Pieces + Send + Sync + 'static) -> Running {
+    start_with(pieces, |options| options.request_timeout = request_timeout).await
+}
+
+async fn start_with(
+    pieces: impl Fn() -> Pieces + Send + Sync + 'static,
+    change: impl FnOnce(&mut GrpcOptions<NoReadiness>),
+) -> Running {
     let mut options = options().await;
-    options.request_timeout = request_timeout;
+    change(&mut options);
     let listener = Listener::bind("127.0.0.1:0".parse().unwrap()).unwrap();
     start_routes(listener, options, Routes::new(Streams(Arc::new(pieces))))
 }
 
 async fn open(server: &Running) -> Streaming<String> {
-    let mut grpc = tonic::client::Grpc::new(server.channel.clone());
+    request(&server.channel, Request::new(String::new())).await.unwrap()
+}
+
+async fn request(channel: &TracedChannel, request: Request<String>) -> Result<Streaming<String>, Status> {
+    let mut grpc = tonic::client::Grpc::new(channel.clone());
     grpc.ready().await.unwrap();
     let path = "/test.v1.EchoService/Stream".parse().unwrap();
     let codec = ProstCodec::<String, String>::default();
-    grpc.server_streaming(Request::new(String::new()), path, codec).await.unwrap().into_inner()
+    grpc.server_streaming(request, path, codec).await.map(Response::into_inner)
 }
 
 /// Returns a stream of `first`, and then nothing, until it is dropped.
@@ -180,5 +199,151 @@ async fn a_panic_in_the_middle_costs_the_stream_alone() {
     assert!(!dropped.is_cancelled());
     drop(other);
     dropped.cancelled().await;
+    server.stop().await;
+}
+
+/// Opens a stream whose caller is at this address.
+fn from(address: &'static str) -> Request<String> {
+    let mut call = Request::new(String::new());
+    call.metadata_mut().insert(FORWARDED_FOR, address.parse().unwrap());
+    call
+}
+
+/// Opens a stream for a tenant.
+fn of(tenant: TenantId) -> Request<String> {
+    let mut call = Request::new(String::new());
+    Applicant { party: Party::Tenant(tenant), urgency: Urgency::Interactive }.carry(&mut call);
+    call
+}
+
+/// Starts a server with places for streams. It believes its callers where they call from.
+async fn bounded(pieces: impl Fn() -> Pieces + Send + Sync + 'static) -> Running {
+    start_with(pieces, |options| options.proxies = ProxyArgs::this_machine().into()).await
+}
+
+/// Starts a server that streams as much as it is asked for, and returns a channel that bounds it.
+async fn unbounded(pieces: impl Fn() -> Pieces + Send + Sync + 'static) -> (Running, TracedChannel) {
+    let server = start_with(pieces, |options| options.streamed = StreamedMethods::default()).await;
+    let admission = Admission::at_client(ServiceName::Orders, NonZeroUsize::new(64).unwrap());
+    let streamed = options().await.streamed;
+    let channel = server.channel.clone().admitted_by(admission, streamed, PATIENCE);
+    (server, channel)
+}
+
+/// Opens streams that do not end until one is refused, and checks that another party still gets one, and that the place of an abandoned
+/// one is free again.
+async fn fill(channel: &TracedChannel, busy: impl Fn() -> Request<String>, quiet: Request<String>) {
+    let mut streams = Vec::new();
+    let refusal = loop {
+        match request(channel, busy()).await {
+            Ok(stream) => streams.push(stream),
+            Err(refusal) => break refusal,
+        }
+        assert!(streams.len() < 100, "nothing is refused");
+    };
+    assert_eq!(fault(&refusal, Code::COMMON).code, Code::OVERLOADED);
+    assert_eq!(streams.len(), 8);
+    let mut other = request(channel, quiet).await.unwrap();
+    assert_eq!(other.message().await.unwrap().unwrap(), "first");
+    streams.pop();
+    let began = Instant::now();
+    while request(channel, busy()).await.is_err() {
+        assert!(began.elapsed() < PATIENCE, "the place is not free");
+        tokio::task::yield_now().await;
+    }
+}
+
+#[tokio::test]
+async fn streams_at_once_are_bounded_by_the_server() {
+    let server = bounded(|| hangs_after("first", &CancellationToken::new())).await;
+    fill(&server.channel, || from("192.0.2.1"), from("192.0.2.2")).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn streams_at_once_are_bounded_by_the_channel() {
+    let (server, channel) = unbounded(|| hangs_after("first", &CancellationToken::new())).await;
+    let (busy, quiet) = (TenantId::generate(), TenantId::generate());
+    fill(&channel, || of(busy), of(quiet)).await;
+    server.stop().await;
+}
+
+/// Returns a stream without an end, until it is dropped.
+fn endless(dropped: &CancellationToken) -> Pieces {
+    let held = OnDrop(dropped.clone());
+    stream::repeat_with(move || {
+        let _held = &held;
+        Ok("x".repeat(64 * 1024))
+    })
+    .boxed()
+}
+
+/// Opens streams until one is refused, reads nothing of the first one, and waits until that one has been dropped. Then there is a
+/// place again, and the reader who goes on reading gets the reason.
+async fn stall(channel: &TracedChannel, call: impl Fn() -> Request<String>, dropped: &CancellationToken) {
+    let mut unread = request(channel, call()).await.unwrap();
+    let mut others = Vec::new();
+    while let Ok(stream) = request(channel, call()).await {
+        others.push(stream);
+        assert!(others.len() < 100, "nothing is refused");
+    }
+    tokio::time::timeout(PATIENCE, dropped.cancelled()).await.expect("the stream goes on");
+    let began = Instant::now();
+    while request(channel, call()).await.is_err() {
+        assert!(began.elapsed() < PATIENCE, "the place is not free");
+        tokio::task::yield_now().await;
+    }
+    let reason = loop {
+        match tokio::time::timeout(PATIENCE, unread.message()).await.unwrap() {
+            Ok(piece) => assert!(piece.is_some(), "it has no end"),
+            Err(reason) => break reason,
+        }
+    };
+    assert_eq!(fault(&reason, Code::COMMON).code, Code::DEADLINE_EXCEEDED);
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_loses_the_stream_at_the_server() {
+    let dropped = CancellationToken::new();
+    let token = dropped.clone();
+    let server = start(Duration::from_millis(100), move || endless(&token)).await;
+    stall(&server.channel, || Request::new(String::new()), &dropped).await;
+    server.stop().await;
+}
+
+#[tokio::test]
+async fn a_reader_who_takes_nothing_loses_the_stream_at_the_channel() {
+    let dropped = CancellationToken::new();
+    let token = dropped.clone();
+    // The server itself would wait for longer than the test.
+    let server = start_with(move || endless(&token), |options| options.request_timeout = PATIENCE).await;
+    let admission = Admission::at_client(ServiceName::Orders, NonZeroUsize::new(64).unwrap());
+    let streamed = options().await.streamed;
+    let channel = server.channel.clone().admitted_by(admission, streamed, Duration::from_millis(100));
+    let tenant = TenantId::generate();
+    stall(&channel, || of(tenant), &dropped).await;
+    server.stop().await;
+}
+
+/// Opens streams one after the other, reads each to its end, and keeps it.
+async fn read_many(channel: &TracedChannel, call: impl Fn() -> Request<String>) {
+    let mut ended = Vec::new();
+    for _ in 0..20 {
+        let mut stream = request(channel, call()).await.unwrap();
+        assert_eq!(stream.message().await.unwrap().unwrap(), "all");
+        assert_eq!(stream.message().await.unwrap(), None);
+        ended.push(stream);
+    }
+}
+
+#[tokio::test]
+async fn a_stream_that_has_ended_takes_no_place() {
+    let all = || stream::iter([Ok("all".to_owned())]).boxed();
+    let server = bounded(all).await;
+    read_many(&server.channel, || from("192.0.2.1")).await;
+    server.stop().await;
+    let (server, channel) = unbounded(all).await;
+    let tenant = TenantId::generate();
+    read_many(&channel, || of(tenant)).await;
     server.stop().await;
 }

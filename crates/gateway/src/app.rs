@@ -7,9 +7,10 @@ use std::time::Duration;
 
 use actix_web::middleware::{Compat, Compress, from_fn};
 use actix_web::{App as ActixApp, HttpServer, web};
+use rowhouse_chassis::admission::Memory;
 use rowhouse_chassis::client::TrustedProxies;
 use rowhouse_chassis::config::TelemetryArgs;
-use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener};
+use rowhouse_chassis::grpc::{DRAIN_LIMIT, Listener, unread_limit};
 use rowhouse_chassis::program::{BoxError, Program, StartError};
 use rowhouse_chassis::rate_limit::RateLimiter;
 use rowhouse_chassis::shutdown::Shutdown;
@@ -18,14 +19,16 @@ use rowhouse_tokens::{Accepts, TrustStore, Verifier};
 
 use crate::Config;
 use crate::arrival::{TimeLimit, begin_deadline};
-use crate::body::LargeBodies;
-use crate::clients::Clients;
+use crate::clients::Channels;
+use crate::connections::{Connections, close_if_scarce};
+use crate::door::door;
 use crate::head::head;
 use crate::https::{self, Https};
 use crate::limits::tell_limits;
 use crate::openapi::ServedDocument;
 use crate::routes;
 use crate::routes::authorization_server::Metadata;
+use crate::socket::end_unread;
 use crate::trace::trace;
 use crate::{compression, rest, uri};
 
@@ -37,8 +40,9 @@ pub struct App {
 
 /// The gateway without its socket.
 struct Unbound {
-    clients: Clients,
+    channels: Channels,
     time_limit: TimeLimit,
+    connections: Connections,
     proxies: TrustedProxies,
     verifier: Verifier,
     limiter: RateLimiter,
@@ -93,7 +97,7 @@ impl Program for Gateway {
 
 impl App {
     /// Reads the trusted keys and binds. When this returns, connections are queued until [`App::serve`] accepts them.
-    /// The services need not run yet. Needs a tokio runtime, which drives the connections to them.
+    /// The services need not run yet. Needs a tokio runtime.
     pub async fn build(config: Config) -> Result<Self, StartError> {
         let unbound = Unbound::build(&config).await?;
         Ok(Self { listener: Listener::bind(config.listen)?, unbound })
@@ -112,12 +116,24 @@ impl App {
 
     /// Serves until `shutdown` is requested and the running requests are answered, for some seconds at most.
     pub async fn serve(self, shutdown: Shutdown) -> Result<(), ServeError> {
-        let Unbound { clients, time_limit, proxies, verifier, limiter, api, authorization, https } =
-            self.unbound;
-        let clients = web::Data::new(clients);
+        let Unbound {
+            channels,
+            time_limit,
+            connections,
+            proxies,
+            verifier,
+            limiter,
+            api,
+            authorization,
+            https,
+        } = self.unbound;
+        let unread_limit = unread_limit(time_limit.0);
         let time_limit = web::Data::new(time_limit);
+        let connections = web::Data::new(connections);
+        let (threads, connections_each) = connections.threads();
+        let opened = connections.clone();
         let proxies = web::Data::new(proxies);
-        let large_bodies = web::Data::new(LargeBodies::new());
+        let memory = web::Data::new(Memory::new());
         let verifier = web::Data::new(verifier);
         let limiter = web::Data::new(limiter);
         let api = web::Data::new(api);
@@ -129,10 +145,12 @@ impl App {
             ActixApp::new()
                 .configure(routes::configure)
                 .configure(rest::configure)
-                .app_data(clients.clone())
+                .app_data(web::Data::new(channels.on_this_runtime()))
+                .app_data(https.scheme_of_clients())
                 .app_data(time_limit.clone())
+                .app_data(connections.clone())
                 .app_data(proxies.clone())
-                .app_data(large_bodies.clone())
+                .app_data(memory.clone())
                 .app_data(verifier.clone())
                 .app_data(limiter.clone())
                 .app_data(api.clone())
@@ -144,13 +162,18 @@ impl App {
                 .wrap(from_fn(compression::reads_only))
                 .wrap(from_fn(head))
                 .wrap(from_fn(uri::limit))
-                .wrap(https.headers())
                 .wrap(from_fn(begin_deadline))
                 .wrap(from_fn(trace))
+                .wrap(from_fn(door))
+                .wrap(https.headers())
+                .wrap(from_fn(close_if_scarce))
         });
         // Separate from the await: the builder is not Send, and this future has to be.
         let server = server
             .disable_signals()
+            .workers(threads)
+            .max_connections(connections_each)
+            .on_connect(move |_, data| opened.begin(data))
             .keep_alive(KEEP_ALIVE)
             .client_request_timeout(SLOW_HEAD)
             .shutdown_signal(async move {
@@ -159,6 +182,7 @@ impl App {
             })
             .shutdown_timeout(DRAIN_LIMIT.as_secs());
         let listener = self.listener.into_std();
+        end_unread(&listener, unread_limit)?;
         let server = match certificate.clone() {
             None => server.listen(listener)?,
             Some(certificate) => server.listen_rustls_0_23(listener, https::server_config(certificate)?)?,
@@ -182,8 +206,9 @@ impl Unbound {
     async fn build(config: &Config) -> Result<Self, StartError> {
         let trust = Arc::new(TrustStore::load(config.trust.trust_dir.clone()).await?);
         Ok(Self {
-            clients: Clients::new(config).await?,
+            channels: Channels::new(config).await?,
             time_limit: TimeLimit(config.request_timeout),
+            connections: Connections::new(config.admission.max_connections),
             https: Https::load(&config.http_tls).await?,
             limiter: RateLimiter::new(config.rate_limits.limits()),
             proxies: config.proxies.clone().into(),

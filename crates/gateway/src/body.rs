@@ -2,12 +2,13 @@
 
 use actix_web::dev::Payload;
 use actix_web::error::PayloadError;
+use actix_web::http::Version;
 use actix_web::http::header::{CONTENT_ENCODING, CONTENT_LENGTH, CONTENT_TYPE, HeaderMap};
 use actix_web::{HttpMessage, HttpRequest, web};
-use futures_util::StreamExt;
+use futures_util::{FutureExt, StreamExt};
+use rowhouse_chassis::admission::{Applicant, Memory, NoRoom, Party, Urgency};
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::network::Network;
-use rowhouse_tenancy::shares::{Entry, Permit, Shares, Urgency};
+use rowhouse_tenancy::TenantId;
 
 use crate::arrival::deadline;
 use crate::error::Problem;
@@ -16,14 +17,8 @@ use crate::origin::Origin;
 /// The size limit of a body.
 pub(crate) const LIMIT: usize = 1024 * 1024;
 
-/// The size that most bodies do not exceed, for which memory is taken before they arrive.
-const USUAL: usize = 4 * 1024;
-
 /// The size from which on a body is large: far more than that of usual requests.
 pub(crate) const LARGE: usize = 64 * 1024;
-
-/// The number of large bodies that there is room for.
-pub(crate) const LARGE_BODIES: usize = 64;
 
 /// Returns the media type without its parameters, in lower case, or `None` unless there is exactly one.
 pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
@@ -34,15 +29,6 @@ pub(crate) fn media_type(headers: &HeaderMap) -> Option<String> {
             Some(essence.trim().to_ascii_lowercase())
         }
         _ => None,
-    }
-}
-
-/// The bodies that take much memory: there is room for a number of them, and a network gets half of it while others ask.
-pub(crate) struct LargeBodies(Shares<Network>);
-
-impl LargeBodies {
-    pub(crate) fn new() -> Self {
-        Self(Shares::new(LARGE_BODIES))
     }
 }
 
@@ -86,41 +72,56 @@ impl IncomingBody {
     }
 
     async fn collect(self, mut payload: Payload) -> Result<Vec<u8>, Problem> {
-        let mut has_room = false;
-        let mut bytes = Vec::with_capacity(self.announced.min(USUAL));
-        while let Some(chunk) = payload.next().await {
+        let Some(memory) = self.request.app_data::<web::Data<Memory>>() else {
+            tracing::error!("the application does not know its memory");
+            return Err(Problem::internal());
+        };
+        let mut body = memory.arriving(self.party()?);
+        if self.announced > 0 {
+            body.announce(self.announced);
+        }
+        // HTTP/1 has one request in a connection, of which there is a bounded number.
+        let is_one_of_many = self.request.version() == Version::HTTP_2;
+        loop {
+            let chunk = if let Some(chunk) = payload.next().now_or_never() {
+                chunk
+            } else {
+                if is_one_of_many {
+                    body.wait().map_err(no_room)?;
+                }
+                payload.next().await
+            };
+            let Some(chunk) = chunk else { break };
             let chunk = chunk.map_err(|error| broken(&error))?;
-            let length = bytes.len() + chunk.len();
-            if length > LIMIT {
+            if body.len() + chunk.len() > LIMIT {
                 return Err(too_large());
             }
-            if length > LARGE && !has_room {
-                // The values that are parsed from the body take as much, until the request is answered.
-                let room = self.room()?;
-                self.request.extensions_mut().insert(room);
-                has_room = true;
-                bytes.reserve_exact(self.announced.saturating_sub(bytes.len()));
-            }
-            bytes.extend_from_slice(&chunk);
+            body.push(&chunk).map_err(no_room)?;
+        }
+        let (bytes, room) = body.finish();
+        if let Some(room) = room {
+            // The values that are parsed from the body take as much, until the request is answered.
+            self.request.extensions_mut().insert(room);
         }
         Ok(bytes)
     }
 
-    fn room(&self) -> Result<Permit<Network>, Problem> {
-        let Some(large) = self.request.app_data::<web::Data<LargeBodies>>() else {
-            tracing::error!("the application does not know its large bodies");
-            return Err(Problem::internal());
-        };
-        let network = Origin::of(&self.request)?.client().network();
-        match large.0.enter(network, Urgency::Interactive, |_| false) {
-            Ok(Entry::Now(room)) => Ok(room),
-            Ok(Entry::Waits(_)) | Err(_) => {
-                let detail =
-                    "many large requests arrive at the moment: try again later, or send less at once";
-                Err(Problem::new(Code::OVERLOADED, detail))
+    /// Returns the tenant, of which many may come from one network, if its token is verified: that of a request begins before its body
+    /// is read.
+    fn party(&self) -> Result<Party, Problem> {
+        let tenant = self.request.extensions().get::<TenantId>().copied();
+        Ok(match tenant {
+            Some(tenant) => Party::Tenant(tenant),
+            None => {
+                Applicant::stranger(Origin::of(&self.request)?.client().network(), Urgency::Interactive).party
             }
-        }
+        })
     }
+}
+
+fn no_room(_: NoRoom) -> Problem {
+    let detail = "many large requests arrive at the moment: try again later, or send less at once";
+    Problem::new(Code::OVERLOADED, detail)
 }
 
 fn too_large() -> Problem {
@@ -139,6 +140,6 @@ pub(crate) fn test_request() -> actix_web::test::TestRequest {
     use rowhouse_chassis::config::ProxyArgs;
 
     actix_web::test::TestRequest::default()
-        .app_data(web::Data::new(LargeBodies::new()))
+        .app_data(web::Data::new(Memory::new()))
         .app_data(web::Data::new(TrustedProxies::from(ProxyArgs::default())))
 }

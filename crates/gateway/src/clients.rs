@@ -1,17 +1,24 @@
 //! The clients of the services.
 
+use std::future::{Ready, ready};
 use std::time::Duration;
 
+use actix_web::dev::Payload;
+use actix_web::{FromRequest, HttpRequest, web};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::admission::{Admission, Applicant};
 use rowhouse_chassis::error::Code;
-use rowhouse_chassis::grpc::{Deadline, TracedChannel, channel_over, mark_repeatable, set_deadline};
+use rowhouse_chassis::grpc::{
+    Deadline, StreamedMethods, TracedChannel, channel_over, mark_repeatable, set_deadline,
+};
 use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::tls::CallTls;
+use rowhouse_proto::FILE_DESCRIPTOR_SET;
 use rowhouse_tenancy::grpc::carry_token;
 use tonic::{Request, Response, Status, Streaming};
 
 use crate::Config;
+use crate::arrival::{TimeLimit, deadline};
 use crate::caller::{Caller, Viewer};
 use crate::error::Problem;
 use crate::origin::Origin;
@@ -33,28 +40,56 @@ pub(crate) fn repeatable_if<T>(repeatable: bool, mut call: Request<T>) -> Reques
 
 /// The channels to the services. They connect when they are first used, and again whenever they have to.
 #[derive(Clone)]
-pub(crate) struct Clients {
-    channels: PerService<TracedChannel>,
-    timeout: Duration,
-}
+pub(crate) struct Channels(PerService<TracedChannel>);
 
-impl Clients {
-    /// Reads the certificates and creates the channels. Needs a tokio runtime, which drives the connections.
+impl Channels {
+    /// Reads the certificates and creates the channels.
     pub(crate) async fn new(config: &Config) -> Result<Self, StartError> {
         let tls = CallTls::new(&config.tls, &config.calls, config.environment);
         tls.check().await?;
+        let streamed =
+            StreamedMethods::of(FILE_DESCRIPTOR_SET).map_err(|error| StartError::Own(error.into()))?;
         let channels = PerService::try_from_fn(|service| {
             channel_over(&config.endpoints.0[service], &tls)
                 .map(|channel| {
-                    channel.admitted_by(Admission::at_client(service, config.admission.max_concurrent_calls))
+                    let admission = Admission::at_client(service, config.admission.max_concurrent_calls);
+                    channel.admitted_by(admission, streamed.clone(), config.request_timeout)
                 })
                 .map_err(|error| StartError::Own(format!("--{service}-endpoint: {error}").into()))
         })?;
-        Ok(Self { channels, timeout: config.request_timeout })
+        Ok(Self(channels))
+    }
+
+    /// Returns channels with connections of their own, for a thread with a runtime of its own.
+    pub(crate) fn on_this_runtime(&self) -> Self {
+        Self(PerService::from_fn(|service| self.0[service].on_this_runtime()))
+    }
+
+    /// Returns the bound on the calls to a service.
+    pub(crate) fn admission(&self, service: ServiceName) -> Option<&Admission> {
+        self.0[service].admission()
+    }
+}
+
+/// The clients of the services, with the deadline of one request.
+pub(crate) struct Clients {
+    channels: web::Data<Channels>,
+    deadline: Deadline,
+    /// The time limit for each next message of a streamed answer.
+    limit: Duration,
+}
+
+impl Clients {
+    fn of_request(request: &HttpRequest) -> Option<Self> {
+        Some(Self {
+            channels: request.app_data::<web::Data<Channels>>()?.clone(),
+            deadline: deadline(request)?,
+            limit: request.app_data::<web::Data<TimeLimit>>()?.0,
+        })
     }
 
     pub(crate) fn channel(&self, service: ServiceName) -> TracedChannel {
-        self.channels[service].clone()
+        self.channels.0[service].clone()
     }
 
     /// Creates a call without a caller, with the deadline and the origin of the request.
@@ -64,7 +99,7 @@ impl Clients {
 
     fn call<T>(&self, origin: &Origin, applicant: Applicant, message: T) -> Request<T> {
         let mut request = Request::new(message);
-        set_deadline(&mut request, origin.deadline().map_or(self.timeout, Deadline::remaining));
+        set_deadline(&mut request, self.deadline.remaining());
         applicant.carry(&mut request);
         origin.client().carry(request.metadata_mut());
         request
@@ -95,26 +130,38 @@ impl Clients {
         request
     }
 
-    /// Returns the next message of a streamed answer, or `None` at its end.
+    /// Returns the next message of a streamed answer, or `None` at its end. Each has the time of a request: a long stream is not cut.
     pub(crate) async fn next<T>(&self, pieces: &mut Streaming<T>) -> Result<Option<T>, Problem> {
-        self.in_time(pieces.message()).await
+        in_time(self.limit, pieces.message()).await
     }
 
-    /// Returns the answer to a call.
+    /// Returns the answer to a call, whose last byte has to arrive before the deadline of the request.
     pub(crate) async fn answer<T>(
         &self,
         call: impl Future<Output = Result<Response<T>, Status>>,
     ) -> Result<T, Problem> {
-        self.in_time(call).await.map(Response::into_inner)
+        in_time(self.deadline.remaining(), call).await.map(Response::into_inner)
     }
+}
 
-    async fn in_time<T>(&self, answer: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
-        match tokio::time::timeout(self.timeout + GRACE, answer).await {
-            Ok(answer) => Ok(answer?),
-            Err(_elapsed) => Err(Problem::new(
-                Code::DEADLINE_EXCEEDED,
-                "the answer did not arrive in time: try again later, or request less",
-            )),
-        }
+impl FromRequest for Clients {
+    type Error = Problem;
+    type Future = Ready<Result<Self, Problem>>;
+
+    fn from_request(request: &HttpRequest, _: &mut Payload) -> Self::Future {
+        ready(Self::of_request(request).ok_or_else(|| {
+            tracing::error!("the application has no channels, or the request has no deadline");
+            Problem::internal()
+        }))
+    }
+}
+
+async fn in_time<T>(limit: Duration, answer: impl Future<Output = Result<T, Status>>) -> Result<T, Problem> {
+    match tokio::time::timeout(limit + GRACE, answer).await {
+        Ok(answer) => Ok(answer?),
+        Err(_elapsed) => Err(Problem::new(
+            Code::DEADLINE_EXCEEDED,
+            "the answer did not arrive in time: try again later, or request less",
+        )),
     }
 }

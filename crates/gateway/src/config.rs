@@ -12,6 +12,10 @@ use rowhouse_chassis::config::{
     RateLimitArgs, TelemetryArgs, TlsArgs, TrustArgs, seconds,
 };
 
+/// The number of connections: as many as the memory of its pod carries, 768 MiB, even if a body of 1 MiB arrives on each at once, which
+/// takes 300 KiB until it is refused (`just bench-connections`).
+const CONNECTIONS: &str = "2000";
+
 /// The endpoint of each service.
 pub type Endpoints = OfEachService<Endpoint>;
 
@@ -91,6 +95,7 @@ impl Default for HttpTlsArgs {
     name = "rowhouse-gateway",
     version,
     mut_arg("tenant_rate_limit", |argument| argument.default_value(GATEWAY_TENANT_RATE)),
+    mut_arg("max_connections", |argument| argument.default_value(CONNECTIONS)),
 )]
 pub struct Config {
     /// Address and port to listen on; port 0 takes a free one
@@ -108,7 +113,7 @@ pub struct Config {
         value_parser = seconds,
     )]
     pub request_timeout: Duration,
-    /// The calls to each service that run at once.
+    /// The calls to each service that run at once, and the connections.
     #[command(flatten)]
     pub admission: AdmissionArgs,
     /// The TLS of its own server.

@@ -9,6 +9,7 @@ use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
 
 use crate::HttpTlsArgs;
+use crate::route::Scheme;
 
 /// The certificate of the gateway's own server, if it has one, and the value of `Strict-Transport-Security`, if answers have it.
 #[derive(Clone)]
@@ -33,6 +34,11 @@ impl Https {
     /// Returns the scheme of the gateway's own server.
     pub(crate) const fn scheme(&self) -> &'static str {
         if self.certificate.is_some() { "https" } else { "http" }
+    }
+
+    /// Returns the scheme of the addresses that clients use, which may be those of a proxy in front.
+    pub(crate) const fn scheme_of_clients(&self) -> Scheme {
+        Scheme(if self.hsts.is_some() { "https" } else { "http" })
     }
 
     /// Returns the certificate, to be read again when it changes.

@@ -10,6 +10,8 @@ mod caller;
 mod clients;
 mod compression;
 mod config;
+mod connections;
+mod door;
 mod error;
 mod head;
 mod header_names;
@@ -23,7 +25,9 @@ mod origin;
 mod query;
 mod reply;
 mod rest;
+mod route;
 mod routes;
+mod socket;
 mod trace;
 mod uri;
 

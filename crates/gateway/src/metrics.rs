@@ -7,11 +7,13 @@ use actix_web::http::StatusCode;
 use opentelemetry::metrics::{Histogram, UpDownCounter};
 use opentelemetry::{KeyValue, Value};
 use opentelemetry_semantic_conventions::attribute::{
-    ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE,
+    ERROR_TYPE, HTTP_REQUEST_METHOD, HTTP_RESPONSE_STATUS_CODE, HTTP_ROUTE, URL_SCHEME,
 };
 use opentelemetry_semantic_conventions::metric::{HTTP_SERVER_ACTIVE_REQUESTS, HTTP_SERVER_REQUEST_DURATION};
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::telemetry::{SECONDS, meter};
+
+use crate::route::RequestName;
 
 static DURATIONS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     meter()
@@ -30,35 +32,37 @@ static ACTIVE: LazyLock<UpDownCounter<i64>> = LazyLock::new(|| {
 });
 
 /// A request in progress, until it is dropped.
-pub(crate) struct Active(());
+pub(crate) struct Active([KeyValue; 2]);
 
 impl Active {
-    pub(crate) fn begin() -> Self {
-        ACTIVE.add(1, &[]);
-        Self(())
+    pub(crate) fn begin(name: &RequestName) -> Self {
+        let attributes =
+            [KeyValue::new(HTTP_REQUEST_METHOD, name.method), KeyValue::new(URL_SCHEME, name.scheme)];
+        ACTIVE.add(1, &attributes);
+        Self(attributes)
     }
 }
 
 impl Drop for Active {
     fn drop(&mut self) {
-        ACTIVE.add(-1, &[]);
+        ACTIVE.add(-1, &self.0);
     }
 }
 
-/// Records a request. `name` is its method and its route. One that its caller has cancelled has no status.
-pub(crate) fn ended(name: &str, status: Option<StatusCode>, code: Option<Code>, duration: Duration) {
-    let (method, route) = name.split_once(' ').unwrap_or((name, ""));
-    let method = KeyValue::new(HTTP_REQUEST_METHOD, method.to_owned());
-    let route = KeyValue::new(HTTP_ROUTE, route.to_owned());
+/// Records a request. One that its caller has cancelled has no status.
+pub(crate) fn ended(name: &RequestName, status: Option<StatusCode>, code: Option<Code>, duration: Duration) {
+    let method = KeyValue::new(HTTP_REQUEST_METHOD, name.method);
+    let route = KeyValue::new(HTTP_ROUTE, name.route.clone());
+    let scheme = KeyValue::new(URL_SCHEME, name.scheme);
     let seconds = duration.as_secs_f64();
     let Some(status) = status else {
-        return DURATIONS.record(seconds, &[method, route, KeyValue::new(ERROR_TYPE, "cancelled")]);
+        return DURATIONS.record(seconds, &[method, route, scheme, KeyValue::new(ERROR_TYPE, "cancelled")]);
     };
     let answer = KeyValue::new(HTTP_RESPONSE_STATUS_CODE, i64::from(status.as_u16()));
     if status.is_client_error() || status.is_server_error() {
         let error = code.map_or_else(|| Value::from(status.as_str().to_owned()), |code| code.as_str().into());
-        DURATIONS.record(seconds, &[method, route, answer, KeyValue::new(ERROR_TYPE, error)]);
+        DURATIONS.record(seconds, &[method, route, scheme, answer, KeyValue::new(ERROR_TYPE, error)]);
     } else {
-        DURATIONS.record(seconds, &[method, route, answer]);
+        DURATIONS.record(seconds, &[method, route, scheme, answer]);
     }
 }

@@ -1,41 +1,28 @@
-//! The origin of a request: where it comes from, and when it has to be answered.
+//! The origin of a request: where it comes from, and how urgent it is.
 
 use std::future::{Ready, ready};
+use std::net::IpAddr;
 
 use actix_web::dev::Payload;
-use actix_web::http::header::{HeaderName, HeaderValue, USER_AGENT};
+use actix_web::http::header::{HeaderMap, HeaderName, HeaderValue, USER_AGENT};
 use actix_web::{FromRequest, HttpRequest, web};
 use rowhouse_chassis::admission::{PRIORITY, Urgency, urgency};
 use rowhouse_chassis::client::{Client, FORWARDED_FOR, TrustedProxies, user_agent};
-use rowhouse_chassis::grpc::Deadline;
 
-use crate::arrival::deadline;
 use crate::error::Problem;
 
-/// The client's address and program, the priority that it asked for, and the deadline, to be passed on to the services.
+/// The client's address and program, and the priority that it asked for, to be passed on to the services.
 pub(crate) struct Origin {
     client: Client,
     urgency: Urgency,
-    deadline: Option<Deadline>,
 }
 
 impl Origin {
     pub(crate) fn of(request: &HttpRequest) -> Result<Self, Problem> {
-        let Some(proxies) = request.app_data::<web::Data<TrustedProxies>>() else {
-            tracing::error!("the application does not know its proxies");
-            return Err(Problem::internal());
-        };
-        let forwarded = request.headers().get_all(HeaderName::from_static(FORWARDED_FOR));
-        // An odd byte from the client does not hide what a proxy has appended.
-        let forwarded: Vec<_> = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
-        let forwarded = forwarded.iter().map(AsRef::as_ref);
-        let address = request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded));
         let agent = request.headers().get(USER_AGENT).and_then(|value| value.to_str().ok());
-        let priority = request.headers().get_all(HeaderName::from_static(PRIORITY));
         Ok(Self {
-            client: Client { address, user_agent: agent.and_then(user_agent) },
-            urgency: urgency(priority.map(HeaderValue::as_bytes)),
-            deadline: deadline(request),
+            client: Client { address: address(request)?, user_agent: agent.and_then(user_agent) },
+            urgency: priority(request.headers()),
         })
     }
 
@@ -47,11 +34,24 @@ impl Origin {
     pub(crate) const fn urgency(&self) -> Urgency {
         self.urgency
     }
+}
 
-    /// Returns the deadline of the request.
-    pub(crate) const fn deadline(&self) -> Option<Deadline> {
-        self.deadline
-    }
+/// Returns the client's address, which is the peer's or the one that a trusted proxy names.
+pub(crate) fn address(request: &HttpRequest) -> Result<Option<IpAddr>, Problem> {
+    let Some(proxies) = request.app_data::<web::Data<TrustedProxies>>() else {
+        tracing::error!("the application does not know its proxies");
+        return Err(Problem::internal());
+    };
+    let forwarded = request.headers().get_all(HeaderName::from_static(FORWARDED_FOR));
+    // An odd byte from the client does not hide what a proxy has appended.
+    let forwarded: Vec<_> = forwarded.map(|value| String::from_utf8_lossy(value.as_bytes())).collect();
+    let forwarded = forwarded.iter().map(AsRef::as_ref);
+    Ok(request.peer_addr().map(|peer| proxies.client_address(peer.ip(), forwarded)))
+}
+
+/// Returns the urgency that the client asked for.
+pub(crate) fn priority(headers: &HeaderMap) -> Urgency {
+    urgency(headers.get_all(HeaderName::from_static(PRIORITY)).map(HeaderValue::as_bytes))
 }
 
 impl FromRequest for Origin {

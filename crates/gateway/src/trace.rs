@@ -5,13 +5,14 @@ use std::time::Instant;
 
 use actix_web::body::BoxBody;
 use actix_web::dev::{ServiceRequest, ServiceResponse};
+use actix_web::http::StatusCode;
 use actix_web::http::header::{HeaderName, HeaderValue};
-use actix_web::http::{Method, StatusCode};
 use actix_web::middleware::Next;
 use futures_util::FutureExt;
 use opentelemetry::trace::Status;
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::grpc::{was_handed_on, watch_calls};
+use rowhouse_chassis::network::Network;
 use rowhouse_chassis::telemetry::{self, REQUEST, TRACEPARENT, milliseconds};
 use tracing::field::{self, Empty};
 use tracing::{Instrument, Span};
@@ -19,7 +20,8 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 
 use crate::error::Problem;
 use crate::metrics::{self, Active};
-use crate::origin::Origin;
+use crate::origin::address;
+use crate::route::RequestName;
 
 /// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];
@@ -31,7 +33,7 @@ pub(crate) async fn trace(
     next: Next<BoxBody>,
 ) -> Result<ServiceResponse, actix_web::Error> {
     let operational = OPERATIONAL.contains(&request.path());
-    let name = name(&request);
+    let name = RequestName::of(&request);
     let span = if operational { Span::none() } else { span(&request, &name) };
     let handled = async move {
         let pending = RequestLog::pending((!operational).then_some(name));
@@ -59,29 +61,10 @@ pub(crate) async fn trace(
     watch_calls(handled.instrument(span)).await
 }
 
-/// Returns the method and the route's template. Unknown methods and paths are left out, since callers could fill the
-/// logs and the trace store with names.
-fn name(request: &ServiceRequest) -> String {
-    let method = match *request.method() {
-        Method::GET
-        | Method::HEAD
-        | Method::POST
-        | Method::PUT
-        | Method::PATCH
-        | Method::DELETE
-        | Method::OPTIONS => request.method().as_str(),
-        _ => "OTHER",
-    };
-    match request.match_pattern() {
-        Some(route) => format!("{method} {route}"),
-        None => format!("{method} unknown"),
-    }
-}
-
-fn span(request: &ServiceRequest, name: &str) -> Span {
+fn span(request: &ServiceRequest, name: &RequestName) -> Span {
     let span = tracing::info_span!(
         "request",
-        otel.name = name,
+        otel.name = field::display(name),
         otel.kind = "server",
         tenant_id = Empty,
         trace_id = Empty,
@@ -89,13 +72,12 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
         client = Empty,
     );
     // Attributes that only traces need are no fields, so that log lines do not repeat them.
-    if let Some((method, route)) = name.split_once(' ') {
-        span.set_attribute("http.request.method", method.to_owned());
-        span.set_attribute("http.route", route.to_owned());
-    }
+    span.set_attribute("http.request.method", name.method);
+    span.set_attribute("http.route", name.route.clone());
+    span.set_attribute("url.scheme", name.scheme);
     // The network and not the address: the log is kept for longer than the address of a person is needed.
-    if let Some(network) = Origin::of(request.request()).ok().and_then(|origin| origin.client().network()) {
-        span.record("client", field::display(network));
+    if let Some(address) = address(request.request()).ok().flatten() {
+        span.record("client", field::display(Network::from(address)));
     }
     telemetry::continue_trace(&span, |name| request.headers().get(name)?.to_str().ok());
     span
@@ -103,15 +85,15 @@ fn span(request: &ServiceRequest, name: &str) -> Span {
 
 /// The log line and the measurement of a request in progress. They are written once, also when the caller disconnects.
 struct RequestLog {
-    name: Option<String>,
+    name: Option<RequestName>,
     started: Instant,
     _active: Option<Active>,
 }
 
 impl RequestLog {
     /// `name` is `None` for a request that is neither logged nor measured.
-    fn pending(name: Option<String>) -> Self {
-        let active = name.is_some().then(Active::begin);
+    fn pending(name: Option<RequestName>) -> Self {
+        let active = name.as_ref().map(Active::begin);
         Self { name, started: Instant::now(), _active: active }
     }
 
@@ -124,7 +106,7 @@ impl RequestLog {
         }
         let duration = self.started.elapsed();
         metrics::ended(&name, Some(status), code, duration);
-        let (request, latency_ms) = (&name, milliseconds(duration));
+        let (request, latency_ms) = (field::display(&name), milliseconds(duration));
         let (status, code) = (status.as_u16(), code.map(Code::as_str));
         if status == 500 {
             tracing::error!(target: REQUEST, request, status, code, latency_ms, "{request} {status} {latency_ms} ms");
@@ -139,9 +121,10 @@ impl RequestLog {
 
 impl Drop for RequestLog {
     fn drop(&mut self) {
-        if let Some(request) = self.name.take() {
+        if let Some(name) = self.name.take() {
             let duration = self.started.elapsed();
-            metrics::ended(&request, None, None, duration);
+            metrics::ended(&name, None, None, duration);
+            let request = field::display(&name);
             let latency_ms = milliseconds(duration);
             tracing::info!(
                 target: REQUEST, request, latency_ms, "{request} was cancelled by its caller after {latency_ms} ms"
@@ -152,7 +135,6 @@ impl Drop for RequestLog {
 
 #[cfg(test)]
 mod tests {
-    use actix_web::http::header::{HeaderValue, SERVER};
     use actix_web::middleware::from_fn;
     use actix_web::test::{TestRequest, call_service, init_service, try_call_service};
     use actix_web::{App, HttpResponse, web};
@@ -168,30 +150,5 @@ mod tests {
         assert_eq!(error.as_error::<Problem>().map(Problem::code), Some(Code::INTERNAL));
         let again = call_service(&app, TestRequest::with_uri("/other").to_request()).await;
         assert_eq!(again.status(), StatusCode::NOT_FOUND);
-    }
-
-    async fn tell_name(
-        request: ServiceRequest,
-        next: Next<BoxBody>,
-    ) -> Result<ServiceResponse, actix_web::Error> {
-        let name = HeaderValue::try_from(name(&request)).unwrap();
-        let mut response = next.call(request).await?;
-        response.headers_mut().insert(SERVER, name);
-        Ok(response)
-    }
-
-    #[actix_web::test]
-    async fn a_request_is_named_by_its_route() {
-        let app = App::new().route("/v1/orders/{id}", web::to(HttpResponse::Ok)).wrap(from_fn(tell_name));
-        let app = init_service(app).await;
-        let brew = TestRequest::default().method("BREW".parse().unwrap());
-        for (request, name) in [
-            (TestRequest::get().uri("/v1/orders/17?a=b"), "GET /v1/orders/{id}"),
-            (TestRequest::delete().uri("/v1/orders/%1b"), "DELETE /v1/orders/{id}"),
-            (brew.uri("/pot"), "OTHER unknown"),
-        ] {
-            let response = call_service(&app, request.to_request()).await;
-            assert_eq!(response.headers().get(SERVER).unwrap(), name);
-        }
     }
 }

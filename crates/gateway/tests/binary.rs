@@ -3,9 +3,14 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::TcpListener;
+use std::time::Duration;
 
-use rowhouse_testkit::{Binary, ProgramName};
+use rowhouse_testkit::{Binary, CertificateAuthority, ProgramName, own_address};
 use tempfile::TempDir;
+
+/// The beginnings of years, in seconds since 1970.
+const OF_2040: u64 = 2_208_988_800;
+const OF_2050: u64 = 2_524_608_000;
 
 /// The services need not run for it to start.
 fn gateway() -> Binary {
@@ -23,6 +28,48 @@ async fn the_program_serves_until_a_request_to_stop() {
     let ended = running.stop().await;
     assert_eq!(ended.code, Some(0), "{}", ended.output);
     assert!(ended.output.contains(&format!("the gateway listens on http://{}", gateway.address())));
+}
+
+/// The metric shows the certificate that is in use, and not one in the file whose key has not been written yet.
+#[tokio::test]
+async fn the_metrics_say_when_certificates_expire() {
+    let (gateway, authority, admin) = (gateway(), CertificateAuthority::new(), own_address());
+    let directory = gateway.directory().to_owned();
+    let issue = |year, name| authority.issue_until(year, &["localhost"]).write(&directory, name);
+    let (https, client) = (issue(2040, "https"), issue(2050, "client"));
+    let gateway = gateway
+        .with("ROWHOUSE_ADMIN_LISTEN", admin)
+        .with("ROWHOUSE_HTTP_TLS_CERTIFICATE", https.0.display())
+        .with("ROWHOUSE_HTTP_TLS_KEY", https.1.display())
+        .with("ROWHOUSE_TLS_CERTIFICATE", client.0.display())
+        .with("ROWHOUSE_TLS_KEY", client.1.display());
+    let running = gateway.start().await;
+    let until = async |certificate: &str, expiry: u64| {
+        let sample = format!(
+            "rowhouse_certificate_expiry_timestamp_seconds{{rowhouse_certificate=\"{certificate}\"}} {expiry}\n"
+        );
+        let measured = async {
+            while !reqwest::get(format!("http://{admin}/metrics"))
+                .await
+                .unwrap()
+                .text()
+                .await
+                .unwrap()
+                .contains(&sample)
+            {
+                tokio::time::sleep(Duration::from_millis(20)).await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(30), measured).await.expect(&sample);
+    };
+    until("https", OF_2040).await;
+    until("client", OF_2050).await;
+    let renewed = authority.issue_until(2050, &["localhost"]);
+    std::fs::write(&https.0, &renewed.certificate).unwrap();
+    running.line_with("the certificates stay as they are").await;
+    until("https", OF_2040).await;
+    renewed.write(&directory, "https");
+    until("https", OF_2050).await;
 }
 
 #[tokio::test]
@@ -52,6 +99,8 @@ async fn a_configuration_can_be_checked() {
     gateway
         .check_configurations(&[
             (&[], 0, "the configuration is valid"),
+            // The name is not looked up, so nothing is said about it.
+            (&[("ROWHOUSE_AUTH_ENDPOINT", "http://auth.invalid:50051")], 0, "the configuration is valid"),
             (&[("ROWHOUSE_AUTH_ENDPOINT", "auth:50051")], 1, "--auth-endpoint"),
             (
                 &[("ROWHOUSE_ENVIRONMENT", "production"), ("ROWHOUSE_AUTH_ENDPOINT", "http://auth:50051")],

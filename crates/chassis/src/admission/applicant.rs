@@ -14,7 +14,7 @@ pub const PRIORITY: &str = "priority";
 const USUAL: u8 = 3;
 
 /// A competitor for places.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Party {
     /// A tenant, with everybody in it.
     Tenant(TenantId),

@@ -1,8 +1,7 @@
 //! Metrics of admission control.
 
+use std::sync::LazyLock;
 use std::sync::atomic::{AtomicU64, Ordering};
-use std::sync::{LazyLock, Mutex};
-use std::time::{Duration, Instant};
 
 use opentelemetry::KeyValue;
 use opentelemetry::metrics::Counter;
@@ -10,21 +9,26 @@ use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::shares::{self, Occupancy, Shares, Urgency};
 
 use super::{Applicant, Party};
-use crate::telemetry::meter;
+use crate::telemetry::{Seldom, meter};
 
 const SERVICE: &str = "rowhouse.admission.service";
 const SIDE: &str = "rowhouse.admission.side";
 const CALLER: &str = "rowhouse.admission.caller";
 const URGENCY: &str = "rowhouse.admission.urgency";
 
-/// The shortest time between two log lines about refusals.
-const LOG_INTERVAL: Duration = Duration::from_secs(10);
-
 static REFUSED: LazyLock<Counter<u64>> = LazyLock::new(|| {
     meter()
         .u64_counter("rowhouse.admission.refused")
         .with_unit("{call}")
         .with_description("Calls that were refused for the load, by urgency")
+        .build()
+});
+
+static ADMITTED: LazyLock<Counter<u64>> = LazyLock::new(|| {
+    meter()
+        .u64_counter("rowhouse.admission.admitted")
+        .with_unit("{call}")
+        .with_description("Calls that got a place, by urgency")
         .build()
 });
 
@@ -58,46 +62,44 @@ fn attributes(service: ServiceName, side: &'static str) -> [KeyValue; 2] {
     [KeyValue::new(SERVICE, service.as_str()), KeyValue::new(SIDE, side)]
 }
 
-/// The number of calls that were refused.
-pub(super) struct Refused {
+/// The numbers of calls that were admitted and refused.
+pub(super) struct Calls {
     service: ServiceName,
     side: &'static str,
+    /// The number of refusals.
     count: AtomicU64,
-    /// The time of the last log line, and the number then.
-    logged: Mutex<Option<(Instant, u64)>>,
+    /// The number at the last log line.
+    logged: AtomicU64,
+    log: Seldom,
 }
 
-impl Refused {
-    /// Makes the counter begin at 0, so that the first refusal is an increase.
+impl Calls {
+    /// Makes the counters begin at 0, so that the first refusal is an increase, and a service that refuses every call has a rate of admitted ones.
     pub(super) fn expect(service: ServiceName, side: &'static str) -> Self {
-        let refused = Self { service, side, count: AtomicU64::new(0), logged: Mutex::new(None) };
+        let (count, logged, log) = Default::default();
+        let calls = Self { service, side, count, logged, log };
         for caller in ["tenant", "stranger"] {
             for urgency in ["interactive", "batch"] {
-                refused.add(0, caller, urgency);
+                let attributes = calls.attributes(caller, urgency);
+                ADMITTED.add(0, &attributes);
+                REFUSED.add(0, &attributes);
             }
         }
-        refused
+        calls
+    }
+
+    /// Counts a call that got a place.
+    pub(super) fn admitted(&self, applicant: Applicant) {
+        ADMITTED.add(1, &self.attributes_of(applicant));
     }
 
     /// Counts a refusal and returns its number. The log says that there are some, not each of them: a program that has too much to
     /// do must not write about it.
-    pub(super) fn count(&self, applicant: Applicant) -> u64 {
-        let caller = match applicant.party {
-            Party::Tenant(_) => "tenant",
-            Party::Stranger(_) => "stranger",
-        };
-        let urgency = match applicant.urgency {
-            Urgency::Interactive => "interactive",
-            Urgency::Batch => "batch",
-        };
-        self.add(1, caller, urgency);
+    pub(super) fn refused(&self, applicant: Applicant) -> u64 {
+        REFUSED.add(1, &self.attributes_of(applicant));
         let number = self.count.fetch_add(1, Ordering::Relaxed);
-        // A thread that finds it locked leaves the line to the other.
-        if let Ok(mut logged) = self.logged.try_lock()
-            && logged.is_none_or(|(at, _)| at.elapsed() >= LOG_INTERVAL)
-        {
-            let refused = number + 1 - logged.map_or(0, |(_, before)| before);
-            *logged = Some((Instant::now(), number + 1));
+        if self.log.is_due() {
+            let refused = (number + 1).saturating_sub(self.logged.swap(number + 1, Ordering::Relaxed));
             let Self { service, side, .. } = self;
             tracing::warn!(
                 refused,
@@ -107,8 +109,20 @@ impl Refused {
         number
     }
 
-    fn add(&self, count: u64, caller: &'static str, urgency: &'static str) {
+    fn attributes_of(&self, applicant: Applicant) -> [KeyValue; 4] {
+        let caller = match applicant.party {
+            Party::Tenant(_) => "tenant",
+            Party::Stranger(_) => "stranger",
+        };
+        let urgency = match applicant.urgency {
+            Urgency::Interactive => "interactive",
+            Urgency::Batch => "batch",
+        };
+        self.attributes(caller, urgency)
+    }
+
+    fn attributes(&self, caller: &'static str, urgency: &'static str) -> [KeyValue; 4] {
         let [service, side] = attributes(self.service, self.side);
-        REFUSED.add(count, &[service, side, KeyValue::new(CALLER, caller), KeyValue::new(URGENCY, urgency)]);
+        [service, side, KeyValue::new(CALLER, caller), KeyValue::new(URGENCY, urgency)]
     }
 }

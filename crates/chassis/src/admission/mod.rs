@@ -10,8 +10,10 @@
 
 mod applicant;
 mod limit;
+mod memory;
 mod metrics;
 mod step_aside;
+mod streams;
 #[cfg(test)]
 mod tests;
 
@@ -26,8 +28,11 @@ use tokio::time::timeout;
 use tonic::Status;
 
 pub use applicant::{Applicant, PRIORITY, Party, urgency};
+pub use memory::{Arriving, Memory, NoRoom, Room};
 pub use rowhouse_tenancy::shares::{Occupancy, Urgency};
 pub use step_aside::{step_aside, while_admitted};
+pub(crate) use streams::STREAMS;
+pub use streams::StreamPermit;
 
 use crate::error::{Code, retryable};
 use crate::grpc::{Deadline, exceeded};
@@ -46,6 +51,9 @@ const STRANGERS: usize = 8;
 /// together.
 const LONGEST_RETRY: u64 = 3;
 
+/// The detail of a refusal.
+pub const TOO_MUCH: &str = "there is more to do than can be done in time: try again later";
+
 /// The places for the calls of one service, at the service itself or at its client. Clones share them.
 #[derive(Clone)]
 pub struct Admission(Arc<Inner>);
@@ -54,9 +62,13 @@ struct Inner {
     side: Side,
     tenants: Shares<TenantId>,
     strangers: Shares<Network>,
+    streams: Shares<Party>,
+    watches: Shares<Party>,
+    /// The memory for messages that have not been read.
+    memory: Memory,
     /// The number of the tenants' places, if it changes.
     limit: Option<Mutex<Limit>>,
-    refused: metrics::Refused,
+    calls: metrics::Calls,
 }
 
 /// The end of the connection at which the places are.
@@ -128,8 +140,10 @@ impl Admission {
         let strangers = Shares::new(places.get().saturating_mul(STRANGERS));
         metrics::observe(service, side.as_str(), "tenant", &tenants);
         metrics::observe(service, side.as_str(), "stranger", &strangers);
-        let refused = metrics::Refused::expect(service, side.as_str());
-        Self(Arc::new(Inner { side, tenants, strangers, limit: limit.map(Mutex::new), refused }))
+        let calls = metrics::Calls::expect(service, side.as_str());
+        let (streams, watches) = (streams::places(), streams::watches());
+        let (memory, limit) = (Memory::new(), limit.map(Mutex::new));
+        Self(Arc::new(Inner { side, tenants, strangers, streams, watches, memory, limit, calls }))
     }
 
     /// Takes a place for a call, now or after a short wait. Fails with `OVERLOADED`, at once, if too many wait, and with
@@ -153,10 +167,26 @@ impl Admission {
             }
         };
         match entered {
-            Ok((held, waited)) => Ok(CallPermit { admission: self.clone(), held, waited }),
+            Ok((held, waited)) => {
+                self.0.calls.admitted(applicant);
+                Ok(CallPermit { admission: self.clone(), held, waited })
+            }
             Err(NoPlace::Late) => Err(exceeded()),
-            Err(NoPlace::Full) => Err(self.refuse(applicant)),
+            Err(NoPlace::Full) => Err(self.overloaded(applicant)),
         }
+    }
+
+    /// Returns the time after which a caller may come back whose call would be refused now. A call that would not be takes no place here,
+    /// and may be refused when it [enters](Admission::enter).
+    #[must_use]
+    pub fn refusal(&self, applicant: Applicant) -> Option<Duration> {
+        let Applicant { party, urgency } = applicant;
+        let Inner { side, tenants, strangers, .. } = &*self.0;
+        let queue = match party {
+            Party::Tenant(tenant) => tenants.queue(Some(tenant), urgency),
+            Party::Stranger(network) => strangers.queue(network, urgency),
+        };
+        queue.filter(|queue| !may_wait(*side, *queue)).map(|_| self.refuse(applicant))
     }
 
     /// Returns the use of the tenants' places.
@@ -165,10 +195,20 @@ impl Admission {
         self.0.tenants.occupancy()
     }
 
-    fn refuse(&self, applicant: Applicant) -> Status {
-        let number = self.0.refused.count(applicant);
-        let after = Duration::from_secs(1 + number % LONGEST_RETRY);
-        retryable(Code::OVERLOADED, "there is more to do than can be done in time: try again later", after)
+    /// Begins the message of a call, which has to be there before the call [enters](Admission::enter).
+    pub fn arriving(&self, applicant: Applicant) -> Arriving {
+        self.0.memory.arriving(applicant.party)
+    }
+
+    /// Counts a refusal, and returns it.
+    #[must_use]
+    pub fn overloaded(&self, applicant: Applicant) -> Status {
+        retryable(Code::OVERLOADED, TOO_MUCH, self.refuse(applicant))
+    }
+
+    /// Counts a refusal, and returns the time after which the caller may come back.
+    fn refuse(&self, applicant: Applicant) -> Duration {
+        Duration::from_secs(1 + self.0.calls.refused(applicant) % LONGEST_RETRY)
     }
 }
 

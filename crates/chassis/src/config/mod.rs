@@ -66,7 +66,7 @@ pub struct GrpcArgs {
         value_parser = seconds,
     )]
     pub max_connection_age: Duration,
-    /// The calls that run at once.
+    /// The calls that run at once, and the connections.
     #[command(flatten)]
     pub admission: AdmissionArgs,
     /// The limits on calls.

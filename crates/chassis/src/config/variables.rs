@@ -4,23 +4,25 @@ use std::env;
 use std::ffi::{OsStr, OsString};
 
 use clap::error::ErrorKind;
-use clap::{ArgMatches, Command};
+use clap::{ArgMatches, Command, Error};
 
 /// The beginning of the names of settings.
 const PREFIX: &str = "ROWHOUSE_";
 
-/// Parses arguments, and the variables of this process. Exits with a message if they are invalid, or if a variable `ROWHOUSE_…`
-/// is no setting of this program: a misspelt one would otherwise leave a default in force.
-#[must_use]
-pub fn matches(mut command: Command, arguments: impl IntoIterator<Item = OsString>) -> ArgMatches {
+/// Parses arguments, and the variables of this process. A variable `ROWHOUSE_…` that is no setting of this program is refused: a
+/// misspelt one would otherwise leave a default in force.
+pub fn matches(
+    mut command: Command,
+    arguments: impl IntoIterator<Item = OsString>,
+) -> Result<ArgMatches, Error> {
     command.build();
     let parsed = command.clone().try_get_matches_from(arguments);
     let is_question = parsed.as_ref().is_err_and(|error| !error.use_stderr());
     // Before an error of the parser, which would only say that the correctly spelt variable is missing.
     if !is_question && let Some(message) = unknown_variables(&command, env::vars_os()) {
-        command.error(ErrorKind::UnknownArgument, message).exit()
+        return Err(command.error(ErrorKind::UnknownArgument, message));
     }
-    parsed.unwrap_or_else(|error| error.exit())
+    parsed
 }
 
 /// Returns a sentence about the variables that the program does not know, if there are any.

@@ -1,4 +1,5 @@
-//! Deadlines of calls. The caller sets one with `grpc-timeout`, and no work continues after it.
+//! Deadlines of calls. The caller sets one with `grpc-timeout`, and no work continues after it, but what a
+//! group commit has begun for others as well.
 
 use std::time::Duration;
 

@@ -82,7 +82,7 @@ fn record(durations: &Histogram<f64>, method: Value, ended: Ended) {
 }
 
 /// Returns the name of a status, as gRPC writes it.
-const fn status(code: GrpcCode) -> &'static str {
+pub(super) const fn status(code: GrpcCode) -> &'static str {
     match code {
         GrpcCode::Ok => "OK",
         GrpcCode::Cancelled => "CANCELLED",

@@ -8,6 +8,7 @@ mod deadline;
 mod envelope;
 mod handed_on;
 mod health;
+mod held;
 mod incoming;
 mod listener;
 mod malformed;
@@ -19,6 +20,7 @@ mod reject;
 mod reply;
 mod rpc;
 mod server;
+mod streams;
 mod tenant;
 
 pub use channel::{
@@ -27,10 +29,12 @@ pub use channel::{
 pub(crate) use deadline::exceeded;
 pub use deadline::{Deadline, deadline, set_deadline};
 pub use handed_on::{was_handed_on, watch_calls};
+pub use held::unread_limit;
 pub use incoming::Peer;
 pub use listener::{BindError, Listener};
 pub use reject::reject;
 pub use reply::{Reply, reply};
 pub use server::{COMPRESSION, GrpcOptions, MAX_REQUEST, ServeError, serve};
+pub use streams::StreamedMethods;
 
 pub use crate::shutdown::DRAIN_LIMIT;

@@ -2,6 +2,9 @@
 
 use http::{HeaderMap, Response};
 use opentelemetry::Value;
+use opentelemetry_semantic_conventions::attribute::{
+    ERROR_TYPE, RPC_METHOD, RPC_RESPONSE_STATUS_CODE, RPC_SYSTEM_NAME,
+};
 use tokio::time::Instant;
 use tonic::body::Body;
 use tonic::{Code as GrpcCode, Status};
@@ -76,9 +79,8 @@ impl<'a> Rpc<'a> {
 
     /// Adds the attributes that only traces need. They are no fields, so that log lines do not repeat them.
     fn describe(&self, span: &Span) {
-        span.set_attribute("rpc.system", "grpc");
-        span.set_attribute("rpc.service", self.service.to_owned());
-        span.set_attribute("rpc.method", self.method.to_owned());
+        span.set_attribute(RPC_SYSTEM_NAME, "grpc");
+        span.set_attribute(RPC_METHOD, self.name());
     }
 }
 
@@ -149,7 +151,8 @@ pub(super) fn record_status(span: &Span, response: &Response<Body>) -> GrpcCode 
 }
 
 fn record_code(span: &Span, code: GrpcCode) {
-    span.set_attribute("rpc.grpc.status_code", i64::from(i32::from(code)));
+    let status = metrics::status(code);
+    span.set_attribute(RPC_RESPONSE_STATUS_CODE, status);
     if matches!(
         code,
         GrpcCode::Unknown
@@ -159,6 +162,7 @@ fn record_code(span: &Span, code: GrpcCode) {
             | GrpcCode::Unavailable
             | GrpcCode::DataLoss
     ) {
+        span.set_attribute(ERROR_TYPE, status);
         span.set_status(opentelemetry::trace::Status::error(code.description()));
     }
 }

@@ -1,6 +1,7 @@
 //! The gRPC server.
 
 use std::io;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::task::Poll;
 use std::time::Duration;
@@ -19,11 +20,13 @@ use super::access::AccessLayer;
 use super::admission::AdmissionLayer;
 use super::envelope::EnvelopeLayer;
 use super::health;
+use super::held::unread_limit;
 use super::incoming::Incoming;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
 use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
+use super::streams::{STREAM_WINDOW, StreamLayer, StreamedMethods};
 use super::tenant::RecordTenantLayer;
 use crate::access::AccessRules;
 use crate::admission::Admission;
@@ -70,6 +73,8 @@ pub struct GrpcOptions<R> {
     /// The age at which a connection is asked to end, give or take a tenth: the client then makes a new one, perhaps to another
     /// instance. Running calls are finished. It has no end if this is zero.
     pub max_connection_age: Duration,
+    /// The connections at once. One network gets half of them while others ask.
+    pub max_connections: NonZeroUsize,
     /// The certificates, if calls are served over TLS.
     pub tls: Option<ServerTls>,
     /// The networks whose machines are trusted to say for whom they call.
@@ -78,6 +83,8 @@ pub struct GrpcOptions<R> {
     pub limiter: Arc<RateLimiter>,
     /// The places of the calls that run at once. Health and reflection take none.
     pub admission: Admission,
+    /// The methods whose answers are streams, which have places of their own.
+    pub streamed: StreamedMethods,
     /// Returns whether calls would succeed at this moment. It is called once a second. Without it, the server is
     /// always ready.
     pub readiness: Option<R>,
@@ -103,7 +110,8 @@ pub enum ServeError {
 /// [`Shutdown::limit`] at most.
 ///
 /// Around every call lie, from the outside in: its span and log line, its deadline, the net for panics, the
-/// verification of its token, the limit of its tenant's rate, the wait for a place, its access. Needs a tokio runtime.
+/// verification of its token, the limit of its tenant's rate, the wait for a place, its access, and the place of its answer if that
+/// is a stream. Needs a tokio runtime.
 pub async fn serve<R, F>(
     listener: Listener,
     options: GrpcOptions<R>,
@@ -134,7 +142,9 @@ where
     let rules = Arc::clone(&options.access);
     let public = Arc::new(move |path: &str| rules.is_public(path));
     let tcp = TcpIncoming::from(TcpListener::from_std(listener.into_std())?).with_nodelay(Some(true));
-    let incoming = Incoming::new(tcp, options.tls);
+    let incoming = Incoming::new(tcp, options.tls, options.max_connections);
+    // A reader between has a limit of its own, and ends the stream first. It takes several messages at a time.
+    let unread_limit = 2 * unread_limit(options.request_timeout);
     let mut server = Server::builder();
     if !options.max_connection_age.is_zero() {
         // Without a grace period: tonic closes the connection at its end, and announces nothing before.
@@ -144,18 +154,27 @@ where
         .http2_keepalive_interval(Some(Duration::from_secs(30)))
         .http2_keepalive_timeout(Some(Duration::from_secs(10)))
         .max_concurrent_streams(Some(1024))
+        // The bound on memory does not count bytes that a connection has sent and nobody has read. A message is read as it arrives, so no
+        // call whose message waits stops the other calls of its connection.
+        .initial_stream_window_size(Some(STREAM_WINDOW))
+        .initial_connection_window_size(Some(STREAM_WINDOW))
         .layer(EnvelopeLayer {
             request_timeout: options.request_timeout,
             access: Arc::clone(&options.access),
             proxies: options.proxies,
             stop: stop.clone(),
         })
-        .layer(OperationsLayer { routes: operations.prepare() })
+        .layer(OperationsLayer {
+            routes: operations.prepare(),
+            admission: options.admission.clone(),
+            unread_limit,
+        })
         .layer(AuthenticateLayer::new(options.verifier, public, reject))
         .layer(RecordTenantLayer)
         .layer(RateLimitLayer { limiter: options.limiter })
-        .layer(AdmissionLayer { admission: options.admission })
+        .layer(AdmissionLayer { admission: options.admission.clone() })
         .layer(AccessLayer { rules: options.access })
+        .layer(StreamLayer { admission: options.admission, methods: options.streamed, unread_limit })
         .add_routes(routes)
         .serve_with_incoming_shutdown(until(health.follow(&shutdown), incoming), std::future::pending());
     let mut server = std::pin::pin!(server);

@@ -1,6 +1,7 @@
 //! [`App`], the service from its configuration to its end.
 
 use std::net::SocketAddr;
+use std::num::NonZeroUsize;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,7 +19,8 @@ use crate::access::AccessRules;
 use crate::admission::Admission;
 use crate::client::TrustedProxies;
 use crate::database;
-use crate::grpc::{self, GrpcOptions, Listener, ServeError};
+use crate::grpc::{self, GrpcOptions, Listener, ServeError, StreamedMethods};
+use crate::limits;
 use crate::program::StartError;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
@@ -41,7 +43,9 @@ struct Unbound {
     reflection: Option<&'static [u8]>,
     request_timeout: Duration,
     max_connection_age: Duration,
+    max_connections: NonZeroUsize,
     admission: Admission,
+    streamed: StreamedMethods,
     audit_interval: Duration,
     tls: Option<ServerTls>,
     proxies: TrustedProxies,
@@ -97,7 +101,9 @@ impl App {
             reflection,
             request_timeout,
             max_connection_age,
+            max_connections,
             admission,
+            streamed,
             audit_interval,
             tls,
             proxies,
@@ -112,10 +118,12 @@ impl App {
             reflection,
             request_timeout,
             max_connection_age,
+            max_connections,
             tls,
             proxies,
             limiter,
             admission,
+            streamed,
             readiness: Some(move || {
                 let db = db.clone();
                 async move { db.ping().await.is_ok() }
@@ -158,6 +166,7 @@ impl Unbound {
             Database::Unconnected => database::check(&config.database, config.environment).await?,
         };
         let limiter = Arc::new(RateLimiter::new(grpc.rate_limits.limits()));
+        limits::expect_refusals();
         let core = Core {
             name: S::NAME,
             db: db.clone(),
@@ -184,7 +193,9 @@ impl Unbound {
             reflection: grpc.reflection.then_some(S::DESCRIPTORS),
             request_timeout: grpc.request_timeout,
             max_connection_age: grpc.max_connection_age,
+            max_connections: grpc.admission.max_connections,
             admission: Admission::at_server(S::NAME, grpc.admission.max_concurrent_calls),
+            streamed: StreamedMethods::of(S::DESCRIPTORS).map_err(|error| StartError::Own(error.into()))?,
             audit_interval: config.database.audit_interval,
             tls,
             proxies: grpc.proxies.into(),

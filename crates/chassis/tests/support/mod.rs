@@ -19,7 +19,7 @@ use http::uri::PathAndQuery;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::access::{AccessRules, Rule};
 use rowhouse_chassis::admission::Admission;
-use rowhouse_chassis::config::ProxyArgs;
+use rowhouse_chassis::config::{AdmissionArgs, ProxyArgs};
 use rowhouse_chassis::grpc::{GrpcOptions, Listener, ServeError, TracedChannel, channel, serve};
 use rowhouse_chassis::grpc_service;
 use rowhouse_chassis::rate_limit::{RateLimiter, RateLimits};
@@ -140,8 +140,10 @@ pub async fn options() -> GrpcOptions<NoReadiness> {
         reflection: None,
         request_timeout: Duration::from_secs(10),
         max_connection_age: Duration::ZERO,
+        max_connections: AdmissionArgs::default().max_connections,
         limiter: Arc::new(RateLimiter::new(RateLimits::default())),
         admission: Admission::at_server(ServiceName::Orders, NonZeroUsize::new(64).unwrap()),
+        streamed: std::iter::once("/test.v1.EchoService/Stream".to_owned()).collect(),
         readiness: None,
         services: vec!["test.v1.EchoService"],
     }

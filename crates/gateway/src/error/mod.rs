@@ -3,26 +3,21 @@
 mod document;
 mod headers;
 mod oauth;
+mod status;
 
-use std::collections::HashMap;
 use std::fmt;
 use std::time::Duration;
 
 use actix_web::http::StatusCode;
 use actix_web::{HttpResponse, ResponseError};
-use rowhouse_chassis::access::PERMISSION_KEY;
-use rowhouse_chassis::error::{Code, Fault, FieldViolation, fault};
-use rowhouse_chassis::limits::{LIMIT_KEY, MAXIMUM_KEY};
+use rowhouse_chassis::admission::TOO_MUCH;
+use rowhouse_chassis::error::Code;
 use rowhouse_chassis::telemetry;
-use rowhouse_proto::ERROR_CODES;
 use rowhouse_tokens::TokenError;
-use tonic::Status;
 
 use document::Document;
 pub(crate) use document::{FieldError, ReachedLimit, TenantChoice};
 use oauth::OAuthError;
-
-use crate::header_names::{IDEMPOTENCY_KEY, IF_MATCH};
 
 /// The media type of the body of errors that RFC 6749 names.
 const APPLICATION_JSON: &str = "application/json";
@@ -108,6 +103,16 @@ impl Problem {
         Self::new(Code::INTERNAL, detail)
     }
 
+    /// Creates the error for a request that is refused for the load.
+    pub(crate) fn overloaded(retry_after: Duration) -> Self {
+        Self { retry_after: Some(retry_after), ..Self::new(Code::OVERLOADED, TOO_MUCH) }
+    }
+
+    /// Returns the same error for a request without a span, at a position in a trace.
+    pub(crate) fn in_trace(self, traceparent: String) -> Self {
+        Self { traceparent: Some(traceparent.into()), ..self }
+    }
+
     fn oauth_error(&self) -> Option<OAuthError> {
         self.token_endpoint.and_then(|_| OAuthError::of(self.code, &self.detail))
     }
@@ -163,55 +168,6 @@ impl ResponseError for Problem {
     }
 }
 
-impl From<Status> for Problem {
-    fn from(status: Status) -> Self {
-        let Fault { code, detail, violations, retry_after, metadata } = fault(&status, ERROR_CODES);
-        let errors: Vec<_> = violations
-            .into_iter()
-            .map(|FieldViolation { field, description: detail }| FieldError {
-                field: rest_name(field),
-                detail,
-            })
-            .collect();
-        let detail = match errors.as_slice() {
-            [FieldError { field, detail }] => format!("{field}: {detail}"),
-            _ => detail,
-        };
-        Self { errors, extra: extra(metadata), retry_after, ..Self::new(code, detail) }
-    }
-}
-
-fn extra(mut metadata: HashMap<String, String>) -> Extra {
-    if let Some(token) = metadata.remove("mfa_token") {
-        return Extra::MfaToken(token);
-    }
-    if let Some(permission) = metadata.remove(PERMISSION_KEY) {
-        return Extra::Permission(permission);
-    }
-    if let (Some(name), Some(maximum)) = (metadata.remove(LIMIT_KEY), metadata.remove(MAXIMUM_KEY))
-        && let Ok(maximum) = maximum.parse()
-    {
-        return Extra::Limit(ReachedLimit { name, maximum });
-    }
-    let tenants = metadata.get("tenants").map(|listed| serde_json::from_str(listed));
-    match tenants.transpose() {
-        Ok(tenants) => tenants.map_or(Extra::Nothing, Extra::Tenants),
-        Err(error) => {
-            tracing::error!(%error, "the tenants to choose from cannot be read");
-            Extra::Nothing
-        }
-    }
-}
-
-/// Returns the place of a proto field in a REST request; most are in the body, under the same name.
-fn rest_name(field: String) -> String {
-    match field.as_str() {
-        "idempotency_key" => IDEMPOTENCY_KEY.to_owned(),
-        "etag" => IF_MATCH.to_owned(),
-        _ => field,
-    }
-}
-
 impl From<TokenError> for Problem {
     fn from(error: TokenError) -> Self {
         let code = if error == TokenError::Expired { Code::TOKEN_EXPIRED } else { Code::TOKEN_INVALID };
@@ -221,9 +177,14 @@ impl From<TokenError> for Problem {
 
 #[cfg(test)]
 mod tests {
+    use std::collections::HashMap;
+
     use actix_web::body::to_bytes;
     use rowhouse_chassis::access::Denied;
-    use rowhouse_chassis::error::{IntoStatus, invalid_argument, retryable, status, status_with};
+    use rowhouse_chassis::error::{
+        FieldViolation, IntoStatus, invalid_argument, retryable, status, status_with,
+    };
+    use rowhouse_proto::ERROR_CODES;
     use rowhouse_proto::auth::v1::error_code;
     use rowhouse_proto::orders::v1::permission;
     use serde_json::{Value, json};

@@ -54,10 +54,11 @@ pub(crate) fn parse<T: DeserializeOwned>(body: &[u8]) -> Result<T, Problem> {
 mod tests {
     use actix_web::test::TestRequest;
     use actix_web::web;
+    use rowhouse_chassis::admission::Memory;
     use serde::Deserialize;
 
     use super::*;
-    use crate::body::{LARGE, LARGE_BODIES, LIMIT, LargeBodies, test_request};
+    use crate::body::{LARGE, LIMIT, test_request};
 
     #[derive(Debug, PartialEq, Deserialize)]
     #[serde(deny_unknown_fields)]
@@ -107,11 +108,11 @@ mod tests {
 
     #[actix_web::test]
     async fn there_is_room_for_so_many_large_bodies() {
-        let large = web::Data::new(LargeBodies::new());
+        let memory = web::Data::new(Memory::new());
         let read = |length| {
             let body = format!("{{\"name\":\"{}\"}}", "a".repeat(length));
             let request =
-                test_request().app_data(large.clone()).insert_header(("content-type", "application/json"));
+                test_request().app_data(memory.clone()).insert_header(("content-type", "application/json"));
             let (request, payload) = request.set_payload(body).to_http_parts();
             let incoming = IncomingBody::of(&request).unwrap();
             async move { incoming.read(payload).await.map(|_body| request) }
@@ -123,8 +124,8 @@ mod tests {
                 Err(problem) => break problem,
             }
         };
-        assert_eq!((held.len(), refused.code()), (LARGE_BODIES - 1, Code::OVERLOADED), "one is for others");
-        assert!(read(LARGE / 2).await.is_ok(), "a usual body needs no room");
+        assert_eq!((held.len(), refused.code()), (25, Code::OVERLOADED), "2 MiB are for a network");
+        assert!(read(2 * 1024).await.is_ok(), "a usual body needs no room");
         held.pop();
         assert!(read(LARGE).await.is_ok());
     }

@@ -4,7 +4,7 @@ use actix_web::body::SizedStream;
 use actix_web::http::StatusCode;
 use actix_web::http::header::{CONTENT_DISPOSITION, CONTENT_ENCODING, CONTENT_TYPE, ContentEncoding};
 use actix_web::web::Bytes;
-use actix_web::{HttpRequest, HttpResponse, web};
+use actix_web::{HttpRequest, HttpResponse};
 use futures_util::{StreamExt, stream};
 use rowhouse_catalog::ServiceName;
 use rowhouse_proto::orders::v1;
@@ -24,12 +24,12 @@ pub(crate) async fn download_export(
     caller: Caller,
     _: NoQuery,
     request: HttpRequest,
-    clients: web::Data<Clients>,
+    clients: Clients,
 ) -> Result<HttpResponse, Problem> {
     let message = v1::DownloadExportRequest { id: path_value(&request, "id") };
     let mut client = ExportServiceClient::new(clients.channel(ServiceName::Orders));
-    let mut pieces =
-        clients.answer(client.download_export(repeatable_if(true, clients.of(&caller, message)))).await?;
+    let call = repeatable_if(true, clients.of(&caller, message));
+    let mut pieces = clients.answer(client.download_export(call)).await?;
     let first = clients.next(&mut pieces).await?;
     let first = required_message("DownloadExportResponse", first.as_ref())?;
     let export = required_message("DownloadExportResponse.export", first.export.as_ref())?;

@@ -1,7 +1,7 @@
 //! The method that returns the public keys.
 
+use actix_web::HttpResponse;
 use actix_web::http::header::{CACHE_CONTROL, CONTENT_TYPE, X_CONTENT_TYPE_OPTIONS};
-use actix_web::{HttpResponse, web};
 use rowhouse_catalog::ServiceName;
 use rowhouse_proto::auth::v1;
 use rowhouse_proto::auth::v1::auth_service_client::AuthServiceClient;
@@ -38,7 +38,7 @@ struct JsonWebKey {
 /// The keys that verify access tokens
 ///
 /// Request them again when a token names an unknown key.
-pub(crate) async fn get_jwks(origin: Origin, clients: web::Data<Clients>) -> Result<HttpResponse, Problem> {
+pub(crate) async fn get_jwks(origin: Origin, clients: Clients) -> Result<HttpResponse, Problem> {
     let request = repeatable_if(true, clients.anonymous(&origin, v1::GetJwksRequest {}));
     let answer =
         clients.answer(AuthServiceClient::new(clients.channel(ServiceName::Auth)).get_jwks(request)).await?;

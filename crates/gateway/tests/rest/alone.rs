@@ -115,8 +115,18 @@ impl Alone {
     }
 
     pub(crate) async fn before_each(upstream: PerService<String>, request_timeout: Duration) -> Self {
+        Self::with(upstream, request_timeout, |_| {}).await
+    }
+
+    /// Does the same with other settings.
+    pub(crate) async fn with(
+        upstream: PerService<String>,
+        request_timeout: Duration,
+        change: impl FnOnce(&mut Config),
+    ) -> Self {
         let keys = Keys::generate();
-        let config = config(&keys, upstream, request_timeout);
+        let mut config = config(&keys, upstream, request_timeout);
+        change(&mut config);
         let Served { address, trigger, serving } = Served::start(config).await;
         let api = Api::of(format!("http://{address}")).await;
         Self { api, address, keys, trigger, serving }

@@ -8,6 +8,7 @@ use rowhouse_testkit::{Proxy, ServiceName, Tenant, TestDatabase, TestOptions, Te
 use serde_json::json;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::{TcpSocket, TcpStream};
+use tokio::time::sleep;
 
 use crate::api::Api;
 use crate::waiting::until;
@@ -58,8 +59,20 @@ impl World {
         self.orders.flights().iter().flat_map(|flight| &flight.statements).filter(|it| reads(it)).count()
     }
 
-    /// Requests a file, and reads the head of the answer.
+    /// Requests a file, which is there, and reads the head of the answer.
     async fn open(&self, path: &str) -> TcpStream {
+        let (head, stream) = self.request(path).await;
+        assert!(head.starts_with("HTTP/1.1 200 "), "{head}");
+        stream
+    }
+
+    /// Returns whether there is a place for one more reader of a file.
+    async fn is_served(&self, path: &str) -> bool {
+        self.request(path).await.0.starts_with("HTTP/1.1 200 ")
+    }
+
+    /// Requests a file, and reads the head of the answer.
+    async fn request(&self, path: &str) -> (String, TcpStream) {
         let socket = TcpSocket::new_v4().unwrap();
         // A small window, so that little is sent before it is read.
         socket.set_recv_buffer_size(64 * 1024).unwrap();
@@ -74,8 +87,7 @@ impl World {
         while !head.ends_with(b"\r\n\r\n") {
             head.push(stream.read_u8().await.unwrap());
         }
-        assert!(head.starts_with(b"HTTP/1.1 200 "), "{}", String::from_utf8_lossy(&head));
-        stream
+        (String::from_utf8(head).unwrap(), stream)
     }
 }
 
@@ -137,6 +149,69 @@ async fn a_part_is_not_taken_for_the_whole() {
     let arrived = rest(stream).await;
     assert!(arrived < 64 * CHUNK, "{arrived}");
     world.orders.resume();
+    world.system.shutdown().await;
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_that_does_not_read_its_files_leaves_places_to_others() {
+    const CHUNKS: usize = 64;
+    let world = World::start(Duration::from_secs(10)).await;
+    let path = world.file(CHUNKS, CHUNKS).await;
+    let mut unread = Vec::new();
+    let refusal = loop {
+        match world.request(&path).await {
+            (head, stream) if head.starts_with("HTTP/1.1 200 ") => unread.push(stream),
+            (head, _) => break head,
+        }
+        assert!(unread.len() < 100, "nothing is refused");
+    };
+    assert!(refusal.starts_with("HTTP/1.1 503 "), "{refusal}");
+    assert_eq!(unread.len(), 8);
+    let answer = world.api.get(&path).refused(503, "overloaded").await;
+    assert!(answer.headers.contains_key("retry-after"));
+    world.api.get("/v1/orders").expect(200).await;
+
+    let quiet = world.system.onboard("Quiet").await;
+    let others = world.api.with_token(&quiet.token);
+    let body = json!({ "resource": "orders", "format": "jsonl" });
+    let made = others.post("/v1/exports", &body).expect(202).await;
+    let done = until(&others, made.header("location"), "status", "succeeded").await;
+    others.get(done.text("download_url")).expect(200).await;
+
+    drop(unread);
+    let began = Instant::now();
+    while !world.is_served(&path).await {
+        assert!(began.elapsed() < PATIENCE, "the places are not free");
+    }
+    world.system.shutdown().await;
+}
+
+/// The client is there, and takes nothing.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_reader_who_stalls_loses_the_download() {
+    const CHUNKS: usize = 64;
+    let world = World::start(Duration::from_secs(3)).await;
+    let path = world.file(CHUNKS, CHUNKS).await;
+    let mut unread = Vec::new();
+    for _ in 0..8 {
+        unread.push(world.open(&path).await);
+    }
+    assert!(!world.is_served(&path).await, "there are no more places");
+    // When others have all places, each of those who stalled has lost its own.
+    let (mut others, began) = (Vec::new(), Instant::now());
+    while others.len() < unread.len() {
+        match world.request(&path).await {
+            (head, stream) if head.starts_with("HTTP/1.1 200 ") => others.push(stream),
+            _ => {
+                assert!(began.elapsed() < 2 * PATIENCE, "the places are not free");
+                sleep(Duration::from_millis(20)).await;
+            }
+        }
+    }
+    for stream in unread {
+        let arrived = rest(stream).await;
+        assert!(arrived < CHUNKS * CHUNK, "{arrived}");
+    }
     world.system.shutdown().await;
 }
 

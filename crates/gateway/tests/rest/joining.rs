@@ -208,7 +208,7 @@ async fn a_hostile_name_makes_no_link_in_any_message() {
     subjects.dedup();
     let ours = [
         "A webhook endpoint was disabled",
-        "Confirm your e-mail address",
+        "Confirm your email address",
         "Invitation to join a company",
         "Welcome: your company is set up",
     ];

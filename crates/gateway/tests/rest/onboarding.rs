@@ -172,7 +172,7 @@ async fn an_address_is_confirmed_by_a_mailed_link() {
     let system = TestSystem::start().await;
     let acme = system.onboard("Acme").await;
     let api = Api::of(system.gateway_url()).await;
-    let message = system.mail_to(&acme.admin_email, "Confirm your e-mail address").await;
+    let message = system.mail_to(&acme.admin_email, "Confirm your email address").await;
     let ada = api.with_token(acme.token);
     assert_eq!(ada.get("/v1/me").expect(200).await.body["user"]["email_verified"], false);
     let token = json!({ "token": message.token });

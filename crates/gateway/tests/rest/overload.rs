@@ -5,23 +5,26 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
 use std::time::{Duration, Instant};
 
+use rowhouse_catalog::PerService;
 use rowhouse_chassis::config::AdmissionArgs;
 use rowhouse_testkit::{TestOptions, TestSystem};
 use serde_json::{Value, json};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 use tokio::task::JoinSet;
+use uuid::Uuid;
 
-use crate::alone::Alone;
+use crate::alone::{Alone, CLOSED};
 use crate::api::Api;
-use crate::upstream::silent;
+use crate::upstream::{silent, stalling};
 
 /// The connections of the tenant that asks for too much.
 const CONNECTIONS: usize = 60;
 
 /// Services that run two calls at once.
 async fn narrow() -> TestSystem {
-    let admission = AdmissionArgs { max_concurrent_calls: NonZeroUsize::new(2).unwrap() };
+    let admission =
+        AdmissionArgs { max_concurrent_calls: NonZeroUsize::new(2).unwrap(), ..AdmissionArgs::default() };
     TestSystem::start_with(TestOptions { admission, ..TestOptions::default() }).await
 }
 
@@ -83,6 +86,50 @@ async fn what_is_too_much_is_refused_and_another_tenant_is_served() {
     system.shutdown().await;
 }
 
+/// A refused request costs its client no connection: the next one is answered over the same.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_request_that_is_refused_at_the_door_leaves_its_connection_open() {
+    let (upstream, _connections) = silent().await;
+    let upstream = PerService::from_fn(|_| upstream.clone());
+    let two =
+        AdmissionArgs { max_concurrent_calls: NonZeroUsize::new(2).unwrap(), ..AdmissionArgs::default() };
+    let gateway = Alone::with(upstream, Duration::from_secs(30), |config| config.admission = two).await;
+    let token = gateway.token();
+    let mut waiting = JoinSet::new();
+    for _ in 0..30 {
+        let api = gateway.api.with_token(&token);
+        waiting.spawn(async move { api.get("/v1/orders").send().await.status });
+    }
+    assert_eq!(waiting.join_next().await.unwrap().unwrap(), 503, "the queue is full");
+
+    let mut connection = TcpStream::connect(gateway.address()).await.unwrap();
+    let trace = "0af7651916cd43dd8448eb211c80319c";
+    let body = "x".repeat(20_000);
+    let head = format!(
+        "POST /v1/orders HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {token}\r\ntraceparent: 00-{trace}-b7ad6b7169203331-01\r\n\
+         content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+        body.len()
+    );
+    for _ in 0..2 {
+        connection.write_all(head.as_bytes()).await.unwrap();
+        connection.flush().await.unwrap();
+        tokio::task::yield_now().await;
+        connection.write_all(body.as_bytes()).await.unwrap();
+        let (head, body) = answer(&mut connection).await;
+        assert!(head.starts_with("http/1.1 503 "), "{head}");
+        assert!(head.contains("content-type: application/problem+json"), "{head}");
+        assert!(head.contains("retry-after: "), "{head}");
+        assert!(head.contains(&format!("traceparent: 00-{trace}-")), "{head}");
+        assert!(!head.contains("b7ad6b7169203331"), "{head}");
+        assert_eq!((&body["code"], &body["trace_id"]), (&json!("overloaded"), &json!(trace)), "{body}");
+    }
+    // One that is not known takes the usual way.
+    let unknown = gateway.api.with_token(Alone::token(&gateway).replace('.', "_"));
+    unknown.get("/v1/orders").refused(401, "token_invalid").await;
+    waiting.abort_all();
+    gateway.stopped().await;
+}
+
 /// Sends the head of a request, and returns the connection.
 async fn begin(gateway: &Alone, length: usize) -> TcpStream {
     let mut connection = TcpStream::connect(gateway.address()).await.unwrap();
@@ -121,11 +168,8 @@ async fn a_body_that_does_not_arrive_is_told_so() {
     gateway.stopped().await;
 }
 
-/// The time in which the body arrives is not added to the time that the service has.
-#[tokio::test(flavor = "multi_thread")]
-async fn the_deadline_begins_with_the_arrival() {
-    let limit = Duration::from_secs(4);
-    let (upstream, _connections) = silent().await;
+/// Sends a request whose body takes three quarters of its time, to services that do not answer it.
+async fn slow_body_to_slow_services(upstream: String, limit: Duration) {
     let gateway = Alone::before(upstream, limit).await;
     let body = json!({ "email": "ada@example.com", "password": "correct horse" }).to_string();
     let began = Instant::now();
@@ -136,5 +180,55 @@ async fn the_deadline_begins_with_the_arrival() {
     assert!(head.starts_with("http/1.1 504 "), "{head}: {body}");
     assert!(began.elapsed() >= limit, "{:?}", began.elapsed());
     assert!(began.elapsed() < limit * 3 / 2, "{:?}", began.elapsed());
+    gateway.stopped().await;
+}
+
+/// The time in which the body arrives is not added to the time that the service has.
+#[tokio::test(flavor = "multi_thread")]
+async fn the_deadline_begins_with_the_arrival() {
+    let (upstream, _connections) = silent().await;
+    slow_body_to_slow_services(upstream, Duration::from_secs(4)).await;
+}
+
+/// Nor is it added to the time of an answer that has begun.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_answer_that_has_begun_has_the_same_deadline() {
+    slow_body_to_slow_services(stalling().await, Duration::from_secs(4)).await;
+}
+
+/// Returns a token of another tenant each time.
+fn another_tenant(gateway: &Alone) -> String {
+    let mut claims = Alone::claims();
+    claims["tenant_id"] = json!(Uuid::now_v7());
+    gateway.sign(&gateway.header(), &claims)
+}
+
+/// All come from one network, as the customers of a provider do.
+#[tokio::test(flavor = "multi_thread")]
+async fn a_tenant_leaves_room_for_the_large_bodies_of_others() {
+    const PART: usize = 80 * 1024;
+    let gateway = Alone::before(CLOSED.to_owned(), Duration::from_secs(60)).await;
+    let (token, quiet) = (another_tenant(&gateway), another_tenant(&gateway));
+    let line = json!({ "sku": "chair", "quantity": 1, "unit_price_minor": 1 });
+    let order = json!({ "customer": "x".repeat(PART), "currency": "EUR", "lines": [line] });
+    let (busy, quiet) = (gateway.api.with_token(token.clone()), gateway.api.with_token(quiet));
+    let mut unfinished = Vec::new();
+    while busy.post("/v1/orders", &order).expect(503).await.body["code"] != "overloaded" {
+        assert!(unfinished.len() < 200, "there is room for all");
+        for _ in 0..8 {
+            let mut connection = TcpStream::connect(gateway.address()).await.unwrap();
+            let head = format!(
+                "POST /v1/orders HTTP/1.1\r\nhost: gateway\r\nauthorization: Bearer {token}\r\n\
+                 content-type: application/json\r\ncontent-length: {}\r\n\r\n",
+                2 * PART
+            );
+            connection.write_all(head.as_bytes()).await.unwrap();
+            connection.write_all(&vec![b' '; PART]).await.unwrap();
+            unfinished.push(connection);
+        }
+    }
+    // The services are not there, but the gateway asked for them.
+    quiet.post("/v1/orders", &order).refused(503, "unavailable").await;
+    drop(unfinished);
     gateway.stopped().await;
 }

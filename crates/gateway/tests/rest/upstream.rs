@@ -70,6 +70,25 @@ pub(crate) async fn silent() -> (String, tokio::sync::mpsc::Receiver<TcpStream>)
     (url, receiver)
 }
 
+/// Answers each call with a head, and with nothing after it.
+pub(crate) async fn stalling() -> String {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+    let url = format!("http://{}", listener.local_addr().unwrap());
+    tokio::spawn(async move {
+        while let Ok((stream, _)) = listener.accept().await {
+            tokio::spawn(async move {
+                let mut connection = h2::server::handshake(stream).await.unwrap();
+                let mut begun = Vec::new();
+                while let Some(Ok((_call, mut answer))) = connection.accept().await {
+                    let head = http::Response::builder().header("content-type", "application/grpc");
+                    begun.push(answer.send_response(head.body(()).unwrap(), false).unwrap());
+                }
+            });
+        }
+    });
+    url
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn a_service_that_is_silent_exceeds_the_deadline() {
     let (upstream, _connections) = silent().await;

@@ -3,8 +3,8 @@
 //! tonic's own balancer is not used: it counts an instance that cannot be connected as ready, so that calls fail on it while another
 //! one is well, and takes all instances for equally busy.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, OnceLock};
 use std::time::{Duration, Instant as Clock};
 
 use tokio::sync::watch;
@@ -24,35 +24,54 @@ const RETRY_WINDOW: Duration = Duration::from_secs(10);
 
 /// The instances of a service, and the budget for retries.
 pub(super) struct Balancer {
-    instances: watch::Receiver<Instances>,
+    targets: Vec<Target>,
+    resolve: Resolve,
+    /// They are followed from the first call on: a program that only checks its configuration looks nothing up.
+    instances: OnceLock<watch::Receiver<Instances>>,
     next: AtomicUsize,
     began: Clock,
-    budget: TpsBudget,
+    budget: Arc<TpsBudget>,
 }
 
 impl Balancer {
-    /// Needs a tokio runtime.
     pub(super) fn new(targets: Vec<Target>, resolve: Resolve) -> Self {
+        let budget = TpsBudget::new(RETRY_WINDOW, RETRIES_PER_SECOND, RETRY_SHARE);
+        Self::within(Arc::new(budget), targets, resolve)
+    }
+
+    fn within(budget: Arc<TpsBudget>, targets: Vec<Target>, resolve: Resolve) -> Self {
         Self {
-            instances: resolver::follow(targets, resolve),
+            targets,
+            resolve,
+            instances: OnceLock::new(),
             next: AtomicUsize::new(0),
             began: Clock::now(),
-            budget: TpsBudget::new(RETRY_WINDOW, RETRIES_PER_SECOND, RETRY_SHARE),
+            budget,
         }
+    }
+
+    /// Creates a balancer for the same service, with connections of its own and the same budget for retries.
+    pub(super) fn anew(&self) -> Self {
+        Self::within(Arc::clone(&self.budget), self.targets.clone(), Arc::clone(&self.resolve))
+    }
+
+    /// Needs a tokio runtime.
+    fn instances(&self) -> &watch::Receiver<Instances> {
+        self.instances.get_or_init(|| resolver::follow(self.targets.clone(), Arc::clone(&self.resolve)))
     }
 
     /// Waits for the first look-up of the service's name.
     pub(super) async fn resolved(&self) {
-        if self.instances.borrow().is_none() {
+        if self.instances().borrow().is_none() {
             // An error means that nobody looks up any more, which happens with the end of the runtime only.
-            drop(self.instances.clone().wait_for(Option::is_some).await);
+            drop(self.instances().clone().wait_for(Option::is_some).await);
         }
     }
 
     /// Returns a place at the instance with the fewest calls, in turns where several have as few, and none of those to be
     /// avoided. Instances that failed lately are taken only if there is no other, or by a single call that tries them again.
     pub(super) fn place(&self, avoided: &[Arc<Instance>]) -> Option<Place> {
-        let instances = self.instances.borrow();
+        let instances = self.instances().borrow();
         let instances: &[Arc<Instance>] = instances.as_deref().unwrap_or_default();
         let first = self.next.fetch_add(1, Ordering::Relaxed).checked_rem(instances.len())?;
         let (before, after) = instances.split_at_checked(first)?;

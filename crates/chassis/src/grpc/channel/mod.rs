@@ -11,6 +11,7 @@ use std::convert::Infallible;
 use std::fmt;
 use std::sync::Arc;
 use std::task::{Context, Poll};
+use std::time::Duration;
 
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -30,16 +31,18 @@ use self::retry::Unanswered;
 use self::target::Target;
 use super::deadline::{self, Deadline};
 use super::handed_on;
+use super::held::{hold, unread_limit};
 use super::metrics::{self, Ended};
 use super::rpc::{Rpc, record_status};
+use super::streams::StreamedMethods;
 use crate::admission::{Admission, Applicant, Outcome};
 use crate::error::{Chain, Code, RETRY_AFTER, code_name, retryable};
 use crate::telemetry;
 use crate::tls::CallTls;
 
 /// Creates a channel to the service at `endpoint`, such as `http://orders:50053`: to all addresses that the name has, which are
-/// looked up every two seconds, or to all of several endpoints that are separated by commas. It connects to an instance at the
-/// first call, and again whenever it has to. Needs a tokio runtime.
+/// looked up every two seconds, or to all of several endpoints that are separated by commas. It looks names up and connects from the first
+/// call on.
 pub fn channel(endpoint: &str) -> Result<TracedChannel, EndpointError> {
     channel_over(endpoint, &CallTls::default())
 }
@@ -57,7 +60,7 @@ pub fn channel_resolved_by(
 ) -> Result<TracedChannel, EndpointError> {
     metrics::expect_retries();
     let balancer = Arc::new(Balancer::new(Target::parse_all(endpoint, tls)?, resolve));
-    Ok(TracedChannel { balancer, admission: None })
+    Ok(TracedChannel { balancer, admitted: None })
 }
 
 /// A channel whose calls continue the current trace, end at their deadline with `DEADLINE_EXCEEDED`, and fail with
@@ -65,14 +68,30 @@ pub fn channel_resolved_by(
 #[derive(Clone)]
 pub struct TracedChannel {
     balancer: Arc<Balancer>,
-    admission: Option<Admission>,
+    admitted: Option<Admitted>,
+}
+
+/// The bounds on the calls of a channel.
+#[derive(Clone)]
+struct Admitted {
+    admission: Admission,
+    streamed: StreamedMethods,
+    /// The time for which the reader of a stream may take nothing.
+    unread_limit: Duration,
 }
 
 impl TracedChannel {
     /// Sends a call when it has a place, and waits for the answer until the deadline.
     async fn send(&self, mut request: Request<Body>, deadline: Option<Deadline>) -> Response<Body> {
-        let Some(admission) = &self.admission else { return self.send_admitted(request, deadline).await };
+        let Some(admitted) = &self.admitted else { return self.send_admitted(request, deadline).await };
+        let Admitted { admission, streamed, unread_limit } = admitted;
         let applicant = request.extensions().get::<Applicant>().copied().unwrap_or(Applicant::UNKNOWN);
+        let is_streamed = streamed.contains(request.uri().path());
+        let place = match is_streamed.then(|| admission.enter_stream(applicant)) {
+            Some(Err(refusal)) => return refusal.into_http(),
+            Some(Ok(place)) => Some(place),
+            None => None,
+        };
         let permit = match admission.enter(applicant, deadline).await {
             Ok(permit) => permit,
             Err(refusal) => return refusal.into_http(),
@@ -82,7 +101,10 @@ impl TracedChannel {
         }
         let response = self.send_admitted(request, deadline).await;
         permit.ended(outcome(&response));
-        response
+        match place {
+            Some(place) => hold(place, response, *unread_limit),
+            None => response,
+        }
     }
 
     async fn send_admitted(&self, request: Request<Body>, deadline: Option<Deadline>) -> Response<Body> {
@@ -103,10 +125,30 @@ impl TracedChannel {
         }
     }
 
-    /// Returns the channel with a bound on the calls that run at once. An [`Applicant`] in a call's extensions says for whom it is.
+    /// Returns a channel to the same service, under the same bound, whose connections are its own and driven by the current tokio
+    /// runtime. A call from one runtime over a connection of another wakes a thread on the way out and one on the way back.
     #[must_use]
-    pub fn admitted_by(self, admission: Admission) -> Self {
-        Self { admission: Some(admission), ..self }
+    pub fn on_this_runtime(&self) -> Self {
+        Self { balancer: Arc::new(self.balancer.anew()), admitted: self.admitted.clone() }
+    }
+
+    /// Returns the channel with bounds on the calls that run at once, and on the answers that are streams, which also end when their
+    /// readers take nothing for [a while](unread_limit). An [`Applicant`] in a call's extensions says for whom it is.
+    #[must_use]
+    pub fn admitted_by(
+        self,
+        admission: Admission,
+        streamed: StreamedMethods,
+        request_timeout: Duration,
+    ) -> Self {
+        let unread_limit = unread_limit(request_timeout);
+        Self { admitted: Some(Admitted { admission, streamed, unread_limit }), ..self }
+    }
+
+    /// Returns the bound on the calls that run at once.
+    #[must_use]
+    pub fn admission(&self) -> Option<&Admission> {
+        self.admitted.as_ref().map(|admitted| &admitted.admission)
     }
 }
 

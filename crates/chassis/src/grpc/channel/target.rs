@@ -8,6 +8,8 @@ use http::uri::Scheme;
 use rustls::pki_types::ServerName;
 use tonic::transport::{Channel, Endpoint};
 
+use crate::admission::STREAMS;
+use crate::grpc::streams::STREAM_WINDOW;
 use crate::tls::CallTls;
 
 /// The error for an invalid endpoint.
@@ -79,6 +81,9 @@ impl Target {
 
     /// Creates a connection to one of the target's addresses. It connects at the first call, and again whenever it has to.
     pub(super) fn connect(&self, address: SocketAddr) -> Option<Channel> {
+        // Twice what all streams take that nobody reads. With less, as hyper has by default, three callers who do not read would stop
+        // everybody's answers.
+        let window_of_all = 2 * u32::from(STREAMS) * STREAM_WINDOW;
         // tonic refuses an https endpoint without its own TLS, so the connector gets one of http, and the instance the name that it
         // was found by.
         let endpoint = Endpoint::from_shared(format!("http://{address}"))
@@ -87,6 +92,8 @@ impl Target {
             .connect_timeout(Duration::from_secs(2))
             .tcp_nodelay(true)
             .tcp_keepalive(Some(Duration::from_secs(30)))
+            .initial_stream_window_size(STREAM_WINDOW)
+            .initial_connection_window_size(window_of_all)
             .http2_keep_alive_interval(Duration::from_secs(15))
             .keep_alive_timeout(Duration::from_secs(5))
             .keep_alive_while_idle(true);

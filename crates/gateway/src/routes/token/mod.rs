@@ -37,7 +37,7 @@ struct IssuedToken {
 pub(crate) async fn issue_token(
     request: HttpRequest,
     payload: web::Payload,
-    clients: web::Data<Clients>,
+    clients: Clients,
 ) -> Result<HttpResponse, Problem> {
     let asked = TokenRequest::read(&request, payload.into_inner()).await;
     let asked = asked.map_err(|problem| problem.at_token_endpoint(false))?;
