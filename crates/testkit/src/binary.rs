@@ -1,5 +1,7 @@
 //! [`Binary`], a program as it is deployed.
 
+mod service;
+
 use std::net::SocketAddr;
 use std::path::Path;
 use std::process::{ExitStatus, Stdio};
@@ -53,8 +55,7 @@ impl Binary {
             let url = format!("postgres://{}:hunter2@127.0.0.1:1/rowhouse", service.role());
             settings = settings.with("DATABASE_URL", url);
         }
-        let settings =
-            name.callees().iter().fold(settings, |settings, callee| settings.with_endpoint(*callee, CLOSED));
+        let settings = settings.with_endpoints(name, |_| CLOSED.to_owned());
         Self { file, name, listen, settings, processes }
     }
 
@@ -118,12 +119,14 @@ impl Binary {
         Ended { code: output.status.code(), output: String::from_utf8(output.stderr).unwrap() }
     }
 
-    /// Checks the configuration with each of the variables. No output may have the password in the URL of the database.
+    /// Checks the configuration with each of the variables. No output may have the password in the URL of the database, and a valid
+    /// configuration is one line.
     pub async fn check_configurations(&self, cases: &[CheckedConfiguration<'_>]) {
         for (variables, code, part) in cases {
             let Ended { code: ended, output } = self.run(&["--check-config"], variables).await;
             assert_eq!(ended, Some(*code), "{variables:?}: {output}");
             assert!(output.contains(part) && !output.contains("hunter2"), "{variables:?}: {output}");
+            assert!(ended != Some(0) || output.lines().count() == 1, "{variables:?}: {output}");
         }
     }
 }

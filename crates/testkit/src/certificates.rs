@@ -6,6 +6,7 @@ use std::sync::Arc;
 
 use rcgen::{
     BasicConstraints, CertificateParams, CertifiedIssuer, DnType, ExtendedKeyUsagePurpose, IsCa, KeyPair,
+    date_time_ymd,
 };
 use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
@@ -43,8 +44,18 @@ impl CertificateAuthority {
     /// Issues a certificate for the names, of a server and of a client. The first name is the subject's common name.
     #[must_use]
     pub fn issue(&self, names: &[&str]) -> IssuedCertificate {
-        let mut params =
-            CertificateParams::new(names.iter().map(|&name| name.to_owned()).collect::<Vec<_>>()).unwrap();
+        self.sign(CertificateParams::new(owned(names)).unwrap(), names)
+    }
+
+    /// Issues a certificate that expires with the beginning of a year.
+    #[must_use]
+    pub fn issue_until(&self, year: i32, names: &[&str]) -> IssuedCertificate {
+        let mut params = CertificateParams::new(owned(names)).unwrap();
+        params.not_after = date_time_ymd(year, 1, 1);
+        self.sign(params, names)
+    }
+
+    fn sign(&self, mut params: CertificateParams, names: &[&str]) -> IssuedCertificate {
         params.extended_key_usages =
             vec![ExtendedKeyUsagePurpose::ServerAuth, ExtendedKeyUsagePurpose::ClientAuth];
         params.distinguished_name.push(DnType::CommonName, *names.first().unwrap());
@@ -52,6 +63,10 @@ impl CertificateAuthority {
         let certificate = params.signed_by(&key, &self.0).unwrap().pem();
         IssuedCertificate { certificate, key: key.serialize_pem() }
     }
+}
+
+fn owned(names: &[&str]) -> Vec<String> {
+    names.iter().map(|&name| name.to_owned()).collect()
 }
 
 impl IssuedCertificate {

@@ -26,7 +26,7 @@ pub struct TestOptions {
     pub audit_interval: Duration,
     /// The time limit of a request.
     pub request_timeout: Duration,
-    /// The calls that run at once in each service.
+    /// The calls that run at once in each service, and the connections to each part.
     pub admission: AdmissionArgs,
     /// The gateway's rate limits for a tenant, a person and an API key. The services' limits are twice as high.
     pub rate_limits: RateLimits,

@@ -2,13 +2,16 @@
 
 use std::fs::{self, Permissions};
 use std::io;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::TcpStream;
 use std::os::unix::fs::PermissionsExt;
+use std::path::Path;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use rowhouse_catalog::ServiceName;
 use tempfile::TempDir;
+
+use crate::own_address;
 
 /// Runs the pooler until standard input ends, which it does with the test, also with a killed one. A mere SIGTERM would wait for the
 /// clients to disconnect.
@@ -55,7 +58,7 @@ impl PgBouncer {
         let (address, database) = server.split_once('/').unwrap();
         let (host, server_port) = address.split_once(':').unwrap();
         let database = database.split('?').next().unwrap();
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap().local_addr().unwrap().port();
+        let listen = own_address();
 
         let directory = tempfile::tempdir().unwrap();
         // It may have to run as another user.
@@ -74,22 +77,29 @@ impl PgBouncer {
         let mut config = format!(
             "[databases]\n{POOLED} = host={host} port={server_port} dbname={database}\n\
              {database} = host={host} port={server_port} pool_size=1\n\
-             [pgbouncer]\nlisten_addr = 127.0.0.1\nlisten_port = {port}\nunix_socket_dir =\nauth_type = trust\n\
+             [pgbouncer]\nlisten_addr = {}\nlisten_port = {}\nunix_socket_dir =\nauth_type = trust\n\
              auth_file = {}\npool_mode = {pool_mode}\ndefault_pool_size = 4\n\
              ignore_startup_parameters = extra_float_digits\n",
+            listen.ip(),
+            listen.port(),
             users.display()
         );
         if version >= (1, 21) {
             config.push_str(&format!("max_prepared_statements = {prepared_statements}\n"));
         }
         let config = write("pgbouncer.ini", config);
+        Some(Self::run(directory, &config, listen.to_string()).await)
+    }
+
+    /// Starts one with a file of settings, by which it listens at the address. Another user has to be able to read the directory, which is
+    /// kept until the end.
+    pub async fn run(directory: TempDir, config: &Path, address: String) -> Self {
         let mut command = Command::new("sh");
         command.args(["-c", SCRIPT, "pgbouncer-of-a-test", "pgbouncer"]);
         if rustix::process::geteuid().is_root() {
             command.args(["-u", "nobody"]);
         }
-        command.arg(&config).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
-        let address = format!("127.0.0.1:{port}");
+        command.arg(config).stdin(Stdio::piped()).stdout(Stdio::null()).stderr(Stdio::null());
         let started = Self { process: command.spawn().unwrap(), address, _directory: directory };
         tokio::time::timeout(Duration::from_secs(30), async {
             while TcpStream::connect(&started.address).is_err() {
@@ -98,7 +108,7 @@ impl PgBouncer {
         })
         .await
         .expect("pgbouncer listens");
-        Some(started)
+        started
     }
 
     /// Returns the URL of the database for a service's role.

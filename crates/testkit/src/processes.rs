@@ -5,18 +5,18 @@ use std::fmt::{self, Display};
 use std::fs::File;
 use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
+use std::pin::Pin;
 use std::process::Stdio;
 
 use clap::Parser;
-use rowhouse_auth::Auth;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::program::Program;
+use rowhouse_chassis::service::Service;
 use rowhouse_chassis::shutdown::Shutdown;
 use rowhouse_chassis::telemetry;
 use rowhouse_gateway::Gateway;
 use rowhouse_keys::{KeyDirectory, encryption_keys};
-use rowhouse_onboarding::Onboarding;
-use rowhouse_orders::Orders;
+use rowhouse_system::Visitor;
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_tokens::issuer;
 use rustix::process::{Pid, Signal, kill_process, set_parent_process_death_signal};
@@ -75,15 +75,24 @@ impl Settings {
         self
     }
 
+    /// Leaves a variable unset, so that the program takes its default.
+    #[must_use]
+    pub fn without(mut self, variable: &str) -> Self {
+        self.0.remove(variable);
+        self
+    }
+
     /// Returns the variables with their values.
     pub(crate) const fn variables(&self) -> &BTreeMap<String, String> {
         &self.0
     }
 
-    /// Sets the endpoint of a service that the program calls.
+    /// Sets the endpoint of each service that the program calls.
     #[must_use]
-    pub fn with_endpoint(self, service: ServiceName, endpoint: impl Display) -> Self {
-        self.with(format!("ROWHOUSE_{}_ENDPOINT", service.in_variables()), endpoint)
+    pub fn with_endpoints(self, program: ProgramName, endpoint: impl Fn(ServiceName) -> String) -> Self {
+        program.callees().iter().fold(self, |settings, callee| {
+            settings.with(format!("ROWHOUSE_{}_ENDPOINT", callee.in_variables()), endpoint(*callee))
+        })
     }
 }
 
@@ -201,20 +210,21 @@ pub fn serve_as_a_process() {
     set_parent_process_death_signal(Some(Signal::KILL)).unwrap();
     let program = ProgramName::all().find(|program| name == program.to_string().as_str()).unwrap();
     let runtime = tokio::runtime::Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
-    runtime.block_on(async {
-        // No match: a service that is added need not be known here.
-        if program == ProgramName::Gateway {
-            serve::<Gateway>().await;
-        } else if program == ProgramName::Service(ServiceName::Auth) {
-            serve::<Auth>().await;
-        } else if program == ProgramName::Service(ServiceName::Onboarding) {
-            serve::<Onboarding>().await;
-        } else if program == ProgramName::Service(ServiceName::Orders) {
-            serve::<Orders>().await;
-        } else {
-            panic!("{program} is not among the programs that run as processes of tests");
-        }
+    runtime.block_on(match program {
+        ProgramName::Service(service) => rowhouse_system::visit(service, Serving),
+        ProgramName::Gateway => Box::pin(serve::<Gateway>()),
     });
+}
+
+/// Serves as a service.
+struct Serving;
+
+impl Visitor for Serving {
+    type Output = Pin<Box<dyn Future<Output = ()>>>;
+
+    fn visit<S: Service>(self) -> Self::Output {
+        Box::pin(serve::<S>())
+    }
 }
 
 async fn serve<P: Program>() {

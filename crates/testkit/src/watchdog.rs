@@ -32,3 +32,9 @@ pub(crate) fn start(run: u32, directory: &Path) -> std::io::Result<()> {
         .spawn()
         .map(drop)
 }
+
+/// Lets a directory be removed, and the server whose data is in its `postgres` be stopped, when the test's process ends, however that
+/// happens.
+pub fn remove_after_the_test(directory: &Path) {
+    start(std::process::id(), directory).unwrap();
+}

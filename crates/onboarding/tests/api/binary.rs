@@ -1,66 +1,38 @@
 //! The program as it is deployed.
 
-use rowhouse_chassis::grpc::channel;
-use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{Binary, ProgramName, ServiceName, TestDatabase};
+use std::net::TcpListener;
+
+use rowhouse_testkit::{Binary, ServiceName};
 
 fn onboarding() -> Binary {
-    Binary::new(ProgramName::Service(ServiceName::Onboarding), env!("CARGO_BIN_EXE_rowhouse-onboarding"))
-}
-
-fn onboarding_on(database: &TestDatabase) -> Binary {
-    onboarding().with("DATABASE_URL", database.url(ServiceName::Onboarding))
+    Binary::of_service(ServiceName::Onboarding, env!("CARGO_BIN_EXE_rowhouse-onboarding"))
 }
 
 #[tokio::test(flavor = "multi_thread")]
 async fn the_program_serves_until_a_request_to_stop() {
-    let database = TestDatabase::create().await;
-    let onboarding = onboarding_on(&database);
-    let running = onboarding.start().await;
-    let channel = channel(&format!("http://{}", onboarding.address())).unwrap();
-    while !is_serving(&channel, "onboarding.v1.OnboardingService").await {
-        tokio::task::yield_now().await;
-    }
-    let ended = running.stop().await;
-    assert_eq!(ended.code, Some(0), "{}", ended.output);
+    onboarding().serves_until_a_request_to_stop().await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_failed_start_is_one_message() {
-    let database = TestDatabase::create().await;
-    let taken = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
-    let address = taken.local_addr().unwrap();
-    let variables = [("ROWHOUSE_LISTEN", address.to_string()), ("ROWHOUSE_LOG", "off".to_owned())];
-    let variables = variables.each_ref().map(|(name, value)| (*name, value.as_str()));
-    let ended = onboarding_on(&database).run(&[], &variables).await;
-    assert_eq!(ended.code, Some(1));
-    assert_eq!(
-        ended.output,
-        format!(
-            "rowhouse-onboarding: port {} on 127.0.0.1 is in use; choose another with --listen\n",
-            address.port()
-        )
-    );
+async fn a_taken_port_is_one_message() {
+    onboarding().reports_a_taken_port().await;
 }
 
-/// The logins of two services are swapped.
+#[tokio::test]
+async fn a_failed_start_is_a_log_line_in_json() {
+    onboarding().reports_failures_as_json().await;
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn another_services_login_is_refused() {
-    let database = TestDatabase::create().await;
-    let ended = onboarding().run(&[], &[("DATABASE_URL", &database.url(ServiceName::Orders))]).await;
-    assert_eq!(ended.code, Some(1));
-    assert_eq!(
-        ended.output.lines().last().unwrap(),
-        "rowhouse-onboarding: DATABASE_URL logs in as rowhouse_orders, and this service works as rowhouse_onboarding: \
-         set DATABASE_URL (--database-url) to a URL with the login of rowhouse_onboarding"
-    );
+    onboarding().refuses_the_login_of_another_service().await;
 }
 
 /// Neither the database nor the port is touched, and nobody is called.
 #[tokio::test]
 async fn a_configuration_can_be_checked() {
     let onboarding = onboarding();
-    let taken = std::net::TcpListener::bind(onboarding.address()).unwrap();
+    let taken = TcpListener::bind(onboarding.address()).unwrap();
     let missing = onboarding.directory().join("missing").to_str().unwrap().to_owned();
     onboarding
         .check_configurations(&[
@@ -68,6 +40,8 @@ async fn a_configuration_can_be_checked() {
             (&[("ROWHOUSE_SIGNING_KEYS", &missing)], 1, "missing"),
             (&[("ROWHOUSE_TRUST_DIR", &missing)], 1, "missing"),
             (&[("DATABASE_URL", "mysql://db")], 1, "the database URL cannot be read"),
+            // The name is not looked up, so nothing is said about it.
+            (&[("ROWHOUSE_AUTH_ENDPOINT", "http://auth.invalid:50051")], 0, "the configuration is valid"),
             (&[("ROWHOUSE_AUTH_ENDPOINT", "auth:50051")], 1, "--auth-endpoint"),
             (&[("ROWHOUSE_TLS_CA", &missing)], 1, "missing"),
             (

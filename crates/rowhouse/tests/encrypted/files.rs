@@ -3,15 +3,12 @@
 use std::path::PathBuf;
 use std::sync::Arc;
 
-use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::config::{CallTlsArgs, Environment, TlsArgs};
 use rowhouse_chassis::tls::CallTls;
-use rowhouse_testkit::{CertificateAuthority, IssuedCertificate};
+use rowhouse_testkit::{CertificateAuthority, IssuedCertificate, ProgramName, own_address};
 use tempfile::TempDir;
 
-pub(crate) const GATEWAY: &str = "rowhouse-gateway";
-
-/// A certificate of each program, which is for `localhost` as well, and the authorities that are trusted.
+/// A certificate of each program, which is for its address and `localhost` as well, and the authorities that are trusted.
 pub(crate) struct Files {
     directory: TempDir,
     authority: Arc<CertificateAuthority>,
@@ -33,8 +30,9 @@ impl Files {
 
     /// Replaces the certificates.
     pub(crate) fn issue_from(&self, authority: &CertificateAuthority) {
-        for name in ServiceName::ALL.iter().map(|service| service.program()).chain([GATEWAY]) {
-            authority.issue(&[name, "localhost"]).write(self.directory.path(), name);
+        let ip = own_address().ip().to_string();
+        for name in ProgramName::all().map(|program| program.to_string()) {
+            authority.issue(&[&name, "localhost", &ip]).write(self.directory.path(), &name);
         }
     }
 
@@ -54,16 +52,16 @@ impl Files {
         self.directory.path().join("ca.crt")
     }
 
-    pub(crate) fn certificate(&self, name: &str) -> PathBuf {
+    pub(crate) fn certificate(&self, name: ProgramName) -> PathBuf {
         self.directory.path().join(format!("{name}.crt"))
     }
 
-    pub(crate) fn key(&self, name: &str) -> PathBuf {
+    pub(crate) fn key(&self, name: ProgramName) -> PathBuf {
         self.directory.path().join(format!("{name}.key"))
     }
 
     /// Returns the TLS of a program that calls others, with its certificate if it has one.
-    pub(crate) fn calls(&self, name: Option<&str>) -> CallTls {
+    pub(crate) fn calls(&self, name: Option<ProgramName>) -> CallTls {
         let own = name.map_or_else(TlsArgs::default, |name| TlsArgs {
             tls_certificate: Some(self.certificate(name)),
             tls_key: Some(self.key(name)),
@@ -74,6 +72,6 @@ impl Files {
 
     /// Returns a certificate of the authority for PostgreSQL.
     pub(crate) fn of_database(authority: &CertificateAuthority) -> IssuedCertificate {
-        authority.issue(&["localhost"])
+        authority.issue(&["127.0.0.1"])
     }
 }

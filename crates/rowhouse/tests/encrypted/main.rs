@@ -16,11 +16,17 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rowhouse_catalog::ServiceName;
+use rowhouse_testkit::{ProgramName, ServiceName};
 
 use crate::client::Client;
-use crate::files::{Files, GATEWAY};
+use crate::files::Files;
 use crate::world::{World, until};
+
+/// Not a test of anything: the programs are started as this.
+#[test]
+fn as_a_process() {
+    rowhouse_testkit::serve_as_a_process();
+}
 
 #[tokio::test(flavor = "multi_thread")]
 async fn every_connection_is_encrypted_and_both_sides_are_verified() {
@@ -38,10 +44,13 @@ async fn every_connection_is_encrypted_and_both_sides_are_verified() {
     let stranger = Files::new();
     stranger.trust(&[world.files.authority()]);
     for service in ServiceName::ALL {
-        assert!(world.is_serving(*service, &world.files, GATEWAY).await);
-        assert!(!world.is_serving(*service, &stranger, GATEWAY).await, "{service}: another authority");
+        assert!(world.is_serving(*service, &world.files, ProgramName::Gateway).await);
         assert!(
-            !world.is_serving(*service, &world.files, "rowhouse-orders").await,
+            !world.is_serving(*service, &stranger, ProgramName::Gateway).await,
+            "{service}: another authority"
+        );
+        assert!(
+            !world.is_serving(*service, &world.files, ProgramName::Service(ServiceName::Orders)).await,
             "{service}: another caller"
         );
         assert!(!world.is_serving_without_certificate(*service).await, "{service}");
@@ -92,7 +101,8 @@ async fn certificates_and_their_authority_are_replaced_under_load() {
         }
     });
     world.files.trust(&[old.authority(), renewed.authority()]);
-    let is_serving = async |service, files: &Files| world.is_serving(service, files, GATEWAY).await;
+    let is_serving =
+        async |service, files: &Files| world.is_serving(service, files, ProgramName::Gateway).await;
     for service in ServiceName::ALL {
         until(async || is_serving(*service, &renewed).await).await;
     }

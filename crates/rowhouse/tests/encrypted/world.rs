@@ -1,71 +1,51 @@
 //! [`World`]: PostgreSQL, the services and the gateway, with the settings of production.
 
 use std::collections::BTreeMap;
-use std::net::{Ipv4Addr, SocketAddr, TcpListener};
+use std::net::SocketAddr;
 use std::time::Duration;
 
-use clap::Parser;
-use rowhouse_auth::Auth;
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::grpc::channel_over;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_chassis::program::Program;
-use rowhouse_chassis::shutdown::{Shutdown, Trigger};
 use rowhouse_chassis::tls::CallTls;
-use rowhouse_gateway::Gateway;
-use rowhouse_keys::{KeyDirectory, encryption_keys};
-use rowhouse_onboarding::Onboarding;
-use rowhouse_orders::Orders;
-use rowhouse_testkit::{CertificateAuthority, TestServer};
-use tempfile::TempDir;
-use tokio::task::JoinHandle;
+use rowhouse_testkit::{
+    CertificateAuthority, Processes, ProgramName, Settings, TestServer, own_address, stop_process,
+};
+use tokio::net::TcpStream;
+use tokio::process::Child;
+use tokio::task::JoinSet;
 use tokio::time::{sleep, timeout};
 
-use crate::files::{Files, GATEWAY};
+use crate::files::Files;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) files: Files,
     server: TestServer,
+    processes: Processes,
     services: PerService<SocketAddr>,
     gateway: SocketAddr,
-    running: BTreeMap<&'static str, (Trigger, JoinHandle<()>)>,
-    directory: TempDir,
-    keys: KeyDirectory,
+    running: BTreeMap<ProgramName, Child>,
 }
 
 impl World {
     pub(crate) async fn start() -> Self {
-        let directory = tempfile::tempdir().unwrap();
-        let keys = KeyDirectory::at(directory.path().join("keys"));
-        keys.generate().unwrap();
-        encryption_keys::ensure(&directory.path().join("encryption.keys")).unwrap();
-        let listeners: Vec<_> = (0..=ServiceName::ALL.len())
-            .map(|_| TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap())
-            .collect();
-        let mut addresses = listeners.iter().map(|listener| listener.local_addr().unwrap());
-        let services = PerService::from_fn(|_| addresses.next().unwrap());
-        let gateway = addresses.next().unwrap();
-        drop(listeners);
         let mut world = Self {
             files: Files::new(),
             server: TestServer::start().await,
-            services,
-            gateway,
+            processes: Processes::new(),
+            services: PerService::from_fn(|_| own_address()),
+            gateway: own_address(),
             running: BTreeMap::new(),
-            directory,
-            keys,
         };
         let of_database = Files::of_database(world.files.authority());
         world.server.present(&of_database, world.files.authority()).await;
         // The server reads its certificate a moment later.
         until(async || world.database_encrypts().await).await;
-        for service in ServiceName::ALL {
-            world.start_service(*service).await;
+        for program in ProgramName::all() {
+            world.start_program(program).await;
         }
-        world.start_program::<Gateway>(world.of_gateway());
-        until(async || tokio::net::TcpStream::connect(world.gateway).await.is_ok()).await;
         world
     }
 
@@ -73,51 +53,31 @@ impl World {
         self.gateway
     }
 
-    fn start_program<P>(&mut self, arguments: Vec<String>)
-    where
-        P: Program + 'static,
-        P::Config: Send,
-    {
-        let config = P::Config::try_parse_from([vec![P::NAME.to_owned()], arguments].concat());
-        let config = config.unwrap_or_else(|error| panic!("{error}"));
-        let (trigger, shutdown) = Shutdown::new();
-        let serving = tokio::spawn(async move {
-            P::serve(config, shutdown).await.unwrap_or_else(|error| panic!("{}: {error}", P::NAME));
-        });
-        self.running.insert(P::NAME, (trigger, serving));
-    }
-
-    /// Starts a service, and waits until it is ready.
-    async fn start_service(&mut self, service: ServiceName) {
-        let arguments = self.of_service(service);
-        match service {
-            ServiceName::Auth => self.start_program::<Auth>(arguments),
-            ServiceName::Onboarding => self.start_program::<Onboarding>(arguments),
-            ServiceName::Orders => self.start_program::<Orders>(arguments),
-        }
+    /// Starts a program, and waits until it is ready.
+    async fn start_program(&mut self, program: ProgramName) {
+        let mut child = self.processes.start(program, 0, &self.settings(program));
         until(async || {
-            let (_, serving) = &self.running[service.program()];
-            assert!(!serving.is_finished(), "{service} does not serve");
-            self.is_serving(service, &self.files, GATEWAY).await
+            let ended = child.try_wait().unwrap();
+            assert!(ended.is_none(), "{program} does not serve: {}", self.processes.output(program, 0));
+            match program {
+                ProgramName::Service(service) => {
+                    self.is_serving(service, &self.files, ProgramName::Gateway).await
+                }
+                ProgramName::Gateway => TcpStream::connect(self.gateway).await.is_ok(),
+            }
         })
         .await;
+        self.running.insert(program, child);
     }
 
     pub(crate) async fn restart(&mut self, service: ServiceName) {
-        let (trigger, serving) = self.running.remove(service.program()).unwrap();
-        trigger.request();
-        serving.await.unwrap();
-        self.start_service(service).await;
+        let program = ProgramName::Service(service);
+        stop_process(self.running.remove(&program).unwrap()).await;
+        self.start_program(program).await;
     }
 
     pub(crate) async fn stop(self) {
-        let (triggers, serving): (Vec<_>, Vec<_>) = self.running.into_values().unzip();
-        for trigger in triggers {
-            trigger.request();
-        }
-        for serving in serving {
-            serving.await.unwrap();
-        }
+        self.running.into_values().map(stop_process).collect::<JoinSet<_>>().join_all().await;
     }
 
     /// Replaces the certificates of all programs and of PostgreSQL.
@@ -144,12 +104,12 @@ impl World {
     }
 
     async fn serves(&self, service: ServiceName, scheme: &str, tls: &CallTls) -> bool {
-        let endpoint = format!("{scheme}://localhost:{}", self.services[service].port());
+        let endpoint = format!("{scheme}://{}", self.services[service]);
         is_serving(&channel_over(&endpoint, tls).unwrap(), service.health()).await
     }
 
     /// Returns whether a caller with these files reaches a service on a new connection.
-    pub(crate) async fn is_serving(&self, service: ServiceName, files: &Files, caller: &str) -> bool {
+    pub(crate) async fn is_serving(&self, service: ServiceName, files: &Files, caller: ProgramName) -> bool {
         self.serves(service, "https", &files.calls(Some(caller))).await
     }
 
@@ -161,62 +121,46 @@ impl World {
         self.serves(service, "http", &CallTls::default()).await
     }
 
-    fn of_service(&self, service: ServiceName) -> Vec<String> {
+    fn settings(&self, program: ProgramName) -> Settings {
+        let listen = match program {
+            ProgramName::Service(service) => self.services[service],
+            ProgramName::Gateway => self.gateway,
+        };
         let ca = self.files.ca().display().to_string();
-        let at = format!("localhost:{}", self.server.address().rsplit_once(':').unwrap().1);
-        let url = self.server.url_at(service, &at);
+        let (certificate, key) = (self.files.certificate(program), self.files.key(program));
+        let settings = self
+            .processes
+            .settings(program, listen)
+            .without("ROWHOUSE_BCRYPT_COST")
+            .with("ROWHOUSE_ENVIRONMENT", "production")
+            .with("ROWHOUSE_ISSUER", format!("https://{}", self.gateway))
+            .with("ROWHOUSE_TENANT_RATE_LIMIT", 0)
+            .with("ROWHOUSE_TLS_CERTIFICATE", certificate.display())
+            .with("ROWHOUSE_TLS_KEY", key.display())
+            .with("ROWHOUSE_TLS_CA", &ca)
+            .with_endpoints(program, |callee| format!("https://{}", self.services[callee]));
+        let ProgramName::Service(service) = program else {
+            return settings
+                .with("ROWHOUSE_HTTP_TLS_CERTIFICATE", certificate.display())
+                .with("ROWHOUSE_HTTP_TLS_KEY", key.display());
+        };
+        let callers = ProgramName::all().filter(|caller| caller.callees().contains(&service));
+        let callers: Vec<_> = callers.map(|caller| caller.to_string()).collect();
+        let url = self.server.url(service);
         let url = url.replace("sslmode=disable", &format!("sslmode=verify-full&sslrootcert={ca}"));
-        let mut arguments = self.of_program(service.program());
-        let mut add = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
-        add("listen", self.services[service].to_string());
-        add("database-url", url);
-        add("tls-client-ca", ca);
-        add("tls-client-names", format!("{GATEWAY},{}", ServiceName::Onboarding.program()));
-        if service.signs() {
-            add("signing-keys", self.keys.signing_keys(service.program()).display().to_string());
+        let settings = settings
+            .with("DATABASE_URL", url)
+            .with("ROWHOUSE_TLS_CLIENT_CA", &ca)
+            .with("ROWHOUSE_TLS_CLIENT_NAMES", callers.join(","));
+        if service != ServiceName::Auth {
+            return settings;
         }
-        if service != ServiceName::Onboarding {
-            add("encryption-keys", self.directory.path().join("encryption.keys").display().to_string());
-        }
-        if service == ServiceName::Auth {
-            add("require-verified-email", "false".to_owned());
-            add("smtp-url", "smtps://mail.invalid".to_owned());
-            add("mail-from", "rowhouse@example.com".to_owned());
-            add("public-url", "https://app.example.com".to_owned());
-        }
-        if service == ServiceName::Onboarding {
-            arguments.extend(self.endpoints(&[ServiceName::Auth, ServiceName::Orders]));
-        }
-        arguments
-    }
-
-    fn of_gateway(&self) -> Vec<String> {
-        let mut arguments = self.of_program(GATEWAY);
-        arguments.extend(self.endpoints(ServiceName::ALL));
-        let mut add = |name: &str, value: String| arguments.extend([format!("--{name}"), value]);
-        add("listen", self.gateway.to_string());
-        add("http-tls-certificate", self.files.certificate(GATEWAY).display().to_string());
-        add("http-tls-key", self.files.key(GATEWAY).display().to_string());
-        arguments
-    }
-
-    fn of_program(&self, name: &str) -> Vec<String> {
-        let arguments = [
-            ("environment", "production".to_owned()),
-            ("issuer", format!("https://localhost:{}", self.gateway.port())),
-            ("tenant-rate-limit", "0".to_owned()),
-            ("trust-dir", self.keys.trust().display().to_string()),
-            ("tls-certificate", self.files.certificate(name).display().to_string()),
-            ("tls-key", self.files.key(name).display().to_string()),
-        ];
-        arguments.into_iter().flat_map(|(name, value)| [format!("--{name}"), value]).collect()
-    }
-
-    fn endpoints(&self, services: &[ServiceName]) -> Vec<String> {
-        let endpoints = services.iter().flat_map(|&service| {
-            [format!("--{service}-endpoint"), format!("https://localhost:{}", self.services[service].port())]
-        });
-        endpoints.chain(["--tls-ca".to_owned(), self.files.ca().display().to_string()]).collect()
+        settings
+            .without("ROWHOUSE_MAIL_DIR")
+            .with("ROWHOUSE_REQUIRE_VERIFIED_EMAIL", false)
+            .with("ROWHOUSE_SMTP_URL", "smtps://mail.invalid")
+            .with("ROWHOUSE_MAIL_FROM", "rowhouse@example.com")
+            .with("ROWHOUSE_PUBLIC_URL", "https://app.example.com")
     }
 }
 

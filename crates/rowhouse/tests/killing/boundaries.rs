@@ -5,8 +5,8 @@ use std::time::Instant;
 use crate::checks::check;
 use crate::client::onboard;
 use crate::is_thorough;
-use crate::link::Direction;
-use crate::world::{LINKS, Victim, World};
+use crate::link::{Direction, Link};
+use crate::world::{Victim, World};
 
 /// A short run takes one of this many boundaries.
 const STRIDE: usize = 4;
@@ -19,9 +19,9 @@ async fn a_kill_between_two_steps_leaves_one_complete_tenant() {
     let world = World::start().await;
     let stride = if is_thorough() { 1 } else { STRIDE };
     let (mut number, mut killed) = (0, 0);
-    for (link, (client, server)) in LINKS.into_iter().enumerate() {
+    for ((client, server), link) in &world.links {
         for direction in Direction::BOTH {
-            for victim in [client, server] {
+            for victim in [Victim::Service(*client), *server] {
                 let mut passes = number % stride;
                 while kill_at(&world, link, direction, passes, victim, number).await {
                     (number, killed) = (number + 1, killed + 1);
@@ -39,13 +39,13 @@ async fn a_kill_between_two_steps_leaves_one_complete_tenant() {
 /// Onboards a tenant and kills at the message. Returns whether there was such a message.
 async fn kill_at(
     world: &World,
-    link: usize,
+    link: &Link,
     direction: Direction,
     passes: usize,
     victim: Victim,
     number: usize,
 ) -> bool {
-    let mut sprung = world.links[link].set_trap(direction, passes);
+    let mut sprung = link.set_trap(direction, passes);
     let mut onboarding = tokio::spawn(onboard(world.endpoint(), number));
     tokio::select! {
         biased;

@@ -14,27 +14,18 @@ use tokio::time::{sleep, timeout};
 use crate::link::{Link, Protocol};
 
 /// A process that can be killed.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum Victim {
     Service(ServiceName),
     Postgres,
 }
 
-/// The two ends of each link, the connecting one first.
-pub(crate) const LINKS: [(Victim, Victim); 5] = [
-    (Victim::Service(ServiceName::Onboarding), Victim::Postgres),
-    (Victim::Service(ServiceName::Auth), Victim::Postgres),
-    (Victim::Service(ServiceName::Orders), Victim::Postgres),
-    (Victim::Service(ServiceName::Onboarding), Victim::Service(ServiceName::Auth)),
-    (Victim::Service(ServiceName::Onboarding), Victim::Service(ServiceName::Orders)),
-];
-
 pub(crate) struct World {
     pub(crate) processes: Processes,
     postgres: Mutex<TestServer>,
     addresses: PerService<SocketAddr>,
-    /// In the order of [`LINKS`].
-    pub(crate) links: Vec<Link>,
+    /// The link from each service to PostgreSQL and to each service that it calls, by its ends.
+    pub(crate) links: BTreeMap<(ServiceName, Victim), Link>,
     running: Mutex<BTreeMap<ServiceName, Child>>,
 }
 
@@ -43,12 +34,14 @@ impl World {
         // A commit survives the server's processes, though not the machine.
         let postgres = TestServer::start_with(&[("synchronous_commit", "on")]).await;
         let addresses = PerService::from_fn(|_| own_address());
-        let mut links = Vec::new();
-        for (_, server) in LINKS {
-            links.push(match server {
-                Victim::Postgres => Link::to(postgres.address().parse().unwrap(), Protocol::Postgres).await,
-                Victim::Service(service) => Link::to(addresses[service], Protocol::Grpc).await,
-            });
+        let mut links = BTreeMap::new();
+        for client in ServiceName::ALL {
+            let database = Link::to(postgres.address().parse().unwrap(), Protocol::Postgres).await;
+            links.insert((*client, Victim::Postgres), database);
+            for callee in ProgramName::Service(*client).callees() {
+                let call = Link::to(addresses[*callee], Protocol::Grpc).await;
+                links.insert((*client, Victim::Service(*callee)), call);
+            }
         }
         let (processes, postgres, running) = (Processes::new(), Mutex::new(postgres), Mutex::default());
         let world = Self { processes, postgres, addresses, links, running };
@@ -92,7 +85,7 @@ impl World {
             Victim::Postgres => {
                 let mut postgres = self.postgres.lock().await;
                 postgres.restart().await;
-                for ((_, server), link) in LINKS.iter().zip(&self.links) {
+                for ((_, server), link) in &self.links {
                     if *server == Victim::Postgres {
                         link.lead_to(postgres.address().parse().unwrap());
                     }
@@ -111,21 +104,13 @@ impl World {
     }
 
     async fn settings(&self, service: ServiceName) -> Settings {
-        let link = match service {
-            ServiceName::Onboarding => 0,
-            ServiceName::Auth => 1,
-            ServiceName::Orders => 2,
-        };
-        let database = self.postgres.lock().await.url_at(service, &self.links[link].address.to_string());
-        let settings = self
-            .processes
-            .settings(ProgramName::Service(service), self.addresses[service])
+        let program = ProgramName::Service(service);
+        let link = |server: Victim| self.links[&(service, server)].address;
+        let database = self.postgres.lock().await.url_at(service, &link(Victim::Postgres).to_string());
+        self.processes
+            .settings(program, self.addresses[service])
             .with("DATABASE_URL", database)
-            .with("ROWHOUSE_JOB_LEASE", 1);
-        if service != ServiceName::Onboarding {
-            return settings;
-        }
-        let endpoint = |link: usize| format!("http://{}", self.links[link].address);
-        settings.with_endpoint(ServiceName::Auth, endpoint(3)).with_endpoint(ServiceName::Orders, endpoint(4))
+            .with("ROWHOUSE_JOB_LEASE", 1)
+            .with_endpoints(program, |callee| format!("http://{}", link(Victim::Service(callee))))
     }
 }

@@ -11,6 +11,7 @@
 )]
 
 mod company;
+mod overlay;
 
 use std::process::{Command, Output, Stdio};
 use std::time::Duration;
@@ -27,10 +28,18 @@ const SOON: Duration = Duration::from_secs(15);
 const TENANTS: usize = 6;
 const TASKS: usize = 32;
 
+/// Returns whether the installed pooler is suitable.
+pub(crate) fn has_pooler() -> bool {
+    let suitable = PgBouncer::keeps_prepared_statements();
+    if !suitable {
+        eprintln!("PgBouncer 1.21 or newer is not installed; .ci/test-pgbouncer fetches it");
+    }
+    suitable
+}
+
 /// Starts the system, or returns `None` if the installed pooler is not suitable.
 async fn start() -> Option<TestSystem> {
-    if !PgBouncer::keeps_prepared_statements() {
-        eprintln!("PgBouncer 1.21 or newer is not installed; .ci/test-pgbouncer fetches it");
+    if !has_pooler() {
         return None;
     }
     let mut database = TestDatabase::create().await;

@@ -21,8 +21,23 @@ pub(super) struct Received {
     pub(super) forward: Vec<u8>,
     /// Bytes for the client.
     pub(super) reply: Vec<u8>,
+    pub(super) spoken: Spoken,
+}
+
+/// The statements in the messages of a client.
+#[derive(Debug, Default, PartialEq, Eq)]
+pub(super) struct Spoken {
     /// The statements that the server will execute.
     pub(super) statements: Vec<String>,
+    /// The statements that it will prepare.
+    pub(super) prepared: Vec<String>,
+}
+
+impl Spoken {
+    pub(super) fn extend(&mut self, more: Self) {
+        self.statements.extend(more.statements);
+        self.prepared.extend(more.prepared);
+    }
 }
 
 impl Frontend {
@@ -61,19 +76,20 @@ impl Frontend {
                 let (sql, _) = text(body);
                 let sql = rewrite(&sql).unwrap_or(sql);
                 out.forward.extend(encode(b'Q', &[sql.as_bytes(), b"\0"]));
-                out.statements.push(sql);
+                out.spoken.statements.push(sql);
             }
             Some(b'P') => {
                 let name = terminated(body).to_vec();
                 let (sql, types) = text(body.get(name.len().saturating_add(1)..).unwrap_or_default());
                 let sql = rewrite(&sql).unwrap_or(sql);
                 out.forward.extend(encode(b'P', &[&name, b"\0", sql.as_bytes(), b"\0", types]));
+                out.spoken.prepared.push(sql.clone());
                 self.prepared.insert(name, sql);
             }
             Some(b'B') => {
                 let portal = terminated(body).len();
                 let name = terminated(body.get(portal.saturating_add(1)..).unwrap_or_default());
-                out.statements.extend(self.prepared.get(name).cloned());
+                out.spoken.statements.extend(self.prepared.get(name).cloned());
                 out.forward.extend(message);
             }
             _ => out.forward.extend(message),
@@ -127,14 +143,15 @@ mod tests {
         whole.extend(encode(b'Q', &[b"COMMIT\0"]));
         for size in [1, 2, 7, whole.len()] {
             let mut frontend = Frontend::default();
-            let (mut forwarded, mut statements) = (Vec::new(), Vec::new());
+            let (mut forwarded, mut spoken) = (Vec::new(), Spoken::default());
             for piece in whole.chunks(size) {
                 let received = frontend.receive(piece, |_| None);
                 forwarded.extend(received.forward);
-                statements.extend(received.statements);
+                spoken.extend(received.spoken);
             }
             assert_eq!(forwarded, whole);
-            assert_eq!(statements, ["SELECT $1", "COMMIT"]);
+            assert_eq!(spoken.statements, ["SELECT $1", "COMMIT"]);
+            assert_eq!(spoken.prepared, ["SELECT $1"]);
         }
     }
 
@@ -148,7 +165,7 @@ mod tests {
         let received = frontend.receive(&encode(b'P', &[b"s\0SELECT 1\0", &[0, 1, 0, 0, 0, 23]]), longer);
         assert_eq!(received.forward, encode(b'P', &[b"s\0SELECT 'a longer one'\0", &[0, 1, 0, 0, 0, 23]]));
         let received = frontend.receive(&encode(b'B', &[b"\0s\0", &[0; 6]]), longer);
-        assert_eq!(received.statements, ["SELECT 'a longer one'"]);
+        assert_eq!(received.spoken.statements, ["SELECT 'a longer one'"]);
     }
 
     #[test]

@@ -63,7 +63,7 @@ async fn requests(
         }
         let received = frontend.receive(chunk.get(..length).unwrap_or_default(), |sql| shared.rewritten(sql));
         to_client.lock().await.write_all(&received.reply).await?;
-        unanswered.speak(received.statements);
+        unanswered.speak(received.spoken);
         shared.until_not_stalled().await;
         server.write_all(&received.forward).await?;
     }

@@ -6,6 +6,8 @@ use std::time::Duration;
 
 use tokio::sync::watch;
 
+use super::frontend::Spoken;
+
 /// One round trip: everything that a client sent until it got an answer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Flight {
@@ -14,6 +16,8 @@ pub struct Flight {
     /// The statements that it executed, as they reached the server. Empty if it only prepared statements, and
     /// for the start of a connection.
     pub statements: Vec<String>,
+    /// The statements that it prepared.
+    pub prepared: Vec<String>,
 }
 
 impl Flight {
@@ -23,7 +27,8 @@ impl Flight {
         let routine = |sql: &String| {
             sql.contains("current_setting('transaction_read_only')") || sql.contains("rowhouse_heartbeat")
         };
-        !self.statements.is_empty() && self.statements.iter().all(routine)
+        let mut all = self.statements.iter().chain(&self.prepared).peekable();
+        all.peek().is_some() && all.all(routine)
     }
 }
 
@@ -82,19 +87,20 @@ impl Shared {
 #[derive(Default)]
 pub(super) struct Unanswered {
     spoken: AtomicBool,
-    statements: Mutex<Vec<String>>,
+    words: Mutex<Spoken>,
 }
 
 impl Unanswered {
-    pub(super) fn speak(&self, statements: Vec<String>) {
-        self.statements.lock().unwrap().extend(statements);
+    pub(super) fn speak(&self, spoken: Spoken) {
+        self.words.lock().unwrap().extend(spoken);
         self.spoken.store(true, Ordering::SeqCst);
     }
 
     /// Ends the flight and returns it, or returns `None` if this is a further part of an answer.
     pub(super) fn answer(&self, connection: usize) -> Option<Flight> {
         let spoken = self.spoken.swap(false, Ordering::SeqCst);
-        spoken
-            .then(|| Flight { connection, statements: std::mem::take(&mut self.statements.lock().unwrap()) })
+        let Spoken { statements, prepared } =
+            spoken.then(|| std::mem::take(&mut *self.words.lock().unwrap()))?;
+        Some(Flight { connection, statements, prepared })
     }
 }

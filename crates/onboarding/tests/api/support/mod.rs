@@ -26,7 +26,7 @@ use rowhouse_proto::onboarding::v1::onboarding_service_client::OnboardingService
 use rowhouse_proto::onboarding::v1::{GetTenantRequest, OnboardTenantRequest, OnboardTenantResponse, Tenant};
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_testkit::mail::wait_for;
-use rowhouse_testkit::{Email, ServiceName, TestDatabase};
+use rowhouse_testkit::{Email, ServiceName, TestDatabase, own_address};
 use rowhouse_tokens::issuer;
 use tokio::task::JoinHandle;
 use tonic::Status;
@@ -149,7 +149,7 @@ impl World {
     /// Starts onboarding alone; the ports of auth and orders are free.
     pub(crate) async fn alone() -> Self {
         let (database, keys) = (TestDatabase::create().await, Keys::generate());
-        let (auth_address, orders_address) = (free_address(), free_address());
+        let (auth_address, orders_address) = (own_address(), own_address());
         let onboarding = Running::start(config(&database, &keys, auth_address, orders_address)).await;
         let channel = onboarding.channel();
         let (auth, orders) = (None, None);
@@ -254,10 +254,6 @@ impl World {
         )
         .await
     }
-}
-
-fn free_address() -> SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 /// Returns the code of a refusal.
