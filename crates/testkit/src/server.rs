@@ -1,9 +1,11 @@
 //! [`TestServer`], a PostgreSQL server for one test.
 
+mod pause;
 mod standby;
 
 use std::fs::{self, Permissions};
 use std::os::unix::fs::PermissionsExt;
+use std::path::PathBuf;
 
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_migrator::RolePasswords;
@@ -16,6 +18,8 @@ use crate::certificates::{CertificateAuthority, IssuedCertificate};
 use crate::cluster::programs;
 use crate::database::AS_A_PERSON;
 use crate::watchdog;
+
+pub use pause::PausedServer;
 
 const NAME: &str = "rowhouse";
 
@@ -45,6 +49,14 @@ impl TestServer {
 
     /// Starts a server with additional settings.
     pub async fn start_with(settings: &[(&'static str, &'static str)]) -> Self {
+        let server = Self::start_empty(settings).await;
+        let migrated = rowhouse_migrator::migrate(&server.admin_url(), None, &server.passwords).await;
+        migrated.unwrap_or_else(|error| panic!("{error}"));
+        server
+    }
+
+    /// Starts a server without the roles and the database, for a restore.
+    pub async fn start_empty(settings: &[(&'static str, &'static str)]) -> Self {
         let directory = tempfile::tempdir().unwrap();
         // PostgreSQL may have to run as another user.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
@@ -58,16 +70,13 @@ impl TestServer {
         let passwords = RolePasswords::new(PerService::from_fn(|_| Some(random_password().unwrap())));
         watchdog::start(std::process::id(), &options.directory).unwrap();
         let cluster = Cluster::start(&options).await.unwrap_or_else(|error| panic!("{error}"));
-        let server = Self { cluster: Some(cluster), options, passwords, directory };
-        let migrated = rowhouse_migrator::migrate(&server.admin_url(), None, &server.passwords).await;
-        migrated.unwrap_or_else(|error| panic!("{error}"));
-        server
+        Self { cluster: Some(cluster), options, passwords, directory }
     }
 
     /// Restarts the server as a standby, which waits for a primary until `pg_promote()`. Its port changes.
     pub async fn become_standby(&mut self) {
         self.stop().await;
-        fs::write(self.directory.path().join("postgres/standby.signal"), "").unwrap();
+        fs::write(self.data_directory().join("standby.signal"), "").unwrap();
         self.restart().await;
     }
 
@@ -80,16 +89,41 @@ impl TestServer {
 
     /// Kills the server with SIGKILL. A commit that was acknowledged survives that if `synchronous_commit` is on.
     pub fn kill(&mut self) {
-        let pid = fs::read_to_string(self.directory.path().join("postgres/postmaster.pid")).unwrap();
-        let pid: i32 = pid.lines().next().unwrap().parse().unwrap();
-        kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
+        self.end(Signal::KILL);
+    }
+
+    /// Ends the server at once and without a checkpoint, as `pg_ctl stop -m immediate` does.
+    pub fn crash(&mut self) {
+        self.end(Signal::QUIT);
+    }
+
+    fn end(&mut self, signal: Signal) {
+        kill_process(self.postmaster(), signal).unwrap();
         drop(self.cluster.take());
     }
 
-    /// Starts the server again after [`TestServer::stop`] or [`TestServer::kill`], on another port.
+    /// Returns the id of the server's first process.
+    fn postmaster(&self) -> Pid {
+        let pid = fs::read_to_string(self.data_directory().join("postmaster.pid")).unwrap();
+        Pid::from_raw(pid.lines().next().unwrap().parse().unwrap()).unwrap()
+    }
+
+    /// Starts the server again after [`TestServer::stop`], [`TestServer::kill`] or [`TestServer::crash`], on another port.
     pub async fn restart(&mut self) {
         let cluster = Cluster::start(&self.options).await.unwrap_or_else(|error| panic!("{error}"));
         self.cluster = Some(cluster);
+    }
+
+    /// Returns the path of one of PostgreSQL's programs.
+    #[must_use]
+    pub fn program(&self, name: &str) -> PathBuf {
+        self.options.programs.path(name)
+    }
+
+    /// Returns the data directory, which may belong to another user.
+    #[must_use]
+    pub fn data_directory(&self) -> PathBuf {
+        self.directory.path().join("postgres")
     }
 
     /// Returns the host and port.

@@ -27,7 +27,7 @@ async fn a_fail_over_loses_nothing_that_was_acknowledged() {
         timeout(PATIENCE, world.until_ready(program, number, false)).await.unwrap();
     }
     new.admin().await.batch_execute("SELECT pg_promote()").await.unwrap();
-    world.database.lead_to(new.address().parse().unwrap());
+    world.database.lead_to(new.address());
     let promoted = Instant::now();
     until(|| load.latest_order().is_some_and(|latest| latest > promoted)).await;
     let writable = promoted.elapsed();
@@ -57,6 +57,6 @@ async fn a_fail_over_loses_nothing_that_was_acknowledged() {
     assert!(writable < SOON && ready < SOON, "{writable:?} {ready:?}");
 }
 
-fn services() -> impl Iterator<Item = (ProgramName, usize)> {
+pub(crate) fn services() -> impl Iterator<Item = (ProgramName, usize)> {
     ServiceName::ALL.iter().flat_map(|service| [0, 1].map(|number| (ProgramName::Service(*service), number)))
 }

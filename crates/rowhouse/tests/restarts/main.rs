@@ -1,5 +1,5 @@
 //! The services and gateways as processes, two instances of each, under load: instances share the requests, a rolling restart fails
-//! none, and a fail-over of PostgreSQL loses nothing that was acknowledged.
+//! none, and neither faults nor a fail-over of PostgreSQL lose anything that was acknowledged.
 //!
 //! A short run restarts each process once or twice; `ROWHOUSE_RESTARTS_REQUESTS=100000` restarts them until so many requests were made.
 
@@ -13,7 +13,7 @@
 
 mod balance;
 mod failover;
-mod forwarder;
+mod faults;
 mod front;
 mod load;
 mod newcomers;

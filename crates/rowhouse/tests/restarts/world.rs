@@ -8,12 +8,11 @@ use std::time::Duration;
 use rowhouse_catalog::ServiceName;
 use rowhouse_chassis::grpc::channel;
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{Processes, ProgramName, Settings, TestServer, own_address, stop_process};
+use rowhouse_testkit::{Forwarder, Processes, ProgramName, Settings, TestServer, own_address, stop_process};
 use tokio::process::Child;
 use tokio::sync::{Mutex, MutexGuard};
 use tokio::time::{sleep, timeout};
 
-use crate::forwarder::Forwarder;
 use crate::front::Front;
 
 const INSTANCES: usize = 2;
@@ -63,7 +62,7 @@ impl World {
         let gateways = &instances[&ProgramName::Gateway];
         let mut world = Self {
             front: Arc::new(Front::of(gateways.iter().map(|gateway| format!("http://{}", gateway.listen)))),
-            database: Forwarder::to(postgres.address().parse().unwrap()).await,
+            database: Forwarder::start(postgres.address()).await,
             postgres,
             processes: Processes::new(),
             instances,
@@ -175,15 +174,14 @@ impl World {
             // On a busy machine, a sign-up may take longer than the ten seconds that it has by default.
             .with("ROWHOUSE_REQUEST_TIMEOUT", 50);
         if let ProgramName::Service(service) = program {
-            let url = self.postgres.url_at(service, &self.database.address.to_string());
+            let url = self.postgres.url_at(service, &self.database.address());
             settings = settings.with("DATABASE_URL", url);
         }
-        for callee in program.callees() {
-            let endpoints = self.instances[&ProgramName::Service(*callee)].iter();
-            let endpoints: Vec<_> = endpoints.map(|callee| format!("http://{}", callee.listen)).collect();
-            settings = settings.with_endpoint(*callee, endpoints.join(","));
-        }
-        settings
+        settings.with_endpoints(program, |callee| {
+            let instances = self.instances[&ProgramName::Service(callee)].iter();
+            let endpoints: Vec<_> = instances.map(|instance| format!("http://{}", instance.listen)).collect();
+            endpoints.join(",")
+        })
     }
 }
 

@@ -36,7 +36,7 @@ impl TestServer {
             .output();
         let copy = copy.unwrap();
         assert!(copy.status.success(), "{}", String::from_utf8_lossy(&copy.stderr));
-        let owner = fs::metadata(self.directory.path().join("postgres")).unwrap();
+        let owner = fs::metadata(self.data_directory()).unwrap();
         give(&data, owner.uid(), owner.gid());
         let options = ClusterOptions { directory: directory.path().to_owned(), ..self.options.clone() };
         watchdog::start(std::process::id(), &options.directory).unwrap();
