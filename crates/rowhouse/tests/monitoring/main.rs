@@ -9,8 +9,12 @@
     reason = "a test fails by panicking"
 )]
 
+mod matchers;
+mod pages;
 mod prometheus;
 mod queries;
+mod scaling;
+mod usage;
 
 use std::collections::BTreeSet;
 use std::time::Duration;
@@ -19,50 +23,17 @@ use diesel_async::SimpleAsyncConnection;
 use prometheus::Prometheus;
 use reqwest::StatusCode;
 use rowhouse_chassis::config::TelemetryArgs;
-use rowhouse_testkit::{TestOptions, TestSystem};
-use serde_json::{Value, json};
-
-const PASSWORD: &str = "correct horse battery";
+use rowhouse_chassis::rate_limit::RateLimits;
+use rowhouse_chassis::tls::{self, Reloaded};
+use rowhouse_testkit::{CertificateAuthority, SignUpArgs, TestOptions, TestSystem};
+use rustls::sign::CertifiedKey;
 
 /// The names that OpenTelemetry's conventions end in a way that promtool takes for a part of a histogram.
 const NAMES_OF_THE_CONVENTIONS: [&str; 3] =
     ["db_client_connection_count", "process_thread_count", "process_unix_file_descriptor_count"];
 
-/// Uses everything that is measured: a sign-up, which sends emails and runs jobs; orders with a webhook; refusals of each kind.
-async fn use_it(system: &TestSystem) {
-    let (http, gateway) = (system.http(), system.gateway_url());
-    let body = json!({ "name": "Acme", "slug": "acme", "admin": { "email": "ada@example.com", "password": PASSWORD } });
-    let post = |path: &str, token: &str, body: &Value| {
-        http.post(format!("{gateway}{path}")).bearer_auth(token).json(body)
-    };
-    let onboarded = http.post(format!("{gateway}/v1/tenants")).json(&body).send().await.unwrap();
-    assert_eq!(onboarded.status(), StatusCode::CREATED);
-    system.mail_to("ada@example.com", "Welcome").await;
-    let login = json!({ "email": "ada@example.com", "password": PASSWORD });
-    let login = http.post(format!("{gateway}/v1/auth/login")).json(&login).send().await.unwrap();
-    let tokens: Value = login.json().await.unwrap();
-    let token = tokens["access_token"].as_str().unwrap();
-    let endpoint = json!({ "url": "http://127.0.0.1:1/closed", "events": ["order.created"] });
-    let added = post("/v1/webhook-endpoints", token, &endpoint).send().await.unwrap();
-    assert_eq!(added.status(), StatusCode::CREATED, "{}", added.text().await.unwrap());
-    let order = json!({ "customer": "Ada", "currency": "EUR",
-        "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }] });
-    for _ in 0..20 {
-        let placed = post("/v1/orders", token, &order).send().await.unwrap();
-        assert_eq!(placed.status(), StatusCode::CREATED);
-        let read = http.get(format!("{gateway}/v1/orders")).bearer_auth(token).send().await.unwrap();
-        assert_eq!(read.status(), StatusCode::OK);
-    }
-    let altered = format!("{token}x");
-    for (path, token, expected) in
-        [("/v1/orders", altered.as_str(), 401), ("/v1/orders/nothing", token, 400), ("/nowhere", token, 404)]
-    {
-        let refused = http.get(format!("{gateway}{path}")).bearer_auth(token).send().await.unwrap();
-        assert_eq!(refused.status(), expected, "{path}");
-    }
-}
-
-async fn scrape(system: &TestSystem) -> String {
+/// Reads `/metrics`.
+pub(crate) async fn scrape(system: &TestSystem) -> String {
     let answer = system.http().get(format!("{}/metrics", system.admin_url())).send().await.unwrap();
     assert_eq!(answer.headers()["content-type"], "text/plain; version=0.0.4");
     answer.text().await.unwrap()
@@ -94,6 +65,14 @@ async fn a_violation_is_found_and_fires(system: &TestSystem, prometheus: &Promet
     prometheus.until_firing(ALERT, 0).await;
 }
 
+/// Reads a certificate as the gateway does. The system of a test has none.
+async fn https() -> Reloaded<CertifiedKey> {
+    let directory = tempfile::tempdir().unwrap();
+    let issued = CertificateAuthority::new().issue(&["localhost"]);
+    let (certificate, key) = issued.write(directory.path(), "gateway");
+    tls::certificate(certificate, key).await.unwrap()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn an_operator_sees_what_happens() {
     let telemetry = TelemetryArgs {
@@ -104,12 +83,15 @@ async fn an_operator_sees_what_happens() {
     let options = TestOptions {
         telemetry: Some(telemetry),
         audit_interval: Duration::from_secs(1),
+        rate_limits: RateLimits { api_key: "1:3".parse().unwrap(), ..TestOptions::default().rate_limits },
+        sign_ups: SignUpArgs { sign_ups_per_address: 1, ..SignUpArgs::generous() },
         ..TestOptions::default()
     };
     let system = TestSystem::start_with(options).await;
     let prometheus = Prometheus::start(&system.admin_url());
+    let _certificate = https().await;
     prometheus.scrapes(2).await;
-    use_it(&system).await;
+    usage::measured(&system).await;
     let tenant = system.database().value("SELECT id FROM tenancy.tenants WHERE slug = 'acme'").await;
 
     // The format, and what is a label: neither a tenant nor a person, whose number is not bounded.
@@ -123,8 +105,7 @@ async fn an_operator_sees_what_happens() {
         .filter(|line| !NAMES_OF_THE_CONVENTIONS.iter().any(|name| line.starts_with(&format!("{name} "))))
         .collect();
     assert!(unexpected.is_empty(), "promtool: {unexpected:#?}");
-    let invented = "/orders.v1.OrderService/Invented";
-    queries::call(system.endpoint(rowhouse_testkit::ServiceName::Orders), invented).await;
+    queries::call(system.endpoint(rowhouse_testkit::ServiceName::Orders), queries::INVENTED).await;
     let text = scrape(&system).await;
     assert!(text.contains("rpc_method=\"_OTHER\"") && !text.contains("Invented"), "names of strangers");
 
@@ -137,19 +118,35 @@ async fn an_operator_sees_what_happens() {
     // The dashboards and the alerts use metrics that exist, and each panel shows something.
     let names = names(&text);
     queries::documented(&text);
-    queries::runbooks_exist();
+    pages::runbooks_exist();
+    pages::panels_exist();
+    // A rate needs an increase after the first scrape of a series.
+    for _ in 0..2 {
+        prometheus.scrapes(2).await;
+        let keys = format!("{}/.well-known/jwks.json", system.gateway_url());
+        assert_eq!(system.http().get(keys).send().await.unwrap().status(), StatusCode::OK);
+    }
     prometheus.scrapes(3).await;
+    let recorded = queries::of_the_rules().into_iter().map(|(name, _)| name).collect::<BTreeSet<_>>();
     for (what, expression) in queries::of_the_dashboards().into_iter().chain(queries::of_the_rules()) {
         for name in queries::metrics_of(&expression) {
-            let exists = name.starts_with("rowhouse:") || name == "up" || names.contains(name.as_str());
+            // The names of alerts have no colon, so these are recorded series.
+            let exists = recorded.contains(&name)
+                || queries::OF_OTHERS.contains(&name.as_str())
+                || names.contains(name.as_str());
             assert!(exists, "{what}: there is no metric {name}");
         }
     }
+    matchers::exist(&text, &prometheus).await;
+    let mut empty = Vec::new();
     for (panel, expression) in queries::of_the_dashboards() {
-        let series = prometheus.query(&expression).await;
-        let shown = !series.is_empty() || queries::MAY_BE_EMPTY.contains(&panel.as_str());
-        assert!(shown, "{panel} shows nothing: {expression}");
+        // A panel shows neither a missing value nor one that is no number, such as a quotient of zeros.
+        let shown = prometheus.query(&expression).await.iter().any(|value| value != "NaN");
+        if !shown && !queries::MAY_BE_EMPTY.contains(&panel.as_str()) {
+            empty.push((panel, expression));
+        }
     }
+    assert!(empty.is_empty(), "panels that show nothing: {empty:#?}");
     for (alert, expression) in queries::of_the_rules() {
         // An error of the expression would panic.
         let firing = prometheus.query(&expression).await;
@@ -159,6 +156,7 @@ async fn an_operator_sees_what_happens() {
         );
     }
 
+    scaling::requests_are_counted(&system, &prometheus).await;
     a_violation_is_found_and_fires(&system, &prometheus).await;
 
     // What a stopped system has done for its tenants is in the table.

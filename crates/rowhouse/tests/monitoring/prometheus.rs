@@ -7,10 +7,12 @@ use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use reqwest::{Client, Url};
+use rowhouse_testkit::own_address;
 use serde_json::Value;
 use tempfile::TempDir;
 
 use crate::queries::rules;
+use crate::scaling::{NAMESPACE, POD};
 
 /// The time limit for what Prometheus does by itself.
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -29,18 +31,21 @@ impl Prometheus {
         let config = directory.path().join("prometheus.yml");
         fs::write(directory.path().join("rules.yaml"), rules()).unwrap();
         check(&["check", "rules"], &directory.path().join("rules.yaml"));
-        let alerts = directory.path().join("alerts.test.yaml");
-        fs::copy(deployed("components/monitoring/alerts.test.yaml"), &alerts).unwrap();
-        check(&["test", "rules"], &alerts);
+        for cases in ["alerts.test.yaml", "days.test.yaml"] {
+            let copy = directory.path().join(cases);
+            fs::copy(deployed(&format!("components/monitoring/{cases}")), &copy).unwrap();
+            check(&["test", "rules"], &copy);
+        }
         let target = target.trim_start_matches("http://");
         let text = format!(
             "global: {{scrape_interval: 1s, evaluation_interval: 1s}}\n\
              rule_files: [rules.yaml]\n\
-             scrape_configs: [{{job_name: rowhouse, static_configs: [{{targets: ['{target}']}}]}}]\n"
+             scrape_configs: [{{job_name: rowhouse, static_configs: [{{targets: ['{target}'],\n\
+             labels: {{namespace: {NAMESPACE}, pod: {POD}}}}}]}}]\n"
         );
         fs::write(&config, text).unwrap();
         check(&["check", "config"], &config);
-        let address = free_address();
+        let address = own_address();
         let log = File::create(directory.path().join("log")).unwrap();
         let process = Command::new("prometheus")
             .arg(format!("--config.file={}", config.display()))
@@ -114,10 +119,6 @@ impl Drop for Prometheus {
         let _ended = self.process.kill();
         let _ended = self.process.wait();
     }
-}
-
-fn free_address() -> std::net::SocketAddr {
-    std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap()
 }
 
 fn check(arguments: &[&str], file: &Path) {

@@ -14,6 +14,9 @@ use crate::prometheus::deployed;
 const DASHBOARDS: [&str; 2] = ["requests", "work"];
 const MONITORING: &str = "components/monitoring";
 
+/// Metrics of others than Rowhouse's programs: of Prometheus and of kube-state-metrics.
+pub(crate) const OF_OTHERS: [&str; 2] = ["up", "kube_job_failed"];
+
 /// The panels that show nothing as long as nothing is wrong or slow.
 pub(crate) const MAY_BE_EMPTY: [&str; 1] = ["Transactions that did not commit"];
 
@@ -33,7 +36,8 @@ pub(crate) fn of_the_dashboards() -> Vec<(String, String)> {
     queries
 }
 
-fn specification() -> Value {
+/// Returns the groups of rules.
+pub(crate) fn specification() -> Value {
     let path = deployed(&format!("{MONITORING}/prometheus-rule.yaml"));
     let resource: Value = yaml_serde::from_str(&fs::read_to_string(path).unwrap()).unwrap();
     resource["spec"].clone()
@@ -42,22 +46,6 @@ fn specification() -> Value {
 /// Returns the rules in the form of Prometheus' own files.
 pub(crate) fn rules() -> String {
     serde_json::to_string(&specification()).unwrap()
-}
-
-/// Checks that the runbook of each alert is a section of a document.
-pub(crate) fn runbooks_exist() {
-    let groups = specification();
-    let rules =
-        groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
-    for rule in rules.filter(|rule| rule["alert"].is_string()) {
-        let runbook = rule["annotations"]["runbook"].as_str().unwrap();
-        let (page, anchor) = runbook.split_once('#').unwrap();
-        let page =
-            fs::read_to_string(deployed("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
-        let headings =
-            page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
-        assert!(headings.map(str::to_lowercase).any(|heading| heading == anchor), "{runbook} is no section");
-    }
 }
 
 /// Returns each rule's name and expression.
@@ -76,7 +64,7 @@ pub(crate) fn of_the_rules() -> Vec<(String, String)> {
 
 /// Returns the metrics that an expression reads: its names that no parenthesis follows, outside of braces and brackets.
 pub(crate) fn metrics_of(expression: &str) -> BTreeSet<String> {
-    const KEYWORDS: [&str; 8] = ["by", "and", "or", "on", "unless", "sum", "min", "max"];
+    const KEYWORDS: [&str; 9] = ["by", "and", "or", "on", "unless", "sum", "min", "max", "count"];
     let mut names = BTreeSet::new();
     let (mut word, mut depth, mut labels) = (String::new(), 0_usize, false);
     for char in expression.chars().chain([' ']) {
@@ -121,6 +109,9 @@ pub(crate) fn documented(scrape: &str) {
         .collect();
     assert!(gone.is_empty(), "docs/observability.md has {gone:?}, which no scrape has");
 }
+
+/// A method that no service has.
+pub(crate) const INVENTED: &str = "/orders.v1.OrderService/Invented";
 
 /// Calls a method that need not exist.
 pub(crate) async fn call(endpoint: &str, path: &'static str) {

@@ -1,0 +1,46 @@
+//! The names of panels and alerts on the pages for operators.
+
+use std::fs;
+
+use crate::prometheus::deployed;
+use crate::queries::{of_the_dashboards, specification};
+
+/// Messages of the logs that begin like a panel's title.
+const MESSAGES: [&str; 1] = ["TLS failed, or the certificate is not valid for the host"];
+
+/// Checks that each panel that a page names exists. Titles begin with a capital letter or with `p99`, and messages of the logs do not.
+pub(crate) fn panels_exist() {
+    let titles = of_the_dashboards().into_iter().map(|(title, _)| title).collect::<Vec<_>>();
+    let mut named = 0;
+    for page in ["alerts", "operations"] {
+        let text = fs::read_to_string(deployed(&format!("../docs/{page}.md"))).unwrap();
+        // Every second part is outside of code.
+        let prose =
+            text.split("```").step_by(2).flat_map(|part| part.split('`').step_by(2)).collect::<String>();
+        for quoted in prose.split('"').skip(1).step_by(2).map(|quoted| quoted.replace('\n', " ")) {
+            let is_title =
+                quoted.starts_with(|first: char| first.is_ascii_uppercase()) || quoted.starts_with("p99");
+            if is_title && !MESSAGES.contains(&quoted.as_str()) {
+                assert!(titles.contains(&quoted), "docs/{page}.md: there is no panel {quoted:?}");
+                named += 1;
+            }
+        }
+    }
+    assert!(named > 20, "the pages name {named} panels");
+}
+
+/// Checks that the runbook of each alert is a section of a document.
+pub(crate) fn runbooks_exist() {
+    let groups = specification();
+    let rules =
+        groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    for rule in rules.filter(|rule| rule["alert"].is_string()) {
+        let runbook = rule["annotations"]["runbook_url"].as_str().unwrap();
+        let (page, anchor) = runbook.split_once('#').unwrap();
+        let page =
+            fs::read_to_string(deployed("..").join(page)).unwrap_or_else(|error| panic!("{page}: {error}"));
+        let headings =
+            page.lines().filter(|line| line.starts_with('#')).map(|line| line.trim_start_matches('#').trim());
+        assert!(headings.map(str::to_lowercase).any(|heading| heading == anchor), "{runbook} is no section");
+    }
+}
