@@ -91,6 +91,16 @@ bench-overload seconds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench --seconds {{ seconds }} overload
 
+# Measure the memory of 2,000 connections: open, with large bodies, idle, and closed.
+bench-connections seconds="10":
+    cargo build --release -p rowhouse -p rowhouse-bench
+    target/release/rowhouse-bench --seconds {{ seconds }} connections
+
+# Measure the memory of each program, and its processor time for each kind of request: the table of deploy/README.md.
+bench-sizing seconds="10" rounds="3":
+    cargo build --release --workspace --bins
+    target/release/rowhouse-bench sizing --seconds {{ seconds }} --rounds {{ rounds }}
+
 # Measure getting an order with metrics and without, in turns.
 bench-metrics seconds="10" rounds="10":
     cargo build --release -p rowhouse -p rowhouse-bench

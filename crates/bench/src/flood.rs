@@ -3,7 +3,7 @@
 
 use std::io::Write;
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use rowhouse_proto::auth::v1::LoginRequest;
@@ -12,7 +12,7 @@ use tokio::task::JoinSet;
 use tonic::{Code, Request};
 
 use crate::Failure;
-use crate::report::{Figures, Operation};
+use crate::report::{Figures, Operation, median, milliseconds, per_second};
 use crate::system::{System, Tenant};
 use crate::wrk::{self, Load};
 
@@ -24,8 +24,8 @@ const READERS: usize = 4;
 
 #[derive(Default)]
 struct Answers {
-    checked: AtomicU64,
-    refused: AtomicU64,
+    checked: AtomicUsize,
+    refused: AtomicUsize,
 }
 
 pub(crate) async fn run(
@@ -57,13 +57,9 @@ pub(crate) async fn run(
         let per_second = figures.per_second;
         writeln!(out, "| {flood} | {per_second:.0} | {p50:.2} | {p99:.2} | {checked:.1} | {refused:.0} |")?;
     }
-    let median = |which: &str| {
-        let mut p99: Vec<_> =
-            rows.iter().filter(|row| row.0 == which).map(|row| milliseconds(row.1.p99)).collect();
-        p99.sort_unstable_by(f64::total_cmp);
-        p99.get(p99.len() / 2).copied().unwrap_or(f64::NAN)
-    };
-    writeln!(out, "\np99 with the flood / without: {:.2}", median("with") / median("without"))?;
+    let p99 =
+        |which: &str| median(rows.iter().filter(|row| row.0 == which).map(|row| milliseconds(row.1.p99)));
+    writeln!(out, "\np99 with the flood / without: {:.2}", p99("with") / p99("without"))?;
     Ok(())
 }
 
@@ -102,13 +98,6 @@ async fn flooded(system: &System, tenant: &Tenant, seconds: u64) -> Result<(Figu
         wrk::measure(system, tenant, Load::new(Operation::List, READERS, seconds))
     })?;
     flood.shutdown().await;
-    let rate = |count: &AtomicU64| {
-        let count = u32::try_from(count.load(Ordering::Relaxed)).unwrap_or(u32::MAX);
-        f64::from(count) / Duration::from_secs(seconds).as_secs_f64()
-    };
+    let rate = |count: &AtomicUsize| per_second(count.load(Ordering::Relaxed), Duration::from_secs(seconds));
     Ok((figures, rate(&answers.checked), rate(&answers.refused)))
-}
-
-fn milliseconds(duration: Duration) -> f64 {
-    duration.as_secs_f64() * 1e3
 }

@@ -21,6 +21,7 @@ use tokio::sync::Notify;
 use tokio_postgres::Client;
 
 use crate::Failure as BenchFailure;
+use crate::report::median;
 
 /// A job that does nothing.
 #[derive(Clone, Serialize, Deserialize)]
@@ -120,11 +121,6 @@ pub(crate) async fn run(workers: usize, jobs: usize, rounds: usize) -> Result<()
     println!("         {:.2} and {:.2} of it with a local queue", single / by_hundred, many / by_hundred);
     cluster.stop().await;
     Ok(())
-}
-
-fn median(mut rates: Vec<f64>) -> f64 {
-    rates.sort_by(f64::total_cmp);
-    rates.get(rates.len() / 2).copied().unwrap_or(f64::NAN)
 }
 
 fn per_second(jobs: usize, began: Instant) -> f64 {

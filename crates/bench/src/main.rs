@@ -4,6 +4,8 @@
 //! pgbench is the baseline: what the database can do without services in front. The ratio to it matters; the absolute
 //! figures depend on the machine.
 
+mod client;
+mod connections;
 mod flood;
 mod grpc;
 mod jobs;
@@ -11,7 +13,9 @@ mod metrics;
 mod neighbours;
 mod overload;
 mod pgbench;
+mod program;
 mod report;
+mod sizing;
 mod system;
 mod wrk;
 
@@ -21,7 +25,7 @@ use system::System;
 use wrk::Load;
 
 /// Measures a Rowhouse that it starts itself. Needs `wrk`, `pgbench` and `psql`, and the `rowhouse` binary of
-/// the same build beside it.
+/// the same build beside it, or, for `sizing`, all programs.
 #[derive(Parser)]
 struct Arguments {
     #[arg(value_enum, default_value_t = Measurement::Requests)]
@@ -65,6 +69,10 @@ enum Measurement {
     Metrics,
     /// Getting and creating orders at five times the rate of the peak, compared with the peak.
     Overload,
+    /// The memory of connections: open, with large bodies, idle, and closed.
+    Connections,
+    /// The memory of each program, and its processor time for each kind of request.
+    Sizing,
     /// The requests of one tenant, alone and beside tenants that use all the capacity they can get.
     Neighbours,
 }
@@ -72,6 +80,7 @@ enum Measurement {
 #[tokio::main]
 async fn main() -> std::process::ExitCode {
     let arguments = Arguments::parse();
+    rowhouse_chassis::program::raise_open_files();
     match run(&arguments).await {
         Ok(report) => {
             if let Some(report) = report {
@@ -85,6 +94,9 @@ async fn main() -> std::process::ExitCode {
         }
     }
 }
+
+/// The argument with which a system takes the connections of measurements that have many, without closing those that are idle.
+const ROOM: [&str; 2] = ["--max-connections", "4000"];
 
 /// An error, as a message.
 type Failure = Box<dyn std::error::Error>;
@@ -100,7 +112,13 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
         metrics::run(arguments.rate_limits, size).await?;
         return Ok(None);
     }
-    let system = System::start(arguments.rate_limits, &[]).await?;
+    if arguments.measurement == Measurement::Sizing {
+        sizing::run(arguments).await?;
+        return Ok(None);
+    }
+    let many = [Measurement::Connections, Measurement::Overload].contains(&arguments.measurement);
+    let room: &[&str] = if many { &ROOM } else { &[] };
+    let system = System::start(arguments.rate_limits, room).await?;
     if arguments.measurement == Measurement::Neighbours {
         neighbours::run(&system, arguments.seconds, arguments.rounds, arguments.maintenance).await?;
         system.stop()?;
@@ -114,6 +132,11 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
     let tenant = system.seed(arguments.tenants, arguments.orders)?;
     if arguments.measurement == Measurement::Flood {
         flood::run(&system, &tenant, arguments.seconds, arguments.rounds).await?;
+        system.stop()?;
+        return Ok(None);
+    }
+    if arguments.measurement == Measurement::Connections {
+        connections::run(&system, &tenant, arguments.seconds).await?;
         system.stop()?;
         return Ok(None);
     }

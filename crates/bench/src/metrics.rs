@@ -2,14 +2,13 @@
 //! Prometheus reads them, and the other has none. They run side by side and are measured in turns.
 
 use std::io::Write;
-use std::net::TcpListener;
 use std::process::{Command, Stdio};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::report::Operation;
+use crate::report::{Operation, median};
 use crate::system::{System, Tenant};
 use crate::wrk::{self, Load};
 
@@ -41,11 +40,11 @@ struct Cost {
 }
 
 pub(crate) async fn run(rate_limits: bool, size: Size) -> Result<(), Failure> {
-    let admin = TcpListener::bind("127.0.0.1:0")?.local_addr()?.to_string();
     let without = Side::start(rate_limits, &[], size).await?;
-    let with = Side::start(rate_limits, &["--admin-listen", &admin], size).await?;
+    let with = Side::start(rate_limits, &["--admin-listen", "127.0.0.1:0"], size).await?;
     let (stop, stopped) = channel();
-    let url = format!("http://{admin}/metrics");
+    let admin = with.system.endpoint("admin").to_owned();
+    let url = format!("{admin}/metrics");
     let scrapes = thread::spawn(move || scrape(&url, &stopped));
     // Caches, pools and prepared statements.
     for side in [&without, &with] {
@@ -123,32 +122,12 @@ fn print(size: Size, scrapes: u64, rounds: &[(Cost, Cost)]) -> std::io::Result<(
         costs.push(cost);
     }
     writeln!(out)?;
-    for (name, mut ratios) in [("requests per second", rates), ("processor time per request", costs)] {
-        ratios.sort_unstable_by(f64::total_cmp);
-        let (median, least, most) = (middle(&ratios), ratios.first(), ratios.last());
-        if let (Some(median), Some(least), Some(most)) = (median, least, most) {
-            writeln!(out, "{name}, with / without: {median:.4} ({least:.4} to {most:.4})")?;
+    for (name, ratios) in [("requests per second", rates), ("processor time per request", costs)] {
+        let (least, most) =
+            (ratios.iter().copied().reduce(f64::min), ratios.iter().copied().reduce(f64::max));
+        if let (Some(least), Some(most)) = (least, most) {
+            writeln!(out, "{name}, with / without: {:.4} ({least:.4} to {most:.4})", median(ratios))?;
         }
     }
     Ok(())
-}
-
-/// Returns the median of sorted values.
-fn middle(sorted: &[f64]) -> Option<f64> {
-    let half = sorted.len() / 2;
-    let upper = *sorted.get(half)?;
-    let lower = if sorted.len().is_multiple_of(2) { *sorted.get(half.checked_sub(1)?)? } else { upper };
-    Some(f64::midpoint(lower, upper))
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn the_median_is_in_the_middle() {
-        assert_eq!(middle(&[]), None);
-        assert_eq!(middle(&[1.0, 2.0, 9.0]), Some(2.0));
-        assert_eq!(middle(&[1.0, 2.0, 4.0, 9.0]), Some(3.0));
-    }
 }

@@ -3,8 +3,6 @@
 //! First clients that wait for each answer find the peak. Then requests come at a fixed rate, whether or not earlier ones are answered,
 //! as they do from clients that know nothing of each other.
 
-mod client;
-
 use std::collections::VecDeque;
 use std::io::Write;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -14,9 +12,9 @@ use tokio::task::JoinSet;
 use tokio::time::{MissedTickBehavior, interval};
 
 use crate::Failure;
-use crate::report::Operation;
+use crate::client::{Answer, Connection, Target, ask};
+use crate::report::{Figures, Operation, milliseconds, per_second};
 use crate::system::{System, Tenant};
-use client::{Answer, Connection, Target};
 
 /// The multiple of the peak that is asked for.
 const TIMES: f64 = 5.0;
@@ -47,14 +45,14 @@ pub(crate) async fn run(system: &System, seconds: u64, rounds: usize) -> Result<
         let targets = targets(system, &tenants, operation)?;
         for _ in 0..rounds {
             let peak = peak(&targets, lasting).await?;
-            peak.write(&mut out, operation, lasting)?;
-            let overload = overload(&targets, peak.good.per_second(lasting) * TIMES, lasting).await?;
-            overload.write(&mut out, operation, lasting)?;
+            peak.write(&mut out, operation)?;
+            let overload = overload(&targets, peak.good.per_second * TIMES, lasting).await?;
+            overload.write(&mut out, operation)?;
             writeln!(
                 out,
                 "| | | **{:.2} of the peak** | | **{:.2} times the peak's** | | | | | |",
-                overload.good.per_second(lasting) / peak.good.per_second(lasting),
-                overload.good.at(99).as_secs_f64() / peak.good.at(99).as_secs_f64(),
+                overload.good.per_second / peak.good.per_second,
+                overload.good.p99.as_secs_f64() / peak.good.p99.as_secs_f64(),
             )?;
         }
     }
@@ -66,83 +64,68 @@ fn targets(system: &System, tenants: &[Tenant], operation: Operation) -> Result<
     tenants.iter().map(|tenant| Ok(Arc::new(Target::of(gateway, tenant, operation)?))).collect()
 }
 
-/// The latencies of one kind of answer.
+/// The answers of a run.
 #[derive(Default)]
-struct Latencies(Vec<Duration>);
-
-impl Latencies {
-    fn per_second(&self, lasting: Duration) -> f64 {
-        f64::from(u32::try_from(self.0.len()).unwrap_or(u32::MAX)) / lasting.as_secs_f64()
-    }
-
-    /// Returns a percentile. The latencies are sorted.
-    fn at(&self, percent: usize) -> Duration {
-        self.0.get(self.0.len().saturating_sub(1) * percent / 100).copied().unwrap_or_default()
-    }
-}
-
-#[derive(Default)]
-struct Outcome {
-    good: Latencies,
-    refused: Latencies,
-    /// Neither an answer with what was asked for nor a refusal.
+struct Answers {
+    /// The latencies of answers with what was asked for.
+    good: Vec<Duration>,
+    /// The latencies of refusals.
+    refused: Vec<Duration>,
+    /// The number of other answers.
     failed: usize,
-    /// There was no connection for them.
+    /// The number of requests for which there was no connection.
     not_sent: usize,
 }
 
-impl Outcome {
+impl Answers {
     fn add(&mut self, answer: &Answer) {
         match answer.status {
-            200 | 201 => self.good.0.push(answer.took),
-            503 => self.refused.0.push(answer.took),
+            200 | 201 => self.good.push(answer.took),
+            503 => self.refused.push(answer.took),
             _ => self.failed += 1,
         }
     }
 
-    fn sorted(mut self) -> Self {
-        self.good.0.sort_unstable();
-        self.refused.0.sort_unstable();
-        self
-    }
-
-    fn write(&self, out: &mut impl Write, operation: Operation, lasting: Duration) -> std::io::Result<()> {
+    fn outcome(self, lasting: Duration) -> Outcome {
         let Self { good, refused, failed, not_sent } = self;
-        let ms = |latency: Duration| latency.as_secs_f64() * 1e3;
-        let asked = good.0.len() + refused.0.len() + failed + not_sent;
-        let asked = f64::from(u32::try_from(asked).unwrap_or(u32::MAX)) / lasting.as_secs_f64();
+        let asked = per_second(good.len() + refused.len() + failed + not_sent, lasting);
+        // There may be none, as there are no refusals at the peak.
+        let figures = |latencies| Figures::of(latencies, lasting).unwrap_or_default();
+        Outcome { asked, good: figures(good), refused: figures(refused), failed, not_sent }
+    }
+}
+
+/// The figures of a run.
+struct Outcome {
+    /// The requests per second, whether or not they were sent.
+    asked: f64,
+    good: Figures,
+    refused: Figures,
+    failed: usize,
+    not_sent: usize,
+}
+
+impl Outcome {
+    fn write(&self, out: &mut impl Write, operation: Operation) -> std::io::Result<()> {
+        let Self { asked, good, refused, failed, not_sent } = self;
         writeln!(
             out,
             "| {operation:?} | {asked:.0} | {:.0} | {:.1} | {:.1} | {:.0} | {:.1} | {:.1} | {failed} | {not_sent} |",
-            good.per_second(lasting),
-            ms(good.at(50)),
-            ms(good.at(99)),
-            refused.per_second(lasting),
-            ms(refused.at(50)),
-            ms(refused.at(99)),
+            good.per_second,
+            milliseconds(good.p50),
+            milliseconds(good.p99),
+            refused.per_second,
+            milliseconds(refused.p50),
+            milliseconds(refused.p99),
         )
     }
 }
 
 /// Lets clients ask again as soon as they have an answer.
 async fn peak(targets: &[Arc<Target>], lasting: Duration) -> Result<Outcome, Failure> {
-    let until = Instant::now() + lasting;
-    let mut clients = JoinSet::new();
-    for target in targets.iter().cycle().take(CLIENTS) {
-        let mut connection = Connection::open(target).await?;
-        clients.spawn(async move {
-            let mut answers = Vec::new();
-            while Instant::now() < until {
-                answers.push(connection.send().await);
-            }
-            answers
-        });
-    }
-    let mut outcome = Outcome::default();
-    while let Some(answers) = clients.join_next().await {
-        answers?.iter().for_each(|answer| outcome.add(answer));
-    }
-    Ok(outcome.sorted())
+    let mut all = Answers::default();
+    ask(targets, CLIENTS, lasting).await?.iter().for_each(|answer| all.add(answer));
+    Ok(all.outcome(lasting))
 }
 
 /// The connections without a request, in the order in which they became free.
@@ -166,7 +149,7 @@ async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -
         free.put(Connection::open(target).await?);
     }
     let mut requests = JoinSet::new();
-    let mut outcome = Outcome::default();
+    let mut answers = Answers::default();
     let (began, mut sent) = (Instant::now(), 0.0);
     let mut tick = interval(Duration::from_millis(2));
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -176,7 +159,7 @@ async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -
         while sent < due {
             sent += 1.0;
             let Some(mut connection) = free.take() else {
-                outcome.not_sent += 1;
+                answers.not_sent += 1;
                 continue;
             };
             let free = Arc::clone(&free);
@@ -189,11 +172,11 @@ async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -
             });
         }
         while let Some(answer) = requests.try_join_next() {
-            outcome.add(&answer?);
+            answers.add(&answer?);
         }
     }
     while let Some(answer) = requests.join_next().await {
-        outcome.add(&answer?);
+        answers.add(&answer?);
     }
-    Ok(outcome.sorted())
+    Ok(answers.outcome(lasting))
 }

@@ -1,21 +1,36 @@
-//! The system under measurement: `rowhouse dev` in a directory of its own.
+//! The system under measurement, in a directory of its own: `rowhouse dev`, or each program as a process.
 
+mod programs;
+
+use std::collections::BTreeMap;
 use std::io::Write;
-use std::process::{Child, Command, Output, Stdio};
+use std::path::{Path, PathBuf};
+use std::process::{Command, Output, Stdio};
 use std::sync::atomic::{AtomicU16, Ordering};
 use std::time::Duration;
 
-use procfs::process::Process;
 use rowhouse_catalog::ServiceName;
+use rowhouse_postgres::Cluster;
 use serde_json::Value;
+use tempfile::TempDir;
 use uuid::Uuid;
 
 use crate::Failure;
+use crate::program::{RunningProgram, postgres_processor_time};
 
-/// A running Rowhouse. It is stopped when this is dropped.
+/// The settings without rate limits.
+const UNLIMITED: [(&str, &str); 2] =
+    [("ROWHOUSE_TENANT_RATE_LIMIT", "0"), ("ROWHOUSE_API_KEY_RATE_LIMIT", "0")];
+
+/// The name of PostgreSQL among the programs.
+pub(crate) const POSTGRES: &str = "PostgreSQL";
+
+/// A running Rowhouse. It is stopped when this is dropped, field by field.
 pub(crate) struct System {
-    process: Child,
-    directory: tempfile::TempDir,
+    programs: Vec<RunningProgram>,
+    /// The server, unless a program has one of its own.
+    cluster: Option<Cluster>,
+    directory: TempDir,
     endpoints: Value,
     networks: AtomicU16,
 }
@@ -31,36 +46,35 @@ pub(crate) struct Tenant {
 impl System {
     /// Starts a system. `rate_limits`: with the default rate limits, or with none. `arguments` are further ones.
     pub(crate) async fn start(rate_limits: bool, arguments: &[&str]) -> Result<Self, Failure> {
-        let unlimited =
-            ["ROWHOUSE_TENANT_RATE_LIMIT", "ROWHOUSE_API_KEY_RATE_LIMIT"].map(|limit| (limit, "0"));
-        let unlimited = unlimited.into_iter().filter(|_| !rate_limits);
-        let directory = tempfile::Builder::new()
-            .permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755))
-            .tempdir()?;
-        let binary = std::env::current_exe()?.with_file_name("rowhouse");
-        let process = Command::new(&binary)
+        let unlimited = UNLIMITED.into_iter().filter(|_| !rate_limits);
+        let mut system = Self::of(directory()?, Value::Null);
+        let data = system.directory().join("data");
+        let mut command = Command::new(program("rowhouse")?);
+        command
             .arg("dev")
             .arg("--http=127.0.0.1:0")
             .args(ServiceName::ALL.iter().map(|service| format!("--{service}-listen=127.0.0.1:0")))
             .arg("--data-dir")
-            .arg(directory.path().join("data"))
+            .arg(&data)
             .args(arguments)
             .env_remove("DATABASE_URL")
             .env("ROWHOUSE_LOG", "warn")
             .envs(unlimited)
-            .stdout(Stdio::null())
-            .spawn()
-            .map_err(|error| format!("{} cannot be started ({error}); build it first", binary.display()))?;
-        let mut system = Self { process, directory, endpoints: Value::Null, networks: AtomicU16::new(0) };
-        let path = system.directory.path().join("data/endpoints.json");
+            .stdout(Stdio::null());
+        let mut process = RunningProgram::start("rowhouse dev", &mut command, None)?;
+        let path = data.join("endpoints.json");
         while !path.exists() {
-            if let Some(status) = system.process.try_wait()? {
-                return Err(format!("rowhouse dev ended with {status}").into());
-            }
+            process.check()?;
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
+        system.programs.push(process);
         system.endpoints = serde_json::from_slice(&std::fs::read(path)?)?;
         Ok(system)
+    }
+
+    /// A system whose programs are still to be started.
+    const fn of(directory: TempDir, endpoints: Value) -> Self {
+        Self { programs: Vec::new(), cluster: None, directory, endpoints, networks: AtomicU16::new(0) }
     }
 
     /// Returns an address from `endpoints.json`.
@@ -78,7 +92,7 @@ impl System {
     }
 
     /// Returns the directory for files of the measurement.
-    pub(crate) fn directory(&self) -> &std::path::Path {
+    pub(crate) fn directory(&self) -> &Path {
         self.directory.path()
     }
 
@@ -97,14 +111,14 @@ impl System {
 
     /// Adds a tenant over REST, with an owner.
     pub(crate) fn onboard(&self, slug: &str) -> Result<(), Failure> {
-        let name = slug.to_ascii_uppercase();
-        let admin = credentials(slug);
-        self.post("/v1/tenants", &format!(r#"{{"name":"{name}","slug":"{slug}","admin":{admin}}}"#)).map(drop)
+        let (path, body) = sign_up(slug);
+        self.post(path, &body).map(drop)
     }
 
     /// Returns an access token of a tenant's owner.
     pub(crate) fn login(&self, slug: &str) -> Result<String, Failure> {
-        text(&self.post("/v1/auth/login", &credentials(slug))?, "/access_token").map(ToOwned::to_owned)
+        let (path, body) = login(slug);
+        text(&self.post(path, &body)?, "/access_token").map(ToOwned::to_owned)
     }
 
     /// Adds a number of orders to each tenant that has none.
@@ -149,8 +163,6 @@ impl System {
     }
 
     fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
-        // Each request comes from a network of its own, since limits on strangers are not measured.
-        let network = self.networks.fetch_add(1, Ordering::Relaxed);
         let curl = Command::new("curl")
             .args([
                 "--silent",
@@ -159,33 +171,70 @@ impl System {
                 "--header",
                 "content-type: application/json",
             ])
-            .args(["--header", &format!("x-forwarded-for: 2001:db8:{network:x}::1")])
+            .args(["--header", &format!("x-forwarded-for: {}", self.network())])
             .args(["--data", body])
             .arg(format!("{}{path}", self.endpoint("gateway")))
             .output()?;
         Ok(serde_json::from_str(&output(&curl)?)?)
     }
 
-    /// Returns the processor time that the services and the gateway have used, without PostgreSQL's.
-    pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
-        let stat = Process::new(self.process.id().try_into()?)?.stat()?;
-        let ticks = u32::try_from(stat.utime.saturating_add(stat.stime))?;
-        let per_second = u32::try_from(procfs::ticks_per_second())?;
-        Ok(Duration::from_secs_f64(f64::from(ticks) / f64::from(per_second)))
+    /// Returns an address in a network of its own, for each request of a stranger, since limits on those are not measured.
+    pub(crate) fn network(&self) -> String {
+        format!("2001:db8:{:x}::1", self.networks.fetch_add(1, Ordering::Relaxed))
     }
 
-    pub(crate) fn stop(mut self) -> Result<(), Failure> {
-        Command::new("kill").arg(self.process.id().to_string()).status()?;
-        self.process.wait()?;
-        Ok(())
+    /// Returns the processor time that each program has used. PostgreSQL is one of them if no other has started it.
+    pub(crate) fn processor_times(&self) -> Result<BTreeMap<&'static str, Duration>, Failure> {
+        let mut times = BTreeMap::new();
+        for program in &self.programs {
+            times.insert(program.name(), program.processor_time()?);
+        }
+        if self.cluster.is_some() {
+            times.insert(POSTGRES, postgres_processor_time(&self.directory().join("postgres"))?);
+        }
+        Ok(times)
+    }
+
+    /// Returns the processor time that the services and the gateway have used, without PostgreSQL's.
+    pub(crate) fn processor_time(&self) -> Result<Duration, Failure> {
+        self.programs.iter().map(RunningProgram::processor_time).sum()
+    }
+
+    /// Returns the physical memory of the services and the gateway, in bytes.
+    pub(crate) fn memory(&self) -> Result<u64, Failure> {
+        self.programs.iter().map(RunningProgram::memory).sum()
+    }
+
+    /// Returns the programs.
+    pub(crate) fn programs(&self) -> &[RunningProgram] {
+        &self.programs
+    }
+
+    /// Stops the programs, those first that call others.
+    pub(crate) fn stop(self) -> Result<(), Failure> {
+        self.programs.into_iter().rev().try_for_each(RunningProgram::stop)
     }
 }
 
-impl Drop for System {
-    fn drop(&mut self) {
-        // After `stop` there is no process to kill.
-        drop(self.process.kill());
-    }
+/// Creates a directory that PostgreSQL's account can enter.
+fn directory() -> std::io::Result<TempDir> {
+    tempfile::Builder::new().permissions(std::os::unix::fs::PermissionsExt::from_mode(0o755)).tempdir()
+}
+
+/// Returns the file of a program, which is beside this one.
+fn program(name: &str) -> std::io::Result<PathBuf> {
+    Ok(std::env::current_exe()?.with_file_name(name))
+}
+
+/// Returns the path and the body of a request that adds a tenant with an owner.
+pub(crate) fn sign_up(slug: &str) -> (&'static str, String) {
+    let (name, admin) = (slug.to_ascii_uppercase(), credentials(slug));
+    ("/v1/tenants", format!(r#"{{"name":"{name}","slug":"{slug}","admin":{admin}}}"#))
+}
+
+/// Returns the path and the body of a request that logs in a tenant's owner.
+pub(crate) fn login(slug: &str) -> (&'static str, String) {
+    ("/v1/auth/login", credentials(slug))
 }
 
 fn credentials(slug: &str) -> String {

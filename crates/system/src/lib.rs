@@ -18,7 +18,7 @@ use tokio::time::{Instant, sleep, timeout_at};
 
 pub use addresses::{Addresses, url};
 pub use parts::Parts;
-pub use services::command;
+pub use services::{Visitor, command, visit};
 
 /// The time for each row to finish its calls. Together with PostgreSQL's (five and a half seconds) and the last
 /// spans' (one) it is less than ten seconds.

@@ -34,7 +34,7 @@ pub struct Parts {
     pub telemetry: TelemetryArgs,
     /// The time limit of a request.
     pub request_timeout: Duration,
-    /// The calls that run at once in each service.
+    /// The calls that run at once in each service, and the connections to each part.
     pub admission: AdmissionArgs,
     /// The gateway's rate limits for a tenant, a person and an API key. The services, which can also be called
     /// directly, have twice as high ones.
@@ -118,7 +118,11 @@ impl Parts {
             listen: self.addresses.gateway,
             endpoints: OfEachService(services.map(|_, address| url(address))),
             request_timeout: self.request_timeout,
-            admission: AdmissionArgs::default(),
+            // The calls that run at once are those of the services.
+            admission: AdmissionArgs {
+                max_connections: self.admission.max_connections,
+                ..AdmissionArgs::default()
+            },
             rate_limits: self.rate_limits.into(),
             http_tls: HttpTlsArgs::default(),
             tls: TlsArgs::default(),

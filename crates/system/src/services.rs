@@ -8,20 +8,44 @@ use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::CallTlsArgs;
 use rowhouse_chassis::grpc::Listener;
 use rowhouse_chassis::program::StartError;
-use rowhouse_chassis::service::{App, Config};
+use rowhouse_chassis::service::{App, Config, Service};
 use rowhouse_onboarding::{Onboarding, OnboardingArgs};
 use rowhouse_orders::{Orders, OrdersArgs};
 
 use super::{Parts, url};
 
+/// Something that is done with the type of a service.
+pub trait Visitor {
+    /// The result.
+    type Output;
+
+    /// Does it with a service.
+    fn visit<S: Service>(self) -> Self::Output;
+}
+
+/// Passes the type of a service to a visitor.
+pub fn visit<V: Visitor>(service: ServiceName, visitor: V) -> V::Output {
+    match service {
+        ServiceName::Auth => visitor.visit::<Auth>(),
+        ServiceName::Onboarding => visitor.visit::<Onboarding>(),
+        ServiceName::Orders => visitor.visit::<Orders>(),
+    }
+}
+
 /// Returns the command line of a service's program.
 #[must_use]
 pub fn command(service: ServiceName) -> clap::Command {
-    match service {
-        ServiceName::Auth => Config::<Auth>::command(),
-        ServiceName::Onboarding => Config::<Onboarding>::command(),
-        ServiceName::Orders => Config::<Orders>::command(),
+    struct CommandLine;
+
+    impl Visitor for CommandLine {
+        type Output = clap::Command;
+
+        fn visit<S: Service>(self) -> clap::Command {
+            Config::<S>::command()
+        }
     }
+
+    visit(service, CommandLine)
 }
 
 /// Builds a service. `at` are the addresses of all services.

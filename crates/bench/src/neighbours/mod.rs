@@ -11,7 +11,7 @@ use std::io::Write;
 use std::time::Duration;
 
 use crate::Failure;
-use crate::report::Figures;
+use crate::report::{Figures, median, milliseconds};
 use crate::system::System;
 
 /// An operation, alone and beside neighbours.
@@ -56,17 +56,10 @@ impl Comparison {
 }
 
 fn at(figures: &Figures, percentile: Percentile) -> f64 {
-    let duration = match percentile {
+    milliseconds(match percentile {
         Percentile::P50 => figures.p50,
         Percentile::P99 => figures.p99,
-    };
-    duration.as_secs_f64() * 1e3
-}
-
-fn median(values: impl Iterator<Item = f64>) -> f64 {
-    let mut values: Vec<_> = values.collect();
-    values.sort_unstable_by(f64::total_cmp);
-    values.get(values.len() / 2).copied().unwrap_or(f64::NAN)
+    })
 }
 
 /// Runs each measurement for a number of seconds per round, and prints the result. `maintenance` is the number of due
