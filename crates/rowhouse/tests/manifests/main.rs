@@ -8,8 +8,11 @@
     reason = "a test fails by panicking"
 )]
 
+mod guides;
 mod images;
+mod monitoring;
 mod network;
+mod operators;
 mod read;
 mod secrets;
 mod settings;
@@ -81,7 +84,8 @@ pub(crate) fn assert_accepted(workload: &Workload<'_>, variables: BTreeMap<Strin
     }
 }
 
-fn assert_mounted(workload: &Workload<'_>, file: &str) {
+/// Checks that a container has a volume at a file's place.
+pub(crate) fn assert_mounted(workload: &Workload<'_>, file: &str) {
     let mounts = list(&workload.container["volumeMounts"]);
     let mount = mounts.iter().find(|mount| Path::new(file).starts_with(text(&mount["mountPath"])));
     let mount = mount.unwrap_or_else(|| panic!("{}: nothing is mounted at {file}", workload.name()));

@@ -2,13 +2,14 @@
 
 use std::collections::BTreeSet;
 use std::fs;
+use std::path::Path;
 use std::process::Command;
 
 use rowhouse_catalog::ServiceName;
 use serde_json::Value;
 
 use crate::endpoints;
-use crate::read::{Prepared, Setting, database_variables, list, render, run, text};
+use crate::read::{Prepared, REPOSITORY, Setting, database_variables, list, render, run, text};
 
 /// The base commits no Secret, and each overlay makes every one that is referenced.
 #[test]
@@ -34,6 +35,21 @@ fn secrets_are_referred_to_and_made_elsewhere() {
                 );
             }
         }
+    }
+}
+
+/// An operator who makes the Secrets in another way finds each of them on the page.
+#[test]
+fn the_page_lists_what_production_takes() {
+    let Some(manifests) = render("overlays/production") else { return };
+    let page = fs::read_to_string(Path::new(REPOSITORY).join("deploy/README.md")).unwrap();
+    let (_, section) = page.split_once("\n## In production\n").unwrap();
+    let (table, _) = section.split_once("\n2. ").unwrap();
+    let secrets = manifests.of_kind("ExternalSecret").map(|secret| text(&secret["spec"]["target"]["name"]));
+    let names = secrets.chain(["rowhouse-trust"]).collect::<Vec<_>>();
+    assert!(names.len() > 5, "{names:?}");
+    for name in names {
+        assert!(table.contains(&format!("`{name}`")), "deploy/README.md does not list {name}");
     }
 }
 
@@ -78,6 +94,17 @@ fn pods_know_each_other_by_certificates_in_production() {
         }
     }
     assert_eq!(calls, 5, "the gateway's three, and onboarding's two");
+}
+
+/// A renewed authority with another key would not be trusted where its certificates come first.
+#[test]
+fn the_authority_keeps_its_key_and_its_certificates_do_not() {
+    let Some(manifests) = render("overlays/production") else { return };
+    for certificate in manifests.of_kind("Certificate") {
+        let spec = &certificate["spec"];
+        let expected = if spec["isCA"] == true { "Never" } else { "Always" };
+        assert_eq!(spec["privateKey"]["rotationPolicy"], expected, "{certificate}");
+    }
 }
 
 #[test]

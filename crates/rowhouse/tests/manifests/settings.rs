@@ -1,6 +1,7 @@
 //! Settings that an operator should decide about: the manifests set them, and docs/limits.md lists those that are
 //! limits.
 
+use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
@@ -35,6 +36,7 @@ const LEFT: &[(&str, &str)] = &[
     ("ROWHOUSE_LOCK_WAIT", "does anywhere"),
     ("ROWHOUSE_MAIL_DIR", "for development"),
     ("ROWHOUSE_MAX_CONCURRENT_CALLS", "does for the pods' processors and pools"),
+    ("ROWHOUSE_MAX_CONNECTIONS", "does for the pods' memory"),
     ("ROWHOUSE_MAX_CONNECTION_AGE", "does anywhere"),
     ("ROWHOUSE_METRICS_INTERVAL", "there is no collector in the base"),
     ("ROWHOUSE_MIGRATION_WAIT", "does anywhere"),
@@ -98,9 +100,10 @@ fn services_take_twice_what_the_gateway_takes() {
 /// The headings of limits in `--help`.
 const LIMITING: [&str; 3] = ["Rate limits", "Jobs", "Sign-ups"];
 /// Limits under other headings.
-const OTHERS: [&str; 5] = [
+const OTHERS: [&str; 6] = [
     "ROWHOUSE_REQUEST_TIMEOUT",
     "ROWHOUSE_MAX_CONCURRENT_CALLS",
+    "ROWHOUSE_MAX_CONNECTIONS",
     "ROWHOUSE_MAX_CONNECTION_AGE",
     "ROWHOUSE_DATABASE_POOL_SIZE",
     "ROWHOUSE_DATABASE_ACQUIRE_TIMEOUT",
@@ -115,6 +118,29 @@ fn every_argument_has_a_variable_and_a_help_text() {
             assert!(argument.get_help().is_some(), "{argument:?}");
         }
     }
+}
+
+/// A secret can be a file, which changes without a restart and which a crash does not print.
+#[test]
+fn every_secret_can_be_a_file() {
+    let mut commands = programs();
+    commands.push(rowhouse::cli::command());
+    let mut secrets = BTreeSet::new();
+    while let Some(command) = commands.pop() {
+        commands.extend(command.get_subcommands().cloned());
+        for secret in command.get_arguments().filter(|argument| argument.is_hide_env_values_set()) {
+            let (name, long) = (variable(secret).unwrap(), secret.get_long().unwrap());
+            let file = command
+                .get_arguments()
+                .find(|argument| argument.get_long() == Some(&format!("{long}-file")))
+                .unwrap_or_else(|| panic!("{}: {name} cannot be a file", command.get_name()));
+            let expected = format!("ROWHOUSE_{}_FILE", name.trim_start_matches("ROWHOUSE_"));
+            assert_eq!(variable(file), Some(expected), "{}", command.get_name());
+            secrets.insert(name);
+        }
+    }
+    let services = database_variables().chain(["DATABASE_URL", "ROWHOUSE_SMTP_URL"].map(str::to_owned));
+    assert_eq!(secrets, services.collect());
 }
 
 #[test]
