@@ -9,7 +9,10 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse_testkit::{ServiceName, TestDatabase};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestServer};
+use tokio::task::JoinSet;
+use tokio::time::timeout;
+use tokio_postgres::NoTls;
 
 /// The variable with the path of the file in which a process of another run records its server.
 const REPORT: &str = "ROWHOUSE_TESTKIT_REPORT";
@@ -107,5 +110,37 @@ fn until(what: &str, mut condition: impl FnMut() -> bool) {
     while !condition() {
         assert!(start.elapsed() < Duration::from_secs(120), "waited in vain for {what}");
         std::thread::sleep(Duration::from_millis(20));
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn all_processes_of_a_paused_server_have_stopped_while_clients_connect() {
+    const CLIENTS: usize = 8;
+    const ROUNDS: usize = 20;
+    const PATIENCE: Duration = Duration::from_secs(60);
+    let server = TestServer::start().await;
+    let url = server.url(ServiceName::Orders);
+    for round in 0..ROUNDS {
+        let mut clients = JoinSet::new();
+        for _ in 0..CLIENTS {
+            let url = url.clone();
+            clients.spawn(async move { tokio_postgres::connect(&url, NoTls).await.map(drop) });
+        }
+        // Some are logged in, and others are logging in.
+        timeout(PATIENCE, clients.join_next()).await.unwrap().unwrap().unwrap().unwrap();
+        let paused = server.pause().await;
+        let data = server.data_directory();
+        let pid = fs::read_to_string(data.join("postmaster.pid")).unwrap();
+        let first = pid.lines().next().unwrap();
+        let children = fs::read_to_string(format!("/proc/{first}/task/{first}/children")).unwrap();
+        for process in children.split_whitespace().chain([first]) {
+            let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap();
+            let stops = status.contains("State:\tT") || status.contains("State:\tZ");
+            assert!(stops, "round {round}: {status}");
+        }
+        drop(paused);
+        while let Some(connected) = timeout(PATIENCE, clients.join_next()).await.unwrap() {
+            connected.unwrap().unwrap();
+        }
     }
 }

@@ -1,5 +1,8 @@
 //! [`PausedServer`], a server that does not answer.
 
+use std::fs;
+use std::time::Duration;
+
 use rustix::process::{Pid, Signal, kill_process};
 
 use super::TestServer;
@@ -16,27 +19,40 @@ impl TestServer {
         kill_process(Pid::from_raw(pid).unwrap(), Signal::KILL).unwrap();
     }
 
-    /// Stops all processes of the server with SIGSTOP.
+    /// Stops all processes of the server with SIGSTOP, and returns when they have stopped.
     pub async fn pause(&self) -> PausedServer {
-        let admin = self.admin().await;
         let mut paused = PausedServer(Vec::new());
-        // The first process starts all others, so none is missed.
-        paused.stop(self.postmaster());
-        let own: i32 = admin.query_one("SELECT pg_catalog.pg_backend_pid()", &[]).await.unwrap().get(0);
-        let others =
-            admin.query("SELECT pid FROM pg_catalog.pg_stat_activity WHERE pid <> $1", &[&own]).await;
-        for pid in others.unwrap().iter().map(|row| row.get(0)).chain([own]) {
-            paused.stop(Pid::from_raw(pid).unwrap());
+        // It starts all others, and may be starting one until it has stopped.
+        let first = self.postmaster();
+        paused.stop(first).await;
+        // PostgreSQL's own list lacks the processes whose clients are logging in.
+        for process in children(first) {
+            paused.stop(process).await;
         }
         paused
     }
 }
 
+fn children(process: Pid) -> Vec<Pid> {
+    let children = fs::read_to_string(format!("/proc/{process}/task/{process}/children")).unwrap();
+    children.split_whitespace().map(|child| Pid::from_raw(child.parse().unwrap()).unwrap()).collect()
+}
+
+/// Returns whether a process does nothing: it has stopped, or ended.
+fn is_still(process: Pid) -> bool {
+    let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
+    let state = status.lines().find_map(|line| line.strip_prefix("State:\t"));
+    state.is_none_or(|state| state.starts_with(['T', 'Z']))
+}
+
 impl PausedServer {
-    fn stop(&mut self, process: Pid) {
+    async fn stop(&mut self, process: Pid) {
         // A connection may have ended by itself.
         if kill_process(process, Signal::STOP).is_ok() {
             self.0.push(process);
+        }
+        while !is_still(process) {
+            tokio::time::sleep(Duration::from_millis(1)).await;
         }
     }
 }
