@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 
 use crate::prometheus::Prometheus;
-use crate::queries::{of_the_dashboards, of_the_rules, specification};
+use crate::queries::{ALL, of_the_dashboards, of_the_rules, specification};
 
 /// Labels that Prometheus adds, and those of kube-state-metrics.
 const OF_OTHERS: [&str; 5] = ["instance", "job", "namespace", "job_name", "condition"];
@@ -72,7 +72,7 @@ pub(crate) async fn exist(scrape: &str, prometheus: &Prometheus) {
         }
         for Matcher { metric, label, operator, value } in matchers(&expression) {
             assert!(exists(&label), "{what}: no metric has the label {label}");
-            if operator.starts_with('!') || metric.starts_with("kube_") {
+            if operator.starts_with('!') || value == ALL || metric.starts_with("kube_") {
                 continue;
             }
             let values = if operator == "=~" { value.split('|').collect() } else { vec![value.as_str()] };

@@ -14,6 +14,9 @@ use crate::prometheus::deployed;
 const DASHBOARDS: [&str; 2] = ["requests", "work"];
 const MONITORING: &str = "components/monitoring";
 
+/// What Grafana puts in the place of `$namespace` until somebody chooses one.
+pub(crate) const ALL: &str = ".*";
+
 /// Metrics of others than Rowhouse's programs: of Prometheus and of kube-state-metrics.
 pub(crate) const OF_OTHERS: [&str; 2] = ["up", "kube_job_failed"];
 
@@ -28,7 +31,8 @@ pub(crate) fn of_the_dashboards() -> Vec<(String, String)> {
         let dashboard: Value = serde_json::from_str(&fs::read_to_string(path).unwrap()).unwrap();
         for panel in dashboard["panels"].as_array().unwrap() {
             for target in panel["targets"].as_array().into_iter().flatten() {
-                let expression = target["expr"].as_str().unwrap().replace("$__rate_interval", "1m");
+                let expression = target["expr"].as_str().unwrap();
+                let expression = expression.replace("$__rate_interval", "1m").replace("$namespace", ALL);
                 queries.push((panel["title"].as_str().unwrap().to_owned(), expression));
             }
         }
@@ -62,12 +66,13 @@ pub(crate) fn of_the_rules() -> Vec<(String, String)> {
         .collect()
 }
 
-/// Returns the metrics that an expression reads: its names that no parenthesis follows, outside of braces and brackets.
+/// Returns the metrics that an expression reads: its names that no parenthesis follows, outside of braces, brackets and quotation marks.
 pub(crate) fn metrics_of(expression: &str) -> BTreeSet<String> {
-    const KEYWORDS: [&str; 9] = ["by", "and", "or", "on", "unless", "sum", "min", "max", "count"];
+    const KEYWORDS: [&str; 10] = ["by", "and", "or", "on", "unless", "sum", "min", "max", "count", "group"];
     let mut names = BTreeSet::new();
     let (mut word, mut depth, mut labels) = (String::new(), 0_usize, false);
-    for char in expression.chars().chain([' ']) {
+    let outside_of_quotes = expression.split('"').step_by(2).collect::<Vec<_>>().join(" ");
+    for char in outside_of_quotes.chars().chain([' ']) {
         if depth == 0 && (char.is_ascii_alphanumeric() || matches!(char, '_' | ':')) {
             word.push(char);
             continue;
