@@ -1,9 +1,10 @@
-//! Each table that grows is in `docs/retention.md`, which says what deletes its rows.
+//! For each table that grows, `docs/retention.md` or the table's own comment says what deletes its rows.
 
 use std::collections::BTreeSet;
 use std::fs;
 use std::path::Path;
 
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_testkit::TestDatabase;
 
 /// The tables whose rows migrations write, and nobody else, and the one that a trigger keeps empty: what programs of the release before
@@ -35,17 +36,41 @@ fn documented() -> BTreeSet<String> {
     tables
 }
 
+/// Returns tables whose comment matches a pattern of LIKE, with their schemas.
+async fn tables(database: &TestDatabase, comment: &str) -> BTreeSet<String> {
+    let names = format!(
+        "SELECT coalesce(string_agg(concat_ws('.', n.nspname, c.relname), ' '), '')
+         FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
+         WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'
+            AND coalesce(obj_description(c.oid, 'pg_class'), '') LIKE '{comment}'"
+    );
+    database.value(&names).await.split_whitespace().map(str::to_owned).collect()
+}
+
+/// Returns the tables of which nothing says what deletes their rows.
+async fn missing(database: &TestDatabase) -> BTreeSet<String> {
+    let mut said = documented();
+    said.extend(DO_NOT_GROW.map(str::to_owned));
+    said.extend(tables(database, "Retention: %").await);
+    tables(database, "%").await.difference(&said).cloned().collect()
+}
+
 #[tokio::test(flavor = "multi_thread")]
 async fn the_retention_of_each_table_that_grows_is_documented() {
     let database = TestDatabase::create().await;
-    let tables = "SELECT string_agg(concat_ws('.', n.nspname, c.relname), ' ')
-        FROM pg_catalog.pg_class c JOIN pg_catalog.pg_namespace n ON n.oid = c.relnamespace
-        WHERE c.relkind IN ('r', 'p') AND n.nspname <> 'information_schema' AND n.nspname NOT LIKE 'pg\\_%'";
-    let tables = database.value(tables).await.split(' ').map(str::to_owned).collect::<BTreeSet<_>>();
-    let mut covered = documented();
-    covered.extend(DO_NOT_GROW.map(str::to_owned));
-    let missing = tables.difference(&covered).collect::<Vec<_>>();
-    assert!(missing.is_empty(), "docs/retention.md does not say what deletes the rows of {missing:?}");
-    let gone = covered.difference(&tables).collect::<Vec<_>>();
+    assert!(missing(&database).await.is_empty(), "{:?}", missing(&database).await);
+    let mut listed = documented();
+    listed.extend(DO_NOT_GROW.map(str::to_owned));
+    let all = tables(&database, "%").await;
+    let gone = listed.difference(&all).collect::<Vec<_>>();
     assert!(gone.is_empty(), "docs/retention.md, or the list here, has {gone:?}, which no migration creates");
+
+    let mut admin = database.admin().await;
+    admin
+        .batch_execute("CREATE TABLE orders.notes (); COMMENT ON TABLE orders.notes IS 'Notes.'")
+        .await
+        .unwrap();
+    assert_eq!(missing(&database).await, BTreeSet::from(["orders.notes".to_owned()]));
+    admin.batch_execute("COMMENT ON TABLE orders.notes IS 'Retention: a day.'").await.unwrap();
+    assert_eq!(missing(&database).await, BTreeSet::new());
 }
