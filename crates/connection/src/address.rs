@@ -13,6 +13,7 @@ use tokio_postgres::{CancelToken, Client, Config, NoTls};
 
 use crate::negotiate::Negotiation;
 use crate::parameters::{Parameters, SslMode};
+use crate::presented::PresentedCertificate;
 use crate::stream::SqlStateStream;
 use crate::tls::TlsSettings;
 use crate::{ConnectFailure, Driver};
@@ -100,6 +101,7 @@ impl Address {
                 (None, None) => None,
                 _ => return Err(AddressError::HalfIdentity),
             },
+            presented: PresentedCertificate::default(),
         };
         // Every socket passes through the negotiation, which asks for TLS or not.
         config.ssl_mode(DriverSslMode::Require).ssl_negotiation(SslNegotiation::Direct);
@@ -123,6 +125,11 @@ impl Address {
     #[must_use]
     pub const fn config_mut(&mut self) -> &mut Config {
         &mut self.config
+    }
+
+    /// Lets connections remember the certificate that the server presents.
+    pub fn remember_certificate(&mut self, presented: &PresentedCertificate) {
+        self.tls.presented = presented.clone();
     }
 
     /// Checks that nothing leaves this machine unencrypted.

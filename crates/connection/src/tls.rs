@@ -13,6 +13,8 @@ use rustls::sign::SingleCertAndKey;
 use rustls::{ClientConfig, DigitallySignedStruct, Error, RootCertStore, SignatureScheme};
 use tokio_postgres_rustls::MakeRustlsConnect;
 
+use crate::presented::PresentedCertificate;
+
 /// The name of PostgreSQL's protocol, which a server expects if TLS begins without a request.
 const ALPN: &[u8] = b"postgresql";
 
@@ -25,6 +27,7 @@ pub(crate) struct TlsSettings {
     pub(crate) verify_name: bool,
     /// The files of the client's own certificate and its key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,
+    pub(crate) presented: PresentedCertificate,
 }
 
 impl TlsSettings {
@@ -38,7 +41,12 @@ impl TlsSettings {
     fn read(&self) -> Result<MakeRustlsConnect, TlsFileError> {
         let provider = provider();
         let roots = self.authorities.as_deref().map(authorities).transpose()?;
-        let verifier = Verifier { roots, verify_name: self.verify_name, provider: Arc::clone(&provider) };
+        let verifier = Verifier {
+            roots,
+            verify_name: self.verify_name,
+            provider: Arc::clone(&provider),
+            presented: self.presented.clone(),
+        };
         let client = self.client.as_ref();
         let client = client.map(|(certificate, key)| identity(certificate, key)).transpose()?;
         let config = ClientConfig::builder_with_provider(provider)
@@ -61,6 +69,7 @@ struct Verifier {
     roots: Option<RootCertStore>,
     verify_name: bool,
     provider: Arc<CryptoProvider>,
+    presented: PresentedCertificate,
 }
 
 impl ServerCertVerifier for Verifier {
@@ -72,6 +81,8 @@ impl ServerCertVerifier for Verifier {
         _ocsp_response: &[u8],
         now: UnixTime,
     ) -> Result<ServerCertVerified, Error> {
+        // One that has expired, too, since that is what has to be seen.
+        self.presented.record(end_entity, intermediates);
         if let Some(roots) = &self.roots {
             let certificate = ParsedCertificate::try_from(end_entity)?;
             let algorithms = self.provider.signature_verification_algorithms.all;

@@ -18,6 +18,9 @@ use tokio::time::{Duration, sleep, timeout};
 use tonic::{Code, Request};
 
 const PATIENCE: Duration = Duration::from_secs(30);
+/// The beginnings of years, in seconds since 1970.
+const OF_2040: u64 = 2_208_988_800;
+const OF_2050: u64 = 2_524_608_000;
 
 fn orders() -> Binary {
     Binary::of_service(ServiceName::Orders, env!("CARGO_BIN_EXE_rowhouse-orders"))
@@ -61,19 +64,29 @@ async fn the_program_serves_callers_with_a_certificate_only() {
     }
 
     // An operator sees until when.
-    let metrics =
-        Client::new().get(format!("http://{admin}/metrics")).send().await.unwrap().text().await.unwrap();
-    let expiry =
-        "rowhouse_certificate_expiry_timestamp_seconds{rowhouse_certificate=\"server\"} 2208988800\n";
-    assert!(metrics.contains(expiry), "{metrics}");
+    until_certificate_expires(admin, "server", OF_2040).await;
     drop(running);
+}
+
+/// Waits until the metrics say when a certificate expires.
+async fn until_certificate_expires(admin: SocketAddr, certificate: &str, expiry: u64) {
+    let sample = format!(
+        "rowhouse_certificate_expiry_timestamp_seconds{{rowhouse_certificate=\"{certificate}\"}} {expiry}\n"
+    );
+    let url = format!("http://{admin}/metrics");
+    let measured = async {
+        while !reqwest::get(&url).await.unwrap().text().await.unwrap().contains(&sample) {
+            sleep(Duration::from_millis(20)).await;
+        }
+    };
+    timeout(PATIENCE, measured).await.expect(&sample);
 }
 
 /// A database with a certificate that the operating system trusts needs no file of authorities. `SSL_CERT_FILE` is the system's store.
 #[tokio::test(flavor = "multi_thread")]
 async fn the_database_is_known_by_the_authorities_of_the_system() {
     let (server, authority) = (TestServer::start().await, CertificateAuthority::new());
-    server.present(&authority.issue(&["localhost"]), &authority).await;
+    server.present(&authority.issue_until(2040, &["localhost"]), &authority).await;
     let setting = "SELECT setting FROM pg_settings WHERE name = 'ssl'";
     let encrypts = async {
         while server.admin().await.query_one(setting, &[]).await.unwrap().get::<_, String>(0) != "on" {
@@ -95,11 +108,21 @@ async fn the_database_is_known_by_the_authorities_of_the_system() {
     assert_eq!(refused.code, Some(1), "{}", refused.output);
     assert!(refused.output.contains("invalid peer certificate"), "{}", refused.output);
 
-    let running = orders.with("SSL_CERT_FILE", own.display()).start().await;
+    let admin = own_address();
+    let orders = orders
+        .with("SSL_CERT_FILE", own.display())
+        .with("ROWHOUSE_ADMIN_LISTEN", admin)
+        .with("ROWHOUSE_DATABASE_MAX_LIFETIME", 1);
+    let running = orders.start().await;
     let connections = "SELECT count(*), bool_and(ssl) FROM pg_stat_ssl JOIN pg_stat_activity USING (pid)
         WHERE usename = 'rowhouse_orders'";
     let row = server.admin().await.query_one(connections, &[]).await.unwrap();
     assert!(row.get::<_, i64>(0) > 0 && row.get::<_, bool>(1), "{}", running.output());
+
+    // An operator sees how long it will be known, and that a new certificate is used.
+    until_certificate_expires(admin, "database", OF_2040).await;
+    server.present(&authority.issue_until(2050, &["localhost"]), &authority).await;
+    until_certificate_expires(admin, "database", OF_2050).await;
 }
 
 #[tokio::test]

@@ -96,8 +96,15 @@ pub fn identity(certificate: &Path, key: &Path) -> Result<CertifiedKey, TlsFileE
 /// Returns the time since 1970 at which the first of the certificates in PEM expires, or `None` if one of them cannot be read.
 #[must_use]
 pub fn expiry(pem: &[u8]) -> Option<Duration> {
-    let expiries = CertificateDer::pem_slice_iter(pem).map(|certificate| {
-        let certificate = Certificate::from_der(&certificate.ok()?).ok()?;
+    let certificates = CertificateDer::pem_slice_iter(pem).collect::<Result<Vec<_>, _>>().ok()?;
+    first_expiry(&certificates)
+}
+
+/// Does the same for certificates that were read already.
+#[must_use]
+pub fn first_expiry<'a>(certificates: impl IntoIterator<Item = &'a CertificateDer<'a>>) -> Option<Duration> {
+    let expiries = certificates.into_iter().map(|certificate| {
+        let certificate = Certificate::from_der(certificate).ok()?;
         Some(certificate.tbs_certificate.validity.not_after.to_unix_duration())
     });
     expiries.collect::<Option<Vec<_>>>()?.into_iter().min()

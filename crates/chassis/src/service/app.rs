@@ -24,7 +24,7 @@ use crate::limits;
 use crate::program::StartError;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
-use crate::tls::ServerTls;
+use crate::tls::{ServerTls, expiry};
 
 /// A service, connected and bound, but not serving yet.
 pub struct App {
@@ -112,6 +112,8 @@ impl App {
         tasks.push(Task::companion("audit", audit_regularly(db.clone(), name, audit_interval)));
         tasks.push(Task::companion("usage", record_regularly(db.clone())));
         let used = db.clone();
+        let measured = db.clone();
+        expiry::observe("database", move || measured.certificate_expiry());
         let options = GrpcOptions {
             verifier,
             access,

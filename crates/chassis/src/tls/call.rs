@@ -43,7 +43,7 @@ impl CallTls {
     pub fn new(own: &TlsArgs, call: &CallTlsArgs, environment: Environment) -> Self {
         let identity = own.identity();
         if let Some((certificate, _)) = identity.clone() {
-            expiry::observe("client", move || std::fs::read(&certificate).ok());
+            expiry::observe("client", move || rowhouse_tls::expiry(&std::fs::read(&certificate).ok()?));
         }
         Self {
             authorities: call.tls_ca.clone(),

@@ -1,18 +1,24 @@
 //! When certificates expire, as a metric.
 
+use std::time::Duration;
+
 use opentelemetry::KeyValue;
-use rowhouse_tls::expiry;
 
 use crate::telemetry::meter;
 
-/// Measures the expiry of a certificate that the program uses, as long as `pem` returns it. `certificate` says what for.
-pub(super) fn observe(certificate: &'static str, pem: impl Fn() -> Option<Vec<u8>> + Send + Sync + 'static) {
+/// Measures the time since 1970 at which a certificate expires, as long as `expiry` returns it. `certificate` says what it is for.
+pub(crate) fn observe(
+    certificate: &'static str,
+    expiry: impl Fn() -> Option<Duration> + Send + Sync + 'static,
+) {
     meter()
         .u64_observable_gauge("rowhouse.certificate.expiry_timestamp")
         .with_unit("s")
-        .with_description("Time since 1970 at which a certificate of the program, or of an authority that it sends along, expires")
+        .with_description(
+            "Time since 1970 at which a certificate, or that of an authority that is sent along, expires",
+        )
         .with_callback(move |observer| {
-            if let Some(expiry) = pem().and_then(|pem| expiry(&pem)) {
+            if let Some(expiry) = expiry() {
                 observer.observe(expiry.as_secs(), &[KeyValue::new("rowhouse.certificate", certificate)]);
             }
         })

@@ -1,7 +1,7 @@
 //! TLS between services: servers and clients whose certificates are read again when they change.
 
 mod call;
-mod expiry;
+pub(crate) mod expiry;
 mod names;
 mod reloaded;
 mod server;

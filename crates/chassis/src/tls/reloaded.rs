@@ -54,7 +54,7 @@ impl<T: Send + Sync + 'static> Reloaded<T> {
         expiry::observe(certificate, move || {
             let inner = inner.upgrade()?;
             let state = inner.state.read().unwrap_or_else(PoisonError::into_inner);
-            state.contents.first().cloned()
+            state.contents.first().and_then(|pem| rowhouse_tls::expiry(pem))
         });
         self
     }

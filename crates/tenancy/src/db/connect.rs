@@ -5,7 +5,7 @@ use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
-use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, into_diesel};
+use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, PresentedCertificate, into_diesel};
 use tokio_postgres::{CancelToken, Client};
 
 use super::DatabaseConfig;
@@ -72,13 +72,19 @@ pub(super) struct Connector {
     config: Arc<DatabaseConfig>,
     /// The role of the first address that was read from the file.
     role: Arc<OnceLock<String>>,
+    presented: PresentedCertificate,
     /// Only for a check of the configuration: no connection is made.
     unconnected: bool,
 }
 
 impl Connector {
     pub(super) fn new(config: &DatabaseConfig) -> Self {
-        Self { config: Arc::new(config.clone()), role: Arc::default(), unconnected: false }
+        Self {
+            config: Arc::new(config.clone()),
+            role: Arc::default(),
+            presented: PresentedCertificate::default(),
+            unconnected: false,
+        }
     }
 
     /// Checks the address and the files of certificates, and returns a connector that makes no connection.
@@ -102,6 +108,7 @@ impl Connector {
         if let Some(path) = &config.url_file {
             self.check_role(path, &address)?;
         }
+        address.remember_certificate(&self.presented);
         if config.refuse_plaintext {
             address.refuse_plaintext()?;
         }
@@ -129,6 +136,11 @@ impl Connector {
             return Err(ConnectError::Refused("only the configuration is checked".to_owned()));
         }
         self.address().await
+    }
+
+    /// Returns the time since 1970 at which the server's certificate expires.
+    pub(super) fn certificate_expiry(&self) -> Option<Duration> {
+        self.presented.expiry()
     }
 
     /// Returns the role of the address.

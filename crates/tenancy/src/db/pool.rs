@@ -234,6 +234,12 @@ impl TenantDb {
         self.metrics.role()
     }
 
+    /// Returns the time since 1970 at which the certificate that the server presented last expires, or `None` without encryption.
+    #[must_use]
+    pub fn certificate_expiry(&self) -> Option<Duration> {
+        self.connector.certificate_expiry()
+    }
+
     /// Returns the role that statements run as.
     pub async fn role(&self) -> Result<String, DbError> {
         use diesel::dsl::sql;
