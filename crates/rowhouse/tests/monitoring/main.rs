@@ -120,6 +120,7 @@ async fn an_operator_sees_what_happens() {
     queries::documented(&text);
     pages::runbooks_exist();
     pages::panels_exist();
+    pages::queries_run(&system, &prometheus).await;
     // A rate needs an increase after the first scrape of a series.
     for _ in 0..2 {
         prometheus.scrapes(2).await;

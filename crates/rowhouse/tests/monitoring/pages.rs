@@ -1,8 +1,11 @@
-//! The names of panels and alerts on the pages for operators.
+//! The names of panels and alerts on the pages for operators, and their queries.
 
 use std::fs;
 
-use crate::prometheus::deployed;
+use diesel_async::SimpleAsyncConnection;
+use rowhouse_testkit::TestSystem;
+
+use crate::prometheus::{Prometheus, deployed};
 use crate::queries::{of_the_dashboards, specification};
 
 /// Messages of the logs that begin like a panel's title.
@@ -27,6 +30,27 @@ pub(crate) fn panels_exist() {
         }
     }
     assert!(named > 20, "the pages name {named} panels");
+}
+
+/// Executes the page's queries: those of Prometheus, and those in SQL as a superuser, blocks and what stands in a sentence.
+pub(crate) async fn queries_run(system: &TestSystem, prometheus: &Prometheus) {
+    let page = fs::read_to_string(deployed("../docs/alerts.md")).unwrap();
+    let parts = page.split("```").collect::<Vec<_>>();
+    let (prose, blocks) = (parts.iter().step_by(2), parts.iter().skip(1).step_by(2));
+    let of_prometheus = blocks.clone().filter_map(|block| block.strip_prefix("promql\n")).collect::<Vec<_>>();
+    for query in &of_prometheus {
+        // An error of the query would panic.
+        prometheus.query(query).await;
+    }
+    let in_sentences = prose.flat_map(|text| text.split('`').skip(1).step_by(2));
+    let in_sentences = in_sentences.filter(|code| code.starts_with("SELECT "));
+    let in_sql =
+        blocks.filter_map(|block| block.strip_prefix("sql\n")).chain(in_sentences).collect::<Vec<_>>();
+    let mut admin = system.database().admin().await;
+    for query in &in_sql {
+        admin.batch_execute(query).await.unwrap_or_else(|error| panic!("{query}: {error}"));
+    }
+    assert!(of_prometheus.len() >= 2 && in_sql.len() >= 5, "{of_prometheus:#?} {in_sql:#?}");
 }
 
 /// Checks that the runbook of each alert is a section of a document.
