@@ -2,8 +2,9 @@
 
 use chrono::{DateTime, Utc};
 use diesel::dsl::{IntervalDsl, now, sql};
+use diesel::expression::SqlLiteral;
 use diesel::prelude::*;
-use diesel::sql_types::{Nullable, Timestamptz};
+use diesel::sql_types::{Bool, Nullable, Timestamptz};
 use diesel_async::RunQueryDsl;
 use rowhouse_chassis::page::PageRequest;
 use rowhouse_tenancy::{DbError, TenantTx, lock_count, of_tenant};
@@ -162,9 +163,16 @@ pub(crate) struct Grant {
     pub(crate) creator: Option<Role>,
     /// The time up to which the key's access tokens are refused, in seconds since 1970, or 0.
     pub(crate) refused_until: u64,
+    /// Whether no use of the key was recorded in the last minute.
+    pub(crate) looks_unused: bool,
 }
 
-type GrantRow = (Vec<String>, Option<DateTime<Utc>>, Option<String>, Option<DateTime<Utc>>);
+type GrantRow = (Vec<String>, Option<DateTime<Utc>>, Option<String>, Option<DateTime<Utc>>, bool);
+
+/// Whether no use of a key was recorded in the last minute. Programs exchange their keys often, so that is exact enough.
+fn looks_unused() -> SqlLiteral<Bool> {
+    sql("(api_keys.last_used_at < now() - interval '1 minute') IS NOT FALSE")
+}
 
 /// Returns the grant of the key with this digest, if it has neither expired nor been revoked. A concurrent revocation
 /// waits until the transaction ends, and then refuses the access token as well.
@@ -195,24 +203,24 @@ pub(crate) async fn find_grant(
                 .is_null()
                 .or(api_keys::expires_at.gt(now.into_sql::<Timestamptz>().nullable())),
         )
-        .select((api_keys::scopes, api_keys::expires_at, creator, refused_until))
+        .select((api_keys::scopes, api_keys::expires_at, creator, refused_until, looks_unused()))
         .for_key_share()
         .first(tx)
         .await
         .optional()?;
-    let Some((scopes, expires_at, creator, refused_until)) = found else { return Ok(None) };
+    let Some((scopes, expires_at, creator, refused_until, looks_unused)) = found else { return Ok(None) };
     let creator = creator.as_deref().map(parse_role).transpose()?;
     let refused_until = refused_until.and_then(|until| u64::try_from(until.timestamp()).ok()).unwrap_or(0);
-    Ok(Some(Grant { scopes, expires_at, creator, refused_until }))
+    Ok(Some(Grant { scopes, expires_at, creator, refused_until, looks_unused }))
 }
 
-/// Records the use of the key, once a minute at most, since programs exchange it often.
+/// Records the use of a key, unless a call at the same time has.
 pub(crate) async fn touch_api_key(tx: &mut TenantTx, id: Uuid) -> Result<(), DbError> {
-    let a_minute_ago = now.into_sql::<Timestamptz>() - 1.minutes();
-    let stale = api_keys::last_used_at.is_null().or(api_keys::last_used_at.lt(a_minute_ago.nullable()));
-    diesel::update(of_tenant(api_keys::table, tx.tenant()).filter(api_keys::id.eq(id)).filter(stale))
-        .set(api_keys::last_used_at.eq(now.into_sql::<Timestamptz>().nullable()))
-        .execute(tx)
-        .await?;
+    diesel::update(
+        of_tenant(api_keys::table, tx.tenant()).filter(api_keys::id.eq(id)).filter(looks_unused()),
+    )
+    .set(api_keys::last_used_at.eq(now.into_sql::<Timestamptz>().nullable()))
+    .execute(tx)
+    .await?;
     Ok(())
 }

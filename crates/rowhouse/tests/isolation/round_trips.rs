@@ -87,3 +87,41 @@ async fn an_orders_number_is_held_for_one_flight() {
     }
     system.shutdown().await;
 }
+
+/// Programs exchange their keys often: the opening with the key, the entry of the audit log, and COMMIT. That the key was used is written
+/// once a minute.
+#[tokio::test(flavor = "multi_thread")]
+async fn an_exchange_of_a_key_takes_three_round_trips() {
+    let database = TestDatabase::create().await;
+    let proxy = Proxy::start(&database.url(ServiceName::Auth)).await;
+    let options = TestOptions::default().with_database_url(ServiceName::Auth, proxy.url());
+    let system = TestSystem::start_on(database, options).await;
+    let tenant = system.onboard("Acme").await;
+    let post = |path: &str| system.http().post(format!("{}{path}", system.gateway_url()));
+    let key = json!({ "name": "nightly", "scopes": ["orders:read"] });
+    let key = post("/v1/api-keys").bearer_auth(&tenant.token).json(&key).send().await.unwrap();
+    let key: serde_json::Value = key.json().await.unwrap();
+    let (id, secret) = (key["id"].as_str().unwrap(), key["client_secret"].as_str().unwrap());
+    let form = format!("grant_type=client_credentials&client_id={id}&client_secret={secret}");
+    let exchange = || {
+        post("/v1/auth/token")
+            .header("content-type", "application/x-www-form-urlencoded")
+            .body(form.clone())
+            .send()
+    };
+    let reads_key = |flight: &Flight| flight.statements.iter().any(|sql| sql.contains("\"digest\" = $"));
+    let ends = |flight: &Flight| flight.statements.iter().any(|sql| sql.ends_with("COMMIT"));
+    for (which, expected) in [("first", 4), ("second", 3), ("third", 3)] {
+        proxy.forget();
+        let answer = exchange().await.unwrap();
+        assert_eq!(answer.status(), 200);
+        // Without those that only prepare a statement, as a connection's first exchange does.
+        let executed = proxy.flights().into_iter().filter(|flight| !flight.statements.is_empty());
+        let from_key = executed.skip_while(|flight| !reads_key(flight)).collect::<Vec<_>>();
+        let connection = from_key[0].connection;
+        let mut of_exchange = from_key.iter().filter(|flight| flight.connection == connection);
+        let taken = 1 + of_exchange.position(ends).unwrap();
+        assert_eq!(taken, expected, "{which}: {from_key:#?}");
+    }
+    system.shutdown().await;
+}

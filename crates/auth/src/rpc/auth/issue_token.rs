@@ -37,8 +37,10 @@ pub(super) async fn issue_token(
         };
         let actor = Actor::ApiKey(key.id());
         let entry = match &outcome {
-            Ok((granted, _)) => {
-                touch_api_key(tx, key.id()).await?;
+            Ok((granted, grant)) => {
+                if grant.looks_unused {
+                    touch_api_key(tx, key.id()).await?;
+                }
                 AuditEntry::success(actor, Action::ApiKeyExchange, &client).with("scopes", scope(granted))
             }
             Err(Error::InvalidScope) => {
@@ -92,7 +94,7 @@ mod tests {
 
     fn grant(scopes: &[&str], creator: Option<Role>) -> Grant {
         let scopes = scopes.iter().map(|&scope| scope.to_owned()).collect();
-        Grant { scopes, expires_at: None, creator, refused_until: 0 }
+        Grant { scopes, expires_at: None, creator, refused_until: 0, looks_unused: true }
     }
 
     #[test]
