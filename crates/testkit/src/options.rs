@@ -3,7 +3,7 @@
 use std::num::NonZeroU32;
 use std::time::Duration;
 
-use rowhouse_auth::SignUpArgs;
+use rowhouse_auth::{MailArgs, SignUpArgs};
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::config::{AdmissionArgs, TelemetryArgs};
 use rowhouse_chassis::rate_limit::{RateLimit, RateLimits};
@@ -37,6 +37,8 @@ pub struct TestOptions {
     pub bcrypt_cost: u32,
     /// The limits on sign-ups.
     pub sign_ups: SignUpArgs,
+    /// The settings of emails, or `None` for a directory, which [`crate::TestSystem::mail_to`] reads.
+    pub mail: Option<MailArgs>,
     /// The URLs of the services' databases, for those that lead through something like a [`crate::Proxy`].
     pub database_urls: PerService<Option<String>>,
     /// The settings of each service's job workers.
@@ -67,6 +69,7 @@ impl Default for TestOptions {
             token_lifetime: Duration::from_mins(10),
             bcrypt_cost: 4,
             sign_ups: SignUpArgs::generous(),
+            mail: None,
             database_urls: PerService::default(),
             jobs: WorkerArgs { lease: Duration::from_secs(2), ..WorkerArgs::default() },
             telemetry: None,

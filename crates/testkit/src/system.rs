@@ -66,7 +66,7 @@ impl TestSystem {
                 Addresses::free(),
                 keys.clone(),
                 databases,
-                MailArgs::into_directory(&mail),
+                options.mail.clone().unwrap_or_else(|| MailArgs::into_directory(&mail)),
                 encryption_keys,
             )
         };

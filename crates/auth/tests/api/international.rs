@@ -3,9 +3,9 @@
 use rowhouse_auth::MailArgs;
 use rowhouse_proto::auth::v1::Role;
 use rowhouse_proto::auth::v1::error_code;
+use rowhouse_testkit::smtp::{Security, Smtp};
 use tempfile::TempDir;
 
-use crate::support::smtp::{Security, Smtp};
 use crate::support::{PASSWORD, Service, refused};
 use crate::team::{accept, member, token_to};
 

@@ -6,9 +6,9 @@ use rowhouse_chassis::program::StartError;
 use rowhouse_chassis::service::App;
 use rowhouse_proto::auth::v1::VerifyEmailRequest;
 use rowhouse_testkit::TestDatabase;
+use rowhouse_testkit::smtp::{Instead, Security, Smtp, certificate};
 use tempfile::TempDir;
 
-use crate::support::smtp::{Instead, Security, Smtp, certificate};
 use crate::support::{Keys, Running, Service, config};
 
 const EMAIL: &str = "ada@example.com";

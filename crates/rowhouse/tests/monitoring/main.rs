@@ -9,6 +9,7 @@
     reason = "a test fails by panicking"
 )]
 
+mod faults;
 mod matchers;
 mod pages;
 mod prometheus;
@@ -65,6 +66,18 @@ async fn a_violation_is_found_and_fires(system: &TestSystem, prometheus: &Promet
     prometheus.until_firing(ALERT, 0).await;
 }
 
+/// Checks that each panel shows a number.
+async fn panels_show_something(prometheus: &Prometheus) {
+    let mut empty = Vec::new();
+    for (panel, expression) in queries::of_the_dashboards() {
+        // A panel shows neither a missing value nor one that is no number, such as a quotient of zeros.
+        if !prometheus.query(&expression).await.iter().any(|value| value != "NaN") {
+            empty.push((panel, expression));
+        }
+    }
+    assert!(empty.is_empty(), "panels that show nothing: {empty:#?}");
+}
+
 /// Reads a certificate as the gateway does. The system of a test has none.
 async fn https() -> Reloaded<CertifiedKey> {
     let directory = tempfile::tempdir().unwrap();
@@ -115,7 +128,7 @@ async fn an_operator_sees_what_happens() {
         assert_eq!(answer.status(), StatusCode::OK, "{path}");
     }
 
-    // The dashboards and the alerts use metrics that exist, and each panel shows something.
+    // The dashboards and the alerts use metrics that exist.
     let names = names(&text);
     queries::documented(&text);
     pages::runbooks_exist();
@@ -138,16 +151,6 @@ async fn an_operator_sees_what_happens() {
             assert!(exists, "{what}: there is no metric {name}");
         }
     }
-    matchers::exist(&text, &prometheus).await;
-    let mut empty = Vec::new();
-    for (panel, expression) in queries::of_the_dashboards() {
-        // A panel shows neither a missing value nor one that is no number, such as a quotient of zeros.
-        let shown = prometheus.query(&expression).await.iter().any(|value| value != "NaN");
-        if !shown && !queries::MAY_BE_EMPTY.contains(&panel.as_str()) {
-            empty.push((panel, expression));
-        }
-    }
-    assert!(empty.is_empty(), "panels that show nothing: {empty:#?}");
     for (alert, expression) in queries::of_the_rules() {
         // An error of the expression would panic.
         let firing = prometheus.query(&expression).await;
@@ -159,6 +162,15 @@ async fn an_operator_sees_what_happens() {
 
     scaling::requests_are_counted(&system, &prometheus).await;
     a_violation_is_found_and_fires(&system, &prometheus).await;
+
+    // After the faults each value that an expression selects exists, each panel shows something, and alerts have a reason.
+    faults::are_counted(&system).await;
+    let keys = format!("{}/.well-known/jwks.json", system.gateway_url());
+    assert_eq!(system.http().get(keys).send().await.unwrap().status(), StatusCode::OK);
+    prometheus.scrapes(3).await;
+    matchers::exist(&text, &prometheus).await;
+    panels_show_something(&prometheus).await;
+    faults::give_alerts_a_reason(&prometheus).await;
 
     // What a stopped system has done for its tenants is in the table.
     let database = system.shutdown().await;

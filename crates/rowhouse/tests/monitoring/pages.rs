@@ -11,9 +11,18 @@ use crate::queries::{of_the_dashboards, specification};
 /// Messages of the logs that begin like a panel's title.
 const MESSAGES: [&str; 1] = ["TLS failed, or the certificate is not valid for the host"];
 
+/// Returns the summaries of the alerts, by which a page can name one of several that share a name.
+fn summaries() -> Vec<String> {
+    let groups = specification();
+    let rules =
+        groups["groups"].as_array().unwrap().iter().flat_map(|group| group["rules"].as_array().unwrap());
+    rules.filter_map(|rule| rule["annotations"]["summary"].as_str()).map(str::to_owned).collect()
+}
+
 /// Checks that each panel that a page names exists. Titles begin with a capital letter or with `p99`, and messages of the logs do not.
 pub(crate) fn panels_exist() {
-    let titles = of_the_dashboards().into_iter().map(|(title, _)| title).collect::<Vec<_>>();
+    let titles =
+        of_the_dashboards().into_iter().map(|(title, _)| title).chain(summaries()).collect::<Vec<_>>();
     let mut named = 0;
     for page in ["alerts", "operations"] {
         let text = fs::read_to_string(deployed(&format!("../docs/{page}.md"))).unwrap();
@@ -24,7 +33,7 @@ pub(crate) fn panels_exist() {
             let is_title =
                 quoted.starts_with(|first: char| first.is_ascii_uppercase()) || quoted.starts_with("p99");
             if is_title && !MESSAGES.contains(&quoted.as_str()) {
-                assert!(titles.contains(&quoted), "docs/{page}.md: there is no panel {quoted:?}");
+                assert!(titles.contains(&quoted), "docs/{page}.md: there is no panel or alert {quoted:?}");
                 named += 1;
             }
         }

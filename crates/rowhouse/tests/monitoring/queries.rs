@@ -20,9 +20,6 @@ pub(crate) const ALL: &str = ".*";
 /// Metrics of others than Rowhouse's programs: of Prometheus and of kube-state-metrics.
 pub(crate) const OF_OTHERS: [&str; 2] = ["up", "kube_job_failed"];
 
-/// The panels that show nothing as long as nothing is wrong or slow.
-pub(crate) const MAY_BE_EMPTY: [&str; 1] = ["Transactions that did not commit"];
-
 /// Returns each panel's title and expression.
 pub(crate) fn of_the_dashboards() -> Vec<(String, String)> {
     let mut queries = Vec::new();

@@ -13,25 +13,26 @@ const PASSWORD: &str = "correct horse battery";
 const ORDERS: u32 = 20;
 const PATIENCE: Duration = Duration::from_secs(60);
 
-struct Client<'a>(&'a TestSystem);
+/// Somebody at the gateway.
+pub(crate) struct Client<'a>(pub(crate) &'a TestSystem);
 
 impl Client<'_> {
-    fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
+    pub(crate) fn request(&self, method: Method, path: &str, token: &str) -> RequestBuilder {
         let request = self.0.http().request(method, format!("{}{path}", self.0.gateway_url()));
         if token.is_empty() { request } else { request.bearer_auth(token) }
     }
 
-    async fn get(&self, path: &str, token: &str) -> StatusCode {
+    pub(crate) async fn get(&self, path: &str, token: &str) -> StatusCode {
         self.request(Method::GET, path, token).send().await.unwrap().status()
     }
 
-    async fn post(&self, path: &str, token: &str, body: Value) -> Value {
+    pub(crate) async fn post(&self, path: &str, token: &str, body: Value) -> Value {
         let answer = self.request(Method::POST, path, token).json(&body).send().await.unwrap();
         assert!(answer.status().is_success(), "{path}: {}", answer.text().await.unwrap());
         answer.json().await.unwrap()
     }
 
-    async fn status(&self, path: &str, body: &Value) -> StatusCode {
+    pub(crate) async fn status(&self, path: &str, body: &Value) -> StatusCode {
         self.request(Method::POST, path, "").json(body).send().await.unwrap().status()
     }
 
@@ -39,6 +40,12 @@ impl Client<'_> {
         let answer = self.request(Method::POST, path, token).json(&body).send().await.unwrap();
         assert_eq!(answer.status(), status, "{path}: {}", answer.text().await.unwrap());
     }
+}
+
+/// Returns an order of one chair.
+pub(crate) fn order() -> Value {
+    json!({ "customer": "Ada", "currency": "EUR",
+        "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }] })
 }
 
 /// Uses everything that is measured: a sign-up, which sends emails and runs jobs; orders with a webhook; refusals of each kind. Then
@@ -55,10 +62,8 @@ pub(crate) async fn measured(system: &TestSystem) {
     let token = tokens["access_token"].as_str().unwrap();
     let endpoint = json!({ "url": "http://127.0.0.1:1/closed", "events": ["order.created"] });
     client.post("/v1/webhook-endpoints", token, endpoint.clone()).await;
-    let order = json!({ "customer": "Ada", "currency": "EUR",
-        "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 100 }] });
     for _ in 0..ORDERS {
-        client.post("/v1/orders", token, order.clone()).await;
+        client.post("/v1/orders", token, order()).await;
         assert_eq!(client.get("/v1/orders", token).await, StatusCode::OK);
     }
     // The last letter of a signature has bits that mean nothing, and the first has none.
@@ -147,10 +152,10 @@ async fn until_limited(client: &Client<'_>, token: &str) -> u32 {
     1
 }
 
-const HTTP: &str = "http_server_request_duration_seconds_count";
+pub(crate) const HTTP: &str = "http_server_request_duration_seconds_count";
 const CALLS: &str = "rpc_server_call_duration_seconds_count";
-const TRANSACTIONS: &str = "db_client_operation_duration_seconds_count";
-const WEBHOOKS: &str = "rowhouse_webhook_attempt_duration_seconds_count";
+pub(crate) const TRANSACTIONS: &str = "db_client_operation_duration_seconds_count";
+pub(crate) const WEBHOOKS: &str = "rowhouse_webhook_attempt_duration_seconds_count";
 const GET: (&str, &str) = ("http_request_method", "GET");
 const SCHEME: (&str, &str) = ("url_scheme", "http");
 const POST: (&str, &str) = ("http_request_method", "POST");
@@ -170,7 +175,7 @@ async fn until(system: &TestSystem, reached: &(dyn Fn(&str) -> bool + Sync)) -> 
 }
 
 /// Returns the values of a metric's series that have the labels.
-fn samples(text: &str, metric: &str, labels: &[(&str, &str)]) -> Vec<f64> {
+pub(crate) fn samples(text: &str, metric: &str, labels: &[(&str, &str)]) -> Vec<f64> {
     let series = text.lines().filter_map(|line| line.strip_prefix(metric)?.rsplit_once(' '));
     series
         .filter(|(found, _)| found.is_empty() || found.starts_with('{'))

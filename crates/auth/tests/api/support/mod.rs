@@ -4,7 +4,6 @@
 
 mod keys;
 mod new_member;
-pub(crate) mod smtp;
 
 use std::time::Duration;
 

@@ -16,7 +16,7 @@ use tonic::metadata::MetadataValue;
 use tonic::transport::Channel;
 use tonic::{Request, Status};
 
-use super::receiver::Receiver;
+use super::Receiver;
 use crate::world::World;
 
 /// One caller's client of the service.

@@ -10,14 +10,13 @@ mod guard;
 mod isolation;
 mod kills;
 mod order;
-mod receiver;
 mod retries;
 mod secrets;
 mod tidying;
 mod trace;
 
 pub(crate) use client::Webhooks;
-pub(crate) use receiver::{Received, Receiver};
+pub(crate) use rowhouse_testkit::receiver::{Received, Receiver};
 use rowhouse_tokens::Role;
 
 use crate::world::{Orders, World};

@@ -7,8 +7,7 @@ use rowhouse_proto::orders::v1::OrderStatus::{Cancelled, Fulfilled, Paid};
 use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use serde_json::Value;
 
-use super::receiver::Received;
-use super::{Receiver, world};
+use super::{Received, Receiver, world};
 use crate::world::an_order;
 
 /// Checks the received requests: every version of each order, in order. A version may be repeated before the next

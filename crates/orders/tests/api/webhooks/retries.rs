@@ -60,11 +60,8 @@ async fn a_failed_event_is_retried_before_later_ones() {
     assert!(failed_before.attempt_count >= 4);
     assert_eq!(failed_before.attempts[0].http_status, 200, "the latest is the first");
     let requests = receiver.received();
-    let of_order: Vec<_> = requests
-        .iter()
-        .map(crate::webhooks::receiver::Received::order)
-        .filter(|(id, _)| *id != other.id)
-        .collect();
+    let of_order: Vec<_> =
+        requests.iter().map(crate::webhooks::Received::order).filter(|(id, _)| *id != other.id).collect();
     assert_eq!(of_order.iter().rev().take(3).map(|(_, version)| *version).collect::<Vec<_>>(), [3, 2, 1]);
     assert!(requests.iter().filter(|one| one.order() == of_order[0]).all(|one| one.id() == failing.event_id));
     world.stop().await;

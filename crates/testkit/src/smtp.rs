@@ -1,4 +1,4 @@
-//! An SMTP server (RFC 5321) on a loopback port, which stores what it receives.
+//! [`Smtp`], a mail server (RFC 5321) on a loopback port, which stores what it receives.
 
 use std::collections::VecDeque;
 use std::net::SocketAddr;
@@ -8,19 +8,19 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use rowhouse_system::mail_directory::ReceivedEmail;
+use rustls::ServerConfig;
+use rustls::crypto::ring;
+use rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 use tokio::io::{AsyncBufReadExt, AsyncRead, AsyncWrite, AsyncWriteExt, BufReader};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinHandle;
 use tokio_rustls::TlsAcceptor;
-use tokio_rustls::rustls::ServerConfig;
-use tokio_rustls::rustls::crypto::ring;
-use tokio_rustls::rustls::pki_types::{PrivateKeyDer, PrivatePkcs8KeyDer};
 
 const LIMIT: Duration = Duration::from_secs(20);
 
 /// The encryption of the connection.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Security {
+pub enum Security {
     /// None.
     None,
     /// It begins when the client requests it.
@@ -31,26 +31,32 @@ pub(crate) enum Security {
 
 /// An email as it arrived.
 #[derive(Clone)]
-pub(crate) struct Received {
-    pub(crate) from: String,
-    pub(crate) to: String,
-    pub(crate) encrypted: bool,
+pub struct Received {
+    /// The sender of the envelope.
+    pub from: String,
+    /// The recipient of the envelope.
+    pub to: String,
+    /// True if the connection was encrypted.
+    pub encrypted: bool,
     /// True if the client requested SMTPUTF8.
-    pub(crate) smtputf8: bool,
+    pub smtputf8: bool,
     /// The client's login, as it was sent.
-    pub(crate) login: Option<String>,
-    pub(crate) text: String,
+    pub login: Option<String>,
+    /// The headers and the body.
+    pub text: String,
 }
 
 impl Received {
-    pub(crate) fn email(&self) -> ReceivedEmail {
+    /// Returns the email as a person reads it.
+    #[must_use]
+    pub fn email(&self) -> ReceivedEmail {
         ReceivedEmail::parse(self.text.as_bytes()).unwrap()
     }
 }
 
 /// The server's reaction instead of accepting a recipient.
 #[derive(Clone, Copy, Debug)]
-pub(crate) enum Instead {
+pub enum Instead {
     /// This answer.
     Answer(&'static str),
     /// No answer.
@@ -58,8 +64,9 @@ pub(crate) enum Instead {
 }
 
 /// The server. Dropping it stops it.
-pub(crate) struct Smtp {
-    pub(crate) address: SocketAddr,
+pub struct Smtp {
+    /// Its address.
+    pub address: SocketAddr,
     shared: Arc<Shared>,
     serving: JoinHandle<()>,
 }
@@ -75,12 +82,12 @@ struct Shared {
 
 impl Smtp {
     /// Starts a server. Its certificate, for `localhost`, is written to `directory`.
-    pub(crate) async fn start(security: Security, directory: &Path) -> Self {
+    pub async fn start(security: Security, directory: &Path) -> Self {
         Self::start_as(security, true, directory).await
     }
 
     /// Starts a server that accepts ASCII addresses only.
-    pub(crate) async fn without_smtputf8(directory: &Path) -> Self {
+    pub async fn without_smtputf8(directory: &Path) -> Self {
         Self::start_as(Security::None, false, directory).await
     }
 
@@ -109,21 +116,24 @@ impl Smtp {
     }
 
     /// Sets the reactions to the next recipients, after which all are accepted.
-    pub(crate) fn instead(&self, instead: &[Instead]) {
+    pub fn instead(&self, instead: &[Instead]) {
         self.shared.instead.lock().unwrap().extend(instead);
     }
 
-    pub(crate) fn received(&self) -> Vec<Received> {
+    /// Returns the emails so far.
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
         self.shared.received.lock().unwrap().clone()
     }
 
     /// Returns how many recipients were named so far.
-    pub(crate) fn asked(&self) -> usize {
+    #[must_use]
+    pub fn asked(&self) -> usize {
         *self.shared.asked.lock().unwrap()
     }
 
     /// Waits for an email to the address.
-    pub(crate) async fn email_to(&self, address: &str) -> Received {
+    pub async fn email_to(&self, address: &str) -> Received {
         let arrives = async {
             loop {
                 if let Some(message) = self.received().into_iter().find(|message| message.to == address) {
@@ -143,7 +153,8 @@ impl Drop for Smtp {
 }
 
 /// Returns the path of the server's certificate.
-pub(crate) fn certificate(directory: &Path) -> PathBuf {
+#[must_use]
+pub fn certificate(directory: &Path) -> PathBuf {
     directory.join("smtp.pem")
 }
 

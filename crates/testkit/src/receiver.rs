@@ -1,9 +1,11 @@
-//! A tenant's own system, which receives events.
+//! [`Receiver`], a tenant's own system, which receives webhooks.
 
 use std::collections::HashMap;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
+use base64::Engine;
+use base64::prelude::BASE64_STANDARD;
 use hmac::{Hmac, KeyInit, Mac};
 use serde_json::Value;
 use sha2::Sha256;
@@ -14,33 +16,38 @@ use tokio::task::JoinHandle;
 
 /// A request that was received.
 #[derive(Clone, Debug)]
-pub(crate) struct Received {
-    /// Returns the path and query.
-    pub(crate) path: String,
+pub struct Received {
+    /// The path and query.
+    pub path: String,
     /// The headers, by lower-case name.
-    pub(crate) headers: HashMap<String, String>,
-    pub(crate) body: String,
+    pub headers: HashMap<String, String>,
+    /// The body.
+    pub body: String,
 }
 
 impl Received {
-    pub(crate) fn id(&self) -> &str {
+    /// Returns the event's id.
+    #[must_use]
+    pub fn id(&self) -> &str {
         &self.headers["webhook-id"]
     }
 
-    pub(crate) fn json(&self) -> Value {
+    /// Returns the body as JSON.
+    #[must_use]
+    pub fn json(&self) -> Value {
         serde_json::from_str(&self.body).unwrap()
     }
 
     /// Returns the order's id and version.
-    pub(crate) fn order(&self) -> (String, i64) {
+    #[must_use]
+    pub fn order(&self) -> (String, i64) {
         let order = &self.json()["data"];
         (order["id"].as_str().unwrap().to_owned(), order["version"].as_i64().unwrap())
     }
 
     /// Verifies the signature as a receiver does.
-    pub(crate) fn is_signed_with(&self, secret: &str) -> bool {
-        use base64::Engine;
-        use base64::prelude::BASE64_STANDARD;
+    #[must_use]
+    pub fn is_signed_with(&self, secret: &str) -> bool {
         let key = BASE64_STANDARD.decode(secret.strip_prefix("whsec_").unwrap()).unwrap();
         let signed = format!("{}.{}.{}", self.id(), self.headers["webhook-timestamp"], self.body);
         let mac = <Hmac<Sha256> as KeyInit>::new_from_slice(&key).unwrap().chain_update(signed);
@@ -55,8 +62,9 @@ impl Received {
 type Answers = dyn FnMut(&Received) -> String + Send;
 
 /// Listens on a socket of its own until it is dropped.
-pub(crate) struct Receiver {
-    pub(crate) url: String,
+pub struct Receiver {
+    /// The URL of its endpoint.
+    pub url: String,
     received: Arc<watch::Sender<Vec<Received>>>,
     answers: Arc<Mutex<Box<Answers>>>,
     listening: JoinHandle<()>,
@@ -70,7 +78,7 @@ impl Drop for Receiver {
 
 impl Receiver {
     /// Starts a receiver that answers `200 OK`.
-    pub(crate) async fn start() -> Self {
+    pub async fn start() -> Self {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}/hooks?of=acme", listener.local_addr().unwrap());
         let received = Arc::new(watch::Sender::new(Vec::new()));
@@ -99,22 +107,23 @@ impl Receiver {
     }
 
     /// Sets the answers from now on.
-    pub(crate) fn answer(&self, answers: impl FnMut(&Received) -> String + Send + 'static) {
+    pub fn answer(&self, answers: impl FnMut(&Received) -> String + Send + 'static) {
         *self.answers.lock().unwrap() = Box::new(answers);
     }
 
     /// Sets the same answer for every request.
-    pub(crate) fn always(&self, head: &'static str) {
+    pub fn always(&self, head: &'static str) {
         self.answer(move |_| head.to_owned());
     }
 
     /// Returns all requests so far.
-    pub(crate) fn received(&self) -> Vec<Received> {
+    #[must_use]
+    pub fn received(&self) -> Vec<Received> {
         self.received.borrow().clone()
     }
 
     /// Waits for a number of requests, and returns them.
-    pub(crate) async fn first(&self, count: usize) -> Vec<Received> {
+    pub async fn first(&self, count: usize) -> Vec<Received> {
         let mut received = self.received.subscribe();
         let enough = received.wait_for(|received| received.len() >= count);
         let Ok(enough) = tokio::time::timeout(Duration::from_secs(60), enough).await else {
