@@ -32,9 +32,10 @@ pub use handed_on::{was_handed_on, watch_calls};
 pub use held::unread_limit;
 pub use incoming::Peer;
 pub use listener::{BindError, Listener};
+pub use malformed::MAX_REQUEST;
 pub use reject::reject;
 pub use reply::{Reply, reply};
-pub use server::{COMPRESSION, GrpcOptions, MAX_REQUEST, ServeError, serve};
+pub use server::{COMPRESSION, GrpcOptions, ServeError, serve};
 pub use streams::StreamedMethods;
 
 pub use crate::shutdown::DRAIN_LIMIT;

@@ -35,10 +35,6 @@ use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 use crate::tls::ServerTls;
 
-/// The most bytes of a message from a client, before and after decompression. None of ours needs more: 200 lines with the
-/// longest SKUs are a fraction of it.
-pub const MAX_REQUEST: usize = 1024 * 1024;
-
 /// The compression that requests may have. Answers have none: most are short, and the length of a compressed answer that has a
 /// secret beside text from the request would reveal it (BREACH).
 pub const COMPRESSION: CompressionEncoding = CompressionEncoding::Gzip;
