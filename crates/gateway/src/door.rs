@@ -26,8 +26,9 @@ use crate::error::Problem;
 use crate::limits::{admit, write_limits};
 use crate::metrics;
 use crate::origin::priority;
+use crate::request_name::RequestName;
 use crate::rest;
-use crate::route::{RequestName, Route};
+use crate::route::Route;
 
 /// The time for which the body of a refused request is awaited. The connection can be used again if it has arrived by then.
 const DISCARD_LIMIT: Duration = Duration::from_secs(1);

@@ -24,6 +24,7 @@ mod openapi;
 mod origin;
 mod query;
 mod reply;
+mod request_name;
 mod rest;
 mod route;
 mod routes;

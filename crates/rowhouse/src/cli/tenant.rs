@@ -1,18 +1,17 @@
 //! The command `rowhouse tenant`, which suspends, resumes, lists and shows tenants.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use chrono::NaiveDate;
 use clap::{Args, Subcommand};
-use rowhouse_migrator::MigrateError;
 use rowhouse_operator::Search;
 use rowhouse_operator::tenants::{
-    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantError, TenantStatus, Usage,
+    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantStatus, Usage,
 };
 
 use super::database::DatabaseArgs;
 use super::operator::ReasonArgs;
 use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page, stdout};
+use super::tenant_error::TenantCliError;
 use super::tenant_usage::{self, UsageArgs};
 
 const EXAMPLES: &str =
@@ -80,18 +79,6 @@ struct Show {
     output: OutputArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TenantCliError {
-    #[error(transparent)]
-    Tenant(#[from] TenantError),
-    #[error(transparent)]
-    Connect(#[from] MigrateError),
-    #[error("--from {from} is after --to {to}")]
-    Span { from: NaiveDate, to: NaiveDate },
-    #[error("the outcome cannot be printed: {0}")]
-    Print(#[from] io::Error),
 }
 
 pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {
