@@ -27,6 +27,7 @@ use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest, LoginResponse, Role,
 };
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -102,6 +103,10 @@ impl Running {
 
     pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
         InvitationServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
+        JobServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
