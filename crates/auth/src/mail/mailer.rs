@@ -17,7 +17,7 @@ use uuid::Uuid;
 
 use super::EmailContent;
 use super::error::{MailError, SendError};
-use super::metrics::{self, Fate};
+use super::metrics::{self, EmailResult};
 use super::server::{SmtpServer, SmtpSource, public_url};
 use super::texts::{Text, write};
 use crate::MailArgs;
@@ -71,9 +71,9 @@ impl Mailer {
     ) -> Result<(), SendError> {
         let sent = self.send_uncounted(to, content, id).await;
         metrics::count(match &sent {
-            Ok(()) => Fate::Delivered,
-            Err(SendError::Temporary(_)) => Fate::Postponed,
-            Err(SendError::Permanent(_)) => Fate::Failed,
+            Ok(()) => EmailResult::Delivered,
+            Err(SendError::Temporary(_)) => EmailResult::Postponed,
+            Err(SendError::Permanent(_)) => EmailResult::Failed,
         });
         sent
     }

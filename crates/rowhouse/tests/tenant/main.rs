@@ -10,7 +10,7 @@
 
 mod actions;
 mod commands;
-mod doors;
+mod credentials;
 mod oldest;
 mod presets;
 mod reencrypt;
