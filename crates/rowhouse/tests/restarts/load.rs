@@ -28,7 +28,7 @@ pub(crate) struct Load {
     record: Arc<Record>,
 }
 
-/// What happened.
+/// The outcomes of the requests.
 #[derive(Default)]
 pub(crate) struct Record {
     stop: AtomicBool,
