@@ -10,9 +10,9 @@ mod tenant;
 mod tenant_name;
 
 pub(crate) use administrator::Administrator;
-pub(crate) use idempotency::{Fingerprint, IdempotencyKey, KeyDigest, PasswordProof};
+pub(crate) use idempotency::{Fingerprint, KeyDigest, PasswordProof};
 pub(crate) use onboarding::Onboarding;
 pub(crate) use progress::{Onboarded, SetupProgress};
 pub(crate) use slug::{Slug, SlugPlan};
-pub(crate) use tenant::{NewTenant, Tenant, TenantStatus};
+pub(crate) use tenant::{NewTenant, Tenant};
 pub(crate) use tenant_name::TenantName;

@@ -2,11 +2,11 @@
 
 use std::io::Write;
 
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
 use rowhouse_operator::Search;
-use rowhouse_operator::tenants::{
-    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantStatus, Usage,
-};
+use rowhouse_operator::tenants::{self, DataSize, Overview, Suspended, TableSize, Tenant, Usage};
+use rowhouse_tenancy::TenantStatus;
 
 use super::database::DatabaseArgs;
 use super::operator::ReasonArgs;
@@ -62,12 +62,26 @@ struct Change {
 #[derive(Args)]
 struct List {
     /// Show only tenants with this status
-    #[arg(long)]
+    #[arg(long, value_parser = status())]
     status: Option<TenantStatus>,
     #[command(flatten)]
     rows: ListArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+}
+
+/// Parses a status; the help lists them.
+fn status() -> impl TypedValueParser<Value = TenantStatus> {
+    let values = TenantStatus::ALL.map(|status| {
+        let help = match status {
+            TenantStatus::Provisioning => "It is in set-up",
+            TenantStatus::Active => "It is in use",
+            TenantStatus::Suspended => "Nobody can enter it",
+            TenantStatus::Failed => "It could not be set up",
+        };
+        PossibleValue::new(status.as_str()).help(help)
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<TenantStatus>())
 }
 
 #[derive(Args)]
