@@ -40,6 +40,7 @@ mod proxy;
 mod server;
 mod system;
 mod tenant;
+mod until;
 mod watchdog;
 
 pub use addresses::own_address;
@@ -59,4 +60,5 @@ pub use rowhouse_catalog::{PerService, ServiceName};
 pub use server::{PausedServer, TestServer};
 pub use system::TestSystem;
 pub use tenant::Tenant;
+pub use until::until;
 pub use watchdog::remove_after_the_test;

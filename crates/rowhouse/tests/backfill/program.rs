@@ -1,12 +1,8 @@
-//! Running the program and waiting for its effects.
+//! Running the program.
 
 use std::process::{Child, Output};
-use std::time::{Duration, Instant};
 
 use rowhouse_testkit::{CommandLine, TestDatabase};
-
-/// The time limit, longer than anything here takes, also on a busy machine.
-pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
 const ROWHOUSE: CommandLine = CommandLine::new(env!("CARGO_BIN_EXE_rowhouse"));
 
@@ -36,13 +32,4 @@ pub(crate) fn stdout(output: &Output) -> String {
 
 pub(crate) fn stderr(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
-}
-
-/// Waits until a condition holds.
-pub(crate) async fn until(what: &str, mut condition: impl AsyncFnMut() -> bool) {
-    let start = Instant::now();
-    while !condition().await {
-        assert!(start.elapsed() < PATIENCE, "waited in vain: {what}");
-        tokio::time::sleep(Duration::from_millis(5)).await;
-    }
 }

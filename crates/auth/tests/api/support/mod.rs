@@ -43,9 +43,6 @@ pub(crate) use new_member::{NewMember, make_member, prepare, prove};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// The time limit for what happens after an answer.
-const LIMIT: Duration = Duration::from_secs(20);
-
 pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
     Config {
         grpc: GrpcArgs::new("127.0.0.1:0".parse().unwrap()),
@@ -178,14 +175,7 @@ impl Service {
 
     /// Waits until a query returns the expected value.
     pub(crate) async fn until(&self, expression: &str, expected: &str) {
-        let reached = async {
-            while self.value(expression).await != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(LIMIT, reached).await.is_err() {
-            assert_eq!(self.value(expression).await, expected, "{expression}");
-        }
+        self.database.until(expression, expected).await;
     }
 
     /// Creates an active tenant.
