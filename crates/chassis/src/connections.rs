@@ -4,7 +4,7 @@ use std::sync::LazyLock;
 
 use opentelemetry::metrics::Counter;
 
-use crate::telemetry::{Seldom, meter};
+use crate::telemetry::{LogInterval, meter};
 
 static EXCESS: LazyLock<Counter<u64>> = LazyLock::new(|| {
     meter()
@@ -18,14 +18,14 @@ static EXCESS: LazyLock<Counter<u64>> = LazyLock::new(|| {
 
 /// The count of connections that were too many.
 #[derive(Debug)]
-pub struct Excess(Seldom);
+pub struct Excess(LogInterval);
 
 impl Excess {
     /// Makes the counter begin at 0, so that the first one is an increase.
     #[must_use]
     pub fn expect() -> Self {
         EXCESS.add(0, &[]);
-        Self(Seldom::default())
+        Self(LogInterval::default())
     }
 
     /// Counts a connection. The log says that there are some, not each of them.

@@ -53,6 +53,7 @@ fn code(status: &Status) -> Code {
 async fn a_message_that_is_not_read_is_answered_from_the_table() {
     let server = server().await;
     let text = [0x0a, 2, b'h', b'i'];
+    let long = vec![b'x'; MAX_REQUEST + 1];
     for (what, encoding, bytes, expected) in [
         ("no message", None, Vec::new(), Code::INVALID_ARGUMENT),
         ("an invalid message", None, frame(0, 2, &[0xff, 0xff]), Code::INVALID_ARGUMENT),
@@ -62,8 +63,10 @@ async fn a_message_that_is_not_read_is_answered_from_the_table() {
         ("a frame that ends early", None, frame(0, 100, &text), Code::INVALID_ARGUMENT),
         ("a compressed frame without an encoding", None, frame(1, 4, &text), Code::INVALID_ARGUMENT),
         ("broken compression", Some("gzip"), frame(1, 4, &text), Code::INVALID_ARGUMENT),
-        ("a long message", None, frame(0, MAX_REQUEST + 1, &text), Code::BODY_TOO_LARGE),
-        ("a long compressed message", Some("gzip"), frame(1, MAX_REQUEST + 1, &text), Code::BODY_TOO_LARGE),
+        ("a long message", None, frame(0, long.len(), &long), Code::BODY_TOO_LARGE),
+        ("a long compressed message", Some("gzip"), frame(1, long.len(), &long), Code::BODY_TOO_LARGE),
+        ("an announced long message", None, frame(0, long.len(), &text), Code::BODY_TOO_LARGE),
+        ("an announced long compressed one", Some("gzip"), frame(1, long.len(), &text), Code::BODY_TOO_LARGE),
         ("another compression", Some("snappy"), frame(1, 4, &text), Code::UNSUPPORTED_ENCODING),
     ] {
         let answer = send(&server.channel, encoding, bytes).await;
@@ -73,6 +76,9 @@ async fn a_message_that_is_not_read_is_answered_from_the_table() {
         if expected == Code::INVALID_ARGUMENT {
             let detail = fault(&status, Code::COMMON).detail;
             assert!(detail.starts_with("the message cannot be read: "), "{what}: {detail}");
+        }
+        if expected == Code::BODY_TOO_LARGE {
+            assert_eq!(status.message(), "the message is larger than 1 MiB: send less at once", "{what}");
         }
         let accepted = answer.headers().get("grpc-accept-encoding").map(|value| value.to_str().unwrap());
         assert_eq!(accepted, (expected == Code::UNSUPPORTED_ENCODING).then_some("gzip,identity"), "{what}");

@@ -4,6 +4,7 @@
 //! Services do not use this crate: they access the database through `TenantDb`.
 
 mod address;
+mod address_error;
 mod driver;
 mod failure;
 mod libpq;
@@ -15,7 +16,8 @@ mod sqlstate;
 mod stream;
 mod tls;
 
-pub use address::{Address, AddressError};
+pub use address::Address;
+pub use address_error::AddressError;
 pub use driver::{Driver, into_diesel};
 pub use failure::ConnectFailure;
 pub use presented::PresentedCertificate;

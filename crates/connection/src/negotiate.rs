@@ -28,7 +28,7 @@ pub(crate) enum TlsFailure {
     Handshake(io::Error),
 }
 
-/// How an attempt to connect begins.
+/// The beginning of an attempt to connect.
 #[derive(Clone)]
 pub(crate) enum Negotiation {
     /// Without TLS.

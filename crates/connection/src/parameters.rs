@@ -7,7 +7,7 @@ use std::str::FromStr;
 
 use crate::AddressError;
 
-/// How a connection is encrypted, as libpq's `sslmode` says it.
+/// The encryption of a connection, as libpq's `sslmode` says it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub(crate) enum SslMode {
     /// Not encrypted.

@@ -21,10 +21,10 @@ use crate::Config;
 use crate::arrival::{TimeLimit, begin_deadline};
 use crate::clients::Channels;
 use crate::connections::{Connections, close_if_scarce};
-use crate::door::door;
 use crate::head::head;
 use crate::https::{self, Https};
 use crate::limits::tell_limits;
+use crate::load_shedding::shed_load;
 use crate::openapi::ServedDocument;
 use crate::routes;
 use crate::routes::authorization_server::Metadata;
@@ -164,7 +164,7 @@ impl App {
                 .wrap(from_fn(uri::limit))
                 .wrap(from_fn(begin_deadline))
                 .wrap(from_fn(trace))
-                .wrap(from_fn(door))
+                .wrap(from_fn(shed_load))
                 .wrap(https.headers())
                 .wrap(from_fn(close_if_scarce))
         });

@@ -9,7 +9,7 @@ use rustls::ServerConfig;
 use rustls::sign::CertifiedKey;
 
 use crate::HttpTlsArgs;
-use crate::route::Scheme;
+use crate::request_name::Scheme;
 
 /// The certificate of the gateway's own server, if it has one, and the value of `Strict-Transport-Security`, if answers have it.
 #[derive(Clone)]

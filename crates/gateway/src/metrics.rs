@@ -13,7 +13,7 @@ use opentelemetry_semantic_conventions::metric::{HTTP_SERVER_ACTIVE_REQUESTS, HT
 use rowhouse_chassis::error::Code;
 use rowhouse_chassis::telemetry::{SECONDS, meter};
 
-use crate::route::RequestName;
+use crate::request_name::RequestName;
 
 static DURATIONS: LazyLock<Histogram<f64>> = LazyLock::new(|| {
     meter()

@@ -21,7 +21,7 @@ use tracing_opentelemetry::OpenTelemetrySpanExt;
 use crate::error::Problem;
 use crate::metrics::{self, Active};
 use crate::origin::address;
-use crate::route::RequestName;
+use crate::request_name::RequestName;
 
 /// The requests about the gateway itself, which come every second and are neither traced nor logged.
 const OPERATIONAL: [&str; 2] = ["/healthz", "/readyz"];

@@ -25,6 +25,48 @@ fn the_committed_document_is_the_generated_one() {
     assert!(committed == generated, "{} is out of date: run `{REGENERATE}`", path.display());
 }
 
+/// A definition in proto without a comment, and a part that is written by hand, could leave one out.
+#[test]
+fn every_member_of_a_body_has_a_description() {
+    let document: Value = serde_json::from_str(rowhouse_gateway::OPENAPI_DOCUMENT).unwrap();
+    let mut without = Vec::new();
+    let mut left: Vec<(String, &Value)> = vec![(String::new(), &document)];
+    while let Some((path, value)) = left.pop() {
+        let members = value.get("properties").and_then(Value::as_object);
+        for (name, member) in members.into_iter().flatten() {
+            // A reference leads to a schema, which has one.
+            let described = ["description", "$ref"].iter().any(|key| member.get(key).is_some());
+            if !described {
+                without.push(format!("{path}: {name}"));
+            }
+        }
+        match value {
+            Value::Object(members) => {
+                left.extend(members.iter().map(|(name, member)| (format!("{path}/{name}"), member)));
+            }
+            Value::Array(items) => left.extend(items.iter().map(|item| (path.clone(), item))),
+            _ => {}
+        }
+    }
+    assert!(without.is_empty(), "{without:#?}");
+}
+
+/// The limit on an address is one of the gateway, not of an operation.
+#[test]
+fn every_operation_of_the_api_declares_that_an_address_can_be_too_long() {
+    let document: Value = serde_json::from_str(rowhouse_gateway::OPENAPI_DOCUMENT).unwrap();
+    let paths = document["paths"].as_object().unwrap().iter().filter(|(path, _)| path.starts_with("/v1/"));
+    let mut operations = 0;
+    for (path, item) in paths {
+        for (method, operation) in item.as_object().unwrap() {
+            let Some(answers) = operation.get("responses") else { continue };
+            assert!(answers.get("414").is_some(), "{method} {path}");
+            operations += 1;
+        }
+    }
+    assert!(operations > 50, "{operations}");
+}
+
 /// A permission that nothing asks for allows nothing.
 #[test]
 fn every_declared_permission_is_asked_for() {

@@ -1,4 +1,4 @@
-//! What is generated from a small definition, and which definitions are refused.
+//! The code that is generated from a small definition, and the definitions that are refused.
 
 #![allow(clippy::unwrap_used, clippy::indexing_slicing, reason = "a test fails by panicking")]
 

@@ -12,6 +12,7 @@ mod context;
 pub mod grpc;
 pub mod shares;
 mod tenant_id;
+mod tenant_status;
 
 #[cfg(feature = "db")]
 pub mod audit;
@@ -24,3 +25,4 @@ pub use context::{SystemOrigin, TenantContext};
 #[cfg(feature = "db")]
 pub use db::*;
 pub use tenant_id::{InvalidTenantId, TenantId};
+pub use tenant_status::{TenantStatus, UnknownTenantStatus};

@@ -32,7 +32,7 @@ pub struct Binary {
     processes: Processes,
 }
 
-/// What a program that has ended said on standard error, and its exit code.
+/// The exit code of a program that has ended, and its standard error.
 #[derive(Debug)]
 pub struct Ended {
     /// The exit code, or `None` after a signal.

@@ -8,9 +8,11 @@ use diesel::sql_types::Text;
 use diesel_async::{AsyncPgConnection, RunQueryDsl, SimpleAsyncConnection};
 use rowhouse_catalog::ServiceName;
 use rowhouse_migrator::{connect_diesel, quote_identifier};
+use tokio::time::{sleep, timeout};
 
 use crate::PgBouncer;
 use crate::cluster::SharedCluster;
+use crate::until::{PATIENCE, PAUSE};
 
 /// The variable that puts a `PgBouncer` in transaction mode between all services of a test and their database.
 const POOLER: &str = "TEST_BEHIND_PGBOUNCER";
@@ -79,6 +81,18 @@ impl TestDatabase {
             .await
             .unwrap_or_else(|error| panic!("{error}"))
             .value
+    }
+
+    /// Waits until an expression has the expected value.
+    pub async fn until(&self, expression: &str, expected: &str) {
+        let reached = async {
+            while self.value(expression).await != expected {
+                sleep(PAUSE).await;
+            }
+        };
+        if timeout(PATIENCE, reached).await.is_err() {
+            assert_eq!(self.value(expression).await, expected, "{expression}");
+        }
     }
 
     /// Connects as a service's role.

@@ -3,9 +3,8 @@
 use quick_cache::sync::Cache as Entries;
 use sha2::{Digest, Sha256};
 
-use crate::VerifiedToken;
 use crate::trust::Keys;
-use crate::verify::LEEWAY;
+use crate::{LEEWAY, VerifiedToken};
 
 /// The number of tokens that are kept, at about a kilobyte each. Those that are used least make room for others.
 const TOKENS: usize = 4096;

@@ -1,65 +1,11 @@
 //! The contents of a verified token: the caller, the tenant, the session.
 
 use std::fmt;
-use std::str::FromStr;
 use std::sync::Arc;
 
-use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
-use crate::Permission;
-
-/// The role of a member in a tenant, which determines the member's permissions.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, Serialize, Deserialize)]
-#[serde(rename_all = "lowercase")]
-pub enum Role {
-    /// Can do everything, including the end of the tenant.
-    Owner,
-    /// Can do everything but end the tenant.
-    Admin,
-    /// Can read and write the tenant's data.
-    Member,
-    /// Can read the tenant's data.
-    Viewer,
-}
-
-/// The error of parsing a text that is not a role.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a role is one of owner, admin, member, viewer")]
-pub struct UnknownRole;
-
-impl Role {
-    /// Returns the role's name in tokens, rows and JSON.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Owner => "owner",
-            Self::Admin => "admin",
-            Self::Member => "member",
-            Self::Viewer => "viewer",
-        }
-    }
-}
-
-impl fmt::Display for Role {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.as_str())
-    }
-}
-
-impl FromStr for Role {
-    type Err = UnknownRole;
-
-    fn from_str(text: &str) -> Result<Self, UnknownRole> {
-        match text {
-            "owner" => Ok(Self::Owner),
-            "admin" => Ok(Self::Admin),
-            "member" => Ok(Self::Member),
-            "viewer" => Ok(Self::Viewer),
-            _ => Err(UnknownRole),
-        }
-    }
-}
+use crate::{Permission, Role};
 
 /// The caller that a token identifies.
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -12,15 +12,17 @@ pub mod issuer;
 mod key;
 mod metrics;
 mod permission;
+mod role;
 mod trust;
 mod verify;
 
-pub use claims::{Principal, Role, TokenSession, UnknownRole, VerifiedToken};
+pub use claims::{Principal, TokenSession, VerifiedToken};
 pub use error::TokenError;
 pub use issue::{SignedToken, TokenIssuer, scope};
 pub use issuer::{InvalidIssuer, IssuerUrl, Issuers};
 pub use key::{Jwk, JwkSet, KeyError, SigningKey, SigningKeys};
 pub use permission::Permission;
+pub use role::{Role, UnknownRole};
 pub use trust::{TrustError, TrustStore};
 pub use verify::{Accepts, Verifier};
 
@@ -29,6 +31,9 @@ pub const USER_AUDIENCE: &str = "rowhouse";
 
 /// The claim `client_id` of people's tokens: the one client with which people log in. An API key's token has the key's id.
 pub const FIRST_PARTY_CLIENT: &str = "rowhouse";
+
+/// The clock skew that is tolerated, in seconds.
+pub(crate) const LEEWAY: u64 = 5;
 
 /// The header `typ` of people's tokens (RFC 9068 §2.1).
 pub(crate) const USER_TYPE: &str = "at+jwt";

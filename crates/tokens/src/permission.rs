@@ -41,22 +41,6 @@ impl Role {
     pub const fn may(self, permission: Permission) -> bool {
         self.reaches(permission.lowest_role)
     }
-
-    /// Returns whether a member with this role may grant, change and revoke the other role. Nobody may do that to a role above
-    /// their own.
-    #[must_use]
-    pub const fn reaches(self, other: Self) -> bool {
-        self.rank() >= other.rank()
-    }
-
-    const fn rank(self) -> u8 {
-        match self {
-            Self::Viewer => 0,
-            Self::Member => 1,
-            Self::Admin => 2,
-            Self::Owner => 3,
-        }
-    }
 }
 
 impl fmt::Display for Permission {

@@ -15,14 +15,12 @@ use crate::issue::STATUS_TOKEN_LIFETIME;
 use crate::metrics;
 use crate::trust::{Keys, Trusted};
 use crate::{
-    FIRST_PARTY_CLIENT, Issuers, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError, TokenSession,
-    TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
+    FIRST_PARTY_CLIENT, Issuers, LEEWAY, Principal, Role, SERVICE_TYPE, STATUS_TYPE, TokenError,
+    TokenSession, TrustStore, USER_AUDIENCE, USER_TYPE, VerifiedToken, issuer,
 };
 
 /// The longest token that is decoded. The system's own have about 500 bytes.
 const LONGEST_TOKEN: usize = 4096;
-/// The clock skew that is tolerated, in seconds.
-pub(crate) const LEEWAY: u64 = 5;
 /// The longest lifetime of an access token that is accepted, from any issuer.
 const LONGEST_LIFETIME: u64 = 3600;
 

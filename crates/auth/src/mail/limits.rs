@@ -12,7 +12,7 @@ use serde::{Deserialize, Serialize};
 pub(crate) use invitations::{accepted, admit_founding, admit_invitation, no_longer_pending};
 
 use super::EmailContent;
-use super::metrics::{self, Fate};
+use super::metrics::{self, EmailResult};
 use crate::domain::{Allowance, EmailAddress, InvalidEmailAddress, Rate, UserId};
 use crate::encryption::EncryptionKeys;
 use crate::store::allowances::spend;
@@ -136,7 +136,7 @@ async fn count(
 ) -> Result<Result<Permit, TooMany>, DbError> {
     Ok(match spend(tx, allowances).await? {
         Some(wait) => {
-            metrics::count(Fate::Suppressed);
+            metrics::count(EmailResult::Suppressed);
             Err(TooMany { wait })
         }
         None => Ok(Permit { email: to.as_str().to_owned() }),

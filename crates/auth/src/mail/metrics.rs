@@ -17,7 +17,7 @@ pub(crate) const OLDEST_EMAIL: Oldest = Oldest {
 
 /// The result of an attempt to send an email, or to enqueue one.
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Fate {
+pub(super) enum EmailResult {
     /// The server took it.
     Delivered,
     /// It is tried again.
@@ -38,22 +38,24 @@ static EMAILS: LazyLock<Counter<u64>> = LazyLock::new(|| {
 
 /// Makes the counters begin at 0, so that the first failure is an increase.
 pub(super) fn expect_emails() {
-    for fate in [Fate::Delivered, Fate::Postponed, Fate::Failed, Fate::Suppressed] {
-        add(0, fate);
+    for result in
+        [EmailResult::Delivered, EmailResult::Postponed, EmailResult::Failed, EmailResult::Suppressed]
+    {
+        add(0, result);
     }
 }
 
 /// Counts an email.
-pub(super) fn count(fate: Fate) {
-    add(1, fate);
+pub(super) fn count(result: EmailResult) {
+    add(1, result);
 }
 
-fn add(emails: u64, fate: Fate) {
-    let fate = match fate {
-        Fate::Delivered => "delivered",
-        Fate::Postponed => "postponed",
-        Fate::Failed => "failed",
-        Fate::Suppressed => "suppressed",
+fn add(emails: u64, result: EmailResult) {
+    let result = match result {
+        EmailResult::Delivered => "delivered",
+        EmailResult::Postponed => "postponed",
+        EmailResult::Failed => "failed",
+        EmailResult::Suppressed => "suppressed",
     };
-    EMAILS.add(emails, &[KeyValue::new("rowhouse.email.result", fate)]);
+    EMAILS.add(emails, &[KeyValue::new("rowhouse.email.result", result)]);
 }

@@ -1,5 +1,6 @@
 //! Emails to people.
 
+mod error;
 pub(crate) mod limits;
 mod mailer;
 mod metrics;
@@ -9,8 +10,9 @@ mod texts;
 
 use serde::{Deserialize, Serialize};
 
-pub use mailer::MailError;
-pub(crate) use mailer::{Mailer, SendError};
+pub use error::MailError;
+pub(crate) use error::SendError;
+pub(crate) use mailer::Mailer;
 pub(crate) use metrics::OLDEST_EMAIL;
 
 /// The content of an email. Its tokens are secrets.

@@ -33,7 +33,7 @@ pub(super) fn public_url(text: &str, production: bool) -> Result<String, MailErr
     Ok(text.trim_end_matches('/').to_owned())
 }
 
-/// Where the settings of the SMTP server come from.
+/// The source of the SMTP server's settings.
 #[derive(Clone)]
 pub(super) struct SmtpSource {
     url: Location,

@@ -37,8 +37,8 @@ impl GlobalHandler<Task> for TaskHandler {
                 let client = client(ip_address.as_deref(), user_agent);
                 self.sign_in_failed(run, &email, &reason, denied, resend, &client).await
             }
-            Task::DoneByLink { user, deed, ip_address, user_agent } => {
-                let action = match deed {
+            Task::DoneByLink { user, action, ip_address, user_agent } => {
+                let action = match action {
                     LinkAction::ResetPassword => Action::PasswordReset,
                     LinkAction::VerifyEmail => Action::EmailVerify,
                 };

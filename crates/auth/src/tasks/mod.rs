@@ -53,8 +53,9 @@ pub(crate) enum Task {
     DoneByLink {
         /// The person.
         user: Uuid,
-        /// The action.
-        deed: LinkAction,
+        /// The action. Stored tasks have it by the name of earlier releases, which can still read them.
+        #[serde(rename = "deed")]
+        action: LinkAction,
         /// The client's address.
         ip_address: Option<String>,
         /// The client's program.
@@ -81,10 +82,10 @@ impl GlobalJob for Task {
 
 impl Task {
     /// Creates the task for an action by an emailed link.
-    pub(crate) fn done_by_link(user: UserId, deed: LinkAction, client: &Client) -> Self {
+    pub(crate) fn done_by_link(user: UserId, action: LinkAction, client: &Client) -> Self {
         Self::DoneByLink {
             user: user.as_uuid(),
-            deed,
+            action,
             ip_address: client.address.map(|address| address.to_string()),
             user_agent: client.user_agent.clone(),
         }
@@ -117,5 +118,23 @@ impl Task {
             }
             other => other,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Releases that run at the same time read each other's tasks.
+    #[test]
+    fn an_action_by_a_link_is_stored_as_before() {
+        let user = Uuid::nil();
+        let (ip_address, user_agent) = (None, None);
+        let task = Task::DoneByLink { user, action: LinkAction::VerifyEmail, ip_address, user_agent };
+        let stored = serde_json::to_string(&task).unwrap();
+        let before = r#"{"DoneByLink":{"user":"00000000-0000-0000-0000-000000000000","deed":"VerifyEmail","ip_address":null,"user_agent":null}}"#;
+        assert_eq!(stored, before);
+        let read = serde_json::from_str::<Task>(before).unwrap();
+        assert!(matches!(read, Task::DoneByLink { action: LinkAction::VerifyEmail, .. }), "{read:?}");
     }
 }

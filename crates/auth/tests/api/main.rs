@@ -16,6 +16,7 @@ mod busy;
 mod ceilings;
 mod international;
 mod invitations;
+mod jobs;
 mod leavers;
 mod leaving;
 mod login;

@@ -9,7 +9,7 @@ use rowhouse_catalog::ServiceName;
 use rowhouse_tenancy::shares::{self, Occupancy, Shares, Urgency};
 
 use super::{Applicant, Party};
-use crate::telemetry::{Seldom, meter};
+use crate::telemetry::{LogInterval, meter};
 
 const SERVICE: &str = "rowhouse.admission.service";
 const SIDE: &str = "rowhouse.admission.side";
@@ -70,7 +70,7 @@ pub(super) struct Calls {
     count: AtomicU64,
     /// The number at the last log line.
     logged: AtomicU64,
-    log: Seldom,
+    log: LogInterval,
 }
 
 impl Calls {

@@ -100,18 +100,18 @@ impl Side {
 #[must_use = "others may run a call when this is dropped"]
 pub struct CallPermit {
     admission: Admission,
-    held: Held,
+    place: PlacePermit,
     waited: bool,
 }
 
-enum Held {
+enum PlacePermit {
     OfTenant(#[expect(dead_code, reason = "it is dropped")] Permit<TenantId>),
     OfStranger(#[expect(dead_code, reason = "it is dropped")] Permit<Network>),
 }
 
 /// The end of a call to a service.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Outcome {
+pub enum CallOutcome {
     /// The service answered.
     Answered,
     /// The service refused the call for its load.
@@ -159,17 +159,17 @@ impl Admission {
         let entered = match party {
             Party::Tenant(tenant) => {
                 let entered = wait(tenants, Some(tenant), urgency, may_wait, deadline).await;
-                entered.map(|(permit, waited)| (Held::OfTenant(permit), waited))
+                entered.map(|(permit, waited)| (PlacePermit::OfTenant(permit), waited))
             }
             Party::Stranger(network) => {
                 let entered = wait(strangers, network, urgency, may_wait, deadline).await;
-                entered.map(|(permit, waited)| (Held::OfStranger(permit), waited))
+                entered.map(|(permit, waited)| (PlacePermit::OfStranger(permit), waited))
             }
         };
         match entered {
-            Ok((held, waited)) => {
+            Ok((place, waited)) => {
                 self.0.calls.admitted(applicant);
-                Ok(CallPermit { admission: self.clone(), held, waited })
+                Ok(CallPermit { admission: self.clone(), place, waited })
             }
             Err(NoPlace::Late) => Err(exceeded()),
             Err(NoPlace::Full) => Err(self.overloaded(applicant)),
@@ -256,17 +256,17 @@ impl CallPermit {
     }
 
     /// Ends the call, and learns from its outcome how many the service takes.
-    pub fn ended(self, outcome: Outcome) {
+    pub fn ended(self, outcome: CallOutcome) {
         let Inner { tenants, limit, .. } = &*self.admission.0;
-        let (Some(limit), Held::OfTenant(_)) = (limit, &self.held) else { return };
+        let (Some(limit), PlacePermit::OfTenant(_)) = (limit, &self.place) else { return };
         // The lock is held until the places are changed, so that an older number does not replace a newer one.
         let mut limit = limit.lock().unwrap_or_else(PoisonError::into_inner);
         let now = Instant::now();
         let changed = match outcome {
             // Before the place is free, since the number of those that are taken counts.
-            Outcome::Answered => limit.answered(tenants.occupancy().held, now),
-            Outcome::Overloaded => limit.overloaded(now),
-            Outcome::Failed => None,
+            CallOutcome::Answered => limit.answered(tenants.occupancy().held, now),
+            CallOutcome::Overloaded => limit.overloaded(now),
+            CallOutcome::Failed => None,
         };
         if let Some(places) = changed {
             tenants.resize(places);

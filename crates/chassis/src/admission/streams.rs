@@ -35,6 +35,7 @@ impl Admission {
         let place = self.0.streams.take(Some(applicant.party), 1);
         place.map(StreamPermit).ok_or_else(|| self.overloaded(applicant))
     }
+
     /// Does the same for a stream about the server itself.
     pub(crate) fn enter_watch(&self, applicant: Applicant) -> Result<StreamPermit, Status> {
         let place = self.0.watches.take(Some(applicant.party), 1);

@@ -108,19 +108,19 @@ async fn a_client_sends_fewer_calls_when_the_service_refuses_some() {
     assert_eq!(size(), 64);
     let calls = |number| (0..number).map(|_| take(&admission, tenant())).collect::<Vec<_>>();
     for call in calls(10) {
-        call.ended(Outcome::Failed);
+        call.ended(CallOutcome::Failed);
     }
     assert_eq!(size(), 64, "a failure says nothing");
-    take(&admission, Applicant::UNKNOWN).ended(Outcome::Overloaded);
+    take(&admission, Applicant::UNKNOWN).ended(CallOutcome::Overloaded);
     assert_eq!(size(), 64, "strangers' calls say nothing");
     // All of one round count once.
     for call in calls(50) {
-        call.ended(Outcome::Overloaded);
+        call.ended(CallOutcome::Overloaded);
     }
     assert_eq!(size(), 51);
     for _ in 0..60 {
         let mut running = calls(51);
-        running.pop().unwrap().ended(Outcome::Answered);
+        running.pop().unwrap().ended(CallOutcome::Answered);
     }
     assert!(size() > 51, "{}", size());
 }

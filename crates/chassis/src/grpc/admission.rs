@@ -15,7 +15,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::deadline::Deadline;
-use super::server::MAX_REQUEST;
+use super::malformed::{MAX_REQUEST, too_large, unreadable};
 use crate::admission::{Admission, Applicant, Arriving, NoRoom, PRIORITY, Room, urgency, while_admitted};
 use crate::client::Client;
 
@@ -97,13 +97,13 @@ pub(super) async fn arrived(
         });
         let frame = match next.await.map_err(full)? {
             Some(Ok(frame)) => frame,
-            Some(Err(_interrupted)) => return Err(Status::cancelled("the message did not arrive")),
+            // The stream was reset, so the answer is for the log.
+            Some(Err(_reset)) => return Err(unreadable("it did not arrive to its end")),
             None => break,
         };
         let Some(piece) = frame.data_ref() else { continue };
         if message.len() + piece.len() > MAX_REQUEST + PREFIX {
-            // As tonic answers to a message that is too large.
-            return Err(Status::out_of_range("the message is too large"));
+            return Err(too_large());
         }
         if let ([_, prefix @ ..], true) = (&**piece, message.is_empty())
             && let Some(length) = prefix.first_chunk()

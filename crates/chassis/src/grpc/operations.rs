@@ -15,7 +15,7 @@ use tonic::service::Routes;
 use tower::{Layer, Service};
 
 use super::admission::{applicant, arrived};
-use super::held::hold;
+use super::permitted_body::hold;
 use super::rpc::Rpc;
 use crate::admission::Admission;
 

@@ -20,10 +20,10 @@ use super::access::AccessLayer;
 use super::admission::AdmissionLayer;
 use super::envelope::EnvelopeLayer;
 use super::health;
-use super::held::unread_limit;
 use super::incoming::Incoming;
 use super::listener::Listener;
 use super::operations::OperationsLayer;
+use super::permitted_body::unread_limit;
 use super::rate_limit::RateLimitLayer;
 use super::reject::reject;
 use super::streams::{STREAM_WINDOW, StreamLayer, StreamedMethods};
@@ -34,10 +34,6 @@ use crate::client::TrustedProxies;
 use crate::rate_limit::RateLimiter;
 use crate::shutdown::Shutdown;
 use crate::tls::ServerTls;
-
-/// The most bytes of a message from a client, before and after decompression. None of ours needs more: 200 lines with the
-/// longest SKUs are a fraction of it.
-pub const MAX_REQUEST: usize = 1024 * 1024;
 
 /// The compression that requests may have. Answers have none: most are short, and the length of a compressed answer that has a
 /// secret beside text from the request would reveal it (BREACH).

@@ -12,7 +12,7 @@ use tonic::body::Body;
 use tower::{Layer, Service};
 
 use super::admission::applicant;
-use super::held::hold;
+use super::permitted_body::hold;
 use crate::admission::Admission;
 
 /// The bytes of a message that arrive before they are read.

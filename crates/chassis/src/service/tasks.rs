@@ -68,6 +68,7 @@ where
 {
     let (stop, stopping) = shutdown.child();
     let calls_over = CancellationToken::new();
+    // Not a `TaskTracker`, which neither tells that a task failed nor aborts the tasks when it is dropped.
     let mut running = JoinSet::new();
     for Task { name, kind } in tasks {
         running.spawn(run(name, kind, stopping.clone(), calls_over.clone()));

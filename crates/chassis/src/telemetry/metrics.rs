@@ -63,6 +63,6 @@ pub(super) fn provider(
     let provider = builder.build();
     global::set_meter_provider(provider.clone());
     process::observe(&meter());
-    readiness::observe();
+    readiness::observe(&meter());
     Ok(Some((provider, Exposition(registry))))
 }

@@ -10,13 +10,13 @@
 mod admin;
 mod exporter;
 mod log;
+mod log_interval;
 mod metrics;
 mod panics;
 mod position;
 mod process;
 mod propagation;
 mod readiness;
-mod seldom;
 mod text;
 mod traces;
 
@@ -40,11 +40,11 @@ use tracing_subscriber::util::{SubscriberInitExt, TryInitError};
 use uuid::Uuid;
 
 pub use log::print_end;
+pub(crate) use log_interval::LogInterval;
 pub use metrics::{SECONDS, meter};
 pub(crate) use propagation::inject_trace;
 pub use propagation::{TRACEPARENT, continue_trace, traceparent, traceparent_without_span};
 pub use readiness::report_readiness;
-pub(crate) use seldom::Seldom;
 pub use text::{REQUEST, milliseconds};
 
 use crate::config::TelemetryArgs;

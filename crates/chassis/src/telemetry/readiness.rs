@@ -4,8 +4,7 @@ use std::collections::BTreeMap;
 use std::sync::{Mutex, MutexGuard, PoisonError};
 
 use opentelemetry::KeyValue;
-
-use super::meter;
+use opentelemetry::metrics::Meter;
 
 /// The parts that have reported, such as `auth.v1.AuthService`, and whether they are ready.
 static PARTS: Mutex<BTreeMap<&'static str, bool>> = Mutex::new(BTreeMap::new());
@@ -27,8 +26,8 @@ pub(super) fn not_ready() -> Option<Vec<&'static str>> {
 }
 
 /// Registers the metric.
-pub(super) fn observe() {
-    meter()
+pub(super) fn observe(meter: &Meter) {
+    meter
         .u64_observable_gauge("rowhouse.ready")
         .with_description("1 if the part of the process can do its work, and 0 if it cannot")
         .with_callback(|observer| {

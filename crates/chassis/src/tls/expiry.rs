@@ -1,4 +1,4 @@
-//! When certificates expire, as a metric.
+//! A metric of the times at which certificates expire.
 
 use std::time::Duration;
 

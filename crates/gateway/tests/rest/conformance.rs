@@ -1,4 +1,4 @@
-//! What HTTP clients expect of any server: compression, conditional reads, limits of addresses, media types of changes.
+//! Behaviour that HTTP clients expect of any server: compression, conditional reads, limits of addresses, media types of changes.
 
 use reqwest::Method;
 use serde_json::json;

@@ -4,7 +4,9 @@ use rowhouse_chassis::error::{FieldViolation, Violations};
 use rowhouse_proto::onboarding::v1::{AdminCredentials, OnboardTenantRequest};
 use rowhouse_text::{EmailAddress, Password};
 
-use super::{Administrator, Fingerprint, IdempotencyKey, KeyDigest, SlugPlan, TenantName};
+use rowhouse_chassis::idempotency::IdempotencyKey;
+
+use super::{Administrator, Fingerprint, KeyDigest, SlugPlan, TenantName};
 
 /// A validated request for a new tenant.
 pub(crate) struct Onboarding {

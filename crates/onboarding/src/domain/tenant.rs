@@ -1,55 +1,9 @@
-//! [`Tenant`], an entry of the directory, and its [`TenantStatus`].
-
-use std::str::FromStr;
+//! [`Tenant`], an entry of the directory.
 
 use chrono::{DateTime, Utc};
-use rowhouse_tenancy::TenantId;
-use rowhouse_text::Text;
+use rowhouse_tenancy::{TenantId, TenantStatus};
 
-use super::Slug;
-
-/// The name of a company.
-pub(crate) type TenantName = Text<200>;
-
-/// The status of a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum TenantStatus {
-    /// It is in set-up, and nobody can log in yet.
-    Provisioning,
-    Active,
-    /// It is closed until it is resumed.
-    Suspended,
-    /// It could not be set up.
-    Failed,
-}
-
-impl TenantStatus {
-    /// Returns the name in the directory.
-    pub(crate) const fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "provisioning",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Failed => "failed",
-        }
-    }
-}
-
-/// The error of parsing a text that is not a status.
-#[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a tenant's status is one of provisioning, active, suspended, failed")]
-pub(crate) struct UnknownStatus;
-
-impl FromStr for TenantStatus {
-    type Err = UnknownStatus;
-
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
-        [Self::Provisioning, Self::Active, Self::Suspended, Self::Failed]
-            .into_iter()
-            .find(|status| status.as_str() == text)
-            .ok_or(UnknownStatus)
-    }
-}
+use super::{Slug, TenantName};
 
 /// A tenant of the directory.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -66,45 +20,4 @@ pub(crate) struct Tenant {
 pub(crate) struct NewTenant<'a> {
     pub(crate) name: &'a TenantName,
     pub(crate) slug: &'a Slug,
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    #[test]
-    fn names() {
-        for (text, expected) in [
-            ("Acme", Some("Acme")),
-            ("  Acme & Söhne GmbH  ", Some("Acme & Söhne GmbH")),
-            ("株式会社", Some("株式会社")),
-            ("A", Some("A")),
-            (&"ü".repeat(200), Some("ü".repeat(200).as_str())),
-            (&"ü".repeat(201), None),
-            ("", None),
-            (" \t\n", None),
-            ("Acme\nGlobex", None),
-            ("Acme\0", None),
-            ("\u{1b}[31mAcme", None),
-            ("\u{200b}\u{200b}", None),
-            ("\u{2800}", None),
-            ("Acme\u{202e}gnp.exe", None),
-            ("\u{2066}Acme", None),
-        ] {
-            let name = text.parse::<TenantName>().ok();
-            assert_eq!(name.as_ref().map(TenantName::as_str), expected, "{text:?}");
-        }
-    }
-
-    #[test]
-    fn a_status_is_read_as_it_is_written() {
-        for status in
-            [TenantStatus::Provisioning, TenantStatus::Active, TenantStatus::Suspended, TenantStatus::Failed]
-        {
-            assert_eq!(status.as_str().parse(), Ok(status));
-        }
-        for text in ["", "Active", "deleted"] {
-            assert_eq!(text.parse::<TenantStatus>(), Err(UnknownStatus), "{text:?}");
-        }
-    }
 }

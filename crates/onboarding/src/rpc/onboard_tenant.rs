@@ -7,7 +7,7 @@ use rowhouse_chassis::client::Client;
 use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_jobs::{NewJob, enqueue};
 use rowhouse_proto::onboarding::v1::{Admin, OnboardTenantRequest, OnboardTenantResponse};
-use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantId};
+use rowhouse_tenancy::{DbError, SystemOrigin, TenantContext, TenantId, TenantStatus};
 use rowhouse_tokens::{Principal, Role, TokenError};
 use tokio::time::{Instant, sleep, timeout_at};
 use tonic::Request;
@@ -15,7 +15,7 @@ use uuid::Uuid;
 
 use super::{Rpc, bearer, tenant};
 use crate::auth_client::{Caller, PreparedMember};
-use crate::domain::{NewTenant, Onboarded, Onboarding, SetupProgress, Tenant, TenantStatus};
+use crate::domain::{NewTenant, Onboarded, Onboarding, SetupProgress, Tenant};
 use crate::error::Error;
 use crate::jobs::SetUpTenant;
 use crate::store::idempotency_keys::{Claim, ClaimedKey, claim_key, find_claimed, release_key};

@@ -3,8 +3,9 @@
 use chrono::{DateTime, Utc};
 use rowhouse_chassis::wire::timestamp;
 use rowhouse_proto::onboarding::v1;
+use rowhouse_tenancy::TenantStatus;
 
-use crate::domain::{SetupProgress, Tenant, TenantStatus};
+use crate::domain::{SetupProgress, Tenant};
 
 pub(super) fn to_proto(tenant: Tenant, progress: Option<&SetupProgress>) -> v1::Tenant {
     let status = match tenant.status {

@@ -5,10 +5,10 @@ use diesel::dsl::now;
 use diesel::prelude::*;
 use diesel::result::Error as DieselError;
 use diesel_async::RunQueryDsl;
-use rowhouse_tenancy::{DbError, TenantId, TenantTx};
+use rowhouse_tenancy::{DbError, TenantId, TenantStatus, TenantTx};
 
 use super::onboardings::ProgressRow;
-use crate::domain::{NewTenant, Onboarded, Tenant, TenantStatus};
+use crate::domain::{NewTenant, Onboarded, Tenant};
 use crate::schema::{onboardings, tenants};
 
 /// Creates the transaction's tenant in the status `provisioning`. A taken slug is an error, after which the

@@ -10,7 +10,6 @@
 
 mod binary;
 mod defaults;
-mod jobs;
 mod onboard;
 mod progress;
 mod repeat;

@@ -11,7 +11,7 @@ pub type Actor = Text<100>;
 /// The reason of an operator's action.
 pub type Reason = Text<500>;
 
-/// Who acts, and why.
+/// The person who acts, and the reason.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Operator {
     /// The person, as they say. The database adds the role of the connection.

@@ -10,11 +10,11 @@ pub(super) struct EncryptedColumn {
     pub(super) table: &'static str,
     /// Whether the rows belong to tenants.
     pub(super) of_tenant: bool,
-    /// Which rows are meant: those that are still decrypted.
+    /// The condition for the rows that are meant: those that are still decrypted.
     pub(super) rows: &'static str,
     /// The ciphertext of a row `t`.
     pub(super) value: &'static str,
-    /// How the ciphertext `$1` is written; none if the rows are used up within hours and are not changed.
+    /// The way in which the ciphertext `$1` is written; none if the rows are used up within hours and are not changed.
     pub(super) write: Option<Rewriting>,
 }
 

@@ -1,7 +1,6 @@
 //! The directory of tenants.
 
-use clap::ValueEnum;
-use rowhouse_tenancy::TenantId;
+use rowhouse_tenancy::{TenantId, TenantStatus};
 use serde::{Serialize, Serializer};
 use tokio_postgres::{GenericClient, Row};
 
@@ -23,32 +22,6 @@ pub struct Tenant {
     pub status: String,
     /// The time of creation, such as `2026-11-23T08:30:00Z`.
     pub created_at: String,
-}
-
-/// The status of a tenant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
-pub enum TenantStatus {
-    /// It is in set-up.
-    Provisioning,
-    /// It is in use.
-    Active,
-    /// Nobody can enter it.
-    Suspended,
-    /// It could not be set up.
-    Failed,
-}
-
-impl TenantStatus {
-    /// Returns the name in the directory.
-    #[must_use]
-    pub const fn as_str(self) -> &'static str {
-        match self {
-            Self::Provisioning => "provisioning",
-            Self::Active => "active",
-            Self::Suspended => "suspended",
-            Self::Failed => "failed",
-        }
-    }
 }
 
 /// Returns the columns of a [`Tenant`] in the table or function `t`.

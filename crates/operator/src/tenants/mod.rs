@@ -12,7 +12,7 @@ mod transactions;
 mod usage;
 
 pub(crate) use directory::as_text;
-pub use directory::{Tenant, TenantStatus, find, list};
+pub use directory::{Tenant, find, list};
 pub use error::TenantError;
 pub use overview::{Overview, Suspension, Usage, overview};
 pub use owner::connect_as_owner;

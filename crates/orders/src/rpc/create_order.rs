@@ -9,7 +9,7 @@ use tracing::Span;
 
 use super::Rpc;
 use super::order::parse_priority;
-use super::place_orders::{Placing, Repeatable};
+use super::place_orders::{KeyedCall, Placing};
 use crate::domain::{Fingerprint, NewLine, NewLines, NewOrder, OrderId};
 use crate::error::Error;
 
@@ -18,12 +18,12 @@ pub(super) async fn create_order(
     request: Request<CreateOrderRequest>,
 ) -> Result<CreateOrderResponse, Error> {
     let cx = context(&request)?;
-    let (new, repeatable) = parse(request.into_inner())?;
+    let (new, keyed) = parse(request.into_inner())?;
     let tenant = cx.tenant();
-    rpc.placings.run(tenant, Placing { cx, new, repeatable, span: Span::current() }).await?
+    rpc.placings.run(tenant, Placing { cx, new, keyed, span: Span::current() }).await?
 }
 
-fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable>), Error> {
+fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<KeyedCall>), Error> {
     let key = request.idempotency_key.take();
     // The rest of the request must be equal in a repeat.
     let fingerprint = Fingerprint::of(&request.encode_to_vec());
@@ -42,7 +42,7 @@ fn parse(mut request: CreateOrderRequest) -> Result<(NewOrder, Option<Repeatable
                 lines,
                 priority: priority.unwrap_or_default(),
             },
-            key.map(|key| Repeatable { key, fingerprint }),
+            key.map(|key| KeyedCall { key, fingerprint }),
         )),
         _ => Err(violations.into()),
     }
@@ -87,11 +87,11 @@ mod tests {
 
     #[test]
     fn an_order() {
-        let (new, repeatable) = parse(request()).unwrap();
+        let (new, keyed) = parse(request()).unwrap();
         assert_eq!((new.customer.as_str(), new.currency.code()), ("Ada", "EUR"));
         assert_eq!(new.lines.total().minor(), 9_900);
         assert_eq!(new.priority, OrderPriority::Normal);
-        assert!(repeatable.is_none());
+        assert!(keyed.is_none());
         let (urgent, _) = parse(CreateOrderRequest { priority: 3, ..request() }).unwrap();
         assert_eq!(urgent.priority, OrderPriority::High);
     }

@@ -24,14 +24,14 @@ pub(super) const MOST_ROWS: usize = 1_000;
 pub(crate) struct Placing {
     pub(super) cx: TenantContext,
     pub(super) new: NewOrder,
-    pub(super) repeatable: Option<Repeatable>,
+    pub(super) keyed: Option<KeyedCall>,
     /// The span of the call, whose trace the order's event continues.
     pub(super) span: Span,
 }
 
 /// A call with a key.
 #[derive(Debug)]
-pub(super) struct Repeatable {
+pub(super) struct KeyedCall {
     pub(super) key: IdempotencyKey,
     pub(super) fingerprint: Fingerprint,
 }
@@ -100,7 +100,7 @@ enum Plan {
 }
 
 async fn place_in(tx: &mut TenantTx, calls: &[Placing]) -> Result<Vec<Placed>, Error> {
-    let keys = calls.iter().filter_map(|call| Some(&call.repeatable.as_ref()?.key));
+    let keys = calls.iter().filter_map(|call| Some(&call.keyed.as_ref()?.key));
     let mut before = read_placement_inputs(tx, keys).await?;
     let (placing, plans) = plan(calls, &before.take_first_calls());
     let mut orders: Vec<Order> = placing.iter().map(|call| call.new.placed_at(before.now)).collect();
@@ -108,7 +108,7 @@ async fn place_in(tx: &mut TenantTx, calls: &[Placing]) -> Result<Vec<Placed>, E
         enqueue_created_events(tx, &orders, &before.listeners).await?;
         let placements = placing.iter().zip(&orders).map(|(call, order)| {
             let event = call.span.in_scope(|| created_event(order, &before.listeners))?;
-            Ok(Placement { order, event, answer: call.repeatable.as_ref().map(|call| kept(call, order)) })
+            Ok(Placement { order, event, answer: call.keyed.as_ref().map(|call| kept(call, order)) })
         });
         let placements: Vec<_> = placements.collect::<Result<_, Error>>()?;
         let numbers = insert_orders(tx, &placements).await?;
@@ -128,7 +128,7 @@ async fn place_in(tx: &mut TenantTx, calls: &[Placing]) -> Result<Vec<Placed>, E
 fn plan<'a>(calls: &'a [Placing], first_calls: &HashMap<String, FirstCall>) -> (Vec<&'a Placing>, Vec<Plan>) {
     let (mut placing, mut by_key) = (Vec::new(), HashMap::new());
     let plans = calls.iter().map(|call| {
-        if let Some(Repeatable { key, fingerprint }) = &call.repeatable {
+        if let Some(KeyedCall { key, fingerprint }) = &call.keyed {
             if let Some(first) = first_calls.get(key.as_str()) {
                 return Plan::Answered(answer_of(first, fingerprint));
             }
@@ -154,7 +154,7 @@ fn answer_of(first: &FirstCall, fingerprint: &Fingerprint) -> Placed {
     Ok(completed(CreateOrderResponse::decode(first.response.as_slice())?))
 }
 
-fn kept<'a>(Repeatable { key, fingerprint }: &'a Repeatable, order: &Order) -> KeptAnswer<'a> {
+fn kept<'a>(KeyedCall { key, fingerprint }: &'a KeyedCall, order: &Order) -> KeptAnswer<'a> {
     KeptAnswer { key, fingerprint, response: response(order.clone()).encode_to_vec() }
 }
 

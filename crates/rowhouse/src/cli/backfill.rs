@@ -7,18 +7,16 @@ use clap::Args;
 use clap::builder::RangedU64ValueParser;
 
 use super::addresses::{self, AddressesError};
+use super::backfill_error::BackfillCliError;
 use super::backfill_list;
 use super::database::DatabaseArgs;
 use super::operator::{OperatorArgs, record_action};
 use super::output::{OutputArgs, note, stdout};
-use rowhouse_migrator::MigrateError;
 use rowhouse_operator::actions::Operator;
 use rowhouse_operator::addresses::NAME;
 use rowhouse_operator::backfill::{
-    self, Backfill, BackfillCount, BackfillError, BackfillProgress, BackfillReport, BackfillTarget, Options,
-    Runner, TenantFailure,
+    Backfill, BackfillCount, BackfillProgress, BackfillReport, BackfillTarget, Options, Runner, TenantFailure,
 };
-use rowhouse_operator::tenants::TenantError;
 
 pub(super) const EXAMPLES: &str = "A backfill changes rows that existed before a migration, such as to fill a new column. It processes all tenants, each in \
 transactions of its own, in batches, and records its progress: after an interruption, even by kill -9, the next run continues.
@@ -62,22 +60,6 @@ pub(super) struct BackfillArgs {
     operator: OperatorArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum BackfillCliError {
-    #[error("there is no backfill {0}; there are: {names}", names = names())]
-    Unknown(String),
-    #[error(transparent)]
-    Backfill(#[from] BackfillError),
-    #[error(transparent)]
-    Addresses(#[from] AddressesError),
-    #[error(transparent)]
-    Tenant(#[from] TenantError),
-    #[error(transparent)]
-    Migrate(#[from] MigrateError),
-    #[error("the outcome cannot be printed: {0}")]
-    Print(#[from] io::Error),
 }
 
 pub(super) async fn run(args: BackfillArgs) -> Result<ExitCode, BackfillCliError> {
@@ -128,10 +110,6 @@ async fn record_run(database: &DatabaseArgs, operator: &Operator, name: &str) ->
 
 fn exit_code(success: bool) -> ExitCode {
     if success { ExitCode::SUCCESS } else { ExitCode::FAILURE }
-}
-
-fn names() -> String {
-    backfill::ALL.iter().map(|backfill| backfill.name).chain([NAME]).collect::<Vec<_>>().join(", ")
 }
 
 fn print_failures(failed: &[(BackfillTarget, TenantFailure)], left_out: usize) {

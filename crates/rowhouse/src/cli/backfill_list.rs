@@ -5,7 +5,7 @@ use rowhouse_operator::addresses::{NAME, PURPOSE, survey};
 use rowhouse_operator::backfill::{self, LedgerSummary};
 use serde::Serialize;
 
-use super::backfill::BackfillCliError;
+use super::backfill_error::BackfillCliError;
 use super::database::DatabaseArgs;
 use super::output::{OutputFormat, Row, print_all, stdout};
 

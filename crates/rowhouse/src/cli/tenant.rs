@@ -1,18 +1,17 @@
 //! The command `rowhouse tenant`, which suspends, resumes, lists and shows tenants.
 
-use std::io::{self, Write};
+use std::io::Write;
 
-use chrono::NaiveDate;
+use clap::builder::{PossibleValue, PossibleValuesParser, TypedValueParser};
 use clap::{Args, Subcommand};
-use rowhouse_migrator::MigrateError;
 use rowhouse_operator::Search;
-use rowhouse_operator::tenants::{
-    self, DataSize, Overview, Suspended, TableSize, Tenant, TenantError, TenantStatus, Usage,
-};
+use rowhouse_operator::tenants::{self, DataSize, Overview, Suspended, TableSize, Tenant, Usage};
+use rowhouse_tenancy::TenantStatus;
 
 use super::database::DatabaseArgs;
 use super::operator::ReasonArgs;
 use super::output::{Details, ListArgs, OutputArgs, Row, counted, print_details, print_page, stdout};
+use super::tenant_error::TenantCliError;
 use super::tenant_usage::{self, UsageArgs};
 
 const EXAMPLES: &str =
@@ -63,12 +62,26 @@ struct Change {
 #[derive(Args)]
 struct List {
     /// Show only tenants with this status
-    #[arg(long)]
+    #[arg(long, value_parser = status())]
     status: Option<TenantStatus>,
     #[command(flatten)]
     rows: ListArgs,
     #[command(flatten)]
     database: DatabaseArgs,
+}
+
+/// Parses a status; the help lists them.
+fn status() -> impl TypedValueParser<Value = TenantStatus> {
+    let values = TenantStatus::ALL.map(|status| {
+        let help = match status {
+            TenantStatus::Provisioning => "It is in set-up",
+            TenantStatus::Active => "It is in use",
+            TenantStatus::Suspended => "Nobody can enter it",
+            TenantStatus::Failed => "It could not be set up",
+        };
+        PossibleValue::new(status.as_str()).help(help)
+    });
+    PossibleValuesParser::new(values).try_map(|name| name.parse::<TenantStatus>())
 }
 
 #[derive(Args)]
@@ -80,18 +93,6 @@ struct Show {
     output: OutputArgs,
     #[command(flatten)]
     database: DatabaseArgs,
-}
-
-#[derive(Debug, thiserror::Error)]
-pub(super) enum TenantCliError {
-    #[error(transparent)]
-    Tenant(#[from] TenantError),
-    #[error(transparent)]
-    Connect(#[from] MigrateError),
-    #[error("--from {from} is after --to {to}")]
-    Span { from: NaiveDate, to: NaiveDate },
-    #[error("the outcome cannot be printed: {0}")]
-    Print(#[from] io::Error),
 }
 
 pub(super) async fn run(args: TenantArgs) -> Result<(), TenantCliError> {

@@ -9,7 +9,7 @@ use rowhouse_operator::tenants::{Span, TenantUsage, usage};
 
 use super::database::DatabaseArgs;
 use super::output::{ListArgs, Row, print_page, stdout};
-use super::tenant::TenantCliError;
+use super::tenant_error::TenantCliError;
 
 #[derive(Args)]
 pub(super) struct UsageArgs {

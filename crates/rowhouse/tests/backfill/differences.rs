@@ -2,9 +2,9 @@
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_operator::backfill::{Backfill, BackfillReport, Options, Runner, TenantFailure};
-use rowhouse_testkit::TestDatabase;
+use rowhouse_testkit::{TestDatabase, until};
 
-use crate::program::{backfill, stdout, until};
+use crate::program::{backfill, stdout};
 use crate::world::{assert_complete, holds, id, left, number, old_orders};
 
 const NAME: &str = "orders-priority";
@@ -72,7 +72,7 @@ async fn a_concurrent_change_is_a_difference() {
     );
     writer.batch_execute(&urgent).await.unwrap();
     let (output, ()) = tokio::join!(backfill(&database, &[NAME, "--batch-size", "3"]), async {
-        until("it waits for the row", async || {
+        until(async || {
             holds(
                 &mut admin,
                 "EXISTS (SELECT FROM pg_stat_activity WHERE datname = current_database()

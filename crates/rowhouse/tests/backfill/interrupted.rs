@@ -1,8 +1,8 @@
 //! Runs that are killed in the middle, and repeated.
 
-use rowhouse_testkit::TestDatabase;
+use rowhouse_testkit::{TestDatabase, until};
 
-use crate::program::{backfill, start, stdout, until};
+use crate::program::{backfill, start, stdout};
 use crate::world::{assert_complete, holds, in_ledger, left, number, old_orders};
 
 const NAME: &str = "orders-priority";
@@ -13,10 +13,10 @@ pub(crate) async fn kill_after(database: &TestDatabase, rows: i64, arguments: &[
     let mut admin = database.admin().await;
     let goal = in_ledger(&mut admin).await + rows;
     let mut child = start(database, arguments);
-    until("it has changed some", async || in_ledger(&mut admin).await >= goal).await;
+    until(async || in_ledger(&mut admin).await >= goal).await;
     child.kill().unwrap();
     assert!(!child.wait().unwrap().success(), "it was not done yet");
-    until("its transactions have ended", async || {
+    until(async || {
         let open = "SELECT count(*) FROM pg_stat_activity WHERE datname = current_database()
             AND xact_start IS NOT NULL AND pid <> pg_backend_pid()";
         number(&mut admin, open).await == 0

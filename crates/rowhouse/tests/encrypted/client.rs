@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
 
 use reqwest::{Method, RequestBuilder};
+use rowhouse_testkit::until;
 use rustls::pki_types::CertificateDer;
 use rustls::pki_types::pem::PemObject;
 use rustls::{ClientConfig, RootCertStore};
@@ -13,7 +14,7 @@ use tokio::net::{TcpListener, TcpStream};
 use tokio_rustls::TlsConnector;
 
 use crate::files::Files;
-use crate::world::{World, until};
+use crate::world::World;
 
 const EMAIL: &str = "ada@acme.example";
 const PASSWORD: &str = "correct horse battery";

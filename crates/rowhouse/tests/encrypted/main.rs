@@ -16,11 +16,11 @@ use std::sync::Arc;
 use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
-use rowhouse_testkit::{ProgramName, ServiceName};
+use rowhouse_testkit::{ProgramName, ServiceName, until};
 
 use crate::client::Client;
 use crate::files::Files;
-use crate::world::{World, until};
+use crate::world::World;
 
 /// Not a test of anything: the programs are started as this.
 #[test]

@@ -2,23 +2,19 @@
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;
-use std::time::Duration;
 
 use rowhouse_catalog::{PerService, ServiceName};
 use rowhouse_chassis::grpc::channel_over;
 use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_testkit::{
-    CertificateAuthority, Processes, ProgramName, Settings, TestServer, own_address, stop_process,
+    CertificateAuthority, Processes, ProgramName, Settings, TestServer, own_address, stop_process, until,
 };
 use tokio::net::TcpStream;
 use tokio::process::Child;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
 
 use crate::files::Files;
-
-const PATIENCE: Duration = Duration::from_secs(60);
 
 pub(crate) struct World {
     pub(crate) files: Files,
@@ -162,14 +158,4 @@ impl World {
             .with("ROWHOUSE_MAIL_FROM", "rowhouse@example.com")
             .with("ROWHOUSE_PUBLIC_URL", "https://app.example.com")
     }
-}
-
-/// Waits until the condition is true.
-pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) {
-    let met = async {
-        while !condition().await {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, met).await.expect("in time");
 }

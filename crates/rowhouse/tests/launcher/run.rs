@@ -6,6 +6,7 @@ use std::path::Path;
 use std::process::{Command, Output};
 use std::time::{Duration, Instant};
 
+use rowhouse_testkit::CommandLine;
 use rustix::process::{Pid, test_kill_process};
 use tempfile::TempDir;
 
@@ -17,11 +18,9 @@ pub(crate) fn directory() -> TempDir {
     tempfile::Builder::new().permissions(fs::Permissions::from_mode(0o755)).tempdir().unwrap()
 }
 
-/// Returns the program without the environment of the tests.
+/// Returns the program without the settings of the tests' environment.
 pub(crate) fn rowhouse(arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(arguments).env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG");
-    command
+    CommandLine::new(env!("CARGO_BIN_EXE_rowhouse")).command(arguments)
 }
 
 pub(crate) fn stderr(output: &Output) -> String {

@@ -19,7 +19,7 @@ enum Peer {
     Pod { labels: Labels, ports: BTreeMap<String, u64> },
     /// A pod of another namespace.
     Stranger { namespace: Labels, labels: Labels },
-    /// What is outside of the cluster.
+    /// An address outside of the cluster.
     Address(IpAddr),
 }
 

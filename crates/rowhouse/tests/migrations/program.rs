@@ -1,22 +1,21 @@
 //! Running the program and waiting for its effects.
 
-use std::process::{Child, Command, Output, Stdio};
+use std::process::{Child, Command, Output};
 use std::time::{Duration, Instant};
 
 use diesel_async::AsyncPgConnection;
+use rowhouse_testkit::CommandLine;
 
 use crate::holds;
 
 /// The time limit, longer than anything here takes, also on a busy machine.
 pub(crate) const PATIENCE: Duration = Duration::from_secs(120);
 
-/// Returns `rowhouse migrate` without the environment of the tests.
+pub(crate) const ROWHOUSE: CommandLine = CommandLine::new(env!("CARGO_BIN_EXE_rowhouse"));
+
+/// Returns `rowhouse migrate`.
 pub(crate) fn migrate(url: &str, arguments: &[&str]) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(["migrate", "--database-url", url]).args(arguments);
-    command.env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOCK_WAIT").env_remove("ROWHOUSE_LOG");
-    command.stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
-    command
+    ROWHOUSE.on(url, &[&["migrate"], arguments].concat())
 }
 
 /// Starts it without waiting.

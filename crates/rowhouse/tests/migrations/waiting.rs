@@ -1,21 +1,19 @@
 //! `rowhouse wait-for-migrations`, and schemas that are too new for `rowhouse migrate`.
 
 use std::io::{BufRead, BufReader, Read};
-use std::process::{Child, Command, Stdio};
+use std::process::{Child, Stdio};
 
 use diesel_async::SimpleAsyncConnection;
 use rowhouse_chassis::database::REQUIRED_SCHEMA;
 use rowhouse_testkit::{ServiceName, TestDatabase};
 
-use crate::program::{ended, migrate, start, stderr, succeed};
+use crate::program::{ROWHOUSE, ended, migrate, start, stderr, succeed};
 use crate::{holds, text};
 
 const TOO_NEW: &str = "UPDATE tenancy.schema_compatibility SET oldest_supported = '29990101000000'";
 
 fn wait(url: &str) -> Child {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(["wait-for-migrations", "--database-url", url]);
-    command.stdin(Stdio::null()).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap()
+    ROWHOUSE.on(url, &["wait-for-migrations"]).stdout(Stdio::null()).spawn().unwrap()
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -50,9 +48,7 @@ async fn a_service_waits_until_the_schema_is_new_enough() {
 async fn a_service_waits_for_its_login_and_no_longer_than_it_is_told() {
     let database = TestDatabase::create().await;
     let url = database.url(ServiceName::Orders).replace("/test_", "/absent_test_");
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(["wait-for-migrations", "--migration-wait", "1", "--database-url", &url]);
-    let output = ended(command.stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap()).await;
+    let output = ROWHOUSE.run(&url, &["wait-for-migrations", "--migration-wait", "1"]).await;
     assert_eq!(output.status.code(), Some(1));
     let lines = stderr(&output);
     let mut lines = lines.lines();

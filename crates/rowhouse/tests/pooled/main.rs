@@ -13,10 +13,10 @@
 mod company;
 mod overlay;
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 use std::time::Duration;
 
-use rowhouse_testkit::{PgBouncer, ServiceName, TestDatabase, TestOptions, TestSystem};
+use rowhouse_testkit::{CommandLine, PgBouncer, ServiceName, TestDatabase, TestOptions, TestSystem};
 use tokio::time::Instant;
 use tokio_postgres::{Client, NoTls};
 
@@ -25,6 +25,7 @@ use crate::company::{Company, Receiver};
 /// The most time that background work takes until somebody sees its result: workers poll each second. Workers that wait for
 /// notifications, which a pooler drops, take up to 30 s.
 const SOON: Duration = Duration::from_secs(15);
+const ROWHOUSE: CommandLine = CommandLine::new(env!("CARGO_BIN_EXE_rowhouse"));
 const TENANTS: usize = 6;
 const TASKS: usize = 32;
 
@@ -49,10 +50,7 @@ async fn start() -> Option<TestSystem> {
 
 /// Runs the command line as the administrator, who connects directly.
 async fn rowhouse(system: &TestSystem, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(arguments).args(["--database-url", &system.database().admin_url()]);
-    command.env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG").stdin(Stdio::null());
-    let output = tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap();
+    let output = ROWHOUSE.run(&system.database().admin_url(), arguments).await;
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     output
 }

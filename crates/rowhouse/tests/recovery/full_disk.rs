@@ -5,11 +5,11 @@ use std::time::Duration;
 
 use rowhouse_chassis::grpc::{TracedChannel, channel};
 use rowhouse_chassis::health::is_serving;
-use rowhouse_testkit::{Forwarder, ServiceName, TestSystem};
+use rowhouse_testkit::{Forwarder, ServiceName, TestSystem, until};
 use tokio::task::JoinHandle;
 use tokio::time::{sleep, timeout};
 
-use crate::load::{Load, until};
+use crate::load::Load;
 use crate::rows::{assert_each_once, connect};
 use crate::small_disk::SmallDisk;
 use crate::world::start_services;
@@ -26,9 +26,9 @@ async fn while_the_disk_is_full_creates_may_be_repeated_and_reads_are_answered()
     assert_eq!(load.refused(), [""; 0]);
 
     disk.fill().await;
-    until(|| !load.refused().is_empty()).await;
+    until(async || !load.refused().is_empty()).await;
     let (unready, asking) = ask_for_readiness(&system);
-    until(|| load.refused().len() > 400).await;
+    until(async || load.refused().len() > 400).await;
     disk.make_room().await;
     load.until_more(30).await;
 

@@ -5,10 +5,10 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use reqwest::Client;
-use rowhouse_testkit::{Tenant, TestSystem};
+use rowhouse_testkit::{Tenant, TestSystem, until};
 use serde_json::json;
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 const CLIENTS_PER_TENANT: usize = 3;
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -61,7 +61,7 @@ impl Load {
     /// Waits until so many more orders are acknowledged.
     pub(crate) async fn until_more(&self, orders: usize) {
         let before = self.acknowledged().len();
-        until(|| self.acknowledged().len() >= before + orders).await;
+        until(async || self.acknowledged().len() >= before + orders).await;
     }
 
     /// Stops the clients, and returns the customers of all orders that were acknowledged.
@@ -72,16 +72,6 @@ impl Load {
         }
         self.acknowledged()
     }
-}
-
-/// Waits until a condition is met.
-pub(crate) async fn until(condition: impl Fn() -> bool) {
-    let met = async {
-        while !condition() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, met).await.expect("in time");
 }
 
 /// A client of one tenant.

@@ -3,9 +3,9 @@
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_testkit::ProgramName;
+use rowhouse_testkit::{ProgramName, until};
 
-use crate::load::{Load, until};
+use crate::load::Load;
 use crate::world::World;
 
 /// The calls among which a share is counted, of all instances together.
@@ -25,7 +25,7 @@ async fn instances_behind_a_gateway_share_the_calls_and_a_new_one_gets_its_share
     world.restart_instance(ProgramName::Gateway, 0).await;
     world.front.drain(1).await;
     let load = Load::start(&world.front).await;
-    until(|| load.answered() > 100).await;
+    until(async || load.answered() > 100).await;
 
     let shares = shares(&world, CALLS).await;
     eprintln!("the shares of two instances: {shares:.3?}");

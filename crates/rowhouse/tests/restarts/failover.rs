@@ -3,10 +3,10 @@
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
-use rowhouse_testkit::ProgramName;
+use rowhouse_testkit::{ProgramName, until};
 use tokio::time::timeout;
 
-use crate::load::{Load, until};
+use crate::load::Load;
 use crate::newcomers;
 use crate::world::World;
 
@@ -19,24 +19,24 @@ async fn a_fail_over_loses_nothing_that_was_acknowledged() {
     let mut world = World::start().await;
     let new = world.postgres.start_standby().await;
     let load = Load::start(&world.front).await;
-    until(|| load.answered() > 300).await;
+    until(async || load.answered() > 300).await;
 
     world.postgres.kill();
-    until(|| load.failed() > 0).await;
+    until(async || load.failed() > 0).await;
     for (program, number) in services() {
         timeout(PATIENCE, world.until_ready(program, number, false)).await.unwrap();
     }
     new.admin().await.batch_execute("SELECT pg_promote()").await.unwrap();
     world.database.lead_to(new.address());
     let promoted = Instant::now();
-    until(|| load.latest_order().is_some_and(|latest| latest > promoted)).await;
+    until(async || load.latest_order().is_some_and(|latest| latest > promoted)).await;
     let writable = promoted.elapsed();
     for (program, number) in services() {
         timeout(PATIENCE, world.until_ready(program, number, true)).await.unwrap();
     }
     let ready = promoted.elapsed();
     let before = load.answered();
-    until(|| load.answered() > before + 300).await;
+    until(async || load.answered() > before + 300).await;
 
     let (failures, acknowledged) = load.finish().await;
     world.postgres = new;

@@ -3,10 +3,11 @@
 use std::time::{Duration, Instant};
 
 use rowhouse_catalog::ServiceName;
+use rowhouse_testkit::until;
 use tokio::time::timeout;
 
 use crate::failover::services;
-use crate::load::{Load, until};
+use crate::load::Load;
 use crate::newcomers;
 use crate::world::World;
 
@@ -16,10 +17,10 @@ const PATIENCE: Duration = Duration::from_secs(60);
 
 /// Waits until orders are taken again, and returns how long that took.
 async fn until_orders_are_taken(load: &Load, since: Instant) -> Duration {
-    until(|| load.latest_order().is_some_and(|latest| latest > since)).await;
+    until(async || load.latest_order().is_some_and(|latest| latest > since)).await;
     let took = since.elapsed();
     let before = load.answered();
-    until(|| load.answered() > before + REQUESTS).await;
+    until(async || load.answered() > before + REQUESTS).await;
     took
 }
 
@@ -27,10 +28,10 @@ async fn until_orders_are_taken(load: &Load, since: Instant) -> Duration {
 async fn faults_of_the_server_lose_nothing_that_was_acknowledged() {
     let mut world = World::start().await;
     let load = Load::start(&world.front).await;
-    until(|| load.answered() > REQUESTS).await;
+    until(async || load.answered() > REQUESTS).await;
 
     world.postgres.crash();
-    until(|| load.failed() > 0).await;
+    until(async || load.failed() > 0).await;
     world.postgres.restart().await;
     world.database.lead_to(world.postgres.address().parse().unwrap());
     let crashed = until_orders_are_taken(&load, Instant::now()).await;
@@ -38,7 +39,7 @@ async fn faults_of_the_server_lose_nothing_that_was_acknowledged() {
     let failed = load.failed();
     let killed = Instant::now();
     world.postgres.kill_one_of(ServiceName::Orders.role()).await;
-    until(|| load.failed() > failed).await;
+    until(async || load.failed() > failed).await;
     let recovered = until_orders_are_taken(&load, killed).await;
 
     let failed = load.failed();

@@ -8,7 +8,7 @@ use std::time::{Duration, Instant};
 use reqwest::RequestBuilder;
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
-use tokio::time::{sleep, timeout};
+use tokio::time::sleep;
 
 use crate::front::Front;
 use crate::newcomers::{self, Export};
@@ -18,7 +18,6 @@ const TENANTS: usize = 3;
 const CLIENTS_PER_TENANT: usize = 4;
 /// The number of sign-ups at once.
 const NEWCOMERS: usize = 2;
-const PATIENCE: Duration = Duration::from_secs(60);
 /// Tokens live for ten minutes.
 const TOKEN_AGE: Duration = Duration::from_mins(5);
 
@@ -28,7 +27,7 @@ pub(crate) struct Load {
     record: Arc<Record>,
 }
 
-/// What happened.
+/// The outcomes of the requests.
 #[derive(Default)]
 pub(crate) struct Record {
     stop: AtomicBool,
@@ -107,16 +106,6 @@ impl Load {
         let failures = std::mem::take(&mut *self.record.failures.lock().unwrap());
         (failures, std::mem::take(&mut *self.record.acknowledged.lock().unwrap()))
     }
-}
-
-/// Waits until a condition is met.
-pub(crate) async fn until(condition: impl Fn() -> bool) {
-    let met = async {
-        while !condition() {
-            sleep(Duration::from_millis(10)).await;
-        }
-    };
-    timeout(PATIENCE, met).await.expect("in time");
 }
 
 #[derive(Clone)]

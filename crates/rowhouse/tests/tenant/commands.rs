@@ -5,7 +5,7 @@ use rowhouse_testkit::TestDatabase;
 
 use serde_json::{Value, json};
 
-use crate::{json, refusal, rowhouse, stderr, stdout, tenant};
+use crate::{ROWHOUSE, json, refusal, rowhouse, stderr, stdout, tenant};
 
 const ADA: &str = "00000000-0000-7000-8000-0000000000aa";
 const ACME: &str = "00000000-0000-7000-8000-000000000001";
@@ -185,8 +185,8 @@ async fn the_list_is_the_directorys() {
 async fn a_directory_is_used_beside_a_url_that_production_refuses() {
     let directory = tempfile::tempdir().unwrap();
     let list = |data_dir: bool| {
-        let mut command = std::process::Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-        command.args(["tenant", "list"]).env("ROWHOUSE_ENVIRONMENT", "production");
+        let mut command = ROWHOUSE.command(&["tenant", "list"]);
+        command.env("ROWHOUSE_ENVIRONMENT", "production");
         command.env("DATABASE_URL", "postgres://postgres@db.invalid/rowhouse");
         if data_dir {
             command.arg("--data-dir").arg(directory.path());

@@ -10,7 +10,7 @@
 
 mod actions;
 mod commands;
-mod doors;
+mod credentials;
 mod oldest;
 mod presets;
 mod reencrypt;
@@ -20,12 +20,14 @@ mod suspend;
 mod unread;
 mod usage;
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
-use rowhouse_testkit::TestDatabase;
+use rowhouse_testkit::{CommandLine, TestDatabase};
 use serde_json::Value;
 
-/// Runs `rowhouse tenant` on a database, without the environment of the tests.
+pub(crate) const ROWHOUSE: CommandLine = CommandLine::new(env!("CARGO_BIN_EXE_rowhouse"));
+
+/// Runs `rowhouse tenant` on a database.
 pub(crate) async fn tenant(database: &TestDatabase, arguments: &[&str]) -> Output {
     run(&database.admin_url(), arguments).await
 }
@@ -37,13 +39,7 @@ pub(crate) async fn run(url: &str, arguments: &[&str]) -> Output {
 
 /// Runs any command.
 pub(crate) async fn rowhouse(url: &str, arguments: &[&str]) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(arguments).args(["--database-url", url]);
-    for variable in ["DATABASE_URL", "ROWHOUSE_LOG", "ROWHOUSE_ACTOR", "ROWHOUSE_OUTPUT"] {
-        command.env_remove(variable);
-    }
-    command.stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    ROWHOUSE.run(url, arguments).await
 }
 
 /// Returns the JSON document of a command that succeeded.

@@ -1,12 +1,12 @@
 //! Presets of a server for an administrator's sessions.
 
-use std::process::{Command, Output, Stdio};
+use std::process::Output;
 
 use rowhouse_migrator::RolePasswords;
 use rowhouse_testkit::{ServiceName, TestServer};
 use tokio_postgres::{Client, NoTls};
 
-use crate::{run, stdout};
+use crate::{rowhouse, run, stdout};
 
 const ACME: &str = "00000000-0000-7000-8000-000000000001";
 const GLOBEX: &str = "00000000-0000-7000-8000-000000000002";
@@ -67,10 +67,7 @@ async fn facts(admin: &Client) -> (Vec<String>, Vec<String>) {
 }
 
 async fn user(url: &str, verb: &str, email: &str) -> Output {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(["user", verb, email, "--reason", "a test", "--database-url", url]);
-    command.env_remove("DATABASE_URL").env_remove("ROWHOUSE_LOG").stdin(Stdio::null());
-    tokio::task::spawn_blocking(move || command.output().unwrap()).await.unwrap()
+    rowhouse(url, &["user", verb, email, "--reason", "a test"]).await
 }
 
 #[tokio::test(flavor = "multi_thread")]

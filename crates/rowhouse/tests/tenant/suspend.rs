@@ -11,7 +11,7 @@ use rowhouse_testkit::{ServiceName, TestDatabase, TestSystem};
 use serde_json::json;
 use tokio::task::JoinHandle;
 
-use crate::doors::Doors;
+use crate::credentials::Credentials;
 use crate::{refusal, run, stdout, tenant};
 
 /// Lists a tenant's orders continuously, and records when each list was requested and its status.
@@ -21,15 +21,15 @@ struct Load {
 }
 
 impl Load {
-    fn on(doors: &Arc<Doors>) -> Self {
+    fn on(credentials: &Arc<Credentials>) -> Self {
         let stop = Arc::new(AtomicBool::new(false));
         let tasks = (0..2).map(|_| {
-            let (doors, stop) = (Arc::clone(doors), Arc::clone(&stop));
+            let (credentials, stop) = (Arc::clone(credentials), Arc::clone(&stop));
             tokio::spawn(async move {
                 let mut answers = Vec::new();
                 while !AtomicBool::load(&stop, Ordering::Relaxed) {
                     let asked = Instant::now();
-                    answers.push((asked, doors.list().await));
+                    answers.push((asked, credentials.list().await));
                 }
                 answers
             })
@@ -63,7 +63,7 @@ async fn count_orders(conn: &mut AsyncPgConnection) -> Result<i64, diesel::resul
 async fn all_access_stops_at_the_database_and_comes_back() {
     let system = TestSystem::start().await;
     let (acme, globex) = (system.onboard("Acme").await, system.onboard("Globex").await);
-    let (acmes, globexs) = (Doors::of(&system, &acme).await, Doors::of(&system, &globex).await);
+    let (acmes, globexs) = (Credentials::of(&system, &acme).await, Credentials::of(&system, &globex).await);
     let (acmes, globexs) = (Arc::new(acmes), Arc::new(globexs));
     let loads = (Load::on(&acmes), Load::on(&globexs));
     let database = system.database();

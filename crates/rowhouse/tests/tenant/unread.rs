@@ -8,6 +8,7 @@ use std::process::{Command, Stdio};
 
 use rowhouse_testkit::{ServiceName, TestDatabase};
 
+use crate::ROWHOUSE;
 use crate::commands::two_tenants;
 
 /// Returns each command with its exit code. They can be repeated with another directory.
@@ -61,11 +62,8 @@ fn unread() -> PipeWriter {
 }
 
 fn command(line: &str) -> Command {
-    let mut command = Command::new(env!("CARGO_BIN_EXE_rowhouse"));
-    command.args(line.split_whitespace()).env("ROWHOUSE_ENVIRONMENT", "dev").stdin(Stdio::null());
-    for variable in ["DATABASE_URL", "ROWHOUSE_LOG", "ROWHOUSE_ACTOR", "ROWHOUSE_OUTPUT"] {
-        command.env_remove(variable);
-    }
+    let mut command = ROWHOUSE.command(&line.split_whitespace().collect::<Vec<_>>());
+    command.env("ROWHOUSE_ENVIRONMENT", "dev").stdin(Stdio::null());
     command
 }
 

@@ -1,69 +1,21 @@
 //! Connecting to PostgreSQL, and cancelling statements.
 
-use std::path::{Path, PathBuf};
+use std::path::Path;
 use std::sync::{Arc, OnceLock};
 use std::time::Duration;
 
 use diesel_async::AsyncPgConnection;
-use rowhouse_connection::{Address, AddressError, ConnectFailure, Driver, PresentedCertificate, into_diesel};
+use rowhouse_connection::{Address, ConnectFailure, Driver, PresentedCertificate, into_diesel};
 use tokio_postgres::{CancelToken, Client};
 
-use super::DatabaseConfig;
+use super::config::DatabaseConfig;
+use super::connect_error::ConnectError;
 use super::session::{self, SessionState};
 
 /// The default time limit for a host to accept a connection; `connect_timeout` in the URL overrides it.
 const HOST_TIMEOUT: Duration = Duration::from_secs(2);
 /// The time limit for a connection, from its beginning until it can be used.
 const TIMEOUT: Duration = Duration::from_secs(4);
-
-/// The reason why no connection could be made. No variant shows the address, which contains a password.
-#[derive(Debug, thiserror::Error)]
-pub enum ConnectError {
-    /// The address is invalid, or not encrypted where it has to be.
-    #[error(transparent)]
-    Address(#[from] AddressError),
-    /// The file with the address cannot be read.
-    #[error("the file with the database URL, {path}, cannot be read: {reason}")]
-    UrlFile {
-        /// The file.
-        path: PathBuf,
-        /// The error of the operating system.
-        reason: std::io::Error,
-    },
-    /// The file with the address names another role than it did first, such as another service's.
-    #[error(
-        "the file with the database URL, {path}, names the role {found}, and this program works as {expected}"
-    )]
-    OtherRole {
-        /// The file.
-        path: PathBuf,
-        /// The role of the file now.
-        found: String,
-        /// The role that it named first.
-        expected: String,
-    },
-    /// The server does not answer, or refuses the role.
-    #[error("no connection to the database: {0}")]
-    Refused(String),
-    /// The pooler loses prepared statements.
-    #[error(
-        "the pooler in front of the database loses prepared statements between transactions: use session \
-         pooling, or PgBouncer 1.21 or newer with max_prepared_statements above 0"
-    )]
-    Pooler,
-    /// A setting of the server, the database or the role would make results wrong. The text names it and the remedy.
-    #[error("the database's settings are refused: {0}")]
-    Setting(String),
-    /// The server is read-only.
-    #[error("the database is read-only: {0}")]
-    ReadOnly(String),
-}
-
-impl From<ConnectFailure> for ConnectError {
-    fn from(failure: ConnectFailure) -> Self {
-        Self::Refused(failure.to_string())
-    }
-}
 
 /// Makes connections and cancels statements, with the same TLS settings. If the address and the certificates are in
 /// files, it reads them for every connection.

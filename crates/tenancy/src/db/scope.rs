@@ -1,10 +1,6 @@
 //! The scope of a transaction: one tenant, or none.
 
-use diesel::pg::Pg;
-use diesel_async::AsyncConnectionCore;
-
 use super::shared::Party;
-use super::transaction::Tx;
 use crate::TenantId;
 
 /// The rows that a transaction sees: those of one tenant, or those of no tenant.
@@ -20,11 +16,6 @@ pub struct Global;
 
 impl TransactionScope for Tenant {}
 impl TransactionScope for Global {}
-
-/// Any kind of transaction, for queries on the global tables.
-pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
-
-impl<S: TransactionScope> Transaction for Tx<S> {}
 
 mod sealed {
     use super::Party;
@@ -49,5 +40,4 @@ mod sealed {
     pub trait Sealed {}
     impl Sealed for super::Tenant {}
     impl Sealed for super::Global {}
-    impl<S: super::TransactionScope> Sealed for super::Tx<S> {}
 }

@@ -8,8 +8,11 @@ use std::sync::atomic::Ordering;
 
 use diesel::QueryResult;
 use diesel::connection::{TransactionDepthChange, TransactionManagerStatus};
+use diesel::pg::Pg;
 use diesel::result::Error;
-use diesel_async::{AnsiTransactionManager, AsyncPgConnection, SimpleAsyncConnection, TransactionManager};
+use diesel_async::{
+    AnsiTransactionManager, AsyncConnectionCore, AsyncPgConnection, SimpleAsyncConnection, TransactionManager,
+};
 use futures_util::FutureExt;
 use futures_util::future::{BoxFuture, join};
 use rowhouse_connection::sqlstate;
@@ -46,6 +49,16 @@ pub struct Tx<S: TransactionScope> {
     /// The failures of the statements so far. After a failed statement, the server answers COMMIT with ROLLBACK and without an
     /// error.
     pub(super) log: Arc<StatementLog>,
+}
+
+/// Any kind of transaction, for queries on the global tables.
+pub trait Transaction: AsyncConnectionCore<Backend = Pg> + sealed::Sealed {}
+
+impl<S: TransactionScope> Transaction for Tx<S> {}
+
+mod sealed {
+    pub trait Sealed {}
+    impl<S: super::TransactionScope> Sealed for super::Tx<S> {}
 }
 
 /// The error for a body that has more statements than it may have.

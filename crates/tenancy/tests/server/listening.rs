@@ -2,12 +2,12 @@
 
 use std::time::{Duration, Instant};
 
-use rowhouse_testkit::{Forwarder, ServiceName, TestDatabase};
+use rowhouse_testkit::{Forwarder, ServiceName, TestDatabase, until};
 use tokio_postgres::NoTls;
 
 use crate::pooler;
 use crate::settings::rowhouse_admin;
-use crate::world::{connect, number, until};
+use crate::world::{connect, number};
 
 const CHANNEL: &str = "a channel's name";
 const NOTIFY: &str = "NOTIFY \"a channel's name\"";

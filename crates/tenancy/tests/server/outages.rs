@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantContext, TenantDb};
-use rowhouse_testkit::{Forwarder, ServiceName, TestServer};
+use rowhouse_testkit::{Forwarder, ServiceName, TestServer, until};
 
-use crate::world::{connect, number, place, read, tenant, until};
+use crate::world::{connect, number, place, read, tenant};
 
 /// The time within which writes succeed after the server becomes writable.
 const SOON: Duration = Duration::from_secs(5);

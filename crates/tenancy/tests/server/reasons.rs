@@ -3,9 +3,9 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantDb};
-use rowhouse_testkit::{Forwarder, ServiceName, TestServer};
+use rowhouse_testkit::{Forwarder, ServiceName, TestServer, until};
 
-use crate::world::{number, until};
+use crate::world::number;
 
 const PROCESS: &str = "pg_catalog.pg_backend_pid()::bigint";
 const TERMINATE: &str = "SELECT pg_catalog.pg_terminate_backend(pid) FROM pg_catalog.pg_stat_activity WHERE usename = 'rowhouse_orders'";

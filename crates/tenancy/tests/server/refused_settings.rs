@@ -1,7 +1,7 @@
 //! Settings under which a service refuses to start, with a reason.
 
 use rowhouse_tenancy::{ConnectError, TenantDb};
-use rowhouse_testkit::{ServiceName, TestDatabase, TestServer};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestServer, until};
 
 use crate::settings::rowhouse_admin;
 use crate::world::config;
@@ -74,7 +74,7 @@ async fn settings_of_the_whole_server_are_refused_with_the_remedy() {
 /// A reload takes effect a moment later.
 async fn refused_at_last(server: &TestServer) -> String {
     let mut said = None;
-    crate::world::until(async || {
+    until(async || {
         match TenantDb::connect(&config(server.url(ServiceName::Orders))).await {
             Ok(_) => {}
             Err(error) => said = Some(error.to_string()),

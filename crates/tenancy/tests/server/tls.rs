@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use rowhouse_tenancy::{ConnectError, DatabaseConfig, TenantDb};
-use rowhouse_testkit::{CertificateAuthority, IssuedCertificate, ServiceName, TestServer};
+use rowhouse_testkit::{CertificateAuthority, IssuedCertificate, ServiceName, TestServer, until};
 use tempfile::TempDir;
 
 use crate::world::{config, text};
@@ -61,7 +61,7 @@ async fn encrypted(config: &DatabaseConfig) -> Result<bool, ConnectError> {
 
 /// A reload takes effect a moment later.
 async fn until_encrypted(config: &DatabaseConfig, expected: Option<bool>) {
-    crate::world::until(async || encrypted(config).await.ok() == expected).await;
+    until(async || encrypted(config).await.ok() == expected).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -164,9 +164,9 @@ async fn new_authorities_need_no_restart() {
     let db = TenantDb::connect(&short).await.unwrap();
     let next = CertificateAuthority::new();
     server.present(&next.issue(&["localhost"])).await;
-    crate::world::until(async || text(&db, "'a'").await.is_err()).await;
+    until(async || text(&db, "'a'").await.is_err()).await;
     trust(&[server.authority.pem(), next.pem()]);
-    crate::world::until(async || text(&db, "'a'").await.is_ok()).await;
+    until(async || text(&db, "'a'").await.is_ok()).await;
 }
 
 #[tokio::test(flavor = "multi_thread")]

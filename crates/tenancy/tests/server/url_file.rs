@@ -3,10 +3,10 @@
 use std::time::Duration;
 
 use rowhouse_tenancy::{DatabaseConfig, DbError, TenantContext, TenantDb};
-use rowhouse_testkit::{ServiceName, TestServer};
+use rowhouse_testkit::{ServiceName, TestServer, until};
 use tempfile::TempDir;
 
-use crate::world::{place, tenant, until};
+use crate::world::{place, tenant};
 
 /// The time within which a correct file takes effect.
 const SOON: Duration = Duration::from_secs(5);

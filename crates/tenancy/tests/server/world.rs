@@ -1,7 +1,5 @@
 //! A tenant with orders, and queries on it.
 
-use std::time::Duration;
-
 use diesel::dsl::sql;
 use diesel::prelude::*;
 use diesel::sql_types::{BigInt, Text};
@@ -83,17 +81,4 @@ pub(crate) async fn number(db: &TenantDb, expression: &'static str) -> Result<i6
 
 pub(crate) async fn text(db: &TenantDb, expression: &'static str) -> Result<String, DbError> {
     db.global_tx("text", async |tx| Ok(diesel::select(sql::<Text>(expression)).get_result(tx).await?)).await
-}
-
-/// Waits until the condition is true, for at most half a minute, and returns how long it took.
-pub(crate) async fn until(mut condition: impl AsyncFnMut() -> bool) -> Duration {
-    let begun = std::time::Instant::now();
-    tokio::time::timeout(Duration::from_secs(30), async {
-        while !condition().await {
-            tokio::time::sleep(Duration::from_millis(20)).await;
-        }
-    })
-    .await
-    .expect("the condition came about in time");
-    begun.elapsed()
 }

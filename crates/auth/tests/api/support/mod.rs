@@ -26,6 +26,7 @@ use rowhouse_proto::auth::v1::session_service_client::SessionServiceClient;
 use rowhouse_proto::auth::v1::{
     CreateMembershipResponse, GetMeRequest, GetMeResponse, LoginRequest, LoginResponse, Role,
 };
+use rowhouse_proto::jobs::v1::job_service_client::JobServiceClient;
 use rowhouse_system::mail_directory::MailDirectory;
 use rowhouse_tenancy::TenantId;
 use rowhouse_tenancy::grpc::carry_token;
@@ -40,9 +41,6 @@ pub(crate) use keys::Keys;
 pub(crate) use new_member::{NewMember, make_member, prepare, prove};
 
 pub(crate) const PASSWORD: &str = "correct horse";
-
-/// The time limit for what happens after an answer.
-const LIMIT: Duration = Duration::from_secs(20);
 
 pub(crate) fn config(database: &TestDatabase, keys: &Keys) -> Config {
     Config {
@@ -101,6 +99,10 @@ impl Running {
 
     pub(crate) fn invitations(&self) -> InvitationServiceClient<TracedChannel> {
         InvitationServiceClient::new(self.channel.clone())
+    }
+
+    pub(crate) fn jobs(&self) -> JobServiceClient<TracedChannel> {
+        JobServiceClient::new(self.channel.clone())
     }
 
     pub(crate) fn members(&self) -> MemberServiceClient<TracedChannel> {
@@ -172,14 +174,7 @@ impl Service {
 
     /// Waits until a query returns the expected value.
     pub(crate) async fn until(&self, expression: &str, expected: &str) {
-        let reached = async {
-            while self.value(expression).await != expected {
-                tokio::time::sleep(Duration::from_millis(10)).await;
-            }
-        };
-        if tokio::time::timeout(LIMIT, reached).await.is_err() {
-            assert_eq!(self.value(expression).await, expected, "{expression}");
-        }
+        self.database.until(expression, expected).await;
     }
 
     /// Creates an active tenant.

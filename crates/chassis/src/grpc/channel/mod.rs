@@ -31,11 +31,11 @@ use self::retry::Unanswered;
 use self::target::Target;
 use super::deadline::{self, Deadline};
 use super::handed_on;
-use super::held::{hold, unread_limit};
 use super::metrics::{self, Ended};
+use super::permitted_body::{hold, unread_limit};
 use super::rpc::{Rpc, record_status};
 use super::streams::StreamedMethods;
-use crate::admission::{Admission, Applicant, Outcome};
+use crate::admission::{Admission, Applicant, CallOutcome};
 use crate::error::{Chain, Code, RETRY_AFTER, code_name, retryable};
 use crate::telemetry;
 use crate::tls::CallTls;
@@ -187,16 +187,16 @@ impl Service<Request<Body>> for TracedChannel {
 }
 
 /// Returns what an answer says about the service's load.
-fn outcome(response: &Response<Body>) -> Outcome {
-    let Some(status) = Status::from_header_map(response.headers()) else { return Outcome::Answered };
+fn outcome(response: &Response<Body>) -> CallOutcome {
+    let Some(status) = Status::from_header_map(response.headers()) else { return CallOutcome::Answered };
     match status.code() {
         code if code == Code::OVERLOADED.grpc() && code_name(&status) == Code::OVERLOADED.as_str() => {
-            Outcome::Overloaded
+            CallOutcome::Overloaded
         }
         GrpcCode::Unavailable | GrpcCode::DeadlineExceeded | GrpcCode::Internal | GrpcCode::Unknown => {
-            Outcome::Failed
+            CallOutcome::Failed
         }
-        _ => Outcome::Answered,
+        _ => CallOutcome::Answered,
     }
 }
 

@@ -36,9 +36,6 @@ pub(crate) use requests::{With, request, with_token};
 
 pub(crate) const PASSWORD: &str = "correct horse";
 
-/// The time limit for what happens after an answer.
-const LIMIT: Duration = Duration::from_secs(20);
-
 pub(crate) fn auth_config(database: &TestDatabase, keys: &Keys, listen: SocketAddr) -> rowhouse_auth::Config {
     rowhouse_auth::Config {
         grpc: GrpcArgs::new(listen),
@@ -187,14 +184,7 @@ impl World {
 
     /// Waits until a query returns the expected value.
     pub(crate) async fn until(&self, expression: &str, expected: &str) {
-        let reached = async {
-            while self.value(expression).await != expected {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        if tokio::time::timeout(LIMIT, reached).await.is_err() {
-            assert_eq!(self.value(expression).await, expected, "{expression}");
-        }
+        self.database.until(expression, expected).await;
     }
 
     pub(crate) fn client(&self) -> OnboardingServiceClient<TracedChannel> {

@@ -1,10 +1,6 @@
 //! Retention.
 
-use std::time::Duration;
-
-use diesel::dsl::sql;
-use diesel::sql_types::BigInt;
-use diesel_async::{RunQueryDsl, SimpleAsyncConnection};
+use diesel_async::SimpleAsyncConnection;
 use rowhouse_proto::orders::v1::WebhookDeliveryStatus::Delivered;
 use rowhouse_testkit::TestDatabase;
 
@@ -13,16 +9,7 @@ use crate::world::an_order;
 
 /// Waits until the query returns the expected number.
 pub(super) async fn until_count(database: &TestDatabase, query: &str, expected: i64) {
-    let mut admin = database.admin().await;
-    let reached = async {
-        while sql::<BigInt>(query).get_result::<i64>(&mut admin).await.unwrap() != expected {
-            tokio::time::sleep(Duration::from_millis(10)).await;
-        }
-    };
-    assert!(
-        tokio::time::timeout(Duration::from_secs(30), reached).await.is_ok(),
-        "{query} is not {expected}"
-    );
+    database.until(query, &expected.to_string()).await;
 }
 
 /// Makes the recurring job due now.

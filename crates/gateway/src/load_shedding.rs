@@ -1,4 +1,4 @@
-//! The door: a request that would find the queue of its service full is refused before anything else is done for it.
+//! Load shedding: a request that would find the queue of its service full is refused before anything else is done for it.
 //!
 //! When clients ask for several times of what a service can do, most requests are refused, and the time that a refusal takes is missing
 //! for the others. So a refusal here has no span and no log line, and reads nothing of the request but its head. It counts against the
@@ -26,15 +26,19 @@ use crate::error::Problem;
 use crate::limits::{admit, write_limits};
 use crate::metrics;
 use crate::origin::priority;
+use crate::request_name::RequestName;
 use crate::rest;
-use crate::route::{RequestName, Route};
+use crate::route::Route;
 
 /// The time for which the body of a refused request is awaited. The connection can be used again if it has arrived by then.
 const DISCARD_LIMIT: Duration = Duration::from_secs(1);
 
 /// Refuses a request of a known caller whose tenant would get no place in the queue of the service, and lets all others in: they wait, or
 /// are refused, when their calls are made.
-pub(crate) async fn door(request: ServiceRequest, next: Next<BoxBody>) -> Result<ServiceResponse, Error> {
+pub(crate) async fn shed_load(
+    request: ServiceRequest,
+    next: Next<BoxBody>,
+) -> Result<ServiceResponse, Error> {
     let Some(Refused { route, after, token }) = refusal(&request) else { return next.call(request).await };
     let arrived = Instant::now();
     let name = RequestName::at(route, &request);

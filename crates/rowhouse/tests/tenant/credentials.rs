@@ -1,4 +1,4 @@
-//! All ways into a tenant with credentials from before its suspension.
+//! A tenant's credentials, and every way to use them.
 
 use reqwest::{Client, RequestBuilder};
 use rowhouse_proto::orders::v1::ListOrdersRequest;
@@ -9,7 +9,7 @@ use tonic::metadata::MetadataValue;
 use tonic::{Code, Request};
 
 /// A tenant's tokens and keys.
-pub(crate) struct Doors {
+pub(crate) struct Credentials {
     http: Client,
     gateway: String,
     orders: String,
@@ -19,10 +19,10 @@ pub(crate) struct Doors {
     refresh_token: String,
 }
 
-impl Doors {
+impl Credentials {
     /// Creates all of a tenant's credentials.
     pub(crate) async fn of(system: &TestSystem, tenant: &Tenant) -> Self {
-        let mut doors = Self {
+        let mut credentials = Self {
             http: system.http().clone(),
             gateway: system.gateway_url().to_owned(),
             orders: system.endpoint(ServiceName::Orders).to_owned(),
@@ -30,19 +30,20 @@ impl Doors {
             key: Default::default(),
             refresh_token: String::new(),
         };
-        let session = doors.answer(doors.login()).await;
-        text(&session, "refresh_token").clone_into(&mut doors.refresh_token);
+        let session = credentials.answer(credentials.login()).await;
+        text(&session, "refresh_token").clone_into(&mut credentials.refresh_token);
         let scopes = json!({ "name": "program", "scopes": ["orders:read"] });
-        let key = doors.answer(doors.post("/v1/api-keys", &scopes).bearer_auth(&tenant.token)).await;
-        doors.key = (text(&key, "client_id").into(), text(&key, "client_secret").into(), String::new());
-        let exchanged = doors.answer(doors.exchange()).await;
-        text(&exchanged, "access_token").clone_into(&mut doors.key.2);
+        let key =
+            credentials.answer(credentials.post("/v1/api-keys", &scopes).bearer_auth(&tenant.token)).await;
+        credentials.key = (text(&key, "client_id").into(), text(&key, "client_secret").into(), String::new());
+        let exchanged = credentials.answer(credentials.exchange()).await;
+        text(&exchanged, "access_token").clone_into(&mut credentials.key.2);
         let order = json!({
             "customer": "Ada", "currency": "EUR",
             "lines": [{ "sku": "chair", "quantity": 1, "unit_price_minor": 1 }],
         });
-        doors.answer(doors.post("/v1/orders", &order).bearer_auth(&tenant.token)).await;
-        doors
+        credentials.answer(credentials.post("/v1/orders", &order).bearer_auth(&tenant.token)).await;
+        credentials
     }
 
     fn get(&self, path: &str, token: &str) -> RequestBuilder {
@@ -106,13 +107,13 @@ impl Doors {
             requests.push((path, self.get(path, token)));
         }
         requests.push(("order", self.post("/v1/orders", &order).bearer_auth(token)));
-        for (door, request) in requests {
+        for (use_of, request) in requests {
             let response = request.send().await.unwrap();
             let (status, body) = (response.status(), response.text().await.unwrap());
             if open {
-                assert!(status.is_success(), "{door}: {status}: {body}");
+                assert!(status.is_success(), "{use_of}: {status}: {body}");
             } else {
-                assert!(matches!(status.as_u16(), 400..=403), "{door}: {status}: {body}");
+                assert!(matches!(status.as_u16(), 400..=403), "{use_of}: {status}: {body}");
             }
         }
         assert_eq!(self.list_by_grpc().await, if open { Code::Ok } else { Code::PermissionDenied });

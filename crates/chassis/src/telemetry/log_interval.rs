@@ -1,4 +1,4 @@
-//! [`Seldom`], the pace of a log line about something that happens too often for a line each.
+//! [`LogInterval`], the time between log lines about something that happens too often for a line each.
 
 use std::sync::Mutex;
 use std::time::{Duration, Instant};
@@ -8,9 +8,9 @@ const INTERVAL: Duration = Duration::from_secs(10);
 
 /// The time of the last log line.
 #[derive(Debug, Default)]
-pub(crate) struct Seldom(Mutex<Option<Instant>>);
+pub(crate) struct LogInterval(Mutex<Option<Instant>>);
 
-impl Seldom {
+impl LogInterval {
     /// Returns whether a line is due, which then counts as written.
     pub(crate) fn is_due(&self) -> bool {
         // A thread that finds it locked leaves the line to the other.
@@ -29,7 +29,7 @@ mod tests {
 
     #[test]
     fn the_first_line_is_due_and_the_next_is_not() {
-        let seldom = Seldom::default();
-        assert_eq!([seldom.is_due(), seldom.is_due()], [true, false]);
+        let interval = LogInterval::default();
+        assert_eq!([interval.is_due(), interval.is_due()], [true, false]);
     }
 }

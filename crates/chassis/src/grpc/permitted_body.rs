@@ -31,7 +31,7 @@ pub(super) fn hold(place: StreamPermit, answer: Response<Body>, limit: Duration)
         let state = State::Open { body, _place: place, unread_since: Some(Instant::now()) };
         let state = Shared(Arc::new(Mutex::new(state)));
         let watch = AbortOnDropHandle::new(tokio::spawn(watch(state.clone(), limit)));
-        Body::new(Held { state, _watch: watch })
+        Body::new(PermittedBody { state, _watch: watch })
     })
 }
 
@@ -82,12 +82,12 @@ async fn watch(state: Shared, limit: Duration) {
     }
 }
 
-struct Held {
+struct PermittedBody {
     state: Shared,
     _watch: AbortOnDropHandle<()>,
 }
 
-impl HttpBody for Held {
+impl HttpBody for PermittedBody {
     type Data = Bytes;
     type Error = Status;
 
