@@ -3,14 +3,9 @@
 #![allow(clippy::unwrap_used, clippy::panic, reason = "a test fails by panicking")]
 
 use std::net::TcpListener;
-use std::time::Duration;
 
-use rowhouse_testkit::{Binary, CertificateAuthority, ProgramName, own_address};
+use rowhouse_testkit::{Binary, CertificateAuthority, ProgramName, own_address, until_certificate_expires};
 use tempfile::TempDir;
-
-/// The beginnings of years, in seconds since 1970.
-const OF_2040: u64 = 2_208_988_800;
-const OF_2050: u64 = 2_524_608_000;
 
 /// The services need not run for it to start.
 fn gateway() -> Binary {
@@ -44,32 +39,14 @@ async fn the_metrics_say_when_certificates_expire() {
         .with("ROWHOUSE_TLS_CERTIFICATE", client.0.display())
         .with("ROWHOUSE_TLS_KEY", client.1.display());
     let running = gateway.start().await;
-    let until = async |certificate: &str, expiry: u64| {
-        let sample = format!(
-            "rowhouse_certificate_expiry_timestamp_seconds{{rowhouse_certificate=\"{certificate}\"}} {expiry}\n"
-        );
-        let measured = async {
-            while !reqwest::get(format!("http://{admin}/metrics"))
-                .await
-                .unwrap()
-                .text()
-                .await
-                .unwrap()
-                .contains(&sample)
-            {
-                tokio::time::sleep(Duration::from_millis(20)).await;
-            }
-        };
-        tokio::time::timeout(Duration::from_secs(30), measured).await.expect(&sample);
-    };
-    until("https", OF_2040).await;
-    until("client", OF_2050).await;
+    until_certificate_expires(admin, "https", 2040).await;
+    until_certificate_expires(admin, "client", 2050).await;
     let renewed = authority.issue_until(2050, &["localhost"]);
     std::fs::write(&https.0, &renewed.certificate).unwrap();
     running.line_with("the certificates stay as they are").await;
-    until("https", OF_2040).await;
+    until_certificate_expires(admin, "https", 2040).await;
     renewed.write(&directory, "https");
-    until("https", OF_2050).await;
+    until_certificate_expires(admin, "https", 2050).await;
 }
 
 #[tokio::test]

@@ -12,15 +12,15 @@ use rowhouse_chassis::health::is_serving;
 use rowhouse_chassis::tls::CallTls;
 use rowhouse_proto::orders::v1::ListOrdersRequest;
 use rowhouse_proto::orders::v1::order_service_client::OrderServiceClient;
-use rowhouse_testkit::{Binary, CertificateAuthority, ServiceName, TestDatabase, TestServer, own_address};
+use rowhouse_testkit::{
+    Binary, CertificateAuthority, ServiceName, TestDatabase, TestServer, own_address,
+    until_certificate_expires,
+};
 use serde_json::Value;
 use tokio::time::{Duration, sleep, timeout};
 use tonic::{Code, Request};
 
 const PATIENCE: Duration = Duration::from_secs(30);
-/// The beginnings of years, in seconds since 1970.
-const OF_2040: u64 = 2_208_988_800;
-const OF_2050: u64 = 2_524_608_000;
 
 fn orders() -> Binary {
     Binary::of_service(ServiceName::Orders, env!("CARGO_BIN_EXE_rowhouse-orders"))
@@ -64,22 +64,8 @@ async fn the_program_serves_callers_with_a_certificate_only() {
     }
 
     // An operator sees until when.
-    until_certificate_expires(admin, "server", OF_2040).await;
+    until_certificate_expires(admin, "server", 2040).await;
     drop(running);
-}
-
-/// Waits until the metrics say when a certificate expires.
-async fn until_certificate_expires(admin: SocketAddr, certificate: &str, expiry: u64) {
-    let sample = format!(
-        "rowhouse_certificate_expiry_timestamp_seconds{{rowhouse_certificate=\"{certificate}\"}} {expiry}\n"
-    );
-    let url = format!("http://{admin}/metrics");
-    let measured = async {
-        while !reqwest::get(&url).await.unwrap().text().await.unwrap().contains(&sample) {
-            sleep(Duration::from_millis(20)).await;
-        }
-    };
-    timeout(PATIENCE, measured).await.expect(&sample);
 }
 
 /// A database with a certificate that the operating system trusts needs no file of authorities. `SSL_CERT_FILE` is the system's store.
@@ -120,9 +106,9 @@ async fn the_database_is_known_by_the_authorities_of_the_system() {
     assert!(row.get::<_, i64>(0) > 0 && row.get::<_, bool>(1), "{}", running.output());
 
     // An operator sees how long it will be known, and that a new certificate is used.
-    until_certificate_expires(admin, "database", OF_2040).await;
+    until_certificate_expires(admin, "database", 2040).await;
     server.present(&authority.issue_until(2050, &["localhost"]), &authority).await;
-    until_certificate_expires(admin, "database", OF_2050).await;
+    until_certificate_expires(admin, "database", 2050).await;
 }
 
 #[tokio::test]

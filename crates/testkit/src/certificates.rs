@@ -1,6 +1,7 @@
 //! [`CertificateAuthority`], which issues certificates for tests.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
@@ -12,6 +13,8 @@ use rustls::ServerConfig;
 use rustls::pki_types::pem::PemObject;
 use rustls::pki_types::{CertificateDer, PrivateKeyDer};
 use tokio_rustls::TlsAcceptor;
+
+use crate::until::until;
 
 /// An authority that only a test trusts.
 pub struct CertificateAuthority(CertifiedIssuer<'static, KeyPair>);
@@ -63,6 +66,15 @@ impl CertificateAuthority {
         let certificate = params.signed_by(&key, &self.0).unwrap().pem();
         IssuedCertificate { certificate, key: key.serialize_pem() }
     }
+}
+
+/// Waits until a program's metrics say that the certificate for a purpose, such as `server`, expires with the beginning of a year.
+pub async fn until_certificate_expires(admin: SocketAddr, certificate: &str, year: i32) {
+    let (url, expiry) = (format!("http://{admin}/metrics"), date_time_ymd(year, 1, 1).unix_timestamp());
+    let sample = format!(
+        "rowhouse_certificate_expiry_timestamp_seconds{{rowhouse_certificate=\"{certificate}\"}} {expiry}\n"
+    );
+    until(async || reqwest::get(&url).await.unwrap().text().await.unwrap().contains(&sample)).await;
 }
 
 fn owned(names: &[&str]) -> Vec<String> {

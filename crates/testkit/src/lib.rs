@@ -47,7 +47,7 @@ mod watchdog;
 
 pub use addresses::own_address;
 pub use binary::{Binary, CheckedConfiguration, Ended, RunningBinary};
-pub use certificates::{CertificateAuthority, IssuedCertificate};
+pub use certificates::{CertificateAuthority, IssuedCertificate, until_certificate_expires};
 pub use collector::Collector;
 pub use command_line::CommandLine;
 pub use database::TestDatabase;

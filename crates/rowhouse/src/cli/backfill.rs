@@ -17,6 +17,7 @@ use rowhouse_operator::addresses::NAME;
 use rowhouse_operator::backfill::{
     Backfill, BackfillCount, BackfillProgress, BackfillReport, BackfillTarget, Options, Runner, TenantFailure,
 };
+use rowhouse_operator::tenants::TenantError;
 
 pub(super) const EXAMPLES: &str = "A backfill changes rows that existed before a migration, such as to fill a new column. It processes all tenants, each in \
 transactions of its own, in batches, and records its progress: after an interruption, even by kill -9, the next run continues.

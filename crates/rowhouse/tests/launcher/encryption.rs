@@ -90,8 +90,8 @@ async fn delivered(receiver: &Receiver, secret: &str, gateway: &str, token: Opti
     let another = number.to_string();
     let (status, placed) = send(gateway, token, (Method::POST, "/v1/orders", &another), order()).await;
     assert_eq!(status, StatusCode::CREATED, "{placed}");
-    let received = receiver.first(number).await;
-    let event = &received[number - 1];
+    let events = receiver.first(number).await;
+    let event = &events[number - 1];
     assert_eq!(event.order().0, placed["id"].as_str().unwrap());
     assert!(event.is_signed_with(secret), "the signature of the event {number}");
 }
