@@ -1,6 +1,5 @@
 //! More than there is room for.
 
-use std::sync::Arc;
 use std::sync::atomic::{AtomicU32, Ordering};
 
 use diesel_async::SimpleAsyncConnection;
@@ -100,26 +99,18 @@ pub(super) async fn calls(world: &World<'_>, tenant: &Tenant) {
         ],
     );
     let watch = Watch::begin(world.metrics, &[answers[0], answers[1], door]).await;
-    let overloaded = Arc::<AtomicU32>::default();
-    let http = reqwest::Client::new();
-    let mut held_up = JoinSet::new();
-    for _ in 0..REQUESTS {
-        let request =
-            http.get(format!("{}/v1/orders", world.system.gateway_url())).bearer_auth(&tenant.token);
-        let overloaded = Arc::clone(&overloaded);
-        held_up.spawn(async move {
-            let answer = request.send().await.unwrap();
-            let problem: Value = answer.json().await.unwrap();
-            if problem["code"] == "overloaded" {
-                overloaded.fetch_add(1, Ordering::Relaxed);
-            }
-        });
-    }
-    watch.until_grown().await;
+    let (overloaded, http) = (AtomicU32::new(0), reqwest::Client::new());
+    let url = format!("{}/v1/orders", world.system.gateway_url());
+    let ask = async || {
+        let answer = http.get(&url).bearer_auth(&tenant.token).send().await.unwrap();
+        let problem: Value = answer.json().await.unwrap();
+        if problem["code"] == "overloaded" {
+            overloaded.fetch_add(1, Ordering::Relaxed);
+        }
+    };
+    // With each refusal of the service, the gateway makes fewer calls at once.
+    watch.until_provoked(async || drop(join_all((0..REQUESTS).map(|_| ask())).await)).await;
     admin.batch_execute("ROLLBACK").await.unwrap();
-    while let Some(ended) = held_up.join_next().await {
-        ended.unwrap();
-    }
     // A refusal that were counted nowhere would be missing here.
     let refused = f64::from(overloaded.load(Ordering::Relaxed));
     watch.until(|growth| (growth[0] - refused).abs() < f64::EPSILON).await;
