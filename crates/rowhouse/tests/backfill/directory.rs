@@ -6,8 +6,12 @@ use rowhouse_testkit::{ServiceName, TestDatabase};
 use crate::program::migrate;
 use crate::world::{holds, number, take_back};
 
+/// A superuser, who sees all tenants, finds in the list what there is.
 const SAME: &str = "NOT EXISTS (SELECT FROM tenancy.tenants t
-    FULL JOIN tenancy.tenant_ids i ON i.tenant_id = t.id WHERE t.id IS NULL OR i.tenant_id IS NULL)";
+        FULL JOIN tenancy.tenant_ids i ON (i.tenant_id, i.slug, i.name, i.status, i.created_at)
+            = (t.id, t.slug, t.name, t.status, t.created_at)
+        WHERE t.id IS NULL OR i.tenant_id IS NULL)
+    AND (SELECT sum(c.tenants) FROM tenancy.tenant_counts c) = (SELECT count(*) FROM tenancy.tenants)";
 
 #[tokio::test(flavor = "multi_thread")]
 async fn tenants_from_before_the_list_are_in_it() {
@@ -29,6 +33,26 @@ async fn tenants_from_before_the_list_are_in_it() {
         .await
         .unwrap();
     assert!(holds(&mut admin, SAME).await);
+    for change in [
+        "UPDATE tenancy.tenants SET status = 'suspended' WHERE slug = 'tenant-9'",
+        "UPDATE tenancy.tenants SET slug = 'tenant-21', name = 'y' WHERE slug = 'tenant-10'",
+    ] {
+        admin.batch_execute(change).await.unwrap();
+        assert!(holds(&mut admin, SAME).await, "{change}");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn tenants_from_before_their_slugs_were_listed_are_found_by_them() {
+    let database = TestDatabase::create().await;
+    take_back(&database, "20261201000081").await;
+    let mut admin = database.admin().await;
+    let insert = "INSERT INTO tenancy.tenants (id, slug, name)
+        SELECT gen_random_uuid(), 'tenant-' || n, 'x' FROM generate_series(1, 20) n";
+    admin.batch_execute(insert).await.unwrap();
+    admin.batch_execute("DELETE FROM tenancy.tenants WHERE slug = 'tenant-7'").await.unwrap();
+    migrate(&database).await;
+    assert!(holds(&mut admin, SAME).await);
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -38,6 +62,7 @@ async fn no_service_reads_it() {
         let mut service = database.connect_as(role).await;
         for forbidden in [
             "SELECT FROM tenancy.tenant_ids",
+            "SELECT FROM tenancy.tenant_counts",
             "SELECT FROM tenancy.directory()",
             "SELECT FROM tenancy.backfills",
             "SELECT FROM tenancy.backfill_ledger('orders-priority')",
