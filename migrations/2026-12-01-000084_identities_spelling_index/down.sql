@@ -1,0 +1,1 @@
+DROP INDEX CONCURRENTLY IF EXISTS auth.identities_spelling_idx;
