@@ -97,14 +97,19 @@ bench-connections seconds="10":
     target/release/rowhouse-bench --seconds {{ seconds }} connections
 
 # Measure the memory of each program, and its processor time for each kind of request: the table of deploy/README.md.
-bench-sizing seconds="10" rounds="3":
+bench-sizing seconds="10" rounds="3" requests="1000000":
     cargo build --release --workspace --bins
-    target/release/rowhouse-bench sizing --seconds {{ seconds }} --rounds {{ rounds }}
+    target/release/rowhouse-bench sizing --seconds {{ seconds }} --rounds {{ rounds }} --requests {{ requests }}
 
 # Measure getting an order with metrics and without, in turns.
 bench-metrics seconds="10" rounds="10":
     cargo build --release -p rowhouse -p rowhouse-bench
     target/release/rowhouse-bench metrics --seconds {{ seconds }} --rounds {{ rounds }}
+
+# Measure requests, claims and commands with 100 tenants and with many, in turns, and draw the picture of docs/performance.md.
+bench-scale tenants="100000" orders="100" seconds="10" rounds="3":
+    cargo build --release --workspace --bins
+    target/release/rowhouse-bench scale --tenants {{ tenants }} --orders {{ orders }} --seconds {{ seconds }} --rounds {{ rounds }} --svg docs/performance.svg
 
 # Measure jobs per second beside graphile_worker on the same PostgreSQL.
 bench-jobs workers="8":

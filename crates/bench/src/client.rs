@@ -107,17 +107,22 @@ impl Connection {
 
     /// Sends the request and reads the whole answer.
     pub(crate) async fn send(&mut self) -> Answer {
-        let began = Instant::now();
-        let status = self.answer().await.unwrap_or(0);
-        Answer { status, took: began.elapsed() }
+        let (answer, _body) = self.fetch().await;
+        answer
     }
 
-    async fn answer(&mut self) -> Result<u16, hyper::Error> {
+    /// Sends the request and returns the body of the answer as well.
+    pub(crate) async fn fetch(&mut self) -> (Answer, Bytes) {
+        let began = Instant::now();
+        let (status, body) = self.answer().await.unwrap_or_default();
+        (Answer { status, took: began.elapsed() }, body)
+    }
+
+    async fn answer(&mut self) -> Result<(u16, Bytes), hyper::Error> {
         self.sender.ready().await?;
         let response = self.sender.send_request(self.target.request.clone()).await?;
         let status = response.status().as_u16();
-        response.into_body().collect().await?;
-        Ok(status)
+        Ok((status, response.into_body().collect().await?.to_bytes()))
     }
 }
 

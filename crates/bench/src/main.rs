@@ -15,9 +15,12 @@ mod overload;
 mod pgbench;
 mod program;
 mod report;
+mod scale;
 mod sizing;
 mod system;
 mod wrk;
+
+use std::path::PathBuf;
 
 use clap::Parser;
 use report::{Operation, Report, Surface};
@@ -54,6 +57,12 @@ struct Arguments {
     /// Number of due maintenance jobs, for `neighbours`.
     #[arg(long, default_value_t = 10_000)]
     maintenance: u32,
+    /// Number of requests after which the memory is read again, for `sizing`.
+    #[arg(long, default_value_t = 2_000)]
+    requests: usize,
+    /// File for the picture, for `scale`.
+    #[arg(long)]
+    svg: Option<PathBuf>,
 }
 
 /// The subject of the measurement.
@@ -71,8 +80,10 @@ enum Measurement {
     Overload,
     /// The memory of connections: open, with large bodies, idle, and closed.
     Connections,
-    /// The memory of each program, and its processor time for each kind of request.
+    /// The memory of each program, also after many requests, and its processor time for each kind of request.
     Sizing,
+    /// Requests, jobs and commands with a hundred tenants, compared with many.
+    Scale,
     /// The requests of one tenant, alone and beside tenants that use all the capacity they can get.
     Neighbours,
 }
@@ -114,6 +125,10 @@ async fn run(arguments: &Arguments) -> Result<Option<Report>, Failure> {
     }
     if arguments.measurement == Measurement::Sizing {
         sizing::run(arguments).await?;
+        return Ok(None);
+    }
+    if arguments.measurement == Measurement::Scale {
+        scale::run(arguments).await?;
         return Ok(None);
     }
     let many = [Measurement::Connections, Measurement::Overload].contains(&arguments.measurement);

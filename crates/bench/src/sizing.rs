@@ -27,6 +27,9 @@ const STRANGERS_PER_SECOND: u64 = 5;
 /// The number of requests over each connection before the measurements, so that caches, pools and the allocator are full.
 const WARM_UP: usize = 4;
 
+/// The parts of the requests after each of which the memory is read, to see whether it grows.
+const PARTS: usize = 4;
+
 /// The requests with an access token.
 #[derive(Clone, Copy)]
 enum Call {
@@ -64,6 +67,13 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
         measure(&system, round, seconds, |label, cost| costs.entry(label).or_default().push(cost)).await?;
     }
     table.add_memory("at 64 connections", &memories(&system)?);
+    for part in 1..=PARTS {
+        ask_all(&system, arguments.requests / PARTS).await?;
+        table.add_memory(
+            &format!("after {} requests more", arguments.requests / PARTS * part),
+            &memories(&system)?,
+        );
+    }
 
     let tenant = system.tenant("measured")?;
     for (label, call) in CALLS {
@@ -86,6 +96,17 @@ pub(crate) async fn run(arguments: &Arguments) -> Result<(), Failure> {
     )?;
     table.write(&mut out)?;
     system.stop()
+}
+
+/// Sends so many requests, as many of each kind.
+async fn ask_all(system: &System, requests: usize) -> Result<(), Failure> {
+    // Its token lives for ten minutes.
+    let tenant = system.tenant("measured")?;
+    for (label, call) in CALLS {
+        let targets = vec![call.target(system, &tenant)?; requests / CALLS.len()];
+        expect(label, &[200, 201], &ask_once(&targets, FEW).await?)?;
+    }
+    Ok(())
 }
 
 /// Measures each kind of request once.

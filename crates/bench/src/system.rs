@@ -162,6 +162,13 @@ impl System {
         output(&psql.wait_with_output()?)
     }
 
+    /// Returns a command of the program `rowhouse` on the database.
+    pub(crate) fn command(&self, arguments: &[&str]) -> Result<Command, Failure> {
+        let mut command = Command::new(program("rowhouse")?);
+        command.args(arguments).env_clear().env("DATABASE_URL", self.endpoint("database"));
+        Ok(command)
+    }
+
     fn post(&self, path: &str, body: &str) -> Result<Value, Failure> {
         let curl = Command::new("curl")
             .args([
@@ -251,6 +258,6 @@ pub(crate) fn output(output: &Output) -> Result<String, Failure> {
     }
 }
 
-fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, Failure> {
+pub(crate) fn text<'a>(value: &'a Value, pointer: &str) -> Result<&'a str, Failure> {
     Ok(value.pointer(pointer).and_then(Value::as_str).ok_or_else(|| format!("no {pointer} in {value}"))?)
 }
