@@ -11,6 +11,7 @@
 mod actions;
 mod commands;
 mod credentials;
+mod many;
 mod oldest;
 mod presets;
 mod reencrypt;
