@@ -1,4 +1,3 @@
-LOCK TABLE tenancy.tenants IN SHARE ROW EXCLUSIVE MODE;
 UPDATE tenancy.definer_functions SET reason = 'keeps the list of tenants'' ids in step with the tenants'
 WHERE function_name = 'tenancy.keep_tenant_ids()';
 CREATE OR REPLACE TRIGGER keep_tenant_ids

@@ -1,6 +1,7 @@
 //! Operators' commands on tenants: listing, showing, suspending and resuming them, and what they used.
 //!
-//! All of them work as `rowhouse_owner`, which is subject to row-level security, and enter one tenant after another.
+//! All of them work as `rowhouse_owner`, which is subject to row-level security: they find tenants in `tenancy.directory()`, and enter
+//! one after another for the rest.
 
 mod directory;
 mod error;

@@ -18,12 +18,14 @@ struct Line {
     text: String,
 }
 
-/// Creates the tenants. No lane has anything to do.
+/// Creates the tenants, and four times as many people. No lane has anything to do.
 async fn many() -> TestDatabase {
     let database = TestDatabase::create().await;
     let rows = format!(
         "INSERT INTO tenancy.tenants (id, slug, name, status)
          SELECT gen_random_uuid(), 'tenant-' || n, 'Tenant ' || n, 'active' FROM generate_series(1, {MANY}) n;
+         INSERT INTO auth.identities (id, email)
+         SELECT gen_random_uuid(), 'person-' || n || '@example.com' FROM generate_series(1, 4 * {MANY}) n;
          INSERT INTO jobs.lanes (queue, class, tenant_id, ready, due_at)
          SELECT q, c, i.tenant_id, false, CASE c WHEN 'delivery' THEN 'infinity' ELSE now() + interval '1 day' END
          FROM tenancy.tenant_ids i, unnest(ARRAY['rowhouse_auth', 'rowhouse_orders', 'rowhouse_onboarding']) q,
