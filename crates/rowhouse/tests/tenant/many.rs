@@ -62,7 +62,8 @@ async fn a_page_of_tenants_and_a_slug_are_found_by_an_index() {
     for query in [
         "SELECT t.id FROM tenancy.directory() t WHERE t.slug = 'tenant-77'",
         "SELECT t.id, t.name FROM tenancy.directory() t ORDER BY t.id DESC LIMIT 50",
-        "SELECT i.id FROM auth.identities i WHERE octet_length(i.email) <> char_length(i.email) OR i.email LIKE '%xn--%'",
+        "SELECT i.id FROM auth.identities i WHERE i.id > '00000000-0000-0000-0000-000000000000'
+             AND (octet_length(i.email) <> char_length(i.email) OR i.email LIKE '%xn--%') ORDER BY i.id LIMIT 1000",
     ] {
         let read = blocks(&mut owner, query).await;
         assert!(read <= FEW_BLOCKS, "{query} reads {read} blocks");
