@@ -5,6 +5,9 @@ use std::io::{Result, Write};
 use super::side::Needs;
 use crate::report::{Figures, median, milliseconds};
 
+/// Writes one figure of what a system takes.
+type Cell = fn(&Needs) -> String;
+
 /// The system with few tenants, or the one with many.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Which {
@@ -103,7 +106,7 @@ impl Table {
     pub(super) fn write_needs(&self, out: &mut impl Write, needs: &Both<Needs>) -> Result<()> {
         let Both { few, many } = &self.tenants;
         writeln!(out, "| | {few} tenants | {many} tenants |\n|---|--:|--:|")?;
-        let rows: [(&str, fn(&Needs) -> String); 3] = [
+        let rows: [(&str, Cell); 3] = [
             ("memory of the services and the gateway, MiB", |needs| mebibytes(needs.memory)),
             ("database, MiB", |needs| mebibytes(needs.database)),
             ("processors in use when nobody asks", |needs| format!("{:.3}", needs.idle)),
