@@ -19,7 +19,7 @@ use table::{Both, Table, Which};
 /// The number of tenants of the system that has few.
 const FEW: usize = 100;
 
-/// What is measured.
+/// A measured operation.
 #[derive(Clone, Copy)]
 enum Subject {
     Login,

@@ -29,7 +29,7 @@ pub(super) struct Sampled {
     pub(super) tenant: Tenant,
 }
 
-/// What a system takes.
+/// The memory and the processors that a system takes.
 #[derive(Clone, Copy, Default)]
 pub(super) struct Needs {
     /// The memory of the services and the gateway, in bytes.
