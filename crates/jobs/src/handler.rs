@@ -1,14 +1,11 @@
 //! Handlers of jobs, and their results.
 
-use std::fmt;
-use std::time::Duration;
-
 use futures_util::FutureExt;
 use futures_util::future::BoxFuture;
 use rowhouse_tenancy::{DbError, TenantTx};
 use serde_json::Value;
 
-use crate::{Class, EnqueueError, GlobalEnqueueError, Job, LostLease, Run};
+use crate::{Class, Failure, Job, Run};
 
 /// Runs the jobs of one kind.
 pub trait Handler<J: Job>: Send + Sync + 'static {
@@ -42,91 +39,6 @@ pub enum End {
     },
     /// It was cancelled.
     Cancelled,
-}
-
-/// The reason why a run failed. Its text is shown to the tenant's people.
-#[derive(Debug)]
-pub struct Failure {
-    pub(crate) reason: String,
-    pub(crate) then: NextStep,
-    /// True if a transaction failed because of contention. The same transaction may succeed if it is repeated.
-    pub(crate) contended: bool,
-}
-
-#[derive(Debug, PartialEq, Eq)]
-pub(crate) enum NextStep {
-    /// Retry after the usual delay or after this one.
-    Retry(Option<Duration>),
-    /// Mark the job as dead.
-    MarkDead,
-    /// Do nothing: the job is not this worker's any more, or will be another's when its lease has expired.
-    Abandon,
-}
-
-impl Failure {
-    fn new(reason: impl fmt::Display, then: NextStep) -> Self {
-        Self { reason: reason.to_string(), then, contended: false }
-    }
-
-    /// Creates a failure that is retried with an increasing delay.
-    pub fn retry(reason: impl fmt::Display) -> Self {
-        Self::new(reason, NextStep::Retry(None))
-    }
-
-    /// Creates a failure that is retried after at least this time.
-    pub fn retry_after(reason: impl fmt::Display, delay: Duration) -> Self {
-        Self::new(reason, NextStep::Retry(Some(delay)))
-    }
-
-    /// Creates a failure that is not retried.
-    pub fn fatal(reason: impl fmt::Display) -> Self {
-        Self::new(reason, NextStep::MarkDead)
-    }
-}
-
-impl fmt::Display for Failure {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.reason)
-    }
-}
-
-impl From<DbError> for Failure {
-    fn from(error: DbError) -> Self {
-        match error {
-            // The job waits until the tenant is resumed.
-            DbError::TenantSuspended | DbError::UnknownTenant => Self::new(error, NextStep::Abandon),
-            // Database errors are for the log and not for tenants.
-            error => {
-                tracing::warn!(%error, "a job's transaction failed: {error}");
-                let contended = matches!(error, DbError::Contended(_));
-                Self { contended, ..Self::retry("the transaction failed") }
-            }
-        }
-    }
-}
-
-impl From<LostLease> for Failure {
-    fn from(lost: LostLease) -> Self {
-        Self::new(lost, NextStep::Abandon)
-    }
-}
-
-impl From<EnqueueError> for Failure {
-    fn from(error: EnqueueError) -> Self {
-        match error {
-            EnqueueError::Db(error) => error.into(),
-            error @ EnqueueError::Json(_) => Self::fatal(error),
-        }
-    }
-}
-
-impl From<GlobalEnqueueError> for Failure {
-    fn from(error: GlobalEnqueueError) -> Self {
-        match error {
-            GlobalEnqueueError::Db(error) => error.into(),
-            error @ (GlobalEnqueueError::Json(_) | GlobalEnqueueError::Encryption(_)) => Self::fatal(error),
-        }
-    }
 }
 
 /// A handler behind the name of its kind.

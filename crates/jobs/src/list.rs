@@ -221,7 +221,7 @@ struct Requested {
     requested: bool,
 }
 
-/// Requests the cancellation of a job of any service, which only the onboarding service may do. The job's own service
+/// Requests the cancellation of a job of any service, which only a role that may execute `jobs.cancel` can do. The job's own service
 /// ends it and notifies the handler: a queued job soon, a running one at its next transaction.
 pub async fn cancel_job(tx: &mut TenantTx, id: JobId) -> Result<JobRecord, CancelError> {
     let Requested { requested } = diesel::sql_query("SELECT jobs.cancel($1, $2) AS requested")

@@ -37,6 +37,12 @@ pub enum LostLease {
     Cancelled,
 }
 
+impl From<LostLease> for Failure {
+    fn from(lost: LostLease) -> Self {
+        Self::abandoned(lost)
+    }
+}
+
 impl LeaseState {
     const fn kept(self) -> Result<(), LostLease> {
         match self {

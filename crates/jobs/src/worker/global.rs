@@ -14,8 +14,8 @@ use super::attempt::{BACKOFF, PANICKED};
 use super::crew::{Queue, StartedJobs};
 use crate::Failure;
 use crate::backoff::with_jitter;
+use crate::failure::NextStep;
 use crate::global::{AnyGlobalHandler, GlobalClaim, GlobalRun, claim_global, end_global, release_global};
-use crate::handler::NextStep;
 use crate::metrics::{AttemptEnd, GLOBAL, MeasuredAttempt};
 
 /// The number of jobs that an instance runs at once. They have workers of their own, so that they and tenants' jobs do not wait for
