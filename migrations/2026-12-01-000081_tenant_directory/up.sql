@@ -13,7 +13,7 @@ ALTER TABLE tenancy.tenant_ids
 
 -- The number of tenants is the sum over the rows. A session adds to one of them, so that sign-ups do not wait for each other.
 CREATE TABLE tenancy.tenant_counts (
-    slot integer PRIMARY KEY CHECK (slot BETWEEN 0 AND 15),
+    slot bigint PRIMARY KEY CHECK (slot BETWEEN 0 AND 15),
     tenants bigint NOT NULL
 );
 INSERT INTO tenancy.tenant_counts (slot, tenants) SELECT 0, count(*) FROM tenancy.tenant_ids;
