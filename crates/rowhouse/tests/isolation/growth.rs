@@ -68,10 +68,10 @@ async fn the_retention_of_each_table_that_grows_is_documented() {
 
     let mut admin = database.admin().await;
     admin
-        .batch_execute("CREATE TABLE orders.notes (); COMMENT ON TABLE orders.notes IS 'Notes.'")
+        .batch_execute("CREATE TABLE tenancy.planted (); COMMENT ON TABLE tenancy.planted IS 'Rows.'")
         .await
         .unwrap();
-    assert_eq!(missing(&database).await, BTreeSet::from(["orders.notes".to_owned()]));
-    admin.batch_execute("COMMENT ON TABLE orders.notes IS 'Retention: a day.'").await.unwrap();
+    assert_eq!(missing(&database).await, BTreeSet::from(["tenancy.planted".to_owned()]));
+    admin.batch_execute("COMMENT ON TABLE tenancy.planted IS 'Retention: a day.'").await.unwrap();
     assert_eq!(missing(&database).await, BTreeSet::new());
 }
