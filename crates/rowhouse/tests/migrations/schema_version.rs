@@ -33,7 +33,7 @@ async fn a_schema_that_is_too_old_is_refused() {
     assert_eq!(refused.len(), 3);
     for sentence in refused {
         let expected = format!(", and this program needs {REQUIRED_SCHEMA}): run `rowhouse migrate`");
-        assert!(sentence.starts_with("the schema is too old (its version is 202611"), "{sentence}");
+        assert!(sentence.starts_with("the schema is too old (its version is 2026"), "{sentence}");
         assert!(sentence.ends_with(&expected), "{sentence}");
     }
     // From before schemas had versions, and without a schema.
