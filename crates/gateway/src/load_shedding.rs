@@ -87,6 +87,6 @@ async fn discard(mut payload: Payload) {
             }
         }
     };
-    // What is slow or large is left unread.
+    // A slow or large body is left unread.
     let _late = timeout(DISCARD_LIMIT, reading).await;
 }

@@ -14,7 +14,7 @@ use crate::prometheus::deployed;
 const DASHBOARDS: [&str; 2] = ["requests", "work"];
 const MONITORING: &str = "components/monitoring";
 
-/// What Grafana puts in the place of `$namespace` until somebody chooses one.
+/// The value of Grafana's variable `$namespace` until somebody chooses one.
 pub(crate) const ALL: &str = ".*";
 
 /// Metrics of others than Rowhouse's programs: of Prometheus and of kube-state-metrics.

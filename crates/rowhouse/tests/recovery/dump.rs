@@ -80,7 +80,7 @@ async fn a_dump_restores_beside_the_live_database_and_gives_a_tenant_its_orders_
     let url = live.admin_url().replace("/rowhouse", "/rowhouse_restored");
     let backup = connect(&url).await;
     assert_eq!(checksums(&backup).await, rows);
-    // Which is why the guide migrates.
+    // So the guide migrates.
     let (clean, output) = shell.attempt(&format!("rowhouse audit --database-url {url}")).await;
     assert!(!clean && output.contains("temporary_privilege"), "{output}");
     let output = shell.run(migrate).await;
