@@ -8,7 +8,7 @@ LANGUAGE plpgsql VOLATILE SECURITY DEFINER
 SET search_path = ''
 AS $$
 DECLARE
-    -- Whoever may call this cannot remove what is recent.
+    -- A caller cannot remove what is recent.
     kept interval := pg_catalog.make_interval(days => greatest(keep_days, 7));
     candidate uuid;
     done uuid;

@@ -1,5 +1,5 @@
--- What an operator lists of each tenant is kept beside its id, and how many tenants there are is kept as well: a list of them, and the
--- search for a slug, need not enter every tenant. Only the owner may read it, as before.
+-- Keeps each tenant's slug, name, status and age beside its id, and the number of tenants: a list of them, and the search for a slug,
+-- need not enter every tenant. Only the owner may read it, as before.
 
 -- Nobody adds or changes a tenant until the copy is kept, so none is missed. The locks are in the order in which a change takes them.
 -- safety-assured:start

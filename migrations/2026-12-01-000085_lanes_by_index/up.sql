@@ -1,4 +1,4 @@
--- What looks for lanes finds them by an index, however many there are: a tenant has one in each class of each queue.
+-- Lanes are found by an index, however many there are: a tenant has one in each class of each queue.
 
 -- As before. The indexes are of a class, and of lanes that are ready or that are not.
 CREATE OR REPLACE FUNCTION jobs.statistics(most integer)
