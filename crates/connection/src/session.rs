@@ -1,7 +1,8 @@
 //! The settings that every session applies.
 
 /// The SQL with which every session begins, administrators' included. It overrides presets of the server, the database and the role that
-/// change how names and operators are resolved, how literals are read, how values are written, or which rows are returned.
+/// change how names and operators are resolved, how literals are read, how values are written, or which rows are returned. Compiling
+/// a query takes longer than any query here.
 /// `docs/postgresql.md` lists the protection for each setting.
 pub const SESSION: &str = "
     SET search_path = pg_catalog, pg_temp;
@@ -26,5 +27,6 @@ pub const SESSION: &str = "
     SET xmloption = 'content';
     SET xmlbinary = 'base64';
     SET gin_fuzzy_search_limit = 0;
+    SET jit = off;
     SET exit_on_error = off;
 ";

@@ -27,6 +27,7 @@ const PRESETS: &[(&str, &str)] = &[
     ("lc_monetary", "C.UTF-8"),
     ("lc_time", "C.UTF-8"),
     ("gin_fuzzy_search_limit", "1"),
+    ("jit", "on"),
     ("exit_on_error", "on"),
     ("app.tenant_id", "f6c0e9ac-0000-4000-8000-000000000000"),
     // These are not overridden, and no result depends on them.
@@ -46,7 +47,6 @@ const PRESETS: &[(&str, &str)] = &[
     ("log_statement", "all"),
     ("log_parameter_max_length", "0"),
     ("password_encryption", "md5"),
-    ("jit", "off"),
     ("enable_indexscan", "off"),
     ("synchronous_commit", "off"),
     ("lc_messages", "C"),
@@ -75,6 +75,7 @@ const SEEN: &[(&str, &str)] = &[
     ("lc_monetary", "C"),
     ("lc_time", "C"),
     ("gin_fuzzy_search_limit", "0"),
+    ("jit", "off"),
     ("exit_on_error", "off"),
     ("app.tenant_id", ""),
 ];
