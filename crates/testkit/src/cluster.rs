@@ -14,6 +14,7 @@ use rowhouse_postgres::{Cluster, ClusterOptions, Programs, random_password, remo
 use serde::{Deserialize, Serialize};
 use tokio_postgres::Client;
 
+use crate::scratch::scratch;
 use crate::watchdog;
 
 /// The settings of the cluster, whose data need not survive a crash.
@@ -56,7 +57,7 @@ impl SharedCluster {
 
     async fn boot() -> Self {
         let run = parent_id();
-        let directory = std::env::temp_dir().join(format!("rowhouse-test-{run}"));
+        let directory = scratch().join(format!("rowhouse-test-{run}"));
         match DirBuilder::new().mode(0o711).create(&directory) {
             Err(error) if error.kind() != io::ErrorKind::AlreadyExists => {
                 panic!("{}: {error}", directory.display())

@@ -38,6 +38,7 @@ mod pgbouncer;
 mod processes;
 mod proxy;
 pub mod receiver;
+mod scratch;
 mod server;
 pub mod smtp;
 mod system;
@@ -59,6 +60,7 @@ pub use processes::{Processes, ProgramName, Settings, serve_as_a_process, stop_p
 pub use proxy::{Flight, Proxy};
 pub use rowhouse_auth::SignUpArgs;
 pub use rowhouse_catalog::{PerService, ServiceName};
+pub use scratch::scratch;
 pub use server::{PausedServer, TestServer};
 pub use system::TestSystem;
 pub use tenant::Tenant;

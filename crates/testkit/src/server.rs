@@ -17,6 +17,7 @@ use tokio_postgres::Client;
 use crate::certificates::{CertificateAuthority, IssuedCertificate};
 use crate::cluster::programs;
 use crate::database::AS_A_PERSON;
+use crate::scratch::scratch;
 use crate::watchdog;
 
 pub use pause::PausedServer;
@@ -57,7 +58,7 @@ impl TestServer {
 
     /// Starts a server without the roles and the database, for a restore.
     pub async fn start_empty(settings: &[(&'static str, &'static str)]) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in(scratch()).unwrap();
         // PostgreSQL may have to run as another user.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
         let options = ClusterOptions {

@@ -9,7 +9,7 @@ use std::process::{Child, Command};
 use std::time::{Duration, Instant};
 
 use diesel_async::{AsyncPgConnection, SimpleAsyncConnection};
-use rowhouse_testkit::{ServiceName, TestDatabase, TestServer};
+use rowhouse_testkit::{ServiceName, TestDatabase, TestServer, scratch};
 use tokio::task::JoinSet;
 use tokio::time::timeout;
 use tokio_postgres::NoTls;
@@ -64,7 +64,7 @@ fn a_run_shares_one_server_and_leaves_nothing_behind_even_when_it_is_killed() {
             .spawn()
             .unwrap(),
     );
-    let of_the_run = std::env::temp_dir().join(format!("rowhouse-test-{}", run.0.id()));
+    let of_the_run = scratch().join(format!("rowhouse-test-{}", run.0.id()));
     let reported = || fs::read_to_string(&report).unwrap_or_default();
     until("two processes", || reported().lines().count() == 2);
     let (first, second) =

@@ -10,6 +10,7 @@ use rowhouse_postgres::{Cluster, ClusterOptions};
 use tokio::time::{sleep, timeout};
 
 use super::TestServer;
+use crate::scratch::scratch;
 use crate::watchdog;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -17,7 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl TestServer {
     /// Copies the server, starts the copy as a standby that follows it, and makes the server wait for it at each commit.
     pub async fn start_standby(&self) -> Self {
-        let directory = tempfile::tempdir().unwrap();
+        let directory = tempfile::tempdir_in(scratch()).unwrap();
         // PostgreSQL may have to run as another user.
         fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
         let data = directory.path().join("postgres");
