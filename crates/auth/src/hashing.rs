@@ -76,6 +76,11 @@ impl Hashing {
         Ok(Self { cost, dummy: dummy.into(), pool: CpuPool::new(took) })
     }
 
+    /// Fails if a password of this caller would be neither hashed nor checked now, since too many wait.
+    pub(crate) fn check_queue(&self, asker: Asker) -> Result<(), HashingError> {
+        Ok(self.pool.check_queue(asker)?)
+    }
+
     /// Hashes a new password.
     pub(crate) async fn hash(&self, password: Password, asker: Asker) -> Result<PasswordHash, HashingError> {
         let cost = self.cost;

@@ -123,12 +123,14 @@ impl LoginAttempt<'_> {
         Limit::new(encryption, "attempts of a pair", &[self.email.as_str(), &network], PAIR)
     }
 
-    /// Counts the attempt.
+    /// Counts the attempt, unless `check_queue` fails for a caller who is known or not: then nothing is written, so that a flood of
+    /// attempts costs little.
     pub(crate) async fn admit(
         &self,
         encryption: &EncryptionKeys,
         tx: &mut GlobalTx,
-    ) -> Result<Admitted, DbError> {
+        check_queue: impl FnOnce(bool) -> Result<(), HashingError>,
+    ) -> Result<Admitted, Error> {
         let network = self.client.network();
         let familiar = familiar(encryption, self.email, network);
         let (own, shared, known) = if let Some(device) = self.device {
@@ -148,7 +150,8 @@ impl LoginAttempt<'_> {
             }
             (vec![self.pair(encryption)], shared, known)
         };
-        Admitted::count(tx, &own, &shared, familiar, known).await
+        check_queue(known)?;
+        Ok(Admitted::count(tx, &own, &shared, familiar, known).await?)
     }
 }
 

@@ -102,10 +102,14 @@ impl CpuPool {
         Ok(finished.await?)
     }
 
+    /// Fails if [`CpuPool::run`] would refuse the caller now. It is asked before work of which nothing would be left after a refusal.
+    pub fn check_queue(&self, asker: Asker) -> Result<(), CpuPoolError> {
+        admit(&mut self.queues(), asker)
+    }
+
     fn enter(&self, asker: Asker) -> Result<Entered, CpuPoolError> {
         let mut queues = self.queues();
-        queues.forget_gone();
-        queues.admit(asker).inspect_err(|_| metrics::refused(asker.known))?;
+        admit(&mut queues, asker)?;
         if queues.has_thread_for(asker) {
             queues.running.push(asker);
             return Ok(Entered::Now(Turn { pool: Some(self.clone()), asker }));
@@ -117,6 +121,11 @@ impl CpuPool {
     fn queues(&self) -> MutexGuard<'_, Queues> {
         self.0.lock().unwrap_or_else(PoisonError::into_inner)
     }
+}
+
+fn admit(queues: &mut Queues, asker: Asker) -> Result<(), CpuPoolError> {
+    queues.forget_gone();
+    queues.admit(asker).inspect_err(|_| metrics::refused(asker.known))
 }
 
 enum Entered {

@@ -1,4 +1,4 @@
-//! A refusal because too many passwords are being checked does not count as an attempt.
+//! A refusal because too many passwords are being checked does not count as an attempt, and a stranger's is not written at all.
 
 use std::time::Duration;
 
@@ -86,10 +86,13 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
         dear.client().prepare_member(request).await
     };
 
-    // After the first counted attempt the rows exist.
-    let nothing = "DELETE FROM auth.attempts";
+    let nothing = "DELETE FROM auth.attempts; DELETE FROM auth.allowances";
+    let written = "SELECT (SELECT count(*) FROM auth.attempts) + (SELECT count(*) FROM auth.allowances)";
     refused(&service, nothing, &login).await;
-    assert_eq!(service.value(COUNTED).await, "");
+    assert_eq!(service.value(written).await, "0");
+    refused(&service, nothing, &accepting).await;
+    assert_eq!(service.value(written).await, "0");
+    service.running.login(ADA, "not her password", Some("acme")).await.unwrap_err();
     // The next attempt would be the last free one, or the first one that causes a wait: the counts of others stay.
     for (failures, call) in [(5, "login"), (6, "login"), (5, "change"), (6, "change"), (6, "accept")] {
         let before = format!(
@@ -105,7 +108,7 @@ async fn a_refusal_for_capacity_is_taken_back_and_clears_nothing() {
     }
     for email in [ADA, "nobody@example.com"] {
         refused(&service, nothing, async || sign_up(email).await).await;
-        assert_eq!(service.value(COUNTED).await, "", "{email}");
+        assert_eq!(service.value(written).await, "0", "{email}");
     }
     // Without load the login succeeds.
     service.running.login(ADA, PASSWORD, Some("acme")).await.unwrap();

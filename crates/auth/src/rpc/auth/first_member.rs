@@ -1,7 +1,9 @@
 //! Parts that the methods for a tenant's first member share.
 
 use rowhouse_chassis::client::Client;
+use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
+use rowhouse_chassis::grpc::Deadline;
 use rowhouse_chassis::network::Network;
 
 use crate::domain::{Allowance, EmailAddress, Limit};
@@ -37,8 +39,8 @@ pub(super) struct SignUp<'a> {
 pub(super) struct SignUpFindings {
     pub(super) identity: Option<Identity>,
     pub(super) guess: Guess,
-    /// True if there was a login to the account from the network before.
-    pub(super) known: bool,
+    /// The caller, who is known if there was a login to the account from the network before.
+    pub(super) asker: Asker,
 }
 
 impl<'a> SignUp<'a> {
@@ -56,12 +58,22 @@ impl<'a> SignUp<'a> {
         self.rpc.encryption.digest("salt of a first password", self.email.as_str().as_bytes())
     }
 
-    /// Counts a sign-up, whether the address is known or not, so a refusal reveals nothing.
-    pub(super) async fn admit(&self) -> Result<SignUpFindings, Error> {
+    /// Counts a sign-up, whether the address is known or not, so a refusal reveals nothing. If its password would not be hashed, nothing
+    /// is written.
+    pub(super) async fn admit(
+        &self,
+        hashes: bool,
+        deadline: Option<Deadline>,
+    ) -> Result<SignUpFindings, Error> {
         let (rpc, email) = (self.rpc, self.email.as_str());
         let admitted = rpc.db.global_tx("auth.admit_sign_up", async |tx| {
             let identity = find_identity(tx, self.email).await?;
             let known = is_familiar(tx, familiar(&rpc.encryption, self.email, self.network)).await?;
+            let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
+            let asker = Asker { known, person, network: self.network, deadline };
+            if hashes {
+                rpc.hashing.check_queue(asker)?;
+            }
             let mut allowances = self.network_allowances();
             if !known {
                 let rate = rpc.sign_ups.of_address;
@@ -71,7 +83,7 @@ impl<'a> SignUp<'a> {
                 return Err(Error::TooManySignUps { wait });
             }
             let admission = admit(tx, &self.guesses).await?;
-            Ok(SignUpFindings { identity, guess: Guess::new(&self.guesses, admission), known })
+            Ok(SignUpFindings { identity, guess: Guess::new(&self.guesses, admission), asker })
         });
         admitted.await
     }

@@ -95,10 +95,9 @@ impl Login<'_> {
         identity: Option<Identity>,
         admitted: &Admitted,
     ) -> Result<(Identity, PasswordHash), Error> {
-        let Self { rpc, client, deadline, .. } = self;
-        let (known, guess) = (admitted.known, &admitted.guess);
-        let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
-        let asker = Asker { known, person, network: client.network(), deadline: *deadline };
+        let rpc = self.rpc;
+        let guess = &admitted.guess;
+        let asker = self.asker(admitted.known, identity.as_ref());
         // A disabled person gets the answer of an unknown address, after the same work.
         let open = identity.filter(|identity| !identity.disabled);
         let stored = open.as_ref().and_then(|identity| identity.password_hash.clone());
@@ -147,7 +146,8 @@ impl Login<'_> {
             let (email, client) = (&self.email, &self.client);
             let attempt =
                 LoginAttempt { email, tenant: self.tenant.as_deref(), client, device: device.as_ref() };
-            let admitted = attempt.admit(encryption, tx).await?;
+            let check_queue = |known| self.rpc.hashing.check_queue(self.asker(known, identity.as_ref()));
+            let admitted = attempt.admit(encryption, tx, check_queue).await?;
             if admitted.admission.first {
                 self.rpc.tasks.enqueue(tx, &self.task("too_many_attempts", AuditOutcome::Denied)).await?;
             }
@@ -158,6 +158,11 @@ impl Login<'_> {
             None => Ok((identity, device, admitted)),
             Some(wait) => Err(Error::TooManyAttempts { wait }),
         }
+    }
+
+    fn asker(&self, known: bool, identity: Option<&Identity>) -> Asker {
+        let person = identity.filter(|_| known).map(|identity| identity.id.as_uuid());
+        Asker { known, person, network: self.client.network(), deadline: self.deadline }
     }
 
     /// Leaves a task that records the failure in the logs of the person's tenants, if the person exists.

@@ -2,7 +2,6 @@
 
 use rowhouse_chassis::access::context;
 use rowhouse_chassis::client::Client;
-use rowhouse_chassis::cpu_pool::Asker;
 use rowhouse_chassis::error::Violations;
 use rowhouse_chassis::grpc::{Deadline, deadline};
 use rowhouse_chassis::limits::TENANTS_OF_PERSON;
@@ -93,14 +92,13 @@ async fn identify(
         sign_up.admit_known().await?;
         return Ok(AddressProof::Known { id: id.as_uuid(), email_verified });
     }
-    let SignUpFindings { identity, guess, known } = sign_up.admit().await?;
-    let person = identity.as_ref().filter(|_| known).map(|identity| identity.id.as_uuid());
-    let caller = Asker { known, person, network: candidate.client.network(), deadline };
+    let admitted = sign_up.admit(candidate.password.is_some(), deadline).await?;
+    let SignUpFindings { identity, guess, asker } = admitted;
     let password = candidate.password.clone().map(Password::from);
     let Some(identity) = identity else {
         let hash = match password {
             Some(password) => {
-                let hashed = rpc.hashing.first_hash(password, sign_up.salt(), caller).await;
+                let hashed = rpc.hashing.first_hash(password, sign_up.salt(), asker).await;
                 Some(guess.looked_at(&rpc.db, hashed).await?)
             }
             None => None,
@@ -115,7 +113,7 @@ async fn identify(
     };
     let looked_at = guess.is_admitted() && !identity.disabled;
     let stored = identity.password_hash.filter(|_| looked_at);
-    let checked = rpc.hashing.check(Some(password), stored, caller).await;
+    let checked = rpc.hashing.check(Some(password), stored, asker).await;
     match guess.looked_at(&rpc.db, checked).await? {
         PasswordVerdict::Right { .. } => {
             sign_up.forgive(&guess).await?;

@@ -150,9 +150,13 @@ impl Acceptance<'_> {
         password: String,
     ) -> Result<(), Error> {
         let attempt = LoginAttempt { email, tenant: None, client: &self.client, device: None };
-        let encryption = &self.rpc.encryption;
+        let Rpc { encryption, hashing, .. } = self.rpc;
+        let asker = |known: bool| {
+            let person = known.then(|| identity.id.as_uuid());
+            Asker { known, person, ..self.asker }
+        };
         let admitted = self.rpc.db.global_tx("auth.admit_acceptance", async |tx| {
-            attempt.admit(encryption, tx).await.map_err(Error::from)
+            attempt.admit(encryption, tx, |known| hashing.check_queue(asker(known))).await
         });
         let Admitted { admission, counted, guess, known } = admitted.await?;
         if let Some(wait) = admission.refused() {
@@ -162,9 +166,7 @@ impl Acceptance<'_> {
             return Err(Error::TooManyAttempts { wait });
         }
         let password = Password::parse_existing(password);
-        let person = known.then(|| identity.id.as_uuid());
-        let asker = Asker { known, person, ..self.asker };
-        let checked = self.rpc.hashing.check(password, identity.password_hash.clone(), asker).await;
+        let checked = hashing.check(password, identity.password_hash.clone(), asker(known)).await;
         match guess.looked_at(&self.rpc.db, checked).await? {
             // With a second factor the attempt is successful only after the code, which this call does not ask for.
             PasswordVerdict::Right { .. } if identity.mfa => Ok(()),
