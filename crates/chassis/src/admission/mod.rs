@@ -86,12 +86,13 @@ impl Side {
         }
     }
 
-    /// Returns the number of waiters, all together, in a queue that stands. Those of one party are half as many. A server's clients
-    /// may have a queue themselves, as the gateway has, or call from many threads without one.
+    /// Returns the number of waiters, all together, in a queue that stands: as many as keep a place from being free for a moment, since
+    /// each further one only makes the others wait. Those of one party are half as many. A server's are more, so that the queue is at
+    /// its clients, which know their users.
     const fn standing_waiters(self, places: usize) -> usize {
         match self {
-            Self::Server => places.saturating_mul(2),
-            Self::Client => places,
+            Self::Server => places / 2,
+            Self::Client => places / 4,
         }
     }
 }

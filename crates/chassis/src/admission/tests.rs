@@ -69,8 +69,9 @@ fn a_queue_that_stands_is_short() {
     for side in [Side::Client, Side::Server] {
         assert!(may_wait(side, few(3)) && !may_wait(side, few(4)), "{side:?}");
     }
-    let at_server = queue(7, 15, 100, 100);
-    assert!(may_wait(Side::Server, at_server) && !may_wait(Side::Client, at_server));
+    let of_many = |ahead, waiting| Queue { places: 64, ..queue(ahead, waiting, 100, 100) };
+    assert!(may_wait(Side::Client, of_many(7, 15)) && !may_wait(Side::Client, of_many(7, 16)));
+    assert!(may_wait(Side::Server, of_many(15, 31)) && !may_wait(Side::Server, of_many(16, 31)));
 }
 
 #[tokio::test]
