@@ -8,10 +8,10 @@ use tokio_postgres::{Client, NoTls};
 
 use crate::{rowhouse, run, stdout};
 
-const ACME: &str = "00000000-0000-7000-8000-000000000001";
+pub(crate) const ACME: &str = "00000000-0000-7000-8000-000000000001";
 const GLOBEX: &str = "00000000-0000-7000-8000-000000000002";
 
-const ROWS: &str = "
+pub(crate) const ROWS: &str = "
     INSERT INTO tenancy.tenants (id, slug, name, status) VALUES
         ('00000000-0000-7000-8000-000000000001', 'acme', 'Acme', 'active'),
         ('00000000-0000-7000-8000-000000000002', 'globex', 'Globex', 'active');
@@ -45,7 +45,7 @@ const PRESETS: &[(&str, &str)] = &[
 ];
 
 /// Connects without the presets.
-async fn person(url: &str) -> Client {
+pub(crate) async fn person(url: &str) -> Client {
     let (client, connection) = tokio_postgres::connect(url, NoTls).await.unwrap();
     tokio::spawn(connection);
     let settings = "SET search_path = pg_catalog, pg_temp; SET row_security = on; SET app.tenant_id = ''";
