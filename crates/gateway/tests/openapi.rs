@@ -27,18 +27,26 @@ fn the_committed_document_is_the_generated_one() {
 
 /// A definition in proto without a comment, and a part that is written by hand, could leave one out.
 #[test]
-fn every_member_of_a_body_has_a_description() {
+fn every_schema_member_parameter_and_header_has_a_description() {
     let document: Value = serde_json::from_str(rowhouse_gateway::OPENAPI_DOCUMENT).unwrap();
     let mut without = Vec::new();
     let mut left: Vec<(String, &Value)> = vec![(String::new(), &document)];
     while let Some((path, value)) = left.pop() {
-        let members = value.get("properties").and_then(Value::as_object);
-        for (name, member) in members.into_iter().flatten() {
-            // A reference leads to a schema, which has one.
-            let described = ["description", "$ref"].iter().any(|key| member.get(key).is_some());
-            if !described {
-                without.push(format!("{path}: {name}"));
-            }
+        for group in ["schemas", "properties", "parameters", "headers"] {
+            let members: Vec<&Value> = match value.get(group) {
+                Some(Value::Object(members)) => members.values().collect(),
+                Some(Value::Array(items)) => items.iter().collect(),
+                _ => Vec::new(),
+            };
+            // A reference leads to something that has one.
+            let described =
+                |member: &Value| ["description", "$ref"].iter().any(|key| member.get(key).is_some());
+            without.extend(
+                members
+                    .into_iter()
+                    .filter(|member| !described(member))
+                    .map(|member| format!("{path}/{group}: {member}")),
+            );
         }
         match value {
             Value::Object(members) => {

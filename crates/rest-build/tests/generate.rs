@@ -153,6 +153,9 @@ fn the_document_says_what_the_comments_and_options_say() {
             .is_object()
     );
     assert_eq!(create["responses"]["201"]["description"], "The note.");
+    for (status, response) in create["responses"].as_object().unwrap() {
+        assert!(response["headers"]["traceparent"].is_object(), "{status}");
+    }
     let schemas = &document["components"]["schemas"];
     let request = &schemas["CreateNoteRequest"];
     assert_eq!((&request["required"], &request["additionalProperties"]), (&json!(["text"]), &json!(false)));

@@ -58,6 +58,7 @@ pub(crate) fn document(model: &Model, mut base: Value, errors: &ErrorSets<'_>) -
         member(&mut base, &["components", "schemas"]).insert(one.name().to_owned(), schema::enumeration(one));
     }
     problems::expand(model, &mut base);
+    add_traceparent(&mut base);
     problems::add_examples(model, member(&mut base, &["components", "examples"]));
     problems::add_codes(model, &mut base);
     add_tags(model, &mut base);
@@ -85,6 +86,21 @@ fn refer_to_inputs(schema: &mut Value, model: &Model) {
         }
         Value::Array(items) => items.iter_mut().for_each(|item| refer_to_inputs(item, model)),
         _ => {}
+    }
+}
+
+/// Adds the header with the trace, which every answer of the API has.
+fn add_traceparent(document: &mut Value) {
+    for (path, item) in member(document, &["paths"]) {
+        if !path.starts_with("/v1/") {
+            continue;
+        }
+        for operation in object(item).values_mut().filter(|operation| operation.get("responses").is_some()) {
+            for response in member(operation, &["responses"]).values_mut() {
+                member(response, &["headers"])
+                    .insert("traceparent".to_owned(), json!({ "$ref": "#/components/headers/traceparent" }));
+            }
+        }
     }
 }
 

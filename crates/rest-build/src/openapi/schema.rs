@@ -51,12 +51,17 @@ pub(super) fn output(message: &MessageDescriptor) -> Result<Value, OptionError> 
         }
         properties.insert(field.name().to_owned(), property(&field, options.absent == Absent::Null)?);
     }
-    let own = object(message, properties, &required);
+    let mut own = object(message, properties, &required);
     if parts.is_empty() {
         return Ok(own);
     }
+    let description = members(&mut own).remove("description");
     parts.push(own);
-    Ok(json!({ "allOf": parts }))
+    let mut whole = json!({ "allOf": parts });
+    if let Some(description) = description {
+        members(&mut whole).insert("description".to_owned(), description);
+    }
+    Ok(whole)
 }
 
 fn object(message: &MessageDescriptor, properties: Map<String, Value>, required: &[String]) -> Value {
