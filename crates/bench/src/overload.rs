@@ -86,17 +86,17 @@ impl Answers {
         }
     }
 
-    fn outcome(self, lasting: Duration) -> Outcome {
+    fn outcome(self, lasting: Duration) -> OverloadOutcome {
         let Self { good, refused, failed, not_sent } = self;
         let asked = per_second(good.len() + refused.len() + failed + not_sent, lasting);
         // There may be none, as there are no refusals at the peak.
         let figures = |latencies| Figures::of(latencies, lasting).unwrap_or_default();
-        Outcome { asked, good: figures(good), refused: figures(refused), failed, not_sent }
+        OverloadOutcome { asked, good: figures(good), refused: figures(refused), failed, not_sent }
     }
 }
 
 /// The figures of a run.
-struct Outcome {
+struct OverloadOutcome {
     /// The requests per second, whether or not they were sent.
     asked: f64,
     good: Figures,
@@ -105,7 +105,7 @@ struct Outcome {
     not_sent: usize,
 }
 
-impl Outcome {
+impl OverloadOutcome {
     fn write(&self, out: &mut impl Write, operation: Operation) -> std::io::Result<()> {
         let Self { asked, good, refused, failed, not_sent } = self;
         writeln!(
@@ -122,7 +122,7 @@ impl Outcome {
 }
 
 /// Lets clients ask again as soon as they have an answer.
-async fn peak(targets: &[Arc<Target>], lasting: Duration) -> Result<Outcome, Failure> {
+async fn peak(targets: &[Arc<Target>], lasting: Duration) -> Result<OverloadOutcome, Failure> {
     let mut all = Answers::default();
     ask(targets, CLIENTS, lasting).await?.iter().for_each(|answer| all.add(answer));
     Ok(all.outcome(lasting))
@@ -143,7 +143,11 @@ impl Free {
 }
 
 /// Sends requests at a rate, each over a connection that is free.
-async fn overload(targets: &[Arc<Target>], per_second: f64, lasting: Duration) -> Result<Outcome, Failure> {
+async fn overload(
+    targets: &[Arc<Target>],
+    per_second: f64,
+    lasting: Duration,
+) -> Result<OverloadOutcome, Failure> {
     let free = Arc::new(Free::default());
     for target in targets.iter().cycle().take(CONNECTIONS) {
         free.put(Connection::open(target).await?);

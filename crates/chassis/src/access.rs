@@ -125,8 +125,8 @@ mod tests {
         ] {
             let fault = fault(&denied.into_status("test"), Code::COMMON);
             assert_eq!(fault.code, code, "{denied}");
-            let lacking = matches!(denied, Denied::Permission(_)).then_some("jobs:manage");
-            assert_eq!(fault.metadata.get(PERMISSION_KEY).map(String::as_str), lacking, "{denied}");
+            let missing = matches!(denied, Denied::Permission(_)).then_some("jobs:manage");
+            assert_eq!(fault.metadata.get(PERMISSION_KEY).map(String::as_str), missing, "{denied}");
         }
     }
 }

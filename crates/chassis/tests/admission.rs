@@ -28,7 +28,7 @@ fn places(number: usize) -> NonZeroUsize {
     NonZeroUsize::new(number).unwrap()
 }
 
-/// A server whose calls end one by one, when they are let go.
+/// A server whose calls end one by one, when they are released.
 struct World {
     server: Running,
     admission: Admission,

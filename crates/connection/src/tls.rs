@@ -23,7 +23,7 @@ const ALPN: &[u8] = b"postgresql";
 pub(crate) struct TlsSettings {
     /// The authorities that the server's certificate is verified against; without them it is not verified.
     pub(crate) authorities: Option<PathBuf>,
-    /// Whether the certificate has to be for the host. If not, an authority may have signed it for any name.
+    /// True if the certificate has to be for the host. If not, an authority may have signed it for any name.
     pub(crate) verify_name: bool,
     /// The files of the client's own certificate and its key.
     pub(crate) client: Option<(PathBuf, PathBuf)>,

@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_the_caller_has() {
+    fn if_none_match_takes_weak_listed_and_any_tags() {
         let has = |values: &[&[u8]]| has_already(&request("if-none-match", values), "\"3\"");
         assert!(has(&[b"\"3\""]) && has(&[b"W/\"3\""]) && has(&[b"*"]));
         assert!(has(&[b"\"1,\", \"3\""]) && has(&[b"\"1\", \"3\""]) && has(&[b"\"1\"", b"\"3\""]));

@@ -53,16 +53,16 @@ impl fmt::Display for JobStatus {
 /// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("a job's status is one of queued, running, succeeded, dead, cancelled")]
-pub struct UnknownStatus;
+pub struct UnknownJobStatus;
 
 impl FromStr for JobStatus {
-    type Err = UnknownStatus;
+    type Err = UnknownJobStatus;
 
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+    fn from_str(text: &str) -> Result<Self, UnknownJobStatus> {
         [Self::Queued, Self::Running, Self::Succeeded, Self::Dead, Self::Cancelled]
             .into_iter()
             .find(|status| status.as_str() == text)
-            .ok_or(UnknownStatus)
+            .ok_or(UnknownJobStatus)
     }
 }
 

@@ -107,7 +107,7 @@ async fn missing(admin: &Client) -> Result<Option<Missing>, tokio_postgres::Erro
                      WHERE r.rolname = ANY ($1) AND NOT pg_catalog.pg_has_role(r.oid, 'MEMBER WITH ADMIN OPTION')
                          -- A member of the group needs no more than that.
                          AND NOT (r.rolname = $2 AND pg_catalog.pg_has_role(r.oid, 'MEMBER'))
-                         -- Before 16 whoever makes roles manages all.
+                         -- Before 16 a role with CREATEROLE manages all.
                          AND NOT (u.rolcreaterole AND pg_catalog.current_setting('server_version_num')::integer < 160000)
                      ORDER BY r.rolname
                  ),

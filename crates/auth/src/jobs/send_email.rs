@@ -15,7 +15,7 @@ use crate::mail::limits::OutgoingEmail;
 use crate::mail::{Mailer, SendError};
 use crate::store::memberships::is_provisioning;
 
-/// The purpose that the payloads in the database are bound to.
+/// The purpose that the payloads in the database are bound to. Another word could not decrypt them.
 const PURPOSE: &str = "letter";
 
 /// The email that welcomes a tenant's first member, which is sent once.
@@ -32,11 +32,13 @@ const LONGEST_WAIT: Duration = Duration::from_mins(1);
 /// Sends an email. The payload is encrypted, since emails are private and some contain one-time links.
 #[derive(Serialize, Deserialize)]
 pub(crate) struct SendEmail {
+    // The name in stored payloads.
     #[serde(rename = "sealed")]
     ciphertext: String,
 }
 
 impl Job for SendEmail {
+    // The kind is in stored rows, and clients see it in `GET /v1/jobs`.
     const KIND: &'static str = "letter.send";
     const CLASS: Class = Class::Delivery;
     /// A limit that is never reached: emails that are too old are abandoned before.

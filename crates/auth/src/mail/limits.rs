@@ -98,6 +98,7 @@ impl Permit {
 #[derive(Debug, Serialize, Deserialize)]
 pub(crate) struct OutgoingEmail {
     to: String,
+    // The name in stored payloads.
     #[serde(rename = "letter")]
     content: EmailContent,
 }

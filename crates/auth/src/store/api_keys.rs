@@ -163,13 +163,14 @@ pub(crate) struct Grant {
     pub(crate) creator: Option<Role>,
     /// The time up to which the key's access tokens are refused, in seconds since 1970, or 0.
     pub(crate) refused_until: u64,
-    /// Whether no use of the key was recorded in the last minute.
+    /// True if no use of the key was recorded in the last minute.
     pub(crate) looks_unused: bool,
 }
 
 type GrantRow = (Vec<String>, Option<DateTime<Utc>>, Option<String>, Option<DateTime<Utc>>, bool);
 
-/// Whether no use of a key was recorded in the last minute. Programs exchange their keys often, so that is exact enough.
+/// Returns the condition that no use of a key was recorded in the last minute. Programs exchange their keys often, so that is exact
+/// enough.
 fn looks_unused() -> SqlLiteral<Bool> {
     sql("(api_keys.last_used_at < now() - interval '1 minute') IS NOT FALSE")
 }

@@ -1,4 +1,4 @@
-//! The table `auth.single_letters`: emails that a tenant gets once.
+//! The table `auth.single_letters`: emails that a tenant gets once. It keeps the name that earlier releases use.
 
 use diesel::prelude::*;
 use diesel_async::RunQueryDsl;

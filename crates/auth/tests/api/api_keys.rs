@@ -169,7 +169,7 @@ async fn a_key_ends_when_it_was_to_end() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_is_refused() {
+async fn invalid_names_scopes_and_expiry_times_are_refused() {
     let service = Service::start().await;
     let ada = owner(&service).await;
     let past = Some(Timestamp { seconds: 0, nanos: 0 });

@@ -1,4 +1,4 @@
-//! Getting a lost message again, and what that reveals.
+//! Requests for another copy of a lost message, and what they reveal.
 
 use rowhouse_chassis::error::Code;
 use rowhouse_proto::auth::v1::error_code;

@@ -110,7 +110,7 @@ async fn a_repeat_is_answered_like_the_first_call() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_is_refused() {
+async fn invalid_memberships_and_unknown_tenants_are_refused() {
     let service = Service::start().await;
     let acme = service.tenant("acme").await;
     for (email, password, role, fields) in [

@@ -120,13 +120,13 @@ impl System {
                 command.env("ROWHOUSE_MAIL_DIR", self.directory().join("mail"));
             }
             if service == ServiceName::Onboarding {
-                addresses.tell(&mut command, &[ServiceName::Auth, ServiceName::Orders]);
+                addresses.set_endpoints(&mut command, &[ServiceName::Auth, ServiceName::Orders]);
             }
             self.add(service.as_str(), &mut command)?;
         }
         let mut command = configured("rowhouse-gateway")?;
         command.env("ROWHOUSE_HTTP_LISTEN", addresses.gateway.to_string());
-        addresses.tell(&mut command, ServiceName::ALL);
+        addresses.set_endpoints(&mut command, ServiceName::ALL);
         self.add("gateway", &mut command)?;
 
         for (service, address) in addresses.services.iter() {
@@ -170,8 +170,8 @@ impl Addresses {
         Ok(Self { gateway: gateway.local_addr()?, services: addresses })
     }
 
-    /// Tells a program where the services are that it calls.
-    fn tell(&self, command: &mut Command, callees: &[ServiceName]) {
+    /// Sets the endpoints of the services that a program calls.
+    fn set_endpoints(&self, command: &mut Command, callees: &[ServiceName]) {
         for callee in callees {
             command.env(variable(*callee, "ENDPOINT"), url(self.services[*callee]));
         }

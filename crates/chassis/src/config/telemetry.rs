@@ -30,13 +30,13 @@ pub struct TelemetryArgs {
     /// Protocol of the collector
     #[arg(long, env = "OTEL_EXPORTER_OTLP_PROTOCOL", value_enum, default_value_t)]
     pub otlp_protocol: OtlpProtocol,
-    /// Whether traces are sent to the collector
+    /// Exporter of traces: `none` sends none to the collector
     #[arg(long, env = "OTEL_TRACES_EXPORTER", value_enum, default_value_t)]
     pub traces_exporter: Exporter,
-    /// Whether metrics are sent to the collector: `none` for one that takes traces only
+    /// Exporter of metrics: `none` for a collector that takes traces only
     #[arg(long, env = "OTEL_METRICS_EXPORTER", value_enum, default_value_t)]
     pub metrics_exporter: Exporter,
-    /// Which requests are traced, if there is a collector. `parentbased_…` follows the caller's decision, which any client could make
+    /// Sampler that chooses the requests to trace, if there is a collector. `parentbased_…` follows the caller's decision, which any client could make
     #[arg(long, env = "OTEL_TRACES_SAMPLER", value_enum, default_value_t)]
     pub traces_sampler: TracesSampler,
     /// The part of the requests that `traceidratio` and `parentbased_traceidratio` trace, from 0 to 1

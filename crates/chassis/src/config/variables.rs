@@ -30,7 +30,7 @@ fn unknown_variables(
     command: &Command,
     variables: impl Iterator<Item = (impl AsRef<OsStr>, impl AsRef<OsStr>)>,
 ) -> Option<String> {
-    let known = known(command);
+    let known = variable_names(command);
     let mut sentences = variables
         .filter_map(|(name, value)| {
             let name = name.as_ref().to_str()?.to_owned();
@@ -51,10 +51,10 @@ fn unknown_variables(
     (!sentences.is_empty()).then(|| sentences.join("\n       "))
 }
 
-/// Returns the variables of a program and of its commands.
-fn known(command: &Command) -> Vec<String> {
+/// Returns the names of the variables of a program and of its commands.
+fn variable_names(command: &Command) -> Vec<String> {
     let own = command.get_arguments().filter_map(|argument| argument.get_env()?.to_str()).map(str::to_owned);
-    own.chain(command.get_subcommands().flat_map(known)).collect()
+    own.chain(command.get_subcommands().flat_map(variable_names)).collect()
 }
 
 /// Returns whether Kubernetes makes such a variable for a Service whose name begins with `rowhouse-`, as it does in each pod of

@@ -10,7 +10,7 @@ use super::*;
 /// A group that tells its test what it commits, and waits for the test.
 struct Steered(UnboundedSender<Begun>);
 
-/// The works of a group, and the way to let it go on, or panic.
+/// The works of a group, and the sender that makes it continue, or panic.
 type Begun = (Vec<u32>, oneshot::Sender<ControlFlow<()>>);
 
 /// Work that fails, and with it its group.

@@ -1,4 +1,4 @@
-//! Whether a request was answered by another service, which then writes its log line.
+//! The mark of a request that another service has answered, which then writes its log line.
 
 use std::cell::Cell;
 

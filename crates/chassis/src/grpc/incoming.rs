@@ -31,7 +31,7 @@ const HANDSHAKES: usize = 256;
 pub struct Peer {
     /// Its address.
     pub address: Option<SocketAddr>,
-    /// Whether it has proved by mutual TLS that it is a program that this one trusts.
+    /// True if it has proved by mutual TLS that it is a program that this one trusts.
     pub is_verified: bool,
 }
 

@@ -142,7 +142,7 @@ impl App {
     }
 }
 
-/// Whether the database is connected to.
+/// The state of the connection to the database.
 enum Database {
     Connected,
     Unconnected,

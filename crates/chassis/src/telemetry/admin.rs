@@ -70,8 +70,8 @@ async fn show_filter(State(log): State<LogFilter>) -> String {
     format!("{}\n", log.get())
 }
 
-/// Only from this machine, which on Kubernetes is `kubectl port-forward`: whoever can read metrics must not be able to switch the
-/// log off.
+/// Only from this machine, which on Kubernetes is `kubectl port-forward`: a client that can read metrics must not be able to switch
+/// the log off.
 async fn set_filter(
     State(log): State<LogFilter>,
     ConnectInfo(peer): ConnectInfo<SocketAddr>,

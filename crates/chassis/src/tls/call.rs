@@ -32,7 +32,7 @@ const KEEPALIVE: Duration = Duration::from_secs(30);
 pub struct CallTls {
     authorities: Option<PathBuf>,
     identity: Option<(PathBuf, PathBuf)>,
-    /// Whether services beyond this machine are called over TLS only.
+    /// True if services beyond this machine are called over TLS only.
     refuse_plaintext: bool,
 }
 

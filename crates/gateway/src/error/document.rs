@@ -28,7 +28,7 @@ pub(crate) struct Document<'a> {
     /// The limit and its value, with `limit_exceeded`.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) limit: Option<&'a ReachedLimit>,
-    /// The id of the request's trace, to be quoted in a report of the failure.
+    /// The id of the request's trace, to quote in a report of the problem.
     #[serde(skip_serializing_if = "Option::is_none")]
     pub(super) trace_id: Option<&'a str>,
 }

@@ -88,7 +88,7 @@ async fn invalid_json_is_reported_with_its_position() {
         );
         assert!(answer.text.len() < 1500, "{shown}: {detail}");
     }
-    // What begins as another shape is refused as that, without reading on.
+    // A body that begins as another shape is refused as that, without reading on.
     for body in [
         b"null".to_vec(),
         b"[]".to_vec(),

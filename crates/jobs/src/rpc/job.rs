@@ -38,10 +38,10 @@ const fn status(status: JobStatus) -> v1::JobStatus {
 /// The error for a number that is not a known status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of queued, running, succeeded, dead, cancelled, or leave it out for all")]
-pub(super) struct UnknownStatus;
+pub(super) struct UnknownJobStatusNumber;
 
 /// Parses the optional status of a request.
-pub(super) fn parse_status(number: i32) -> Result<Option<JobStatus>, UnknownStatus> {
+pub(super) fn parse_status(number: i32) -> Result<Option<JobStatus>, UnknownJobStatusNumber> {
     match v1::JobStatus::try_from(number) {
         Ok(v1::JobStatus::Unspecified) => Ok(None),
         Ok(v1::JobStatus::Queued) => Ok(Some(JobStatus::Queued)),
@@ -49,7 +49,7 @@ pub(super) fn parse_status(number: i32) -> Result<Option<JobStatus>, UnknownStat
         Ok(v1::JobStatus::Succeeded) => Ok(Some(JobStatus::Succeeded)),
         Ok(v1::JobStatus::Dead) => Ok(Some(JobStatus::Dead)),
         Ok(v1::JobStatus::Cancelled) => Ok(Some(JobStatus::Cancelled)),
-        Err(_) => Err(UnknownStatus),
+        Err(_) => Err(UnknownJobStatusNumber),
     }
 }
 
@@ -69,6 +69,6 @@ mod tests {
             assert_eq!(parse_status(status(one).into()), Ok(Some(one)));
         }
         assert_eq!(parse_status(0), Ok(None));
-        assert_eq!(parse_status(6), Err(UnknownStatus));
+        assert_eq!(parse_status(6), Err(UnknownJobStatusNumber));
     }
 }

@@ -44,7 +44,7 @@ enum JobDisposition {
     Lost,
     Failed(Failure),
     Cancelled,
-    GiveBack,
+    Release,
     /// The job belongs to another class.
     Move(Class),
 }
@@ -139,7 +139,7 @@ impl JobAttempt {
                     Ok(LostLease::Taken) | Err(_) => JobDisposition::Lost,
                 };
             }
-            _ = stopping.wait_for(|stopping| *stopping) => return JobDisposition::GiveBack,
+            _ = stopping.wait_for(|stopping| *stopping) => return JobDisposition::Release,
         };
         match outcome {
             _ if run.is_completed() => JobDisposition::Completed,
@@ -160,9 +160,9 @@ impl JobAttempt {
         match outcome {
             JobDisposition::Completed => Ok(AttemptEnd::Succeeded),
             JobDisposition::Lost => Ok(AttemptEnd::HandedOver),
-            JobDisposition::GiveBack => {
-                let given_back = async |tx: &mut _| release(tx, &self.claimed).await;
-                self.transactions.tx(&self.cx, "jobs.release", given_back).await?;
+            JobDisposition::Release => {
+                let released = async |tx: &mut _| release(tx, &self.claimed).await;
+                self.transactions.tx(&self.cx, "jobs.release", released).await?;
                 Ok(AttemptEnd::HandedOver)
             }
             JobDisposition::Move(class) => {

@@ -54,7 +54,7 @@ impl Queue for GlobalQueue {
                 job_id = %claim.id,
                 attempt = claim.attempts,
             );
-            let attempt = JobAttempt { run: GlobalRun::new(db.clone(), claim, lease), db, handlers };
+            let attempt = GlobalJobAttempt { run: GlobalRun::new(db.clone(), claim, lease), db, handlers };
             attempt.make(releasing.clone()).instrument(span).boxed()
         });
         Ok(StartedJobs { attempts: attempts.collect(), wait })
@@ -62,13 +62,13 @@ impl Queue for GlobalQueue {
 }
 
 /// One attempt at one job, from its claim to its end.
-struct JobAttempt {
+struct GlobalJobAttempt {
     db: TenantDb,
     handlers: Arc<GlobalHandlers>,
     run: GlobalRun,
 }
 
-impl JobAttempt {
+impl GlobalJobAttempt {
     /// Makes the attempt. If its result cannot be stored, the job runs again after its lease has expired.
     async fn make(self, stopping: watch::Receiver<bool>) {
         let kind = &self.run.claim().kind;

@@ -1,4 +1,4 @@
-//! Whether a schema still supports the release whose migrations these are.
+//! The check that a schema still supports the release whose migrations these are.
 
 use diesel::dsl::sql;
 use diesel::migration::Migration;

@@ -130,7 +130,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_slug_is() {
+    fn a_slug_has_3_to_63_letters_digits_and_hyphens() {
         for text in ["abc", "a-c", "123", "acme-gmbh", "a--b", "deadbeef", &"a".repeat(63)] {
             assert_eq!(text.parse::<Slug>().unwrap().as_str(), text);
         }

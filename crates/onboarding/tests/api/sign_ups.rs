@@ -53,7 +53,7 @@ async fn a_network_signs_up_so_often() {
     let before = world.value(ROWS).await;
     assert!(before.starts_with("4 4 4 "), "{before}");
     for (n, addresses) in ["2001:db8::ffff", "203.0.113.9, 2001:db8::fffe"].into_iter().enumerate() {
-        // What a client sends itself precedes its own address and is ignored.
+        // An address that the client itself sends precedes its own one and is ignored.
         assert_refused(sign_up(&world, &format!("More {n}"), &format!("b{n}@example.com"), addresses).await);
     }
     assert_eq!(world.value(ROWS).await, before);

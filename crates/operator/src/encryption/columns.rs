@@ -8,7 +8,7 @@ pub(super) struct EncryptedColumn {
     /// The name for people: the table and the column.
     pub(super) name: &'static str,
     pub(super) table: &'static str,
-    /// Whether the rows belong to tenants.
+    /// True if the rows belong to tenants.
     pub(super) of_tenant: bool,
     /// The condition for the rows that are meant: those that are still decrypted.
     pub(super) rows: &'static str,

@@ -21,7 +21,7 @@ pub struct Person {
     pub verified_at: Option<String>,
     /// The time when an operator disabled the person.
     pub disabled_at: Option<String>,
-    /// Whether a second factor is active.
+    /// True if a second factor is active.
     pub second_factor: bool,
     /// The number of tenants that the person is a member of.
     pub tenants: i64,

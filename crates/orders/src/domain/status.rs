@@ -15,7 +15,7 @@ pub(crate) enum OrderStatus {
 /// The error of parsing a text that is not a status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("an order's status is one of placed, paid, fulfilled, cancelled")]
-pub(crate) struct UnknownStatus;
+pub(crate) struct UnknownOrderStatus;
 
 impl OrderStatus {
     /// Returns whether an order may change from this status to `next`, which is another one.
@@ -45,15 +45,15 @@ impl fmt::Display for OrderStatus {
 }
 
 impl FromStr for OrderStatus {
-    type Err = UnknownStatus;
+    type Err = UnknownOrderStatus;
 
-    fn from_str(text: &str) -> Result<Self, UnknownStatus> {
+    fn from_str(text: &str) -> Result<Self, UnknownOrderStatus> {
         match text {
             "placed" => Ok(Self::Placed),
             "paid" => Ok(Self::Paid),
             "fulfilled" => Ok(Self::Fulfilled),
             "cancelled" => Ok(Self::Cancelled),
-            _ => Err(UnknownStatus),
+            _ => Err(UnknownOrderStatus),
         }
     }
 }
@@ -81,7 +81,7 @@ mod tests {
             assert_eq!(status.as_str().parse(), Ok(status));
         }
         for text in ["", "Placed", "PAID", "canceled", " paid"] {
-            assert_eq!(text.parse::<OrderStatus>(), Err(UnknownStatus), "{text:?}");
+            assert_eq!(text.parse::<OrderStatus>(), Err(UnknownOrderStatus), "{text:?}");
         }
     }
 }

@@ -54,17 +54,17 @@ impl From<OrderPriority> for v1::OrderPriority {
 /// The error for a number that is not a known status.
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
 #[error("send one of placed, paid, fulfilled, cancelled")]
-pub(super) struct UnknownStatus;
+pub(super) struct UnknownOrderStatusNumber;
 
 /// Parses the optional status of a request.
-pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownStatus> {
+pub(super) fn parse_status(status: i32) -> Result<Option<OrderStatus>, UnknownOrderStatusNumber> {
     match v1::OrderStatus::try_from(status) {
         Ok(v1::OrderStatus::Unspecified) => Ok(None),
         Ok(v1::OrderStatus::Placed) => Ok(Some(OrderStatus::Placed)),
         Ok(v1::OrderStatus::Paid) => Ok(Some(OrderStatus::Paid)),
         Ok(v1::OrderStatus::Fulfilled) => Ok(Some(OrderStatus::Fulfilled)),
         Ok(v1::OrderStatus::Cancelled) => Ok(Some(OrderStatus::Cancelled)),
-        Err(_) => Err(UnknownStatus),
+        Err(_) => Err(UnknownOrderStatusNumber),
     }
 }
 
@@ -96,7 +96,7 @@ mod tests {
         }
         assert_eq!(parse_status(0), Ok(None));
         for unknown in [5, -1, i32::MIN, i32::MAX] {
-            assert_eq!(parse_status(unknown), Err(UnknownStatus), "{unknown}");
+            assert_eq!(parse_status(unknown), Err(UnknownOrderStatusNumber), "{unknown}");
         }
     }
 

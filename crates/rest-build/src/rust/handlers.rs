@@ -175,7 +175,7 @@ fn call(operation: &Operation) -> TokenStream {
         Access::Permission { .. } | Access::Person => quote!(clients.of(&caller, message)),
         Access::Proof(_) => quote!(clients.of_viewer(&viewer, message)),
     };
-    // Whether a channel may send the call twice.
+    // The condition under which a channel may send the call twice.
     let repeatable = match &operation.options.idempotency_key {
         Some(field) => {
             let field = names::ident(field);

@@ -87,7 +87,7 @@ async fn the_rate_is_limited() {
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn what_cannot_be_is_refused() {
+async fn unknown_backfills_invalid_options_and_an_old_schema_are_refused() {
     let database = before_priorities(2, 2).await;
     let unknown = backfill(&database, &["orders-colour"]).await;
     assert_eq!(unknown.status.code(), Some(1));

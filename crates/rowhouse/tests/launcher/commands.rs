@@ -26,7 +26,7 @@ fn the_data_directory_names_the_database() {
     dev.paste();
     let on_it = |arguments: &[&str]| {
         let mut command = rowhouse(arguments);
-        // What the command line names goes before what the environment names.
+        // The directory that the command line names goes before the database that the environment names.
         let closed = own_address();
         command.arg("--data-dir").arg(&data).env("DATABASE_URL", format!("postgres://nobody@{closed}/x"));
         command

@@ -156,7 +156,7 @@ async fn a_key_is_replaced_while_the_services_run_and_the_old_one_can_be_removed
     ] {
         assert!(columns(&seen, "old").iter().any(|old| old == column), "{column} in {}", stdout(&seen));
     }
-    // What is about to be done may be left for a moment.
+    // Rows of work that is about to be done may be left for a moment.
     let done = until("the end of the old key", || {
         Some(reencrypt(&data, &["--retire"])).filter(|done| done.status.success())
     });

@@ -43,7 +43,7 @@ fn it_stops() {
     assert!(!is_running(server));
 }
 
-/// Whoever starts it with nohup wants it to stay.
+/// A start with nohup means that it stays when the terminal closes.
 #[tokio::test]
 async fn it_stays_under_nohup() {
     let parent = directory();

@@ -94,7 +94,7 @@ fn open(manifests: &Manifests, direction: &str, at: &Peer, other: &Peer, to: &Pe
     let policies = manifests.of_kind("NetworkPolicy").map(|policy| &policy["spec"]).filter(selected);
     let policies = policies.collect::<Vec<_>>();
     let (rules, peers) = if direction == "Ingress" { ("ingress", "from") } else { ("egress", "to") };
-    // What no policy selects is open.
+    // A pod that no policy selects is open.
     let allowed = policies.iter().any(|policy| {
         list(&policy[rules]).iter().any(|rule| {
             let meant =

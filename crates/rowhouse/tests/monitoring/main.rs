@@ -1,4 +1,4 @@
-//! What an operator sees of a running system: its metrics as Prometheus reads them, the dashboards and the alerts. Telemetry is
+//! The monitoring of a running system: its metrics as Prometheus reads them, the dashboards and the alerts. Telemetry is
 //! global to a process, so this program has one test.
 
 #![allow(
@@ -172,7 +172,7 @@ async fn an_operator_sees_what_happens() {
     panels_show_something(&prometheus).await;
     faults::give_alerts_a_reason(&prometheus).await;
 
-    // What a stopped system has done for its tenants is in the table.
+    // The table has the use of each tenant also after the system has stopped.
     let database = system.shutdown().await;
     let used = format!(
         "SELECT transactions >= 40 AND round_trips >= 80 AND rows > 0 AND milliseconds > 0

@@ -8,7 +8,7 @@ use reqwest::Client;
 use tokio::sync::watch;
 
 const PATIENCE: Duration = Duration::from_secs(60);
-/// The gateway closes connections that were idle for 75 seconds. Whoever keeps them for longer meets a closing one now and then.
+/// The gateway closes connections that were idle for 75 seconds. A client that keeps them for longer meets a closing one now and then.
 const IDLE: Duration = Duration::from_secs(2);
 
 pub(crate) struct Front {

@@ -52,7 +52,7 @@ async fn each_action_is_recorded_with_its_actor_and_reason() {
     assert_eq!((&actions[2]["target_id"], &actions[2]["reason"]), (&ADA.into(), &"stolen laptop".into()));
     assert_eq!(actions[0]["details"]["backfill"], "orders-priority");
     assert_eq!(actions[0]["reason"], "release 7");
-    // Who said nothing is the user of the operating system.
+    // Without a name, the actor is the user of the operating system.
     let user = std::process::Command::new("id").arg("-un").output().unwrap();
     assert_eq!(actions[3]["actor"], String::from_utf8_lossy(&user.stdout).trim());
 

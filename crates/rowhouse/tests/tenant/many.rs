@@ -7,7 +7,7 @@ use rowhouse_testkit::{ServiceName, TestDatabase};
 
 use crate::json;
 
-/// The number of tenants, each with a lane in each class of each queue: they take thousands of blocks.
+/// The number of tenants, each with a per-tenant queue in each class of each service: they take thousands of blocks.
 const MANY: usize = 5_000;
 /// The largest number of blocks. A page of fifty tenants and their rows are about as many.
 const FEW_BLOCKS: u32 = 120;
@@ -18,7 +18,7 @@ struct Line {
     text: String,
 }
 
-/// Creates the tenants, and four times as many people. No lane has anything to do.
+/// Creates the tenants, and four times as many people. No per-tenant queue has anything to do.
 async fn many() -> TestDatabase {
     let database = TestDatabase::create().await;
     let rows = format!(

@@ -21,7 +21,7 @@ pub struct DatabaseConfig {
     /// A PEM file of the certificate authorities that the server's certificate is verified against, unless the URL names one
     /// with `sslrootcert`.
     pub ca_file: Option<PathBuf>,
-    /// Whether an address beyond this machine is refused if its `sslmode` does not demand TLS.
+    /// True if an address beyond this machine is refused if its `sslmode` does not demand TLS.
     pub refuse_plaintext: bool,
 }
 
