@@ -5,6 +5,7 @@
 
 mod by_urgency;
 mod recent;
+mod standing;
 mod state;
 #[cfg(test)]
 mod tests;
@@ -59,9 +60,9 @@ pub struct Queue {
     pub ahead: usize,
     /// The number of all waiters.
     pub waiting: usize,
-    /// The time for which all places have been taken, and somebody has been waiting, without a break.
+    /// The time for which all places have been taken and somebody has been waiting, but for short breaks.
     pub standing: Duration,
-    /// The time for which somebody of the caller's party has been waiting without a break.
+    /// The time for which somebody of the caller's party has been waiting, but for short breaks.
     pub own_standing: Duration,
 }
 
@@ -236,7 +237,7 @@ impl<P: Party> Drop for Waiter<P> {
         self.permit.close();
         match self.permit.try_recv() {
             Ok(permit) => sent = Some(permit),
-            Err(_) => state.leave(self.party, self.urgency),
+            Err(_) => state.leave(self.party, self.urgency, Instant::now()),
         }
         drop(state);
         drop(sent);

@@ -9,6 +9,7 @@ use tokio::time::Instant;
 
 use super::by_urgency::ByUrgency;
 use super::recent::Recent;
+use super::standing::Standing;
 use super::{Full, Inner, Occupancy, Party, Permit, Queue, Urgency};
 
 /// The number of places that interactive waiters get before a batch gets one, if both wait: without it, programs would wait for as
@@ -49,8 +50,8 @@ pub(super) struct State<P: Party> {
     /// The parties that wait, each once, in the order of their turns: the interactive ones, which come first, and the others.
     pub(super) turns: ByUrgency<VecDeque<Option<P>>>,
     pub(super) recent: Recent<P>,
-    /// The time since which all places have been taken, and somebody has been waiting, without a break.
-    standing: Option<Instant>,
+    /// The queue for places that are all taken.
+    standing: Standing,
     /// The number of places that interactive waiters got in a row, while a batch waited.
     in_a_row: usize,
 }
@@ -58,13 +59,13 @@ pub(super) struct State<P: Party> {
 pub(super) struct Account<P: Party> {
     pub(super) held: usize,
     pub(super) waiters: ByUrgency<VecDeque<oneshot::Sender<Permit<P>>>>,
-    /// The time since which somebody has been waiting without a break.
-    standing: Option<Instant>,
+    /// The party's queue.
+    standing: Standing,
 }
 
 impl<P: Party> Default for Account<P> {
     fn default() -> Self {
-        Self { held: 0, waiters: ByUrgency::default(), standing: None }
+        Self { held: 0, waiters: ByUrgency::default(), standing: Standing::default() }
     }
 }
 
@@ -73,9 +74,9 @@ impl<P: Party> Account<P> {
         self.held == 0 && self.waiters.iter().all(VecDeque::is_empty)
     }
 
-    fn note_end_of_queue(&mut self) {
+    fn note_end_of_queue(&mut self, now: Instant) {
         if self.waiters.iter().all(VecDeque::is_empty) {
-            self.standing = None;
+            self.standing.end(now);
         }
     }
 }
@@ -90,7 +91,7 @@ impl<P: Party> State<P> {
             parties: HashMap::new(),
             turns: ByUrgency::default(),
             recent: Recent::default(),
-            standing: None,
+            standing: Standing::default(),
             in_a_row: 0,
         }
     }
@@ -156,9 +157,6 @@ impl<P: Party> State<P> {
 
     /// Returns the queue that a party's next waiter finds. Another party is served as often as this one until then.
     pub(super) fn queue(&self, party: Option<P>, urgency: Urgency, now: Instant) -> Queue {
-        let since = |standing: Option<Instant>| {
-            standing.map_or(Duration::ZERO, |since| now.saturating_duration_since(since))
-        };
         let own = self.parties.get(&party);
         let turns = own.map_or(0, |own| own.waiters[urgency].len()) + 1;
         let of = |other: &Option<P>| self.parties.get(other).map(|account| &account.waiters[urgency]);
@@ -167,8 +165,8 @@ impl<P: Party> State<P> {
             places: self.limits.size,
             ahead,
             waiting: self.waiting,
-            standing: since(self.standing),
-            own_standing: since(own.and_then(|own| own.standing)),
+            standing: self.standing.time(now),
+            own_standing: own.map_or(Duration::ZERO, |own| own.standing.time(now)),
         }
     }
 
@@ -180,7 +178,7 @@ impl<P: Party> State<P> {
     ) -> oneshot::Receiver<Permit<P>> {
         let (permit, waiter) = oneshot::channel();
         let account = self.parties.entry(party).or_default();
-        account.standing.get_or_insert(now);
+        account.standing.begin(now);
         let waiters = &mut account.waiters[urgency];
         if waiters.is_empty() {
             self.turns[urgency].push_back(party);
@@ -188,13 +186,13 @@ impl<P: Party> State<P> {
         waiters.push_back(permit);
         self.waiting += 1;
         if self.held >= self.limits.size {
-            self.standing.get_or_insert(now);
+            self.standing.begin(now);
         }
         waiter
     }
 
     /// Removes a waiter that has closed its end.
-    pub(super) fn leave(&mut self, party: Option<P>, urgency: Urgency) {
+    pub(super) fn leave(&mut self, party: Option<P>, urgency: Urgency, now: Instant) {
         let Some(account) = self.parties.get_mut(&party) else { return };
         let waiters = &mut account.waiters[urgency];
         let before = waiters.len();
@@ -203,17 +201,17 @@ impl<P: Party> State<P> {
         if before > 0 && waiters.is_empty() {
             self.turns[urgency].retain(|waiting| *waiting != party);
         }
-        account.note_end_of_queue();
+        account.note_end_of_queue(now);
         if account.is_idle() {
             self.parties.remove(&party);
         }
-        self.note_end_of_queue();
+        self.note_end_of_queue(now);
     }
 
-    fn note_end_of_queue(&mut self) {
+    fn note_end_of_queue(&mut self, now: Instant) {
         // With a free place, those who wait have their shares.
         if self.waiting == 0 || self.held < self.limits.size {
-            self.standing = None;
+            self.standing.end(now);
         }
     }
 
@@ -231,7 +229,7 @@ impl<P: Party> State<P> {
             let batch_waits = !self.turns[Urgency::Batch].is_empty();
             self.in_a_row = if served == Urgency::Interactive && batch_waits { self.in_a_row + 1 } else { 0 };
         }
-        self.note_end_of_queue();
+        self.note_end_of_queue(now);
     }
 
     /// Grants a place to the first party, of those that wait with this urgency, that is below its limit. Returns false if there is
@@ -242,7 +240,7 @@ impl<P: Party> State<P> {
             // Others that wait limit it also while it is not in the queue itself.
             if self.held(party) >= self.limit(party, now) {
                 self.turns[urgency].push_back(party);
-            } else if self.grant_to(party, urgency, shares) {
+            } else if self.grant_to(party, urgency, shares, now) {
                 return true;
             }
         }
@@ -250,7 +248,7 @@ impl<P: Party> State<P> {
     }
 
     /// Grants a place to a party's first waiter, and queues the party again if it has more. Returns false if all are gone.
-    fn grant_to(&mut self, party: Option<P>, urgency: Urgency, shares: &Arc<Inner<P>>) -> bool {
+    fn grant_to(&mut self, party: Option<P>, urgency: Urgency, shares: &Arc<Inner<P>>, now: Instant) -> bool {
         let mut granted = false;
         while !granted && let Some(waiter) = self.waiters(party, urgency).and_then(VecDeque::pop_front) {
             self.waiting -= 1;
@@ -264,7 +262,7 @@ impl<P: Party> State<P> {
             self.take(party, 1);
         }
         let Some(account) = self.parties.get_mut(&party) else { return granted };
-        account.note_end_of_queue();
+        account.note_end_of_queue(now);
         if !account.waiters[urgency].is_empty() {
             self.turns[urgency].push_back(party);
         } else if account.is_idle() {

@@ -135,7 +135,7 @@ fn no_cell_is_a_formula() {
     assert!(text.contains(",\"'=HYPERLINK(\"\"x\"\",\"\"y\"\")\",") && text.contains(",'-2,"), "{text}");
 }
 
-/// No cell begins with a formula, for anything that precedes it, also with other separators than commas.
+/// No cell begins with a formula, after any text and with any separator.
 #[test]
 fn no_combination_of_blanks_and_separators_lets_a_formula_through() {
     const PIECES: [&str; 14] =

@@ -69,7 +69,7 @@ async fn a_party_is_behind_as_many_of_each_other_as_it_has_itself() {
 }
 
 #[test]
-fn a_queue_stands_until_it_is_empty_or_a_place_is_free() {
+fn a_queue_stands_until_it_has_been_empty_for_a_while() {
     let mut state = State::new(1, usize::MAX);
     let start = Instant::now();
     let later = |millis| start + Duration::from_millis(millis);
@@ -83,12 +83,13 @@ fn a_queue_stands_until_it_is_empty_or_a_place_is_free() {
     drop(state.enqueue(first, Urgency::Interactive, later(10)));
     let waiting = state.enqueue(second, Urgency::Batch, later(50));
     assert_eq!(standing(&state, first, 60), (50, 50));
-    state.leave(first, Urgency::Interactive);
+    state.leave(first, Urgency::Interactive, later(80));
     assert_eq!(standing(&state, first, 90), (80, 0));
     assert_eq!(standing(&state, second, 90), (80, 40));
     drop(waiting);
-    state.leave(second, Urgency::Batch);
-    assert_eq!(standing(&state, second, 90), (0, 0));
+    state.leave(second, Urgency::Batch, later(90));
+    assert_eq!(standing(&state, second, 189), (179, 0));
+    assert_eq!(standing(&state, second, 190), (0, 0));
 }
 
 /// A tenant that waits for its own share does not make the queue stand for others.
