@@ -3,8 +3,7 @@
 mod pause;
 mod standby;
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::PermissionsExt;
+use std::fs;
 use std::path::PathBuf;
 
 use rowhouse_catalog::{PerService, ServiceName};
@@ -17,7 +16,7 @@ use tokio_postgres::Client;
 use crate::certificates::{CertificateAuthority, IssuedCertificate};
 use crate::cluster::programs;
 use crate::database::AS_A_PERSON;
-use crate::scratch::scratch;
+use crate::scratch::scratch_directory;
 use crate::watchdog;
 
 pub use pause::PausedServer;
@@ -58,9 +57,7 @@ impl TestServer {
 
     /// Starts a server without the roles and the database, for a restore.
     pub async fn start_empty(settings: &[(&'static str, &'static str)]) -> Self {
-        let directory = tempfile::tempdir_in(scratch()).unwrap();
-        // PostgreSQL may have to run as another user.
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
+        let directory = scratch_directory();
         let options = ClusterOptions {
             directory: directory.path().to_owned(),
             programs: programs(),

@@ -1,7 +1,7 @@
 //! A standby of a [`TestServer`].
 
-use std::fs::{self, Permissions};
-use std::os::unix::fs::{MetadataExt, PermissionsExt, chown};
+use std::fs;
+use std::os::unix::fs::{MetadataExt, chown};
 use std::path::Path;
 use std::process::Command;
 use std::time::Duration;
@@ -10,7 +10,7 @@ use rowhouse_postgres::{Cluster, ClusterOptions};
 use tokio::time::{sleep, timeout};
 
 use super::TestServer;
-use crate::scratch::scratch;
+use crate::scratch::scratch_directory;
 use crate::watchdog;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -18,9 +18,7 @@ const PATIENCE: Duration = Duration::from_secs(60);
 impl TestServer {
     /// Copies the server, starts the copy as a standby that follows it, and makes the server wait for it at each commit.
     pub async fn start_standby(&self) -> Self {
-        let directory = tempfile::tempdir_in(scratch()).unwrap();
-        // PostgreSQL may have to run as another user.
-        fs::set_permissions(directory.path(), Permissions::from_mode(0o711)).unwrap();
+        let directory = scratch_directory();
         let data = directory.path().join("postgres");
         let primary = self.cluster.as_ref().expect("it runs");
         let copy = Command::new(self.options.programs.path("pg_basebackup"))
