@@ -1,8 +1,8 @@
 //! The settings that every session applies.
 
 /// The SQL with which every session begins, administrators' included. It overrides presets of the server, the database and the role that
-/// change how names and operators are resolved, how literals are read, how values are written, or which rows are returned. Compiling
-/// a query takes longer than any query here.
+/// change how names and operators are resolved, how literals are read, how values are written, or which rows are returned. It
+/// turns JIT compilation off, which PostgreSQL's manual recommends for long queries only.
 /// `docs/postgresql.md` lists the protection for each setting.
 pub const SESSION: &str = "
     SET search_path = pg_catalog, pg_temp;

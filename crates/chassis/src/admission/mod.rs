@@ -86,9 +86,9 @@ impl Side {
         }
     }
 
-    /// Returns the number of waiters, all together, in a queue that stands: as many as keep a place from being free for a moment, since
-    /// each further one only makes the others wait. Those of one party are half as many. A server's are more, so that the queue is at
-    /// its clients, which know their users.
+    /// Returns the number of waiters, all together, in a queue that stands: enough that a place that becomes free is taken at once,
+    /// since more would only make each other wait. Those of one party are half as many. A server has more, so that its
+    /// clients' queues are full first.
     const fn standing_waiters(self, places: usize) -> usize {
         match self {
             Self::Server => places / 2,

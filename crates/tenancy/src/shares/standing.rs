@@ -10,7 +10,7 @@ use tokio::time::Instant;
 /// back is empty for moments.
 const BREAK: Duration = Duration::from_millis(100);
 
-/// The beginning of a queue, and of its end.
+/// The time at which a queue began, and the time at which it became empty.
 #[derive(Clone, Copy, Debug, Default)]
 pub(super) struct Standing {
     since: Option<Instant>,
